@@ -1,0 +1,1 @@
+"""What handlers need behind an HTTP API."""

@@ -1,0 +1,1 @@
+"""The command line ``handle-lambda-request``: run, check, list and describe handlers."""

@@ -1,0 +1,110 @@
+"""One run of the command line."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from contextlib import redirect_stdout
+from typing import TextIO
+
+from aibs_informatics_aws_lambda.common.command_line.arguments import Options, parse_arguments
+from aibs_informatics_aws_lambda.common.command_line.catalog import (
+    describe_handler,
+    find_handler,
+    handler_class_of,
+    list_handlers,
+)
+from aibs_informatics_aws_lambda.common.command_line.errors import (
+    CommandError,
+    ExitCode,
+    PayloadError,
+    in_one_line,
+)
+from aibs_informatics_aws_lambda.common.command_line.payload import (
+    read_payload,
+    read_payload_file,
+)
+from aibs_informatics_aws_lambda.common.command_line.response import (
+    check_location,
+    write_answer,
+)
+from aibs_informatics_aws_lambda.common.handler import LambdaHandler, LambdaHandlerType
+from aibs_informatics_aws_lambda.common.json_io import JSON, JSONObject
+from aibs_informatics_aws_lambda.common.models import DefaultLambdaContext
+
+__all__ = ["run"]
+
+
+def run(args: Sequence[str] | None = None) -> ExitCode:
+    """Do what the arguments, by default those of the process, and the variables ask for.
+
+    Raises:
+        CommandError: the run ended before or after the handler's own work.
+        Exception: whatever the handler raises.
+    """
+    options = parse_arguments(args)
+    stdout = sys.stdout
+    if options.list_handlers:
+        return _show(list_handlers(), stdout)
+    # Handlers log and print to stdout; here, it belongs to the answer alone.
+    with redirect_stdout(sys.stderr):
+        if options.describe:
+            return _show(json.dumps(describe_handler(options.describe), indent=2), stdout)
+        return _run_handler(options, stdout)
+
+
+def _show(text: str, stdout: TextIO) -> ExitCode:
+    print(text, file=stdout, flush=True)
+    return ExitCode.DONE
+
+
+def _run_handler(options: Options, stdout: TextIO) -> ExitCode:
+    handler = find_handler(options.handler or "")
+    event = _read(options)
+    location = (
+        check_location(options.response_location, stdout) if options.response_location else None
+    )
+    try:
+        _validate(handler, event)
+        if options.validate_only:
+            return _show(f"The payload fits {options.handler}.", sys.stderr)
+        answer = handler(event, DefaultLambdaContext())
+        if location is not None:
+            write_answer({} if answer is None else answer, location)
+    except Exception as error:
+        if options.error_document and location is not None:
+            write_answer(_error_document(error), location)
+        raise
+    return _exit_code(handler, answer, options)
+
+
+def _read(options: Options) -> JSONObject:
+    if options.payload_file is not None:
+        return read_payload_file(options.payload_file)
+    return read_payload(options.payload or "")
+
+
+def _validate(handler: LambdaHandlerType, event: JSONObject) -> None:
+    handler_cls = handler_class_of(handler)
+    if handler_cls is None:
+        return
+    try:
+        handler_cls.deserialize_request(event)
+    except ValueError as error:
+        raise PayloadError(
+            f"the payload does not fit {handler_cls.__name__}: {in_one_line(error)}"
+        ) from error
+
+
+def _exit_code(handler: LambdaHandlerType, answer: JSON, options: Options) -> ExitCode:
+    handler_cls = handler_class_of(handler) or LambdaHandler
+    if handler_cls.partly_failed(answer) and not options.partial_ok:
+        return ExitCode.PARTLY_FAILED
+    return ExitCode.DONE
+
+
+def _error_document(error: Exception) -> JSONObject:
+    """Return what stands for an answer where there is none, in the form of Lambda's errors."""
+    cause = error.__cause__ if isinstance(error, CommandError) and error.__cause__ else error
+    return {"errorType": type(cause).__name__, "errorMessage": in_one_line(error)}

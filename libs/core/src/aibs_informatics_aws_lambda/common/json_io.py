@@ -1,0 +1,161 @@
+"""JSON values: their types, and reading them from text or files."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, TypeAlias
+
+__all__ = [
+    "JSON",
+    "DecimalEncoder",
+    "JSONArray",
+    "JSONObject",
+    "as_json_object",
+    "dump_json_line",
+    "is_json_str",
+    "load_json",
+    "load_json_object",
+    "looks_like_json",
+    "parse_json",
+    "path_from_text",
+]
+
+JSON: TypeAlias = Any
+JSONObject: TypeAlias = dict[str, Any]
+JSONArray: TypeAlias = list[Any]
+
+_FILE_SCHEME = "file://"
+# Longer text is no path of any file system, and does not belong into a message.
+_LONGEST_SHOWN = 200
+
+
+class DecimalEncoder(json.JSONEncoder):
+    """Writes a `Decimal` as a JSON string, so that no digit is lost."""
+
+    def default(self, o: Any) -> Any:
+        """Return what stands for ``o``; raise `TypeError` if nothing can."""
+        return str(o) if isinstance(o, Decimal) else super().default(o)
+
+
+def parse_json(text: str | bytes) -> JSON:
+    """Read JSON text.
+
+    Raises:
+        ValueError: the text is not JSON (`json.JSONDecodeError`), or nested too deeply.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("the JSON text is nested too deeply to be read") from None
+
+
+def is_json_str(text: str) -> bool:
+    """Tell whether ``text`` is a JSON document of any type."""
+    try:
+        parse_json(text)
+    except ValueError:
+        return False
+    return True
+
+
+def looks_like_json(text: str) -> bool:
+    """Tell whether ``text`` is meant as a JSON object or list, be it valid or not.
+
+    A message that called such text a path that is missing would show its content.
+    """
+    return text.lstrip()[:1] in ("{", "[")
+
+
+def load_json(source: str | Path) -> JSON:
+    """Read a JSON document.
+
+    Args:
+        source: JSON text, or the path (or ``file://`` URI) of a file that holds it. Text that is
+            JSON is never looked up as a path; a `Path` is never read as JSON text.
+
+    Raises:
+        json.JSONDecodeError: the file's content is not JSON.
+        ValueError: ``source`` is neither JSON nor an existing file.
+    """
+    if isinstance(source, Path):
+        return _load_file(source)
+    try:
+        return parse_json(source)
+    except ValueError as error:
+        if looks_like_json(source):
+            raise ValueError(f"the text is not valid JSON: {error}") from None
+        return _load_file(path_from_text(source))
+
+
+def load_json_object(source: str | Path) -> JSONObject:
+    """Read a JSON document as `load_json` does, and insist on an object.
+
+    Raises:
+        ValueError: as `load_json`, or the document is of another type.
+    """
+    return as_json_object(load_json(source))
+
+
+def as_json_object(document: JSON) -> JSONObject:
+    """Return ``document`` if it is an object; raise `ValueError` naming its type otherwise."""
+    if not isinstance(document, dict):
+        raise ValueError(f"expected a JSON object, got {type(document).__name__}")
+    return document
+
+
+def dump_json_line(document: JSON) -> str:
+    """Write ``document`` as one line of ASCII with sorted keys, the form of stored answers.
+
+    Raises:
+        TypeError: ``document`` holds something that JSON has no form for.
+        ValueError: ``document`` contains itself.
+    """
+    return json.dumps(document, sort_keys=True)
+
+
+def path_from_text(text: str) -> Path:
+    """Return the local path that ``text``, a path or a ``file://`` URI (RFC 8089), stands for.
+
+    Raises:
+        ValueError: ``text`` is an invalid S3 URI, or a URI of a file on another host.
+    """
+    if text.startswith("s3://"):
+        raise ValueError(
+            f"{_shorten(text)!r} is not a valid S3 URI: expected s3://BUCKET/KEY with a bucket "
+            "name of 3 to 63 letters, digits, '-' or '.'"
+        )
+    if not text.startswith(_FILE_SCHEME):
+        return Path(text)
+
+    from urllib.parse import unquote, urlsplit
+
+    parts = urlsplit(text)
+    if parts.netloc not in ("", "localhost"):
+        raise ValueError(f"{_shorten(text)!r} is on the host {parts.netloc!r}, not on this one")
+    return Path(unquote(parts.path))
+
+
+def _load_file(path: Path) -> JSON:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{path} does not hold JSON: it is not UTF-8 text: {error.reason}"
+        ) from None
+    except (OSError, ValueError) as error:
+        # A `ValueError` is text that no path can be, such as one with a NUL in it.
+        reason = getattr(error, "strerror", None) or "not a path"
+        raise ValueError(
+            f"{_shorten(str(path))!r} is neither JSON text nor a readable file ({reason})"
+        ) from None
+    try:
+        return parse_json(text)
+    except json.JSONDecodeError as error:
+        message = f"{path} does not hold JSON: {error.msg}"
+        raise json.JSONDecodeError(message, error.doc, error.pos) from None
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."

@@ -1,0 +1,136 @@
+"""Structured logs: JSON lines of AWS Lambda Powertools, for handlers and for libraries."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Final
+
+from aibs_informatics_aws_lambda.common.base import HandlerMixins
+from aws_lambda_powertools.logging import Logger
+
+__all__ = [
+    "SERVICE_NAME",
+    "LoggingMixins",
+    "add_handler_to_logger",
+    "get_service_logger",
+    "logger",
+    "show_library_lines",
+]
+
+SERVICE_NAME: Final = "aibs"
+
+
+def get_service_logger(
+    service: str | None = None, child: bool = False, add_to_root: bool = False
+) -> Logger:
+    """Return the logger of a service.
+
+    Args:
+        service: the name in the lines' ``service`` key, by default the variable
+            ``POWERTOOLS_SERVICE_NAME``.
+        child: whether to return a child of that logger, named after the calling file.
+        add_to_root: whether to attach its handler to the root logger as well.
+    """
+    service_logger = Logger(service=service, child=child)
+    if add_to_root:
+        add_handler_to_logger(service_logger)
+    return service_logger
+
+
+def add_handler_to_logger(
+    source_logger: Logger, target_logger: str | logging.Logger | None = None
+) -> None:
+    """Attach the handler of ``source_logger`` to another logger; each line is written once.
+
+    Args:
+        source_logger: the logger whose handler is attached.
+        target_logger: a logger, the name of one, or `None` for the root. By name and for the root,
+            the level becomes the lower of both loggers' levels.
+    """
+    target = (
+        target_logger
+        if isinstance(target_logger, logging.Logger)
+        else logging.getLogger(target_logger)
+    )
+    if target is not target_logger:
+        target.setLevel(min(target.level or logging.CRITICAL, source_logger.log_level))
+    if target is logging.getLogger():
+        _remove_runtime_handlers(target)
+    for handler in source_logger.handlers:
+        if handler not in target.handlers:
+            target.addHandler(handler)
+    source = logging.getLogger(source_logger.name)
+    if target in _loggers_above(source):
+        source.propagate = False
+
+
+def show_library_lines(source_logger: Logger) -> None:
+    """Let the lines of libraries come out in the form and with the keys of ``source_logger``.
+
+    One handler does this for the whole process. Where the root logger has a handler already, as
+    in the managed Lambda runtimes, that one is left to it.
+    """
+    root = logging.getLogger()
+    if _library_handler not in root.handlers:
+        if root.handlers:
+            return
+        _library_handler.setStream(sys.stdout)
+        root.addHandler(_library_handler)
+    _library_handler.setFormatter(source_logger.registered_formatter)
+
+
+class LoggingMixins(HandlerMixins):
+    """Gives a handler a logger of its own, made when it is first used."""
+
+    _logger: Logger | None = None
+
+    @property
+    def log(self) -> Logger:
+        """The logger of this handler's service."""
+        if self._logger is None:
+            self._logger = self.get_logger(self.service_name())
+        return self._logger
+
+    @log.setter
+    def log(self, value: Logger) -> None:
+        self._logger = value
+
+    logger = log
+
+    @classmethod
+    def get_logger(cls, service: str | None = None, add_to_root: bool = False) -> Logger:
+        """Return the logger of a service, as `get_service_logger` does."""
+        return get_service_logger(service, add_to_root=add_to_root)
+
+    def add_logger_to_root(self) -> None:
+        """Attach the handler of this handler's logger to the root logger."""
+        add_handler_to_logger(self.log)
+
+
+def _has_own_handler(record: logging.LogRecord) -> bool:
+    """Tell whether a logger below the root has written this line already."""
+    found = logging.Logger.manager.loggerDict.get(record.name)
+    above = [found, *_loggers_above(found)] if isinstance(found, logging.Logger) else []
+    return any(above_one.handlers for above_one in above if above_one.parent)
+
+
+def _loggers_above(found: logging.Logger) -> list[logging.Logger]:
+    above = []
+    while found.parent:
+        found = found.parent
+        above.append(found)
+    return above
+
+
+def _remove_runtime_handlers(root: logging.Logger) -> None:
+    # The managed runtime's own handler would write each line of a library a second time.
+    for handler in list(root.handlers):
+        if type(handler).__module__.startswith("awslambdaric"):
+            root.removeHandler(handler)
+
+
+_library_handler = logging.StreamHandler()
+_library_handler.addFilter(lambda record: not _has_own_handler(record))
+
+logger = get_service_logger(SERVICE_NAME)

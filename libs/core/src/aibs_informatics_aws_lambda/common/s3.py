@@ -1,0 +1,220 @@
+"""S3 locations, and JSON documents in S3."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, ClassVar
+
+from aibs_informatics_aws_lambda.common.checked_text import CheckedText
+from aibs_informatics_aws_lambda.common.exceptions import (
+    AWSError,
+    ValidationError,
+)
+from aibs_informatics_aws_lambda.common.json_io import (
+    JSON,
+    JSONObject,
+    dump_json_line,
+)
+
+__all__ = ["S3Path", "bucket_exists", "download_to_json", "download_to_json_object", "upload_json"]
+
+_SCHEME = "s3://"
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html, and upper case,
+# which buckets made before 2018 may have.
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{1,61}[A-Za-z0-9]")
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
+_MAX_KEY_BYTES = 1024
+
+# botocore retries a request, but not the reading of a body that breaks off half-way.
+_BODY_ATTEMPTS = 4
+
+
+class S3Path(CheckedText):
+    """The URI of a bucket, a key prefix or an object: ``s3://BUCKET[/KEY]``.
+
+    The key may be any text that S3 takes as one; repeated slashes in it collapse to one.
+
+    Raises:
+        ValidationError: the text is no S3 URI; the message says what is wrong with it.
+    """
+
+    __slots__ = ()
+
+    json_schema: ClassVar = {
+        "pattern": f"^s3://{_BUCKET.pattern}(/.*)?$",
+        "examples": ["s3://bucket/key"],
+    }
+
+    @classmethod
+    def _checked(cls, text: str) -> str:
+        if not text.startswith(_SCHEME):
+            raise ValidationError(f"{text!r} is not an S3 URI: it does not start with {_SCHEME}")
+        bucket, slash, key = text[len(_SCHEME) :].partition("/")
+        if not _BUCKET.fullmatch(bucket):
+            raise ValidationError(
+                f"{text!r} is not an S3 URI: the bucket name {bucket!r} is not 3 to 63 letters, "
+                "digits, '-' or '.' that start and end with a letter or digit"
+            )
+        return f"{_SCHEME}{bucket}{slash}{_checked_key(key)}"
+
+    @classmethod
+    def build(cls, bucket_name: str, key: str = "") -> S3Path:
+        """Return the path of ``key`` in a bucket; slashes at the start of the key are dropped."""
+        return cls(f"{_SCHEME}{bucket_name}/{key}")
+
+    @property
+    def bucket(self) -> str:
+        """The name of the bucket."""
+        return self[len(_SCHEME) :].partition("/")[0]
+
+    bucket_name = bucket
+
+    @property
+    def key(self) -> str:
+        """What comes after the bucket and one slash; empty for the whole bucket."""
+        return self[len(_SCHEME) :].partition("/")[2]
+
+    @property
+    def key_with_folder_suffix(self) -> str:
+        """The key with exactly one slash at its end; empty for the whole bucket."""
+        return self.with_folder_suffix.key
+
+    @property
+    def name(self) -> str:
+        """The last segment of the key, without a slash at its end."""
+        return self.key.rstrip("/").rpartition("/")[2]
+
+    @property
+    def parent(self) -> S3Path:
+        """The prefix that holds this one, with a slash at its end."""
+        folder, slash, _ = self.key.rstrip("/").rpartition("/")
+        return type(self).build(self.bucket, folder + slash)
+
+    @property
+    def with_folder_suffix(self) -> S3Path:
+        """This path with exactly one slash at its end."""
+        return type(self)(self.rstrip("/") + "/")
+
+    def has_folder_suffix(self) -> bool:
+        """Tell whether the key ends in a slash."""
+        return self.key.endswith("/")
+
+    def as_dict(self) -> dict[str, str]:
+        """Return the arguments by which boto3 names this object."""
+        return {"Bucket": self.bucket, "Key": self.key}
+
+    def __truediv__(self, other: str) -> S3Path:
+        return type(self)(f"{self.with_folder_suffix}{other.lstrip('/')}")
+
+    def __floordiv__(self, other: str) -> S3Path:
+        return type(self).build(self.bucket, other)
+
+    def __add__(self, other: str) -> S3Path:
+        return type(self)(f"{self!s}{other}")
+
+    def __str__(self) -> str:
+        return str.__str__(self)
+
+
+def download_to_json(s3_path: S3Path, **client: Any) -> JSON:
+    """Read the JSON document, of any type, that an object holds.
+
+    Args:
+        s3_path: the object.
+        client: arguments of `common.aws.get_client`, such as ``region_name``.
+
+    Raises:
+        ResourceNotFoundError: there is no such object or bucket.
+        AWSError: the object cannot be read, or does not hold JSON.
+    """
+    body = _read(s3_path, **client)
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise AWSError(f"{s3_path} does not hold JSON: {error}") from None
+
+
+def download_to_json_object(s3_path: S3Path, **client: Any) -> JSONObject:
+    """Read a JSON document as `download_to_json` does, and insist on an object.
+
+    Raises:
+        AWSError: as `download_to_json`, or the document is of another type.
+    """
+    document = download_to_json(s3_path, **client)
+    if not isinstance(document, dict):
+        raise AWSError(f"{s3_path} holds a JSON {type(document).__name__}, expected an object")
+    return document
+
+
+def upload_json(
+    content: JSON, s3_path: S3Path, extra_args: dict[str, Any] | None = None, **client: Any
+) -> None:
+    """Write ``content`` as one line of JSON with sorted keys; an existing object is replaced.
+
+    Args:
+        content: the document.
+        s3_path: where to write it.
+        extra_args: further arguments of the request, such as ``Tagging`` or ``Metadata``.
+        client: arguments of `common.aws.get_client`, such as ``region_name``.
+
+    Raises:
+        TypeError: ``content`` holds something that JSON has no form for.
+        ResourceNotFoundError: there is no such bucket.
+        AWSError: the object cannot be written.
+    """
+    from io import BytesIO
+
+    from aibs_informatics_aws_lambda.common.aws import get_client, named_errors
+
+    body = dump_json_line(content).encode()
+    arguments = {"ContentType": "application/json", **(extra_args or {})}
+    with named_errors(f"write {s3_path}", permission="s3:PutObject"):
+        get_client("s3", **client).upload_fileobj(
+            BytesIO(body), s3_path.bucket, s3_path.key, ExtraArgs=arguments
+        )
+
+
+def bucket_exists(bucket: str, **client: Any) -> bool:
+    """Tell whether a bucket is there; one that may not be looked at counts as being there."""
+    from aibs_informatics_aws_lambda.common.aws import get_client
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        get_client("s3", **client).head_bucket(Bucket=bucket)
+    except ClientError as error:
+        return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") != 404
+    except BotoCoreError as error:
+        raise AWSError(f"cannot look for the bucket {bucket}: {error}") from error
+    return True
+
+
+def _read(s3_path: S3Path, **client: Any) -> bytes:
+    from aibs_informatics_aws_lambda.common.aws import get_client, named_errors
+    from botocore.exceptions import HTTPClientError
+
+    with named_errors(f"read {s3_path}", permission="s3:GetObject"):
+        s3 = get_client("s3", **client)
+        for attempts_left in reversed(range(_BODY_ATTEMPTS)):
+            try:
+                body: bytes = s3.get_object(**s3_path.as_dict())["Body"].read()
+            except HTTPClientError:
+                if not attempts_left:
+                    raise
+            else:
+                return body
+    raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def _checked_key(key: str) -> str:
+    key = re.sub("/{2,}", "/", key.lstrip("/"))
+    try:
+        size = len(key.encode())
+    except UnicodeEncodeError:
+        raise ValidationError("an S3 key must be text that can be written as UTF-8") from None
+    if size > _MAX_KEY_BYTES:
+        raise ValidationError(
+            f"an S3 key has at most {_MAX_KEY_BYTES} bytes; the one that starts with "
+            f"{key[:40]!r} has {size}"
+        )
+    return key

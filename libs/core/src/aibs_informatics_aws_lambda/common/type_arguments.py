@@ -1,0 +1,68 @@
+"""The types that a class gives to the type parameters of a generic base."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, TypeVar, get_args, get_origin
+
+__all__ = ["type_arguments"]
+
+
+@cache
+def type_arguments(cls: Any, generic: Any) -> tuple[Any, ...]:
+    """Return the types that ``cls`` gives to the parameters of ``generic``, one of its bases.
+
+    Type variables are followed through the bases: with ``class Half(Handler[T, Answer])`` and
+    ``class Whole(Half[Question])``, ``Whole`` gives ``(Question, Answer)``.
+
+    Raises:
+        TypeError: no base gives a type to every parameter.
+    """
+    for base in _bases(cls):
+        found = _seen_from(base, generic)
+        if found and not any(_variables(argument) for argument in found):
+            return found
+    names = ", ".join(str(parameter) for parameter in _parameters(generic))
+    raise TypeError(
+        f"{cls.__qualname__} does not say what {names} of {generic.__name__} are: "
+        f"derive it from {generic.__name__}[...] with a type for each"
+    )
+
+
+def _seen_from(base: Any, generic: type) -> tuple[Any, ...]:
+    """Return the parameters of ``generic`` as ``base`` binds them, or nothing if it is no base."""
+    origin = get_origin(base) or base
+    if not (isinstance(origin, type) and issubclass(origin, generic)):
+        return ()
+    if origin is generic:
+        return get_args(base) or _parameters(generic)
+    given = dict(zip(_parameters(origin), get_args(base), strict=False))
+    for inherited in _bases(origin):
+        found = _seen_from(inherited, generic)
+        if found:
+            return tuple(_substitute(argument, given) for argument in found)
+    return ()
+
+
+def _bases(cls: type) -> tuple[Any, ...]:
+    # Read from the class itself: a class without parameters would show its base's.
+    bases: tuple[Any, ...] = cls.__dict__.get("__orig_bases__", cls.__bases__)
+    return bases
+
+
+def _parameters(cls: type) -> tuple[Any, ...]:
+    return getattr(cls, "__parameters__", ())
+
+
+def _variables(argument: Any) -> tuple[Any, ...]:
+    if isinstance(argument, TypeVar):
+        return (argument,)
+    metadata = getattr(argument, "__pydantic_generic_metadata__", None)
+    return metadata["parameters"] if metadata else getattr(argument, "__parameters__", ())
+
+
+def _substitute(argument: Any, given: dict[Any, Any]) -> Any:
+    if isinstance(argument, TypeVar):
+        return given.get(argument, argument)
+    variables = _variables(argument)
+    return argument[tuple(given.get(v, v) for v in variables)] if variables else argument

@@ -1,0 +1,67 @@
+"""The router, which runs any handler by its name, and the command line.
+
+``handle`` is a Lambda function for all handlers: its event names the handler and holds the
+handler's own event. ``main`` is the console script ``handle-lambda-request``.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aibs_informatics_aws_lambda.common.json_io import JSON
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+__all__ = ["handle", "handle_cli", "main"]
+
+
+def handle(event: JSON, context: LambdaContext) -> JSON | None:
+    """Run the handler that an event names on the event that it holds.
+
+    Args:
+        event: an object with ``handler``, a qualified name, and ``event``, any JSON value.
+        context: the context of the invocation; the handler gets the same one.
+
+    Returns:
+        The handler's answer.
+
+    Raises:
+        ValueError: the event is no object, or does not name a handler.
+        Exception: whatever the handler raises.
+    """
+    from aibs_informatics_aws_lambda.common.models import LambdaHandlerRequest
+
+    if not isinstance(event, dict):
+        raise ValueError(f"the router takes an object (a dict), not {type(event).__name__}")
+    request = LambdaHandlerRequest.from_dict(event)
+    return request.handler(request.event, context)
+
+
+def handle_cli(args: Sequence[str] | None = None) -> None:
+    """Run the command line with these arguments, by default those of the process.
+
+    Raises:
+        ValueError: arguments, payload or response location are unusable.
+        ImportError: the handler cannot be imported.
+        Exception: whatever the handler raises.
+    """
+    from aibs_informatics_aws_lambda.common.command_line.errors import CommandError
+    from aibs_informatics_aws_lambda.common.command_line.run import run
+
+    try:
+        run(args)
+    except CommandError as error:
+        raise error.__cause__ or ValueError(str(error)) from None
+
+
+def main() -> int:
+    """Run the command line as a process and return its exit status."""
+    from aibs_informatics_aws_lambda.common.command_line.process import run_as_process
+
+    return run_as_process()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

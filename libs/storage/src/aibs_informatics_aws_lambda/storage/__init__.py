@@ -1,0 +1,1 @@
+"""Paths on S3, EFS and local disks, and the requests that speak of them."""

@@ -1,0 +1,56 @@
+"""Fields of models that take a path on S3, on EFS or on a local disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias
+
+from aibs_informatics_aws_lambda.common.s3 import S3Path
+from aibs_informatics_aws_lambda.storage.efs import EFSPath
+from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
+
+__all__ = ["DataPath", "S3OrLocalPath", "parse_data_path"]
+
+
+def parse_data_path(value: Any) -> S3Path | EFSPath | Path:
+    """Return the path that a text stands for: S3 if it can be, else EFS, else local.
+
+    Raises:
+        ValidationError: the text starts with ``s3://`` or ``efs://`` and is no such path.
+        ValueError: ``value`` is no text.
+    """
+    if isinstance(value, S3Path | EFSPath | Path):
+        return value
+    if not isinstance(value, str):
+        raise ValueError(f"expected a path, got {type(value).__name__}")
+    if value.startswith("s3://"):
+        return S3Path(value)
+    if value.startswith("efs://") or EFSPath.is_valid(value):
+        return EFSPath(value)
+    return Path(value)
+
+
+def _parse_s3_or_local(value: Any) -> S3Path | Path:
+    path = parse_data_path(value)
+    if isinstance(path, EFSPath):
+        raise ValueError("an EFS path is not possible here: give an S3 URI or a local path")
+    return path
+
+
+_as_text = PlainSerializer(str, return_type=str, when_used="json")
+
+DataPath: TypeAlias = Annotated[
+    S3Path | EFSPath | Path,
+    PlainValidator(parse_data_path),
+    _as_text,
+    WithJsonSchema({"type": "string", "description": "S3 URI, EFS path or local path"}),
+]
+"""A path on S3, on EFS or on a local disk."""
+
+S3OrLocalPath: TypeAlias = Annotated[
+    S3Path | Path,
+    PlainValidator(_parse_s3_or_local),
+    _as_text,
+    WithJsonSchema({"type": "string", "description": "S3 URI or local path"}),
+]
+"""A path on S3 or on a local disk."""

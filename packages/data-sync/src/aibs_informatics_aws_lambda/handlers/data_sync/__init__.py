@@ -1,0 +1,13 @@
+"""Handlers that move data between S3, EFS and local disks, ready to be called by Lambda."""
+
+from __future__ import annotations
+
+from aibs_informatics_aws_lambda.handlers.data_sync.operations import (
+    GetJSONFromFileHandler,
+    PutJSONToFileHandler,
+)
+
+__all__ = ["get_json_from_file_handler", "put_json_to_file_handler"]
+
+get_json_from_file_handler = GetJSONFromFileHandler.get_handler()
+put_json_to_file_handler = PutJSONToFileHandler.get_handler()
