@@ -1,0 +1,96 @@
+"""Writing a tree as a zip whose bytes depend on its content alone."""
+
+from __future__ import annotations
+
+import hashlib
+import stat
+import zipfile
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from hatchling.builders.utils import get_reproducible_timestamp
+
+from hatch_lambda.errors import LambdaBuildError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_UNIX = 3
+_LEVEL = 9
+# Zip has its years from 1980 in seven bits.
+_FIRST_TIME = datetime(1980, 1, 1, tzinfo=UTC)
+_LAST_TIME = datetime(2107, 12, 31, 23, 59, 58, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file in an archive.
+
+    Attributes:
+        path: Path in the archive.
+        size: Its size in bytes, unpacked.
+        sha256: Its hash.
+    """
+
+    path: str
+    size: int
+    sha256: str
+
+
+def write_archive(tree: Path, destination: Path) -> list[Entry]:
+    """Write all files of a folder as a zip.
+
+    Args:
+        tree: The folder.
+        destination: Path of the zip. It appears when it is whole.
+
+    Returns:
+        What is in it, in order.
+    """
+    time = archive_time()
+    partial = destination.with_name(f".{destination.name}.partial")
+    files = {path.relative_to(tree).as_posix(): path for path in tree.rglob("*") if path.is_file()}
+    entries = []
+    try:
+        with zipfile.ZipFile(partial, "w") as archive:
+            for path, file in sorted(files.items()):
+                content = file.read_bytes()
+                info = _describe(path, executable=_is_executable(file), time=time)
+                archive.writestr(info, content, compresslevel=_LEVEL)
+                entries.append(Entry(path, len(content), hashlib.sha256(content).hexdigest()))
+        partial.replace(destination)
+    finally:
+        partial.unlink(missing_ok=True)
+    return entries
+
+
+def archive_time() -> datetime:
+    """The time all files of an archive get.
+
+    Returns:
+        That of `SOURCE_DATE_EPOCH`, or hatchling's own constant, within what a zip can say.
+
+    Raises:
+        LambdaBuildError: `SOURCE_DATE_EPOCH` is no number of seconds.
+    """
+    try:
+        time = datetime.fromtimestamp(get_reproducible_timestamp(), UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        message = f"`SOURCE_DATE_EPOCH` must be whole seconds since 1970: {error}"
+        raise LambdaBuildError(message) from error
+    return min(max(time, _FIRST_TIME), _LAST_TIME)
+
+
+def _is_executable(file: Path) -> bool:
+    return bool(file.stat().st_mode & stat.S_IXUSR)
+
+
+def _describe(path: str, *, executable: bool, time: datetime) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(
+        path, (time.year, time.month, time.day, time.hour, time.minute, time.second)
+    )
+    info.compress_type = zipfile.ZIP_DEFLATED
+    info.create_system = _UNIX
+    info.external_attr = (stat.S_IFREG | (0o755 if executable else 0o644)) << 16
+    return info

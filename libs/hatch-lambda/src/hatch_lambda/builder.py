@@ -1,0 +1,92 @@
+"""The build target `lambda`, as hatchling drives it."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hatchling.builders.config import BuilderConfig
+from hatchling.builders.plugin.interface import BuilderInterface
+from hatchling.plugin.manager import PluginManager
+
+from hatch_lambda.errors import LambdaBuildError
+from hatch_lambda.options import Options, read_options
+from hatch_lambda.pack import pack
+from hatch_lambda.platforms import PLATFORMS, Platform
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable
+
+
+class LambdaBuilderConfig(BuilderConfig):
+    """Configuration of the target."""
+
+    @cached_property
+    def options(self) -> Options:
+        """Options of this build."""
+        return read_options(self.target_config, os.environ)
+
+    @cached_property
+    def configured_platform(self) -> Platform:
+        """The platform of `pyproject.toml`, whatever this build is for."""
+        return read_options(self.target_config, {}).platform
+
+
+class LambdaBuilder(BuilderInterface[LambdaBuilderConfig, PluginManager]):
+    """Builds an AWS Lambda zip and its bill of materials."""
+
+    PLUGIN_NAME = "lambda"
+
+    @classmethod
+    def get_config_class(cls) -> type[LambdaBuilderConfig]:
+        """What the configuration of the target is made of."""
+        return LambdaBuilderConfig
+
+    def get_version_api(self) -> dict[str, Callable[..., str]]:
+        """One version of the target for each platform, such as `python3.13-arm64`."""
+        return {
+            name: partial(self._build_archive, platform) for name, platform in PLATFORMS.items()
+        }
+
+    def get_default_versions(self) -> list[str]:
+        """The platform of the options."""
+        return [str(self.config.options.platform)]
+
+    def build(self, **arguments: Any) -> Generator[str, None, None]:
+        """Build as hatchling does, and end with a plain message on an error of the user.
+
+        Args:
+            arguments: What hatchling passes.
+
+        Yields:
+            Path of each archive.
+        """
+        try:
+            _refuse_unknown_versions(arguments.get("versions") or ())
+            yield from super().build(**arguments)
+        except LambdaBuildError as error:
+            self.app.abort(f"Cannot build target `lambda` of {self.metadata.name}:\n{error}")
+
+    def clean(self, directory: str, versions: list[str]) -> None:  # noqa: ARG002 - hatchling's
+        """Remove what earlier builds of the project wrote, of any platform and version."""
+        name = self.normalize_file_name_component(self.metadata.core.name)
+        for suffix in ("zip", "cdx.json"):
+            for file in Path(directory).glob(f"{name}-*.{suffix}"):
+                file.unlink()
+
+    def _build_archive(self, platform: Platform, directory: str, **_: Any) -> str:
+        is_default = platform == self.config.configured_platform
+        name = self.project_id if is_default else f"{self.project_id}-{platform}"
+        packed = pack(Path(self.root), platform, self.config.options, Path(directory, name))
+        for warning in packed.warnings:
+            self.app.display_warning(warning)
+        self.app.display_info(packed.summary(Path(self.root)))
+        return str(packed.archive)
+
+
+def _refuse_unknown_versions(versions: Iterable[str]) -> None:
+    if unknown := [version for version in versions if version not in PLATFORMS]:
+        message = f"Unknown platform `{unknown[0]}`. Known are {', '.join(PLATFORMS)}."
+        raise LambdaBuildError(message)

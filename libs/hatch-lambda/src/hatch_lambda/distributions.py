@@ -1,0 +1,126 @@
+"""The distributions installed in a tree."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.metadata import distributions
+from typing import TYPE_CHECKING
+
+from packaging.metadata import RawMetadata, parse_email
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.tags import parse_tag
+from packaging.utils import canonicalize_name
+
+from hatch_lambda.errors import LambdaBuildError
+from hatch_lambda.prune import is_kept
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from importlib.metadata import PackagePath
+    from pathlib import Path
+
+    from packaging.tags import Tag
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """An installed distribution.
+
+    Attributes:
+        name: Normalized name.
+        version: Version.
+        metadata: The fields of its METADATA.
+        tags: Tags of the wheel it was installed from.
+        files: Its files, as paths in the tree; each with the hash in its RECORD, if any.
+    """
+
+    name: str
+    version: str
+    metadata: RawMetadata
+    tags: frozenset[Tag]
+    files: Mapping[str, str]
+
+    @property
+    def requirements(self) -> list[Requirement]:
+        """All its requirements, of whatever platform and extra."""
+        return list(_parse(self.metadata.get("requires_dist", [])))
+
+
+def read_distributions(tree: Path) -> list[Distribution]:
+    """Read what is installed in a folder.
+
+    Args:
+        tree: Folder that was installed into.
+
+    Returns:
+        The distributions, sorted by name.
+    """
+    found = []
+    for installed in distributions(path=[str(tree)]):
+        metadata, _ = parse_email(installed.read_text("METADATA") or "")
+        found.append(
+            Distribution(
+                name=canonicalize_name(metadata["name"]),
+                version=metadata["version"],
+                metadata=metadata,
+                tags=_read_tags(installed.read_text("WHEEL") or ""),
+                files={file.as_posix(): _hash_of(file) for file in installed.files or ()},
+            )
+        )
+    return sorted(found, key=lambda distribution: distribution.name)
+
+
+def _parse(requirements: Iterable[str]) -> Iterator[Requirement]:
+    for item in requirements:
+        # Old distributions have invalid ones, which uv mends; nothing but the graph in the bill
+        # of materials depends on them here.
+        with suppress(InvalidRequirement):
+            yield Requirement(item)
+
+
+def _read_tags(wheel: str) -> frozenset[Tag]:
+    lines = (line.partition(":") for line in wheel.splitlines())
+    return frozenset(
+        tag for key, _, value in lines if key == "Tag" for tag in parse_tag(value.strip())
+    )
+
+
+def _hash_of(file: PackagePath) -> str:
+    return f"{file.hash.mode}={file.hash.value}" if file.hash else ""
+
+
+def owners(installed: Iterable[Distribution]) -> dict[str, str]:
+    """Which distribution each file of the archive belongs to.
+
+    Args:
+        installed: Distributions in one tree.
+
+    Returns:
+        Name of the distribution by path; the first by name where several have the same file.
+
+    Raises:
+        LambdaBuildError: Two distributions have different files at one place. Which of them is
+            there depends on the order of installation, so the archive would not be reproducible.
+    """
+    claims: dict[str, dict[str, str]] = defaultdict(dict)
+    for distribution in installed:
+        for path, digest in distribution.files.items():
+            if is_kept(path):
+                claims[path][distribution.name] = digest
+    disputed = {path for path, digests in claims.items() if len(set(digests.values())) > 1}
+    for path in sorted(disputed):
+        if not _is_stray(path):
+            names = " and ".join(f"`{name}`" for name in sorted(claims[path]))
+            message = (
+                f"{names} have different files at `{path}`. Rename it in one of them, or leave "
+                f"one of them out with `exclude-dependencies`."
+            )
+            raise LambdaBuildError(message)
+    return {path: min(digests) for path, digests in claims.items() if path not in disputed}
+
+
+def _is_stray(path: str) -> bool:
+    # A README.md or the like beside the packages, put there by mistake and read by nobody.
+    return "/" not in path and not path.endswith((".py", ".so"))

@@ -1,0 +1,13 @@
+"""Where hatchling finds the build target."""
+
+from __future__ import annotations
+
+from hatchling.plugin import hookimpl
+
+from hatch_lambda.builder import LambdaBuilder
+
+
+@hookimpl
+def hatch_register_builder() -> type[LambdaBuilder]:
+    """Register the build target `lambda`."""
+    return LambdaBuilder

@@ -1,0 +1,189 @@
+"""What can be set for the build target, and what is refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from packaging.utils import InvalidName, canonicalize_name
+
+from hatch_lambda.errors import LambdaBuildError
+from hatch_lambda.platforms import ARCHITECTURES, PLATFORMS, RUNTIMES, Platform
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+TABLE = "tool.hatch.build.targets.lambda"
+ENVIRONMENT_PREFIX = "HATCH_LAMBDA_"
+INTERPRETER_VARIABLE = "HATCH_LAMBDA_PYTHON"
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of one build.
+
+    Attributes:
+        runtime: Lambda runtime.
+        architecture: Instruction set.
+        bytecode: Whether modules are compiled; `auto` does without a fitting interpreter.
+        include_sdk: Whether the AWS SDK goes into the archive.
+        powertools_layer: Whether the Powertools layer is attached to the function.
+        features: Extras of the project that are installed.
+        exclude_dependencies: Further distributions to leave out.
+        constraints: Path of a file with pinned and hashed versions.
+        interpreter: Path of the Python which compiles.
+    """
+
+    runtime: str = "python3.13"
+    architecture: str = "x86_64"
+    bytecode: bool | Literal["auto"] = True
+    include_sdk: bool = False
+    powertools_layer: bool = False
+    features: tuple[str, ...] = ()
+    exclude_dependencies: tuple[str, ...] = ()
+    constraints: str | None = None
+    interpreter: str | None = None
+
+    @property
+    def platform(self) -> Platform:
+        """The platform that is built when a build asks for no other."""
+        return Platform(self.runtime, self.architecture)
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """Values an option takes: for people, as a test, and out of an environment variable."""
+
+    allowed: str
+    accepts: Callable[[Any], bool]
+    from_text: Callable[[str], Any]
+
+
+def _one_of(*allowed: str) -> _Kind:
+    return _Kind(f"one of {', '.join(allowed)}", allowed.__contains__, str)
+
+
+def _truth(text: str) -> bool | str:
+    return {"true": True, "false": False}.get(text, text)
+
+
+def _are_names(value: Any) -> bool:
+    if not isinstance(value, list):
+        return False
+    try:
+        return all(canonicalize_name(name, validate=True) for name in value)
+    except (InvalidName, TypeError):
+        return False
+
+
+def _are_platforms(value: Any) -> bool:
+    return isinstance(value, list) and all(platform in list(PLATFORMS) for platform in value)
+
+
+def _split(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",")]
+
+
+_FLAG = _Kind("true or false", lambda value: isinstance(value, bool), _truth)
+_BYTECODE = _Kind(
+    'true, false or "auto"', lambda value: isinstance(value, bool) or value == "auto", _truth
+)
+_NAMES = _Kind("an array of names", _are_names, _split)
+_PATH = _Kind("a path", lambda value: isinstance(value, str) and bool(value), str)
+
+_OPTIONS = {
+    "runtime": _one_of(*RUNTIMES),
+    "architecture": _one_of(*ARCHITECTURES),
+    "bytecode": _BYTECODE,
+    "include-sdk": _FLAG,
+    "powertools-layer": _FLAG,
+    "features": _NAMES,
+    "exclude-dependencies": _NAMES,
+    "constraints": _PATH,
+}
+
+_VERSIONS = _Kind(f"an array of {', '.join(PLATFORMS)}", _are_platforms, _split)
+
+# Hatchling reads these of every target. Its file selection is not among them: the files of the
+# project are those of its wheel.
+_OPTIONS_OF_HATCHLING = (
+    "dependencies",
+    "directory",
+    "hooks",
+    "require-runtime-dependencies",
+    "require-runtime-features",
+    "versions",
+)
+
+
+def read_options(table: Mapping[str, Any], environment: Mapping[str, str]) -> Options:
+    """Read the options of a build.
+
+    Args:
+        table: The table `tool.hatch.build.targets.lambda`.
+        environment: Environment variables; `HATCH_LAMBDA_BYTECODE` overrides `bytecode`, and so
+            on. An empty one counts as absent.
+
+    Returns:
+        The options, checked.
+
+    Raises:
+        LambdaBuildError: An option is unknown, or its value is.
+    """
+    _refuse_unknown(table)
+    if "versions" in table:
+        _check(f"{TABLE}.versions", table["versions"], _VERSIONS)
+    values = {name: value for name, value in table.items() if name in _OPTIONS}
+    for name, value in values.items():
+        _check(f"{TABLE}.{name}", value, _OPTIONS[name])
+    return _make_options(values | _overrides(environment), environment)
+
+
+def _make_options(values: Mapping[str, Any], environment: Mapping[str, str]) -> Options:
+    fields = {name.replace("-", "_"): value for name, value in values.items()}
+    for name in ("features", "exclude_dependencies"):
+        fields[name] = tuple(canonicalize_name(item) for item in fields.get(name, ()))
+    return Options(**fields, interpreter=environment.get(INTERPRETER_VARIABLE) or None)
+
+
+def _overrides(environment: Mapping[str, str]) -> dict[str, Any]:
+    variables = {_variable(name): name for name in _OPTIONS}
+    found = {
+        variable: text
+        for variable, text in environment.items()
+        if variable.startswith(ENVIRONMENT_PREFIX) and variable != INTERPRETER_VARIABLE and text
+    }
+    if unknown := sorted(found.keys() - variables.keys()):
+        message = (
+            f"Unknown environment variable `{unknown[0]}`. "
+            f"Known are {', '.join(variables)} and {INTERPRETER_VARIABLE}."
+        )
+        raise LambdaBuildError(message)
+    overrides = {}
+    for variable, text in found.items():
+        name = variables[variable]
+        value = _OPTIONS[name].from_text(text)
+        _check(variable, value, _OPTIONS[name])
+        overrides[name] = value
+    return overrides
+
+
+def _variable(option: str) -> str:
+    return ENVIRONMENT_PREFIX + option.replace("-", "_").upper()
+
+
+def _refuse_unknown(table: Mapping[str, Any]) -> None:
+    known = (*_OPTIONS, *_OPTIONS_OF_HATCHLING)
+    if unknown := [name for name in table if name not in known]:
+        message = (
+            f"Unknown option `{unknown[0]}` with value {table[unknown[0]]!r} in `{TABLE}`. "
+            f"Known are {', '.join(known)}. "
+            f"Which files of the project are packed is up to its wheel target."
+        )
+        raise LambdaBuildError(message)
+
+
+def _check(place: str, value: Any, kind: _Kind) -> None:
+    if not kind.accepts(value):
+        message = f"`{place}` is {value!r}, but must be {kind.allowed}."
+        raise LambdaBuildError(message)

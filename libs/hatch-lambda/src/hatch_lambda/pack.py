@@ -1,0 +1,248 @@
+"""Making an archive of a project, step by step."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hatch_lambda.archive import write_archive
+from hatch_lambda.bill_of_materials import Materials, describe
+from hatch_lambda.bytecode import compile_tree, find_interpreter
+from hatch_lambda.dependencies import check_siblings, find_hash, install, left_out, resolve
+from hatch_lambda.distributions import owners, read_distributions
+from hatch_lambda.errors import LambdaBuildError
+from hatch_lambda.options import INTERPRETER_VARIABLE
+from hatch_lambda.prune import prune
+from hatch_lambda.wheels import build_wheels
+from hatch_lambda.workspace import find_workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from hatch_lambda.archive import Entry
+    from hatch_lambda.bytecode import Interpreter
+    from hatch_lambda.dependencies import Resolved
+    from hatch_lambda.distributions import Distribution
+    from hatch_lambda.options import Options
+    from hatch_lambda.platforms import Platform
+    from hatch_lambda.wheels import Wheel
+
+# What Lambda takes, layers included.
+_LARGEST_UNPACKED = 250 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Packed:
+    """An archive that was made.
+
+    Attributes:
+        archive: Path of the zip.
+        platform: What it is for.
+        unpacked: Size of its files in bytes.
+        distributions: How many distributions are in it.
+        bytecode: Version of the Python which compiled it, if one did.
+        uncompiled: Modules without bytecode although it was asked for.
+    """
+
+    archive: Path
+    platform: Platform
+    unpacked: int
+    distributions: int
+    bytecode: str | None
+    uncompiled: Sequence[str]
+
+    def summary(self, project: Path) -> str:
+        """The archive in a line, its path relative to the project where it is within."""
+        inside = self.archive.is_relative_to(project)
+        path = self.archive.relative_to(project) if inside else self.archive
+        compiled = f"bytecode of CPython {self.bytecode}" if self.bytecode else "no bytecode"
+        return (
+            f"{path}: {self.archive.stat().st_size} bytes ({self.unpacked} unpacked), "
+            f"{self.distributions} distributions, {self.platform}, {compiled}"
+        )
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the user should look at."""
+        found = []
+        if self.uncompiled:
+            names = ", ".join(self.uncompiled)
+            found.append(f"No valid modules for {self.platform.runtime}, not compiled: {names}")
+        if self.unpacked > _LARGEST_UNPACKED:
+            found.append(
+                f"Lambda takes {_LARGEST_UNPACKED} bytes unpacked, and these are {self.unpacked}. "
+                f"Leave distributions out with `exclude-dependencies`, or split the project."
+            )
+        return found
+
+
+@dataclass(frozen=True)
+class _Contents:
+    """A tree that is ready to be archived, and what is known about it."""
+
+    tree: Path
+    wheels: Sequence[Wheel]
+    resolved: Sequence[Resolved]
+    distributions: Sequence[Distribution]
+    owners: Mapping[str, str]
+    uncompiled: Sequence[str]
+
+
+def pack(project: Path, platform: Platform, options: Options, target: Path) -> Packed:
+    """Make an archive and its bill of materials.
+
+    Args:
+        project: Folder of the project.
+        platform: What it is for.
+        options: Options of the build.
+        target: Path of the files to write, without their suffixes.
+
+    Returns:
+        What was made.
+
+    Raises:
+        LambdaBuildError: Something is in the way; then nothing was written.
+    """
+    interpreter = _choose_interpreter(platform, options)
+    with tempfile.TemporaryDirectory(prefix="hatch-lambda-") as folder:
+        contents = _collect(project, platform, options, interpreter, Path(folder).resolve())
+        archive = target.with_name(f"{target.name}.zip")
+        entries = write_archive(contents.tree, archive)
+    facts = _facts(platform, options, interpreter)
+    materials = _materials(contents, entries, archive, platform, options, facts)
+    document = json.dumps(describe(materials), indent=2, ensure_ascii=False)
+    bill = target.with_name(f"{target.name}.cdx.json")
+    bill.write_text(f"{document}\n", encoding="utf-8", newline="\n")
+    return Packed(
+        archive=archive,
+        platform=platform,
+        unpacked=sum(entry.size for entry in entries),
+        distributions=len(contents.distributions),
+        bytecode=interpreter.version if interpreter else None,
+        uncompiled=contents.uncompiled,
+    )
+
+
+def _collect(
+    project: Path,
+    platform: Platform,
+    options: Options,
+    interpreter: Interpreter | None,
+    scratch: Path,
+) -> _Contents:
+    tree = scratch / "tree"
+    wheels, resolved = _install(project, platform, options, tree, scratch)
+    distributions = read_distributions(tree)
+    owned = owners(distributions)
+    prune(tree, owned)
+    compiled = compile_tree(tree, platform.python_version, interpreter) if interpreter else {}
+    modules = {path for path in owned if path.endswith(".py")} if interpreter else set()
+    return _Contents(
+        tree=tree,
+        wheels=wheels,
+        resolved=resolved,
+        distributions=distributions,
+        owners=owned | {path: owned[source] for path, source in compiled.items()},
+        uncompiled=sorted(modules - set(compiled.values())),
+    )
+
+
+def _install(
+    project: Path, platform: Platform, options: Options, tree: Path, scratch: Path
+) -> tuple[list[Wheel], list[Resolved]]:
+    workspace = find_workspace(project)
+    wheels = build_wheels(
+        project,
+        features=options.features,
+        workspace=workspace,
+        platform=platform,
+        excluded=left_out(options),
+        destination=scratch / "wheels",
+    )
+    resolved = resolve(
+        wheels,
+        features=options.features,
+        platform=platform,
+        excluded=left_out(options),
+        constraints=_find_constraints(project, options),
+        scratch=scratch,
+    )
+    check_siblings(resolved, wheels, workspace.members)
+    install(resolved, wheels, platform=platform, tree=tree, scratch=scratch)
+    return wheels, resolved
+
+
+def _materials(
+    contents: _Contents,
+    entries: Sequence[Entry],
+    archive: Path,
+    platform: Platform,
+    options: Options,
+    facts: Mapping[str, str],
+) -> Materials:
+    return Materials(
+        project=contents.wheels[0].name,
+        features=options.features,
+        platform=platform,
+        sha256=hashlib.sha256(archive.read_bytes()).hexdigest(),
+        entries=entries,
+        owners=contents.owners,
+        distributions=contents.distributions,
+        local=[wheel.name for wheel in contents.wheels],
+        wheel_hashes=_wheel_hashes(contents),
+        properties=facts,
+    )
+
+
+def _choose_interpreter(platform: Platform, options: Options) -> Interpreter | None:
+    if not options.bytecode:
+        return None
+    version = platform.python_version
+    found = find_interpreter(version, options.interpreter, os.environ)
+    if found or options.bytecode == "auto":
+        return found
+    message = (
+        f"Bytecode for {platform.runtime} takes a CPython {version}, and there is none: not this "
+        f"one, none that uv finds, none on the PATH, none of pyenv. Install one (`uv python "
+        f"install {version}`), or name one in `{INTERPRETER_VARIABLE}`, or do without: "
+        f'`bytecode = "auto"`.'
+    )
+    raise LambdaBuildError(message)
+
+
+def _find_constraints(project: Path, options: Options) -> Path | None:
+    if options.constraints is None:
+        return None
+    path = project / options.constraints
+    if not path.is_file():
+        message = f"`constraints` is {options.constraints!r}, but there is no file {path}."
+        raise LambdaBuildError(message)
+    return path
+
+
+def _wheel_hashes(contents: _Contents) -> dict[str, str]:
+    tags = {item.name: item.tags for item in contents.distributions}
+    found = {item.name: find_hash(item, tags[item.name]) for item in contents.resolved}
+    return {name: digest for name, digest in found.items() if digest}
+
+
+def _facts(
+    platform: Platform, options: Options, interpreter: Interpreter | None
+) -> dict[str, str]:
+    facts = {
+        "runtime": platform.runtime,
+        "architecture": platform.architecture,
+        "bytecode": "unchecked-hash" if interpreter else "none",
+        "powertools-layer": str(options.powertools_layer).lower(),
+        "left-out": ", ".join(left_out(options)),
+    }
+    if interpreter:
+        facts["bytecode:interpreter"] = f"CPython {interpreter.version}"
+    elif options.bytecode:
+        facts["bytecode:fallback"] = f"no CPython {platform.python_version} was found"
+    return facts

@@ -1,0 +1,249 @@
+"""Small workspaces and a package index of made-up wheels, so that no test needs a network."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import sys
+import tempfile
+import textwrap
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hatch_lambda.builder import LambdaBuilder
+
+RUNTIME = f"python3.{sys.version_info.minor}"
+OTHER_RUNTIME = "python3.12" if RUNTIME != "python3.12" else "python3.13"
+
+
+class Wheelhouse:
+    """A folder of wheels that uv takes for a package index."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def add(
+        self,
+        name: str,
+        version: str = "1.0",
+        *,
+        requires: tuple[str, ...] = (),
+        files: dict[str, str] | None = None,
+        headers: tuple[str, ...] = (),
+        description: str = "",
+        tag: str = "py3-none-any",
+    ) -> Path:
+        module = name.replace("-", "_")
+        info = f"{module}-{version}.dist-info"
+        lines = ["Metadata-Version: 2.4", f"Name: {name}", f"Version: {version}", *headers]
+        lines += [f"Requires-Dist: {requirement}" for requirement in requires]
+        contents = {
+            **(files or {f"{module}/__init__.py": f"__version__ = {version!r}\n"}),
+            f"{info}/METADATA": "\n".join([*lines, "", description]),
+            f"{info}/WHEEL": f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: {tag}\n",
+        }
+        record = "".join(f"{path},{_record_hash(text)},\n" for path, text in contents.items())
+        contents[f"{info}/RECORD"] = f"{record}{info}/RECORD,,\n"
+        path = self.folder / f"{module}-{version}-{tag}.whl"
+        with zipfile.ZipFile(path, "w") as wheel:
+            for place, text in contents.items():
+                wheel.writestr(place, text)
+        return path
+
+
+def _record_hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"sha256={base64.urlsafe_b64encode(digest).decode().rstrip('=')}"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A hatch workspace with its members in `libs/` and `packages/`."""
+
+    root: Path
+
+    def add(
+        self,
+        folder: str,
+        *,
+        name: str | None = None,
+        version: str = "1.0",
+        dependencies: tuple[str, ...] = (),
+        features: dict[str, list[str]] | None = None,
+        files: dict[str, str] | None = None,
+        options: str = "",
+        build_system: str = 'requires = ["hatchling"]\nbuild-backend = "hatchling.build"',
+    ) -> Path:
+        project = self.root / folder
+        name = name or project.name
+        module = name.replace("-", "_")
+        project.mkdir(parents=True)
+        (project / "pyproject.toml").write_text(
+            textwrap.dedent("""\
+                [build-system]
+                {build_system}
+                [project]
+                name = {name}
+                version = {version}
+                dependencies = {dependencies}
+                optional-dependencies = {features}
+                [tool.hatch.metadata]
+                allow-direct-references = true
+                [tool.hatch.build.targets.wheel]
+                only-include = ["src"]
+                sources = ["src"]
+                [tool.hatch.build.targets.lambda]
+                {options}
+                """).format(
+                build_system=build_system,
+                name=json.dumps(name),
+                version=json.dumps(version),
+                dependencies=json.dumps(dependencies),
+                features="{"
+                + ", ".join(
+                    f"{key} = {json.dumps(value)}" for key, value in (features or {}).items()
+                )
+                + "}",
+                options=options
+                if "runtime" in options
+                else f'runtime = "{RUNTIME}"\narchitecture = "arm64"\n{options}',
+            )
+        )
+        for path, text in (files or {f"{module}/__init__.py": f"NAME = {name!r}\n"}).items():
+            file = project / "src" / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+        return project
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a build wrote."""
+
+    archive: Path
+
+    @property
+    def names(self) -> list[str]:
+        with zipfile.ZipFile(self.archive) as archive:
+            return archive.namelist()
+
+    @property
+    def distributions(self) -> set[str]:
+        infos = (name.partition(".dist-info/") for name in self.names)
+        return {info.rpartition("-")[0].replace("_", "-") for info, found, _ in infos if found}
+
+    @property
+    def bill_of_materials(self) -> dict[str, Any]:
+        return json.loads(self.bill_of_materials_path.read_text(encoding="utf-8"))
+
+    @property
+    def bill_of_materials_path(self) -> Path:
+        return self.archive.with_name(self.archive.name.removesuffix(".zip") + ".cdx.json")
+
+    @property
+    def facts(self) -> dict[str, str]:
+        properties = self.bill_of_materials["metadata"]["properties"]
+        return {item["name"].removeprefix("hatch-lambda:"): item["value"] for item in properties}
+
+    def read(self, name: str) -> str:
+        with zipfile.ZipFile(self.archive) as archive:
+            return archive.read(name).decode()
+
+    def unpack(self, folder: Path) -> Path:
+        with zipfile.ZipFile(self.archive) as archive:
+            archive.extractall(folder)
+        return folder
+
+
+def run_build(project: Path, *versions: str, directory: Path | None = None) -> Built:
+    place = str(directory or project / "dist")
+    builder = LambdaBuilder(str(project))
+    return Built(Path(next(builder.build(directory=place, versions=list(versions)))))
+
+
+@pytest.fixture(scope="session")
+def uv_cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("uv-cache")
+
+
+@pytest.fixture(autouse=True)
+def _closed_world(monkeypatch, tmp_path, uv_cache, wheelhouse):
+    for name in [name for name in os.environ if name.startswith(("UV_", "HATCH_", "PIP_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
+    monkeypatch.setenv("UV_CACHE_DIR", str(uv_cache))
+    monkeypatch.setenv("UV_FIND_LINKS", str(wheelhouse.folder))
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    monkeypatch.setenv("TMPDIR", str(scratch))
+
+
+@pytest.fixture
+def wheelhouse(tmp_path):
+    folder = tmp_path / "wheelhouse"
+    folder.mkdir()
+    return Wheelhouse(folder)
+
+
+@pytest.fixture
+def make_workspace():
+    def make(root: Path) -> Workspace:
+        root.mkdir(parents=True)
+        members = 'workspace.members = ["libs/*", "packages/*"]'
+        (root / "hatch.toml").write_text(f"[envs.default]\n{members}\n")
+        return Workspace(root)
+
+    return make
+
+
+@pytest.fixture
+def workspace(make_workspace, tmp_path):
+    return make_workspace(tmp_path / "workspace")
+
+
+@pytest.fixture
+def build():
+    """Build a project for a platform, and give what was written."""
+    return run_build
+
+
+@pytest.fixture
+def refusal(capsys):
+    """Build a project that cannot be built, and give what the user is told."""
+
+    def refuse(project: Path, *versions: str) -> str:
+        with pytest.raises(SystemExit):
+            run_build(project, *versions)
+        assert not list((project / "dist").glob("*"))
+        return capsys.readouterr().err
+
+    return refuse
+
+
+@pytest.fixture
+def runtime():
+    """The runtime of this Python."""
+    return RUNTIME
+
+
+@pytest.fixture
+def other_runtime():
+    """A runtime that is not of this Python."""
+    return OTHER_RUNTIME
+
+
+@pytest.fixture
+def no_other_python(monkeypatch, tmp_path):
+    """Leave only this interpreter to be found."""
+    nowhere = tmp_path / "nowhere"
+    nowhere.mkdir()
+    for name in ("PATH", "PYENV_ROOT", "UV_PYTHON_INSTALL_DIR"):
+        monkeypatch.setenv(name, str(nowhere))
+    return nowhere

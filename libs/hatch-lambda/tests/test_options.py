@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import pytest
+from hatch_lambda.errors import LambdaBuildError
+from hatch_lambda.options import Options, read_options
+
+
+def test_everything_has_a_default():
+    assert read_options({}, {}) == Options()
+
+
+def test_options_are_read_from_the_table():
+    table = {
+        "runtime": "python3.12",
+        "architecture": "arm64",
+        "bytecode": "auto",
+        "include-sdk": True,
+        "powertools-layer": True,
+        "features": ["Some_Extra"],
+        "exclude-dependencies": ["Some.Thing"],
+        "constraints": "constraints.txt",
+        "versions": ["python3.12-arm64"],
+    }
+
+    assert read_options(table, {}) == Options(
+        runtime="python3.12",
+        architecture="arm64",
+        bytecode="auto",
+        include_sdk=True,
+        powertools_layer=True,
+        features=("some-extra",),
+        exclude_dependencies=("some-thing",),
+        constraints="constraints.txt",
+    )
+
+
+def test_environment_goes_before_the_table():
+    environment = {
+        "HATCH_LAMBDA_RUNTIME": "python3.14",
+        "HATCH_LAMBDA_BYTECODE": "auto",
+        "HATCH_LAMBDA_INCLUDE_SDK": "true",
+        "HATCH_LAMBDA_EXCLUDE_DEPENDENCIES": "one, two",
+        "HATCH_LAMBDA_CONSTRAINTS": "",
+        "HATCH_LAMBDA_PYTHON": "/somewhere/python",
+        "UNRELATED": "x",
+    }
+
+    options = read_options({"runtime": "python3.11", "constraints": "pins.txt"}, environment)
+
+    assert options == Options(
+        runtime="python3.14",
+        bytecode="auto",
+        include_sdk=True,
+        exclude_dependencies=("one", "two"),
+        constraints="pins.txt",
+        interpreter="/somewhere/python",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "allowed"),
+    [
+        ("runtime", "python3.10", "python3.11, python3.12, python3.13, python3.14"),
+        ("runtime", ["python3.12"], "python3.11"),
+        ("architecture", "aarch64", "arm64, x86_64"),
+        ("bytecode", "yes", 'true, false or "auto"'),
+        ("bytecode", 1, 'true, false or "auto"'),
+        ("include-sdk", "true", "true or false"),
+        ("powertools-layer", 0, "true or false"),
+        ("exclude-dependencies", "boto3", "array of names"),
+        ("exclude-dependencies", ["boto3>=1"], "array of names"),
+        ("features", [1], "array of names"),
+        ("constraints", "", "a path"),
+        ("versions", ["python3.13"], "python3.13-arm64"),
+    ],
+)
+def test_bad_value_is_refused_with_option_value_and_what_is_allowed(name, value, allowed):
+    with pytest.raises(LambdaBuildError) as error:
+        read_options({name: value}, {})
+
+    message = str(error.value)
+    assert f"targets.lambda.{name}`" in message
+    assert repr(value) in message
+    assert allowed in message
+
+
+def test_unknown_option_is_refused_with_the_known_ones():
+    with pytest.raises(LambdaBuildError, match=r"`run-time` with value 'python3\.13'") as error:
+        read_options({"run-time": "python3.13"}, {})
+
+    assert "runtime, architecture" in str(error.value)
+
+
+def test_bad_value_in_the_environment_names_the_variable():
+    with pytest.raises(LambdaBuildError, match=r"`HATCH_LAMBDA_RUNTIME` is '3\.13'"):
+        read_options({}, {"HATCH_LAMBDA_RUNTIME": "3.13"})
+
+
+def test_misspelt_variable_is_refused():
+    with pytest.raises(LambdaBuildError, match="Unknown environment variable `HATCH_LAMBDA_ARCH`"):
+        read_options({}, {"HATCH_LAMBDA_ARCH": "arm64"})

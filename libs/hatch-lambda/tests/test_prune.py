@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from hatch_lambda.prune import is_kept, trim_metadata
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "module.py",
+        "package/__init__.py",
+        "package/tests/helpers.py",
+        "package/data.json",
+        "package/_native.cpython-313-aarch64-linux-gnu.so",
+        "package/bin/tool",
+        "package.libs/libfoo.so.1",
+        "thing-1.0.dist-info/METADATA",
+        "thing-1.0.dist-info/entry_points.txt",
+        "thing-1.0.dist-info/licenses/LICENSE",
+        "thing-1.0.dist-info/LICENCE.md",
+        "thing-1.0.dist-info/NOTICE",
+        "thing-1.0.dist-info/sboms/thing.cdx.json",
+    ],
+)
+def test_what_a_function_reads_or_a_licence_demands_is_kept(path):
+    assert is_kept(path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "bin/tool",
+        "../../bin/tool",
+        "/etc/passwd",
+        "package/py.typed",
+        "package/stubs.pyi",
+        "package/_native.c",
+        "package/include/native.h",
+        "package/fast.pyx",
+        "package/__pycache__/module.cpython-311.pyc",
+        "thing-1.0.dist-info/RECORD",
+        "thing-1.0.dist-info/WHEEL",
+        "thing-1.0.dist-info/INSTALLER",
+        "thing-1.0.dist-info/REQUESTED",
+        "thing-1.0.dist-info/direct_url.json",
+        "thing-1.0.dist-info/uv_cache.json",
+        "thing-1.0.dist-info/top_level.txt",
+    ],
+)
+def test_what_a_function_never_reads_is_left_out(path):
+    assert not is_kept(path)
+
+
+@pytest.mark.parametrize("newline", [b"\n", b"\r\n"])
+def test_metadata_keeps_its_headers_without_the_description(newline):
+    content = newline.join(
+        [
+            b"Metadata-Version: 2.4",
+            b"Name: thing",
+            b"Description: first line",
+            b"        |second line",
+            b"Description-Content-Type: text/markdown",
+            b"Requires-Dist: other",
+            b"",
+            b"# Thing",
+            b"",
+            b"Name: not a header",
+        ]
+    )
+
+    assert trim_metadata(content) == (
+        b"Metadata-Version: 2.4\nName: thing\nRequires-Dist: other\n"
+    )
+
+
+def test_versions_entry_points_and_licences_are_there_at_run_time(
+    workspace, wheelhouse, build, tmp_path
+):
+    wheelhouse.add(
+        "helper",
+        "1.2.3",
+        description="Long.\n" * 100,
+        headers=("License-File: LICENSE",),
+        files={
+            "helper/__init__.py": "",
+            "helper/_speedups.c": "int main() {}",
+            "helper-1.2.3.dist-info/entry_points.txt": "[plugins]\nmain = helper\n",
+            "helper-1.2.3.dist-info/licenses/LICENSE": "Do as you please.",
+            "helper-1.2.3.data/scripts/helper": "#!python\n",
+        },
+    )
+    built = build(workspace.add("packages/app", dependencies=("helper",)))
+    code = (
+        "from importlib.metadata import entry_points, version\n"
+        "print(version('app'), version('helper'), *entry_points(group='plugins').names)\n"
+    )
+
+    answer = subprocess.run(
+        [sys.executable, "-S", "-c", code],
+        env={"PYTHONPATH": str(built.unpack(tmp_path / "task"))},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert answer.stdout.split() == ["1.0", "1.2.3", "main"]
+    assert "Long." not in built.read("helper-1.2.3.dist-info/METADATA")
+    assert built.read("helper-1.2.3.dist-info/licenses/LICENSE") == "Do as you please."
+    assert [name for name in built.names if name.startswith(("bin/", "."))] == []
+    assert "helper/_speedups.c" not in built.names
