@@ -16,6 +16,7 @@ __all__ = [
     "find_account",
     "find_partition",
     "find_region",
+    "forget_clients",
     "get_client",
     "get_region",
     "named_errors",
@@ -49,6 +50,12 @@ def get_client(service: str, region_name: str | None = None, **arguments: Any) -
     """
     region = region_name or find_region()
     return _make_client(os.getpid(), service, region, tuple(sorted(arguments.items())))
+
+
+def forget_clients() -> None:
+    """Make clients, and look for the account, anew from now on: credentials have changed."""
+    _make_client.cache_clear()
+    find_account.cache_clear()
 
 
 def find_region() -> str | None:

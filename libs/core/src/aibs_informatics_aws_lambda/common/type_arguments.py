@@ -8,7 +8,6 @@ from typing import Any, TypeVar, get_args, get_origin
 __all__ = ["type_arguments"]
 
 
-@cache
 def type_arguments(cls: Any, generic: Any) -> tuple[Any, ...]:
     """Return the types that ``cls`` gives to the parameters of ``generic``, one of its bases.
 
@@ -18,15 +17,23 @@ def type_arguments(cls: Any, generic: Any) -> tuple[Any, ...]:
     Raises:
         TypeError: no base gives a type to every parameter.
     """
-    for base in _bases(cls):
-        found = _seen_from(base, generic)
-        if found and not any(_variables(argument) for argument in found):
-            return found
+    found = _bound_arguments(cls, generic)
+    if found:
+        return found
     names = ", ".join(str(parameter) for parameter in _parameters(generic))
     raise TypeError(
         f"{cls.__qualname__} does not say what {names} of {generic.__name__} are: "
         f"derive it from {generic.__name__}[...] with a type for each"
     )
+
+
+@cache
+def _bound_arguments(cls: Any, generic: Any) -> tuple[Any, ...]:
+    for base in _bases(cls):
+        found = _seen_from(base, generic)
+        if found and not any(_variables(argument) for argument in found):
+            return found
+    return ()
 
 
 def _seen_from(base: Any, generic: type) -> tuple[Any, ...]:
