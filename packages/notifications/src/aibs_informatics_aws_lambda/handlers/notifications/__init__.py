@@ -1,0 +1,9 @@
+"""Handler that sends notifications by email and to topics, ready to be called by Lambda."""
+
+from __future__ import annotations
+
+from aibs_informatics_aws_lambda.handlers.notifications.router import NotificationRouter
+
+__all__ = ["notification_router_handler"]
+
+notification_router_handler = NotificationRouter.get_handler()

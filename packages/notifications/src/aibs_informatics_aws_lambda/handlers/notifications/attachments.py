@@ -1,0 +1,59 @@
+"""Attachments, read from S3."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from io import BytesIO
+from typing import Final
+
+from aibs_informatics_aws_lambda.common.aws import get_client, named_errors
+from aibs_informatics_aws_lambda.common.exceptions import ValidationError
+from aibs_informatics_aws_lambda.handlers.notifications.content import Attachment
+from aibs_informatics_aws_lambda.handlers.notifications.mime import AttachedFile
+
+__all__ = ["LARGEST_EMAIL_BYTES", "read_attachments"]
+
+# https://docs.aws.amazon.com/ses/latest/dg/quotas.html, API version 1, as encoded.
+LARGEST_EMAIL_BYTES: Final = 10 * 1024 * 1024
+
+# Base64 turns 57 bytes into a line of 76 and its end.
+_ENCODED_PER_BYTE: Final = 78 / 57
+
+
+def read_attachments(attachments: Sequence[Attachment]) -> list[AttachedFile]:
+    """Read files from S3; none is read if they are too large for an email all together.
+
+    Raises:
+        ResourceNotFoundError: there is no such object.
+        AWSError: an object cannot be read.
+        ValidationError: they are too large.
+    """
+    heads = [_look_at(attachment) for attachment in attachments]
+    size = int(sum(length for _, length in heads) * _ENCODED_PER_BYTE)
+    if size > LARGEST_EMAIL_BYTES:
+        raise ValidationError(
+            f"the attachments take {size} bytes as encoded for email, and an email "
+            f"{LARGEST_EMAIL_BYTES} at most: send links to them instead"
+        )
+    return [
+        AttachedFile(
+            name=attachment.filename or attachment.path.name,
+            data=_read(attachment),
+            content_type=attachment.content_type or stored_type,
+        )
+        for attachment, (stored_type, _) in zip(attachments, heads, strict=True)
+    ]
+
+
+def _look_at(attachment: Attachment) -> tuple[str, int]:
+    """Return the media type and the length of an object."""
+    with named_errors(f"read {attachment.path}", permission="s3:GetObject"):
+        head = get_client("s3").head_object(**attachment.path.as_dict())
+    return head.get("ContentType", ""), head["ContentLength"]
+
+
+def _read(attachment: Attachment) -> bytes:
+    content = BytesIO()
+    with named_errors(f"read {attachment.path}", permission="s3:GetObject"):
+        get_client("s3").download_fileobj(attachment.path.bucket, attachment.path.key, content)
+    return content.getvalue()

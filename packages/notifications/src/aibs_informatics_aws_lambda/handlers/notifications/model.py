@@ -1,0 +1,44 @@
+"""Request and response of the router."""
+
+from __future__ import annotations
+
+from aibs_informatics_aws_lambda.common.model import PydanticBaseModel
+from aibs_informatics_aws_lambda.handlers.notifications.content import (
+    MESSAGE_KEY_ALIASES,
+    Attachment,
+    NotificationContent,
+    NotificationContentType,
+)
+from aibs_informatics_aws_lambda.handlers.notifications.notifiers.model import (
+    AnyTarget,
+    NotifierResult,
+)
+from pydantic import Field
+
+__all__ = [
+    "MESSAGE_KEY_ALIASES",
+    "Attachment",
+    "NotificationContent",
+    "NotificationContentType",
+    "NotificationRequest",
+    "NotificationResponse",
+]
+
+
+class NotificationRequest(PydanticBaseModel):
+    """One content, and the targets that get it."""
+
+    content: NotificationContent
+    targets: list[AnyTarget]
+    idempotency_key: str | None = Field(
+        default=None,
+        min_length=1,
+        description="the same in a request and its retries: a target that has got the message "
+        "does not get it again",
+    )
+
+
+class NotificationResponse(PydanticBaseModel):
+    """One result per target, in their order."""
+
+    results: list[NotifierResult]

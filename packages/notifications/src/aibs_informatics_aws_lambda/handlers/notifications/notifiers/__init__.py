@@ -1,0 +1,1 @@
+"""Notifiers: each delivers to targets of one kind."""

@@ -1,0 +1,68 @@
+"""Messages to topics of Amazon SNS."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from typing import Any
+
+from aibs_informatics_aws_lambda.common.constants import (
+    AWS_LAMBDA_FUNCTION_NAME_KEY,
+    DEFAULT_AWS_LAMBDA_FUNCTION_NAME,
+)
+from aibs_informatics_aws_lambda.common.json_io import JSONObject
+from aibs_informatics_aws_lambda.handlers.notifications.content import NotificationContent
+from aibs_informatics_aws_lambda.handlers.notifications.notifiers.base import Notifier, attempt
+from aibs_informatics_aws_lambda.handlers.notifications.notifiers.model import (
+    NotifierResult,
+    SNSTopicTarget,
+)
+from aibs_informatics_aws_lambda.handlers.notifications.sns import publish_to_topic
+
+__all__ = ["SNSNotifier"]
+
+
+class SNSNotifier(Notifier[SNSTopicTarget]):
+    """Publishes to topics, each in its own region."""
+
+    def notify(self, content: NotificationContent, target: SNSTopicTarget) -> NotifierResult:
+        """Publish the message as it is; one that SNS does not take is a result, and no error."""
+        return attempt(
+            target,
+            lambda: publish_to_topic(
+                content.message,
+                target.topic,
+                subject=content.subject,
+                message_attributes=_attributes(target),
+                **_order(target),
+            ),
+        )
+
+
+def _order(target: SNSTopicTarget) -> dict[str, str | None]:
+    """Return group and deduplication id, which a FIFO topic does not do without."""
+    group, deduplication = target.message_group_id, target.message_deduplication_id
+    if target.topic.is_fifo:
+        group = group or _function_name()
+        deduplication = deduplication or str(uuid.uuid4())
+    return {"message_group_id": group, "message_deduplication_id": deduplication}
+
+
+def _function_name() -> str:
+    return os.environ.get(AWS_LAMBDA_FUNCTION_NAME_KEY) or DEFAULT_AWS_LAMBDA_FUNCTION_NAME
+
+
+def _attributes(target: SNSTopicTarget) -> JSONObject:
+    return {name: _attribute(value) for name, value in (target.attributes or {}).items()}
+
+
+def _attribute(value: Any) -> JSONObject:
+    """Return a value as SNS takes it.
+
+    https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html
+    """
+    if isinstance(value, str):
+        return {"DataType": "String", "StringValue": value}
+    data_type = "String.Array" if isinstance(value, list) else "Number"
+    return {"DataType": data_type, "StringValue": json.dumps(value)}

@@ -1,0 +1,182 @@
+"""The handler that sends notifications."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, TypeAlias
+
+from aibs_informatics_aws_lambda.common.description import HandlerDescription
+from aibs_informatics_aws_lambda.common.handler import LambdaHandler
+from aibs_informatics_aws_lambda.common.json_io import JSON
+from aibs_informatics_aws_lambda.common.logging import logger
+from aibs_informatics_aws_lambda.handlers.notifications.content import NotificationContent
+from aibs_informatics_aws_lambda.handlers.notifications.idempotency import (
+    IDEMPOTENCY_TABLE_ENV_VAR,
+    DeliveryInProgressError,
+    DeliveryLog,
+    delivery_ids,
+)
+from aibs_informatics_aws_lambda.handlers.notifications.model import (
+    NotificationRequest,
+    NotificationResponse,
+)
+from aibs_informatics_aws_lambda.handlers.notifications.notifiers.base import Notifier
+from aibs_informatics_aws_lambda.handlers.notifications.notifiers.installed import (
+    default_notifiers,
+    installed_notifiers,
+)
+from aibs_informatics_aws_lambda.handlers.notifications.notifiers.model import (
+    NotifierResult,
+    NotifierTarget,
+)
+from aibs_informatics_aws_lambda.handlers.notifications.notifiers.ses import (
+    SOURCE_EMAIL_ADDRESS_ENV_VAR,
+)
+from aibs_informatics_aws_lambda.handlers.notifications.templates import fill_in
+
+__all__ = ["NotificationRouter"]
+
+Deliver: TypeAlias = Callable[[int, NotifierTarget], NotifierResult]
+
+
+@dataclass(repr=False)
+class NotificationRouter(LambdaHandler[NotificationRequest, NotificationResponse]):
+    """Send one message to email recipients and topics.
+
+    Args:
+        notifiers: who delivers: to each target the first whose target class is the target's. By
+            default the installed ones, then `SESNotifier` and `SNSNotifier`.
+    """
+
+    notifiers: list[Notifier[Any]] = field(default_factory=list)
+
+    description = HandlerDescription(
+        example={
+            "content": {"subject": "Pipeline finished", "message": "All 12 steps are done."},
+            "targets": [
+                {"recipients": ["ann@example.org"]},
+                {"topic": "arn:aws:sns:us-west-2:123456789012:alerts"},
+            ],
+        },
+        environment={
+            SOURCE_EMAIL_ADDRESS_ENV_VAR: "address that emails come from; verified in SES",
+            IDEMPOTENCY_TABLE_ENV_VAR: "DynamoDB table that remembers deliveries of requests "
+            "with an idempotency_key; without it they are not remembered",
+        },
+        iam_actions=(
+            "ses:SendEmail",
+            "ses:SendRawEmail",
+            "sns:Publish",
+            "s3:GetObject",
+            "dynamodb:PutItem",
+            "dynamodb:GetItem",
+            "dynamodb:UpdateItem",
+            "dynamodb:DeleteItem",
+        ),
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.notifiers = self.notifiers or default_notifiers()
+
+    @classmethod
+    def deserialize_request(cls, request: Any) -> NotificationRequest:
+        """Make a request of anything that a handler takes; targets may be of installed shapes."""
+        installed_notifiers()
+        return super().deserialize_request(request)
+
+    @classmethod
+    def partly_failed(cls, answer: JSON) -> bool:
+        """Tell whether an answer of this handler reports targets that did not get the message."""
+        return super().partly_failed(answer) or not all(
+            result["success"] for result in answer.get("results", [])
+        )
+
+    def handle(self, request: NotificationRequest) -> NotificationResponse:
+        """Deliver to each target in turn; a delivery that fails is a result, and no error.
+
+        Raises:
+            ValidationError: the variables do not fit the templates; nothing was sent.
+            ApplicationException: templates are not installed; nothing was sent.
+            DeliveryInProgressError: another run with the same key makes a delivery, or was cut
+                off while it did. All other targets have been served.
+            AWSError: the table that remembers deliveries cannot be used.
+        """
+        content = fill_in(request.content)
+        deliver = self._deliverer(request, content)
+        results, unknown = [], []
+        for number, target in enumerate(request.targets):
+            try:
+                results.append(deliver(number, target))
+            except DeliveryInProgressError as error:
+                unknown.append(f"targets.{number}: {error}")
+            else:
+                self._report(number, results[-1], target, content)
+        if unknown:
+            raise DeliveryInProgressError("; ".join(unknown))
+        return NotificationResponse(results=results)
+
+    def _deliverer(self, request: NotificationRequest, content: NotificationContent) -> Deliver:
+        """Return what delivers to a target, given its number; with a key of the request, once."""
+        if request.idempotency_key is None:
+            return lambda _, target: self._send(content, target)
+        ids = delivery_ids(request.idempotency_key, request.targets)
+        log = self._open_log()
+
+        def deliver_once(number: int, target: NotifierTarget) -> NotifierResult:
+            identified = target.identified_by(ids[number])
+            send = partial(self._send, content, identified)
+            return log.once(ids[number], content, identified, send) if log else send()
+
+        return deliver_once
+
+    def _open_log(self) -> DeliveryLog | None:
+        table = os.environ.get(IDEMPOTENCY_TABLE_ENV_VAR)
+        if table:
+            return DeliveryLog(table, self.context)
+        self.log.warning(
+            "The request has an idempotency_key, but %s is not set: a retry sends again",
+            IDEMPOTENCY_TABLE_ENV_VAR,
+        )
+        return None
+
+    def _send(self, content: NotificationContent, target: NotifierTarget) -> NotifierResult:
+        for notifier in self.notifiers:
+            if isinstance(target, notifier.notifier_target_class()):
+                return _guarded(notifier, content, target)
+        return NotifierResult(
+            target=target, success=False, response="No notifier could handle target"
+        )
+
+    def _report(
+        self,
+        number: int,
+        result: NotifierResult,
+        target: NotifierTarget,
+        content: NotificationContent,
+    ) -> None:
+        if not result.success:
+            self.log.error("targets.%d (%s) failed: %s", number, target.summary, result.response)
+            return
+        self.log.info(
+            "targets.%d (%s) has got the message: %d characters, subject of %d",
+            number,
+            target.summary,
+            len(content.message),
+            len(content.subject),
+        )
+
+
+def _guarded(
+    notifier: Notifier[Any], content: NotificationContent, target: NotifierTarget
+) -> NotifierResult:
+    """Deliver, whatever a notifier of someone's own may raise against its contract."""
+    try:
+        return notifier.notify(content, target)
+    except Exception as error:
+        logger.exception("%s raised an error instead of returning it", type(notifier).__name__)
+        reason = f"{type(notifier).__name__}: {type(error).__name__}: {error}"
+        return NotifierResult(target=target, success=False, response=reason)

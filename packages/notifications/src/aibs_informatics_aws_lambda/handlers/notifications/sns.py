@@ -1,0 +1,63 @@
+"""Publishing messages by Amazon SNS."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aibs_informatics_aws_lambda.common.aws import get_client, named_errors
+from aibs_informatics_aws_lambda.common.exceptions import AWSError
+from aibs_informatics_aws_lambda.common.json_io import JSONObject
+from aibs_informatics_aws_lambda.handlers.notifications.throttling import retry_throttled
+
+__all__ = ["publish", "publish_to_topic"]
+
+
+def publish(
+    message: str,
+    topic_arn: str | None = None,
+    target_arn: str | None = None,
+    phone_number: str | None = None,
+    subject: str | None = None,
+    message_structure: str | None = None,
+    message_attributes: JSONObject | None = None,
+    message_deduplication_id: str | None = None,
+    message_group_id: str | None = None,
+    region: str | None = None,
+) -> JSONObject:
+    """Publish a message and return what SNS answered.
+
+    It is published in ``region``, by default the one in the ARN, else the function's. The other
+    arguments are those of SNS's ``Publish``; what is empty is left out
+    (https://docs.aws.amazon.com/sns/latest/api/API_Publish.html).
+
+    Raises:
+        AWSError: there is no topic, target or phone number, or SNS did not take the message.
+    """
+    place = topic_arn or target_arn or phone_number
+    if not place:
+        raise AWSError("a message needs a topic, a target or a phone number to go to")
+    request = {
+        "TopicArn": topic_arn,
+        "TargetArn": target_arn,
+        "PhoneNumber": phone_number,
+        "Subject": subject,
+        "MessageStructure": message_structure,
+        "MessageAttributes": message_attributes,
+        "MessageDeduplicationId": message_deduplication_id,
+        "MessageGroupId": message_group_id,
+    }
+    given = {name: value for name, value in request.items() if value}
+    with named_errors(f"publish to {place}", permission="sns:Publish"):
+        client = get_client("sns", region_name=region or _region_of(topic_arn or target_arn))
+        return retry_throttled(lambda: client.publish(Message=message, **given))
+
+
+def publish_to_topic(message: str, topic_arn: str, **arguments: Any) -> JSONObject:
+    """Publish a message to a topic, as `publish` does."""
+    return publish(message, topic_arn=topic_arn, **arguments)
+
+
+def _region_of(arn: str | None) -> str | None:
+    """Return REGION of ``arn:PARTITION:SERVICE:REGION:...``."""
+    parts = (arn or "").split(":")
+    return parts[3] or None if len(parts) > 3 else None

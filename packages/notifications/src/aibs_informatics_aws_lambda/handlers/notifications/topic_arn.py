@@ -1,0 +1,50 @@
+"""ARNs of SNS topics."""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar
+
+from aibs_informatics_aws_lambda.common.checked_text import CheckedText
+from aibs_informatics_aws_lambda.common.exceptions import ValidationError
+
+__all__ = ["SNSTopicArn"]
+
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html, and
+# https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html for the name.
+_ARN = re.compile(
+    r"arn:(aws|aws-cn|aws-us-gov):sns:([A-Za-z0-9_-]*):[0-9]{12}:[A-Za-z0-9_-]+(\.fifo)?"
+)
+
+
+class SNSTopicArn(CheckedText):
+    """The ARN of an SNS topic: ``arn:aws:sns:REGION:ACCOUNT:NAME``.
+
+    Raises:
+        ValidationError: the text is no such ARN; that of a subscription is none.
+    """
+
+    __slots__ = ()
+
+    json_schema: ClassVar = {
+        "pattern": f"^{_ARN.pattern}$",
+        "examples": ["arn:aws:sns:us-west-2:123456789012:alerts"],
+    }
+
+    @classmethod
+    def _checked(cls, text: str) -> str:
+        if not _ARN.fullmatch(text):
+            raise ValidationError(
+                f"{text!r} is not the ARN of an SNS topic such as {cls.json_schema['examples'][0]}"
+            )
+        return text
+
+    @property
+    def region(self) -> str:
+        """The topic's region; it may be empty."""
+        return self.split(":")[3]
+
+    @property
+    def is_fifo(self) -> bool:
+        """Whether this is a FIFO topic, which wants a message group and no repeats."""
+        return self.endswith(".fifo")
