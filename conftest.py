@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -25,6 +26,12 @@ ACCOUNT = "123456789012"
 # Settings of the machine that would change what a test sees.
 _SETTINGS = ("AWS_", "BOTO_", "EFS_MOUNT_POINT_", "HANDLER_", "POWERTOOLS_")
 _SINGLE_SETTINGS = ("_HANDLER", "DEFAULT_BUCKET_NAME", "LOG_LEVEL", "REGION")
+
+# Powertools imports the package botocore, though nothing in it: 1 ms.
+_HEAVY = re.compile(
+    r"aws_lambda_powertools\.(event_handler|utilities\.(batch|data_classes|parser))\b"
+    r"|(awscrt|boto3|jinja2|requests|urllib3|yaml)\b|botocore\."
+)
 
 
 @dataclass(frozen=True)
@@ -210,5 +217,17 @@ def modules_loaded_by(run_command: RunCommand) -> Callable[[str], set[str]]:
         result = run_command(sys.executable, "-c", code)
         assert result.returncode == 0, result.stderr
         return set(json.loads(result.stdout))
+
+    return load
+
+
+@pytest.fixture
+def heavy_modules_loaded_by(
+    modules_loaded_by: Callable[[str], set[str]],
+) -> Callable[[str], list[str]]:
+    """Return those of the modules that importing one loads which a cold start cannot afford."""
+
+    def load(module: str) -> list[str]:
+        return sorted(filter(_HEAVY.match, modules_loaded_by(module)))
 
     return load
