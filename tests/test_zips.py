@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from environments import make_environment
 from runtime_api import RuntimeApi
-from uv import find_uv_bin
 
 ROOT = Path(__file__).parents[1]
 RUNTIME = f"python3.{sys.version_info.minor}"
@@ -41,13 +41,7 @@ def archive(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def runtime_python(tmp_path_factory) -> str:
     """A Python that has what Lambda's own has: boto3 and the runtime client."""
-    folder = tmp_path_factory.mktemp("runtime")
-    for command in (
-        ["venv", "--quiet", "--python", sys.executable, str(folder)],
-        ["pip", "install", "--quiet", "--python", str(folder), "boto3", "awslambdaric>=3"],
-    ):
-        subprocess.run([find_uv_bin(), *command], check=True)
-    return str(folder / "bin" / "python")
+    return make_environment(tmp_path_factory.mktemp("runtime"), "boto3", "awslambdaric>=3")
 
 
 @pytest.fixture
