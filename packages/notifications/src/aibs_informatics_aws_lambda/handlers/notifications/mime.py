@@ -6,11 +6,10 @@ import mimetypes
 from collections.abc import Sequence
 from dataclasses import dataclass
 from email import message_from_bytes
-from email.headerregistry import ContentTypeHeader
 from email.message import EmailMessage
 from email.mime.text import MIMEText
 from email.policy import SMTP
-from typing import Final
+from typing import Any, Final
 
 __all__ = ["AttachedFile", "attach", "compose"]
 
@@ -85,7 +84,7 @@ def attach(message: EmailMessage, file: AttachedFile) -> None:
     )
 
 
-def _content_type(file: AttachedFile) -> ContentTypeHeader:
+def _content_type(file: AttachedFile) -> Any:
     told = file.content_type
     if told in _UNTOLD_TYPES:
         guessed, encoding = mimetypes.guess_type(file.name)
@@ -95,6 +94,6 @@ def _content_type(file: AttachedFile) -> ContentTypeHeader:
     return _parse(_ANY_TYPE) if unusable else header
 
 
-def _parse(content_type: str) -> ContentTypeHeader:
-    header: ContentTypeHeader = _POLICY.header_factory("Content-Type", content_type)
-    return header
+def _parse(content_type: str) -> Any:
+    # A header of a class that is made on the spot, with `maintype`, `subtype`, `params`, `defects`.
+    return _POLICY.header_factory("Content-Type", content_type)

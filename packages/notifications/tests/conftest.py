@@ -1,0 +1,170 @@
+"""What tests of notifications share: mailboxes, inboxes of topics, and a service that refuses."""
+
+from __future__ import annotations
+
+import json
+import threading
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from email import message_from_string
+from email.message import EmailMessage
+from email.policy import default
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, TypeAlias
+from urllib.parse import parse_qsl
+
+import pytest
+from aibs_informatics_aws_lambda.common.aws import forget_clients
+
+SOURCE = "from@example.org"
+ACCOUNT = "123456789012"
+
+MakeTopic: TypeAlias = Callable[..., "Topic"]
+Answer: TypeAlias = tuple[int, str, str]
+
+
+class Mail:
+    """What SES was given to send, as moto's server shows it."""
+
+    def __init__(self, aws: Any) -> None:
+        self._aws = aws
+
+    @property
+    def simple(self) -> list[dict[str, Any]]:
+        """Emails that SES composed: subject, body, destinations."""
+        return self._sent("Message")
+
+    @property
+    def raw(self) -> list[EmailMessage]:
+        """Emails that came composed, read as a mail program reads them."""
+        return [
+            message_from_string(sent["raw_data"], policy=default)
+            for sent in self._sent("RawMessage")
+        ]
+
+    def _sent(self, kind: str) -> list[dict[str, Any]]:
+        with urllib.request.urlopen(f"{self._aws.url}/moto-api/data.json") as answer:
+            return json.load(answer)["ses"].get(kind, [])
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A topic, and a queue that gets its messages."""
+
+    arn: str
+    queue: str
+    sqs: Any
+
+    def messages(self) -> list[dict[str, Any]]:
+        """Return the notifications that have come since the last call."""
+        found = self.sqs.receive_message(
+            QueueUrl=self.queue, MaxNumberOfMessages=10, AttributeNames=["All"]
+        )
+        return [
+            {**json.loads(message["Body"]), "attributes": message["Attributes"]}
+            for message in found.get("Messages", [])
+        ]
+
+
+@dataclass
+class StandIn:
+    """A service that records its requests and gives set answers, then good ones."""
+
+    url: str = ""
+    requests: list[dict[str, str]] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
+
+
+@pytest.fixture
+def mail(aws: Any, monkeypatch: pytest.MonkeyPatch) -> Mail:
+    """SES with a verified sender, which the function is told of."""
+    aws.client("ses").verify_email_identity(EmailAddress=SOURCE)
+    monkeypatch.setenv("SOURCE_EMAIL_ADDRESS", SOURCE)
+    return Mail(aws)
+
+
+@pytest.fixture
+def make_topic(aws: Any) -> MakeTopic:
+    """Make a topic with a queue behind it."""
+
+    def make(name: str = "alerts", region: str = "us-west-2") -> Topic:
+        sns, sqs = aws.client("sns", region), aws.client("sqs", region)
+        fifo = {"FifoTopic": "true"} if name.endswith(".fifo") else {}
+        arn = sns.create_topic(Name=name, Attributes=fifo)["TopicArn"]
+        fifo = {"FifoQueue": "true"} if name.endswith(".fifo") else {}
+        queue = sqs.create_queue(QueueName=name, Attributes=fifo)["QueueUrl"]
+        endpoint = f"arn:aws:sqs:{region}:{ACCOUNT}:{name}"
+        sns.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=endpoint)
+        return Topic(arn, queue, sqs)
+
+    return make
+
+
+@pytest.fixture
+def make_table(aws: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
+    """Make the table that remembers deliveries, and tell the function of it."""
+
+    def make() -> str:
+        aws.client("dynamodb").create_table(
+            TableName="deliveries",
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        monkeypatch.setenv("IDEMPOTENCY_TABLE", "deliveries")
+        return "deliveries"
+
+    return make
+
+
+@pytest.fixture
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
+    """A service on loopback that boto3 takes for AWS."""
+    seen = StandIn()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            seen.requests.append(dict(parse_qsl(body, keep_blank_values=True)))
+            status, code, message = seen.answers.pop(0) if seen.answers else (200, "", "")
+            self._send(status, _error(code, message) if code else _success(body))
+
+        def _send(self, status: int, body: str) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def log_message(self, *_: object) -> None:
+            """Keep the output of the tests clean."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        seen.url = f"http://127.0.0.1:{server.server_port}"
+        for name, value in {
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_REGION": "us-west-2",
+            "AWS_ENDPOINT_URL": seen.url,
+            "SOURCE_EMAIL_ADDRESS": SOURCE,
+        }.items():
+            monkeypatch.setenv(name, value)
+        forget_clients()
+        yield seen
+        server.shutdown()
+
+
+def _success(body: str) -> str:
+    action = dict(parse_qsl(body))["Action"]
+    return (
+        f"<{action}Response><{action}Result><MessageId>1</MessageId></{action}Result>"
+        f"<ResponseMetadata><RequestId>2</RequestId></ResponseMetadata></{action}Response>"
+    )
+
+
+def _error(code: str, message: str) -> str:
+    return (
+        f"<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code>"
+        f"<Message>{message}</Message></Error><RequestId>2</RequestId></ErrorResponse>"
+    )

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import pytest
+from aibs_informatics_aws_lambda.common.exceptions import ValidationError
+from aibs_informatics_aws_lambda.handlers.notifications.email_address import EmailAddress
+from hypothesis import given
+from hypothesis import strategies as st
+
+
+@pytest.mark.parametrize(
+    "text", ["ann@example.org", "a@b", "ünï@cödé.org", "a+b@x.org", '"a,b"@x.org', "a@b@c"]
+)
+def test_bare_addresses_are_kept_as_they_are(text):
+    assert EmailAddress(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "ann", "@example.org", "ann@", "ann@example.org\n", " ann@example.org"),
+        *("Ann <ann@example.org>", "ann@example.org, bob@example.org"),
+    ],
+)
+def test_anything_else_is_refused_without_being_repeated(text):
+    with pytest.raises(ValidationError, match="not an email address") as refused:
+        EmailAddress(text)
+
+    assert "Ann <" not in str(refused.value)
+
+
+@pytest.mark.parametrize("text", ["a@x.org,b@x.org", "a@x.org;b@x.org"])
+def test_several_addresses_in_one_text_are_refused(text):
+    with pytest.raises(ValidationError, match="several email addresses"):
+        EmailAddress(text)
+
+
+@given(st.text())
+def test_an_address_has_an_at_sign_inside_and_no_blank(text):
+    if EmailAddress.is_valid(text):
+        assert "@" in text[1:-1]
+        assert not any(character.isspace() for character in text)
+
+
+def test_domain_is_what_comes_after_the_last_at_sign():
+    assert EmailAddress('"a@b"@example.org').domain == "example.org"

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from email import message_from_bytes
+from email.mime.text import MIMEText
+from email.policy import default
+
+import pytest
+from aibs_informatics_aws_lambda.handlers.notifications.mime import AttachedFile, attach, compose
+from hypothesis import given
+from hypothesis import strategies as st
+
+# Line breaks become those of the reader, and other control characters are no text.
+words = st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]))
+
+
+def sent(*args, files=(), **kwargs):
+    """Compose an email and read it as a mail program does."""
+    message = compose("from@x.org", ["a@x.org", "b@x.org"], *args, **kwargs)
+    for file in files:
+        attach(message, file)
+    content = message.as_bytes()
+    assert content.isascii()
+    assert all(len(line) < 998 for line in content.split(b"\r\n"))
+    return message_from_bytes(content, policy=default)
+
+
+def text_of(part):
+    """Return a text as a mail program shows it: with the line ends of its own system."""
+    return part.get_content().replace("\r\n", "\n").removesuffix("\n")
+
+
+@given(words, words, words)
+def test_any_text_arrives_as_it_was(subject, text, html):
+    message = sent(subject, text, html)
+
+    plain, rich = message.iter_parts()
+    assert text_of(plain) == text
+    assert text_of(rich) == html
+    assert message["Subject"].split() == subject.split()
+
+
+def test_a_text_alone_is_no_multipart():
+    message = sent("Grüße", "wörld " * 500)
+
+    assert message["Subject"] == "Grüße"
+    assert message["From"] == "from@x.org"
+    assert message["To"] == "a@x.org, b@x.org"
+    assert (message.get_content_type(), message.get_content_charset()) == ("text/plain", "utf-8")
+    assert text_of(message) == "wörld " * 500
+
+
+def test_a_text_part_of_any_kind_can_be_the_body():
+    message = sent("S", MIMEText("<b>ü</b>", "html", "utf-8"))
+
+    assert (message.get_content_type(), text_of(message)) == ("text/html", "<b>ü</b>")
+
+
+@pytest.mark.parametrize("subject", ["a\nb", "a\r\nBcc: c@x.org"])
+def test_a_subject_cannot_smuggle_headers_in(subject):
+    with pytest.raises(ValueError, match="linefeed"):
+        sent(subject, "text")
+
+
+@pytest.mark.parametrize(
+    ("name", "told", "content_type"),
+    [
+        ("report.pdf", "", "application/pdf"),
+        ("report.pdf", "binary/octet-stream", "application/pdf"),
+        ("report.pdf", "application/x-own", "application/x-own"),
+        ("report.tar.gz", "", "application/octet-stream"),
+        ("report", "", "application/octet-stream"),
+        ("report", "garbage", "application/octet-stream"),
+        ("mail.eml", "message/rfc822", "application/octet-stream"),
+    ],
+)
+def test_files_have_the_type_that_is_told_or_that_of_their_name(name, told, content_type):
+    message = sent("S", "text", files=[AttachedFile(name, b"\x00\xff", told)])
+
+    (file,) = message.iter_attachments()
+    assert file.get_content_type() == content_type
+    assert file.get_filename() == name
+    assert file.get_content() == b"\x00\xff"
+
+
+def test_parameters_of_the_type_stay():
+    file = AttachedFile("tâble.csv", "ä,b\n".encode("latin-1"), "text/csv; charset=iso-8859-1")
+
+    (arrived,) = sent("S", "text", files=[file]).iter_attachments()
+
+    assert arrived.get_filename() == "tâble.csv"
+    assert arrived.get_content() == "ä,b\n"

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import pytest
+from aibs_informatics_aws_lambda.handlers.notifications.throttling import retry_throttled
+from botocore.exceptions import ClientError
+
+RATE = ("Throttling", "Maximum sending rate exceeded.")
+QUOTA = ("Throttling", "Daily message quota exceeded.")
+
+
+class Service:
+    """Refuses with the given errors, then takes the message."""
+
+    def __init__(self, *errors):
+        self.errors = list(errors)
+        self.calls = 0
+
+    def send(self):
+        self.calls += 1
+        if self.errors:
+            code, message = self.errors.pop(0)
+            raise ClientError({"Error": {"Code": code, "Message": message}}, "SendEmail")
+        return {"MessageId": "1"}
+
+
+@pytest.fixture
+def pauses(monkeypatch):
+    made = []
+    monkeypatch.setattr("time.sleep", made.append)
+    return made
+
+
+@pytest.mark.parametrize("code", ["Throttling", "Throttled", "ThrottlingException"])
+def test_a_message_above_the_rate_is_sent_after_growing_pauses(pauses, code):
+    service = Service(*[(code, "Rate exceeded")] * 3)
+
+    assert retry_throttled(service.send) == {"MessageId": "1"}
+    assert service.calls == 4
+    assert all(longest / 2 <= pause <= longest for pause, longest in zip(pauses, (1, 2, 4)))
+
+
+def test_patience_has_an_end(pauses):
+    service = Service(*[RATE] * 100)
+
+    with pytest.raises(ClientError, match="Maximum sending rate"):
+        retry_throttled(service.send)
+
+    assert service.calls == 6
+    assert sum(pauses) <= 31
+
+
+@pytest.mark.parametrize("error", [QUOTA, ("MessageRejected", "Email address is not verified.")])
+def test_what_no_pause_mends_is_not_tried_again(pauses, error):
+    service = Service(error)
+
+    with pytest.raises(ClientError, match=error[0]):
+        retry_throttled(service.send)
+
+    assert (service.calls, pauses) == (1, [])
