@@ -69,7 +69,7 @@ def test_what_cannot_be_filled_in_is_named(message):
     ],
 )
 def test_templates_stay_in_their_sandbox(message):
-    with pytest.raises(ValidationError, match="SecurityError|UndefinedError"):
+    with pytest.raises(ValidationError, match=r"SecurityError|UndefinedError"):
         fill_in(content(message, variables={"name": "n", "names": []}))
 
 

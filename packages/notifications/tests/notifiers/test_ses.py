@@ -1,170 +1,207 @@
 from __future__ import annotations
 
-import json
-
 import pytest
-from aibs_informatics_aws_lambda.handlers.notifications.content import NotificationContent
+from aibs_informatics_aws_lambda.handlers.notifications.model import NotificationContent
 from aibs_informatics_aws_lambda.handlers.notifications.notifiers.model import SESEmailTarget
 from aibs_informatics_aws_lambda.handlers.notifications.notifiers.ses import SESNotifier
 
-PNG = b"\x89PNG\r\n\x1a\n\x00\x01\xff"
+TO_TWO = SESEmailTarget(recipients=["ann@example.org", "bob@example.org"])
+HTML = "<p>All <b>12</b> steps are <a href='https://x.org'>done</a>, Zoë.</p>"
 
 
-def content(**fields):
-    return NotificationContent.from_dict({"subject": "Größe", "message": "Grüße\n", **fields})
+def content(message="text", **fields):
+    return NotificationContent.from_dict({"subject": "Grüße", "message": message, **fields})
 
 
-def send(notification, *recipients):
-    return SESNotifier().notify(notification, SESEmailTarget(recipients=list(recipients)))
+def notify(content, target=TO_TWO):
+    return SESNotifier().notify(content=content, target=target)
 
 
-def reasons(result):
-    assert not result.success
-    return result.response
+def text_of(part):
+    return part.get_content().replace("\r\n", "\n").strip()
 
 
-def test_one_email_goes_to_all_recipients_at_once(mail):
-    result = send(content(), "b@x.org", "a@x.org")
+def test_an_email_is_one_request_with_all_recipients_in_utf_8(stand_in):
+    result = notify(content("wörld\n"))
 
-    (sent,) = mail.simple
+    (request,) = stand_in.requests
     assert result.success
-    assert result.target.recipients == ["a@x.org", "b@x.org"]
-    assert sent["source"] == "from@example.org"
-    assert sent["destinations"]["ToAddresses"] == ["a@x.org", "b@x.org"]
-    assert (sent["subject"], sent["body"]) == ("Größe", "Grüße\n")
-
-
-def test_response_is_the_answer_of_ses_as_json_text(mail):
-    answer = json.loads(send(content(), "a@x.org").response)
-
-    assert answer["MessageId"]
-    assert answer["ResponseMetadata"]["HTTPStatusCode"] == 200
-
-
-def test_charset_is_told_of_every_text(stand_in):
-    send(content(message="<p>Grüße</p>", content_type="html"), "a@x.org")
-
-    (request,) = stand_in.requests
-    assert request["Message.Subject.Charset"] == "UTF-8"
-    assert request["Message.Body.Html.Charset"] == "UTF-8"
-    assert request["Message.Body.Text.Charset"] == "UTF-8"
-
-
-@pytest.mark.parametrize("content_type", ["text/plain", "json"])
-def test_text_is_sent_as_text_alone(stand_in, content_type):
-    send(content(message="<p>", content_type=content_type), "a@x.org")
-
-    (request,) = stand_in.requests
-    assert request["Message.Body.Text.Data"] == "<p>"
-    assert "Message.Body.Html.Data" not in request
+    assert request == {
+        "Action": "SendEmail",
+        "Version": "2010-12-01",
+        "Source": "from@example.org",
+        "Destination.ToAddresses.member.1": "ann@example.org",
+        "Destination.ToAddresses.member.2": "bob@example.org",
+        "Message.Subject.Data": "Grüße",
+        "Message.Subject.Charset": "UTF-8",
+        "Message.Body.Text.Data": "wörld\n",
+        "Message.Body.Text.Charset": "UTF-8",
+    }
 
 
 @pytest.mark.parametrize(
-    ("fields", "text"),
-    [
-        ({}, "Done: see (https://x.org/)"),
-        ({"plain_text": "Done."}, "Done."),
-        ({"plain_text": ""}, ""),
-    ],
+    ("fields", "plain"),
+    [({}, "All 12 steps are done (https://x.org), Zoë."), ({"plain_text": "Done."}, "Done.")],
 )
-def test_html_comes_with_a_text_for_readers_that_show_none(stand_in, fields, text):
-    html = '<p>Done: <a href="https://x.org/">see</a></p>'
-
-    send(content(message=html, content_type="html", **fields), "a@x.org")
+def test_html_comes_as_html_with_a_text_alternative(stand_in, fields, plain):
+    notify(content(HTML, content_type="html", **fields))
 
     (request,) = stand_in.requests
-    assert request["Message.Body.Html.Data"] == html
-    assert request["Message.Body.Text.Data"] == text
+    bodies = {key: value for key, value in request.items() if ".Body." in key}
+    assert bodies == {
+        "Message.Body.Html.Data": HTML,
+        "Message.Body.Html.Charset": "UTF-8",
+        "Message.Body.Text.Data": plain,
+        "Message.Body.Text.Charset": "UTF-8",
+    }
 
 
-def test_mail_program_reads_text_html_and_attachments(aws, mail):
-    bucket = aws.make_bucket()
-    attachments = [
-        aws.put(bucket, "plots/Übersicht 1.png", PNG),
-        {"path": aws.put(bucket, "raw", b"a,b\n1,2\n"), "filename": "t.csv"},
-        {"path": aws.put(bucket, "more", b"{}"), "content_type": "application/json"},
-    ]
-    html = "<p>Grüße</p>"
+def test_json_is_sent_as_text(mail):
+    notify(content('{"steps": 12}', content_type="json"))
 
-    result = send(
-        content(message=html, content_type="html", attachments=attachments), "a@x.org", "b@x.org"
+    (sent,) = mail.simple
+    assert (sent["subject"], sent["body"]) == ("Grüße", '{"steps": 12}')
+
+
+def test_attachments_from_s3_arrive_as_a_mail_program_shows_them(aws, mail):
+    aws.make_bucket()
+    aws.put("bucket", "runs/7/report.pdf", b"%PDF\x00\xff")
+    aws.client("s3").put_object(
+        Bucket="bucket",
+        Key="table",
+        Body="a,ä\n".encode("latin-1"),
+        ContentType="text/csv; charset=latin-1",
     )
+    attachments = [
+        "s3://bucket/runs/7/report.pdf",
+        {"path": "s3://bucket/table", "filename": "Übersicht.csv"},
+    ]
+
+    assert notify(content(HTML, content_type="html", attachments=attachments)).success
 
     (message,) = mail.raw
-    assert result.success
-    assert message["Subject"] == "Größe"
+    assert message["Subject"] == "Grüße"
     assert message["From"] == "from@example.org"
-    assert message["To"] == "a@x.org, b@x.org"
-    assert message.get_body(["html"]).get_content().strip() == html
-    assert message.get_body(["plain"]).get_content().strip() == "Grüße"
-    files = [
-        (part.get_filename(), part.get_content_type(), part.get_payload(decode=True))
-        for part in message.iter_attachments()
-    ]
-    assert files == [
-        ("Übersicht 1.png", "image/png", PNG),
-        ("t.csv", "text/csv", b"a,b\n1,2\n"),
-        ("more", "application/json", b"{}"),
-    ]
+    assert message["To"] == "ann@example.org, bob@example.org"
+    plain = message.get_body(["plain"])
+    rich = message.get_body(["html"])
+    assert text_of(plain) == "All 12 steps are done (https://x.org), Zoë."
+    assert text_of(rich) == HTML
+    assert {plain.get_content_charset(), rich.get_content_charset()} == {"utf-8"}
+    report, table = message.iter_attachments()
+    assert (report.get_content_type(), report.get_filename()) == ("application/pdf", "report.pdf")
+    assert report.get_content() == b"%PDF\x00\xff"
+    assert (table.get_content_type(), table.get_filename()) == ("text/csv", "Übersicht.csv")
+    assert table.get_content() == "a,ä\n"
 
 
-def test_attachment_that_is_missing_is_named_and_nothing_is_sent(aws, mail):
+def test_a_missing_attachment_is_named_and_nothing_is_sent(aws, mail):
     aws.make_bucket()
 
-    result = send(content(attachments=["s3://bucket/missing.pdf"]), "a@x.org")
-
-    assert "s3://bucket/missing.pdf" in reasons(result)
-    assert mail.raw == []
-
-
-def test_attachments_too_large_for_an_email_are_not_even_read(aws, mail):
-    uri = aws.put(aws.make_bucket(), "large.bin", bytes(8 * 1024 * 1024))
-
-    assert "send links to them instead" in reasons(send(content(attachments=[uri]), "a@x.org"))
-    assert mail.raw == []
-
-
-def test_subject_that_no_header_can_hold_is_a_failed_result(aws, mail):
-    uri = aws.put(aws.make_bucket(), "a.txt", b"a")
-
-    result = send(content(subject="Hello\nBcc: c@x.org", attachments=[uri]), "a@x.org")
+    result = notify(content(attachments=["s3://bucket/absent.pdf"]))
 
     assert not result.success
+    assert "s3://bucket/absent.pdf" in result.response
+    assert mail.raw == mail.simple == []
+
+
+def test_attachments_that_no_email_holds_are_not_even_read(aws, mail):
+    aws.make_bucket()
+    aws.put("bucket", "large.bin", bytes(8_000_000))
+
+    result = notify(content(attachments=["s3://bucket/large.bin"]))
+
+    assert not result.success
+    assert "10485760 at most" in result.response
     assert mail.raw == []
 
 
-def test_email_to_nobody_is_a_failed_result(mail):
-    assert "no recipients" in reasons(send(content()))
-    assert mail.simple == []
+def test_a_subject_with_a_line_break_cannot_add_headers(aws, mail):
+    aws.make_bucket()
+    attachment = aws.put("bucket", "a.txt", "a")
+    broken = NotificationContent(
+        subject="S\nBcc: c@x.org", message="m", attachments=[{"path": attachment}]
+    )
+
+    result = notify(broken)
+
+    assert not result.success
+    assert "linefeed" in result.response
+    assert mail.raw == []
 
 
-@pytest.mark.parametrize("source", [None, "", "nobody", "Ann <a@x.org>"])
-def test_missing_or_bad_sender_is_a_failed_result_that_names_the_variable(
-    mail, monkeypatch, source
-):
+@pytest.mark.parametrize("address", [None, "", "nobody", "Ann <ann@example.org>"])
+def test_there_is_no_default_sender(mail, monkeypatch, address):
     monkeypatch.delenv("SOURCE_EMAIL_ADDRESS")
-    if source is not None:
-        monkeypatch.setenv("SOURCE_EMAIL_ADDRESS", source)
+    if address is not None:
+        monkeypatch.setenv("SOURCE_EMAIL_ADDRESS", address)
 
-    assert "SOURCE_EMAIL_ADDRESS" in reasons(send(content(), "a@x.org"))
+    result = notify(content())
+
+    assert not result.success
+    assert "SOURCE_EMAIL_ADDRESS" in result.response
     assert mail.simple == []
 
 
-def test_refusal_tells_the_code_of_ses_and_nothing_of_the_message(aws, monkeypatch):
-    monkeypatch.setenv("SOURCE_EMAIL_ADDRESS", "unverified@example.org")
+def test_an_email_to_nobody_is_not_sent(mail):
+    result = notify(content(), SESEmailTarget(recipients=[]))
 
-    reason = reasons(send(content(message="secret words"), "a@x.org"))
-
-    assert "MessageRejected" in reason
-    assert "secret" not in reason
+    assert (result.success, "no recipients" in result.response) == (False, True)
+    assert mail.simple == []
 
 
-def test_more_than_fifty_recipients_are_refused_by_ses(mail):
-    assert send(content(), *(f"{n}@x.org" for n in range(50))).success
-    assert not send(content(), *(f"{n}@x.org" for n in range(51))).success
+def test_more_than_50_recipients_are_refused_by_ses(mail):
+    many = SESEmailTarget(recipients=[f"a{number}@example.org" for number in range(51)])
+
+    result = notify(content(), many)
+
+    assert (result.success, "Too many recipients" in result.response) == (False, True)
+    assert mail.simple == []
 
 
-def test_denied_permission_is_named(stand_in):
-    stand_in.answers.append((403, "AccessDenied", "User is not authorized"))
+def test_a_refusal_tells_the_code_and_words_of_ses_and_not_the_message(mail, monkeypatch):
+    monkeypatch.setenv("SOURCE_EMAIL_ADDRESS", "unknown@example.org")
 
-    assert "ses:SendEmail" in reasons(send(content(), "a@x.org"))
+    result = notify(content("private text"))
+
+    assert not result.success
+    assert "MessageRejected" in result.response
+    assert "not verified" in result.response
+    assert "private" not in result.response
+
+
+def test_an_unreachable_service_is_a_failed_result(mail, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    monkeypatch.setattr("time.sleep", lambda _: None)
+
+    result = notify(content())
+
+    assert (result.success, "Could not connect" in result.response) == (False, True)
+
+
+def test_missing_credentials_are_a_failed_result(monkeypatch):
+    monkeypatch.setenv("SOURCE_EMAIL_ADDRESS", "from@example.org")
+    monkeypatch.setenv("AWS_REGION", "us-west-2")
+
+    result = notify(content())
+
+    assert (result.success, "credentials" in result.response) == (False, True)
+
+
+def test_a_sending_rate_is_waited_for_longer_than_boto3_waits(stand_in, monkeypatch):
+    pauses = []
+    monkeypatch.setattr("time.sleep", pauses.append)
+    stand_in.answers = [(400, "Throttling", "Maximum sending rate exceeded.")] * 8
+
+    assert notify(content()).success
+    assert len(stand_in.requests) == 9
+
+
+def test_a_daily_quota_is_not_waited_for(stand_in, monkeypatch):
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    stand_in.answers = [(400, "Throttling", "Daily message quota exceeded.")] * 20
+
+    result = notify(content())
+
+    assert (result.success, "Daily message quota" in result.response) == (False, True)
+    assert len(stand_in.requests) == 6

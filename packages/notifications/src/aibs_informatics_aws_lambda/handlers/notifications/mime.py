@@ -95,5 +95,5 @@ def _content_type(file: AttachedFile) -> Any:
 
 
 def _parse(content_type: str) -> Any:
-    # A header of a class that is made on the spot, with `maintype`, `subtype`, `params`, `defects`.
+    # Its class is made on the spot: it has `maintype`, `subtype`, `params` and `defects`.
     return _POLICY.header_factory("Content-Type", content_type)

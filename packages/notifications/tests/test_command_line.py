@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+
+HANDLER = "notification-router"
+
+
+@pytest.fixture
+def cli(run_command):
+    def run(*options, **environment):
+        return run_command(
+            sys.executable, "-m", "aibs_informatics_aws_lambda.main", *options, **environment
+        )
+
+    return run
+
+
+def payload(*targets):
+    return json.dumps({"content": {"subject": "S", "message": "m"}, "targets": list(targets)})
+
+
+def test_the_handler_is_listed_by_its_name(cli):
+    result = cli("--list")
+
+    assert f"{HANDLER}  " in result.stdout
+    assert "Send one message to email recipients and topics." in result.stdout
+
+
+def test_the_example_of_the_description_is_valid(cli):
+    described = json.loads(cli("--describe", HANDLER).stdout)
+
+    assert {"SOURCE_EMAIL_ADDRESS", "IDEMPOTENCY_TABLE"} == set(described["environment"])
+    example = json.dumps(described["example"])
+    assert cli("--handler", HANDLER, "--payload", example, "--validate-only").returncode == 0
+
+
+@pytest.mark.parametrize("target", [{}, {"topic": "alerts"}, {"recipients": ["nobody"]}])
+def test_an_invalid_payload_is_one_line_and_sends_nothing(cli, mail, target):
+    result = cli("--handler", HANDLER, "--payload", payload(target))
+
+    assert result.returncode == 3
+    assert "targets.0" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert mail.simple == []
+
+
+def test_an_answer_with_failed_targets_is_a_part_failure(cli, mail):
+    good, bad = {"recipient": "a@x.org"}, {"recipients": []}
+
+    assert cli("--handler", HANDLER, "--payload", payload(good)).returncode == 0
+    result = cli("--handler", HANDLER, "--payload", payload(good, bad), "-o", "-")
+
+    assert result.returncode == 4
+    assert [found["success"] for found in json.loads(result.stdout)["results"]] == [True, False]
