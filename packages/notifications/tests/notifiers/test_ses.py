@@ -205,3 +205,11 @@ def test_a_daily_quota_is_not_waited_for(stand_in, monkeypatch):
 
     assert (result.success, "Daily message quota" in result.response) == (False, True)
     assert len(stand_in.requests) == 6
+
+
+def test_a_denied_permission_is_named(stand_in):
+    stand_in.answers = [(403, "AccessDenied", "not authorized to perform ses:SendEmail")]
+
+    result = notify(content())
+
+    assert (result.success, "allow ses:SendEmail" in result.response) == (False, True)
