@@ -16,6 +16,11 @@ from urllib.parse import parse_qsl
 
 import pytest
 from aibs_informatics_aws_lambda.common.aws import forget_clients
+from hypothesis import settings
+
+# A machine that does much else at once is slow, and nothing is broken by it.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 SOURCE = "from@example.org"
 ACCOUNT = "123456789012"
