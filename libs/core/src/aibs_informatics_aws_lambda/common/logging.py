@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Final
+from typing import Final, TextIO, cast
 
 from aibs_informatics_aws_lambda.common.base import HandlerMixins
 from aws_lambda_powertools.logging import Logger
@@ -29,10 +29,10 @@ def get_service_logger(
     Args:
         service: the name in the lines' ``service`` key, by default the variable
             ``POWERTOOLS_SERVICE_NAME``.
-        child: whether to return a child of that logger, named after the calling file.
+        child: whether to return a child of that logger, which shares its handler and its keys.
         add_to_root: whether to attach its handler to the root logger as well.
     """
-    service_logger = Logger(service=service, child=child)
+    service_logger = Logger(service=service, child=child, stream=_stdout)
     if add_to_root:
         add_handler_to_logger(service_logger)
     return service_logger
@@ -75,7 +75,6 @@ def show_library_lines(source_logger: Logger) -> None:
     if _library_handler not in root.handlers:
         if root.handlers:
             return
-        _library_handler.setStream(sys.stdout)
         root.addHandler(_library_handler)
     _library_handler.setFormatter(source_logger.registered_formatter)
 
@@ -130,7 +129,18 @@ def _remove_runtime_handlers(root: logging.Logger) -> None:
             root.removeHandler(handler)
 
 
-_library_handler = logging.StreamHandler()
+class _Stdout:
+    """Whatever is stdout at the moment: it is another one where the command line runs."""
+
+    def write(self, text: str) -> int:
+        return sys.stdout.write(text)
+
+    def flush(self) -> None:
+        sys.stdout.flush()
+
+
+_stdout = cast(TextIO, _Stdout())
+_library_handler = logging.StreamHandler(_stdout)
 _library_handler.addFilter(lambda record: not _has_own_handler(record))
 
 logger = get_service_logger(SERVICE_NAME)
