@@ -147,4 +147,5 @@ def without_root_powers():
     setpriv = shutil.which("setpriv")
     if setpriv is None:
         pytest.skip("root may write anywhere, and setpriv of util-linux is missing")
-    return [setpriv, "--bounding-set", "-dac_override", "--inh-caps", "-dac_override"]
+    powers = "-dac_override,-dac_read_search"
+    return [setpriv, "--bounding-set", powers, "--inh-caps", powers]
