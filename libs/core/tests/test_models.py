@@ -19,6 +19,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 @pytest.fixture
 def work_module(work, monkeypatch):
     monkeypatch.syspath_prepend(work)
+    monkeypatch.chdir(work)
     yield importlib.import_module("work")
     del sys.modules["work"]
 
