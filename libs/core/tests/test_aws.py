@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
+import time
 
 import pytest
 from aibs_informatics_aws_lambda.common import aws as aws_module
@@ -131,6 +133,17 @@ def test_account_is_asked_for_once_whatever_comes_of_it(aws, monkeypatch):
     assert find_account() is None
     forget_clients()
     assert find_account() == "123456789012"
+
+
+def test_account_is_given_up_within_seconds(aws, monkeypatch):
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        began = time.monotonic()
+
+        assert find_account() is None
+        assert time.monotonic() - began < 20
 
 
 @pytest.mark.parametrize("region", ["us-west-2", "nowhere"])

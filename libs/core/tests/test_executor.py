@@ -81,6 +81,17 @@ def test_responses_are_written_without_nulls():
     assert Counter.serialize_response(CountResponse(count=1)) == {"count": 1}
 
 
+def test_response_that_is_no_model_is_named():
+    class Careless(Counter):
+        def handle(self, request):
+            return {"count": 1}
+
+    with pytest.raises(
+        TypeError, match=r"Careless\.handle returned dict, expected CountResponse or None"
+    ):
+        Careless.run_executor({"count": 1})
+
+
 def test_object_is_read_from_text_and_files(tmp_path):
     path = tmp_path / "in.json"
     path.write_text('{"count": 1}')

@@ -225,12 +225,12 @@ def test_missing_credentials_are_named_before_the_handler_runs(failure):
     assert "Unable to locate credentials; set AWS_PROFILE" in line
 
 
-@pytest.mark.parametrize("folder_is_missing", [False, True])
+@pytest.mark.parametrize("mode", [0o555, 0o000])
 def test_folder_that_may_not_be_written_to_is_found_before_the_handler_runs(
-    run_command, work, without_root_powers, folder_is_missing
+    run_command, work, without_root_powers, mode
 ):
     folder = work / "folder"
-    folder.mkdir(mode=0o555)
+    folder.mkdir(mode=mode)
 
     result = run_command(
         *without_root_powers,
@@ -240,7 +240,8 @@ def test_folder_that_may_not_be_written_to_is_found_before_the_handler_runs(
 
     assert result.returncode == 2
     (line,) = result.stderr.splitlines()
-    assert f"the folder {folder} is not writable" in line
+    assert f"cannot write to the response location {folder}/out.json" in line
+    assert f"the folder {folder} is not writable" in line or "Permission denied" in line
     assert not (work / "ran.txt").exists()
 
 

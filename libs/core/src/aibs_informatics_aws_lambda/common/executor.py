@@ -96,7 +96,12 @@ class BaseExecutor(EnvBaseMixins, Generic[REQUEST, RESPONSE]):
 
     @classmethod
     def serialize_response(cls, response: RESPONSE) -> JSONObject:
-        """Return a response as a JSON object."""
+        """Return a response as a JSON object; raise `TypeError` where it is no model."""
+        if not hasattr(response, "to_dict"):
+            raise TypeError(
+                f"{cls.__name__}.handle returned {type(response).__name__}, "
+                f"expected {cls.get_response_cls().__name__} or None"
+            )
         return response.to_dict()
 
     @classmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Final, TextIO, cast
+from typing import Final
 
 from aibs_informatics_aws_lambda.common.base import HandlerMixins
 from aws_lambda_powertools.logging import Logger
@@ -32,7 +32,8 @@ def get_service_logger(
         child: whether to return a child of that logger, which shares its handler and its keys.
         add_to_root: whether to attach its handler to the root logger as well.
     """
-    service_logger = Logger(service=service, child=child, stream=_stdout)
+    stream = _Stdout()
+    service_logger = Logger(service=service, child=child, stream=stream)  # type: ignore[arg-type]
     if add_to_root:
         add_handler_to_logger(service_logger)
     return service_logger
@@ -130,7 +131,10 @@ def _remove_runtime_handlers(root: logging.Logger) -> None:
 
 
 class _Stdout:
-    """Whatever is stdout at the moment: it is another one where the command line runs."""
+    """Whatever is stdout at the moment, since the command line sends it elsewhere.
+
+    It has what a `logging.StreamHandler` uses of a stream.
+    """
 
     def write(self, text: str) -> int:
         return sys.stdout.write(text)
@@ -139,8 +143,7 @@ class _Stdout:
         sys.stdout.flush()
 
 
-_stdout = cast(TextIO, _Stdout())
-_library_handler = logging.StreamHandler(_stdout)
+_library_handler = logging.StreamHandler(_Stdout())
 _library_handler.addFilter(lambda record: not _has_own_handler(record))
 
 logger = get_service_logger(SERVICE_NAME)
