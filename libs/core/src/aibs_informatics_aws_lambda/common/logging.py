@@ -59,8 +59,7 @@ def add_handler_to_logger(
     if target is logging.getLogger():
         _remove_runtime_handlers(target)
     for handler in source_logger.handlers:
-        if handler not in target.handlers:
-            target.addHandler(handler)
+        target.addHandler(handler)
     source = logging.getLogger(source_logger.name)
     if target in _loggers_above(source):
         source.propagate = False
