@@ -33,6 +33,19 @@ def test_existing_file_is_replaced_and_keeps_its_permissions(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("mode", [0o600, 0o400, 0o640])
+def test_new_content_is_never_open_to_more_readers_than_the_old(tmp_path, monkeypatch, mode):
+    path = tmp_path / "old.txt"
+    path.touch(mode)
+    modes = []
+    monkeypatch.setattr(os, "fsync", lambda number: modes.append(os.fstat(number).st_mode & 0o477))
+
+    write_atomically(path, "new")
+
+    assert modes == [mode & 0o477]
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+
+
 def test_reader_that_has_the_old_file_open_sees_all_of_it(tmp_path):
     path = tmp_path / "old.txt"
     path.write_text("old")

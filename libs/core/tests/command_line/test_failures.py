@@ -44,6 +44,7 @@ def failure(handle_lambda_request, work):
         (["--handler", "work.copyfile", "-e", "{}"], 2, ["shutil.copyfile", "standard library"]),
         (["--handler", "work.not_a_handler", "-e", "{}"], 2, ["expected a LambdaHandler class"]),
         (["--handler", "broken.handler", "-e", "{}"], 2, ["importing", "ZeroDivisionError"]),
+        (["--handler", "leaves.handler", "-e", "{}"], 2, ["importing", "SystemExit: bye"]),
         (["--describe", "work.echo"], 2, ["plain function"]),
         (["--describe", "work.nope"], 2, ["nothing called 'nope'"]),
         (["--handler", "work.Counter", "-e", '{"count": 1'], 3, ["not valid JSON", "line 1"]),
@@ -84,6 +85,7 @@ def failure(handle_lambda_request, work):
 )
 def test_bad_input_is_one_line_that_says_what_and_why(failure, work, arguments, status, texts):
     (work / "broken.py").write_text("1 / 0")
+    (work / "leaves.py").write_text("import sys; sys.exit('bye')")
     (work / "bad.json").write_text("nope")
     (work / "list.json").write_text("[1]")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 __all__ = ["why_unwritable", "write_atomically"]
@@ -42,7 +43,9 @@ def write_atomically(path: Path, text: str) -> None:
     # Not made of the target's name, which may be as long as a name can be.
     temporary = target.with_name(f".{os.getpid()}-{os.urandom(6).hex()}.tmp")
     try:
-        with temporary.open("x", encoding="utf-8") as file:
+        # Nobody may read it who may not read the old file, not even for a moment.
+        temporary.touch(0o666 if mode is None else mode | stat.S_IWUSR, exist_ok=False)
+        with temporary.open("w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -61,6 +64,6 @@ def _is_replaceable(path: Path) -> bool:
 
 def _mode_of(path: Path) -> int | None:
     try:
-        return path.stat().st_mode & 0o7777
+        return stat.S_IMODE(path.stat().st_mode)
     except FileNotFoundError:
         return None

@@ -34,7 +34,7 @@ def find_handler(name: str) -> LambdaHandlerType:
             f"cannot use the handler {name}: {in_one_line(error)} "
             "(--list shows the installed handlers)"
         ) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UsageError(
             f"importing the handler {name} failed: {type(error).__name__}: {in_one_line(error)}"
         ) from error
@@ -89,5 +89,5 @@ def _dotted(entry: EntryPoint) -> str:
 def _summary(entry: EntryPoint) -> str:
     try:
         return summary_of(entry.load())
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return f"(cannot be imported: {in_one_line(error)})"
