@@ -94,6 +94,23 @@ class EnhancedMetrics(Metrics):
         elif self.metric_set or raise_on_empty_metrics:
             super().flush_metrics(raise_on_empty_metrics)
 
+    def take_over(self, other: EnhancedMetrics) -> None:
+        """Add the values of ``other``, which is empty afterwards.
+
+        Where they have dimensions, metadata or a time of their own, they are printed at once, by
+        themselves.
+        """
+        described_alike = other.dimension_set == self.dimension_set and not (
+            other.metadata_set or other.provider.dimension_sets or other.provider.timestamp
+        )
+        if not described_alike:
+            other.flush_metrics()
+            return
+        for name, metric in other.metric_set.items():
+            for value in metric["Value"]:
+                self.add_metric(name, metric["Unit"], value, metric["StorageResolution"])
+        other.clear_metrics()
+
     def _drop(self) -> None:
         _warn_of_missing_namespace()
         self.clear_metrics()
