@@ -15,6 +15,9 @@ from aws_lambda_powertools.metrics import (
     MetricUnit,
     SchemaValidationError,
 )
+from aws_lambda_powertools.metrics.functions import is_metrics_disabled
+from aws_lambda_powertools.metrics.provider import cold_start
+from aws_lambda_powertools.utilities.typing import LambdaContext
 
 __all__ = [
     "EnhancedMetrics",
@@ -93,6 +96,15 @@ class EnhancedMetrics(Metrics):
             self._drop()
         elif self.metric_set or raise_on_empty_metrics:
             super().flush_metrics(raise_on_empty_metrics)
+            # Where metrics are disabled, powertools keeps them for ever.
+            if self.metric_set:
+                self.clear_metrics()
+
+    def print_cold_start(self, context: LambdaContext) -> None:
+        """Count the first invocation of a process, in a blob of its own; print nothing later."""
+        if cold_start.is_cold_start and self.namespace and not is_metrics_disabled():
+            self.provider.add_cold_start_metric(context)
+            cold_start.is_cold_start = False
 
     def take_over(self, other: EnhancedMetrics) -> None:
         """Add the values of ``other``, which is empty afterwards.
