@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Generic
 
-from aibs_informatics_aws_lambda.common.api.event import caller_of
 from aibs_informatics_aws_lambda.common.api.headers import CLIENT_VERSION_KEY
 from aibs_informatics_aws_lambda.common.api.route import ApiRoute
 from aibs_informatics_aws_lambda.common.executor import REQUEST, RESPONSE
@@ -15,7 +14,6 @@ from aibs_informatics_aws_lambda.common.handler import (
     LambdaHandlerType,
 )
 from aibs_informatics_aws_lambda.common.type_arguments import type_arguments
-from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 
 if TYPE_CHECKING:
     from aibs_informatics_aws_lambda.common.api.version import VersionStr
@@ -23,6 +21,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.event_handler import Response
     from aws_lambda_powertools.event_handler.api_gateway import BaseRouter
     from aws_lambda_powertools.logging import Logger
+    from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
     from aws_lambda_powertools.utilities.data_classes.api_gateway_proxy_event import (
         APIGatewayEventRequestContext,
     )
@@ -76,6 +75,9 @@ class ApiLambdaHandler(
         Raises:
             ValueError: there is no event, or it comes from another front door.
         """
+        # Powertools' event classes are a third of the import budget.
+        from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
+
         event = self.current_event
         if not isinstance(event, APIGatewayProxyEvent):
             raise ValueError(f"the event is no REST API event, but {type(event).__name__}")
@@ -94,6 +96,8 @@ class ApiLambdaHandler(
     @property
     def api_gateway_caller(self) -> str:
         """Who signed the current request, or ``Unknown``."""
+        from aibs_informatics_aws_lambda.common.api.event import caller_of
+
         return caller_of(self.current_event) or "Unknown"
 
     @classmethod

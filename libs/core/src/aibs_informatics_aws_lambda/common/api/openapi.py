@@ -74,8 +74,19 @@ _LEGACY_ERROR: Final[JSONObject] = {
 }
 
 
+# Next to the schemas of the models.
+_ERROR_SCHEMAS: Final[Mapping[str, JSONObject]] = {
+    "ProblemDetails": _PROBLEM,
+    "InvalidRequestDetails": _INVALID_REQUEST,
+}
+
+
 def openapi_document(api: ApiResolverBuilder, **options: Any) -> JSONObject:
-    """Return the OpenAPI 3.1 document that `ApiResolverBuilder.get_openapi_schema` describes."""
+    """Return the OpenAPI 3.1 document that `ApiResolverBuilder.get_openapi_schema` describes.
+
+    Raises:
+        ValueError: a model has the name of one of the document's own schemas.
+    """
     if api.app.openapi_config.title == DEFAULT_OPENAPI_TITLE:
         options.setdefault("title", api.service_name())
     document: JSONObject = json.loads(api.app.get_openapi_json_schema(**options))
@@ -86,9 +97,10 @@ def openapi_document(api: ApiResolverBuilder, **options: Any) -> JSONObject:
         operation = {"operationId": name, **_operation(api, route, handler_cls, models)}
         path = document["paths"].setdefault(route.openapi_path or "/", {})
         path[route.method.lower()] = operation
-    if models.definitions:
-        schemas = document.setdefault("components", {}).setdefault("schemas", {})
-        schemas |= models.definitions
+    if taken := sorted(_ERROR_SCHEMAS.keys() & models.definitions.keys()):
+        raise ValueError(f"{', '.join(taken)} is a schema of the document: name the model anew")
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    schemas |= {**models.definitions, **({} if api.legacy_errors else _ERROR_SCHEMAS)}
     return document
 
 
@@ -284,12 +296,16 @@ def _errors(api: ApiResolverBuilder, handler_cls: AnyApiHandler) -> JSONObject:
         **handler_cls.error_answers,
     }
     answers = {
-        str(status): _response(f"{title_of(status)}: {text}", PROBLEM_CONTENT_TYPE, _PROBLEM)
+        str(status): _problem_response(f"{title_of(status)}: {text}", "ProblemDetails")
         for status, text in sorted(told.items())
     }
-    invalid = "Unprocessable Entity: the request does not fit its model."
-    answers.setdefault("422", _response(invalid, PROBLEM_CONTENT_TYPE, _INVALID_REQUEST))
+    invalid = f"{title_of(422)}: The request does not fit its model."
+    answers.setdefault("422", _problem_response(invalid, "InvalidRequestDetails"))
     return answers
+
+
+def _problem_response(description: str, schema: str) -> JSONObject:
+    return _response(description, PROBLEM_CONTENT_TYPE, {"$ref": f"{_SCHEMAS}{schema}"})
 
 
 def _legacy_errors(api: ApiResolverBuilder) -> JSONObject:
