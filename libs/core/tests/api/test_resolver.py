@@ -525,24 +525,21 @@ class TestMetrics:
         assert values["Success"] == [1.0]
 
 
+def log_details(self, request):
+    self.log.debug("details")
+
+
 class TestLogLevel:
-    @pytest.fixture
-    def api(self, capsys):
-        def handle(self, request):
-            self.log.debug("details")
-
-        return Api(make_handler("/a", "GET", handle))
-
     @pytest.mark.parametrize("name", ["X-Log-Level", "x-log-level"])
-    def test_a_request_can_ask_for_details_for_itself_alone(
-        self, name, api, lambda_context, capsys
-    ):
+    def test_a_request_can_ask_for_details_for_itself_alone(self, name, lambda_context, capsys):
+        api = Api(make_handler("/a", "GET", log_details))
         api.call("GET", "/a", lambda_context, headers={name: "debug"})
         assert '"details"' in capsys.readouterr().out
         api.call("GET", "/a", lambda_context)
         assert '"details"' not in capsys.readouterr().out
 
-    def test_an_unknown_level_is_ignored_with_a_warning(self, api, lambda_context, capsys):
+    def test_an_unknown_level_is_ignored_with_a_warning(self, lambda_context, capsys):
+        api = Api(make_handler("/a", "GET", log_details))
         status, _ = api.call("GET", "/a", lambda_context, headers={"x-log-level": "LOUD"})
         assert status == 200
         _, (line,) = printed(capsys.readouterr().out)
@@ -556,11 +553,7 @@ class TestLogLevel:
 
     def test_a_handler_on_an_app_without_builder_follows_it_too(self, lambda_context, capsys):
         app = APIGatewayRestResolver()
-
-        def handle(self, request):
-            self.log.debug("details")
-
-        make_handler("/a", "GET", handle).add_to_router(app)
+        make_handler("/a", "GET", log_details).add_to_router(app)
         app.resolve(rest_event("GET", "/a", headers={"x-log-level": "debug"}), lambda_context)
         assert '"details"' in capsys.readouterr().out
         app.resolve(rest_event("GET", "/a"), lambda_context)
