@@ -79,13 +79,14 @@ def test_an_answer_to_head_has_no_content(shelf_url):
 
 def test_nothing_that_is_undocumented_and_no_5xx_is_found(shelf_url, tmp_path):
     """Let schemathesis make up requests from the document, wild ones included."""
-    checks = "not_a_server_error,status_code_conformance,content_type_conformance"
-    checks += ",response_schema_conformance,response_headers_conformance,unsupported_method"
     result = subprocess.run(
         [
             *(sys.executable, "-m", "schemathesis.cli", "run", f"{shelf_url}/openapi.json"),
-            *("--checks", checks, "--mode", "all", "--phases", "examples,coverage,fuzzing"),
-            *("--max-examples", "60", "--seed", "1", "--generation-database", "none"),
+            # Models convert what their fields can be made of, so that not all that the document
+            # has no word for is refused.
+            *("--checks", "all", "--exclude-checks", "negative_data_rejection"),
+            *("--mode", "all", "--max-examples", "60", "--seed", "1"),
+            *("--generation-database", "none"),
             *("--no-color", "--max-failures", "5"),
         ],
         cwd=tmp_path,
