@@ -108,13 +108,15 @@ def with_lambda_context(
 @contextmanager
 def temporary_keys(source_logger: Logger, **keys: object) -> Iterator[None]:
     """Append keys to a logger; these, and all that are appended inside, end with the block."""
-    before = dict(source_logger.get_current_keys())
-    source_logger.append_keys(**keys)
+    # Each look-up by way of the logger is a search for its handler.
+    formatter = source_logger.registered_formatter
+    before = dict(formatter.get_current_keys())
+    formatter.append_keys(**keys)
     try:
         yield
     finally:
-        source_logger.remove_keys(source_logger.get_current_keys().keys() - before.keys())
-        source_logger.append_keys(**before)
+        formatter.remove_keys(formatter.get_current_keys().keys() - before.keys())
+        formatter.append_keys(**before)
 
 
 class LoggingMixins(HandlerMixins):

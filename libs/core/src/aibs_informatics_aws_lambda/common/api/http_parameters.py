@@ -21,6 +21,9 @@ QUERY_PARAMS_KEY: Final = "data"
 # No path of a route needs more, and Python's parser is no place for long text from a stranger.
 _LONGEST_LITERAL: Final = 1024
 
+# All that looks like a name and is a value; most parts of paths need no parser.
+_NAMED_VALUES: Final = ("False", "None", "True")
+
 
 @dataclass
 class HTTPParameters:
@@ -162,7 +165,7 @@ def read_literal(text: str) -> JSON:
     ``12``, ``1.5``, ``None``, ``True``, ``'12'`` and ``[1, 'x']`` are values; ``true``, ``007``,
     ``abc``, and forms for which JSON has no type, such as ``{1, 2}`` and ``...``, are text.
     """
-    if len(text) > _LONGEST_LITERAL:
+    if len(text) > _LONGEST_LITERAL or (text.isidentifier() and text not in _NAMED_VALUES):
         return text
     try:
         with warnings.catch_warnings():
