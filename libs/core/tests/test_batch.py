@@ -375,6 +375,12 @@ def test_ten_thousand_messages_through_one_warm_handler_leak_nothing_and_lose_no
     assert printed == Counted.handled == 9_000
 
 
+def test_built_functions_belong_to_the_module_of_their_class():
+    """So that a list of allowed modules allows them with it."""
+    for built in (Fill.get_handler(), Fill.get_sqs_batch_handler()):
+        assert built.__module__ == Fill.__module__
+
+
 def test_a_plain_handler_loads_nothing_of_the_batch_utility(modules_loaded_by):
     loaded = modules_loaded_by("aibs_informatics_aws_lambda.common.handler")
     assert not [name for name in loaded if name.startswith("aws_lambda_powertools.utilities.b")]

@@ -357,6 +357,15 @@ def test_answers_to_refused_events_can_be_read_across_origins(lambda_context):
     assert answer["multiValueHeaders"]["Access-Control-Allow-Origin"] == ["*"]
 
 
+def test_browsers_are_told_the_rules_before_they_send_credentials(lambda_context):
+    app = APIGatewayRestResolver(cors=CORSConfig())
+    secret = make_handler("/secret", "OPTIONS")
+    api = Api(FindItems, secret, builder=Guarded(app))
+    for path, status in (("/items", 204), ("/nope", 204), ("/secret", 401)):
+        event = rest_event("OPTIONS", path, headers={"Origin": "https://x"})
+        assert api.function(event, lambda_context)["statusCode"] == status
+
+
 def test_an_override_that_fails_is_an_error_of_the_service(lambda_context):
     class Broken(ApiResolverBuilder):
         def handle_exception(self, error):
@@ -784,6 +793,31 @@ def test_functions_on_the_app_itself_answer_too(lambda_context):
     assert api.call("GET", "/plain", lambda_context) == (200, {"plain": True})
     status, problem = api.call("GET", "/missing", lambda_context)
     assert (status, problem["detail"]) == (404, "no such thing")
+
+
+def test_an_app_that_validates_its_own_functions_leaves_handlers_alone(lambda_context):
+    app = APIGatewayRestResolver(enable_validation=True)
+
+    @app.get("/plain")
+    def plain(number: int) -> dict[str, int]:
+        return {"number": number}
+
+    api = Api(PutItem, builder=ApiResolverBuilder(app))
+    query = {"number": ["5"]}
+    assert api.call("GET", "/plain", lambda_context, query=query) == (200, {"number": 5})
+    assert api.call("PUT", "/items/a", lambda_context)[1]["item_id"] == "a"
+
+
+@pytest.mark.parametrize("query", [None, {"number": ["x"]}])
+def test_requests_that_powertools_refuses_keep_its_status(query, lambda_context):
+    app = APIGatewayRestResolver(enable_validation=True)
+
+    @app.get("/plain")
+    def plain(number: int) -> dict[str, int]:
+        return {"number": number}
+
+    api = Api(builder=ApiResolverBuilder(app))
+    assert api.call("GET", "/plain", lambda_context, query=query)[0] == 422
 
 
 def test_the_builder_loads_no_models(modules_loaded_by):

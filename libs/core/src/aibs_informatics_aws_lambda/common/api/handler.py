@@ -157,7 +157,9 @@ class ApiLambdaHandler(
             cls.route_rule(),
             method=cls.route_methods(),
             operation_id=cls.get_client_method_name(),
+            # The models do both, for the document and for the request.
             include_in_schema=False,
+            enable_validation=False,
         )
         return register(answer)
 

@@ -10,12 +10,17 @@ from typing import Any, Final
 from aibs_informatics_aws_lambda.common.json_io import JSON, JSONObject
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.exceptions import ServiceError, UnauthorizedError
+from aws_lambda_powertools.event_handler.openapi.exceptions import (
+    RequestUnsupportedContentType,
+    RequestValidationError,
+)
 
 __all__ = [
     "PROBLEM_CONTENT_TYPE",
     "EventRefusedError",
     "InvalidRequestError",
     "MethodNotAllowedError",
+    "as_told",
     "legacy_answer",
     "problem_answer",
     "status_of",
@@ -54,6 +59,16 @@ class EventRefusedError(UnauthorizedError):
 
     def __init__(self) -> None:
         super().__init__("The request was refused.")
+
+
+def as_told(error: Exception) -> Exception:
+    """Return an error of powertools' own validation in the form of this module's errors."""
+    if isinstance(error, RequestUnsupportedContentType):
+        return ServiceError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body has another type.")
+    if isinstance(error, RequestValidationError):
+        told = ("loc", "msg", "type")
+        return InvalidRequestError([{key: one[key] for key in told} for one in error.errors()])
+    return error
 
 
 def status_of(error: Exception) -> int:

@@ -15,6 +15,7 @@ from aibs_informatics_aws_lambda.common.api.headers import requested_log_level
 from aibs_informatics_aws_lambda.common.api.problem import (
     EventRefusedError,
     MethodNotAllowedError,
+    as_told,
     legacy_answer,
     problem_answer,
     status_of,
@@ -138,7 +139,8 @@ class ApiResolverBuilder(LoggingMixins, MetricsMixins):
     def validate_event(self, event: BaseProxyEvent) -> None:
         """Refuse an event by raising an error; by default, all are let in.
 
-        This is asked before anything else, for unknown routes too. A `ServiceError` of powertools
+        This is asked before anything else, for unknown routes too, but not for the preflight
+        requests of browsers where the app has a `CORSConfig`. A `ServiceError` of powertools
         is answered with its own status and message, any other error with 401 and none.
         """
 
@@ -208,6 +210,8 @@ class ApiResolverBuilder(LoggingMixins, MetricsMixins):
             self._level_before = None
 
     def _admit(self, event: BaseProxyEvent) -> None:
+        if self._is_preflight(event):
+            return
         try:
             self.validate_event(event)
         except ServiceError:
@@ -216,7 +220,13 @@ class ApiResolverBuilder(LoggingMixins, MetricsMixins):
             raise EventRefusedError from error
         self.update_logging_level(event)
 
+    def _is_preflight(self, event: BaseProxyEvent) -> bool:
+        """Tell whether powertools answers by itself: browsers ask for CORS without credentials."""
+        is_options = event.http_method.upper() == "OPTIONS"
+        return is_options and self.app._cors_enabled and "OPTIONS" not in self._methods_of_path()
+
     def _answer(self, error: Exception) -> Response[Any]:
+        error = as_told(error)
         try:
             self._log(error)
             return self.handle_exception(error)
