@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -10,11 +11,11 @@ from pathlib import Path
 import pytest
 from aibs_informatics_aws_lambda.common.api.front_doors import (
     HttpRequest,
-    make_event,
+    front_door_of,
     read_answer,
 )
 from aibs_informatics_aws_lambda.common.api.resolver import ApiResolverBuilder
-from aibs_informatics_aws_lambda.common.api.serve import find_api
+from aibs_informatics_aws_lambda.common.api.serve import LocalServer, find_api
 from api_under_test import RESOLVERS, Api, make_handler
 from aws_lambda_powertools.event_handler import BedrockAgentResolver, HttpResolverLocal
 
@@ -85,7 +86,8 @@ def test_nothing_that_is_undocumented_and_no_5xx_is_found(shelf_url, tmp_path):
             # Models convert what their fields can be made of, so that not all that the document
             # has no word for is refused.
             *("--checks", "all", "--exclude-checks", "negative_data_rejection"),
-            *("--mode", "all", "--max-examples", "60", "--seed", "1"),
+            *("--mode", "all", "--max-examples", "50", "--seed", "1"),
+            *("--phases", "examples,coverage,fuzzing"),
             *("--generation-database", "none"),
             *("--no-color", "--max-failures", "5"),
         ],
@@ -108,7 +110,7 @@ def test_the_local_front_door_is_that_of_the_app(app_cls, lambda_context):
         headers={"content-type": "application/json", "x-client-version": "1"},
         body=b'{"extra": "\xc3\xa9"}',
     )
-    answer = read_answer(api.function(make_event(api.builder.app, request), lambda_context))
+    answer = read_answer(api.function(front_door_of(api.builder.app)(request), lambda_context))
     assert answer.status == 200
     assert ("Content-Type", "application/json") in answer.headers
     found = json.loads(answer.body)
@@ -124,7 +126,63 @@ def test_cookies_and_binary_content_are_handed_on():
 
 def test_an_app_without_front_door_is_refused():
     with pytest.raises(ValueError, match="a BedrockAgentResolver has no front door"):
-        make_event(BedrockAgentResolver(), HttpRequest("GET", "/"))
+        LocalServer(ApiResolverBuilder(BedrockAgentResolver()))
+
+
+def respond(api, *messages, **scope):
+    """Return status, headers and content that an ASGI server is given for a request."""
+    sent = []
+    waiting = iter(messages or [{"type": "http.request", "body": b""}])
+
+    async def receive():
+        return next(waiting)
+
+    async def send(message):
+        sent.append(message)
+
+    request = {"type": "http", "method": "POST", "raw_path": b"/a", "query_string": b""}
+    asyncio.run(LocalServer(api)({**request, "headers": [], **scope}, receive, send))
+    start, body = sent
+    return start["status"], dict(start["headers"]), body["body"]
+
+
+def test_a_body_that_comes_in_pieces_and_repeated_headers_are_put_together():
+    seen = {}
+
+    def handle(self, request):
+        seen.update(self.current_event.headers)
+        return request
+
+    status, headers, content = respond(
+        Api(make_handler("/a", "POST", handle)).builder,
+        {"type": "http.request", "body": b'{"how_', "more_body": True},
+        {"type": "http.request", "body": b'many": 2}'},
+        headers=[(b"x-one", b"1"), (b"x-one", b"2")],
+    )
+    assert (status, content) == (200, b'{"how_many":2}')
+    assert headers[b"content-length"] == b"14"
+    assert seen["x-one"] == "1, 2"
+
+
+def test_a_function_that_fails_is_a_bad_gateway(capsys):
+    class Broken(ApiResolverBuilder):
+        def handle(self, event, context):
+            raise RuntimeError("no answer")
+
+    status, _, content = respond(Broken())
+    assert (status, content) == (502, b'{"message": "Internal server error"}')
+    assert "RuntimeError: no answer" in capsys.readouterr().err
+
+
+def test_a_route_of_the_api_goes_before_its_document():
+    own = make_handler("/openapi.json", "GET")
+    _, _, content = respond(Api(own).builder, method="GET", raw_path=b"/openapi.json")
+    assert content == b'{"how_many":1}'
+
+
+def test_only_http_is_served():
+    with pytest.raises(ValueError, match="not websocket"):
+        respond(ApiResolverBuilder(), type="websocket")
 
 
 @pytest.mark.parametrize("name", ["api", "handler"])

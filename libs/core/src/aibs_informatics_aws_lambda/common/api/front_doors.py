@@ -6,7 +6,7 @@ They stand in for the front doors where there are none: in the local server, and
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl
@@ -23,7 +23,7 @@ from aws_lambda_powertools.event_handler import (
     VPCLatticeV2Resolver,
 )
 
-__all__ = ["HttpRequest", "HttpResponse", "make_event", "read_answer"]
+__all__ = ["HttpRequest", "HttpResponse", "front_door_of", "read_answer"]
 
 
 @dataclass(frozen=True)
@@ -58,15 +58,15 @@ class HttpResponse:
     body: bytes
 
 
-def make_event(app: ApiGatewayResolver, request: HttpRequest) -> JSONObject:
-    """Return the event that the front door of ``app`` makes of a request.
+def front_door_of(app: ApiGatewayResolver) -> Callable[[HttpRequest], JSONObject]:
+    """Return what makes events of requests as the front door of ``app`` does.
 
     Raises:
         ValueError: there is no front door for apps of this class.
     """
-    for app_cls, make in _MAKERS.items():
+    for app_cls, make_event in _MAKERS.items():
         if isinstance(app, app_cls):
-            return make(request)
+            return make_event
     known = ", ".join(app_cls.__name__ for app_cls in _MAKERS)
     raise ValueError(f"a {type(app).__name__} has no front door (those that have: {known})")
 

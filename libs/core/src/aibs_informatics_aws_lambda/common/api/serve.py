@@ -21,7 +21,7 @@ from typing import Any, Final, TypeAlias
 from aibs_informatics_aws_lambda.common.api.front_doors import (
     HttpRequest,
     HttpResponse,
-    make_event,
+    front_door_of,
     read_answer,
 )
 from aibs_informatics_aws_lambda.common.api.handler import ApiLambdaHandler
@@ -55,10 +55,14 @@ class LocalServer:
     """Serves an API over HTTP; ``/openapi.json``, unless it is a route, is its document.
 
     Like one instance of a Lambda function, it answers one request at a time.
+
+    Raises:
+        ValueError: the API's app has no front door.
     """
 
     def __init__(self, api: ApiResolverBuilder) -> None:
         self._api = api
+        self._make_event = front_door_of(api.app)
         self._function = api.get_lambda_handler()
         self._turn = asyncio.Lock()
 
@@ -88,8 +92,8 @@ class LocalServer:
         try:
             if request.path == DOCUMENT_PATH and not self._has_route_for_document():
                 return _json_response(200, self._api.get_openapi_schema())
-            event = make_event(self._api.app, request)
-            return read_answer(self._function(event, _LocalContext(request_id=request.request_id)))
+            context = _LocalContext(request_id=request.request_id)
+            return read_answer(self._function(self._make_event(request), context))
         except Exception:
             # What front doors answer where a function fails.
             traceback.print_exc()
