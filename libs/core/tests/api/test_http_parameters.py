@@ -9,7 +9,7 @@ from aibs_informatics_aws_lambda.common.api.http_parameters import (
     decode_query,
     read_literal,
 )
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 JSON_VALUES = st.recursive(
@@ -59,6 +59,7 @@ def test_text_that_would_trouble_a_parser_is_read_without_error_or_warning(text)
     read_literal(text)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_text_is_read_as_a_json_value(text):
     json.dumps(read_literal(text), allow_nan=False)
@@ -77,6 +78,7 @@ def test_the_query_is_one_parameter_of_url_safe_base64():
     }
 
 
+@settings(deadline=None, max_examples=50)
 @given(JSON_OBJECTS, JSON_OBJECTS)
 def test_query_and_body_come_back_as_they_were_sent(query, body):
     sent = HTTPParameters(query_params=query, request_body=body)

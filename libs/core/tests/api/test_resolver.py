@@ -337,10 +337,15 @@ class Guarded(ApiResolverBuilder):
 
 
 @pytest.mark.parametrize("path", ["/items", "/nope"])
-def test_an_event_that_the_api_refuses_is_unauthorized_without_the_reason(path, lambda_context):
+def test_an_event_that_the_api_refuses_is_unauthorized_and_the_reason_is_logged(
+    path, lambda_context, capsys
+):
     status, problem = Api(FindItems, builder=Guarded()).call("GET", path, lambda_context)
     assert (status, problem["title"]) == (401, "Unauthorized")
     assert "members" not in json.dumps(problem)
+    _, (line,) = printed(capsys.readouterr().out)
+    assert line["level"] == "WARNING"
+    assert "members only" in line["exception"]
 
 
 def test_an_event_can_be_refused_with_another_status(lambda_context, monkeypatch):

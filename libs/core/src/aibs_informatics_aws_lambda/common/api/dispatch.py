@@ -54,7 +54,9 @@ def route_function(
         if logger is None:
             level = requested_log_level(headers_of(router.current_event), own_logger)
             own_logger.setLevel(level or configured_level)
-        collected = metrics or handler_cls.get_metrics(handler_name=handler_cls.handler_name())
+        collected = metrics
+        if collected is None:
+            collected = handler_cls.get_metrics(handler_name=handler_cls.handler_name())
         collected.add_dimension("route", rule)
         collected.add_dimension("handler", name)
         try:

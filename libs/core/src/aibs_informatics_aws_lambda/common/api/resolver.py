@@ -254,6 +254,9 @@ class ApiResolverBuilder(LoggingMixins, MetricsMixins):
         status = status_of(error)
         if status >= 500:
             self.logger.error("The request failed", exc_info=error)
+        elif isinstance(error, EventRefusedError):
+            # The answer does not say why, and it may be the check itself that is broken.
+            self.logger.warning("The request was refused", exc_info=error.__cause__)
         else:
             # What the caller did wrong is in the answer, and may hold what the caller sent.
             self.logger.info("The request is answered with %s", status)
