@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Final
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
 
 from aibs_informatics_aws_lambda.common.base import HandlerMixins
 from aws_lambda_powertools.logging import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
 
 __all__ = [
     "SERVICE_NAME",
@@ -16,6 +19,8 @@ __all__ = [
     "get_service_logger",
     "logger",
     "show_library_lines",
+    "temporary_keys",
+    "with_lambda_context",
 ]
 
 SERVICE_NAME: Final = "aibs"
@@ -79,6 +84,40 @@ def show_library_lines(source_logger: Logger) -> None:
     _library_handler.setFormatter(source_logger.registered_formatter)
 
 
+def with_lambda_context(
+    source_logger: Logger, work: Callable[[Any, LambdaContext], Any]
+) -> Callable[[Any, LambdaContext], Any]:
+    """Return a Lambda function that does ``work``, with the context in all its log lines.
+
+    Keys that the work appends to the logger end with the invocation.
+    """
+
+    @source_logger.inject_lambda_context
+    def invoke(event: Any, _: object, context: LambdaContext) -> Any:
+        return work(event, context)
+
+    def handler(event: Any, context: LambdaContext) -> Any:
+        show_library_lines(source_logger)
+        with temporary_keys(source_logger):
+            return invoke(event, _for_logs(context), context)
+
+    return handler
+
+
+@contextmanager
+def temporary_keys(source_logger: Logger, **keys: object) -> Iterator[None]:
+    """Append keys to a logger; these, and all that are appended inside, end with the block."""
+    # Each look-up by way of the logger is a search for its handler.
+    formatter = source_logger.registered_formatter
+    before = dict(formatter.get_current_keys())
+    formatter.append_keys(**keys)
+    try:
+        yield
+    finally:
+        formatter.remove_keys(formatter.get_current_keys().keys() - before.keys())
+        formatter.append_keys(**before)
+
+
 class LoggingMixins(HandlerMixins):
     """Gives a handler a logger of its own, made when it is first used."""
 
@@ -105,6 +144,11 @@ class LoggingMixins(HandlerMixins):
     def add_logger_to_root(self) -> None:
         """Attach the handler of this handler's logger to the root logger."""
         add_handler_to_logger(self.log)
+
+
+def _for_logs(context: LambdaContext) -> object:
+    """Return what the logger may read of a context without causing requests to AWS."""
+    return getattr(context, "without_look_ups", context)
 
 
 def _has_own_handler(record: logging.LogRecord) -> bool:

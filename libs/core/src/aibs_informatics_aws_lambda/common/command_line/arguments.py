@@ -45,6 +45,9 @@ examples:
   check a payload without running anything:
     {PROGRAM} --handler NAME --payload @request.json --validate-only
 
+  an HTTP API on a port of this machine (serve --help says more):
+    {PROGRAM} serve my_package.api:api --reload
+
 exit status:
   0  done                     3  the payload cannot be read, or does not fit the handler
   1  the handler failed       4  the handler's answer reports items that failed

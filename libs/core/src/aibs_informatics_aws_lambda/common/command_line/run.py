@@ -46,7 +46,13 @@ def run(args: Sequence[str] | None = None) -> ExitCode:
         CommandError: the run ended before or after the handler's own work.
         Exception: whatever the handler raises.
     """
-    options = parse_arguments(args)
+    arguments = sys.argv[1:] if args is None else list(args)
+    if arguments[:1] == ["serve"]:
+        # Powertools' event handler and the server are for this subcommand alone.
+        from aibs_informatics_aws_lambda.common.command_line.serve import serve
+
+        return serve(arguments[1:])
+    options = parse_arguments(arguments)
     stdout = sys.stdout
     # Handlers log and print to stdout; here, it belongs to the answer alone.
     with redirect_stdout(sys.stderr):
