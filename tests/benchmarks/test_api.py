@@ -103,7 +103,7 @@ def compare(first: Callable[[], object], second: Callable[[], object]) -> tuple[
 
 def show(capsys, text: str) -> None:
     with capsys.disabled():
-        print(f"\n{text}")  # noqa: T201 - this is what a benchmark is for
+        print(f"\n{text}")
 
 
 def test_warm_requests(monkeypatch, lambda_context, capsys):
