@@ -11,13 +11,18 @@ from aibs_informatics_aws_lambda.handlers.batch.retry_strategy import RetryPrese
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, StringConstraints
 
 __all__ = [
+    "MAX_NAME_LENGTH",
     "BatchName",
     "CreateDefinitionAndPrepareArgsRequest",
     "CreateDefinitionAndPrepareArgsResponse",
     "ResourceRequirements",
 ]
 
-BatchName: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,128}$")]
+MAX_NAME_LENGTH = 128
+
+BatchName: TypeAlias = Annotated[
+    str, StringConstraints(pattern=rf"^[A-Za-z0-9_-]{{1,{MAX_NAME_LENGTH}}}$")
+]
 """A name as AWS Batch takes it, for job definitions and for jobs."""
 
 
@@ -136,5 +141,8 @@ class CreateDefinitionAndPrepareArgsResponse(PydanticBaseModel):
         None, description="dry run only: the arguments that RegisterJobDefinition would get"
     )
     reused: bool | None = Field(
-        None, description="dry run only: whether an existing revision would be used"
+        None, description="dry run only: whether the newest revision would be used"
+    )
+    differences: list[str] | None = Field(
+        None, description="dry run only: fields in which the newest revision differs"
     )
