@@ -15,6 +15,8 @@ __all__ = [
     "BatchName",
     "CreateDefinitionAndPrepareArgsRequest",
     "CreateDefinitionAndPrepareArgsResponse",
+    "DeregisterUnusedDefinitionsRequest",
+    "DeregisterUnusedDefinitionsResponse",
     "ResourceRequirements",
 ]
 
@@ -146,3 +148,28 @@ class CreateDefinitionAndPrepareArgsResponse(PydanticBaseModel):
     differences: list[str] | None = Field(
         None, description="dry run only: fields in which the newest revision differs"
     )
+
+
+class DeregisterUnusedDefinitionsRequest(PydanticBaseModel):
+    """Which old revisions of job definitions to look for, and whether to deregister them."""
+
+    job_definition_name_prefix: BatchName = Field(
+        description="only definitions whose name starts with this"
+    )
+    keep: int = Field(5, ge=1, description="newest revisions of each name that stay in any case")
+    deregister: bool = Field(False, description="deregister them; by default they are only listed")
+    limit: int = Field(
+        1000, ge=1, description="most revisions to deregister at once; call again for the rest"
+    )
+
+
+class DeregisterUnusedDefinitionsResponse(PydanticBaseModel):
+    """Old revisions, by ARN, in order of name and revision."""
+
+    unused_job_definition_arns: list[str] = Field(
+        description="active revisions that no job needs; after deregistering, those that are left"
+    )
+    used_job_definition_arns: list[str] = Field(
+        description="old revisions that stay active, because jobs of theirs have not finished"
+    )
+    deregistered_job_definition_arns: list[str]
