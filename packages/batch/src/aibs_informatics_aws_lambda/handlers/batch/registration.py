@@ -60,6 +60,13 @@ class NewestRevision:
         """The ARN, if nothing differs."""
         return None if self.differences else self.arn
 
+    def __str__(self) -> str:
+        if self.arn is None:
+            return "there was no active revision"
+        if self.differences:
+            return f"{self.arn} differs in {', '.join(self.differences)}"
+        return "nothing differs"
+
 
 def compare_with_newest(definition: JSONObject) -> NewestRevision:
     """Compare a wanted definition with the newest active revision of its name.
