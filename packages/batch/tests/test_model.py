@@ -66,6 +66,15 @@ def test_list_of_resources_is_sorted_and_otherwise_passed_on():
     assert parse(resource_requirements=[vcpu, gpu]).resource_requirements == [gpu, vcpu]
 
 
+def test_schema_shows_both_forms_of_resources():
+    schema = CreateDefinitionAndPrepareArgsRequest.model_json_schema(by_alias=False)
+    forms = schema["properties"]["resource_requirements"]["anyOf"]
+
+    assert forms[0]["type"] == "array"
+    assert set(schema["$defs"]["ResourceRequirements"]["properties"]) == {"gpu", "memory", "vcpu"}
+    assert forms[1] == {"$ref": "#/$defs/ResourceRequirements"}
+
+
 @pytest.mark.parametrize("field", sorted(MINIMAL))
 def test_missing_field_is_named(field):
     event = {name: value for name, value in MINIMAL.items() if name != field}

@@ -51,9 +51,10 @@ _Amount: TypeAlias = Annotated[int, BeforeValidator(_refuse_bool), Field(ge=0)]
 class ResourceRequirements(PydanticBaseModel):
     """What a job needs of its host, in the short form that a request may use."""
 
+    # Upper case is Batch's own, and goes before.
     gpu: _Amount | None = Field(None, validation_alias=AliasChoices("GPU", "gpu"))
     memory: _Amount | None = Field(
-        None, validation_alias=AliasChoices("MEMORY", "memory"), description="MiB"
+        None, validation_alias=AliasChoices("MEMORY", "memory"), description="in MiB"
     )
     vcpu: _Amount | None = Field(None, validation_alias=AliasChoices("VCPU", "vcpu"))
 
@@ -104,7 +105,9 @@ class CreateDefinitionAndPrepareArgsRequest(PydanticBaseModel):
     environment: dict[str, str] = Field(default_factory=dict)
     job_definition_tags: dict[str, str] = Field(default_factory=dict)
     resource_requirements: Annotated[
-        list[JSONObject], BeforeValidator(_as_list), AfterValidator(_sorted_by_type)
+        list[JSONObject],
+        BeforeValidator(_as_list, json_schema_input_type=list[JSONObject] | ResourceRequirements),
+        AfterValidator(_sorted_by_type),
     ] = Field(
         default_factory=list,
         description="Batch's list of type and value, or {GPU, MEMORY (MiB), VCPU}",

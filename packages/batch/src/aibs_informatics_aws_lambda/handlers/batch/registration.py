@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 _ATTEMPTS = 6
-_SPREAD_SECONDS = 1.0
+_SPREAD_SECONDS = 2.0
 
 _CONFLICT_STATUSES = (409, 429)
 # What Amazon ECS, to which Batch hands definitions on, says with status 400.
@@ -90,7 +90,7 @@ def register_unless_present(definition: JSONObject) -> str:
     """Register a revision, unless another caller does it meanwhile; return the ARN of either.
 
     Batch cannot register on condition, so callers that want the same at the same time could add a
-    revision each. They are spread over about a second, and look again before they register. What
+    revision each. They are spread over two seconds, and look again before they register. What
     each gets is an active revision in any case.
 
     Args:
