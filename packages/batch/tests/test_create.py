@@ -14,7 +14,6 @@ from aibs_informatics_aws_lambda.common.exceptions import (
 from aibs_informatics_aws_lambda.handlers.batch.create import (
     CreateDefinitionAndPrepareArgsHandler,
     CreateDefinitionAndPrepareArgsRequest,
-    handler,
 )
 from botocore.exceptions import ClientError
 
@@ -111,18 +110,12 @@ def test_identical_request_registers_nothing_as_batch_itself_reports(create, eve
     assert create(event)["job_definition_arn"] == f"{ARN}:7"
 
 
-def test_concurrent_identical_requests_share_few_revisions(
-    aws, event, env_base, revisions, lambda_context
-):
-    def invoke(_: int) -> str:
-        return handler(event, lambda_context)["job_definition_arn"]
-
+def test_concurrent_identical_requests_of_a_process_share_a_revision(create, event, revisions):
     with ThreadPoolExecutor(50) as callers:
-        arns = set(callers.map(invoke, range(50)))
+        answers = list(callers.map(create, [event] * 50))
 
-    registered = revisions()
-    assert arns <= {each["jobDefinitionArn"] for each in registered.values()}
-    assert len(registered) <= 5
+    assert {answer["job_definition_arn"] for answer in answers} == {f"{ARN}:1"}
+    assert list(revisions()) == [1]
 
 
 def test_job_name_is_made_up_where_none_is_given(create, event, aws):

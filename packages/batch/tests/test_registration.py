@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from aibs_informatics_aws_lambda.handlers.batch import registration
 from aibs_informatics_aws_lambda.handlers.batch.registration import (
     NewestRevision,
     compare_with_newest,
@@ -66,9 +67,31 @@ def test_older_identical_revision_is_not_reused(batch):
 
 
 def test_revision_that_another_caller_registered_meanwhile_is_used(batch, no_spread):
+    batch.add_response("describe_job_definitions", page())
     batch.add_response("describe_job_definitions", page(revision(1)))
 
     assert register_unless_present(DEFINITION) == f"{ARN}:1"
+
+
+def test_look_after_the_pause_finds_what_another_caller_registered(batch, monkeypatch):
+    pauses: list[float] = []
+    monkeypatch.setattr(registration.time, "sleep", pauses.append)
+    batch.add_response("describe_job_definitions", page())
+    batch.add_response("describe_job_definitions", page(revision(1)))
+
+    assert register_unless_present(DEFINITION) == f"{ARN}:1"
+    assert len(pauses) == 1
+    assert 0 <= pauses[0] <= 2
+
+
+def test_few_of_fifty_callers_register_before_they_can_see_each_other():
+    seconds_until_seen = 0.2
+
+    def registrations() -> int:
+        pauses = [registration._pause(0) for _ in range(50)]
+        return sum(pause < min(pauses) + seconds_until_seen for pause in pauses)
+
+    assert sum(registrations() for _ in range(1000)) / 1000 < 4
 
 
 @pytest.mark.parametrize(
@@ -81,6 +104,7 @@ def test_revision_that_another_caller_registered_meanwhile_is_used(batch, no_spr
 )
 def test_conflict_is_looked_at_again(batch, no_spread, message, status):
     batch.add_response("describe_job_definitions", page())
+    batch.add_response("describe_job_definitions", page())
     batch.add_client_error(
         "register_job_definition", "ClientException", message, http_status_code=status
     )
@@ -91,7 +115,8 @@ def test_conflict_is_looked_at_again(batch, no_spread, message, status):
 
 
 def test_conflict_that_does_not_pass_is_raised(batch, no_spread):
-    for _ in range(6):
+    batch.add_response("describe_job_definitions", page())
+    for _ in range(4):
         batch.add_response("describe_job_definitions", page())
         batch.add_client_error(
             "register_job_definition", "ClientException", "busy", http_status_code=409
@@ -105,6 +130,7 @@ def test_conflict_that_does_not_pass_is_raised(batch, no_spread):
     ("code", "status"), [("AccessDeniedException", 403), ("ClientException", 400)]
 )
 def test_refusal_shows_at_once(batch, no_spread, code, status):
+    batch.add_response("describe_job_definitions", page())
     batch.add_response("describe_job_definitions", page())
     batch.add_client_error("register_job_definition", code, "no", http_status_code=status)
 
