@@ -145,9 +145,10 @@ def test_more_rules_than_batch_takes_are_refused():
         parse(retry_strategy=own, retry_presets=["spot", "image_pull"])
 
 
-def test_rules_that_presets_cannot_go_before_are_refused():
+@pytest.mark.parametrize("rules", ["RETRY", 5, ["RETRY"], [None]])
+def test_rules_that_presets_cannot_go_before_are_refused(rules):
     with pytest.raises(ValidationError, match="evaluateOnExit"):
-        parse(retry_strategy={"evaluateOnExit": "RETRY"}, retry_presets=["spot"])
+        parse(retry_strategy={"evaluateOnExit": rules}, retry_presets=["spot"])
 
 
 def test_refused_values_are_not_shown():

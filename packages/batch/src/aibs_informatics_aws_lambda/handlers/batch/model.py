@@ -146,7 +146,8 @@ class CreateDefinitionAndPrepareArgsRequest(PydanticBaseModel):
     def _check_number_of_rules(self) -> Self:
         if not self.retry_presets:
             return self
-        if not isinstance((self.retry_strategy or {}).get("evaluateOnExit") or [], list):
+        own = (self.retry_strategy or {}).get("evaluateOnExit") or []
+        if not isinstance(own, list) or not all(isinstance(rule, dict) for rule in own):
             raise ValueError("evaluateOnExit of retry_strategy must be a list of rules")
         strategy = build_retry_strategy(self.retry_strategy, self.retry_presets)
         count = len(strategy["evaluateOnExit"])

@@ -34,6 +34,9 @@ _LOCKS = tuple(threading.Lock() for _ in range(64))
 _ATTEMPTS = 4
 _SPREAD_SECONDS = 2.0
 
+# Of the operating system: functions restored from one snapshot share the state of any other.
+_RANDOM = random.SystemRandom()
+
 _CONFLICT_STATUSES = (409, 429)
 # What Amazon ECS, to which Batch hands definitions on, says with status 400.
 _CONFLICT_MESSAGE = "too many concurrent attempts"
@@ -144,4 +147,4 @@ def _pause(conflicts: int) -> float:
     Early moments are the rarer ones (their density grows linearly), so that few of many callers
     come first and the others see what they registered.
     """
-    return _SPREAD_SECONDS * 2.0**conflicts * math.sqrt(random.random())  # noqa: S311 - no secret
+    return _SPREAD_SECONDS * 2.0**conflicts * math.sqrt(_RANDOM.random())
