@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import json
 import os
-import socket
+import re
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
+from servers import ACCOUNT, REGION, aws_settings, moto_server, running
 
 StartServer: TypeAlias = Callable[..., str]
 RunCommand: TypeAlias = Callable[..., subprocess.CompletedProcess[str]]
 
-REGION = "us-west-2"
-ACCOUNT = "123456789012"
-
 # Settings of the machine that would change what a test sees.
 _SETTINGS = ("AWS_", "BOTO_", "EFS_MOUNT_POINT_", "HANDLER_", "POWERTOOLS_")
 _SINGLE_SETTINGS = ("_HANDLER", "DEFAULT_BUCKET_NAME", "LOG_LEVEL", "REGION")
+
+# Powertools imports the package botocore, though nothing in it: 1 ms.
+_HEAVY = re.compile(
+    r"aws_lambda_powertools\.(event_handler|utilities\.(batch|data_classes|parser))\b"
+    r"|(awscrt|boto3|jinja2|requests|urllib3|yaml)\b|botocore\."
+)
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,8 @@ class Aws:
 
     def get(self, bucket: str, key: str) -> bytes:
         """Read an object."""
-        return self.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+        content: bytes = self.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+        return content
 
     def keys(self, bucket: str) -> list[str]:
         """Return the keys of a bucket."""
@@ -82,62 +87,21 @@ class Context:
 
 @pytest.fixture(scope="session")
 def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServer]:
-    """Start servers on loopback that end with the tests.
+    """Start servers, as `servers.running` does, that end with the tests; return their URLs."""
+    with ExitStack() as servers:
 
-    The function takes the command, the URL that answers once the server is ready, and further
-    environment variables, and returns the URL. ``{port}`` in both stands for a free port.
-    """
-    processes: list[subprocess.Popen[bytes]] = []
+        def start(command: Sequence[str], ready: str, **environment: str) -> str:
+            log = tmp_path_factory.mktemp("server") / "log.txt"
+            return servers.enter_context(running(command, ready, log, **environment))
 
-    def start(command: Sequence[str], ready: str, **environment: str) -> str:
-        port = str(free_port())
-        url = ready.replace("{port}", port)
-        log = tmp_path_factory.mktemp("server") / "log.txt"
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                [argument.replace("{port}", port) for argument in command],
-                stdout=output,
-                stderr=output,
-                env={**os.environ, **environment},
-            )
-        processes.append(process)
-        if not answers(url, process):
-            pytest.fail(f"{command[0]} did not answer at {url}:\n{log.read_text()}")
-        return url
-
-    yield start
-    for process in processes:
-        process.kill()
-        process.wait()
-
-
-def free_port() -> int:
-    """Return a port of the loopback interface that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
-
-
-def answers(url: str, process: subprocess.Popen[bytes], seconds: float = 60) -> bool:
-    """Wait until a server answers; tell whether it did before its end or that of the time."""
-    end = time.monotonic() + seconds
-    while process.poll() is None and time.monotonic() < end:
-        try:
-            urllib.request.urlopen(url, timeout=5).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return True
-    return False
+        yield start
 
 
 @pytest.fixture(scope="session")
-def moto_url(start_server: StartServer) -> str:
+def moto_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of moto's server, a process of its own."""
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "{port}"]
-    ready = start_server(command, "http://127.0.0.1:{port}/moto-api/", MOTO_ACCOUNT_ID=ACCOUNT)
-    return ready.removesuffix("/moto-api/")
+    with moto_server(tmp_path_factory.mktemp("moto") / "log.txt") as url:
+        yield url
 
 
 @pytest.fixture(autouse=True)
@@ -163,13 +127,7 @@ def aws(moto_url: str, no_aws: None, monkeypatch: pytest.MonkeyPatch) -> Aws:
     """An empty stand-in for AWS, which boto3 uses by its usual environment variables."""
     reset = urllib.request.Request(f"{moto_url}/moto-api/reset", method="POST")
     urllib.request.urlopen(reset).close()
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_DEFAULT_REGION": REGION,
-        "AWS_ENDPOINT_URL": moto_url,
-        "AWS_REGION": REGION,
-    }.items():
+    for name, value in aws_settings(moto_url).items():
         monkeypatch.setenv(name, value)
     return Aws(moto_url)
 
@@ -210,5 +168,17 @@ def modules_loaded_by(run_command: RunCommand) -> Callable[[str], set[str]]:
         result = run_command(sys.executable, "-c", code)
         assert result.returncode == 0, result.stderr
         return set(json.loads(result.stdout))
+
+    return load
+
+
+@pytest.fixture
+def heavy_modules_loaded_by(
+    modules_loaded_by: Callable[[str], set[str]],
+) -> Callable[[str], list[str]]:
+    """Return those of the modules that importing one loads which a cold start cannot afford."""
+
+    def load(module: str) -> list[str]:
+        return sorted(filter(_HEAVY.match, modules_loaded_by(module)))
 
     return load

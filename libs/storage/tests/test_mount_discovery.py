@@ -212,7 +212,6 @@ def test_what_is_kept_follows_the_environment(say_mounted, folder, file_system, 
     assert [str(mount.root) for mount in find_mount_points()] == ["/"]
 
 
-def test_importing_loads_no_sdk(modules_loaded_by):
-    loaded = modules_loaded_by("aibs_informatics_aws_lambda.storage.mount_discovery")
-
-    assert not loaded & {"boto3", "awscrt", "requests", "yaml"}
+@pytest.mark.parametrize("module", ["data_sync", "file_systems", "mount_discovery"])
+def test_importing_loads_nothing_heavy(heavy_modules_loaded_by, module):
+    assert heavy_modules_loaded_by(f"aibs_informatics_aws_lambda.storage.{module}") == []

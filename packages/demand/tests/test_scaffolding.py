@@ -293,10 +293,6 @@ def test_the_example_is_a_valid_request():
     assert PrepareDemandScaffoldingHandler.get_request_cls().is_valid(description.example)
 
 
-def test_importing_the_handler_loads_nothing_heavy(modules_loaded_by):
-    loaded = modules_loaded_by("aibs_informatics_aws_lambda.handlers.demand.scaffolding")
-
-    assert not loaded & {"boto3", "botocore.client", "awscrt", "requests", "yaml", "urllib3"}
-    unused = ("event_handler", "utilities.batch", "utilities.parser", "utilities.data_classes")
-    heavy = tuple(f"aws_lambda_powertools.{name}" for name in unused)
-    assert not [name for name in loaded if name.startswith(heavy)]
+@pytest.mark.parametrize("module", ["demand", "demand.scaffolding", "demand.model"])
+def test_a_cold_start_loads_nothing_heavy(heavy_modules_loaded_by, module):
+    assert heavy_modules_loaded_by(f"aibs_informatics_aws_lambda.handlers.{module}") == []

@@ -126,6 +126,8 @@ class PydanticBaseModel(BaseModel, ModelBase):
         defer_build=True,
         hide_input_in_errors=True,
         loc_by_alias=False,
+        # Not-a-number and infinity stay what they are, as in Python's json; null would be a loss.
+        ser_json_inf_nan="constants",
         validate_by_alias=True,
         validate_by_name=True,
     )

@@ -11,13 +11,20 @@ from aibs_informatics_aws_lambda.handlers.batch.retry_strategy import RetryPrese
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, StringConstraints
 
 __all__ = [
+    "MAX_NAME_LENGTH",
     "BatchName",
     "CreateDefinitionAndPrepareArgsRequest",
     "CreateDefinitionAndPrepareArgsResponse",
+    "DeregisterUnusedDefinitionsRequest",
+    "DeregisterUnusedDefinitionsResponse",
     "ResourceRequirements",
 ]
 
-BatchName: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,128}$")]
+MAX_NAME_LENGTH = 128
+
+BatchName: TypeAlias = Annotated[
+    str, StringConstraints(pattern=rf"^[A-Za-z0-9_-]{{1,{MAX_NAME_LENGTH}}}$")
+]
 """A name as AWS Batch takes it, for job definitions and for jobs."""
 
 
@@ -136,5 +143,33 @@ class CreateDefinitionAndPrepareArgsResponse(PydanticBaseModel):
         None, description="dry run only: the arguments that RegisterJobDefinition would get"
     )
     reused: bool | None = Field(
-        None, description="dry run only: whether an existing revision would be used"
+        None, description="dry run only: whether the newest revision would be used"
     )
+    differences: list[str] | None = Field(
+        None, description="dry run only: fields in which the newest revision differs"
+    )
+
+
+class DeregisterUnusedDefinitionsRequest(PydanticBaseModel):
+    """Which old revisions of job definitions to look for, and whether to deregister them."""
+
+    job_definition_name_prefix: BatchName = Field(
+        description="only definitions whose name starts with this"
+    )
+    keep: int = Field(5, ge=1, description="newest revisions of each name that stay in any case")
+    deregister: bool = Field(False, description="deregister them; by default they are only listed")
+    limit: int = Field(
+        1000, ge=1, description="most revisions to deregister at once; call again for the rest"
+    )
+
+
+class DeregisterUnusedDefinitionsResponse(PydanticBaseModel):
+    """Old revisions, by ARN, in order of name and revision."""
+
+    unused_job_definition_arns: list[str] = Field(
+        description="active revisions that no job needs; after deregistering, those that are left"
+    )
+    used_job_definition_arns: list[str] = Field(
+        description="old revisions that stay active, because jobs of theirs have not finished"
+    )
+    deregistered_job_definition_arns: list[str]

@@ -1,15 +1,20 @@
 """When Batch tries a failed job again.
 
-Rules are tried in order; a job that matches none is tried again, so a last rule ends the rest:
+Rules are tried in order. A job that matches none is tried again, so a last rule ends all others:
 https://docs.aws.amazon.com/batch/latest/userguide/job_retries.html
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import Any
 
-__all__ = ["RetryPreset", "default_retry_strategy"]
+from aibs_informatics_aws_lambda.common.json_io import JSONObject
+
+__all__ = ["MAX_RULES", "RetryPreset", "build_retry_strategy", "default_retry_strategy"]
+
+MAX_RULES = 5
+"""The most rules that Batch takes in one strategy."""
 
 _ATTEMPTS = 5
 
@@ -30,9 +35,31 @@ class RetryPreset(StrEnum):
     IMAGE_PULL = "image_pull"
 
 
-def default_retry_strategy() -> dict[str, Any]:
+_PRESET_RULES = {RetryPreset.SPOT: _HOST_LOST, RetryPreset.IMAGE_PULL: _IMAGE_NOT_PULLED}
+
+
+def default_retry_strategy() -> JSONObject:
     """Return the strategy of jobs that name none: five attempts, for causes outside the job."""
-    return {
-        "attempts": _ATTEMPTS,
-        "evaluateOnExit": [dict(_DOCKER_TIMED_OUT), dict(_HOST_LOST), dict(_ANYTHING_ELSE)],
-    }
+    return _strategy(_ATTEMPTS, [_DOCKER_TIMED_OUT, _HOST_LOST, _ANYTHING_ELSE])
+
+
+def build_retry_strategy(
+    strategy: JSONObject | None = None, presets: Sequence[RetryPreset] | None = None
+) -> JSONObject:
+    """Return the strategy of a job.
+
+    Args:
+        strategy: the job's own, in the shape of the Batch API; empty stands for the default one.
+        presets: causes whose rules come before the rules of the job's own strategy. Without rules
+            of its own, the job ends for any other cause; without a number, it has five attempts.
+    """
+    if not presets:
+        return strategy or default_retry_strategy()
+    own = strategy or {}
+    rules = [_PRESET_RULES[preset] for preset in dict.fromkeys(presets)]
+    rules += own.get("evaluateOnExit") or [_ANYTHING_ELSE]
+    return _strategy(own.get("attempts") or _ATTEMPTS, rules)
+
+
+def _strategy(attempts: int, rules: Sequence[JSONObject]) -> JSONObject:
+    return {"attempts": attempts, "evaluateOnExit": [dict(rule) for rule in rules]}

@@ -1,0 +1,6 @@
+import pytest
+
+
+@pytest.mark.parametrize("module", ["data_sync", "data_sync.operations"])
+def test_cold_start_loads_nothing_heavy(heavy_modules_loaded_by, module):
+    assert heavy_modules_loaded_by(f"aibs_informatics_aws_lambda.handlers.{module}") == []

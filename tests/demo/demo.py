@@ -1,0 +1,217 @@
+"""Run the command line on real documents, against a stand-in for AWS, and check every answer.
+
+Run it with ``hatch run demo``. Nothing leaves this machine: AWS is moto's server on loopback.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shlex
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from servers import aws_settings, moto_server
+
+ROOT = Path(__file__).parents[2]
+BUCKET = "demo-bucket"
+GET = "aibs_informatics_aws_lambda.handlers.data_sync.operations.GetJSONFromFileHandler"
+PUT = "aibs_informatics_aws_lambda.handlers.data_sync.operations.PutJSONToFileHandler"
+COMMAND = "handle-lambda-request"
+# What would send a run to somebody's real account, or would answer instead of an argument.
+FOREIGN_SETTINGS = ("AWS_", "_HANDLER", "HANDLER_", "DEFAULT_BUCKET_NAME")
+
+
+class WrongAnswer(Exception):  # noqa: N818 - it is what it says
+    """A command failed, or its answer is not what it should be."""
+
+
+@dataclass(frozen=True)
+class Demo:
+    """Where the examples run.
+
+    Args:
+        folder: the folder with their files.
+        bucket: boto3's resource of the bucket.
+    """
+
+    folder: Path
+    bucket: Any
+
+    def run(self, *arguments: str, **variables: str) -> str:
+        """Show a command, run it, and return what it printed.
+
+        Raises:
+            WrongAnswer: it failed.
+        """
+        for name, value in variables.items():
+            print(f"  $ export {name}={shlex.quote(value)}")
+        print(f"  $ {shlex.join([COMMAND, *arguments])}")
+        start = time.perf_counter()
+        result = subprocess.run(
+            [str(Path(sysconfig.get_path("scripts"), COMMAND)), *arguments],
+            cwd=self.folder,
+            env={**os.environ, **variables},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        seconds = time.perf_counter() - start
+        if result.returncode:
+            raise WrongAnswer(f"exit status {result.returncode}: {result.stderr}")
+        print(f"  exit status 0 after {seconds:.2f} s")
+        return result.stdout
+
+    def read(self, name: str) -> bytes:
+        """Return the content of a file."""
+        return (self.folder / name).read_bytes()
+
+    def write(self, name: str, document: Any) -> bytes:
+        """Write a document to a file, and return the file's content."""
+        (self.folder / name).write_text(json.dumps(document))
+        return self.read(name)
+
+    def get(self, key: str) -> bytes:
+        """Return the content of an object."""
+        content: bytes = self.bucket.Object(key).get()["Body"].read()
+        return content
+
+    def put(self, key: str, document: Any) -> None:
+        """Write a document to an object."""
+        self.bucket.put_object(Key=key, Body=json.dumps(document).encode())
+
+
+def inline_payload(demo: Demo, settings: Any, index: Any) -> None:
+    """Payload on the command line, answer on stdout: this repository's settings."""
+    demo.write("pyproject.json", settings)
+
+    answer = demo.run("--handler", GET, "--payload", '{"path": "pyproject.json"}', "-o", "-")
+
+    check("stdout", answer.encode(), {"content": settings})
+
+
+def payload_file(demo: Demo, settings: Any, index: Any) -> None:
+    """Payload of some megabytes in a file, its content written to S3, answer in a file."""
+    demo.write("request.json", {"content": index, "path": f"s3://{BUCKET}/index.json"})
+
+    demo.run("--handler", PUT, "--payload-file", "request.json", "-o", "response.json")
+
+    check("response.json", demo.read("response.json"), {"path": f"s3://{BUCKET}/index.json"})
+    check(f"s3://{BUCKET}/index.json", demo.get("index.json"), index)
+
+
+def everything_in_s3(demo: Demo, settings: Any, index: Any) -> None:
+    """Payload, document and answer in S3."""
+    demo.put("requests/get.json", {"path": f"s3://{BUCKET}/index.json"})
+
+    demo.run(
+        *("--handler", GET),
+        *("--payload-file", f"s3://{BUCKET}/requests/get.json"),
+        *("--response-location", f"s3://{BUCKET}/responses/get.json"),
+    )
+
+    place = f"s3://{BUCKET}/responses/get.json"
+    check(place, demo.get("responses/get.json"), {"content": index})
+
+
+def everything_from_environment(demo: Demo, settings: Any, index: Any) -> None:
+    """No argument at all: everything from environment variables, as in a container."""
+    demo.write("pyproject.json", settings)
+    demo.put("responses/settings.json", "an answer of an earlier run")
+
+    demo.run(
+        AWS_LAMBDA_FUNCTION_HANDLER=GET,
+        AWS_LAMBDA_EVENT_PAYLOAD='{"path": "pyproject.json"}',
+        AWS_LAMBDA_EVENT_RESPONSE_LOCATION=f"s3://{BUCKET}/responses/settings.json",
+    )
+
+    place = f"s3://{BUCKET}/responses/settings.json"
+    check(place, demo.get("responses/settings.json"), {"content": settings})
+
+
+def check(place: str, found: bytes, expected: Any) -> None:
+    """Show what is at a place.
+
+    Raises:
+        WrongAnswer: it is not the document that is expected.
+    """
+    text = found.decode()
+    if json.loads(text) != expected:
+        raise WrongAnswer(f"{place} holds {text[:200]}, which is not what it should")
+    line = " ".join(text.split())
+    shown = line if len(line) <= 70 else f"{line[:67]}..."
+    print(f"  {place} holds {len(found):,} bytes, as expected: {shown}")
+
+
+def repository_settings() -> Any:
+    """Return this repository's pyproject.toml as JSON."""
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def index_of_python() -> Any:
+    """Return path, size in bytes and SHA-256 of each file of this Python and its packages."""
+    folders = (Path(sysconfig.get_path(name)) for name in ("stdlib", "platlib"))
+    files = {path for folder in folders for path in folder.rglob("*") if path.is_file()}
+    return [
+        {
+            "path": str(path),
+            "bytes": path.stat().st_size,
+            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        }
+        for path in sorted(files)
+    ]
+
+
+@contextmanager
+def set_up() -> Iterator[Demo]:
+    """Start the stand-in for AWS with one bucket, and make a folder; remove both at the end."""
+    own = {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN_SETTINGS)}
+    with tempfile.TemporaryDirectory(prefix="demo-") as name:
+        folder = Path(name)
+        with moto_server(folder / "moto.log") as url:
+            print(f"AWS is moto's server at {url}.")
+            with patch.dict(os.environ, {**own, **aws_settings(url)}, clear=True):
+                yield Demo(folder, _make_bucket())
+            print("\nStopping moto's server.")
+
+
+def _make_bucket() -> Any:
+    import boto3
+
+    place = {"LocationConstraint": os.environ["AWS_REGION"]}
+    s3 = boto3.session.Session().resource("s3")
+    return s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration=place)
+
+
+EXAMPLES = (inline_payload, payload_file, everything_in_s3, everything_from_environment)
+
+
+def main() -> int:
+    """Run all examples; return 1 if an answer is wrong."""
+    settings, index = repository_settings(), index_of_python()
+    failed = []
+    with set_up() as demo:
+        for number, example in enumerate(EXAMPLES, 1):
+            print(f"\n{number}. {(example.__doc__ or '').strip()}")
+            try:
+                example(demo, settings, index)
+            except WrongAnswer as error:
+                failed.append(number)
+                print(f"  WRONG: {error}")
+    print(f"{len(EXAMPLES) - len(failed)} of {len(EXAMPLES)} examples gave the right answer.")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

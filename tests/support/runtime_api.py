@@ -1,0 +1,121 @@
+"""A stand-in for the Lambda Runtime API, which functions on AWS get their events from.
+
+https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import threading
+import time
+import uuid
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+_ARN = "arn:aws:lambda:us-west-2:123456789012:function:function"
+_TIMEOUT_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an invocation ended.
+
+    Args:
+        kind: ``response``, or ``error`` for an exception of the handler or of its import.
+        body: the answer, or ``errorType``, ``errorMessage`` and ``stackTrace``.
+    """
+
+    kind: str
+    body: Any
+
+
+class RuntimeApi:
+    """Serves events to one runtime client on loopback, and takes its answers."""
+
+    def __init__(self) -> None:
+        self._events: queue.Queue[tuple[str, bytes] | None] = queue.Queue()
+        self._outcomes: queue.Queue[Outcome] = queue.Queue()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._make_request_handler())
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever)
+
+    def __enter__(self) -> RuntimeApi:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._events.put(None)
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    @property
+    def address(self) -> str:
+        """The value of ``AWS_LAMBDA_RUNTIME_API``."""
+        return f"127.0.0.1:{self._server.server_port}"
+
+    def invoke(self, event: Any) -> Outcome:
+        """Hand an event to the function and wait for its outcome.
+
+        Raises:
+            queue.Empty: there was none in a minute.
+        """
+        self._events.put((str(uuid.uuid4()), json.dumps(event).encode()))
+        return self._outcomes.get(timeout=_TIMEOUT_SECONDS)
+
+    def _make_request_handler(self) -> type[BaseHTTPRequestHandler]:
+        events, outcomes = self._events, self._outcomes
+
+        class RequestHandler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            # Otherwise each answer waits some 45 ms for the client's acknowledgement.
+            disable_nagle_algorithm = True
+
+            def do_GET(self) -> None:
+                found = events.get()
+                if found is None:
+                    self.close_connection = True
+                    return
+                request_id, event = found
+                self._answer(200, event, _invocation_headers(request_id))
+
+            def do_POST(self) -> None:
+                kind = "response" if self.path.endswith("/response") else "error"
+                body = json.loads(self._read() or b"null")
+                self._answer(202, b'{"status": "OK"}', {})
+                outcomes.put(Outcome(kind, body))
+
+            def _read(self) -> bytes:
+                if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
+                    return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                body = b""
+                while size := int(self.rfile.readline(), 16):
+                    body += self.rfile.read(size)
+                    self.rfile.readline()
+                self.rfile.readline()
+                return body
+
+            def _answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+                self.send_response(status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing: the tests' output is theirs."""
+
+        return RequestHandler
+
+
+def _invocation_headers(request_id: str) -> dict[str, str]:
+    return {
+        "Lambda-Runtime-Aws-Request-Id": request_id,
+        "Lambda-Runtime-Deadline-Ms": str(int((time.time() + _TIMEOUT_SECONDS) * 1000)),
+        "Lambda-Runtime-Invoked-Function-Arn": _ARN,
+        "Lambda-Runtime-Trace-Id": f"Root=1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]}",
+    }

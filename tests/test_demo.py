@@ -1,0 +1,50 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import demo
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_demo_shows_every_command_and_right_answers(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT / "tests" / "support"))
+    # Somebody's own settings must not lead a run to their account.
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_HANDLER", "no.such.handler")
+
+    run = subprocess.run(
+        [sys.executable, "tests/demo/demo.py"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert run.stdout.count("$ handle-lambda-request") == 4
+    assert "4 of 4 examples gave the right answer." in run.stdout
+
+
+def test_demo_fails_if_an_answer_is_wrong(monkeypatch, capsys):
+    def wrong_example(shown, settings, index):
+        demo.check("answer.json", b"[1]", [2])
+
+    def failing_example(shown, settings, index):
+        shown.run("--handler", "no.such.handler", "--payload", "{}")
+
+    monkeypatch.setattr(demo, "EXAMPLES", (wrong_example, failing_example, demo.inline_payload))
+
+    assert demo.main() == 1
+
+    printed = capsys.readouterr().out
+    assert "WRONG: answer.json holds [1]" in printed
+    assert "WRONG: exit status 2" in printed
+    assert "1 of 3 examples gave the right answer." in printed
+
+
+@pytest.mark.parametrize("found", [b'{"a": 2}', b"{}"])
+def test_check_refuses_another_document(found):
+    with pytest.raises(demo.WrongAnswer, match="place"):
+        demo.check("place", found, {"a": 1})
