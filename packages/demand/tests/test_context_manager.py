@@ -297,7 +297,9 @@ def test_the_default_volumes_are_looked_up(usual, make_execution):
 
 
 _hostile = st.lists(
-    st.sampled_from(["..", ".", "", "a", "tmp", "exec-0002", "${UP}", "${IN}", "/", "~"]),
+    st.sampled_from(
+        ["..", ".", "", "a", "tmp", "exec-0002", "${UP}", "${IN}", "${D}{UP}", "/", "~"]
+    ),
     min_size=1,
     max_size=6,
 ).map("/".join)
@@ -311,7 +313,12 @@ def test_no_relative_path_and_no_id_reaches_outside_of_the_working_folder(
     manage, local, execution_id, isolated
 ):
     local = local.lstrip("/") or "."
-    params = {"in": f"{REMOTE} @ {local.replace('${IN}', 'x')}", "out": local, "up": ".."}
+    params = {
+        "in": f"{REMOTE} @ {local.replace('${IN}', 'x')}",
+        "out": local,
+        "up": "..",
+        "d": "$",
+    }
     try:
         manager = manage(
             {"params": params}, {"isolate_inputs": isolated}, execution_id=execution_id

@@ -234,6 +234,7 @@ def test_the_default_local_path_is_made_of_the_remote_as_it_was_written():
         (r"'x' refers to \$\{NOPE\}", {"x": "${NOPE}"}),
         ("'in' refers to itself", {"in": "s3://bucket/${IN}"}),
         ("refer to each other", {"in": "s3://bucket/${B} @ x", "b": "${IN}/y"}),
+        ("'in' holds a reference", {"in": "s3://bucket/x @ ${D}{UP}", "d": "$", "up": ".."}),
         ("'in' is empty", {"in": "s3://bucket/x @ ${S}", "s": ""}),
         ("'in' holds a .* that is no reference", {"in": "s3://bucket/${a-b}"}),
     ],

@@ -61,7 +61,7 @@ def test_empty_names_are_none():
     assert FileSystemConfiguration.from_dict(empty).to_dict() == {}
 
 
-@pytest.mark.parametrize("path", ["data", "./data", "/a/../b", "/a\0"])
+@pytest.mark.parametrize("path", ["data", "./data", "/a/../b", "/a\0", "/${IN}"])
 def test_a_container_path_is_absolute_and_plain(path):
     with pytest.raises(ValidationError, match="container_path"):
         FileSystemConfiguration.from_dict({"container_path": path})

@@ -20,15 +20,15 @@ __all__ = [
 ]
 
 # The job's bash gets the working folder unquoted: it would split at white space, and take
-# wildcards for the folders of other executions.
-_NOT_IN_SEGMENT = re.compile(r"[/\s*?\[\\\x00-\x1f\x7f]")
+# wildcards for the folders of other executions. A '$' would be taken for a reference.
+_NOT_IN_SEGMENT = re.compile(r"[/\s*?\[\\$\x00-\x1f\x7f]")
 
 
 def _plain_segment(text: str) -> str:
     if text in ("", ".", "..") or _NOT_IN_SEGMENT.search(text) or not text.isprintable():
         raise ValueError(
-            "expected one plain segment of a path: not empty, not '.' or '..', without '/', white "
-            "space, wildcards, backslashes and control characters"
+            "expected one plain segment of a path: not empty, not '.' or '..', without '/', '$', "
+            "white space, wildcards, backslashes and control characters"
         )
     return text
 

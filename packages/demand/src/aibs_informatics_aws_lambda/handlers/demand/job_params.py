@@ -228,6 +228,11 @@ def _filled(param: Param, values: dict[str, str]) -> Param:
 def _check_local(param: SyncedJobParam) -> None:
     if not param.value:
         raise ValueError(f"the local path of {param.name!r} is empty")
+    if references_in(param.value):
+        # It was put together of several parameters, and would be filled in anew later.
+        raise ValueError(
+            f"the local path of {param.name!r} holds a reference after all are filled"
+        )
     if not param.value.startswith("/") and leaves_folder(param.value):
         raise ValueError(f"the local path of {param.name!r} leaves the working folder")
 

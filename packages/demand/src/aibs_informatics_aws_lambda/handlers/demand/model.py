@@ -75,8 +75,8 @@ def _mountable(path: str | None) -> str | None:
     if path is None:
         return None
     pure = PurePosixPath("/" + path.lstrip("/"))
-    if not path.startswith("/") or ".." in pure.parts or "\0" in path:
-        raise ValueError("expected an absolute path without '..'")
+    if not path.startswith("/") or ".." in pure.parts or not {"$", "\0"}.isdisjoint(path):
+        raise ValueError("expected an absolute path without '..' and '$'")
     return str(pure)
 
 
