@@ -58,12 +58,13 @@ class PrepareDemandScaffoldingHandler(
         },
         environment={
             "ENV_BASE": "the environment: dev, test or prod, optionally with '-' and a label",
-            "ENV_TYPE, ENV_LABEL": "the same in two parts, where ENV_BASE is not set",
+            "ENV_TYPE": "its kind, where ENV_BASE is not set",
+            "ENV_LABEL": "its label, beside ENV_TYPE",
             "AWS_REGION": "the region; the job gets it too",
-            "EFS_MOUNT_POINT_PATH<x>, EFS_MOUNT_POINT_ID<x>": (
-                "outside of Lambda and Batch: a local folder, and the EFS file system or access "
-                "point that is mounted there"
+            "EFS_MOUNT_POINT_PATH<x>": (
+                "outside of Lambda and Batch: a local folder at which EFS is mounted"
             ),
+            "EFS_MOUNT_POINT_ID<x>": "the file system or access point that is mounted there",
         },
         iam_actions=(
             "elasticfilesystem:DescribeAccessPoints",
