@@ -87,16 +87,10 @@ class CreateDefinitionAndPrepareArgsHandler(
             response.job_definition = definition
             response.reused = newest.reusable_arn is not None
             response.differences = list(newest.differences)
-        elif newest.reusable_arn:
-            self.log.info("Reusing %s", newest.arn)
-        else:
+            return response
+        if response.job_definition_arn is None:
             response.job_definition_arn = register_unless_present(definition)
-            self.log.info(
-                "Using %s (the newest revision before was %s; differences: %s)",
-                response.job_definition_arn,
-                newest.arn,
-                ", ".join(newest.differences),
-            )
+        self.log.info("Using %s: %s", response.job_definition_arn, newest)
         return response
 
 

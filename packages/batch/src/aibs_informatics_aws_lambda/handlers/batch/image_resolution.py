@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
 from aibs_informatics_aws_lambda.common.aws import (
-    find_partition,
     get_client,
     get_region,
     named_errors,
@@ -95,9 +96,13 @@ def _ecr_registry(account: str, region: str) -> str:
 
 
 def _dns_suffix(region: str) -> str:
-    """Return the domain that the services of a region's partition are in."""
+    """Return the domain of the services of a region; as botocore does, take AWS's if in doubt."""
     from botocore.session import get_session
 
-    endpoints = get_session().get_component("endpoint_resolver")
-    suffix: str = endpoints.get_partition_dns_suffix(find_partition(region))
-    return suffix
+    partitions = get_session().get_data("partitions")["partitions"]
+    suffixes = (
+        partition["outputs"]["dnsSuffix"]
+        for partition in partitions
+        if re.match(partition["regionRegex"], region)
+    )
+    return next(suffixes, "amazonaws.com")

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from aibs_informatics_aws_lambda.common.json_io import JSONObject
 from aibs_informatics_aws_lambda.common.model import PydanticBaseModel
 from aibs_informatics_aws_lambda.handlers.batch.job_definition import to_resource_requirements
-from aibs_informatics_aws_lambda.handlers.batch.retry_strategy import RetryPreset
-from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, StringConstraints
+from aibs_informatics_aws_lambda.handlers.batch.retry_strategy import (
+    MAX_RULES,
+    RetryPreset,
+    build_retry_strategy,
+)
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
 __all__ = [
     "MAX_NAME_LENGTH",
@@ -40,9 +51,10 @@ _Amount: TypeAlias = Annotated[int, BeforeValidator(_refuse_bool), Field(ge=0)]
 class ResourceRequirements(PydanticBaseModel):
     """What a job needs of its host, in the short form that a request may use."""
 
+    # Upper case is Batch's own, and goes before.
     gpu: _Amount | None = Field(None, validation_alias=AliasChoices("GPU", "gpu"))
     memory: _Amount | None = Field(
-        None, validation_alias=AliasChoices("MEMORY", "memory"), description="MiB"
+        None, validation_alias=AliasChoices("MEMORY", "memory"), description="in MiB"
     )
     vcpu: _Amount | None = Field(None, validation_alias=AliasChoices("VCPU", "vcpu"))
 
@@ -93,7 +105,9 @@ class CreateDefinitionAndPrepareArgsRequest(PydanticBaseModel):
     environment: dict[str, str] = Field(default_factory=dict)
     job_definition_tags: dict[str, str] = Field(default_factory=dict)
     resource_requirements: Annotated[
-        list[JSONObject], BeforeValidator(_as_list), AfterValidator(_sorted_by_type)
+        list[JSONObject],
+        BeforeValidator(_as_list, json_schema_input_type=list[JSONObject] | ResourceRequirements),
+        AfterValidator(_sorted_by_type),
     ] = Field(
         default_factory=list,
         description="Batch's list of type and value, or {GPU, MEMORY (MiB), VCPU}",
@@ -127,6 +141,20 @@ class CreateDefinitionAndPrepareArgsRequest(PydanticBaseModel):
     dry_run: bool | None = Field(
         None, description="answer what would be registered; register nothing"
     )
+
+    @model_validator(mode="after")
+    def _check_number_of_rules(self) -> Self:
+        if not self.retry_presets:
+            return self
+        if not isinstance((self.retry_strategy or {}).get("evaluateOnExit") or [], list):
+            raise ValueError("evaluateOnExit of retry_strategy must be a list of rules")
+        strategy = build_retry_strategy(self.retry_strategy, self.retry_presets)
+        count = len(strategy["evaluateOnExit"])
+        if count > MAX_RULES:
+            raise ValueError(
+                f"retry_strategy and retry_presets make {count} rules: Batch takes {MAX_RULES}"
+            )
+        return self
 
 
 class CreateDefinitionAndPrepareArgsResponse(PydanticBaseModel):

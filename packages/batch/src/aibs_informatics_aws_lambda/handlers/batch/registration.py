@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import random
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,8 +28,11 @@ __all__ = [
     "register_unless_present",
 ]
 
-_ATTEMPTS = 6
-_SPREAD_SECONDS = 1.0
+# A fixed number: names that share one wait for each other, which costs time and no more.
+_LOCKS = tuple(threading.Lock() for _ in range(64))
+
+_ATTEMPTS = 4
+_SPREAD_SECONDS = 2.0
 
 _CONFLICT_STATUSES = (409, 429)
 # What Amazon ECS, to which Batch hands definitions on, says with status 400.
@@ -60,6 +64,13 @@ class NewestRevision:
         """The ARN, if nothing differs."""
         return None if self.differences else self.arn
 
+    def __str__(self) -> str:
+        if self.arn is None:
+            return "there was no active revision"
+        if self.differences:
+            return f"{self.arn} differs in {', '.join(self.differences)}"
+        return "nothing differs"
+
 
 def compare_with_newest(definition: JSONObject) -> NewestRevision:
     """Compare a wanted definition with the newest active revision of its name.
@@ -83,8 +94,9 @@ def register_unless_present(definition: JSONObject) -> str:
     """Register a revision, unless another caller does it meanwhile; return the ARN of either.
 
     Batch cannot register on condition, so callers that want the same at the same time could add a
-    revision each. They are spread over about a second, and look again before they register. What
-    each gets is an active revision in any case.
+    revision each. Those of one process go one after the other; those of several are spread over
+    two seconds, and look again before they register. What each gets is an active revision in any
+    case.
 
     Args:
         definition: arguments of RegisterJobDefinition.
@@ -92,15 +104,20 @@ def register_unless_present(definition: JSONObject) -> str:
     Raises:
         botocore.exceptions.ClientError: Batch refuses the definition, or access.
     """
-    conflicts = 0
-    arn = None
-    while arn is None:
-        time.sleep(_pause(conflicts))
-        conflicts += 1
-        arn = compare_with_newest(definition).reusable_arn or _register(
-            definition, is_last=conflicts == _ATTEMPTS
-        )
+    with _lock_of(definition["jobDefinitionName"]):
+        conflicts = 0
+        arn = compare_with_newest(definition).reusable_arn
+        while arn is None:
+            time.sleep(_pause(conflicts))
+            conflicts += 1
+            arn = compare_with_newest(definition).reusable_arn or _register(
+                definition, is_last=conflicts == _ATTEMPTS
+            )
     return arn
+
+
+def _lock_of(name: str) -> threading.Lock:
+    return _LOCKS[hash(name) % len(_LOCKS)]
 
 
 def _register(definition: JSONObject, is_last: bool) -> str | None:
