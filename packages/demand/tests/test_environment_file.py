@@ -51,7 +51,7 @@ _exact = st.one_of(_texts, st.lists(st.sampled_from(_HARD)).map("".join)).filter
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(_exact, min_size=1, max_size=8))
 def test_bash_reads_back_exactly_the_values(tmp_path_factory, values):
     variables = {f"V{number}": value for number, value in enumerate(values)}

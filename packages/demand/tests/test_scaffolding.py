@@ -274,7 +274,26 @@ def test_the_answer_is_read_again_as_a_request(usual, prepare):
     json.dumps(answer)
 
 
-def test_two_listings_are_enough_for_three_volumes(usual, prepare, monkeypatch):
+def test_the_batch_handler_registers_the_job_and_reuses_it(usual, prepare, lambda_context, aws):
+    from aibs_informatics_aws_lambda.handlers.batch.create import handler as create
+
+    resources = {"memory": 2048, "vcpus": 1}
+    jobs = [
+        create(
+            job_of(prepare(execution_id=execution_id, resource_requirements=resources)),
+            lambda_context,
+        )
+        for execution_id in ("exec-0001", "exec-0002")
+    ]
+
+    assert jobs[0]["job_definition_arn"] == jobs[1]["job_definition_arn"]
+    assert jobs[0]["job_name"] != jobs[1]["job_name"]
+    [definition] = aws.client("batch").describe_job_definitions()["jobDefinitions"]
+    assert definition["containerProperties"]["privileged"] is True
+    assert len(definition["containerProperties"]["volumes"]) == 2
+
+
+def test_one_listing_is_enough_for_three_volumes(usual, prepare, monkeypatch):
     from aibs_informatics_aws_lambda.storage.file_systems import EfsInventory
 
     asked = []
