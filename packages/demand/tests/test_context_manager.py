@@ -117,6 +117,11 @@ def test_a_root_of_another_volume_is_recognised_through_this_one(manage, make_vo
         manage({"params": {"in": REMOTE, "out": "/whole/shared"}}, volumes=volumes)
 
 
+def test_two_volumes_at_one_path_are_refused(manage, make_volume):
+    with pytest.raises(ValueError, match="several volumes are at /mnt"):
+        manage(volumes=(make_volume("/mnt", "/scratch"), make_volume("/mnt", "/shared")))
+
+
 @pytest.mark.parametrize("execution_id", ["tmp", "shared"])
 def test_an_id_that_names_a_folder_of_all_executions_is_refused(manage, make_volume, execution_id):
     volumes = make_volume("/opt/efs"), make_volume(SHARED)

@@ -123,7 +123,8 @@ class DemandExecutionContextManager:
         env_base: the environment; by default that of the process.
 
     Raises:
-        ValueError: a path lies on no volume, or belongs to other executions as well.
+        ValueError: a path lies on no volume, or belongs to other executions as well, or two
+            volumes have one place in the container.
     """
 
     demand_execution: DemandExecution
@@ -134,6 +135,7 @@ class DemandExecutionContextManager:
     env_base: EnvBase = field(default_factory=EnvBase.from_env)
 
     def __post_init__(self) -> None:
+        self._check_container_paths()
         self._check_working_path()
         placed = update_demand_execution_parameter_inputs(
             self.demand_execution,
@@ -305,6 +307,16 @@ class DemandExecutionContextManager:
                 "them",
                 ", ".join(map(repr, outside)),
             )
+
+    def _check_container_paths(self) -> None:
+        """Refuse volumes of which a container could see only one."""
+        paths = [volume.mount_path for volume in self.volumes]
+        for path in paths:
+            if paths.count(path) > 1:
+                raise ValueError(
+                    f"several volumes are at {path} in the container: give each another "
+                    "container_path"
+                )
 
     def _check_working_path(self) -> None:
         """Refuse an execution id that makes another volume, or TMPDIR, the working folder."""
