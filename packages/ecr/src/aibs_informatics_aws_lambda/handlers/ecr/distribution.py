@@ -69,7 +69,8 @@ class DistributionRepository:
         )
         if answer.status == 404:
             raise ResourceNotFoundError(f"there is no image {image}: {answer.error}")
-        check_digest(image, reference, answer.body)
+        stated = answer.headers.get("Docker-Content-Digest")
+        check_digest(image, reference if ":" in reference else stated, answer.body)
         return Manifest.parse(answer.body, answer.headers.get("Content-Type"))
 
     def find_missing(self, blobs: Collection[Descriptor]) -> set[ImageDigest]:
@@ -239,12 +240,12 @@ def referrer_tags(digest: ImageDigest) -> list[str]:
     return [base, *(f"{base}{suffix}" for suffix in _COSIGN_SUFFIXES)]
 
 
-def check_digest(image: str, reference: str, content: bytes) -> None:
-    """Raise `RegistryError` where a manifest was asked for by digest, and has another one."""
-    if ":" in reference and digest_of(content) != reference:
+def check_digest(image: str, digest: str | None, content: bytes) -> None:
+    """Raise `RegistryError` where the manifest of an image has not the digest that it should."""
+    if digest is not None and digest_of(content) != digest:
         raise RegistryError(
-            f"the manifest that the registry has for {image} has the digest {digest_of(content)}: "
-            "it is damaged"
+            f"what the registry has as the manifest of {image} has the digest "
+            f"{digest_of(content)}, not {digest}: it is damaged"
         )
 
 

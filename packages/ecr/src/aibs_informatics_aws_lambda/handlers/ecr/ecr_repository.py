@@ -84,7 +84,8 @@ class EcrRepository:
             detail = failures[0].get("failureReason", "") if failures else ""
             raise AWSError(f"cannot read the manifest of {image}: {reason}: {detail}")
         content = found[0]["imageManifest"].encode()
-        check_digest(image, reference, content)
+        stated = found[0]["imageId"].get("imageDigest")
+        check_digest(image, reference if ":" in reference else stated, content)
         return Manifest.parse(content, found[0].get("imageManifestMediaType"))
 
     def find_missing(self, blobs: Collection[Descriptor]) -> set[ImageDigest]:
