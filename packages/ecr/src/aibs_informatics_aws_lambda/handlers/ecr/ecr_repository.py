@@ -48,8 +48,7 @@ class EcrRepository:
     Args:
         repository: which one.
         client: the boto3 client of ECR in the repository's region, made when it is needed.
-        registry_url: scheme and host of the registry, by default those of Amazon ECR; the
-            registry's token is asked for only with the default.
+        registry_url: scheme and host of the registry, by default those of Amazon ECR.
     """
 
     def __init__(
@@ -57,12 +56,12 @@ class EcrRepository:
     ) -> None:
         self._repository = repository
         self._client = client
-        self._registry_url = registry_url
-        self._token = ""
-        self._token_lock = Lock()
         self.name = str(repository.repository_name)
         self.uri = str(repository.uri)
         self.registry = str(repository.uri.registry)
+        self._registry_url = registry_url or f"https://{self.registry}"
+        self._token = ""
+        self._token_lock = Lock()
 
     @cached_property
     def blobs(self) -> BlobStore:
@@ -114,7 +113,8 @@ class EcrRepository:
         except AWSError as error:
             code = _code(error.__cause__)
             if code == "LayersNotFoundException":
-                raise MissingBlobsError(str(error), _DIGEST.findall(str(error))) from error
+                named = _DIGEST.findall(str(error.__cause__))
+                raise MissingBlobsError(str(error), named) from error
             if code == "ImageTagAlreadyExistsException" and tag:
                 raise self._conflict(manifest, tag) from error
             if code != "ImageAlreadyExistsException":
@@ -149,9 +149,7 @@ class EcrRepository:
     def _connection(self) -> RegistryConnection:
         from aibs_informatics_aws_lambda.handlers.ecr.connection import RegistryConnection
 
-        if self._registry_url:
-            return RegistryConnection(self._registry_url)
-        return RegistryConnection(f"https://{self.registry}", self._get_authorization)
+        return RegistryConnection(self._registry_url, self._get_authorization)
 
     def _get_authorization(self) -> str:
         # A token is valid for 12 hours: longer than a function, and than what a copy takes.
