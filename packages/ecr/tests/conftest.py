@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import re
 import threading
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -60,6 +61,7 @@ class Fault:
         cut_request: close the connection after so many bytes of its longer body.
         cut_response: close the connection after so many bytes of the answer's body.
         status: answer with this status, ``headers`` and ``body`` alone.
+        slow: send the answer's body in pieces, with pauses of so many seconds.
         damage: replace each zero byte of the answer's body.
         late: whether the registry gets the request all the same, before ``status`` is answered.
     """
@@ -72,6 +74,7 @@ class Fault:
     status: int | None = None
     body: bytes = b""
     headers: tuple[tuple[str, str], ...] = ()
+    slow: float = 0
     damage: bool = False
     late: bool = False
 
@@ -169,6 +172,7 @@ def _handler_of(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
         def pass_back_body(self, answer, fault):
             left = fault.cut_response
             while piece := answer.read(_PIECE):
+                time.sleep(fault.slow)
                 if fault.damage:
                     piece = piece.replace(b"\0", b"\1")
                 self.wfile.write(piece if left is None else piece[:left])

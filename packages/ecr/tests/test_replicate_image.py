@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import logging
+import sys
 
 import pytest
 from aibs_informatics_aws_lambda.common.exceptions import (
@@ -252,3 +253,32 @@ def test_summary_is_logged_and_no_manifest(handler, push, lambda_context, caplog
     assert f"{SOURCE}@{digest}" in caplog.text
     assert "2 of 2 blobs were missing" in caplog.text
     assert "schemaVersion" not in caplog.text
+
+
+COPY = """
+import json, sys
+from pathlib import Path
+from types import SimpleNamespace
+from aibs_informatics_aws_lambda.handlers.ecr import ECRImageReplicator, ImageReplicatorHandler
+from aibs_informatics_aws_lambda.handlers.ecr.ecr_repository import EcrRepository
+event, urls = json.loads(sys.argv[1]), json.loads(sys.argv[2])
+context = SimpleNamespace(
+    function_name="f", memory_limit_in_mb=1, aws_request_id="r", invoked_function_arn="arn"
+)
+def open_repository(repository):
+    return EcrRepository(repository, registry_url=urls[repository.repository_name])
+ImageReplicatorHandler.get_handler(replicator=ECRImageReplicator(open_repository))(event, context)
+print(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
+"""
+
+
+def test_function_needs_little_memory_whatever_the_layers(ecr, push, source, target, run_command):
+    layers = [bytes([number]) * (40 << 20) for number in range(3)]
+    event = request_for(push(*layers), "v1")
+    urls = {SOURCE: source.url, TARGET: target.url}
+
+    result = run_command(sys.executable, "-c", COPY, json.dumps(event), json.dumps(urls))
+
+    assert result.returncode == 0, result.stderr
+    assert int(result.stdout.split()[-1]) * 1024 / 1e6 < 120
+    assert images(ecr) == {event["source_image"]["image_digest"]: ["v1"]}

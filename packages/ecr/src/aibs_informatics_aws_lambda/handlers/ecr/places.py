@@ -18,7 +18,7 @@ from aibs_informatics_aws_lambda.handlers.ecr.repository import Repository
 __all__ = ["Place", "parse_destination", "parse_source"]
 
 # A tag comes after the last slash; a colon before that belongs to a port.
-_PLACE = re.compile(r"(?P<repository>.+?)(?::(?P<tag>[^:/@]*))?(?:@(?P<digest>[^@]*))?")
+_PLACE = re.compile(r"(?P<repository>.+?)(?::(?P<tag>[^:/@]*))?(?:@(?P<digest>[^@/]*))?")
 
 
 @dataclass(frozen=True)
