@@ -91,6 +91,7 @@ class ImageReplicatorHandler(LambdaHandler[ReplicateImageRequest, ReplicateImage
             "ecr:GetAuthorizationToken",
             "ecr:BatchGetImage",
             "ecr:GetDownloadUrlForLayer",
+            "ecr:ListImageReferrers",
             "ecr:BatchCheckLayerAvailability",
             "ecr:InitiateLayerUpload",
             "ecr:UploadLayerPart",
