@@ -79,7 +79,7 @@ def test_report_as_json(source, target, name, run):
     assert [(one["role"], one["digest"], one.get("platform")) for one in report["manifests"]] == [
         ("image", amd64, "linux/amd64"),
         ("image", arm64, "linux/arm64"),
-        ("referrer", attestation, None),
+        ("attestation", attestation, None),
         ("index", index, None),
     ]
     assert {"digest": digest_of(LAYER), "size": len(LAYER), "state": "moved"} in report["blobs"]

@@ -96,13 +96,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "source",
         metavar="SOURCE",
-        type=_told(parse_source),
+        type=_with_message(parse_source),
         help="the image: the place of its repository, and :TAG or @DIGEST",
     )
     parser.add_argument(
         "destination",
         metavar="DESTINATION",
-        type=_told(parse_destination),
+        type=_with_message(parse_destination),
         help="the repository to copy to, which has to exist, and perhaps :TAG",
     )
     parser.add_argument(
@@ -112,7 +112,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="TAG",
         action="append",
         default=[],
-        type=_told(ImageTag),
+        type=_with_message(ImageTag),
         help="a further tag of the copy; may be repeated",
     )
     parser.add_argument(
@@ -121,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="OS/ARCHITECTURE",
         action="append",
         default=[],
-        type=_told(Platform),
+        type=_with_message(Platform),
         help="copy this platform of an index, by default all; may be repeated",
     )
     parser.add_argument(
@@ -137,7 +137,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _told(parse: Callable[[str], T]) -> Callable[[str], T]:
+def _with_message(parse: Callable[[str], T]) -> Callable[[str], T]:
     """Return a type for argparse that has it show the message of `parse`."""
 
     def parse_argument(text: str) -> T:

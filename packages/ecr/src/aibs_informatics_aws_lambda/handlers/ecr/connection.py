@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import SplitResult, urljoin, urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from aibs_informatics_aws_lambda.handlers.ecr.repository import (
     InterruptedTransferError,
@@ -121,7 +120,7 @@ class RegistryConnection:
             allowed_methods=None,
             raise_on_status=False,
         )
-        with self._told(action, RegistryError):
+        with self._in_words(action, RegistryError):
             response = self._send(
                 method,
                 path,
@@ -162,7 +161,7 @@ class RegistryConnection:
             RegistryError: the registry refused.
         """
         headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
-        with self._told(action, InterruptedTransferError):
+        with self._in_words(action, InterruptedTransferError):
             response = self._send(
                 method,
                 url,
@@ -193,7 +192,7 @@ class RegistryConnection:
 
         # Tried once: who reads knows best from where to go on.
         retries = urllib3.Retry(total=None, connect=0, read=0, status=0, redirect=5)
-        with self._told(action, InterruptedTransferError):
+        with self._in_words(action, InterruptedTransferError):
             response = self._send(
                 "GET",
                 path,
@@ -240,7 +239,7 @@ class RegistryConnection:
         raise error(f"cannot {action}: {self.url} answered {answer.error}{advice}")
 
     @contextmanager
-    def _told(self, action: str, error_cls: type[RegistryError]) -> Iterator[None]:
+    def _in_words(self, action: str, error_cls: type[RegistryError]) -> Iterator[None]:
         from urllib3.exceptions import HTTPError, MaxRetryError
 
         try:
@@ -251,6 +250,8 @@ class RegistryConnection:
 
 
 def _make_pool(url: SplitResult) -> urllib3.PoolManager:
+    from urllib.request import getproxies, proxy_bypass
+
     import urllib3
 
     options = {

@@ -9,25 +9,27 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property
 from itertools import islice
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError, ResourceNotFoundError
+from aibs_informatics_aws_lambda.handlers.ecr.connection import RegistryConnection
+from aibs_informatics_aws_lambda.handlers.ecr.distribution import (
+    DistributionBlobs,
+    check_digest,
+    list_referrers,
+    referrer_tags,
+)
 from aibs_informatics_aws_lambda.handlers.ecr.manifest import Descriptor, Manifest
 from aibs_informatics_aws_lambda.handlers.ecr.model import ECRRepository
 from aibs_informatics_aws_lambda.handlers.ecr.names import ImageDigest
 from aibs_informatics_aws_lambda.handlers.ecr.repository import (
-    BlobStore,
     MissingBlobsError,
     Referrer,
     RegistryError,
     TagConflictError,
 )
-
-if TYPE_CHECKING:
-    from aibs_informatics_aws_lambda.handlers.ecr.connection import RegistryConnection
 
 __all__ = ["EcrRepository"]
 
@@ -59,29 +61,18 @@ class EcrRepository:
         self.name = str(repository.repository_name)
         self.uri = str(repository.uri)
         self.registry = str(repository.uri.registry)
-        self._registry_url = registry_url or f"https://{self.registry}"
+        url = registry_url or f"https://{self.registry}"
+        self._connection = RegistryConnection(url, self._get_authorization)
+        self.blobs = DistributionBlobs(self._connection, self.name)
         self._token = ""
         self._token_lock = Lock()
 
-    @cached_property
-    def blobs(self) -> BlobStore:
-        """The transport of the blobs."""
-        from aibs_informatics_aws_lambda.handlers.ecr.distribution import DistributionBlobs
-
-        return DistributionBlobs(self._connection, self.name)
-
     def get_manifest(self, reference: str) -> Manifest:
         """Return the manifest with a tag or a digest."""
-        from aibs_informatics_aws_lambda.handlers.ecr.distribution import check_digest
-
         image = f"{self.uri}{'@' if ':' in reference else ':'}{reference}"
         found, failures = self._get_images(f"read the manifest of {image}", [reference])
         if not found:
-            reason = failures[0].get("failureCode", "") if failures else "no answer"
-            if reason in ("ImageNotFound", "ImageTagDoesNotMatchDigest"):
-                raise ResourceNotFoundError(f"there is no image {image}: ECR did not find it")
-            detail = failures[0].get("failureReason", "") if failures else ""
-            raise AWSError(f"cannot read the manifest of {image}: {reason}: {detail}")
+            raise _not_read(image, failures[0] if failures else {})
         content = found[0]["imageManifest"].encode()
         stated = found[0]["imageId"].get("imageDigest")
         check_digest(image, reference if ":" in reference else stated, content)
@@ -126,11 +117,6 @@ class EcrRepository:
 
     def find_referrers(self, digest: ImageDigest) -> list[Referrer]:
         """Return what is there about a manifest."""
-        from aibs_informatics_aws_lambda.handlers.ecr.distribution import (
-            list_referrers,
-            referrer_tags,
-        )
-
         listed = list_referrers(self._connection, self.name, digest)
         action = f"look for signatures of {self.uri}@{digest}"
         found, _ = self._get_images(action, referrer_tags(digest))
@@ -144,12 +130,6 @@ class EcrRepository:
 
             self._client = get_client("ecr", str(self._repository.region))
         return self._client
-
-    @cached_property
-    def _connection(self) -> RegistryConnection:
-        from aibs_informatics_aws_lambda.handlers.ecr.connection import RegistryConnection
-
-        return RegistryConnection(self._registry_url, self._get_authorization)
 
     def _get_authorization(self) -> str:
         # A token is valid for 12 hours: longer than a function, and than what a copy takes.
@@ -197,6 +177,13 @@ class EcrRepository:
             if _code(error.__cause__) == "RepositoryNotFoundException" and error.__cause__:
                 raise error.__cause__ from None
             raise
+
+
+def _not_read(image: str, failure: dict[str, Any]) -> AWSError:
+    code, reason = failure.get("failureCode", "no answer"), failure.get("failureReason", "")
+    if code in ("ImageNotFound", "ImageTagDoesNotMatchDigest"):
+        return ResourceNotFoundError(f"there is no image {image}: {reason}")
+    return AWSError(f"cannot read the manifest of {image}: {code}: {reason}")
 
 
 def _missing(answer: dict[str, Any], uri: str) -> set[ImageDigest]:

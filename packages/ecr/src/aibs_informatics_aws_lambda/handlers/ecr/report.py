@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from aibs_informatics_aws_lambda.common.json_io import JSONObject
-from aibs_informatics_aws_lambda.handlers.ecr.manifest import Manifest
+from aibs_informatics_aws_lambda.handlers.ecr.manifest import Descriptor, Manifest
 from aibs_informatics_aws_lambda.handlers.ecr.replication import Plan, Report
 
 __all__ = ["as_document", "as_text", "format_size"]
@@ -24,7 +24,8 @@ def as_document(report: Report, source: str, target: str, is_dry_run: bool) -> J
 
     Returns:
         ``source``, ``destination`` (by digest), ``digest``, ``tags``, ``dry_run``; ``manifests``,
-        each with ``digest``, ``media_type`` and ``role``, and ``platform`` where it has one;
+        each with ``digest``, ``media_type`` and ``role`` (``index``, ``image``, ``attestation``
+        or ``referrer``), and ``platform`` where it has one;
         ``blobs``, each with ``digest``, ``size`` in bytes and ``state``: ``present`` before,
         ``moved``, ``mounted``, or, in a dry run, ``missing``; and ``bytes_moved``.
     """
@@ -84,18 +85,19 @@ def _manifests(plan: Plan) -> Iterator[JSONObject]:
     about = {manifest.digest for manifest, _ in plan.referrers}
     for manifest in dict.fromkeys(plan.manifests):
         entry = listed.get(manifest.digest)
-        is_about = manifest.digest in about or bool(entry and entry.attests)
         platform = {"platform": str(entry.platform)} if entry and entry.platform else {}
         yield {
             "digest": str(manifest.digest),
             "media_type": manifest.media_type,
-            "role": "referrer" if is_about else _role(manifest),
+            "role": "referrer" if manifest.digest in about else _role(manifest, entry),
             **platform,
         }
 
 
-def _role(manifest: Manifest) -> str:
-    return "index" if manifest.is_index else "image"
+def _role(manifest: Manifest, entry: Descriptor | None) -> str:
+    if manifest.is_index:
+        return "index"
+    return "attestation" if entry and entry.attests else "image"
 
 
 def _blobs(document: JSONObject) -> str:
