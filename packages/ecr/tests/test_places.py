@@ -1,11 +1,11 @@
 import pytest
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
-from aibs_informatics_aws_lambda.handlers.ecr.model import ECRRepository
 from aibs_informatics_aws_lambda.handlers.ecr.places import (
     Place,
     parse_destination,
     parse_source,
 )
+from aibs_informatics_aws_lambda.handlers.ecr.resources import ECRRepository
 
 DIGEST = f"sha256:{'0123456789abcdef' * 4}"
 ECR = "123456789012.dkr.ecr.us-west-2.amazonaws.com"

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
 from itertools import islice
 from threading import Lock
 from typing import Any, Final, TypeVar
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError, ResourceNotFoundError
+from aibs_informatics_aws_lambda.handlers.ecr.api import (
+    ecr_errors,
+    error_code,
+    get_ecr_client,
+)
 from aibs_informatics_aws_lambda.handlers.ecr.connection import RegistryConnection
 from aibs_informatics_aws_lambda.handlers.ecr.distribution import (
     DistributionBlobs,
@@ -22,7 +26,6 @@ from aibs_informatics_aws_lambda.handlers.ecr.distribution import (
     referrer_tags,
 )
 from aibs_informatics_aws_lambda.handlers.ecr.manifest import Descriptor, Manifest
-from aibs_informatics_aws_lambda.handlers.ecr.model import ECRRepository
 from aibs_informatics_aws_lambda.handlers.ecr.names import ImageDigest
 from aibs_informatics_aws_lambda.handlers.ecr.repository import (
     MissingBlobsError,
@@ -30,6 +33,7 @@ from aibs_informatics_aws_lambda.handlers.ecr.repository import (
     RegistryError,
     TagConflictError,
 )
+from aibs_informatics_aws_lambda.handlers.ecr.resources import ECRRepository
 
 __all__ = ["EcrRepository"]
 
@@ -82,7 +86,7 @@ class EcrRepository:
         """Return the digests of those blobs that the repository does not have."""
         missing: set[ImageDigest] = set()
         for batch in _batches([blob.digest for blob in blobs], _BATCH):
-            with self._errors(f"look for blobs in {self.uri}", "BatchCheckLayerAvailability"):
+            with ecr_errors(f"look for blobs in {self.uri}", "BatchCheckLayerAvailability"):
                 answer = self._ecr.batch_check_layer_availability(
                     **self._names, layerDigests=batch
                 )
@@ -93,7 +97,7 @@ class EcrRepository:
         """Store a manifest, and let a tag point to it."""
         action = f"put {self.uri}@{manifest.digest}" + (f" with the tag {tag}" if tag else "")
         try:
-            with self._errors(action, "PutImage"):
+            with ecr_errors(action, "PutImage"):
                 self._ecr.put_image(
                     **self._names,
                     imageManifest=manifest.content.decode(),
@@ -102,7 +106,7 @@ class EcrRepository:
                     **({"imageTag": tag} if tag else {}),
                 )
         except AWSError as error:
-            code = _code(error.__cause__)
+            code = error_code(error)
             if code == "LayersNotFoundException":
                 named = _DIGEST.findall(str(error.__cause__))
                 raise MissingBlobsError(str(error), named) from error
@@ -126,16 +130,14 @@ class EcrRepository:
     @property
     def _ecr(self) -> Any:
         if self._client is None:
-            from aibs_informatics_aws_lambda.common.aws import get_client
-
-            self._client = get_client("ecr", str(self._repository.region))
+            self._client = get_ecr_client(str(self._repository.region))
         return self._client
 
     def _get_authorization(self) -> str:
         # A token is valid for 12 hours: longer than a function, and than what a copy takes.
         with self._token_lock:
             if not self._token:
-                with self._errors(f"log in to {self.registry}", "GetAuthorizationToken"):
+                with ecr_errors(f"log in to {self.registry}", "GetAuthorizationToken"):
                     answer = self._ecr.get_authorization_token()
                 self._token = answer["authorizationData"][0]["authorizationToken"]
             return f"Basic {self._token}"
@@ -151,7 +153,7 @@ class EcrRepository:
             {"imageDigest" if ":" in reference else "imageTag": reference}
             for reference in references
         ]
-        with self._errors(action, "BatchGetImage"):
+        with ecr_errors(action, "BatchGetImage"):
             answer = self._ecr.batch_get_image(**self._names, imageIds=ids)
         return answer.get("images", []), answer.get("failures", [])
 
@@ -165,18 +167,6 @@ class EcrRepository:
             f"{self._digest_of(tag)}, and tags of this repository are immutable; choose another "
             "tag, or delete that one first"
         )
-
-    @contextmanager
-    def _errors(self, action: str, operation: str) -> Iterator[None]:
-        from aibs_informatics_aws_lambda.common.aws import named_errors
-
-        try:
-            with named_errors(action, permission=f"ecr:{operation}"):
-                yield
-        except AWSError as error:
-            if _code(error.__cause__) == "RepositoryNotFoundException" and error.__cause__:
-                raise error.__cause__ from None
-            raise
 
 
 def _not_read(image: str, failure: dict[str, Any]) -> AWSError:
@@ -205,12 +195,6 @@ def _missing(answer: dict[str, Any], uri: str) -> set[ImageDigest]:
         if layer.get("layerAvailability") != "AVAILABLE":
             missing.add(ImageDigest(layer["layerDigest"]))
     return missing
-
-
-def _code(error: BaseException | None) -> str:
-    response = getattr(error, "response", None) or {}
-    code: str = response.get("Error", {}).get("Code", "")
-    return code
 
 
 def _batches(items: Sequence[T], size: int) -> Iterator[list[T]]:

@@ -130,8 +130,24 @@ class Manifest:
 
     @property
     def config(self) -> Descriptor:
-        """The config of an image."""
-        return _descriptor(self.document["config"])
+        """The config of an image.
+
+        Raises:
+            ValidationError: this is an index, which has none.
+        """
+        return _descriptor(self.config_entry)
+
+    @property
+    def config_entry(self) -> JSONObject:
+        """What the manifest of an image says of its config.
+
+        Raises:
+            ValidationError: this is an index, which has none.
+        """
+        if self.is_index:
+            raise ValidationError(f"{self.digest} is an index of images, which has no config")
+        entry: JSONObject = self.document["config"]
+        return entry
 
 
 def digest_of(content: bytes) -> ImageDigest:

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
-from aibs_informatics_aws_lambda.handlers.ecr.model import ECRRepository
 from aibs_informatics_aws_lambda.handlers.ecr.names import (
     ImageDigest,
     ImageTag,
     RepositoryName,
 )
 from aibs_informatics_aws_lambda.handlers.ecr.repository import Repository
+from aibs_informatics_aws_lambda.handlers.ecr.resources import ECRRepository
 
 __all__ = ["Place", "parse_destination", "parse_source"]
 
@@ -40,9 +40,7 @@ class Place:
     def open(self) -> Repository:
         """Return what reads and writes the repository."""
         if isinstance(self.repository, ECRRepository):
-            from aibs_informatics_aws_lambda.handlers.ecr.ecr_repository import EcrRepository
-
-            return EcrRepository(self.repository)
+            return self.repository.open()
         from aibs_informatics_aws_lambda.handlers.ecr.distribution import DistributionRepository
 
         return DistributionRepository(self.repository, self.name)

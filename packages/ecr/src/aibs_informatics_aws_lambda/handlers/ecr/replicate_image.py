@@ -8,11 +8,8 @@ from dataclasses import dataclass, field
 from aibs_informatics_aws_lambda.common.description import HandlerDescription
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 from aibs_informatics_aws_lambda.common.handler import LambdaHandler
-from aibs_informatics_aws_lambda.handlers.ecr.ecr_repository import EcrRepository
 from aibs_informatics_aws_lambda.handlers.ecr.manifest import Manifest
 from aibs_informatics_aws_lambda.handlers.ecr.model import (
-    ECRImage,
-    ECRRepository,
     ReplicateImageRequest,
     ReplicateImageResponse,
 )
@@ -22,6 +19,7 @@ from aibs_informatics_aws_lambda.handlers.ecr.replication import (
     make_plan,
 )
 from aibs_informatics_aws_lambda.handlers.ecr.repository import Repository
+from aibs_informatics_aws_lambda.handlers.ecr.resources import ECRImage, ECRRepository
 
 __all__ = [
     "ECRImageReplicator",
@@ -55,7 +53,7 @@ class ECRImageReplicator:
         open_repository: makes what reads and writes a repository.
     """
 
-    open_repository: Callable[[ECRRepository], Repository] = EcrRepository
+    open_repository: Callable[[ECRRepository], Repository] = ECRRepository.open
 
     def process_request(self, request: ReplicateImageRequest) -> ReplicateImageResponse:
         """Copy the image that a request names, as `replicate` does."""
