@@ -171,6 +171,41 @@ def test_upload_is_refused_in_the_middle_without_a_second_try(
     assert len(here.made("PATCH")) <= 2
 
 
+def test_manifest_that_is_cut_is_read_again(source, target, name, digest, proxy_of, fault):
+    there = proxy_of(source, fault("GET", "/manifests/", cut_response=100, times=2))
+
+    replicate(there, target, name)
+
+    assert_copied(target, name, digest)
+    assert len(there.made("GET", "/manifests/")) == 3
+
+
+def test_download_that_storage_denies_is_tried_again_with_another_url(
+    source, target, name, digest, proxy_of, fault
+):
+    path = f"/v2/{name}/blobs/{digest_of(LAYER)}"
+    storage = proxy_of(source, fault("GET", path, status=403, body=b"Request has expired"))
+    redirect = fault("GET", path, status=307, headers=(("Location", storage.url + path),), times=9)
+    there = proxy_of(source, redirect)
+
+    replicate(there, target, name)
+
+    assert_copied(target, name, digest)
+    assert len(there.made("GET", path)) == 2
+
+
+def test_download_that_the_registry_denies_is_not_tried_again(
+    source, target, name, digest, proxy_of, fault
+):
+    path = f"/v2/{name}/blobs/{digest_of(LAYER)}"
+    there = proxy_of(source, fault("GET", path, status=403, times=9))
+
+    with pytest.raises(RegistryError, match="403; allow the role"):
+        replicate(there, target, name)
+
+    assert len(there.made("GET", path)) == 1
+
+
 def test_blob_goes_in_one_request_without_content_range(source, target, name, digest, proxy_of):
     here = proxy_of(target)
 

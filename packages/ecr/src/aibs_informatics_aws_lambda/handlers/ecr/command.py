@@ -88,8 +88,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=_PROGRAM,
         description="Copy a container image from one registry to another, by digest, without "
-        "Docker. A place is a URI of Amazon ECR, ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME, or "
-        "the URL of a repository that needs no login, https://HOST/NAME.",
+        "Docker.\nThe place of a repository is its URI in Amazon ECR,\n"
+        "ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME, or, where no login is needed, its URL,\n"
+        "https://HOST/NAME.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -23,9 +23,9 @@ from aibs_informatics_aws_lambda.handlers.ecr.repository import (
 if TYPE_CHECKING:
     import urllib3
 
-__all__ = ["PIECE_BYTES", "Answer", "RegistryConnection"]
+__all__ = ["Answer", "RegistryConnection"]
 
-PIECE_BYTES: Final = 1 << 20
+_PIECE_BYTES: Final = 1 << 20
 
 _CONNECT_SECONDS = 10
 _READ_SECONDS = 120
@@ -35,8 +35,7 @@ _CLOSE_SECONDS = 600
 _ATTEMPTS = 5
 _PASSING_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 _CONNECTIONS = 8
-# https://github.com/opencontainers/distribution-spec: registries may refuse longer manifests.
-_LONGEST_BODY = 4 << 20
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 _LONGEST_SHOWN = 500
 
 _ADVICE = {
@@ -128,13 +127,8 @@ class RegistryConnection:
                 body=body,
                 retries=retries,
                 redirect=method in ("GET", "HEAD"),
-                preload_content=False,
             )
-            try:
-                answer = _answer(response, self._absolute(path))
-            finally:
-                response.release_conn()
-        return self._checked(action, answer, expect)
+        return self._checked(action, self._answer(response, path), expect)
 
     def send(
         self,
@@ -169,14 +163,9 @@ class RegistryConnection:
                 body=pieces if size else None,
                 retries=False,
                 redirect=False,
-                preload_content=False,
                 timeout=_timeout(_READ_SECONDS if size else _CLOSE_SECONDS),
             )
-            try:
-                answer = _answer(response, url)
-            finally:
-                response.release_conn()
-        return self._checked(action, answer, expect, InterruptedTransferError)
+        return self._checked(action, self._answer(response, url), expect, InterruptedTransferError)
 
     @contextmanager
     def open(
@@ -203,11 +192,15 @@ class RegistryConnection:
                 enforce_content_length=True,
             )
             try:
-                answer = Answer(response.status, response.headers, self._absolute(path))
-                if answer.status not in expect:
-                    answer = _answer(response, answer.url)
+                if response.status == 403 and _was_redirected(response):
+                    # What a registry redirects to is signed for a short time.
+                    raise InterruptedTransferError(
+                        f"cannot {action}: where {self.url} sent us to, access is denied (403)"
+                    )
+                is_expected = response.status in expect
+                answer = self._answer(response, path, has_body=not is_expected)
                 self._checked(action, answer, expect, InterruptedTransferError)
-                yield answer, response.stream(PIECE_BYTES, decode_content=False)
+                yield answer, response.stream(_PIECE_BYTES, decode_content=False)
             finally:
                 # What is left of the body would have to be read before the next request.
                 response.close()
@@ -221,6 +214,12 @@ class RegistryConnection:
         if self._get_authorization and _origin(url) == _origin(self.url):
             sent["Authorization"] = self._get_authorization()
         return self._pool.urlopen(method, url, headers=sent, **options)  # type: ignore[arg-type]
+
+    def _answer(
+        self, response: urllib3.BaseHTTPResponse, path: str, has_body: bool = True
+    ) -> Answer:
+        body = response.data if has_body else b""
+        return Answer(response.status, response.headers, self._absolute(path), body)
 
     def _absolute(self, path: str) -> str:
         return path if "://" in path else f"{self.url}{path}"
@@ -272,14 +271,13 @@ def _timeout(seconds: float) -> urllib3.Timeout:
     return urllib3.Timeout(connect=_CONNECT_SECONDS, read=seconds)
 
 
-def _answer(response: urllib3.BaseHTTPResponse, url: str) -> Answer:
-    body = response.read(_LONGEST_BODY, decode_content=True)
-    return Answer(response.status, response.headers, url, body)
+def _was_redirected(response: urllib3.BaseHTTPResponse) -> bool:
+    return bool(response.retries and response.retries.history)
 
 
-def _origin(url: str) -> tuple[str, str]:
+def _origin(url: str) -> tuple[str, str | None, int | None]:
     parts = urlsplit(url)
-    return parts.scheme, parts.netloc
+    return parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS.get(parts.scheme)
 
 
 def _reasons(body: bytes) -> str:

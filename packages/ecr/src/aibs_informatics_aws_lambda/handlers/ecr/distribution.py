@@ -71,7 +71,8 @@ class DistributionRepository:
             raise ResourceNotFoundError(f"there is no image {image}: {answer.error}")
         stated = answer.headers.get("Docker-Content-Digest")
         check_digest(image, reference if ":" in reference else stated, answer.body)
-        return Manifest.parse(answer.body, answer.headers.get("Content-Type"))
+        media_type = answer.headers.get("Content-Type", "").partition(";")[0].strip()
+        return Manifest.parse(answer.body, media_type if media_type in MEDIA_TYPES else None)
 
     def find_missing(self, blobs: Collection[Descriptor]) -> set[ImageDigest]:
         """Return the digests of those blobs that the repository does not have."""
@@ -201,7 +202,7 @@ class DistributionUpload:
 
     def cancel(self) -> None:
         """Let the registry forget what was sent."""
-        self._connection.send(self._action, "DELETE", self._url, expect=(200, 202, 204, 404))
+        self._connection.ask(self._action, "DELETE", self._url, expect=(200, 202, 204, 404))
 
 
 def list_referrers(
