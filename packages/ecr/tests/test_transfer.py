@@ -252,6 +252,19 @@ def test_credentials_are_not_sent_to_another_host_that_an_upload_names(
     assert not any("Authorization" in headers for _, _, headers in elsewhere.requests)
 
 
+def test_requests_go_through_the_proxy_that_is_configured(
+    source, target, name, digest, proxy_of, monkeypatch
+):
+    proxy = proxy_of(source)
+    monkeypatch.setenv("http_proxy", proxy.url)
+    monkeypatch.setenv("no_proxy", target.host)
+
+    replicate(source, target, name)
+
+    assert_copied(target, name, digest)
+    assert {path.partition("/v2/")[0] for _, path, _ in proxy.requests} == {source.url}
+
+
 def test_several_blobs_are_on_their_way_at_once(source, target, name):
     layers = [bytes([number]) * MIB for number in range(8)]
     source.push_image(name, *layers, tag="v1")

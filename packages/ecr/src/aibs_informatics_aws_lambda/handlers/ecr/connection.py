@@ -260,7 +260,7 @@ def _make_pool(url: SplitResult) -> urllib3.PoolManager:
         "ca_certs": os.environ.get("AWS_CA_BUNDLE") or None,
     }
     proxy = getproxies().get(url.scheme)
-    if proxy and not proxy_bypass(url.hostname or ""):
+    if proxy and not proxy_bypass(url.netloc):
         return urllib3.ProxyManager(proxy, **options)  # type: ignore[arg-type]
     return urllib3.PoolManager(**options)  # type: ignore[arg-type]
 
