@@ -215,7 +215,7 @@ def test_run_that_is_stopped_leaves_no_tag_and_the_same_command_goes_on(
 ):
     small = b"layer that is quickly there " + name.encode()
     digest = source.push_image(name, LAYER, small, tag="v1")
-    there = proxy_of(source, fault("GET", digest_of(LAYER), slow=0.05))
+    there = proxy_of(source, fault("GET", digest_of(LAYER), slow=0.2))
     here = proxy_of(target)
     places = f"{there.url}/{name}:v1", f"{here.url}/{name}:v1"
     process = subprocess.Popen(

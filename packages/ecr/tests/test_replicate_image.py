@@ -13,7 +13,11 @@ from aibs_informatics_aws_lambda.common.exceptions import (
     ResourceNotFoundError,
     ValidationError,
 )
-from aibs_informatics_aws_lambda.handlers.ecr import ECRImageReplicator, ImageReplicatorHandler
+from aibs_informatics_aws_lambda.handlers.ecr import (
+    ECRImageReplicator,
+    ImageReplicatorHandler,
+    ReplicateImageRequest,
+)
 from aibs_informatics_aws_lambda.handlers.ecr.ecr_repository import EcrRepository
 from aibs_informatics_aws_lambda.handlers.ecr.replicate_image import lambda_handler
 from botocore.exceptions import ClientError
@@ -33,13 +37,19 @@ def ecr(aws):
 
 
 @pytest.fixture
-def handler(ecr, source, target):
-    """A handler whose blobs are in registries on loopback, by the name of the repository."""
+def open_repository(source, target):
+    """Return a repository whose blobs are in a registry on loopback."""
 
     def open_repository(repository):
         registry = source if repository.repository_name == SOURCE else target
         return EcrRepository(repository, registry_url=registry.url)
 
+    return open_repository
+
+
+@pytest.fixture
+def handler(ecr, open_repository):
+    """A handler that moves blobs between registries on loopback."""
     return ImageReplicatorHandler.get_handler(replicator=ECRImageReplicator(open_repository))
 
 
@@ -97,6 +107,16 @@ def test_image_is_copied_tagged_and_answered(ecr, handler, push, target, lambda_
     assert images(ecr) == {digest: ["latest", "v1"]}
     for layer in (b"one layer of a function", b"another layer of a function"):
         assert target.blob(TARGET, digest_of(layer)) == layer
+
+
+def test_replicator_does_the_same_from_python(ecr, push, open_repository):
+    digest = push(b"layer")
+    request = ReplicateImageRequest.from_dict(request_for(digest, "v1"))
+
+    response = ECRImageReplicator(open_repository).process_request(request)
+
+    assert response.destination_image.image_digest == digest
+    assert images(ecr) == {digest: ["v1"]}
 
 
 def test_event_is_left_as_it_is_and_the_second_answer_equals_the_first(

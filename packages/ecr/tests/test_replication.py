@@ -276,6 +276,34 @@ def test_registry_that_goes_on_missing_a_blob_ends_in_an_error(
     assert len(here.made("PUT", "/manifests/")) == 2
 
 
+@pytest.mark.parametrize("named", [digest_of(b"nothing of this image"), "no digest"])
+def test_refusal_that_names_no_blob_of_the_image_is_the_error(
+    source, target, name, proxy_of, fault, named
+):
+    digest = source.push_image(name, b"layer", tag="v1")
+    error = {"code": "MANIFEST_BLOB_UNKNOWN", "message": "blob unknown", "detail": named}
+    body = json.dumps({"errors": [error]}).encode()
+    here = proxy_of(target, fault("PUT", "/manifests/", status=400, body=body))
+
+    with pytest.raises(RegistryError, match=f"put .*{digest}: 400 MANIFEST_BLOB_UNKNOWN: blob un"):
+        replicate(source, here, name, digest, "v1")
+
+    assert len(here.made("PUT", "/manifests/")) == 1
+
+
+def test_blob_that_the_registry_keeps_by_another_digest_is_an_error(
+    source, target, name, proxy_of, fault
+):
+    digest = source.push_image(name, b"layer", tag="v1")
+    other = digest_of(b"other")
+    answer = fault("PUT", "/uploads/", status=201, headers=(("Docker-Content-Digest", other),))
+
+    with pytest.raises(RegistryError, match=f"kept it as {other}"):
+        replicate(source, proxy_of(target, answer), name, digest, "v1")
+
+    assert target.tags(name) == {}
+
+
 def test_tag_is_the_last_that_is_written(source, target, name, proxy_of):
     index, amd64, arm64, about = push_two_platforms(source, name)
     here = proxy_of(target)

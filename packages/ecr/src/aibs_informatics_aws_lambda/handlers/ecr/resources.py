@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from aibs_informatics_aws_lambda.common.exceptions import ResourceNotFoundError, ValidationError
+from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 from aibs_informatics_aws_lambda.common.json_io import JSONObject
 from aibs_informatics_aws_lambda.common.model import PydanticBaseModel
 from aibs_informatics_aws_lambda.handlers.ecr.api import ecr_errors, get_ecr_client
@@ -478,12 +478,11 @@ def _describe(repository: ECRRepository, image: ECRImageUri) -> JSONObject:
     by_tag = {"imageTag": str(image.image_tag)} if image.image_tag else {}
     by_digest = {"imageDigest": str(image.image_digest)} if image.image_digest else {}
     with ecr_errors(f"describe {image}", "DescribeImages"):
-        details: list[JSONObject] = repository.client.describe_images(
+        answer = repository.client.describe_images(
             **repository._names, imageIds=[{**by_tag, **by_digest}]
-        )["imageDetails"]
-    if not details:
-        raise ResourceNotFoundError(f"there is no image {image}")
-    return details[0]
+        )
+    detail: JSONObject = answer["imageDetails"][0]
+    return detail
 
 
 def _layer(entry: JSONObject) -> JSONObject:
