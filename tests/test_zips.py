@@ -11,6 +11,7 @@ import sys
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,15 @@ from runtime_api import RuntimeApi
 ROOT = Path(__file__).parents[1]
 RUNTIME = f"python3.{sys.version_info.minor}"
 ARCHITECTURE = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}[platform.machine()]
-OPERATIONS = "aibs_informatics_aws_lambda.handlers.data_sync"
+HANDLERS = "aibs_informatics_aws_lambda.handlers"
+OPERATIONS = f"{HANDLERS}.data_sync"
+
+# A function of each package, and a field without which it takes no event.
+FUNCTIONS = {
+    "batch": ("batch.create.handler", "image"),
+    "data-sync": ("data_sync.get_json_from_file_handler", "path"),
+    "demand": ("demand.scaffolding.handler", "demand_execution"),
+}
 
 
 def build(project: Path, directory: Path) -> Path:
@@ -34,8 +43,19 @@ def build(project: Path, directory: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def archive(tmp_path_factory) -> Path:
-    return build(ROOT / "packages" / "data-sync", tmp_path_factory.mktemp("dist"))
+def build_once(tmp_path_factory):
+    """Build the zip of a package, once for all tests."""
+
+    @cache
+    def build_package(name: str) -> Path:
+        return build(ROOT / "packages" / name, tmp_path_factory.mktemp("dist"))
+
+    return build_package
+
+
+@pytest.fixture
+def archive(build_once) -> Path:
+    return build_once("data-sync")
 
 
 @pytest.fixture(scope="module")
@@ -45,11 +65,14 @@ def runtime_python(tmp_path_factory) -> str:
 
 
 @pytest.fixture
-def function(archive, runtime_python, tmp_path):
-    """Start a handler of the unpacked zip as Lambda does, and give what invokes it."""
+def function(build_once, runtime_python, tmp_path):
+    """Start a handler of an unpacked zip as Lambda does, and give what invokes it."""
 
     @contextmanager
-    def start(handler: str, **environment: str) -> Iterator[RuntimeApi]:
+    def start(
+        handler: str, package: str = "data-sync", **environment: str
+    ) -> Iterator[RuntimeApi]:
+        archive = build_once(package)
         task_root = tmp_path / "task"
         with zipfile.ZipFile(archive) as content:
             content.extractall(task_root)
@@ -76,6 +99,24 @@ def function(archive, runtime_python, tmp_path):
                 process.communicate()
 
     return start
+
+
+def test_every_package_is_tested():
+    packages = {path.parent.name for path in ROOT.glob("packages/*/pyproject.toml")}
+
+    assert packages == set(FUNCTIONS)
+
+
+@pytest.mark.parametrize("package", FUNCTIONS)
+def test_function_starts_and_refuses_an_event_by_the_field_that_is_missing(function, package):
+    name, field = FUNCTIONS[package]
+
+    with function(f"{HANDLERS}.{name}", package) as api:
+        outcome = api.invoke({})
+
+    assert outcome.kind == "error"
+    assert outcome.body["errorType"] == "ValidationError", outcome.body
+    assert field in outcome.body["errorMessage"]
 
 
 def test_document_on_disk_is_read(function, tmp_path):
@@ -125,12 +166,19 @@ def test_router_in_the_zip_runs_any_handler_of_it(function, tmp_path):
     assert (outcome.kind, outcome.body) == ("response", {"content": 1})
 
 
-def test_zip_holds_its_siblings_and_none_of_what_lambda_has(archive):
-    with zipfile.ZipFile(archive) as content:
+@pytest.mark.parametrize("package", FUNCTIONS)
+def test_zip_holds_its_siblings_and_none_of_what_lambda_has(build_once, package):
+    with zipfile.ZipFile(build_once(package)) as content:
         tops = {name.partition("/")[0] for name in content.namelist()}
 
     assert {"aibs_informatics_aws_lambda", "aws_lambda_powertools", "pydantic"} <= tops
     assert not tops.intersection({"boto3", "botocore", "s3transfer", "urllib3", "bin", "tests"})
+
+
+def test_demand_and_batch_carry_no_transfer_engine(build_once):
+    for package in ("batch", "demand"):
+        with zipfile.ZipFile(build_once(package)) as content:
+            assert not [name for name in content.namelist() if "awscrt" in name]
 
 
 def test_equal_sources_at_another_path_make_equal_bytes(archive, tmp_path):

@@ -65,7 +65,8 @@ def find_region() -> str | None:
     ``AWS_REGION``, then ``REGION``.
 
     Raises:
-        AWSError: what is configured has not the form of a region.
+        AWSError: what is configured has not the form of a region, or the configuration cannot be
+            read.
     """
     region = _boto3_region() or os.environ.get(AWS_REGION_KEY) or os.environ.get(REGION_KEY)
     if region and not _REGION.fullmatch(region):
@@ -91,10 +92,17 @@ def get_region() -> str:
 
 
 def find_partition(region: str) -> str:
-    """Return the partition (``aws``, ``aws-cn``, ``aws-us-gov``, ...) that a region lies in."""
-    import boto3
+    """Return the partition (``aws``, ``aws-cn``, ``aws-us-gov``, ...) that a region lies in.
 
-    partition: str = boto3.session.Session().get_partition_for_region(region)
+    A region that this version of botocore does not know counts as one of ``aws``.
+    """
+    import botocore.session
+    from botocore.exceptions import UnknownRegionError
+
+    try:
+        partition: str = botocore.session.Session().get_partition_for_region(region)
+    except UnknownRegionError:
+        return "aws"
     return partition
 
 
@@ -165,8 +173,12 @@ def named_errors(action: str, permission: str) -> Iterator[None]:
 
 def _boto3_region() -> str | None:
     import boto3
+    from botocore.exceptions import BotoCoreError
 
-    region: str | None = boto3.session.Session().region_name
+    try:
+        region: str | None = boto3.session.Session().region_name
+    except BotoCoreError as error:
+        raise AWSError(f"cannot read the AWS configuration: {error}; check AWS_PROFILE") from error
     return region
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 from pydantic_core import core_schema
 
 if TYPE_CHECKING:
@@ -27,7 +28,11 @@ class CheckedText(str):
 
     def __new__(cls, text: str) -> Self:
         """Return ``text`` in this class's form; raise `ValidationError` if it cannot be."""
-        return text if type(text) is cls else super().__new__(cls, cls._checked(text))
+        if isinstance(text, cls):
+            return text
+        if not isinstance(text, str):
+            raise ValidationError(f"expected text, got {type(text).__name__}")
+        return super().__new__(cls, cls._checked(text))
 
     @classmethod
     def _checked(cls, text: str) -> str:
@@ -35,28 +40,20 @@ class CheckedText(str):
         raise NotImplementedError(f"{cls.__name__} does not say what it allows")
 
     @classmethod
-    def is_valid(cls, text: object) -> bool:
+    def is_valid(cls, text: Any) -> bool:
         """Tell whether ``text`` is a string of this form."""
         try:
-            cls._parse(text)
-        except ValueError:
+            cls(text)
+        except ValidationError:
             return False
         return True
-
-    @classmethod
-    def _parse(cls, value: object) -> Self:
-        if isinstance(value, cls):
-            return value
-        if not isinstance(value, str):
-            raise ValueError(f"expected text, got {type(value).__name__}")
-        return cls(value)
 
     @classmethod
     def __get_pydantic_core_schema__(
         cls, source: Any, handler: GetCoreSchemaHandler
     ) -> core_schema.CoreSchema:
         return core_schema.no_info_plain_validator_function(
-            cls._parse,
+            cls,
             json_schema_input_schema=core_schema.str_schema(),
             serialization=core_schema.to_string_ser_schema(),
         )

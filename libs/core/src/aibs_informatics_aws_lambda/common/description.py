@@ -35,7 +35,8 @@ def describe(handler_cls: type[LambdaHandler[Any, Any]]) -> JSONObject:
 
     Returns:
         ``handler`` (its qualified name), ``summary``, ``request`` and ``response`` (JSON Schema
-        2020-12), ``example``, ``environment`` and ``iam_actions``.
+        2020-12), ``example``, ``environment`` and ``iam_actions``; ``route`` (``rule`` and
+        ``methods``) as well if it answers one of an HTTP API.
     """
     from aibs_informatics_aws_lambda.common.qualified_name import get_qualified_name
 
@@ -48,12 +49,20 @@ def describe(handler_cls: type[LambdaHandler[Any, Any]]) -> JSONObject:
         "example": own.example,
         "environment": dict(own.environment),
         "iam_actions": list(own.iam_actions),
+        **_route_of(handler_cls),
     }
 
 
 def summary_of(handler_cls: type[LambdaHandler[Any, Any]]) -> str:
     """Return the first line of a handler's docstring."""
     return (inspect.getdoc(handler_cls) or "").partition("\n")[0]
+
+
+def _route_of(handler_cls: Any) -> JSONObject:
+    # Told by its methods: the base of API handlers need not be imported for the others.
+    if not hasattr(handler_cls, "route_methods"):
+        return {}
+    return {"route": {"rule": handler_cls.route_rule(), "methods": handler_cls.route_methods()}}
 
 
 def _schema_of(model: Any, mode: str) -> JSONObject:

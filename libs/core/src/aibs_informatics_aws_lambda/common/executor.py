@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from aibs_informatics_aws_lambda.common.env import EnvBaseMixins
-from aibs_informatics_aws_lambda.common.files import write_atomically
+from aibs_informatics_aws_lambda.common.files import why_unwritable, write_atomically
 from aibs_informatics_aws_lambda.common.json_io import (
     JSON,
     JSONObject,
     as_json_object,
     dump_json_line,
+    json_or_path,
     load_json_object,
-    looks_like_json,
-    parse_json,
-    path_from_text,
 )
-from aibs_informatics_aws_lambda.common.logging import get_service_logger
+from aibs_informatics_aws_lambda.common.logging import logger
 from aibs_informatics_aws_lambda.common.model import ModelProtocol
 from aibs_informatics_aws_lambda.common.qualified_name import load_qualified_name
-from aibs_informatics_aws_lambda.common.s3 import S3Path
+from aibs_informatics_aws_lambda.common.s3 import S3Path, parse_location
 from aibs_informatics_aws_lambda.common.type_arguments import type_arguments
 
 if TYPE_CHECKING:
@@ -92,18 +89,23 @@ class BaseExecutor(EnvBaseMixins, Generic[REQUEST, RESPONSE]):
         try:
             return request_cls.from_dict(document)
         except Exception as error:
-            get_service_logger().debug(
+            logger.debug(
                 "The request does not fit %s: %s", request_cls.__name__, type(error).__name__
             )
             raise
 
     @classmethod
     def serialize_response(cls, response: RESPONSE) -> JSONObject:
-        """Return a response as a JSON object."""
+        """Return a response as a JSON object; raise `TypeError` where it is no model."""
+        if not hasattr(response, "to_dict"):
+            raise TypeError(
+                f"{cls.__name__}.handle returned {type(response).__name__}, "
+                f"expected {cls.get_response_cls().__name__} or None"
+            )
         return response.to_dict()
 
     @classmethod
-    def load_input(cls, input: Any) -> JSON:  # noqa: A002 - the name is part of the contract
+    def load_input(cls, input: Any) -> JSONObject:  # noqa: A002 - the name is part of the contract
         """Read a JSON object.
 
         Args:
@@ -127,12 +129,12 @@ class BaseExecutor(EnvBaseMixins, Generic[REQUEST, RESPONSE]):
         )
 
     @classmethod
-    def load_input__file(cls, path: Path) -> JSON:
+    def load_input__file(cls, path: Path) -> JSONObject:
         """Read a JSON object from a file; raise `ValueError` naming it where there is none."""
         return load_json_object(path)
 
     @classmethod
-    def load_input__remote(cls, remote_path: S3Path) -> JSON:
+    def load_input__remote(cls, remote_path: S3Path) -> JSONObject:
         """Read a JSON object from S3."""
         raise NotImplementedError(f"{cls.__name__} does not read from S3")
 
@@ -147,20 +149,17 @@ class BaseExecutor(EnvBaseMixins, Generic[REQUEST, RESPONSE]):
         Raises:
             ValueError: the local path is a folder, or its folder is not writable.
         """
-        if isinstance(path, str) and S3Path.is_valid(path):
-            cls.write_output__remote(output, S3Path(path))
+        place = parse_location(path)
+        if isinstance(place, S3Path):
+            cls.write_output__remote(output, place)
         else:
-            cls.write_output__file(output, path_from_text(path) if isinstance(path, str) else path)
+            cls.write_output__file(output, place)
 
     @classmethod
     def write_output__file(cls, output: JSON, local_path: Path) -> None:
         """Write ``output`` to a local file."""
-        if local_path.is_dir():
-            raise ValueError(f"cannot write to {str(local_path)!r}: it is a folder")
-        folder = local_path.parent
-        if folder.is_dir() and not os.access(folder, os.W_OK):
-            raise ValueError(f"cannot write to {local_path}: its folder is not writable")
-        folder.mkdir(parents=True, exist_ok=True)
+        _check_writable(local_path)
+        local_path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(local_path, dump_json_line(output))
 
     @classmethod
@@ -184,13 +183,19 @@ class BaseExecutor(EnvBaseMixins, Generic[REQUEST, RESPONSE]):
 
         Returns:
             The response as a JSON object, or `None` if there is none.
+
+        Raises:
+            ValueError: there is no request to be had, or the output location is a local path that
+                cannot be written to; nothing has been done.
         """
+        if output_location is not None:
+            _check_writable(parse_location(output_location))
         executor = cls.build_from_env(**kwargs)
         response = executor.handle(request=cls.deserialize_request(input))
         output = None if response is None else cls.serialize_response(response)
         if output_location is not None:
             if output is None:
-                get_service_logger().warning(
+                logger.warning(
                     "%s answered nothing: writing {} to %s",
                     cls.get_executor_name(),
                     output_location,
@@ -199,16 +204,17 @@ class BaseExecutor(EnvBaseMixins, Generic[REQUEST, RESPONSE]):
         return output
 
     @classmethod
-    def _load_text(cls, text: str) -> JSON:
-        if S3Path.is_valid(text):
+    def _load_text(cls, text: str) -> JSONObject:
+        if text.startswith("s3://"):
             return cls.load_input__remote(S3Path(text))
-        try:
-            document = parse_json(text)
-        except ValueError as error:
-            if looks_like_json(text):
-                raise ValueError(f"the request is not valid JSON: {error}") from None
-            return cls.load_input__file(path_from_text(text))
-        return as_json_object(document)
+        found = json_or_path(text)
+        return cls.load_input__file(found) if isinstance(found, Path) else as_json_object(found)
+
+
+def _check_writable(place: S3Path | Path) -> None:
+    problem = why_unwritable(place) if isinstance(place, Path) else None
+    if problem:
+        raise ValueError(f"cannot write to {str(place)!r}: {problem}")
 
 
 def get_cli_parser() -> ArgumentParser:

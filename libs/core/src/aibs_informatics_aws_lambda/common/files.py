@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
-__all__ = ["is_replaceable", "write_atomically"]
+__all__ = ["why_unwritable", "write_atomically"]
 
 
-def is_replaceable(path: Path) -> bool:
-    """Tell whether a file can be renamed onto ``path``: not onto a device, a pipe or a socket."""
-    return path.is_file() or not path.exists()
+def why_unwritable(path: Path) -> str | None:
+    """Return what keeps a file from being written at ``path``, as far as can be known beforehand.
+
+    Folders that are missing are no obstacle where they can be made.
+    """
+    if path.is_dir():
+        return "it is a folder, name a file"
+    if not _is_replaceable(path):
+        return None if os.access(path, os.W_OK) else "it is not writable"
+    target = Path(os.path.realpath(path))
+    folder = next(ancestor for ancestor in target.parents if ancestor.exists())
+    if not folder.is_dir():
+        return f"{folder} is not a folder"
+    return None if os.access(folder, os.W_OK | os.X_OK) else f"the folder {folder} is not writable"
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -23,14 +35,17 @@ def write_atomically(path: Path, text: str) -> None:
     Raises:
         OSError: the folder is missing or not writable, or the disk is full; ``path`` is as before.
     """
-    if not is_replaceable(path):
+    if not _is_replaceable(path):
         path.write_text(text, encoding="utf-8")
         return
     target = Path(os.path.realpath(path))
     mode = _mode_of(target)
-    temporary = target.with_name(f".{target.name[:200]}.{os.getpid()}-{os.urandom(4).hex()}.tmp")
+    # Not made of the target's name, which may be as long as a name can be.
+    temporary = target.with_name(f".{os.getpid()}-{os.urandom(6).hex()}.tmp")
     try:
-        with temporary.open("x", encoding="utf-8") as file:
+        # Nobody may read it who may not read the old file, not even for a moment.
+        temporary.touch(0o666 if mode is None else mode | stat.S_IWUSR, exist_ok=False)
+        with temporary.open("w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -42,8 +57,13 @@ def write_atomically(path: Path, text: str) -> None:
         raise
 
 
+def _is_replaceable(path: Path) -> bool:
+    """Tell whether a file can be renamed onto ``path``: not onto a device, a pipe or a socket."""
+    return path.is_file() or not path.exists()
+
+
 def _mode_of(path: Path) -> int | None:
     try:
-        return path.stat().st_mode & 0o7777
+        return stat.S_IMODE(path.stat().st_mode)
     except FileNotFoundError:
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -15,9 +16,9 @@ __all__ = [
     "as_json_object",
     "dump_json_line",
     "is_json_str",
+    "json_or_path",
     "load_json",
     "load_json_object",
-    "looks_like_json",
     "parse_json",
     "path_from_text",
 ]
@@ -40,19 +41,23 @@ class DecimalEncoder(json.JSONEncoder):
 
 
 def parse_json(text: str | bytes) -> JSON:
-    """Read JSON text.
+    """Read JSON text, or bytes of it in UTF-8, UTF-16 or UTF-32.
 
     Raises:
-        ValueError: the text is not JSON (`json.JSONDecodeError`), or nested too deeply.
+        ValueError: it is not JSON (`json.JSONDecodeError`), no text, or nested too deeply.
     """
     try:
         return json.loads(text)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"it is not {error.encoding} text: {error.reason}") from None
     except RecursionError:
-        raise ValueError("the JSON text is nested too deeply to be read") from None
+        raise ValueError("it is nested too deeply") from None
 
 
-def is_json_str(text: str) -> bool:
-    """Tell whether ``text`` is a JSON document of any type."""
+def is_json_str(text: object) -> bool:
+    """Tell whether ``text`` is a `str` that holds a JSON document of any type."""
+    if not isinstance(text, str):
+        return False
     try:
         parse_json(text)
     except ValueError:
@@ -60,12 +65,20 @@ def is_json_str(text: str) -> bool:
     return True
 
 
-def looks_like_json(text: str) -> bool:
-    """Tell whether ``text`` is meant as a JSON object or list, be it valid or not.
+def json_or_path(text: str) -> JSON | Path:
+    """Return the JSON document that ``text`` is, or else the path that it names.
 
-    A message that called such text a path that is missing would show its content.
+    Raises:
+        ValueError: it is a JSON object or list with a mistake in it, an S3 URI, or a URI of a
+            file on another host.
     """
-    return text.lstrip()[:1] in ("{", "[")
+    try:
+        return parse_json(text)
+    except ValueError as error:
+        # Not called a path that is missing: the message would show the document.
+        if text.lstrip()[:1] in ("{", "[") and not _is_there(text):
+            raise ValueError(f"the text is not valid JSON: {error}") from None
+        return path_from_text(text)
 
 
 def load_json(source: str | Path) -> JSON:
@@ -79,14 +92,8 @@ def load_json(source: str | Path) -> JSON:
         json.JSONDecodeError: the file's content is not JSON.
         ValueError: ``source`` is neither JSON nor an existing file.
     """
-    if isinstance(source, Path):
-        return _load_file(source)
-    try:
-        return parse_json(source)
-    except ValueError as error:
-        if looks_like_json(source):
-            raise ValueError(f"the text is not valid JSON: {error}") from None
-        return _load_file(path_from_text(source))
+    found = json_or_path(source) if isinstance(source, str) else source
+    return _load_file(found) if isinstance(found, Path) else found
 
 
 def load_json_object(source: str | Path) -> JSONObject:
@@ -95,13 +102,16 @@ def load_json_object(source: str | Path) -> JSONObject:
     Raises:
         ValueError: as `load_json`, or the document is of another type.
     """
-    return as_json_object(load_json(source))
+    found = json_or_path(source) if isinstance(source, str) else source
+    if isinstance(found, Path):
+        return as_json_object(_load_file(found), origin=f" in {found}")
+    return as_json_object(found)
 
 
-def as_json_object(document: JSON) -> JSONObject:
+def as_json_object(document: JSON, origin: str = "") -> JSONObject:
     """Return ``document`` if it is an object; raise `ValueError` naming its type otherwise."""
     if not isinstance(document, dict):
-        raise ValueError(f"expected a JSON object, got {type(document).__name__}")
+        raise ValueError(f"expected a JSON object{origin}, got {type(document).__name__}")
     return document
 
 
@@ -119,13 +129,10 @@ def path_from_text(text: str) -> Path:
     """Return the local path that ``text``, a path or a ``file://`` URI (RFC 8089), stands for.
 
     Raises:
-        ValueError: ``text`` is an invalid S3 URI, or a URI of a file on another host.
+        ValueError: ``text`` is an S3 URI, or a URI of a file on another host.
     """
     if text.startswith("s3://"):
-        raise ValueError(
-            f"{_shorten(text)!r} is not a valid S3 URI: expected s3://BUCKET/KEY with a bucket "
-            "name of 3 to 63 letters, digits, '-' or '.'"
-        )
+        raise ValueError(f"{_shorten(text)!r} is in S3, expected a local path")
     if not text.startswith(_FILE_SCHEME):
         return Path(text)
 
@@ -139,11 +146,7 @@ def path_from_text(text: str) -> Path:
 
 def _load_file(path: Path) -> JSON:
     try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f"{path} does not hold JSON: it is not UTF-8 text: {error.reason}"
-        ) from None
+        content = path.read_bytes()
     except (OSError, ValueError) as error:
         # A `ValueError` is text that no path can be, such as one with a NUL in it.
         reason = getattr(error, "strerror", None) or "not a path"
@@ -151,10 +154,16 @@ def _load_file(path: Path) -> JSON:
             f"{_shorten(str(path))!r} is neither JSON text nor a readable file ({reason})"
         ) from None
     try:
-        return parse_json(text)
+        return parse_json(content)
     except json.JSONDecodeError as error:
         message = f"{path} does not hold JSON: {error.msg}"
         raise json.JSONDecodeError(message, error.doc, error.pos) from None
+    except ValueError as error:
+        raise ValueError(f"{path} does not hold JSON: {error}") from None
+
+
+def _is_there(text: str) -> bool:
+    return os.path.exists(text)  # noqa: PTH110 - Path.exists fails for text that is no path
 
 
 def _shorten(text: str) -> str:

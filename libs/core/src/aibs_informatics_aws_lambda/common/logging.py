@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Final
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
 
 from aibs_informatics_aws_lambda.common.base import HandlerMixins
 from aws_lambda_powertools.logging import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
 
 __all__ = [
     "SERVICE_NAME",
@@ -16,6 +19,8 @@ __all__ = [
     "get_service_logger",
     "logger",
     "show_library_lines",
+    "temporary_keys",
+    "with_lambda_context",
 ]
 
 SERVICE_NAME: Final = "aibs"
@@ -29,10 +34,11 @@ def get_service_logger(
     Args:
         service: the name in the lines' ``service`` key, by default the variable
             ``POWERTOOLS_SERVICE_NAME``.
-        child: whether to return a child of that logger, named after the calling file.
+        child: whether to return a child of that logger, which shares its handler and its keys.
         add_to_root: whether to attach its handler to the root logger as well.
     """
-    service_logger = Logger(service=service, child=child)
+    stream = _Stdout()
+    service_logger = Logger(service=service, child=child, stream=stream)  # type: ignore[arg-type]
     if add_to_root:
         add_handler_to_logger(service_logger)
     return service_logger
@@ -58,8 +64,7 @@ def add_handler_to_logger(
     if target is logging.getLogger():
         _remove_runtime_handlers(target)
     for handler in source_logger.handlers:
-        if handler not in target.handlers:
-            target.addHandler(handler)
+        target.addHandler(handler)
     source = logging.getLogger(source_logger.name)
     if target in _loggers_above(source):
         source.propagate = False
@@ -75,9 +80,42 @@ def show_library_lines(source_logger: Logger) -> None:
     if _library_handler not in root.handlers:
         if root.handlers:
             return
-        _library_handler.setStream(sys.stdout)
         root.addHandler(_library_handler)
     _library_handler.setFormatter(source_logger.registered_formatter)
+
+
+def with_lambda_context(
+    source_logger: Logger, work: Callable[[Any, LambdaContext], Any]
+) -> Callable[[Any, LambdaContext], Any]:
+    """Return a Lambda function that does ``work``, with the context in all its log lines.
+
+    Keys that the work appends to the logger end with the invocation.
+    """
+
+    @source_logger.inject_lambda_context
+    def invoke(event: Any, _: object, context: LambdaContext) -> Any:
+        return work(event, context)
+
+    def handler(event: Any, context: LambdaContext) -> Any:
+        show_library_lines(source_logger)
+        with temporary_keys(source_logger):
+            return invoke(event, _for_logs(context), context)
+
+    return handler
+
+
+@contextmanager
+def temporary_keys(source_logger: Logger, **keys: object) -> Iterator[None]:
+    """Append keys to a logger; these, and all that are appended inside, end with the block."""
+    # Each look-up by way of the logger is a search for its handler.
+    formatter = source_logger.registered_formatter
+    before = dict(formatter.get_current_keys())
+    formatter.append_keys(**keys)
+    try:
+        yield
+    finally:
+        formatter.remove_keys(formatter.get_current_keys().keys() - before.keys())
+        formatter.append_keys(**before)
 
 
 class LoggingMixins(HandlerMixins):
@@ -108,6 +146,11 @@ class LoggingMixins(HandlerMixins):
         add_handler_to_logger(self.log)
 
 
+def _for_logs(context: LambdaContext) -> object:
+    """Return what the logger may read of a context without causing requests to AWS."""
+    return getattr(context, "without_look_ups", context)
+
+
 def _has_own_handler(record: logging.LogRecord) -> bool:
     """Tell whether a logger below the root has written this line already."""
     found = logging.Logger.manager.loggerDict.get(record.name)
@@ -130,7 +173,20 @@ def _remove_runtime_handlers(root: logging.Logger) -> None:
             root.removeHandler(handler)
 
 
-_library_handler = logging.StreamHandler()
+class _Stdout:
+    """Whatever is stdout at the moment, since the command line sends it elsewhere.
+
+    It has what a `logging.StreamHandler` uses of a stream.
+    """
+
+    def write(self, text: str) -> int:
+        return sys.stdout.write(text)
+
+    def flush(self) -> None:
+        sys.stdout.flush()
+
+
+_library_handler = logging.StreamHandler(_Stdout())
 _library_handler.addFilter(lambda record: not _has_own_handler(record))
 
 logger = get_service_logger(SERVICE_NAME)

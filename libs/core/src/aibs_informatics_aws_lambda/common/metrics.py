@@ -15,6 +15,9 @@ from aws_lambda_powertools.metrics import (
     MetricUnit,
     SchemaValidationError,
 )
+from aws_lambda_powertools.metrics.functions import is_metrics_disabled
+from aws_lambda_powertools.metrics.provider import cold_start
+from aws_lambda_powertools.utilities.typing import LambdaContext
 
 __all__ = [
     "EnhancedMetrics",
@@ -93,6 +96,32 @@ class EnhancedMetrics(Metrics):
             self._drop()
         elif self.metric_set or raise_on_empty_metrics:
             super().flush_metrics(raise_on_empty_metrics)
+            # Where metrics are disabled, powertools keeps them for ever.
+            if self.metric_set:
+                self.clear_metrics()
+
+    def print_cold_start(self, context: LambdaContext) -> None:
+        """Count the first invocation of a process, in a blob of its own; print nothing later."""
+        if cold_start.is_cold_start and self.namespace and not is_metrics_disabled():
+            self.provider.add_cold_start_metric(context)
+            cold_start.is_cold_start = False
+
+    def take_over(self, other: EnhancedMetrics) -> None:
+        """Add the values of ``other``, which is empty afterwards.
+
+        Where they have dimensions, metadata or a time of their own, they are printed at once, by
+        themselves.
+        """
+        described_alike = other.dimension_set == self.dimension_set and not (
+            other.metadata_set or other.provider.dimension_sets or other.provider.timestamp
+        )
+        if not described_alike:
+            other.flush_metrics()
+            return
+        for name, metric in other.metric_set.items():
+            for value in metric["Value"]:
+                self.add_metric(name, metric["Unit"], value, metric["StorageResolution"])
+        other.clear_metrics()
 
     def _drop(self) -> None:
         _warn_of_missing_namespace()

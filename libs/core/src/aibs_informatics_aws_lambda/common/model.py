@@ -11,7 +11,8 @@ from typing import Annotated, Any, Final, Protocol, Self, runtime_checkable
 
 import pydantic
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
-from aibs_informatics_aws_lambda.common.json_io import JSONObject
+from aibs_informatics_aws_lambda.common.files import write_atomically
+from aibs_informatics_aws_lambda.common.json_io import JSONObject, parse_json
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -75,10 +76,10 @@ class ModelBase:
 
     @classmethod
     def is_valid(cls, data: Any) -> bool:
-        """Tell whether ``data`` fits this model."""
+        """Tell whether ``data`` fits this model; whatever a validator raises means no."""
         try:
             cls.from_dict(data)
-        except ValueError:
+        except Exception:
             return False
         return True
 
@@ -90,7 +91,7 @@ class ModelBase:
             json.JSONDecodeError: the text is not JSON.
             ValidationError: the document does not fit.
         """
-        return cls.from_dict(json.loads(text), **kwargs)
+        return cls.from_dict(parse_json(text), **kwargs)
 
     def to_json(self, **kwargs: Any) -> str:
         """Return the instance as JSON, indented by four, with fields in order of declaration."""
@@ -108,8 +109,11 @@ class ModelBase:
         return cls.from_dict(yaml.safe_load(text), **kwargs)
 
     def to_path(self, path: Path, **kwargs: Any) -> None:
-        """Write the instance as JSON, which is YAML too, to a file in an existing folder."""
-        path.write_text(self.to_json(**kwargs), encoding="utf-8")
+        """Write the instance as JSON, which is YAML too, to a file in an existing folder.
+
+        The file is written whole or not at all.
+        """
+        write_atomically(path, self.to_json(**kwargs))
 
 
 class PydanticBaseModel(BaseModel, ModelBase):
@@ -169,13 +173,18 @@ class PydanticBaseModel(BaseModel, ModelBase):
         written = handler(self)
         if not info.exclude_none or info.include or info.exclude:
             return written
-        nulls = [name for name in _required_fields(type(self)) if getattr(self, name) is None]
+        values = vars(self)
+        nulls = [name for name in _required_fields(type(self)) if values.get(name, ...) is None]
         return _with_nulls(type(self), written, nulls, bool(info.by_alias)) if nulls else written
 
 
 @cache
 def _required_fields(model: type[BaseModel]) -> tuple[str, ...]:
-    return tuple(name for name, field in model.model_fields.items() if field.is_required())
+    return tuple(
+        name
+        for name, field in model.model_fields.items()
+        if field.is_required() and not field.exclude
+    )
 
 
 def _with_nulls(
@@ -226,9 +235,11 @@ def _format_date_time(value: dt.datetime) -> str:
 def _parse_date(value: Any) -> dt.date:
     if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
         return value
-    if isinstance(value, str):
+    try:
         return dt.date.fromisoformat(value)
-    raise ValueError("expected an ISO 8601 date such as 2024-01-02")
+    except (TypeError, ValueError):
+        # Python's own message shows the value.
+        raise ValueError("expected an ISO 8601 date such as 2024-01-02") from None
 
 
 IsoDateTime = Annotated[

@@ -144,7 +144,9 @@ def deserialize_handler(handler: str | LambdaHandlerType) -> LambdaHandlerType:
     if isinstance(target, type) and issubclass(target, LambdaHandler):
         return target.get_handler()
     if isinstance(target, FunctionType) and _takes_event_and_context(target):
-        _check_allowed(f"{target.__module__}.")
+        if not hasattr(target, "_handler_class"):
+            # A module may have imported a function that was never meant as a handler.
+            _check_allowed(f"{target.__module__}.{target.__name__}")
         return target
     raise ValueError(
         f"{handler} is not a handler: expected a LambdaHandler class, "
@@ -194,15 +196,12 @@ def _default_arn(function_name: str) -> str:
 
 def _check_allowed(name: str) -> None:
     if name.partition(".")[0] in sys.stdlib_module_names:
-        raise ValueError(
-            f"{name.rstrip('.')} belongs to Python's standard library: it is no handler"
-        )
+        raise ValueError(f"{name} belongs to Python's standard library: it is no handler")
     listed = os.environ.get(HANDLER_ALLOWED_MODULES_KEY, "")
     allowed = [prefix.strip() for prefix in listed.split(",") if prefix.strip()]
     if allowed and not any(name.startswith(f"{prefix}.") for prefix in allowed):
         raise ValueError(
-            f"{name.rstrip('.')} is not in a module that {HANDLER_ALLOWED_MODULES_KEY} allows: "
-            f"{listed}"
+            f"{name} is not in a module that {HANDLER_ALLOWED_MODULES_KEY} allows: {listed}"
         )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, ClassVar
 
 from aibs_informatics_aws_lambda.common.checked_text import CheckedText
@@ -15,9 +16,18 @@ from aibs_informatics_aws_lambda.common.json_io import (
     JSON,
     JSONObject,
     dump_json_line,
+    parse_json,
+    path_from_text,
 )
 
-__all__ = ["S3Path", "bucket_exists", "download_to_json", "download_to_json_object", "upload_json"]
+__all__ = [
+    "S3Path",
+    "bucket_exists",
+    "download_to_json",
+    "download_to_json_object",
+    "parse_location",
+    "upload_json",
+]
 
 _SCHEME = "s3://"
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html, and upper case,
@@ -27,7 +37,7 @@ _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{1,61}[A-Za-z0-9]")
 _MAX_KEY_BYTES = 1024
 
 # botocore retries a request, but not the reading of a body that breaks off half-way.
-_BODY_ATTEMPTS = 4
+_BODY_RETRIES = 3
 
 
 class S3Path(CheckedText):
@@ -111,10 +121,19 @@ class S3Path(CheckedText):
         return type(self).build(self.bucket, other)
 
     def __add__(self, other: str) -> S3Path:
-        return type(self)(f"{self!s}{other}")
+        return type(self)(f"{self}{other}")
 
-    def __str__(self) -> str:
-        return str.__str__(self)
+
+def parse_location(location: str | Path) -> S3Path | Path:
+    """Return the place that an S3 URI, a local path or a ``file://`` URI names.
+
+    Raises:
+        ValidationError: the text starts as an S3 URI does, and is none.
+        ValueError: the text is a URI of a file on another host.
+    """
+    if isinstance(location, Path):
+        return location
+    return S3Path(location) if location.startswith(_SCHEME) else path_from_text(location)
 
 
 def download_to_json(s3_path: S3Path, **client: Any) -> JSON:
@@ -130,8 +149,8 @@ def download_to_json(s3_path: S3Path, **client: Any) -> JSON:
     """
     body = _read(s3_path, **client)
     try:
-        return json.loads(body)
-    except (ValueError, RecursionError) as error:
+        return parse_json(body)
+    except ValueError as error:
         raise AWSError(f"{s3_path} does not hold JSON: {error}") from None
 
 
@@ -177,33 +196,32 @@ def upload_json(
 
 def bucket_exists(bucket: str, **client: Any) -> bool:
     """Tell whether a bucket is there; one that may not be looked at counts as being there."""
-    from aibs_informatics_aws_lambda.common.aws import get_client
-    from botocore.exceptions import BotoCoreError, ClientError
+    from aibs_informatics_aws_lambda.common.aws import get_client, named_errors
+    from botocore.exceptions import ClientError
 
-    try:
-        get_client("s3", **client).head_bucket(Bucket=bucket)
-    except ClientError as error:
-        return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") != 404
-    except BotoCoreError as error:
-        raise AWSError(f"cannot look for the bucket {bucket}: {error}") from error
+    with named_errors(f"look for the bucket {bucket}", permission="s3:ListBucket"):
+        try:
+            get_client("s3", **client).head_bucket(Bucket=bucket)
+        except ClientError as error:
+            return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode") != 404
     return True
 
 
 def _read(s3_path: S3Path, **client: Any) -> bytes:
     from aibs_informatics_aws_lambda.common.aws import get_client, named_errors
-    from botocore.exceptions import HTTPClientError
+    from botocore.exceptions import (
+        IncompleteReadError,
+        ReadTimeoutError,
+        ResponseStreamingError,
+    )
 
     with named_errors(f"read {s3_path}", permission="s3:GetObject"):
         s3 = get_client("s3", **client)
-        for attempts_left in reversed(range(_BODY_ATTEMPTS)):
-            try:
-                body: bytes = s3.get_object(**s3_path.as_dict())["Body"].read()
-            except HTTPClientError:
-                if not attempts_left:
-                    raise
-            else:
-                return body
-    raise AssertionError("unreachable: the last attempt returns or raises")
+        for _ in range(_BODY_RETRIES):
+            body = s3.get_object(**s3_path.as_dict())["Body"]
+            with suppress(IncompleteReadError, ReadTimeoutError, ResponseStreamingError):
+                return bytes(body.read())
+        return bytes(s3.get_object(**s3_path.as_dict())["Body"].read())
 
 
 def _checked_key(key: str) -> str:

@@ -11,7 +11,8 @@ __all__ = ["type_arguments"]
 def type_arguments(cls: Any, generic: Any) -> tuple[Any, ...]:
     """Return the types that ``cls`` gives to the parameters of ``generic``, one of its bases.
 
-    Type variables are followed through the bases: with ``class Half(Handler[T, Answer])`` and
+    The nearest base in method resolution order that has a type for each decides. Type variables
+    are followed through the bases: with ``class Half(Handler[T, Answer])`` and
     ``class Whole(Half[Question])``, ``Whole`` gives ``(Question, Answer)``.
 
     Raises:
@@ -29,7 +30,8 @@ def type_arguments(cls: Any, generic: Any) -> tuple[Any, ...]:
 
 @cache
 def _bound_arguments(cls: Any, generic: Any) -> tuple[Any, ...]:
-    for base in _bases(cls):
+    written = [base for ancestor in cls.__mro__ for base in _bases(ancestor) if get_origin(base)]
+    for base in written:
         found = _seen_from(base, generic)
         if found and not any(_variables(argument) for argument in found):
             return found

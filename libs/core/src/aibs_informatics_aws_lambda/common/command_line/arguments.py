@@ -45,6 +45,9 @@ examples:
   check a payload without running anything:
     {PROGRAM} --handler NAME --payload @request.json --validate-only
 
+  an HTTP API on a port of this machine (serve --help says more):
+    {PROGRAM} serve my_package.api:api --reload
+
 exit status:
   0  done                     3  the payload cannot be read, or does not fit the handler
   1  the handler failed       4  the handler's answer reports items that failed
@@ -68,7 +71,6 @@ class Options:
         validate_only: check the payload, and do nothing else.
         error_document: leave a failure as a document at the response location.
         partial_ok: end with 0 although the answer reports items that failed.
-        debug: show tracebacks.
     """
 
     handler: str | None = None
@@ -80,7 +82,6 @@ class Options:
     validate_only: bool = False
     error_document: bool = False
     partial_ok: bool = False
-    debug: bool = False
 
 
 def parse_arguments(args: Sequence[str] | None = None) -> Options:
@@ -103,7 +104,6 @@ def parse_arguments(args: Sequence[str] | None = None) -> Options:
         validate_only=found.validate_only,
         error_document=found.error_document,
         partial_ok=found.partial_ok or _is_true(_variable(HANDLER_PARTIAL_OK_KEY)),
-        debug=found.debug,
     )
     if not (options.list_handlers or options.describe):
         _check_complete(options)
@@ -149,7 +149,9 @@ def _parser() -> argparse.ArgumentParser:
         f"(variable: {AWS_LAMBDA_EVENT_PAYLOAD_KEY})",
     )
     payload.add_argument(
-        "--payload-file", metavar="LOCATION", help="path or S3 URI of the JSON object"
+        "--payload-file",
+        metavar="LOCATION",
+        help="path or S3 URI of the JSON object, or - for stdin",
     )
     parser.add_argument(
         "--response-location",
@@ -181,6 +183,7 @@ def _parser() -> argparse.ArgumentParser:
         help="end with 0 although the answer reports items that failed "
         f"(variable: {HANDLER_PARTIAL_OK_KEY})",
     )
+    # Read from the arguments themselves where a failure is shown: it may be one of reading them.
     parser.add_argument("--debug", action="store_true", help="show the traceback of a failure")
     return parser
 

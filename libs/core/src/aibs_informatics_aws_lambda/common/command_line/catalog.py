@@ -30,8 +30,11 @@ def find_handler(name: str) -> LambdaHandlerType:
             "(is the package that holds it installed?)"
         ) from error
     except ValueError as error:
-        raise UsageError(f"cannot use the handler {name}: {in_one_line(error)}") from error
-    except Exception as error:
+        raise UsageError(
+            f"cannot use the handler {name}: {in_one_line(error)} "
+            "(--list shows the installed handlers)"
+        ) from error
+    except (Exception, SystemExit) as error:
         raise UsageError(
             f"importing the handler {name} failed: {type(error).__name__}: {in_one_line(error)}"
         ) from error
@@ -75,8 +78,7 @@ def _qualified(name: str) -> str:
         return name
     found = {entry.name: _dotted(entry) for entry in _installed()}
     if name not in found:
-        known = ", ".join(found) or "none"
-        raise ValueError(f"it is neither a qualified name nor installed (installed: {known})")
+        raise ValueError("it is neither a qualified name nor that of an installed handler")
     return found[name]
 
 
@@ -87,5 +89,5 @@ def _dotted(entry: EntryPoint) -> str:
 def _summary(entry: EntryPoint) -> str:
     try:
         return summary_of(entry.load())
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return f"(cannot be imported: {in_one_line(error)})"

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from aibs_informatics_aws_lambda.common.command_line.errors import PayloadError, in_one_line
-from aibs_informatics_aws_lambda.common.json_io import (
-    JSON,
-    JSONObject,
-    as_json_object,
-    load_json,
-    parse_json,
-    path_from_text,
-)
-from aibs_informatics_aws_lambda.common.s3 import S3Path, download_to_json
+from aibs_informatics_aws_lambda.common.handler import LambdaHandler
+from aibs_informatics_aws_lambda.common.json_io import JSONObject, as_json_object, parse_json
+from aibs_informatics_aws_lambda.common.s3 import parse_location
 
 __all__ = ["read_payload", "read_payload_file"]
 
@@ -22,40 +18,37 @@ def read_payload(payload: str) -> JSONObject:
     """Return the JSON object that ``payload`` is or leads to.
 
     Args:
-        payload: an S3 URI, JSON text, a path, ``@`` and a path or S3 URI, or ``-`` for stdin.
+        payload: an S3 URI, JSON text, a path, ``-`` for stdin, or ``@`` and one of the last
+            three.
 
     Raises:
         PayloadError: there is none; the message says where it was looked for.
     """
     if payload.startswith("@"):
         return read_payload_file(payload[1:])
-    try:
-        return as_json_object(_load(payload))
-    except (ValueError, OSError) as error:
-        raise PayloadError(f"cannot use the payload: {in_one_line(error)}") from error
+    if payload == "-":
+        return read_payload_file(payload)
+    with _payload_errors():
+        if not payload.strip():
+            raise ValueError("it is empty, expected a JSON object such as {}")
+        return LambdaHandler.load_input(payload)
 
 
 def read_payload_file(location: str) -> JSONObject:
-    """Return the JSON object at a path or an S3 URI.
+    """Return the JSON object at a path or an S3 URI, or that of stdin for ``-``.
 
     Raises:
         PayloadError: there is none; the message names the location.
     """
+    with _payload_errors():
+        if location == "-":
+            return as_json_object(parse_json(sys.stdin.buffer.read()), origin=" on stdin")
+        return LambdaHandler.load_input(parse_location(location))
+
+
+@contextmanager
+def _payload_errors() -> Iterator[None]:
     try:
-        if S3Path.is_valid(location):
-            return as_json_object(download_to_json(S3Path(location)))
-        return as_json_object(load_json(path_from_text(location)))
+        yield
     except (ValueError, OSError) as error:
-        raise PayloadError(
-            f"cannot use the payload at {location}: {in_one_line(error)}"
-        ) from error
-
-
-def _load(payload: str) -> JSON:
-    if payload == "-":
-        return parse_json(sys.stdin.buffer.read())
-    if not payload.strip():
-        raise ValueError("it is empty, expected a JSON object such as {}")
-    if S3Path.is_valid(payload):
-        return download_to_json(S3Path(payload))
-    return load_json(payload)
+        raise PayloadError(f"cannot use the payload: {in_one_line(error)}") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import traceback
+from pathlib import Path
 from typing import NoReturn
 
 from aibs_informatics_aws_lambda.common.command_line.arguments import PROGRAM
@@ -21,6 +22,10 @@ __all__ = ["run_as_process"]
 _SIGNAL_STATUS = 128
 
 
+class _Stopped(KeyboardInterrupt):
+    """The process was asked to end by SIGTERM."""
+
+
 def run_as_process() -> int:
     """Run the command line with the process's arguments and return its exit status.
 
@@ -28,10 +33,16 @@ def run_as_process() -> int:
     """
     # A job that is stopped (Batch and ECS send SIGTERM) still removes its temporary files.
     signal.signal(signal.SIGTERM, _stop)
+    if not sys.flags.safe_path:
+        # As `python -m` does, so that a handler in the current folder is found; last, so that
+        # nothing in it can stand in for what is installed.
+        sys.path.append(str(Path.cwd()))
     try:
         return run()
     except CommandError as error:
         return _fail(error, in_one_line(error), error.exit_code)
+    except _Stopped as error:
+        return _fail(error, "stopped", _SIGNAL_STATUS + signal.SIGTERM)
     except KeyboardInterrupt as error:
         return _fail(error, "interrupted", _SIGNAL_STATUS + signal.SIGINT)
     except Exception as error:
@@ -40,7 +51,7 @@ def run_as_process() -> int:
 
 
 def _stop(number: int, _: object) -> NoReturn:
-    sys.exit(_SIGNAL_STATUS + number)
+    raise _Stopped(number)
 
 
 def _fail(error: BaseException, message: str, status: int) -> int:

@@ -12,11 +12,16 @@ from aibs_informatics_aws_lambda.common.command_line.errors import (
     in_one_line,
 )
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
-from aibs_informatics_aws_lambda.common.files import is_replaceable, write_atomically
-from aibs_informatics_aws_lambda.common.json_io import JSON, dump_json_line, path_from_text
-from aibs_informatics_aws_lambda.common.s3 import S3Path, bucket_exists, upload_json
+from aibs_informatics_aws_lambda.common.files import why_unwritable, write_atomically
+from aibs_informatics_aws_lambda.common.json_io import JSON, dump_json_line
+from aibs_informatics_aws_lambda.common.s3 import (
+    S3Path,
+    bucket_exists,
+    parse_location,
+    upload_json,
+)
 
-__all__ = ["Location", "check_location", "write_answer"]
+__all__ = ["Location", "check_location", "print_to", "write_answer"]
 
 Location: TypeAlias = S3Path | Path | TextIO
 
@@ -34,7 +39,7 @@ def check_location(location: str, stdout: TextIO) -> Location:
     if location == "-":
         return stdout
     try:
-        place = S3Path(location) if S3Path.is_valid(location) else path_from_text(location)
+        place = parse_location(location)
         problem = _problem_in_s3(place) if isinstance(place, S3Path) else _problem_on_disk(place)
     except (ValueError, OSError) as error:
         problem = in_one_line(error)
@@ -55,13 +60,27 @@ def write_answer(answer: JSON, location: Location) -> None:
         elif isinstance(location, Path):
             write_atomically(location, dump_json_line(answer))
         else:
-            print(dump_json_line(answer), file=location, flush=True)
+            print_to(location, dump_json_line(answer))
     except (AWSError, OSError) as error:
         raise AnswerError(f"the answer is lost: {in_one_line(error)}") from error
     except (TypeError, ValueError, RecursionError) as error:
         raise AnswerError(
             f"the handler's answer cannot be written as JSON: {in_one_line(error)}"
         ) from error
+
+
+def print_to(stdout: TextIO, text: str) -> None:
+    """Print ``text``.
+
+    Raises:
+        OSError: nobody reads it, or the disk is full.
+    """
+    try:
+        print(text, file=stdout, flush=True)
+    except OSError:
+        # Or Python would try to write the rest once more at its end, and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
+        raise
 
 
 def _problem_in_s3(place: S3Path) -> str | None:
@@ -71,11 +90,7 @@ def _problem_in_s3(place: S3Path) -> str | None:
 
 
 def _problem_on_disk(path: Path) -> str | None:
-    if path.is_dir():
-        return "it is a folder, name a file"
-    if path.exists() and not is_replaceable(path):
-        return None if os.access(path, os.W_OK) else "it is not writable"
     folder = Path(os.path.realpath(path)).parent
-    if not folder.is_dir():
+    if not folder.exists():
         return f"the folder {folder} does not exist, make it first"
-    return None if os.access(folder, os.W_OK | os.X_OK) else f"the folder {folder} is not writable"
+    return why_unwritable(path)

@@ -16,6 +16,7 @@ from aibs_informatics_aws_lambda.common.command_line.catalog import (
     list_handlers,
 )
 from aibs_informatics_aws_lambda.common.command_line.errors import (
+    AnswerError,
     CommandError,
     ExitCode,
     PayloadError,
@@ -26,7 +27,9 @@ from aibs_informatics_aws_lambda.common.command_line.payload import (
     read_payload_file,
 )
 from aibs_informatics_aws_lambda.common.command_line.response import (
+    Location,
     check_location,
+    print_to,
     write_answer,
 )
 from aibs_informatics_aws_lambda.common.handler import LambdaHandler, LambdaHandlerType
@@ -43,40 +46,57 @@ def run(args: Sequence[str] | None = None) -> ExitCode:
         CommandError: the run ended before or after the handler's own work.
         Exception: whatever the handler raises.
     """
-    options = parse_arguments(args)
+    arguments = sys.argv[1:] if args is None else list(args)
+    if arguments[:1] == ["serve"]:
+        # Powertools' event handler and the server are for this subcommand alone.
+        from aibs_informatics_aws_lambda.common.command_line.serve import serve
+
+        return serve(arguments[1:])
+    options = parse_arguments(arguments)
     stdout = sys.stdout
-    if options.list_handlers:
-        return _show(list_handlers(), stdout)
     # Handlers log and print to stdout; here, it belongs to the answer alone.
     with redirect_stdout(sys.stderr):
+        if options.list_handlers:
+            return _show(list_handlers(), stdout)
         if options.describe:
             return _show(json.dumps(describe_handler(options.describe), indent=2), stdout)
         return _run_handler(options, stdout)
 
 
 def _show(text: str, stdout: TextIO) -> ExitCode:
-    print(text, file=stdout, flush=True)
+    try:
+        print_to(stdout, text)
+    except OSError as error:
+        raise AnswerError(f"cannot print: {in_one_line(error)}") from error
     return ExitCode.DONE
 
 
 def _run_handler(options: Options, stdout: TextIO) -> ExitCode:
-    handler = find_handler(options.handler or "")
-    event = _read(options)
     location = (
         check_location(options.response_location, stdout) if options.response_location else None
     )
     try:
+        handler = find_handler(options.handler or "")
+        event = _read(options)
         _validate(handler, event)
         if options.validate_only:
             return _show(f"The payload fits {options.handler}.", sys.stderr)
-        answer = handler(event, DefaultLambdaContext())
+        answer = _invoke(handler, event)
         if location is not None:
             write_answer({} if answer is None else answer, location)
     except Exception as error:
         if options.error_document and location is not None:
-            write_answer(_error_document(error), location)
+            _leave_error_document(error, location)
         raise
     return _exit_code(handler, answer, options)
+
+
+def _invoke(handler: LambdaHandlerType, event: JSONObject) -> JSON | None:
+    try:
+        return handler(event, DefaultLambdaContext())
+    except SystemExit as error:
+        # It would end this process with a status that says nothing about an answer.
+        raise RuntimeError("the handler tried to end the process (SystemExit)") from error
 
 
 def _read(options: Options) -> JSONObject:
@@ -104,7 +124,14 @@ def _exit_code(handler: LambdaHandlerType, answer: JSON, options: Options) -> Ex
     return ExitCode.DONE
 
 
-def _error_document(error: Exception) -> JSONObject:
-    """Return what stands for an answer where there is none, in the form of Lambda's errors."""
+def _leave_error_document(error: Exception, location: Location) -> None:
+    """Write what stands for an answer where there is none, in the form of Lambda's errors."""
     cause = error.__cause__ if isinstance(error, CommandError) and error.__cause__ else error
-    return {"errorType": type(cause).__name__, "errorMessage": in_one_line(error)}
+    try:
+        write_answer(
+            {"errorType": type(cause).__name__, "errorMessage": in_one_line(error)}, location
+        )
+    except AnswerError as failure:
+        raise AnswerError(
+            f"{in_one_line(error)}; no error document is left either: {in_one_line(failure)}"
+        ) from error

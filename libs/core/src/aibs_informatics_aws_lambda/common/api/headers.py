@@ -1,0 +1,36 @@
+"""The headers by which clients speak of themselves and of their requests."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Final
+
+from aws_lambda_powertools.logging import Logger
+
+__all__ = [
+    "API_SERVICE_LOG_LEVEL_ENV_VAR",
+    "API_SERVICE_LOG_LEVEL_KEY",
+    "CLIENT_VERSION_KEY",
+    "requested_log_level",
+]
+
+CLIENT_VERSION_KEY: Final = "x-client-version"
+API_SERVICE_LOG_LEVEL_KEY: Final = "x-log-level"
+API_SERVICE_LOG_LEVEL_ENV_VAR: Final = "API_LOG_LEVEL"
+
+
+def requested_log_level(headers: Mapping[str, str], logger: Logger) -> int | None:
+    """Return the log level that a request asks for; one that is unknown is logged and ignored.
+
+    Args:
+        headers: by their names in lower case.
+        logger: where to say that the level is unknown.
+    """
+    name = headers.get(API_SERVICE_LOG_LEVEL_KEY)
+    if not name:
+        return None
+    level = logging.getLevelNamesMapping().get(name.upper())
+    if level is None:
+        logger.warning("The header %s names no log level: ignored", API_SERVICE_LOG_LEVEL_KEY)
+    return level

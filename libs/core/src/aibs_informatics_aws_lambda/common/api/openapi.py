@@ -1,0 +1,340 @@
+"""The OpenAPI 3.1 document of an API, made of the models and routes of its handlers.
+
+Powertools makes the frame of the document and describes functions that were put on the app
+directly; pydantic makes the schemas of the models.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, get_type_hints
+
+from aibs_informatics_aws_lambda.common.api.dispatch import handler_class_of_route
+from aibs_informatics_aws_lambda.common.api.handler import ApiLambdaHandler
+from aibs_informatics_aws_lambda.common.api.headers import (
+    API_SERVICE_LOG_LEVEL_KEY,
+    CLIENT_VERSION_KEY,
+)
+from aibs_informatics_aws_lambda.common.api.problem import PROBLEM_CONTENT_TYPE, title_of
+from aibs_informatics_aws_lambda.common.api.resolver import ApiResolverBuilder, routes_of
+from aibs_informatics_aws_lambda.common.api.version import VersionStr
+from aibs_informatics_aws_lambda.common.description import summary_of
+from aibs_informatics_aws_lambda.common.json_io import JSONObject
+from aws_lambda_powertools.event_handler.openapi.constants import DEFAULT_OPENAPI_TITLE
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.event_handler.api_gateway import Route
+
+__all__ = ["openapi_document"]
+
+AnyApiHandler: TypeAlias = type[ApiLambdaHandler[Any, Any]]
+
+_SCHEMAS: Final = "#/components/schemas/"
+# For these, HTTP gives a body no meaning (RFC 9110, section 9.3).
+_WITHOUT_BODY: Final = ("GET", "HEAD", "DELETE")
+_SCALARS: Final = ("boolean", "integer", "number", "string")
+
+_PROBLEM: Final[JSONObject] = {
+    "type": "object",
+    "required": ["type", "title", "status", "request"],
+    "properties": {
+        "type": {"type": "string", "description": "What kind of problem it is."},
+        "title": {"type": "string"},
+        "status": {"type": "integer", "description": "The HTTP status."},
+        "detail": {"type": "string", "description": "What is wrong with this very request."},
+        "request": {"type": "string", "description": "The id by which logs know the request."},
+    },
+}
+_ERRORS: Final[JSONObject] = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "required": ["loc", "msg", "type"],
+        "properties": {
+            "loc": {"type": "array", "items": {"type": ["string", "integer"]}},
+            "msg": {"type": "string"},
+            "type": {"type": "string"},
+        },
+    },
+}
+_INVALID_REQUEST: Final[JSONObject] = {
+    **_PROBLEM,
+    "required": [*_PROBLEM["required"], "errors"],
+    "properties": {**_PROBLEM["properties"], "errors": _ERRORS},
+}
+_LEGACY_ERROR: Final[JSONObject] = {
+    "type": "object",
+    "required": ["request", "error"],
+    "properties": {"request": {"type": "string"}, "error": {"type": "array"}},
+}
+
+
+# Next to the schemas of the models.
+_ERROR_SCHEMAS: Final[Mapping[str, JSONObject]] = {
+    "ProblemDetails": _PROBLEM,
+    "InvalidRequestDetails": _INVALID_REQUEST,
+}
+
+
+def openapi_document(api: ApiResolverBuilder, **options: Any) -> JSONObject:
+    """Return the OpenAPI 3.1 document that `ApiResolverBuilder.get_openapi_schema` describes.
+
+    Raises:
+        ValueError: a model has the name of one of the document's own schemas.
+    """
+    if api.app.openapi_config.title == DEFAULT_OPENAPI_TITLE:
+        options.setdefault("title", api.service_name())
+    document: JSONObject = json.loads(api.app.get_openapi_json_schema(**options))
+    routes = list(_handled_routes(api))
+    models = _Models.of([handler_cls for _, handler_cls in routes])
+    names = _operation_ids([route for route, _ in routes])
+    for (route, handler_cls), name in zip(routes, names, strict=True):
+        operation = {"operationId": name, **_operation(api, route, handler_cls, models)}
+        path = document["paths"].setdefault(route.openapi_path or "/", {})
+        path[route.method.lower()] = operation
+    if taken := sorted(_ERROR_SCHEMAS.keys() & models.definitions.keys()):
+        raise ValueError(f"{', '.join(taken)} is a schema of the document: name the model anew")
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    schemas |= {**models.definitions, **({} if api.legacy_errors else _ERROR_SCHEMAS)}
+    return document
+
+
+@dataclass(frozen=True)
+class _Models:
+    """The schemas of all requests and responses.
+
+    Args:
+        references: where the schema of a model is, as a request or as a response.
+        definitions: the schemas that references lead to, by name.
+    """
+
+    references: Mapping[tuple[type, str], JSONObject]
+    definitions: Mapping[str, JSONObject]
+
+    @classmethod
+    def of(cls, handler_classes: list[AnyApiHandler]) -> _Models:
+        wanted = dict.fromkeys(
+            (model, mode)
+            for handler_cls in handler_classes
+            for model, mode in (
+                (handler_cls.get_request_cls(), "validation"),
+                (handler_cls.get_response_cls(), "serialization"),
+            )
+            if issubclass(model, BaseModel)
+        )
+        references, found = models_json_schema(
+            list(wanted),  # type: ignore[arg-type]
+            by_alias=False,
+            ref_template=f"{_SCHEMAS}{{model}}",
+        )
+        return cls(references, found.get("$defs", {}))  # type: ignore[arg-type]
+
+    def of_request(self, handler_cls: AnyApiHandler) -> JSONObject:
+        """Return the schema of a handler's requests, itself."""
+        return self.resolve(self._reference(handler_cls.get_request_cls(), "validation"))
+
+    def of_response(self, handler_cls: AnyApiHandler) -> JSONObject:
+        """Return a reference to the schema of a handler's responses."""
+        return self._reference(handler_cls.get_response_cls(), "serialization")
+
+    def resolve(self, schema: JSONObject) -> JSONObject:
+        """Follow references."""
+        while "$ref" in schema:
+            schema = self.definitions[schema["$ref"].removeprefix(_SCHEMAS)]
+        return schema
+
+    def is_text(self, schema: JSONObject) -> bool:
+        """Tell whether values, or lists of them, have a form as text in a query."""
+        found = self.resolve(schema)
+        if "anyOf" in found:
+            return all(map(self.is_text, found["anyOf"]))
+        if found.get("type") == "array":
+            return self._is_scalar(found.get("items", {}))
+        return self._is_scalar(found)
+
+    def _is_scalar(self, schema: JSONObject) -> bool:
+        found = self.resolve(schema)
+        if "anyOf" in found:
+            return all(map(self._is_scalar, found["anyOf"]))
+        return found.get("type") in _SCALARS or "enum" in found or "const" in found
+
+    def _reference(self, model: type, mode: str) -> JSONObject:
+        # A model of another kind says no more than that it is made of an object.
+        return self.references.get((model, mode), {"type": "object", "title": model.__name__})
+
+
+def _handled_routes(api: ApiResolverBuilder) -> Iterator[tuple[Route, AnyApiHandler]]:
+    seen = set()
+    for route in routes_of(api.app):
+        handler_cls = handler_class_of_route(route.func)
+        # Of two equal routes, the first one answers.
+        if handler_cls is not None and (route.method, route.path) not in seen:
+            seen.add((route.method, route.path))
+            yield route, handler_cls
+
+
+def _operation_ids(routes: list[Route]) -> list[str]:
+    """Return a name for each route: that of the client's method, if only one has it."""
+    names = Counter(route.operation_id for route in routes)
+    return [
+        route.operation_id
+        if names[route.operation_id] == 1
+        else f"{route.operation_id}_{route._generate_operation_id()}"
+        for route in routes
+    ]
+
+
+def _operation(
+    api: ApiResolverBuilder, route: Route, handler_cls: AnyApiHandler, models: _Models
+) -> JSONObject:
+    schema = models.of_request(handler_cls)
+    in_path = handler_cls.route_rule_param_keys()
+    example = handler_cls.description.example
+    properties = schema.get("properties", {})
+    required = set(schema.get("required", []))
+    operation: JSONObject = {
+        "summary": summary_of(handler_cls) or handler_cls.__name__,
+        "parameters": [
+            _path_parameter(name, properties.get(name, {}), example) for name in in_path
+        ],
+    }
+    rest = {name: found for name, found in properties.items() if name not in in_path}
+    if route.method in _WITHOUT_BODY:
+        operation["parameters"] += [
+            _query_parameter(name, found, name in required, example, models)
+            for name, found in rest.items()
+        ]
+    elif rest or not properties:
+        body = {**schema, "properties": rest} if properties else schema
+        operation["requestBody"] = _request_body(body, required & rest.keys(), example)
+    operation["parameters"] += _header_parameters(handler_cls)
+    operation["responses"] = {
+        "200": _success(handler_cls, models),
+        **(_legacy_errors(api) if api.legacy_errors else _errors(api, handler_cls)),
+    }
+    return operation
+
+
+def _path_parameter(name: str, schema: JSONObject, example: JSONObject) -> JSONObject:
+    return {
+        "name": name,
+        "in": "path",
+        "required": True,
+        "schema": _without_null(schema) or {"type": "string"},
+        **_example(name, example),
+    }
+
+
+def _query_parameter(
+    name: str, schema: JSONObject, required: bool, example: JSONObject, models: _Models
+) -> JSONObject:
+    schema = _without_null(schema)
+    # What has no form as text is sent as JSON text.
+    form = (
+        {"schema": schema}
+        if models.is_text(schema)
+        else {"content": {"application/json": {"schema": schema}}}
+    )
+    return {"name": name, "in": "query", "required": required, **form, **_example(name, example)}
+
+
+def _header_parameters(handler_cls: AnyApiHandler) -> list[JSONObject]:
+    return [
+        {
+            "name": CLIENT_VERSION_KEY,
+            "in": "header",
+            "required": handler_cls.minimum_client_version is not None,
+            "description": "The version of the client.",
+            "schema": {"type": "string", **VersionStr.json_schema},
+        },
+        {
+            "name": API_SERVICE_LOG_LEVEL_KEY,
+            "in": "header",
+            "description": "The level at which the service logs this request.",
+            "schema": {"type": "string"},
+        },
+    ]
+
+
+def _request_body(schema: JSONObject, required: set[str], example: JSONObject) -> JSONObject:
+    schema = {key: value for key, value in schema.items() if key != "required"}
+    if required:
+        schema["required"] = sorted(required)
+    values = {
+        name: value for name, value in example.items() if name in schema.get("properties", {})
+    }
+    media_type = {"schema": schema, **({"example": values} if values else {})}
+    return {"required": bool(required), "content": {"application/json": media_type}}
+
+
+def _success(handler_cls: AnyApiHandler, models: _Models) -> JSONObject:
+    schema = models.of_response(handler_cls)
+    if _may_answer_nothing(handler_cls):
+        schema = {"anyOf": [schema, {"type": "null"}]}
+    return _response("The response.", "application/json", schema)
+
+
+def _may_answer_nothing(handler_cls: AnyApiHandler) -> bool:
+    try:
+        annotation = get_type_hints(handler_cls.handle).get("return", object)
+    except NameError:
+        return True
+    return not isinstance(annotation, type) or annotation in (object, type(None))
+
+
+def _errors(api: ApiResolverBuilder, handler_cls: AnyApiHandler) -> JSONObject:
+    told = {
+        400: "The request cannot be decoded, or its client is not served.",
+        404: "There is no such path.",
+        500: "The service failed.",
+        **({401: "The request was refused."} if _is_guarded(api) else {}),
+        **handler_cls.error_answers,
+    }
+    answers = {
+        str(status): _problem_response(f"{title_of(status)}: {text}", "ProblemDetails")
+        for status, text in sorted(told.items())
+    }
+    invalid = f"{title_of(422)}: The request does not fit its model."
+    answers.setdefault("422", _problem_response(invalid, "InvalidRequestDetails"))
+    return answers
+
+
+def _problem_response(description: str, schema: str) -> JSONObject:
+    return _response(description, PROBLEM_CONTENT_TYPE, {"$ref": f"{_SCHEMAS}{schema}"})
+
+
+def _legacy_errors(api: ApiResolverBuilder) -> JSONObject:
+    text = {"type": "string"}
+    refused = {"401": _response("The request was refused.", "text/plain", text)}
+    return {
+        "400": _response("The request or the service failed.", "application/json", _LEGACY_ERROR),
+        "418": _response("There is no such path.", "text/plain", text),
+        **(refused if _is_guarded(api) else {}),
+    }
+
+
+def _is_guarded(api: ApiResolverBuilder) -> bool:
+    return type(api).validate_event is not ApiResolverBuilder.validate_event
+
+
+def _response(description: str, content_type: str, schema: JSONObject) -> JSONObject:
+    return {"description": description, "content": {content_type: {"schema": schema}}}
+
+
+def _without_null(schema: JSONObject) -> JSONObject:
+    """Return the schema of what can be said in a path or query, where null has no form."""
+    kept = {key: value for key, value in schema.items() if (key, value) != ("default", None)}
+    options = [option for option in kept.get("anyOf", []) if option.get("type") != "null"]
+    if len(options) == 1:
+        del kept["anyOf"]
+        return {**options[0], **kept}
+    return {**kept, "anyOf": options} if options else kept
+
+
+def _example(name: str, example: JSONObject) -> JSONObject:
+    return {"example": example[name]} if name in example else {}

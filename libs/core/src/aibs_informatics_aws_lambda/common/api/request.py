@@ -1,0 +1,164 @@
+"""From the parameters of an HTTP request to the request of a handler."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, TypeAlias, TypeVar
+from urllib.parse import unquote
+
+import pydantic
+from aibs_informatics_aws_lambda.common.api.event import body_of, query_of
+from aibs_informatics_aws_lambda.common.api.http_parameters import (
+    QUERY_PARAMS_KEY,
+    decode_body,
+    decode_query,
+    read_literal,
+)
+from aibs_informatics_aws_lambda.common.api.problem import InvalidRequestError
+from aibs_informatics_aws_lambda.common.exceptions import ValidationError
+from aibs_informatics_aws_lambda.common.json_io import JSON, JSONObject
+from aibs_informatics_aws_lambda.common.model import ModelProtocol, PydanticBaseModel
+from aws_lambda_powertools.event_handler.exceptions import BadRequestError
+from aws_lambda_powertools.utilities.data_classes.common import BaseProxyEvent
+
+__all__ = ["merge_parameters", "read_request"]
+
+MODEL = TypeVar("MODEL", bound=ModelProtocol)
+
+Readings: TypeAlias = dict[str, list[JSON]]
+"""What the text of each parameter may mean, likeliest first: the type of the field decides."""
+
+
+def read_request(
+    request_cls: type[MODEL], event: BaseProxyEvent, route_parameters: Mapping[str, str]
+) -> MODEL:
+    """Return the request of a handler that an event asks for.
+
+    Args:
+        request_cls: the model of the request.
+        event: the event; its query goes over the parts of the path, its body over both.
+        route_parameters: the parts of the path by name, as they are in the path.
+
+    Raises:
+        BadRequestError: the body, or the query parameter ``data``, cannot be decoded.
+        InvalidRequestError: the model refuses the parameters, or the body is no JSON object.
+    """
+    try:
+        body = decode_body(body_of(event))
+        readings = _readings_of_route(route_parameters) | _readings_of_query(query_of(event))
+    except ValueError as error:
+        raise BadRequestError(f"The request cannot be decoded: {_reason(error)}.") from error
+    if not isinstance(body, dict):
+        raise InvalidRequestError(
+            [{"loc": ["body"], "msg": "Input should be a JSON object", "type": "dict_type"}]
+        )
+    return merge_parameters(request_cls, readings, body)
+
+
+def merge_parameters(request_cls: type[MODEL], readings: Readings, body: JSONObject) -> MODEL:
+    """Return the request that parameters and body make together.
+
+    Where a field refuses a reading of its parameter, the next one is tried.
+
+    Raises:
+        InvalidRequestError: the model refuses all readings.
+    """
+    names = _names_by_alias(request_cls)
+    body = _by_field_name(body, names)
+    readings = _by_field_name(readings, names)
+    document = {name: options[0] for name, options in readings.items()} | body
+    untried = {
+        name: options[1:]
+        for name, options in readings.items()
+        if len(options) > 1 and name not in body
+    }
+    while True:
+        try:
+            return request_cls.from_dict(document)
+        except ValidationError as error:
+            refused = [name for name in _refused_fields(error, untried) if untried[name]]
+            if not refused:
+                raise InvalidRequestError(_told(error)) from error
+        document |= {name: untried[name].pop(0) for name in refused}
+
+
+def _readings_of_route(parameters: Mapping[str, str]) -> Readings:
+    return {name: _literal_then_text(unquote(text)) for name, text in parameters.items()}
+
+
+def _literal_then_text(text: str) -> list[JSON]:
+    literal = read_literal(text)
+    return [literal] if literal is text else [literal, text]
+
+
+def _readings_of_query(query: dict[str, list[str]]) -> Readings:
+    if QUERY_PARAMS_KEY in query:
+        encoded = decode_query(query[QUERY_PARAMS_KEY][-1])
+        return {name: [value] for name, value in encoded.items()}
+    return {name: _readings_of_values(values) for name, values in query.items()}
+
+
+def _readings_of_values(values: list[str]) -> list[JSON]:
+    if len(values) > 1:
+        return [values, values[-1]]
+    text = values[0]
+    return [text, values, *_json_document(text)]
+
+
+def _json_document(text: str | None) -> list[JSON]:
+    """Return the JSON object or list that ``text`` is, if it is one."""
+    if not text or text[0] not in "{[":
+        return []
+    try:
+        return [decode_body(text)]
+    except ValueError:
+        return []
+
+
+@cache
+def _names_by_alias(request_cls: type[ModelProtocol]) -> dict[str, str]:
+    """Return the names of fields that have an alias as well.
+
+    The same field can be named in two ways in path, query and body: without this, the later of
+    them would not go over the earlier.
+    """
+    if not issubclass(request_cls, PydanticBaseModel):
+        return {}
+    return {
+        field.validation_alias: name
+        for name, field in request_cls.model_fields.items()
+        if isinstance(field.validation_alias, str) and field.validation_alias != name
+    }
+
+
+def _by_field_name(document: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    if document.keys().isdisjoint(names):
+        return document
+    # Within one document an alias goes over a name, as it does in the model.
+    aliased = {names[key]: value for key, value in document.items() if key in names}
+    return {key: value for key, value in document.items() if key not in names} | aliased
+
+
+def _refused_fields(error: ValidationError, untried: Readings) -> list[str]:
+    """Return the fields that ``error`` speaks of; all, where it does not say."""
+    if not isinstance(error.__cause__, pydantic.ValidationError):
+        return list(untried)
+    places = {str(problem["loc"][0]) for problem in error.__cause__.errors() if problem["loc"]}
+    return [name for name in untried if name in places]
+
+
+def _told(error: ValidationError) -> list[JSONObject]:
+    if not isinstance(error.__cause__, pydantic.ValidationError):
+        return [{"loc": [], "msg": str(error), "type": "value_error"}]
+    problems = error.__cause__.errors(
+        include_url=False, include_context=False, include_input=False
+    )
+    return [
+        {"loc": list(problem["loc"]), "msg": problem["msg"], "type": problem["type"]}
+        for problem in problems
+    ]
+
+
+def _reason(error: ValueError) -> str:
+    return "the body is no UTF-8 text" if isinstance(error, UnicodeDecodeError) else str(error)

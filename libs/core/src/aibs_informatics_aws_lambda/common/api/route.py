@@ -1,0 +1,281 @@
+"""Routes: the typed request and response behind a path and a method of an HTTP API."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+from aibs_informatics_aws_lambda.common.api.client import (
+    ApiClientInterface,
+    BoundClientRouteMethod,
+    ClientRouteMethod,
+    fill_rule,
+)
+from aibs_informatics_aws_lambda.common.api.headers import (
+    API_SERVICE_LOG_LEVEL_ENV_VAR,
+    API_SERVICE_LOG_LEVEL_KEY,
+    CLIENT_VERSION_KEY,
+)
+from aibs_informatics_aws_lambda.common.api.http_parameters import HTTPParameters
+from aibs_informatics_aws_lambda.common.api.version import VersionStr
+from aibs_informatics_aws_lambda.common.exceptions import ValidationError
+from aibs_informatics_aws_lambda.common.model import ModelProtocol, PydanticBaseModel
+from aibs_informatics_aws_lambda.common.type_arguments import type_arguments
+
+if TYPE_CHECKING:
+    import requests
+
+__all__ = [
+    "API_SERVICE_LOG_LEVEL_ENV_VAR",
+    "API_SERVICE_LOG_LEVEL_KEY",
+    "CLIENT_VERSION_KEY",
+    "ApiClientInterface",
+    "ApiHeadersMixin",
+    "ApiRequestConfig",
+    "ApiRoute",
+    "BoundClientRouteMethod",
+    "ClientRouteMethod",
+]
+
+API_REQUEST = TypeVar("API_REQUEST", bound=ModelProtocol)
+API_RESPONSE = TypeVar("API_RESPONSE", bound=ModelProtocol)
+
+_DYNAMIC_PART = re.compile(r"<(\w+)>", re.ASCII)
+_WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_RELEASE_NUMBERS = re.compile(r"\d+(\.\d+){0,2}", re.ASCII)
+
+
+class ApiRequestConfig(PydanticBaseModel):
+    """What a client says about itself and about its request, in headers.
+
+    Args:
+        client_version: the version of the client.
+        service_log_level: the level at which the service is to log this one request.
+    """
+
+    client_version_default: ClassVar[str | None] = None
+    client_version_package_name_default: ClassVar[str] = "aibs-informatics-aws-lambda-core"
+
+    client_version: VersionStr
+    service_log_level: str | None = None
+
+    @classmethod
+    def build(
+        cls,
+        client_version: str | None = None,
+        client_version_package_name: str | None = None,
+    ) -> ApiRequestConfig:
+        """Return the configuration of this process's requests.
+
+        Args:
+            client_version: by default the installed version of a package.
+            client_version_package_name: that package; without it the class attributes
+                ``client_version_default``, then ``client_version_package_name_default``, decide.
+
+        Raises:
+            ValidationError: the package is not installed, or the version has another form.
+        """
+        if client_version is None:
+            client_version = cls._default_version(client_version_package_name)
+        log_level = os.environ.get(API_SERVICE_LOG_LEVEL_ENV_VAR) or None
+        return cls.from_dict({"client_version": client_version, "service_log_level": log_level})
+
+    @classmethod
+    def from_headers(cls, headers: Mapping[str, str]) -> ApiRequestConfig:
+        """Read the configuration from headers, whose names may be of any case.
+
+        Raises:
+            ValidationError: the version is missing or malformed.
+        """
+        found = {name.lower(): value for name, value in headers.items()}
+        if CLIENT_VERSION_KEY not in found:
+            raise ValidationError(f"the header {CLIENT_VERSION_KEY} is missing")
+        try:
+            client_version = VersionStr(found[CLIENT_VERSION_KEY])
+        except ValidationError as error:
+            raise ValidationError(f"the header {CLIENT_VERSION_KEY}: {error}") from None
+        return cls(
+            client_version=client_version,
+            service_log_level=found.get(API_SERVICE_LOG_LEVEL_KEY),
+        )
+
+    def to_headers(self) -> dict[str, str]:
+        """Return the configuration as headers."""
+        headers = {CLIENT_VERSION_KEY: str(self.client_version)}
+        if self.service_log_level is not None:
+            headers[API_SERVICE_LOG_LEVEL_KEY] = self.service_log_level
+        return headers
+
+    @classmethod
+    def _default_version(cls, package_name: str | None) -> str:
+        if package_name is None and cls.client_version_default is not None:
+            return cls.client_version_default
+        name = package_name or cls.client_version_package_name_default
+        try:
+            installed = version(name)
+        except PackageNotFoundError:
+            raise ValidationError(
+                f"the client version is unknown: the package {name} is not installed"
+            ) from None
+        # Pre-releases and the like have more to them than a client version can hold.
+        numbers = _RELEASE_NUMBERS.match(installed)
+        return numbers[0] if numbers else installed
+
+
+class ApiHeadersMixin:
+    """Writes, reads and checks the headers of requests."""
+
+    @classmethod
+    def generate_headers(cls) -> dict[str, str]:
+        """Return the headers of this process's requests."""
+        return ApiRequestConfig.build().to_headers()
+
+    @classmethod
+    def resolve_request_config(cls, headers: Mapping[str, str]) -> ApiRequestConfig:
+        """Read the configuration of a request; raise `ValidationError` where it is malformed."""
+        return ApiRequestConfig.from_headers(headers)
+
+    @classmethod
+    def validate_headers(
+        cls, headers: Mapping[str, str], minimum_client_version: VersionStr | str | None = None
+    ) -> None:
+        """Check the version of the client.
+
+        Raises:
+            ValidationError: it is missing or malformed.
+            ValueError: it is older than the minimum.
+        """
+        client_version = cls.resolve_request_config(headers).client_version
+        if minimum_client_version and client_version < VersionStr(minimum_client_version):
+            raise ValueError(
+                f"client version {client_version} is too old: "
+                f"{minimum_client_version} or newer is needed"
+            )
+
+
+class ApiRoute(ApiHeadersMixin, Generic[API_REQUEST, API_RESPONSE]):
+    """A path and a method of an API, with the models of request and response.
+
+    A subclass names the models and says where it is:
+
+        class GetItemRoute(ApiRoute[GetItemRequest, Item]):
+            @classmethod
+            def route_rule(cls):
+                return "/items/<item_id>"
+
+            @classmethod
+            def route_method(cls):
+                return "GET"
+    """
+
+    @classmethod
+    def route_rule(cls) -> str:
+        """Return the path; its parts ``<name>`` are fields of the request."""
+        raise NotImplementedError(f"{cls.__name__} does not define route_rule(cls)")
+
+    @classmethod
+    def route_method(cls) -> str | list[str]:
+        """Return the HTTP method, or the methods, in upper case."""
+        raise NotImplementedError(f"{cls.__name__} does not define route_method(cls)")
+
+    @classmethod
+    def get_request_cls(cls) -> type[API_REQUEST]:
+        """Return the class of requests; raise `TypeError` where the class does not name it."""
+        request_cls: type[API_REQUEST] = type_arguments(cls, ApiRoute)[0]
+        return request_cls
+
+    @classmethod
+    def get_response_cls(cls) -> type[API_RESPONSE]:
+        """Return the class of responses; raise `TypeError` where the class does not name it."""
+        response_cls: type[API_RESPONSE] = type_arguments(cls, ApiRoute)[1]
+        return response_cls
+
+    @classmethod
+    def route_methods(cls) -> list[str]:
+        """Return all methods of the route."""
+        method = cls.route_method()
+        return [method] if isinstance(method, str) else list(method)
+
+    @classmethod
+    def primary_route_method(cls) -> str:
+        """Return the method that clients use: the only one, or the first."""
+        return cls.route_methods()[0]
+
+    @classmethod
+    def route_rule_param_keys(cls) -> list[str]:
+        """Return the names of the rule's dynamic parts, in order."""
+        return _DYNAMIC_PART.findall(cls.route_rule())
+
+    @classmethod
+    def service_name(cls) -> str:
+        """Return the name by which logs and metrics speak of this class."""
+        return cls.__name__
+
+    @classmethod
+    def get_client_method_name(cls) -> str:
+        """Return the name of the route's method in clients: ``get_item`` for ``GetItemRoute``."""
+        return _WORD_START.sub("_", cls.__name__).lower().removesuffix("_route")
+
+    @classmethod
+    def get_http_parameters_from_request(cls, request: API_REQUEST) -> HTTPParameters:
+        """Say where each field of a request goes: path, query (of a ``GET``), or body.
+
+        Raises:
+            ValidationError: a part of the path has no value.
+        """
+        rest = request.to_dict()
+        missing = [key for key in cls.route_rule_param_keys() if key not in rest]
+        if missing:
+            raise ValidationError(
+                f"the path {cls.route_rule()} needs a value for {', '.join(missing)}"
+            )
+        route_params = {key: rest.pop(key) for key in cls.route_rule_param_keys()}
+        if cls.primary_route_method() == "GET":
+            return HTTPParameters(route_params, query_params=rest)
+        return HTTPParameters(route_params, request_body=rest)
+
+    @classmethod
+    def get_request_from_http_parameters(cls, parameters: HTTPParameters) -> API_REQUEST:
+        """Make a request of parameters; raise `ValidationError` where they do not fit."""
+        return cls.get_request_cls().from_dict(parameters.merged_params)
+
+    @classmethod
+    def get_http_request(
+        cls, request: API_REQUEST, base_url: str, **request_kwargs: Any
+    ) -> requests.Request:
+        """Return the HTTP request that asks a server for ``request``.
+
+        Args:
+            request: what is asked for.
+            base_url: where the API is, such as ``https://api.example.com/prod``.
+            request_kwargs: arguments of `requests.Request` that go over those made here.
+
+        Raises:
+            ValidationError: a part of the path has no value, or one that cannot be there.
+        """
+        # requests is the caller's: the functions behind an API do not need it.
+        import requests
+
+        parameters = cls.get_http_parameters_from_request(request)
+        path = fill_rule(cls.route_rule(), parameters.stringified_route_params)
+        arguments: dict[str, Any] = {
+            "method": cls.primary_route_method(),
+            "url": base_url.rstrip("/") + path,
+            "params": parameters.stringified_query_params,
+            "json": parameters.stringified_request_body,
+            **request_kwargs,
+        }
+        if "headers" not in arguments:
+            arguments["headers"] = cls.generate_headers()
+        return requests.Request(**arguments)
+
+    @classmethod
+    def create_route_method(cls) -> ClientRouteMethod[API_REQUEST, API_RESPONSE]:
+        """Return an attribute for client classes: a method that calls this route."""
+        return ClientRouteMethod(cls)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(rule={self.route_rule()}, method={self.route_method()})"

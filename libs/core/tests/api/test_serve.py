@@ -1,0 +1,213 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+from aibs_informatics_aws_lambda.common.api.front_doors import (
+    HttpRequest,
+    front_door_of,
+    read_answer,
+)
+from aibs_informatics_aws_lambda.common.api.resolver import ApiResolverBuilder
+from aibs_informatics_aws_lambda.common.api.serve import LocalServer, find_api
+from api_under_test import RESOLVERS, Api, make_handler
+from aws_lambda_powertools.event_handler import BedrockAgentResolver, HttpResolverLocal
+
+EXAMPLE = Path(__file__).parent.parent / "example_api"
+
+
+@pytest.fixture(scope="module")
+def shelf_url(start_server):
+    """The example API, served as a user serves it."""
+    command = [sys.executable, "-m", "aibs_informatics_aws_lambda.main", "serve"]
+    url = start_server(
+        [*command, "shelf.app:api", "--port", "{port}"],
+        "http://127.0.0.1:{port}/openapi.json",
+        PYTHONPATH=str(EXAMPLE),
+    )
+    return url.removesuffix("/openapi.json")
+
+
+def send(method, url, body=None, **headers):
+    """Return status, content type and content of an answer."""
+    request = urllib.request.Request(url, body, headers, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status, answer.headers["Content-Type"], answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.headers["Content-Type"], error.read()
+
+
+def test_items_are_kept_and_found_over_http(shelf_url):
+    url = f"{shelf_url}/items/a%2Fb%20c"
+    body = b'{"how_many": 3, "tags": ["round", "red"]}'
+    item = {"item_id": "a/b c", "how_many": 3, "tags": ["round", "red"]}
+    for status, content_type, content in (send("PUT", url, body), send("GET", url)):
+        assert (status, content_type, json.loads(content)) == (200, "application/json", item)
+    _, _, content = send("GET", f"{shelf_url}/items?tags=round&tags=red&at_least=2")
+    assert json.loads(content) == {"items": [item]}
+
+
+def test_errors_are_problem_details_over_http(shelf_url):
+    for method, path, body, status in (
+        ("GET", "/items/none", None, 404),
+        ("GET", "/nope", None, 404),
+        ("DELETE", "/items/a", None, 405),
+        ("PUT", "/items/a", b"nope", 400),
+        ("PUT", "/items/a", b"\xff", 400),
+        ("PUT", "/items/a", b'{"how_many": -1}', 422),
+    ):
+        found, content_type, content = send(method, shelf_url + path, body)
+        assert (found, content_type) == (status, "application/problem+json")
+        assert json.loads(content)["status"] == status
+
+
+def test_each_request_has_an_id_of_its_own(shelf_url):
+    ids = {json.loads(send("GET", f"{shelf_url}/nope")[2])["request"] for _ in range(2)}
+    assert len(ids) == 2
+
+
+def test_an_answer_to_head_has_no_content(shelf_url):
+    assert send("HEAD", f"{shelf_url}/items")[::2] == (405, b"")
+
+
+def test_nothing_that_is_undocumented_and_no_5xx_is_found(shelf_url, tmp_path):
+    """Let schemathesis make up requests from the document, wild ones included."""
+    result = subprocess.run(
+        [
+            *(sys.executable, "-m", "schemathesis.cli", "run", f"{shelf_url}/openapi.json"),
+            # Models convert what their fields can be made of, so that not all that the document
+            # has no word for is refused.
+            *("--checks", "all", "--exclude-checks", "negative_data_rejection"),
+            *("--mode", "all", "--max-examples", "50", "--seed", "1"),
+            *("--phases", "examples,coverage,fuzzing"),
+            *("--generation-database", "none"),
+            *("--no-color", "--max-failures", "5"),
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout[-4000:] + result.stderr[-2000:]
+
+
+@pytest.mark.parametrize("app_cls", [*RESOLVERS.values(), HttpResolverLocal])
+def test_the_local_front_door_is_that_of_the_app(app_cls, lambda_context):
+    api = Api(make_handler("/items/<item_id>", "PUT"), builder=ApiResolverBuilder(app=app_cls()))
+    request = HttpRequest(
+        method="PUT",
+        path="/items/a%20b",
+        query="tags=round&tags=deep%20red" if app_cls.__name__ != "ALBResolver" else "how_many=3",
+        headers={"content-type": "application/json", "x-client-version": "1"},
+        body=b'{"extra": "\xc3\xa9"}',
+    )
+    answer = read_answer(api.function(front_door_of(api.builder.app)(request), lambda_context))
+    assert answer.status == 200
+    assert ("Content-Type", "application/json") in answer.headers
+    found = json.loads(answer.body)
+    assert (found["item_id"], found["extra"]) == ("a b", "é")
+    assert found.get("tags") == ["round", "deep red"] or found["how_many"] == 3
+
+
+def test_cookies_and_binary_content_are_handed_on():
+    answer = {"statusCode": 200, "body": "/w==", "isBase64Encoded": True, "cookies": ["a=b"]}
+    assert read_answer(answer).body == b"\xff"
+    assert read_answer(answer).headers == [("Set-Cookie", "a=b")]
+
+
+def test_an_app_without_front_door_is_refused():
+    with pytest.raises(ValueError, match="a BedrockAgentResolver has no front door"):
+        LocalServer(ApiResolverBuilder(BedrockAgentResolver()))
+
+
+def respond(api, *messages, **scope):
+    """Return status, headers and content that an ASGI server is given for a request."""
+    sent = []
+    waiting = iter(messages or [{"type": "http.request", "body": b""}])
+
+    async def receive():
+        return next(waiting)
+
+    async def send(message):
+        sent.append(message)
+
+    request = {"type": "http", "method": "POST", "raw_path": b"/a", "query_string": b""}
+    asyncio.run(LocalServer(api)({**request, "headers": [], **scope}, receive, send))
+    start, body = sent
+    return start["status"], dict(start["headers"]), body["body"]
+
+
+def test_a_body_that_comes_in_pieces_and_repeated_headers_are_put_together():
+    seen = {}
+
+    def handle(self, request):
+        seen.update(self.current_event.headers)
+        return request
+
+    status, headers, content = respond(
+        Api(make_handler("/a", "POST", handle)).builder,
+        {"type": "http.request", "body": b'{"how_', "more_body": True},
+        {"type": "http.request", "body": b'many": 2}'},
+        headers=[(b"x-one", b"1"), (b"x-one", b"2")],
+    )
+    assert (status, content) == (200, b'{"how_many":2}')
+    assert headers[b"content-length"] == b"14"
+    assert seen["x-one"] == "1, 2"
+
+
+def test_a_function_that_fails_is_a_bad_gateway(capsys):
+    class Broken(ApiResolverBuilder):
+        def handle(self, event, context):
+            raise RuntimeError("no answer")
+
+    status, _, content = respond(Broken())
+    assert (status, content) == (502, b'{"message": "Internal server error"}')
+    assert "RuntimeError: no answer" in capsys.readouterr().err
+
+
+def test_a_route_of_the_api_goes_before_its_document():
+    own = make_handler("/openapi.json", "GET")
+    _, _, content = respond(Api(own).builder, method="GET", raw_path=b"/openapi.json")
+    assert content == b'{"how_many":1}'
+
+
+def test_only_http_is_served():
+    with pytest.raises(ValueError, match="not websocket"):
+        respond(ApiResolverBuilder(), type="websocket")
+
+
+@pytest.mark.parametrize("name", ["api", "handler"])
+def test_an_api_is_found_by_builder_and_by_function(name):
+    from shelf.app import api
+
+    assert find_api(f"shelf.app:{name}") is api
+
+
+def test_a_handler_class_is_an_api_of_one_route():
+    assert set(find_api("shelf.items:GetItem").get_openapi_schema()["paths"]) == {
+        "/items/{item_id}"
+    }
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("shelf.app", "MODULE:NAME"),
+        ("shelf.app:", "MODULE:NAME"),
+        ("shelf.app:nothing", "is no API"),
+        ("shelf.items:SHELF", "found dict"),
+        ("shelf.items:Item", "found ModelMetaclass"),
+    ],
+)
+def test_what_is_no_api_is_refused(target, message):
+    with pytest.raises(ValueError, match=message):
+        find_api(target)

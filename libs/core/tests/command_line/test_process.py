@@ -1,0 +1,157 @@
+"""The command line as a process that may be stopped or killed at any moment."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(sys.executable).with_name("handle-lambda-request")
+
+
+@pytest.fixture
+def start(work):
+    """Start the console script; whatever still runs at the end is killed."""
+    processes = []
+
+    def run(handler, payload, location="out.json"):
+        command = [SCRIPT, "--handler", handler, "-e", json.dumps(payload), "-o", location]
+        process = subprocess.Popen(
+            command, cwd=work, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        processes.append(process)
+        return process
+
+    yield run
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+def wait_for(condition, process, seconds=30):
+    """Wait until the condition holds or the process ends; tell whether the condition held."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        if process.poll() is not None:
+            return False
+    pytest.fail("neither happened in time")
+
+
+def temporary_files(folder):
+    return list(folder.glob(".*"))
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "word"),
+    [(signal.SIGTERM, 143, "stopped"), (signal.SIGINT, 130, "interrupted")],
+)
+def test_handler_that_is_stopped_is_one_line_and_leaves_no_answer(
+    start, work, number, status, word
+):
+    process = start("work.slow", {})
+    assert wait_for((work / "ran.txt").exists, process)
+
+    process.send_signal(number)
+    _, stderr = process.communicate(timeout=30)
+
+    assert process.returncode == status
+    assert stderr == f"handle-lambda-request: error: {word}\n"
+    assert not (work / "out.json").exists()
+
+
+def test_stop_while_the_answer_is_written_leaves_no_temporary_file(start, work):
+    size, hits = 30_000_000, 0
+    (work / "out.json").write_text("old")
+    for _ in range(5):
+        process = start("work.big", {"letter": "x", "size": size})
+        hits += wait_for(lambda: temporary_files(work), process)
+        process.terminate()
+        process.communicate(timeout=30)
+
+        assert process.returncode in (0, 143)
+        assert not temporary_files(work)
+        assert (work / "out.json").stat().st_size in (len("old"), size + len('{"fill": ""}'))
+    assert hits, "no process was stopped while it wrote"
+
+
+def test_process_that_is_killed_at_any_moment_leaves_the_old_answer_or_the_new(start, work):
+    size = 3_000_000
+    began = time.monotonic()
+    start("work.big", {"letter": "0", "size": size}).communicate(timeout=30)
+    duration = time.monotonic() - began
+    chance = random.Random(0)
+
+    allowed = {"0"}
+    for letter in "abcdefghij":
+        process = start("work.big", {"letter": letter, "size": size})
+        time.sleep(chance.uniform(0.5, 1.1) * duration)
+        process.kill()
+        process.wait()
+
+        fill = json.loads((work / "out.json").read_bytes())["fill"]
+        assert fill in (old * size for old in {*allowed, letter})
+        allowed = {fill[0]}
+
+
+# Writes answers of one letter, one after the other, until it is killed.
+WRITER = """
+import itertools
+from pathlib import Path
+from aibs_informatics_aws_lambda.common.files import write_atomically
+
+for letter in itertools.cycle("abcdefghij"):
+    write_atomically(Path("out.txt"), letter * 1_000_000)
+"""
+
+
+def test_writer_that_is_killed_in_the_middle_of_it_leaves_a_whole_file(tmp_path):
+    chance = random.Random(0)
+    seen_in_the_middle = 0
+    out = tmp_path / "out.txt"
+    for _ in range(20):
+        out.unlink(missing_ok=True)
+        process = subprocess.Popen([sys.executable, "-c", WRITER], cwd=tmp_path)
+        assert wait_for(out.exists, process)
+        time.sleep(chance.uniform(0, 0.05))
+        process.kill()
+        process.wait()
+
+        text = out.read_text()
+        assert text == text[0] * 1_000_000
+        seen_in_the_middle += bool(temporary_files(tmp_path))
+        for left in temporary_files(tmp_path):
+            left.unlink()
+    assert seen_in_the_middle, "no process was killed while it wrote"
+
+
+MEGABYTES = 100
+
+
+@pytest.fixture
+def large_payload(work):
+    """A payload of 100 MB in a file."""
+    path = work / "large.json"
+    path.write_text(json.dumps({str(n): "é" * 100_000 for n in range(MEGABYTES * 10 // 6 + 1)}))
+    assert path.stat().st_size > MEGABYTES * 1_000_000
+    return path
+
+
+def test_payload_of_100_megabytes_can_come_from_a_file(answer_of, large_payload):
+    answer = json.loads(answer_of("work.measure", str(large_payload)))
+
+    assert answer == {"keys": 167, "size": 16_700_000}
+
+
+def test_payload_of_100_megabytes_can_come_from_s3(answer_of, large_payload, aws):
+    aws.make_bucket()
+    uri = aws.put("bucket", "large.json", large_payload.read_bytes())
+
+    assert json.loads(answer_of("work.measure", uri))["keys"] == 167

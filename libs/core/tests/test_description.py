@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import pytest
+from aibs_informatics_aws_lambda.common.description import (
+    HandlerDescription,
+    describe,
+    summary_of,
+)
+from aibs_informatics_aws_lambda.common.handler import LambdaHandler
+from aibs_informatics_aws_lambda.common.model import ModelBase, PydanticBaseModel
+
+
+class Question(PydanticBaseModel):
+    """What is asked."""
+
+    how_many: int
+    note: str | None = None
+
+
+class Plain(ModelBase):
+    pass
+
+
+class Described(LambdaHandler[Question, Question]):
+    """Counts.
+
+    At length.
+    """
+
+    description = HandlerDescription(
+        example={"how_many": 1}, environment={"A": "what it means"}, iam_actions=("s3:GetObject",)
+    )
+
+
+class Bare(LambdaHandler[Plain, Question]):
+    pass
+
+
+def test_description_holds_what_a_caller_needs():
+    found = describe(Described)
+
+    assert found["handler"] == f"{__name__}.Described"
+    assert found["summary"] == "Counts."
+    assert found["request"]["properties"].keys() == {"how_many", "note"}
+    assert found["request"]["required"] == ["how_many"]
+    assert found["response"]["description"] == "What is asked."
+    assert found["example"] == {"how_many": 1}
+    assert found["environment"] == {"A": "what it means"}
+    assert found["iam_actions"] == ["s3:GetObject"]
+
+
+def test_handler_that_says_nothing_is_described_by_its_models():
+    found = describe(Bare)
+
+    assert found["request"] == {"title": "Plain"}
+    assert (found["example"], found["environment"], found["iam_actions"]) == ({}, {}, [])
+
+
+def test_summary_is_the_first_line_of_the_docstring():
+    assert summary_of(Described) == "Counts."
+
+
+def test_description_cannot_be_changed():
+    with pytest.raises(AttributeError):
+        Described.description.example = {}

@@ -1,0 +1,103 @@
+"""The handler that prepares a Batch job: an image, a job definition, arguments of a submission."""
+
+from __future__ import annotations
+
+import uuid
+
+from aibs_informatics_aws_lambda.common.aws import get_region
+from aibs_informatics_aws_lambda.common.description import HandlerDescription
+from aibs_informatics_aws_lambda.common.handler import LambdaHandler
+from aibs_informatics_aws_lambda.handlers.batch.image_resolution import resolve_image
+from aibs_informatics_aws_lambda.handlers.batch.image_uri import DockerImageUri
+from aibs_informatics_aws_lambda.handlers.batch.job_definition import (
+    build_container_overrides,
+    build_job_definition,
+    to_job_environment,
+)
+from aibs_informatics_aws_lambda.handlers.batch.model import (
+    MAX_NAME_LENGTH,
+    CreateDefinitionAndPrepareArgsRequest,
+    CreateDefinitionAndPrepareArgsResponse,
+)
+from aibs_informatics_aws_lambda.handlers.batch.registration import (
+    compare_with_newest,
+    register_unless_present,
+)
+
+__all__ = [
+    "CreateDefinitionAndPrepareArgsHandler",
+    "CreateDefinitionAndPrepareArgsRequest",
+    "CreateDefinitionAndPrepareArgsResponse",
+    "DockerImageUri",
+    "handler",
+]
+
+
+class CreateDefinitionAndPrepareArgsHandler(
+    LambdaHandler[CreateDefinitionAndPrepareArgsRequest, CreateDefinitionAndPrepareArgsResponse]
+):
+    """Register a Batch job definition, or reuse it, and prepare the arguments of a submission."""
+
+    description = HandlerDescription(
+        example={
+            "image": "tools/align:1.0",
+            "job_definition_name": "align",
+            "job_queue_name": "on-demand",
+            "command": ["align", "--threads", "2"],
+            "environment": {"SAMPLE": "a"},
+            "resource_requirements": {"MEMORY": 2048, "VCPU": 2},
+        },
+        environment={
+            "ENV_BASE": "the environment, such as dev-alice; every job gets it",
+            "ENV_TYPE": "with ENV_LABEL, in place of ENV_BASE",
+            "AWS_REGION": "the region, where boto3's own configuration names none",
+        },
+        iam_actions=(
+            "batch:DescribeJobDefinitions",
+            "batch:RegisterJobDefinition",
+            "batch:TagResource",
+            "ecr:DescribeImages",
+            "iam:PassRole",
+            "sts:GetCallerIdentity",
+        ),
+    )
+
+    def handle(
+        self, request: CreateDefinitionAndPrepareArgsRequest
+    ) -> CreateDefinitionAndPrepareArgsResponse:
+        """Return what a ``batch:submitJob`` state needs; nothing is submitted.
+
+        Raises:
+            ApplicationException: no environment is configured.
+            ResourceNotFoundError: the image cannot be found.
+            AWSError: no region is configured, or STS or ECR refused or failed.
+            botocore.exceptions.ClientError: Batch refuses the definition, or access.
+        """
+        environment = to_job_environment(request.environment, self.env_base, get_region())
+        image = resolve_image(request.image)
+        definition = build_job_definition(request, image, environment)
+        newest = compare_with_newest(definition)
+        response = CreateDefinitionAndPrepareArgsResponse(
+            job_name=request.job_name or _new_job_name(request.job_definition_name),
+            job_definition_arn=newest.reusable_arn,
+            job_queue_arn=request.job_queue_name,
+            container_overrides=build_container_overrides(definition),
+        )
+        if request.dry_run:
+            response.job_definition = definition
+            response.reused = newest.reusable_arn is not None
+            response.differences = list(newest.differences)
+            return response
+        if response.job_definition_arn is None:
+            response.job_definition_arn = register_unless_present(definition)
+        self.log.info("Using %s: %s", response.job_definition_arn, newest)
+        return response
+
+
+def _new_job_name(job_definition_name: str) -> str:
+    suffix = f"-{uuid.uuid4()}"
+    # Batch refuses longer names at submission.
+    return job_definition_name[: MAX_NAME_LENGTH - len(suffix)] + suffix
+
+
+handler = CreateDefinitionAndPrepareArgsHandler.get_handler()

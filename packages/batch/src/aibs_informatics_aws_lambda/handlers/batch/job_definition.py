@@ -1,0 +1,145 @@
+"""Job definitions as plain data: what RegisterJobDefinition and a submission are told.
+
+Shapes are those of the Batch API:
+https://docs.aws.amazon.com/batch/latest/APIReference/API_RegisterJobDefinition.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from aibs_informatics_aws_lambda.common.constants import AWS_REGION_KEY
+from aibs_informatics_aws_lambda.common.env import ENV_BASE_KEY_ALIAS, EnvBase
+from aibs_informatics_aws_lambda.common.json_io import JSONObject
+from aibs_informatics_aws_lambda.handlers.batch.retry_strategy import build_retry_strategy
+
+if TYPE_CHECKING:
+    from aibs_informatics_aws_lambda.handlers.batch.model import (
+        CreateDefinitionAndPrepareArgsRequest,
+    )
+
+__all__ = [
+    "build_container_overrides",
+    "build_job_definition",
+    "to_environment_list",
+    "to_job_environment",
+    "to_resource_requirements",
+]
+
+
+def to_job_environment(
+    environment: Mapping[str, str], env_base: EnvBase, region: str
+) -> dict[str, str]:
+    """Return the variables of a job: those given, then ``ENV_BASE`` and ``AWS_REGION`` over them.
+
+    Args:
+        environment: the variables that the job asks for; not changed.
+        env_base: the environment that the job belongs to.
+        region: the AWS region that it works in.
+    """
+    return {**environment, ENV_BASE_KEY_ALIAS: str(env_base), AWS_REGION_KEY: region}
+
+
+def to_environment_list(environment: Mapping[str, str | None]) -> list[dict[str, str]]:
+    """Return variables as Batch's list, by name, without those that are null."""
+    return [
+        {"name": name, "value": value}
+        for name, value in sorted(environment.items())
+        if value is not None
+    ]
+
+
+def to_resource_requirements(
+    *, gpu: int | None = None, memory: int | None = None, vcpus: int | None = None
+) -> list[dict[str, str]]:
+    """Return Batch's list of resources, in the order GPU, MEMORY, VCPU, without the unset ones.
+
+    Args:
+        gpu: the number of GPUs.
+        memory: the memory in MiB.
+        vcpus: the number of virtual CPUs.
+    """
+    amounts = {"GPU": gpu, "MEMORY": memory, "VCPU": vcpus}
+    return [
+        {"type": kind, "value": str(amount)}
+        for kind, amount in amounts.items()
+        if amount is not None
+    ]
+
+
+def build_job_definition(
+    request: CreateDefinitionAndPrepareArgsRequest, image: str, environment: Mapping[str, str]
+) -> JSONObject:
+    """Return the arguments of RegisterJobDefinition.
+
+    Args:
+        request: what is asked for.
+        image: the full reference of the image.
+        environment: all variables of the job.
+    """
+    return {
+        "jobDefinitionName": request.job_definition_name,
+        "type": "container",
+        "parameters": {},
+        "containerProperties": _container_properties(request, image, environment),
+        "retryStrategy": build_retry_strategy(request.retry_strategy, request.retry_presets),
+        "tags": request.job_definition_tags,
+        "propagateTags": False,
+        **_given(
+            timeout=request.timeout_seconds
+            and {"attemptDurationSeconds": request.timeout_seconds},
+            platformCapabilities=request.platform_capabilities,
+            schedulingPriority=request.scheduling_priority,
+        ),
+    }
+
+
+def build_container_overrides(definition: JSONObject) -> JSONObject:
+    """Return what a submission repeats of a definition, because a reused one may differ in it.
+
+    Args:
+        definition: arguments of RegisterJobDefinition.
+
+    Returns:
+        Environment and resources, in the letter case that AWS Step Functions asks for.
+    """
+    container = definition["containerProperties"]
+    return {
+        "Environment": [_in_pascal_case(variable) for variable in container["environment"]],
+        "ResourceRequirements": [
+            _in_pascal_case(resource) for resource in container["resourceRequirements"]
+        ],
+    }
+
+
+def _container_properties(
+    request: CreateDefinitionAndPrepareArgsRequest, image: str, environment: Mapping[str, str]
+) -> JSONObject:
+    return {
+        "image": image,
+        "command": request.command,
+        "environment": to_environment_list(environment),
+        "resourceRequirements": request.resource_requirements,
+        "mountPoints": request.mount_points,
+        "volumes": request.volumes,
+        "privileged": request.privileged,
+        **_given(
+            jobRoleArn=request.job_role_arn,
+            executionRoleArn=request.execution_role_arn,
+            logConfiguration=request.log_configuration,
+            secrets=request.secrets,
+            linuxParameters=request.linux_parameters,
+            ephemeralStorage=request.ephemeral_storage_gib
+            and {"sizeInGiB": request.ephemeral_storage_gib},
+        ),
+    }
+
+
+def _given(**fields: object) -> JSONObject:
+    """Return the fields that are not null."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _in_pascal_case(fields: JSONObject) -> JSONObject:
+    return {name[:1].upper() + name[1:]: value for name, value in fields.items()}

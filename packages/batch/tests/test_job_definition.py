@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from aibs_informatics_aws_lambda.common.env import EnvBase
+from aibs_informatics_aws_lambda.handlers.batch.job_definition import (
+    build_container_overrides,
+    build_job_definition,
+    to_environment_list,
+    to_job_environment,
+    to_resource_requirements,
+)
+from aibs_informatics_aws_lambda.handlers.batch.model import (
+    CreateDefinitionAndPrepareArgsRequest,
+)
+from aibs_informatics_aws_lambda.handlers.batch.retry_strategy import default_retry_strategy
+
+IMAGE = "quay.io/a/b:1"
+
+
+def build(**changes):
+    request = CreateDefinitionAndPrepareArgsRequest(
+        image=IMAGE, job_definition_name="align", job_queue_name="queue", **changes
+    )
+    return build_job_definition(request, IMAGE, request.environment)
+
+
+def test_environment_and_region_go_over_what_a_request_says():
+    given = {"ENV_BASE": "prod", "AWS_REGION": "eu-west-1", "A": "1"}
+
+    assert to_job_environment(given, EnvBase("dev-alice"), "us-west-2") == {
+        "A": "1",
+        "ENV_BASE": "dev-alice",
+        "AWS_REGION": "us-west-2",
+    }
+    assert given["ENV_BASE"] == "prod"
+
+
+def test_variables_are_listed_by_name_without_nulls():
+    assert to_environment_list({"B": "2", "NONE": None, "A": ""}) == [
+        {"name": "A", "value": ""},
+        {"name": "B", "value": "2"},
+    ]
+
+
+def test_unset_resources_are_left_out_and_zero_is_kept():
+    assert to_resource_requirements(vcpus=2, gpu=0) == [
+        {"type": "GPU", "value": "0"},
+        {"type": "VCPU", "value": "2"},
+    ]
+
+
+def test_smallest_definition_has_what_batch_needs_and_no_more():
+    assert build() == {
+        "jobDefinitionName": "align",
+        "type": "container",
+        "parameters": {},
+        "containerProperties": {
+            "image": IMAGE,
+            "command": [],
+            "environment": [],
+            "resourceRequirements": [],
+            "mountPoints": [],
+            "volumes": [],
+            "privileged": False,
+        },
+        "retryStrategy": default_retry_strategy(),
+        "tags": {},
+        "propagateTags": False,
+    }
+
+
+def test_optional_fields_are_put_where_batch_has_them():
+    log_configuration = {"logDriver": "awslogs"}
+    secrets = [{"name": "TOKEN", "valueFrom": "arn:aws:ssm:us-west-2:123456789012:parameter/t"}]
+    definition = build(
+        job_role_arn="role",
+        timeout_seconds=60,
+        ephemeral_storage_gib=21,
+        platform_capabilities=["FARGATE"],
+        execution_role_arn="execution-role",
+        log_configuration=log_configuration,
+        secrets=secrets,
+        linux_parameters={"initProcessEnabled": True},
+        scheduling_priority=0,
+        retry_presets=["spot"],
+    )
+
+    assert definition["timeout"] == {"attemptDurationSeconds": 60}
+    assert definition["platformCapabilities"] == ["FARGATE"]
+    assert definition["schedulingPriority"] == 0
+    assert definition["retryStrategy"]["evaluateOnExit"][0]["onStatusReason"] == "Host EC2*"
+    container = definition["containerProperties"]
+    assert container["jobRoleArn"] == "role"
+    assert container["executionRoleArn"] == "execution-role"
+    assert container["ephemeralStorage"] == {"sizeInGiB": 21}
+    assert container["logConfiguration"] == log_configuration
+    assert container["secrets"] == secrets
+    assert container["linuxParameters"] == {"initProcessEnabled": True}
+
+
+def test_overrides_repeat_environment_and_resources_in_pascal_case():
+    definition = build(environment={"A": "1"}, resource_requirements={"VCPU": 2})
+
+    assert build_container_overrides(definition) == {
+        "Environment": [{"Name": "A", "Value": "1"}],
+        "ResourceRequirements": [{"Type": "VCPU", "Value": "2"}],
+    }
+
+
+def test_overrides_have_both_lists_even_if_empty():
+    assert build_container_overrides(build()) == {"Environment": [], "ResourceRequirements": []}

@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import copy
+
+import pytest
+from aibs_informatics_aws_lambda.common.exceptions import ValidationError
+from aibs_informatics_aws_lambda.handlers.batch.model import (
+    CreateDefinitionAndPrepareArgsRequest,
+    DeregisterUnusedDefinitionsRequest,
+)
+
+MINIMAL = {"image": "a:1", "job_definition_name": "align", "job_queue_name": "queue"}
+
+
+def parse(**changes):
+    return CreateDefinitionAndPrepareArgsRequest.from_dict({**MINIMAL, **changes})
+
+
+def test_minimal_request_is_written_without_the_fields_that_it_does_not_use():
+    assert parse().to_dict() == {
+        **MINIMAL,
+        "command": [],
+        "environment": {},
+        "job_definition_tags": {},
+        "resource_requirements": [],
+        "mount_points": [],
+        "volumes": [],
+        "privileged": False,
+    }
+
+
+def test_every_field_is_read_in_camel_case():
+    request = CreateDefinitionAndPrepareArgsRequest.from_dict(
+        {"image": "a", "jobDefinitionName": "b", "jobQueueName": "c", "mountPoints": [{"x": None}]}
+    )
+
+    assert request.job_definition_name == "b"
+    assert request.job_queue_name == "c"
+    assert request.mount_points == [{"x": None}]
+
+
+@pytest.mark.parametrize(
+    ("resources", "expected"),
+    [
+        (
+            {"GPU": 1, "MEMORY": 2048, "VCPU": "2"},
+            [("GPU", "1"), ("MEMORY", "2048"), ("VCPU", "2")],
+        ),
+        ({"vcpu": 2, "gpu": None, "disk": 7}, [("VCPU", "2")]),
+        ({"GPU": 0}, [("GPU", "0")]),
+        ({}, []),
+    ],
+)
+def test_resources_in_short_form_become_batchs_list(resources, expected):
+    request = parse(resource_requirements=resources)
+
+    assert request.resource_requirements == [
+        {"type": kind, "value": value} for kind, value in expected
+    ]
+
+
+def test_list_of_resources_is_sorted_and_otherwise_passed_on():
+    vcpu = {"type": "VCPU", "value": "2", "more": None}
+    gpu = {"type": "GPU"}
+
+    assert parse(resource_requirements=[vcpu, gpu]).resource_requirements == [gpu, vcpu]
+
+
+def test_schema_shows_both_forms_of_resources():
+    schema = CreateDefinitionAndPrepareArgsRequest.model_json_schema(by_alias=False)
+    forms = schema["properties"]["resource_requirements"]["anyOf"]
+
+    assert forms[0]["type"] == "array"
+    assert set(schema["$defs"]["ResourceRequirements"]["properties"]) == {"gpu", "memory", "vcpu"}
+    assert forms[1] == {"$ref": "#/$defs/ResourceRequirements"}
+
+
+@pytest.mark.parametrize("field", sorted(MINIMAL))
+def test_missing_field_is_named(field):
+    event = {name: value for name, value in MINIMAL.items() if name != field}
+
+    with pytest.raises(ValidationError, match=field):
+        CreateDefinitionAndPrepareArgsRequest.from_dict(event)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("command", None),
+        ("command", ["sleep", 5]),
+        ("environment", None),
+        ("environment", {"A": 1}),
+        ("environment", {"A": None}),
+        ("ephemeral_storage_gib", 20),
+        ("image", 5),
+        ("job_definition_name", ""),
+        ("job_definition_name", "a" * 129),
+        ("job_definition_name", "a/b"),
+        ("job_definition_name", "a\n"),
+        ("job_definition_tags", {"USER": 1}),
+        ("job_name", "two words"),
+        ("job_queue_name", None),
+        ("mount_points", None),
+        ("mount_points", ["a"]),
+        ("platform_capabilities", ["EKS"]),
+        ("resource_requirements", None),
+        ("resource_requirements", {"GPU": 0.5}),
+        ("resource_requirements", {"GPU": True}),
+        ("resource_requirements", {"MEMORY": -1}),
+        ("resource_requirements", {"VCPU": "two"}),
+        ("retry_presets", ["always"]),
+        ("retry_strategy", []),
+        ("scheduling_priority", 10_000),
+        ("timeout_seconds", 59),
+        ("volumes", None),
+    ],
+)
+def test_value_that_does_not_fit_is_refused_by_the_name_of_its_field(field, value):
+    with pytest.raises(ValidationError, match=field):
+        parse(**{field: value})
+
+
+def test_empty_queue_name_is_said_to_be_missing():
+    with pytest.raises(ValidationError, match="job_queue_name must be provided"):
+        parse(job_queue_name="")
+
+
+@pytest.mark.parametrize("resource", [{"value": "1"}, {"type": None}, {"type": 5}])
+def test_resource_without_a_type_is_refused_by_its_place(resource):
+    with pytest.raises(ValidationError, match="entry 1 has no type"):
+        parse(resource_requirements=[{"type": "VCPU", "value": "1"}, resource])
+
+
+def test_empty_names_count_as_none():
+    request = parse(job_name="", job_role_arn="", execution_role_arn="")
+
+    assert request.job_name is request.job_role_arn is request.execution_role_arn is None
+
+
+def test_more_rules_than_batch_takes_are_refused():
+    own = {"evaluateOnExit": [{"action": "RETRY", "onExitCode": str(code)} for code in range(4)]}
+
+    assert parse(retry_strategy=own, retry_presets=["spot", "spot"]).retry_presets
+    with pytest.raises(ValidationError, match="6 rules"):
+        parse(retry_strategy=own, retry_presets=["spot", "image_pull"])
+
+
+@pytest.mark.parametrize("rules", ["RETRY", 5, ["RETRY"], [None]])
+def test_rules_that_presets_cannot_go_before_are_refused(rules):
+    with pytest.raises(ValidationError, match="evaluateOnExit"):
+        parse(retry_strategy={"evaluateOnExit": rules}, retry_presets=["spot"])
+
+
+def test_refused_values_are_not_shown():
+    with pytest.raises(ValidationError) as caught:
+        parse(environment={"PASSWORD": ["secret words"]})
+    assert "secret" not in str(caught.value)
+
+
+def test_callers_event_is_not_changed():
+    event = {**MINIMAL, "resource_requirements": {"GPU": 1}, "environment": {"A": "1"}}
+    before = copy.deepcopy(event)
+    CreateDefinitionAndPrepareArgsRequest.from_dict(event)
+
+    assert event == before
+
+
+@pytest.mark.parametrize("prefix", ["", "*", "a b"])
+def test_revisions_of_all_names_cannot_be_asked_for(prefix):
+    with pytest.raises(ValidationError, match="job_definition_name_prefix"):
+        DeregisterUnusedDefinitionsRequest.from_dict({"job_definition_name_prefix": prefix})
+
+
+@pytest.mark.parametrize("field", ["keep", "limit"])
+def test_numbers_below_one_are_refused(field):
+    with pytest.raises(ValidationError, match=field):
+        DeregisterUnusedDefinitionsRequest.from_dict({"job_definition_name_prefix": "a", field: 0})

@@ -1,0 +1,7 @@
+"""Handlers that prepare demand executions: containerised jobs with inputs and outputs on S3."""
+
+from __future__ import annotations
+
+from aibs_informatics_aws_lambda.handlers.demand.scaffolding import handler as scaffolding_handler
+
+__all__ = ["scaffolding_handler"]

@@ -1,0 +1,182 @@
+"""Request and response of the handler of this package, and the settings in them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import PurePosixPath
+from typing import Annotated, Any, TypeAlias
+
+from aibs_informatics_aws_lambda.common.model import PydanticBaseModel
+from aibs_informatics_aws_lambda.common.s3 import S3Path
+from aibs_informatics_aws_lambda.handlers.batch.model import CreateDefinitionAndPrepareArgsRequest
+from aibs_informatics_aws_lambda.handlers.demand.execution import (
+    AWSBatchExecutionPlatform,
+    DemandExecution,
+    DemandResourceRequirements,
+    ExecutionPlatform,
+)
+from aibs_informatics_aws_lambda.handlers.demand.metadata import (
+    DemandExecutionMetadata,
+    DemandExecutionStatus,
+)
+from aibs_informatics_aws_lambda.handlers.demand.parameters import (
+    DemandExecutionParameters,
+    ParamPair,
+    ParamSetPair,
+)
+from aibs_informatics_aws_lambda.storage.data_sync import (
+    PrepareBatchDataSyncRequest,
+    RemoveDataPathsRequest,
+)
+from pydantic import AfterValidator, BeforeValidator, Field
+
+__all__ = [
+    "AWSBatchExecutionPlatform",
+    "ContextManagerConfiguration",
+    "DataSyncConfiguration",
+    "DemandExecution",
+    "DemandExecutionCleanupConfigs",
+    "DemandExecutionMetadata",
+    "DemandExecutionParameters",
+    "DemandExecutionSetupConfigs",
+    "DemandExecutionStatus",
+    "DemandFileSystemConfigurations",
+    "DemandResourceRequirements",
+    "EnvFileWriteMode",
+    "ExecutionPlatform",
+    "FileSystemConfiguration",
+    "FileSystemSelectionStrategy",
+    "ParamPair",
+    "ParamSetPair",
+    "PrepareDemandScaffoldingRequest",
+    "PrepareDemandScaffoldingResponse",
+]
+
+
+class EnvFileWriteMode(StrEnum):
+    """When the job's variables are written to a file in its working folder."""
+
+    NEVER = "NEVER"
+    ALWAYS = "ALWAYS"
+    IF_REQUIRED = "IF_REQUIRED"
+
+
+class FileSystemSelectionStrategy(StrEnum):
+    """How one of several file systems is chosen for an execution."""
+
+    RANDOM = "RANDOM"
+
+
+def _none_if_empty(value: Any) -> Any:
+    return None if value == "" else value
+
+
+def _mountable(path: str | None) -> str | None:
+    if path is None:
+        return None
+    pure = PurePosixPath("/" + path.lstrip("/"))
+    if not path.startswith("/") or ".." in pure.parts or not {"$", "\0"}.isdisjoint(path):
+        raise ValueError("expected an absolute path without '..' and '$'")
+    return str(pure)
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, dict | FileSystemConfiguration) else value
+
+
+def _as_list_or_none(value: Any) -> Any:
+    return [] if value is None else _as_list(value)
+
+
+class FileSystemConfiguration(PydanticBaseModel):
+    """A file system that a job may use, and where its container sees it."""
+
+    file_system: str | None = Field(
+        None, description="id, ARN or name; by default that of the access point"
+    )
+    access_point: Annotated[str | None, BeforeValidator(_none_if_empty)] = Field(
+        None, description="id, ARN or name; by default the name of the role: scratch, shared, tmp"
+    )
+    container_path: Annotated[
+        str | None, BeforeValidator(_none_if_empty), AfterValidator(_mountable)
+    ] = Field(None, description="by default /opt/efs/ and the name of the role")
+
+
+def _one_default() -> list[FileSystemConfiguration]:
+    return [FileSystemConfiguration()]
+
+
+Candidates: TypeAlias = Annotated[
+    list[FileSystemConfiguration], BeforeValidator(_as_list), Field(min_length=1)
+]
+
+
+class DemandFileSystemConfigurations(PydanticBaseModel):
+    """The file systems of each role that an execution may use. One is chosen for each."""
+
+    shared: Candidates = Field(default_factory=_one_default, description="inputs, read-only")
+    scratch: Candidates = Field(default_factory=_one_default, description="working folders")
+    tmp: Annotated[list[FileSystemConfiguration], BeforeValidator(_as_list_or_none)] = Field(
+        default_factory=list, description="TMPDIR; by default a folder on scratch"
+    )
+    selection_strategy: FileSystemSelectionStrategy = FileSystemSelectionStrategy.RANDOM
+
+
+class DataSyncConfiguration(PydanticBaseModel):
+    """How inputs or outputs are synced."""
+
+    force: bool = False
+    size_only: bool = True
+    temporary_request_payload_path: S3Path | None = Field(
+        None, description="where requests are stored; must be unique per execution"
+    )
+
+
+class ContextManagerConfiguration(PydanticBaseModel):
+    """How an execution is set up and cleaned up."""
+
+    isolate_inputs: bool = Field(True, description="false: inputs go to the shared volume")
+    cleanup_inputs: bool = True
+    cleanup_working_dir: bool = True
+    env_file_write_mode: EnvFileWriteMode = EnvFileWriteMode.ALWAYS
+    input_data_sync_configuration: DataSyncConfiguration = Field(
+        default_factory=DataSyncConfiguration
+    )
+    output_data_sync_configuration: DataSyncConfiguration = Field(
+        default_factory=DataSyncConfiguration
+    )
+    privileged: bool = Field(True, description="whether the container has the host's privileges")
+
+
+class PrepareDemandScaffoldingRequest(PydanticBaseModel):
+    """A demand execution to prepare."""
+
+    demand_execution: DemandExecution
+    file_system_configurations: DemandFileSystemConfigurations = Field(
+        default_factory=DemandFileSystemConfigurations
+    )
+    context_manager_configuration: ContextManagerConfiguration = Field(
+        default_factory=ContextManagerConfiguration
+    )
+
+
+class DemandExecutionSetupConfigs(PydanticBaseModel):
+    """What to do before the job runs, and how it runs."""
+
+    data_sync_requests: list[PrepareBatchDataSyncRequest]
+    batch_create_request: CreateDefinitionAndPrepareArgsRequest
+
+
+class DemandExecutionCleanupConfigs(PydanticBaseModel):
+    """What to do after the job has run."""
+
+    data_sync_requests: list[PrepareBatchDataSyncRequest]
+    remove_data_paths_requests: list[RemoveDataPathsRequest]
+
+
+class PrepareDemandScaffoldingResponse(PydanticBaseModel):
+    """Everything that a state machine needs to run a demand execution."""
+
+    demand_execution: DemandExecution
+    setup_configs: DemandExecutionSetupConfigs
+    cleanup_configs: DemandExecutionCleanupConfigs

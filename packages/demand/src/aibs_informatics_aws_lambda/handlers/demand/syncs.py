@@ -1,0 +1,72 @@
+"""What is synced before and after a job, and what is removed in the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final, TypeAlias
+
+from aibs_informatics_aws_lambda.common.s3 import S3Path
+from aibs_informatics_aws_lambda.handlers.demand.job_params import (
+    DownloadableJobParam,
+    UploadableJobParam,
+)
+from aibs_informatics_aws_lambda.handlers.demand.model import DataSyncConfiguration
+from aibs_informatics_aws_lambda.storage.data_sync import PrepareBatchDataSyncRequest
+from aibs_informatics_aws_lambda.storage.efs import EFSPath
+
+__all__ = ["to_input_requests", "to_output_requests"]
+
+BATCH_SIZE_BYTES_LIMIT: Final = 75 * 1024**3
+
+ToEfsPath: TypeAlias = Callable[[str], EFSPath]
+
+
+def to_input_requests(
+    params: Iterable[DownloadableJobParam],
+    to_efs_path: ToEfsPath,
+    configuration: DataSyncConfiguration,
+) -> list[PrepareBatchDataSyncRequest]:
+    """Return the syncs that bring inputs from S3 to where the container looks for them."""
+    return [
+        PrepareBatchDataSyncRequest(
+            source_path=S3Path(param.remote),
+            destination_path=to_efs_path(param.value),
+            filter_config=param.filter_config,
+            retain_source_data=True,
+            # Several executions may share an input.
+            require_lock=True,
+            delete=False,
+            **_settings(configuration, f"input_{number}"),
+        )
+        for number, param in enumerate(params)
+    ]
+
+
+def to_output_requests(
+    params: Iterable[UploadableJobParam],
+    to_efs_path: ToEfsPath,
+    configuration: DataSyncConfiguration,
+) -> list[PrepareBatchDataSyncRequest]:
+    """Return the syncs that bring outputs from where the container left them to S3."""
+    return [
+        PrepareBatchDataSyncRequest(
+            source_path=to_efs_path(param.value),
+            destination_path=S3Path(param.remote),
+            filter_config=param.filter_config,
+            retain_source_data=False,
+            require_lock=False,
+            delete=True,
+            **_settings(configuration, f"output_{number}"),
+        )
+        for number, param in enumerate(params)
+    ]
+
+
+def _settings(configuration: DataSyncConfiguration, folder: str) -> dict[str, Any]:
+    root = configuration.temporary_request_payload_path
+    return {
+        "force": configuration.force,
+        "size_only": configuration.size_only,
+        "batch_size_bytes_limit": BATCH_SIZE_BYTES_LIMIT,
+        "temporary_request_payload_path": root and root / folder / "",
+    }

@@ -1,0 +1,166 @@
+"""The command ``replicate-image``: copy an image from registry to registry."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from typing import NoReturn, TypeVar
+
+from aibs_informatics_aws_lambda.common.command_line.errors import ExitCode, in_one_line
+from aibs_informatics_aws_lambda.common.json_io import JSONObject
+from aibs_informatics_aws_lambda.handlers.ecr.names import ImageTag
+from aibs_informatics_aws_lambda.handlers.ecr.places import parse_destination, parse_source
+from aibs_informatics_aws_lambda.handlers.ecr.platforms import Platform
+from aibs_informatics_aws_lambda.handlers.ecr.progress import show_progress
+from aibs_informatics_aws_lambda.handlers.ecr.replication import Replication, make_plan
+from aibs_informatics_aws_lambda.handlers.ecr.report import as_document, as_text
+
+__all__ = ["main"]
+
+T = TypeVar("T")
+
+_PROGRAM = "replicate-image"
+# The shell's form for a process that a signal ended.
+_SIGNAL_STATUS = 128
+
+_EPILOG = f"""\
+examples:
+  to another account and region, under a tag:
+    {_PROGRAM} 111122223333.dkr.ecr.us-east-1.amazonaws.com/team/image:v1 \\
+      123456789012.dkr.ecr.us-west-2.amazonaws.com/team/image:v1
+
+  what would be moved:
+    {_PROGRAM} --dry-run SOURCE DESTINATION
+
+  one platform, with signatures, from a registry without login:
+    {_PROGRAM} --platform linux/arm64 --include-referrers \\
+      http://localhost:5000/image:v1 123456789012.dkr.ecr.us-west-2.amazonaws.com/image:v1
+
+exit status:
+  0  done        1  a registry refused or failed        2  wrong arguments
+
+What is in the destination already is not moved again, so a run that failed or was interrupted is
+repeated by the same command. Tags come last: an image that is found by its tag is whole.
+"""
+
+
+def main() -> int:
+    """Run the command with the arguments of the process and return its exit status.
+
+    Each failure is one line on stderr, after its traceback if ``--debug`` asks for it.
+    """
+    # A job that is stopped (Batch and ECS send SIGTERM) still tells the registry to forget.
+    signal.signal(signal.SIGTERM, _stop)
+    options = _parser().parse_args()
+    try:
+        document = _run(options)
+    except KeyboardInterrupt as error:
+        message = "interrupted; the same command goes on from here"
+        return _fail(error, message, _SIGNAL_STATUS + signal.SIGINT, options.debug)
+    except Exception as error:
+        name = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+        return _fail(error, f"{name}{in_one_line(error)}", ExitCode.FAILED, options.debug)
+    text = json.dumps(document, indent=2) if options.json else as_text(document)
+    sys.stdout.write(f"{text}\n")
+    return ExitCode.DONE
+
+
+def _run(options: argparse.Namespace) -> JSONObject:
+    source, target = options.source.open(), options.destination.open()
+    reference = options.source.digest or options.source.tag
+    root = source.get_manifest(reference)
+    plan = make_plan(source, root, options.platforms, options.include_referrers)
+    tags = [*filter(None, [options.destination.tag]), *options.tags]
+    if options.dry_run:
+        report = Replication(source, target).preview(plan, tags)
+    else:
+        with show_progress() as progress:
+            report = Replication(source, target, progress).run(plan, tags)
+    name = f"{source.uri}{'@' if options.source.digest else ':'}{reference}"
+    return as_document(report, name, target.uri, options.dry_run)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=_PROGRAM,
+        description="Copy a container image from one registry to another, by digest, without "
+        "Docker.\nThe place of a repository is its URI in Amazon ECR,\n"
+        "ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME, or, where no login is needed, its URL,\n"
+        "https://HOST/NAME.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "source",
+        metavar="SOURCE",
+        type=_with_message(parse_source),
+        help="the image: the place of its repository, and :TAG or @DIGEST",
+    )
+    parser.add_argument(
+        "destination",
+        metavar="DESTINATION",
+        type=_with_message(parse_destination),
+        help="the repository to copy to, which has to exist, and perhaps :TAG",
+    )
+    parser.add_argument(
+        "--tag",
+        "-t",
+        dest="tags",
+        metavar="TAG",
+        action="append",
+        default=[],
+        type=_with_message(ImageTag),
+        help="a further tag of the copy; may be repeated",
+    )
+    parser.add_argument(
+        "--platform",
+        dest="platforms",
+        metavar="OS/ARCHITECTURE",
+        action="append",
+        default=[],
+        type=_with_message(Platform),
+        help="copy this platform of an index, by default all; may be repeated",
+    )
+    parser.add_argument(
+        "--include-referrers",
+        action="store_true",
+        help="copy signatures, attestations and all else that refers to the image",
+    )
+    parser.add_argument(
+        "--dry-run", "-n", action="store_true", help="tell what would be moved; change nothing"
+    )
+    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of a failure")
+    return parser
+
+
+def _with_message(parse: Callable[[str], T]) -> Callable[[str], T]:
+    """Return a type for argparse that has it show the message of `parse`."""
+
+    def parse_argument(text: str) -> T:
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return parse_argument
+
+
+def _stop(number: int, _: object) -> NoReturn:
+    sys.exit(_SIGNAL_STATUS + number)
+
+
+def _fail(error: BaseException, message: str, status: int, debug: bool) -> int:
+    if debug:
+        traceback.print_exception(error)
+    hint = " (--debug shows the traceback)" if status == ExitCode.FAILED and not debug else ""
+    sys.stderr.write(f"{_PROGRAM}: error: {message}{hint}\n")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,84 @@
+"""Bars on a terminal for blobs on their way."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from aibs_informatics_aws_lambda.handlers.ecr.manifest import Descriptor
+from aibs_informatics_aws_lambda.handlers.ecr.transfer import Progress, Silent
+
+if TYPE_CHECKING:
+    import rich.progress
+
+__all__ = ["show_progress"]
+
+_SHOWN_DIGITS = 12
+
+
+@contextmanager
+def show_progress() -> Iterator[Progress]:
+    """Draw what happens to blobs on stderr while in the block, if that is a terminal."""
+    if not sys.stderr.isatty():
+        yield Silent()
+        return
+
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(binary_units=True),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        yield _Bars(bars)
+
+
+class _Bars:
+    """A bar for all blobs, and one for each that is on its way; see `Progress`."""
+
+    def __init__(self, bars: rich.progress.Progress) -> None:
+        self._bars = bars
+        self._tasks: dict[str, rich.progress.TaskID] = {}
+        self._done: dict[str, int] = {}
+        self._total: rich.progress.TaskID | None = None
+        self._lock = Lock()
+
+    def begin(self, blobs: Sequence[Descriptor]) -> None:
+        """Draw the bar for all blobs."""
+        total = sum(blob.size for blob in blobs)
+        self._total = self._bars.add_task(f"{len(blobs)} blobs", total=total)
+
+    def advance(self, blob: Descriptor, done: int) -> None:
+        """Move the bars."""
+        with self._lock:
+            if blob.digest not in self._tasks:
+                name = blob.digest.removeprefix("sha256:")[:_SHOWN_DIGITS]
+                self._tasks[blob.digest] = self._bars.add_task(name, total=blob.size)
+            self._bars.update(self._tasks[blob.digest], completed=done)
+            self._move(blob, done)
+
+    def finish(self, blob: Descriptor) -> None:
+        """Take the blob's bar away."""
+        with self._lock:
+            if blob.digest in self._tasks:
+                self._bars.remove_task(self._tasks.pop(blob.digest))
+            self._move(blob, blob.size)
+
+    def _move(self, blob: Descriptor, done: int) -> None:
+        self._done[blob.digest] = done
+        if self._total is not None:
+            self._bars.update(self._total, completed=sum(self._done.values()))

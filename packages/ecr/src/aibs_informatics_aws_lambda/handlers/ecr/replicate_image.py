@@ -1,0 +1,139 @@
+"""The handler that copies an image from one repository of Amazon ECR to another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from aibs_informatics_aws_lambda.common.description import HandlerDescription
+from aibs_informatics_aws_lambda.common.exceptions import ValidationError
+from aibs_informatics_aws_lambda.common.handler import LambdaHandler
+from aibs_informatics_aws_lambda.handlers.ecr.manifest import Manifest
+from aibs_informatics_aws_lambda.handlers.ecr.model import (
+    ReplicateImageRequest,
+    ReplicateImageResponse,
+)
+from aibs_informatics_aws_lambda.handlers.ecr.replication import (
+    Replication,
+    Report,
+    make_plan,
+)
+from aibs_informatics_aws_lambda.handlers.ecr.repository import Repository
+from aibs_informatics_aws_lambda.handlers.ecr.resources import ECRImage, ECRRepository
+
+__all__ = [
+    "ECRImageReplicator",
+    "ImageReplicatorHandler",
+    "ReplicateImageRequest",
+    "ReplicateImageResponse",
+    "lambda_handler",
+]
+
+_EXAMPLE = {
+    "source_image": {
+        "account_id": "111122223333",
+        "region": "us-east-1",
+        "repository_name": "team/image",
+        "image_digest": "sha256:4e1243bd22c66e76c2ba9eddc1f91394e57f9f83b8d6a2b2c1f0d0b7e8a9c0d1",
+    },
+    "destination_repository": {
+        "account_id": "123456789012",
+        "region": "us-west-2",
+        "repository_name": "team/image",
+    },
+    "destination_image_tags": ["v1", "latest"],
+}
+
+
+@dataclass(frozen=True)
+class ECRImageReplicator:
+    """Copies images between repositories of Amazon ECR.
+
+    Args:
+        open_repository: makes what reads and writes a repository.
+    """
+
+    open_repository: Callable[[ECRRepository], Repository] = ECRRepository.open
+
+    def process_request(self, request: ReplicateImageRequest) -> ReplicateImageResponse:
+        """Copy the image that a request names, as `replicate` does."""
+        return _response(request, self.replicate(request))
+
+    def replicate(self, request: ReplicateImageRequest) -> Report:
+        """Copy the image that a request names, and return what was done.
+
+        Raises:
+            ValidationError: the manifest in the request is not that of the image; the image has
+                not the platforms that are asked for, or is none that can be copied.
+            ResourceNotFoundError: there is no such image.
+            botocore.exceptions.ClientError: there is no such repository.
+            AWSError: ECR refused or failed.
+        """
+        given = _given_manifest(request.source_image)
+        source = self.open_repository(request.source_image.repository)
+        target = self.open_repository(request.destination_repository)
+        root = given or source.get_manifest(request.source_image.image_digest)
+        plan = make_plan(source, root, request.platforms, request.include_referrers)
+        return Replication(source, target).run(plan, request.destination_image_tags)
+
+
+@dataclass(repr=False)
+class ImageReplicatorHandler(LambdaHandler[ReplicateImageRequest, ReplicateImageResponse]):
+    """Copy a container image, by digest, to another repository of Amazon ECR and tag it there."""
+
+    replicator: ECRImageReplicator = field(default_factory=ECRImageReplicator)
+
+    description = HandlerDescription(
+        example=_EXAMPLE,
+        iam_actions=(
+            "ecr:GetAuthorizationToken",
+            "ecr:BatchGetImage",
+            "ecr:GetDownloadUrlForLayer",
+            "ecr:ListImageReferrers",
+            "ecr:BatchCheckLayerAvailability",
+            "ecr:InitiateLayerUpload",
+            "ecr:UploadLayerPart",
+            "ecr:CompleteLayerUpload",
+            "ecr:PutImage",
+        ),
+    )
+
+    def handle(self, request: ReplicateImageRequest) -> ReplicateImageResponse:
+        """Copy what the destination does not have of the image, and tag it there.
+
+        Raises:
+            ValueError: as `ECRImageReplicator.replicate`.
+        """
+        report = self.replicator.replicate(request)
+        response = _response(request, report)
+        self.log.info(
+            "Replicated %s to %s: %d of %d blobs were missing, %d mounted, %d bytes moved",
+            request.source_image.image_uri,
+            response.destination_image.image_uri,
+            len(report.missing),
+            len(report.plan.blobs),
+            report.mounted,
+            report.bytes_moved,
+        )
+        return response
+
+
+def _response(request: ReplicateImageRequest, report: Report) -> ReplicateImageResponse:
+    image = ECRImage.of(request.destination_repository, report.plan.root.digest)
+    return ReplicateImageResponse(destination_image=image)
+
+
+def _given_manifest(image: ECRImage) -> Manifest | None:
+    """Return the manifest that the request brings along; insist that it is the image's."""
+    if image.image_manifest is None:
+        return None
+    manifest = Manifest.parse(image.image_manifest.encode())
+    if manifest.digest != image.image_digest:
+        raise ValidationError(
+            f"image_manifest is not the manifest of {image.image_uri}: its digest is "
+            f"{manifest.digest}"
+        )
+    return manifest
+
+
+lambda_handler = ImageReplicatorHandler.get_handler()

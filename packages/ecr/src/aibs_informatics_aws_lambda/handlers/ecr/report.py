@@ -1,0 +1,117 @@
+"""The report of a replication: for programs as a JSON object, for people as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from aibs_informatics_aws_lambda.common.json_io import JSONObject
+from aibs_informatics_aws_lambda.handlers.ecr.manifest import Descriptor, Manifest
+from aibs_informatics_aws_lambda.handlers.ecr.replication import Plan, Report
+
+__all__ = ["as_document", "as_text", "format_size"]
+
+_UNITS = ("B", "KiB", "MiB", "GiB")
+
+
+def as_document(report: Report, source: str, target: str, is_dry_run: bool) -> JSONObject:
+    """Return a report as a JSON object.
+
+    Args:
+        report: what was done.
+        source: the image that was asked for.
+        target: the repository of the copy.
+        is_dry_run: whether nothing was done but to look.
+
+    Returns:
+        ``source``, ``destination`` (by digest), ``digest``, ``tags``, ``dry_run``; ``manifests``,
+        each with ``digest``, ``media_type`` and ``role`` (``index``, ``image``, ``attestation``
+        or ``referrer``), and ``platform`` where it has one;
+        ``blobs``, each with ``digest``, ``size`` in bytes and ``state``: ``present`` before,
+        ``moved``, ``mounted``, or, in a dry run, ``missing``; and ``bytes_moved``.
+    """
+    plan = report.plan
+    states = {blob.digest: "missing" for blob in report.missing}
+    states |= {
+        transfer.blob.digest: "mounted" if transfer.is_mounted else "moved"
+        for transfer in report.transfers
+    }
+    return {
+        "source": source,
+        "destination": f"{target}@{plan.root.digest}",
+        "digest": str(plan.root.digest),
+        "tags": [str(tag) for tag in report.tags],
+        "dry_run": is_dry_run,
+        "manifests": list(_manifests(plan)),
+        "blobs": [
+            {
+                "digest": str(blob.digest),
+                "size": blob.size,
+                "state": states.get(blob.digest, "present"),
+            }
+            for blob in plan.blobs
+        ],
+        "bytes_moved": report.bytes_moved,
+    }
+
+
+def as_text(document: JSONObject) -> str:
+    """Return what `as_document` made as lines for people."""
+    rows = [
+        ("Would copy" if document["dry_run"] else "Copied", document["source"]),
+        ("to", document["destination"]),
+        ("tags", ", ".join(document["tags"]) or "none (name them with DESTINATION:TAG or --tag)"),
+        *(
+            (manifest["role"], f"{manifest['digest']} {manifest.get('platform', '')}".rstrip())
+            for manifest in document["manifests"]
+        ),
+        ("blobs", _blobs(document)),
+    ]
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
+
+
+def format_size(size: int) -> str:
+    """Return a number of bytes in a unit for people."""
+    amount, unit = float(size), _UNITS[0]
+    for unit in _UNITS:
+        if amount < 1024 or unit == _UNITS[-1]:
+            break
+        amount /= 1024
+    return f"{amount:.0f} {unit}" if unit == _UNITS[0] else f"{amount:.1f} {unit}"
+
+
+def _manifests(plan: Plan) -> Iterator[JSONObject]:
+    listed = {child.digest: child for manifest in plan.manifests for child in manifest.children}
+    about = {manifest.digest for manifest, _ in plan.referrers}
+    for manifest in dict.fromkeys(plan.manifests):
+        entry = listed.get(manifest.digest)
+        platform = {"platform": str(entry.platform)} if entry and entry.platform else {}
+        yield {
+            "digest": str(manifest.digest),
+            "media_type": manifest.media_type,
+            "role": "referrer" if manifest.digest in about else _role(manifest, entry),
+            **platform,
+        }
+
+
+def _role(manifest: Manifest, entry: Descriptor | None) -> str:
+    if manifest.is_index:
+        return "index"
+    return "attestation" if entry and entry.attests else "image"
+
+
+def _blobs(document: JSONObject) -> str:
+    sizes: dict[str, list[int]] = {}
+    for blob in document["blobs"]:
+        sizes.setdefault(blob["state"], []).append(blob["size"])
+    parts = [
+        f"{len(sizes[state])} {words} ({format_size(sum(sizes[state]))})"
+        for state, words in (
+            ("missing", "to move"),
+            ("moved", "moved"),
+            ("mounted", "mounted"),
+            ("present", "there already"),
+        )
+        if state in sizes
+    ]
+    return ", ".join(parts) or "none"

@@ -1,0 +1,229 @@
+"""Two registries, and one that misbehaves."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
+from urllib.parse import urlsplit
+
+import pytest
+from registry import Registry, registry_server
+
+_PIECE = 64 << 10
+_numbers = count()
+
+
+@pytest.fixture(scope="session")
+def _servers(tmp_path_factory):
+    with ExitStack() as servers:
+        try:
+            yield [
+                servers.enter_context(registry_server(tmp_path_factory.mktemp(name)))
+                for name in ("source", "target")
+            ]
+        except FileNotFoundError as error:
+            pytest.skip(str(error))
+
+
+@pytest.fixture
+def source(_servers) -> Registry:
+    """The registry that images come from."""
+    return _servers[0]
+
+
+@pytest.fixture
+def target(_servers) -> Registry:
+    """The registry that images go to."""
+    return _servers[1]
+
+
+@pytest.fixture
+def name() -> str:
+    """A repository that no other test uses; in both registries it is empty."""
+    return f"team/image-{next(_numbers)}"
+
+
+@dataclass
+class Fault:
+    """What goes wrong with a request, the first times that it is made.
+
+    Args:
+        method: the method of the request.
+        path: a regular expression that its path matches.
+        times: how many times.
+        cut_request: close the connection after so many bytes of its longer body.
+        cut_response: close the connection after so many bytes of the answer's body.
+        status: answer with this status, ``headers`` and ``body`` alone.
+        slow: send the answer's body in pieces, with pauses of so many seconds.
+        damage: replace each zero byte of the answer's body.
+        late: whether the registry gets the request all the same, before ``status`` is answered.
+    """
+
+    method: str
+    path: str
+    times: int = 1
+    cut_request: int | None = None
+    cut_response: int | None = None
+    status: int | None = None
+    body: bytes = b""
+    headers: tuple[tuple[str, str], ...] = ()
+    slow: float = 0
+    damage: bool = False
+    late: bool = False
+
+    def is_for(self, method: str, path: str, body_bytes: int) -> bool:
+        """Tell whether a request is one that goes wrong; one that cannot be cut is none."""
+        is_long_enough = self.cut_request is None or body_bytes > self.cut_request
+        return is_long_enough and self.method == method and bool(re.search(self.path, path))
+
+
+class Proxy:
+    """Stands before a registry, records requests, and lets some go wrong."""
+
+    def __init__(self, upstream: str) -> None:
+        self.upstream = urlsplit(upstream).netloc
+        self.requests: list[tuple[str, str, dict[str, str]]] = []
+        self.faults: list[Fault] = []
+        self._lock = threading.Lock()
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(self))
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+    def made(self, method: str, path: str = "") -> list[str]:
+        """Return the paths of the requests with a method that match a regular expression."""
+        return [p for m, p, _ in self.requests if m == method and re.search(path, p)]
+
+    def take_fault(self, method: str, path: str, body_bytes: int) -> Fault | None:
+        with self._lock:
+            for fault in self.faults:
+                if fault.times and fault.is_for(method, path, body_bytes):
+                    fault.times -= 1
+                    return fault
+        return None
+
+
+def _handler_of(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def log_message(self, *arguments):
+            """Keep quiet: the requests are recorded."""
+
+        def handle(self):
+            try:
+                super().handle()
+            except OSError:
+                self.close_connection = True
+
+        def forward(self):
+            proxy.requests.append((self.command, self.path, dict(self.headers)))
+            body_bytes = int(self.headers.get("Content-Length", 0))
+            fault = proxy.take_fault(self.command, self.path, body_bytes) or Fault("", "")
+            if fault.status and not fault.late:
+                self.take_body()
+                self.answer_alone(fault)
+                return
+            upstream = http.client.HTTPConnection(proxy.upstream)
+            try:
+                self.exchange(upstream, fault)
+            finally:
+                upstream.close()
+
+        def exchange(self, upstream, fault):
+            upstream.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+            for key, value in self.headers.items():
+                upstream.putheader(key, value)
+            upstream.endheaders()
+            if not self.pass_on_body(upstream, fault):
+                return
+            answer = upstream.getresponse()
+            if fault.status:
+                answer.read()
+                self.answer_alone(fault)
+                return
+            self.send_response(answer.status)
+            for key, value in answer.getheaders():
+                self.send_header(key, value)
+            self.end_headers()
+            self.pass_back_body(answer, fault)
+
+        def pass_on_body(self, upstream, fault) -> bool:
+            size = int(self.headers.get("Content-Length", 0))
+            end = size if fault.cut_request is None else fault.cut_request
+            passed = 0
+            while passed < end:
+                piece = self.rfile.read(min(end - passed, _PIECE))
+                if not piece:
+                    return False
+                upstream.send(piece)
+                passed += len(piece)
+            if end < size:
+                self.hang_up()
+            return end == size
+
+        def pass_back_body(self, answer, fault):
+            left = fault.cut_response
+            while piece := answer.read(_PIECE):
+                time.sleep(fault.slow)
+                if fault.damage:
+                    piece = piece.replace(b"\0", b"\1")
+                self.wfile.write(piece if left is None else piece[:left])
+                if left is not None:
+                    left -= len(piece)
+                    if left <= 0:
+                        self.hang_up()
+                        return
+
+        def answer_alone(self, fault):
+            self.send_response(fault.status)
+            for key, value in fault.headers:
+                self.send_header(key, value)
+            self.send_header("Content-Length", str(len(fault.body)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(fault.body)
+
+        def take_body(self):
+            left = int(self.headers.get("Content-Length", 0))
+            while left > 0:
+                left -= len(self.rfile.read(min(left, _PIECE))) or left
+
+        def hang_up(self):
+            self.wfile.flush()
+            self.close_connection = True
+
+    for method in ("GET", "HEAD", "POST", "PATCH", "PUT", "DELETE"):
+        setattr(Handler, f"do_{method}", Handler.forward)
+    return Handler
+
+
+@pytest.fixture
+def proxy_of():
+    """Put a proxy before a registry and return it; several in one test are possible."""
+    with ExitStack() as running:
+
+        def put_before(registry: Registry, *faults: Fault) -> Proxy:
+            proxy = Proxy(registry.url)
+            proxy.faults += faults
+            thread = threading.Thread(target=proxy.server.serve_forever, args=(0.01,))
+            thread.start()
+            running.callback(thread.join)
+            running.callback(proxy.server.server_close)
+            running.callback(proxy.server.shutdown)
+            return proxy
+
+        yield put_before
+
+
+@pytest.fixture
+def fault() -> Callable[..., Fault]:
+    """Return the class of faults; see `Fault`."""
+    return Fault

@@ -1,0 +1,464 @@
+"""Replication between two real registries."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from aibs_informatics_aws_lambda.common.exceptions import (
+    ResourceNotFoundError,
+    ValidationError,
+)
+from aibs_informatics_aws_lambda.handlers.ecr.distribution import DistributionRepository
+from aibs_informatics_aws_lambda.handlers.ecr.platforms import Platform
+from aibs_informatics_aws_lambda.handlers.ecr.replication import Replication, make_plan
+from aibs_informatics_aws_lambda.handlers.ecr.repository import RegistryError
+from registry import INDEX, MANIFEST, digest_of
+
+ATTESTS = "vnd.docker.reference.digest"
+AMD64 = {"os": "linux", "architecture": "amd64"}
+ARM64 = {"os": "linux", "architecture": "arm64"}
+UNKNOWN = {"os": "unknown", "architecture": "unknown"}
+
+
+def replicate(there, here, name, reference, *tags, to="", platforms=(), include_referrers=False):
+    """Copy an image between what has the URL of a registry."""
+    source = DistributionRepository(there.url, name)
+    target = DistributionRepository(here.url, to or name)
+    wanted = [Platform(platform) for platform in platforms]
+    plan = make_plan(source, source.get_manifest(reference), wanted, include_referrers)
+    return Replication(source, target).run(plan, tags)
+
+
+def push_two_platforms(registry, name, tag="v1"):
+    """Store an index of two images and an attestation; return its and their digests."""
+    amd64 = registry.push_image(name, b"amd64 layer", platform=AMD64)
+    arm64 = registry.push_image(name, b"arm64 layer", platform=ARM64)
+    about = registry.push_image(name, b"{}", platform=UNKNOWN)
+    index = registry.push_index(
+        name,
+        {"digest": amd64, "platform": AMD64},
+        {"digest": arm64, "platform": ARM64},
+        {"digest": about, "platform": UNKNOWN, "annotations": {ATTESTS: amd64}},
+        tag=tag,
+    )
+    return index, amd64, arm64, about
+
+
+def assert_whole(registry, name, digest):
+    """Assert that a manifest is there with all that it refers to, each with its digest."""
+    assert digest_of(registry.read(name, digest)) == digest
+    manifest = registry.manifest(name, digest)
+    for child in manifest.get("manifests", []):
+        assert_whole(registry, name, child["digest"])
+    for blob in [*manifest.get("layers", []), *filter(None, [manifest.get("config")])]:
+        assert digest_of(registry.blob(name, blob["digest"])) == blob["digest"]
+
+
+def test_image_of_two_layers_arrives_byte_by_byte_with_its_tags(source, target, name):
+    digest = source.push_image(name, b"first layer", b"second layer", tag="theirs")
+
+    report = replicate(source, target, name, digest, "v1", "latest")
+
+    assert target.read(name, digest) == source.read(name, digest)
+    assert_whole(target, name, digest)
+    assert target.tags(name) == {"latest": digest, "v1": digest}
+    assert len(report.transfers) == 3
+
+
+def test_index_arrives_with_its_images_and_attestation_and_is_tagged_alone(source, target, name):
+    index, amd64, arm64, about = push_two_platforms(source, name)
+
+    report = replicate(source, target, name, index, "v1")
+
+    assert_whole(target, name, index)
+    assert target.tags(name) == {"v1": index}
+    assert [manifest.digest for manifest in report.plan.manifests] == [amd64, arm64, about, index]
+
+
+def test_index_in_an_index_arrives(source, target, name):
+    inner, *_ = push_two_platforms(source, name)
+    outer = source.push_index(name, {"digest": inner}, tag="outer")
+
+    replicate(source, target, name, "outer", "v1")
+
+    assert_whole(target, name, outer)
+    assert target.tags(name) == {"v1": outer}
+
+
+def test_docker_manifest_arrives(source, target, name):
+    kind = "application/vnd.docker.distribution.manifest.v2+json"
+    digest = source.push_image(name, b"layer", tag="v1", mediaType=kind)
+
+    replicate(source, target, name, "v1", "v1")
+
+    assert_whole(target, name, digest)
+
+
+def test_image_without_layers_and_with_an_empty_layer_arrive(source, target, name):
+    without = source.push_image(name, tag="without")
+    empty = source.push_image(name, b"", tag="empty")
+
+    replicate(source, target, name, "without", "without")
+    replicate(source, target, name, "empty", "empty")
+
+    assert_whole(target, name, without)
+    assert_whole(target, name, empty)
+
+
+def test_without_tags_the_image_is_untagged(source, target, name):
+    digest = source.push_image(name, b"layer", tag="theirs")
+
+    replicate(source, target, name, digest)
+
+    assert_whole(target, name, digest)
+    assert target.tags(name) == {}
+
+
+def test_repeat_moves_nothing(source, target, name, proxy_of):
+    index, *_ = push_two_platforms(source, name)
+    replicate(source, target, name, index, "v1")
+    there, here = proxy_of(source), proxy_of(target)
+
+    report = replicate(there, here, name, index, "v1")
+
+    assert report.bytes_moved == 0
+    assert not there.made("GET", "/blobs/")
+    assert not here.made("POST")
+    assert not here.made("PATCH")
+    assert target.tags(name) == {"v1": index}
+
+
+def test_only_missing_blobs_are_moved(source, target, name):
+    first = source.push_image(name, b"shared layer", tag="first")
+    second = source.push_image(name, b"shared layer", b"new layer", tag="second")
+    replicate(source, target, name, first, "first")
+
+    report = replicate(source, target, name, second, "second")
+
+    assert [transfer.blob.size for transfer in report.transfers] == [len(b"new layer")]
+    assert_whole(target, name, second)
+
+
+def test_within_one_registry_no_byte_moves(source, name, proxy_of):
+    digest = source.push_image(name, b"layer to mount", tag="v1")
+    proxy = proxy_of(source)
+
+    report = replicate(proxy, proxy, name, digest, "v1", to=f"{name}/copy")
+
+    assert_whole(source, f"{name}/copy", digest)
+    assert (report.mounted, report.bytes_moved) == (2, 0)
+    assert not proxy.made("PATCH")
+
+
+def test_refused_mount_goes_on_with_the_upload_that_it_opened(source, name, proxy_of, fault):
+    digest = source.push_image(name, b"layer that cannot be mounted", tag="v1")
+    proxy = proxy_of(source)
+    # A registry that does not mount answers as if nothing but an upload had been asked for.
+    opened = source.open_upload(f"{name}/copy")
+    headers = (("Location", opened.replace(source.url, proxy.url)),)
+    proxy.faults.append(fault("POST", "mount=", status=202, headers=headers))
+
+    report = replicate(proxy, proxy, name, digest, "v1", to=f"{name}/copy")
+
+    assert_whole(source, f"{name}/copy", digest)
+    assert (report.mounted, len(report.transfers)) == (1, 2)
+    assert len(proxy.made("POST")) == 2, "one per blob"
+
+
+def test_source_and_destination_may_be_one_repository(source, name):
+    digest = source.push_image(name, b"layer", tag="v1")
+
+    report = replicate(source, source, name, digest, "v2")
+
+    assert source.tags(name) == {"v1": digest, "v2": digest}
+    assert not report.transfers
+
+
+def test_tag_moves_from_another_image(source, target, name):
+    old = source.push_image(name, b"old", tag="old")
+    new = source.push_image(name, b"new", tag="new")
+    replicate(source, target, name, old, "v1", "kept")
+
+    replicate(source, target, name, new, "v1")
+
+    assert target.tags(name) == {"kept": old, "v1": new}
+
+
+def test_unknown_digest_is_an_error_that_names_the_image(source, target, name):
+    source.push_image(name, b"layer", tag="v1")
+    absent = digest_of(b"absent")
+
+    with pytest.raises(ResourceNotFoundError, match=f"{name}@{absent}"):
+        replicate(source, target, name, absent, "v1")
+
+
+def test_foreign_layers_are_neither_looked_for_nor_copied(source, target, name, proxy_of):
+    foreign = {
+        "mediaType": "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+        "digest": digest_of(b"elsewhere"),
+        "size": 9,
+        "urls": ["https://example.com/layer"],
+    }
+    layer = source.push_blob(name, b"own layer")
+    digest = source.push_image(name, tag="v1", layers=[foreign, layer])
+    here = proxy_of(target)
+
+    replicate(source, here, name, digest, "v1")
+
+    assert target.tags(name) == {"v1": digest}
+    assert not [path for _, path, _ in here.requests if foreign["digest"] in path]
+
+
+def test_wrong_digest_tags_nothing_and_keeps_nothing(source, target, name, proxy_of, fault):
+    layer = b"a layer\0 with zeros" * 10
+    digest = source.push_image(name, layer, tag="v1")
+    there = proxy_of(source, fault("GET", digest_of(layer), damage=True))
+
+    with pytest.raises(RegistryError, match=f"{digest_of(layer)}.*damaged"):
+        replicate(there, target, name, digest, "v1")
+
+    assert target.tags(name) == {}
+    assert target.read(name, digest) is None
+    assert target.blob(name, digest_of(layer)) is None
+    assert target.open_uploads(name) == []
+
+
+def test_damaged_manifest_is_refused(source, target, name):
+    digest = source.push_image(name, b"layer of a damaged manifest", tag="v1")
+    stored = source.blob_file(digest)
+    stored.write_bytes(stored.read_bytes().replace(b"size", b"Size"))
+
+    for reference in (digest, "v1"):
+        with pytest.raises(RegistryError, match=f"not {digest}: it is damaged"):
+            replicate(source, target, name, reference, "v1")
+
+    assert target.tags(name) == {}
+
+
+def test_blob_of_another_size_than_the_manifest_says_is_refused(source, target, name):
+    layer = {**source.push_blob(name, b"a layer"), "size": 8}
+    digest = source.push_image(name, tag="v1", layers=[layer])
+
+    with pytest.raises(RegistryError, match="7 bytes where the manifest says 8"):
+        replicate(source, target, name, digest, "v1")
+
+    assert target.tags(name) == {}
+
+
+def test_blob_that_the_registry_forgot_is_copied_when_the_manifest_is_refused(
+    source, target, name, proxy_of, fault
+):
+    layer = b"forgotten layer"
+    digest = source.push_image(name, layer, tag="v1")
+    here = proxy_of(target, fault("HEAD", digest_of(layer), status=200))
+
+    report = replicate(source, here, name, digest, "v1")
+
+    assert_whole(target, name, digest)
+    assert target.tags(name) == {"v1": digest}
+    assert len(report.transfers) == 2
+
+
+def test_registry_that_goes_on_missing_a_blob_ends_in_an_error(
+    source, target, name, proxy_of, fault
+):
+    layer = b"layer"
+    digest = source.push_image(name, layer, tag="v1")
+    refusal = json.dumps(
+        {"errors": [{"code": "MANIFEST_BLOB_UNKNOWN", "detail": {"digest": digest_of(layer)}}]}
+    ).encode()
+    here = proxy_of(target, fault("PUT", "/manifests/", times=9, status=400, body=refusal))
+
+    with pytest.raises(RegistryError, match="MANIFEST_BLOB_UNKNOWN"):
+        replicate(source, here, name, digest, "v1")
+
+    assert len(here.made("PUT", "/manifests/")) == 2
+
+
+@pytest.mark.parametrize("named", [digest_of(b"nothing of this image"), "no digest"])
+def test_refusal_that_names_no_blob_of_the_image_is_the_error(
+    source, target, name, proxy_of, fault, named
+):
+    digest = source.push_image(name, b"layer", tag="v1")
+    error = {"code": "MANIFEST_BLOB_UNKNOWN", "message": "blob unknown", "detail": named}
+    body = json.dumps({"errors": [error]}).encode()
+    here = proxy_of(target, fault("PUT", "/manifests/", status=400, body=body))
+
+    with pytest.raises(RegistryError, match=f"put .*{digest}: 400 MANIFEST_BLOB_UNKNOWN: blob un"):
+        replicate(source, here, name, digest, "v1")
+
+    assert len(here.made("PUT", "/manifests/")) == 1
+
+
+def test_blob_that_the_registry_keeps_by_another_digest_is_an_error(
+    source, target, name, proxy_of, fault
+):
+    digest = source.push_image(name, b"layer", tag="v1")
+    other = digest_of(b"other")
+    answer = fault("PUT", "/uploads/", status=201, headers=(("Docker-Content-Digest", other),))
+
+    with pytest.raises(RegistryError, match=f"kept it as {other}"):
+        replicate(source, proxy_of(target, answer), name, digest, "v1")
+
+    assert target.tags(name) == {}
+
+
+def test_tag_is_the_last_that_is_written(source, target, name, proxy_of):
+    index, amd64, arm64, about = push_two_platforms(source, name)
+    here = proxy_of(target)
+
+    replicate(source, here, name, index, "v1", "v2")
+
+    written = [path.rpartition("/")[2] for path in here.made("PUT", "/manifests/")]
+    assert written == [amd64, arm64, about, "v1", "v2"]
+    last_blob = max(i for i, (_, path, _) in enumerate(here.requests) if "/uploads/" in path)
+    first_manifest = min(
+        i for i, (m, path, _) in enumerate(here.requests) if m == "PUT" and "/manifests/" in path
+    )
+    assert last_blob < first_manifest
+
+
+class TestPlatforms:
+    def test_one_platform_is_its_image_with_its_own_digest(self, source, target, name):
+        index, amd64, arm64, _ = push_two_platforms(source, name)
+
+        report = replicate(source, target, name, index, "v1", platforms=["linux/arm64"])
+
+        assert report.plan.root.digest == arm64
+        assert target.tags(name) == {"v1": arm64}
+        assert target.read(name, amd64) is None
+
+    def test_some_platforms_are_an_index_of_these_and_what_attests_them(
+        self, source, target, name
+    ):
+        amd64 = source.push_image(name, b"amd64 layer", platform=AMD64)
+        arm64 = source.push_image(name, b"arm64 layer", platform=ARM64)
+        s390x = source.push_image(name, b"s390x layer", platform={"architecture": "s390x"})
+        entries = [
+            {"digest": amd64, "platform": AMD64},
+            {"digest": arm64, "platform": ARM64},
+            {"digest": s390x, "platform": {"os": "linux", "architecture": "s390x"}},
+        ]
+        for image in (amd64, s390x):
+            about = source.push_image(name, b"about " + image.encode(), platform=UNKNOWN)
+            annotations = {ATTESTS: image}
+            entries.append({"digest": about, "platform": UNKNOWN, "annotations": annotations})
+        source.push_index(name, *entries, tag="v1", annotations={"kept": "yes"})
+        wanted = ["linux/amd64", "linux/arm64"]
+
+        first = replicate(source, target, name, "v1", "v1", platforms=wanted)
+        again = replicate(source, target, name, "v1", "v1", platforms=wanted)
+
+        index = target.manifest(name, "v1")
+        assert [entry["digest"] for entry in index["manifests"]] == [
+            amd64,
+            arm64,
+            entries[3]["digest"],
+        ]
+        assert index["annotations"] == {"kept": "yes"}
+        assert_whole(target, name, first.plan.root.digest)
+        assert again.plan.root.digest == first.plan.root.digest
+        assert again.bytes_moved == 0
+        assert target.read(name, s390x) is None
+
+    def test_all_platforms_are_the_index_itself(self, source, target, name):
+        index, *_ = push_two_platforms(source, name)
+
+        replicate(source, target, name, index, "v1", platforms=["linux/arm64", "linux/amd64"])
+
+        assert target.tags(name) == {"v1": index}
+
+    def test_absent_platform_is_an_error_that_lists_what_is_there(
+        self, source, target, name, proxy_of
+    ):
+        push_two_platforms(source, name)
+        here = proxy_of(target)
+
+        with pytest.raises(ValidationError, match=r"linux/s390x.*linux/amd64, linux/arm64"):
+            replicate(source, here, name, "v1", platforms=["linux/s390x"])
+
+        assert not here.requests
+
+    def test_single_image_has_to_be_for_the_platform(self, source, target, name):
+        digest = source.push_image(name, b"layer", tag="v1", platform=ARM64)
+
+        replicate(source, target, name, "v1", "v1", platforms=["linux/arm64/v8"])
+        with pytest.raises(ValidationError, match="is for linux/arm64, not for linux/amd64"):
+            replicate(source, target, name, "v1", "v2", platforms=["linux/amd64"])
+
+        assert target.tags(name) == {"v1": digest}
+
+
+class TestReferrers:
+    def test_they_stay_behind_unless_asked_for(self, source, target, name):
+        digest = source.push_image(name, b"layer", tag="v1")
+        source.push_image(name, b"signature", tag=f"{digest.replace(':', '-')}.sig")
+
+        replicate(source, target, name, "v1", "v1")
+
+        assert target.tags(name) == {"v1": digest}
+
+    def test_signatures_of_an_index_and_its_images_arrive_before_the_tag(
+        self, source, target, name, proxy_of
+    ):
+        index, amd64, *_ = push_two_platforms(source, name)
+        signatures = {
+            f"{digest.replace(':', '-')}.sig": source.push_image(
+                name, b"signature of " + digest.encode(), tag=f"{digest.replace(':', '-')}.sig"
+            )
+            for digest in (index, amd64)
+        }
+        here = proxy_of(target)
+
+        replicate(source, here, name, index, "v1", include_referrers=True)
+
+        assert target.tags(name) == {**signatures, "v1": index}
+        for digest in signatures.values():
+            assert_whole(target, name, digest)
+        assert here.made("PUT", "/manifests/")[-1].endswith("/v1")
+
+    def test_index_of_the_referrers_tag_schema_arrives_with_what_it_lists(
+        self, source, target, name
+    ):
+        digest = source.push_image(name, b"layer", tag="v1")
+        sbom = source.push_image(name, b"bill of materials")
+        fallback = digest.replace(":", "-")
+        listing = source.push_index(name, {"digest": sbom}, tag=fallback)
+
+        replicate(source, target, name, "v1", "v1", include_referrers=True)
+
+        assert target.tags(name) == {fallback: listing, "v1": digest}
+        assert_whole(target, name, sbom)
+
+    def test_list_of_referrers_is_read_to_its_last_page(
+        self, source, target, name, proxy_of, fault
+    ):
+        digest = source.push_image(name, b"layer", tag="v1")
+        subject = {"mediaType": MANIFEST, "digest": digest, "size": 1}
+        found = [
+            source.push_image(name, f"referrer {number}".encode(), subject=subject)
+            for number in range(2)
+        ]
+
+        def page(entry, **more):
+            listing = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [{"digest": entry}]}
+            body = json.dumps(listing).encode()
+            return fault("GET", more.pop("path"), status=200, body=body, **more)
+
+        following = f"/v2/{name}/referrers/{digest}?page=2"
+        there = proxy_of(
+            source,
+            page(found[1], path=r"/referrers/.*page=2"),
+            page(
+                found[0],
+                path=f"/referrers/{digest}$",
+                headers=(("Link", f'<{following}>; rel="next"'),),
+            ),
+        )
+
+        replicate(there, target, name, "v1", "v1", include_referrers=True)
+
+        assert target.tags(name) == {"v1": digest}
+        for referrer in found:
+            assert_whole(target, name, referrer)

@@ -1,0 +1,80 @@
+import json
+
+import pytest
+from aibs_informatics_aws_lambda.common.exceptions import ResourceNotFoundError
+from aibs_informatics_aws_lambda.handlers.ecr import resolve_image_uri
+from botocore.stub import Stubber
+from registry import digest_of
+
+REPOSITORY = "123456789012.dkr.ecr.us-west-2.amazonaws.com/team/image"
+
+
+@pytest.fixture
+def push(aws):
+    """Put an image with tags and return its digest."""
+    ecr = aws.client("ecr")
+    ecr.create_repository(repositoryName="team/image")
+
+    def push(number, *tags):
+        config = {"digest": f"sha256:{number:064x}", "size": 1}
+        kind = "application/vnd.oci.image.manifest.v1+json"
+        content = json.dumps({"schemaVersion": 2, "mediaType": kind, "config": config})
+        for tag in tags or [None]:
+            ecr.put_image(
+                repositoryName="team/image",
+                imageManifest=content,
+                imageDigest=digest_of(content.encode()),
+                **({"imageTag": tag} if tag else {}),
+            )
+        return digest_of(content.encode())
+
+    return push
+
+
+@pytest.mark.parametrize("end", [":v1", f"@{digest_of(b'')}"])
+def test_uri_of_an_image_is_returned_as_it_is(end):
+    assert resolve_image_uri(f"{REPOSITORY}{end}") == f"{REPOSITORY}{end}"
+
+
+@pytest.mark.parametrize("name", ["team/image", REPOSITORY])
+def test_default_tag_chooses_the_image_of_a_repository(push, name):
+    stable = push(1, "stable")
+    push(2, "newer")
+
+    assert resolve_image_uri(name, "stable") == f"{REPOSITORY}@{stable}"
+
+
+def test_without_a_tag_it_is_the_newest_of_those_with_a_tag(push, aws):
+    from aibs_informatics_aws_lambda.common.aws import get_client
+
+    push(1, "v1")
+    with Stubber(get_client("ecr", "us-west-2")) as ecr:
+        details = [
+            {"imageDigest": digest_of(name), "imageTags": ["v1"], "imagePushedAt": pushed}
+            for name, pushed in ((b"old", 1_700_000_000), (b"new", 1_700_000_900), (b"x", 1))
+        ]
+        asked = {
+            "registryId": "123456789012",
+            "repositoryName": "team/image",
+            "filter": {"tagStatus": "TAGGED"},
+        }
+        ecr.add_response("describe_images", {"imageDetails": details}, asked)
+
+        assert resolve_image_uri("team/image") == f"{REPOSITORY}@{digest_of(b'new')}"
+
+
+def test_untagged_images_are_never_chosen(push):
+    push(1)
+
+    with pytest.raises(ResourceNotFoundError, match=f"no image with a tag in {REPOSITORY}"):
+        resolve_image_uri("team/image")
+
+
+@pytest.mark.parametrize(
+    ("name", "tag"), [("absent", None), ("absent", "v1"), ("team/image", "absent"), ("No", None)]
+)
+def test_what_leads_to_no_image_is_an_error_that_names_it(push, name, tag):
+    push(1, "v1")
+
+    with pytest.raises(ResourceNotFoundError, match=name):
+        resolve_image_uri(name, tag)

@@ -1,0 +1,365 @@
+"""Blobs on their way between two real registries, with connections that break."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+
+import pytest
+from aibs_informatics_aws_lambda.handlers.ecr import transfer
+from aibs_informatics_aws_lambda.handlers.ecr.connection import RegistryConnection
+from aibs_informatics_aws_lambda.handlers.ecr.distribution import (
+    DistributionBlobs,
+    DistributionRepository,
+)
+from aibs_informatics_aws_lambda.handlers.ecr.manifest import Descriptor
+from aibs_informatics_aws_lambda.handlers.ecr.replication import Replication, make_plan
+from aibs_informatics_aws_lambda.handlers.ecr.repository import (
+    InterruptedTransferError,
+    RegistryError,
+)
+from registry import digest_of
+
+MIB = 1 << 20
+LAYER = bytes(range(256)) * (3 * MIB // 256)
+PEAK_MB = 120
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch):
+    monkeypatch.setattr(transfer, "_FIRST_PAUSE_SECONDS", 0.01)
+
+
+def replicate(there, here, name, reference="v1", progress=None):
+    source, target = (DistributionRepository(one.url, name) for one in (there, here))
+    plan = make_plan(source, source.get_manifest(reference))
+    return Replication(source, target, progress or transfer.Silent()).run(plan, ["v1"])
+
+
+@pytest.fixture
+def digest(source, name):
+    """The digest of an image with a layer of 3 MiB, tagged v1 in the source."""
+    return source.push_image(name, LAYER, tag="v1")
+
+
+def assert_copied(target, name, digest):
+    assert target.tags(name) == {"v1": digest}
+    assert target.blob(name, digest_of(LAYER)) == LAYER
+    assert target.open_uploads(name) == []
+
+
+def test_download_that_is_cut_goes_on_where_it_broke_off(
+    source, target, name, digest, proxy_of, fault
+):
+    there = proxy_of(source, fault("GET", digest_of(LAYER), cut_response=MIB, times=2))
+    here = proxy_of(target)
+
+    replicate(there, here, name)
+
+    assert_copied(target, name, digest)
+    ranges = [h.get("Range") for _, path, h in there.requests if path.endswith(digest_of(LAYER))]
+    assert ranges == [None, f"bytes={MIB}-", f"bytes={2 * MIB}-"]
+    assert len(here.made("PATCH")) == 2, "one per blob: the upload stays open meanwhile"
+
+
+def test_download_starts_again_where_the_registry_knows_no_ranges(
+    source, target, name, digest, proxy_of, fault
+):
+    whole = fault("GET", digest_of(LAYER), status=200, body=LAYER)
+    there = proxy_of(source, fault("GET", digest_of(LAYER), cut_response=MIB), whole)
+    here = proxy_of(target)
+
+    replicate(there, here, name)
+
+    assert target.tags(name) == {"v1": digest}
+    assert target.blob(name, digest_of(LAYER)) == LAYER
+    assert len(here.made("PATCH")) == 3, "the layer twice"
+
+
+def test_download_that_breaks_off_again_and_again_is_given_up(
+    source, target, name, digest, proxy_of, fault
+):
+    there = proxy_of(source, fault("GET", digest_of(LAYER), cut_response=0, times=99))
+
+    with pytest.raises(RegistryError, match=r"breaks off at byte 0 of 3145728 again and again"):
+        replicate(there, target, name)
+
+    assert target.tags(name) == {}
+    assert target.open_uploads(name) == []
+    assert len(there.made("GET", digest_of(LAYER))) == 5
+
+
+@pytest.mark.parametrize("size", [0, MIB, 3 * MIB - 1])
+def test_upload_that_is_cut_starts_again_in_a_new_session(
+    source, target, name, digest, proxy_of, fault, size
+):
+    here = proxy_of(target, fault("PATCH", "", cut_request=size, times=1))
+
+    replicate(source, here, name)
+
+    assert target.tags(name) == {"v1": digest}
+    assert target.blob(name, digest_of(LAYER)) == LAYER
+    assert len(here.made("POST")) == 3
+
+
+def test_upload_that_is_cut_again_and_again_is_given_up(
+    source, target, name, digest, proxy_of, fault
+):
+    here = proxy_of(target, fault("PATCH", "", cut_request=MIB, times=99))
+
+    with pytest.raises(
+        InterruptedTransferError, match=f"cannot upload the blob {digest_of(LAYER)}"
+    ):
+        replicate(source, here, name)
+
+    assert target.tags(name) == {}
+    assert target.blob(name, digest_of(LAYER)) is None
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+@pytest.mark.parametrize("method", ["HEAD", "POST", "PATCH", "PUT"])
+def test_passing_failure_of_the_target_is_got_over(
+    source, target, name, digest, proxy_of, fault, method, status
+):
+    here = proxy_of(target, fault(method, "", status=status))
+
+    replicate(source, here, name)
+
+    assert target.tags(name) == {"v1": digest}
+    assert target.blob(name, digest_of(LAYER)) == LAYER
+
+
+def test_lost_answer_that_a_blob_is_complete_moves_it_once(
+    source, target, name, digest, proxy_of, fault
+):
+    here = proxy_of(target, fault("PUT", "/uploads/", status=503, times=2, late=True))
+
+    replicate(source, here, name)
+
+    assert_copied(target, name, digest)
+    assert len(here.made("PATCH")) == 2, "one per blob"
+
+
+def test_registry_that_keeps_less_than_was_sent_gets_it_again(
+    source, target, name, digest, proxy_of, fault
+):
+    here = proxy_of(target, fault("PATCH", "", status=202, headers=(("Range", "0-9"),)))
+
+    replicate(source, here, name)
+
+    assert target.blob(name, digest_of(LAYER)) == LAYER
+    assert len(here.made("PATCH")) == 3
+
+
+def test_refused_upload_says_what_the_registry_said(source, target, name, digest, proxy_of, fault):
+    body = json.dumps({"errors": [{"code": "DENIED", "message": "no push for you"}]}).encode()
+    here = proxy_of(target, fault("POST", "", status=403, body=body, times=9))
+
+    with pytest.raises(RegistryError, match=r"403 DENIED: no push for you; allow the role"):
+        replicate(source, here, name)
+
+
+def test_upload_is_refused_in_the_middle_without_a_second_try(
+    source, target, name, digest, proxy_of, fault
+):
+    here = proxy_of(target, fault("PATCH", "", status=404, times=9))
+
+    with pytest.raises(RegistryError, match="404"):
+        replicate(source, here, name)
+
+    assert len(here.made("PATCH")) <= 2
+
+
+def test_manifest_that_is_cut_is_read_again(source, target, name, digest, proxy_of, fault):
+    there = proxy_of(source, fault("GET", "/manifests/", cut_response=100, times=2))
+
+    replicate(there, target, name)
+
+    assert_copied(target, name, digest)
+    assert len(there.made("GET", "/manifests/")) == 3
+
+
+def test_download_that_storage_denies_is_tried_again_with_another_url(
+    source, target, name, digest, proxy_of, fault
+):
+    path = f"/v2/{name}/blobs/{digest_of(LAYER)}"
+    storage = proxy_of(source, fault("GET", path, status=403, body=b"Request has expired"))
+    redirect = fault("GET", path, status=307, headers=(("Location", storage.url + path),), times=9)
+    there = proxy_of(source, redirect)
+
+    replicate(there, target, name)
+
+    assert_copied(target, name, digest)
+    assert len(there.made("GET", path)) == 2
+
+
+def test_download_that_the_registry_denies_is_not_tried_again(
+    source, target, name, digest, proxy_of, fault
+):
+    path = f"/v2/{name}/blobs/{digest_of(LAYER)}"
+    there = proxy_of(source, fault("GET", path, status=403, times=9))
+
+    with pytest.raises(RegistryError, match="403; allow the role"):
+        replicate(there, target, name)
+
+    assert len(there.made("GET", path)) == 1
+
+
+def test_blob_goes_in_one_request_without_content_range(source, target, name, digest, proxy_of):
+    here = proxy_of(target)
+
+    replicate(source, here, name)
+
+    sent = [headers for method, _, headers in here.requests if method == "PATCH"]
+    assert sorted(int(headers["Content-Length"]) for headers in sent)[-1] == len(LAYER)
+    assert not any("Content-Range" in headers for headers in sent)
+
+
+def test_credentials_are_not_sent_to_where_a_download_is_redirected(
+    source, name, digest, proxy_of, fault
+):
+    storage = proxy_of(source)
+    path = f"/v2/{name}/blobs/{digest_of(LAYER)}"
+    there = proxy_of(
+        source, fault("GET", path, status=307, headers=(("Location", storage.url + path),))
+    )
+
+    blobs = DistributionBlobs(RegistryConnection(there.url, lambda: "Basic c2VjcmV0"), name)
+    blob = Descriptor(digest_of(LAYER), len(LAYER))
+
+    assert b"".join(blobs.read(blob, 0)) == LAYER
+    assert there.requests[0][2]["Authorization"] == "Basic c2VjcmV0"
+    assert "Authorization" not in storage.requests[0][2]
+
+
+def test_credentials_are_not_sent_to_another_host_that_an_upload_names(
+    source, target, name, proxy_of, fault
+):
+
+    elsewhere = proxy_of(target)
+    opened = target.open_upload(name).replace(target.url, elsewhere.url)
+    here = proxy_of(target, fault("POST", "", status=202, headers=(("Location", opened),)))
+    blobs = DistributionBlobs(RegistryConnection(here.url, lambda: "Basic c2VjcmV0"), name)
+    blob = Descriptor(digest_of(LAYER), len(LAYER))
+
+    upload = blobs.begin_upload(blob, None)
+    upload.send([LAYER], len(LAYER))
+    upload.commit(blob.digest)
+
+    assert target.blob(name, digest_of(LAYER)) == LAYER
+    assert here.requests[0][2]["Authorization"] == "Basic c2VjcmV0"
+    assert not any("Authorization" in headers for _, _, headers in elsewhere.requests)
+
+
+def test_requests_go_through_the_proxy_that_is_configured(
+    source, target, name, digest, proxy_of, monkeypatch
+):
+    proxy = proxy_of(source)
+    monkeypatch.setenv("http_proxy", proxy.url)
+    monkeypatch.setenv("no_proxy", target.host)
+
+    replicate(source, target, name)
+
+    assert_copied(target, name, digest)
+    assert {path.partition("/v2/")[0] for _, path, _ in proxy.requests} == {source.url}
+
+
+def test_several_blobs_are_on_their_way_at_once(source, target, name):
+    layers = [bytes([number]) * MIB for number in range(8)]
+    source.push_image(name, *layers, tag="v1")
+    watched = _Watch()
+
+    replicate(source, target, name, progress=watched)
+
+    assert len(watched.finished) == 9
+    assert watched.most > 1
+    assert watched.most <= 4
+    config = source.manifest(name, "v1")["config"]
+    assert watched.planned == sum(map(len, layers)) + config["size"]
+
+
+class _Watch:
+    """Counts the blobs that are on their way at one time."""
+
+    def __init__(self):
+        self.open, self.finished, self.most, self.planned = set(), [], 0, 0
+
+    def begin(self, blobs):
+        self.planned = sum(blob.size for blob in blobs)
+
+    def advance(self, blob, done):
+        self.open.add(blob.digest)
+        self.most = max(self.most, len(self.open))
+
+    def finish(self, blob):
+        self.open.discard(blob.digest)
+        self.finished.append(blob.digest)
+
+
+def test_failure_of_one_blob_ends_the_others_and_leaves_no_upload_open(
+    source, target, name, proxy_of, fault
+):
+    bad = b"\0bad" * 1000
+    layers = [bytes([number]) * 4 * MIB for number in range(1, 5)]
+    source.push_image(name, bad, *layers, tag="v1")
+    there = proxy_of(source, fault("GET", digest_of(bad), damage=True, times=9))
+
+    with pytest.raises(RegistryError, match=digest_of(bad)):
+        replicate(there, target, name)
+
+    assert target.tags(name) == {}
+    assert target.blob(name, digest_of(bad)) is None
+
+
+MEASURE = """
+import sys
+from pathlib import Path
+from aibs_informatics_aws_lambda.handlers.ecr.command import main
+status = main()
+# Not getrusage: what it tells starts with the peak of the process that started this one.
+peak = Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]
+print(status, peak, file=sys.stderr)
+"""
+
+
+def peak_mb_of_copying(source, target, name, run_command):
+    """Copy v1 in a process of its own and return the most memory that it had, in MB."""
+    places = f"{source.url}/{name}:v1", f"{target.url}/{name}:v1"
+    result = run_command(sys.executable, "-c", MEASURE, *places)
+    status, peak_kib = result.stderr.split()[-2:]
+    assert status == "0", result.stderr
+    return int(peak_kib) * 1024 / 1e6
+
+
+def noise(size):
+    """Yield ``size`` bytes that differ from MiB to MiB."""
+    return (number.to_bytes(8, "big") * (MIB // 8) for number in range(size // MIB))
+
+
+@pytest.mark.parametrize(
+    "size",
+    [
+        pytest.param(64 * MIB, id="64MiB"),
+        pytest.param(1024 * MIB, id="1GiB", marks=pytest.mark.heavy),
+    ],
+)
+def test_memory_does_not_depend_on_the_size_of_a_layer(source, target, name, run_command, size):
+    layer = source.push_blob(name, noise(size), size)
+    digest = source.push_image(name, tag="v1", layers=[layer])
+
+    assert peak_mb_of_copying(source, target, name, run_command) < PEAK_MB
+
+    assert target.tags(name) == {"v1": digest}
+    with target.blob_file(layer["digest"]).open("rb") as stored:
+        assert f"sha256:{hashlib.file_digest(stored, 'sha256').hexdigest()}" == layer["digest"]
+
+
+def test_memory_is_bounded_with_several_layers_at_once(source, target, name, run_command):
+    layers = [
+        source.push_blob(name, (bytes([n]) + piece[1:] for piece in noise(32 * MIB)), 32 * MIB)
+        for n in range(6)
+    ]
+    source.push_image(name, tag="v1", layers=layers)
+
+    assert peak_mb_of_copying(source, target, name, run_command) < PEAK_MB

@@ -1,0 +1,91 @@
+"""The SAM templates are valid, and name what there is."""
+
+from __future__ import annotations
+
+import subprocess
+import sysconfig
+import tomllib
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from cfnlint.decode import decode_str
+
+ROOT = Path(__file__).parents[1]
+TEMPLATES = sorted(ROOT.glob("packages/*/template.yaml"))
+
+
+@pytest.fixture(params=TEMPLATES, ids=lambda path: path.parent.name)
+def path(request) -> Path:
+    return request.param
+
+
+@pytest.fixture
+def template(path):
+    content, problems = decode_str(path.read_text())
+    assert not problems
+    return content
+
+
+@pytest.fixture
+def functions(template):
+    """The properties of each function, those of all functions among them."""
+    common = template.get("Globals", {}).get("Function", {})
+    return [
+        {**common, **resource["Properties"]}
+        for resource in template["Resources"].values()
+        if resource["Type"] == "AWS::Serverless::Function"
+    ]
+
+
+def test_every_package_has_a_template():
+    packages = {path.parent for path in ROOT.glob("packages/*/pyproject.toml")}
+
+    assert packages == {path.parent for path in TEMPLATES}
+
+
+def test_cfn_lint_finds_nothing(path):
+    result = subprocess.run(
+        [
+            str(Path(sysconfig.get_path("scripts"), "cfn-lint")),
+            "--include-checks",
+            "I",
+            "--",
+            str(path),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_handlers_are_there(functions):
+    assert functions
+    for function in functions:
+        module, _, name = function["Handler"].rpartition(".")
+        assert callable(getattr(import_module(module), name))
+
+
+def test_archive_is_the_one_that_the_build_writes(functions, path):
+    project = tomllib.loads((path.parent / "pyproject.toml").read_text())["project"]
+    archive = f"{project['name'].replace('-', '_')}-{project['version']}.zip"
+
+    assert {function["CodeUri"] for function in functions} == {f"dist/{archive}"}
+
+
+def test_platform_is_the_one_that_the_build_is_for(functions, path):
+    tool = tomllib.loads((path.parent / "pyproject.toml").read_text())["tool"]
+    target = tool["hatch"]["build"]["targets"]["lambda"]
+
+    for function in functions:
+        assert function["Runtime"] == target["runtime"]
+        assert function["Architectures"] == [target["architecture"]]
+
+
+def test_functions_have_time_memory_and_a_policy(functions):
+    for function in functions:
+        assert function["Timeout"] <= 900
+        assert function["MemorySize"] >= 128
+        assert function["Policies"]
