@@ -29,6 +29,7 @@ FUNCTIONS = {
     "batch": ("batch.create.handler", "image"),
     "data-sync": ("data_sync.get_json_from_file_handler", "path"),
     "demand": ("demand.scaffolding.handler", "demand_execution"),
+    "notifications": ("notifications.notification_router_handler", "content"),
 }
 
 
