@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Any, TypeAlias
+
 from aibs_informatics_aws_lambda.common.json_io import JSON
 from aibs_informatics_aws_lambda.common.model import PydanticBaseModel
-from aibs_informatics_aws_lambda.storage.paths import S3OrLocalPath
+from aibs_informatics_aws_lambda.common.s3 import S3Path
+from aibs_informatics_aws_lambda.storage.paths import DataPath, EFSOrLocalPath, S3OrLocalPath
+from pydantic import Discriminator, Field, Tag, model_validator
 
 __all__ = [
+    "BatchDataSyncRequest",
+    "BatchDataSyncResponse",
+    "BatchDataSyncResult",
+    "DataSyncConfig",
+    "DataSyncCounts",
+    "DataSyncFilterConfig",
+    "DataSyncRequest",
+    "DataSyncResponse",
+    "DataSyncResult",
+    "DataSyncTask",
     "GetJSONFromFileRequest",
     "GetJSONFromFileResponse",
+    "Patterns",
+    "PrepareBatchDataSyncRequest",
+    "PrepareBatchDataSyncResponse",
     "PutJSONToFileRequest",
     "PutJSONToFileResponse",
+    "RemoteToLocalConfig",
+    "RemoveDataPathsRequest",
+    "RemoveDataPathsResponse",
 ]
+
+Patterns: TypeAlias = str | list[str]
+"""One regular expression or several."""
 
 
 class GetJSONFromFileRequest(PydanticBaseModel):
@@ -37,3 +60,166 @@ class PutJSONToFileResponse(PydanticBaseModel):
     """Where the document was written."""
 
     path: S3OrLocalPath
+
+
+class DataSyncFilterConfig(PydanticBaseModel):
+    """Which items are synced: those that match an include, if any, and no exclude.
+
+    Patterns are regular expressions that must match the whole path of an item relative to the
+    filter root. Null, empty text and an empty list are no pattern.
+    """
+
+    include: Patterns | None = None
+    exclude: Patterns | None = None
+
+
+class RemoteToLocalConfig(PydanticBaseModel):
+    """Where a single object is staged on its way to a local file."""
+
+    use_custom_tmp_dir: bool = False
+    custom_tmp_dir: EFSOrLocalPath | None = Field(
+        None, description="by default the mount point of the destination"
+    )
+
+
+class DataSyncConfig(PydanticBaseModel):
+    """How data are synced, whatever they are."""
+
+    max_concurrency: int = Field(25, ge=1, description="transfers at a time")
+    retain_source_data: bool = Field(
+        True, description="false: what was synced is removed at the source"
+    )
+    delete: bool = Field(
+        True, description="remove at the destination what the filtered source does not have"
+    )
+    require_lock: bool = Field(
+        False, description="S3 to local: one sync of a destination at a time"
+    )
+    force: bool = Field(False, description="transfer whatever the destination holds")
+    size_only: bool = Field(False, description="leave the checksum out of the decision")
+    fail_if_missing: bool = True
+    include_detailed_response: bool = Field(False, description="write a report of each item")
+    remote_to_local_config: RemoteToLocalConfig = Field(default_factory=RemoteToLocalConfig)
+
+
+class DataSyncTask(PydanticBaseModel):
+    """What is synced, and where to."""
+
+    source_path: DataPath
+    destination_path: DataPath
+    source_path_prefix: str | None = Field(
+        None, description="S3 to S3: cut off source keys instead of the source path itself"
+    )
+    filter_config: DataSyncFilterConfig | None = None
+    filter_root: str | None = Field(
+        None, description="what patterns are relative to; by default the source path"
+    )
+
+
+class DataSyncRequest(DataSyncConfig, DataSyncTask):
+    """One sync."""
+
+
+class DataSyncCounts(PydanticBaseModel):
+    """What was moved, and what was there already."""
+
+    bytes_transferred: int = 0
+    files_transferred: int = 0
+    files_unchanged: int = 0
+    bytes_unchanged: int = 0
+    files_deleted: int = Field(0, description="at the destination")
+    bytes_deleted: int = 0
+    files_removed: int = Field(0, description="at the source")
+
+
+class DataSyncResult(DataSyncCounts):
+    """What one sync has done."""
+
+    details: DataPath | None = Field(None, description="where the report of each item is")
+
+
+class DataSyncResponse(PydanticBaseModel):
+    """A sync that was done: the request with its defaults, and its result."""
+
+    request: DataSyncRequest
+    result: DataSyncResult
+
+
+class PrepareBatchDataSyncRequest(DataSyncRequest):
+    """One sync that is to be divided into batches."""
+
+    batch_size_bytes_limit: int | None = Field(
+        None, ge=0, description="of one batch; by default, and for 0, 250 GiB"
+    )
+    temporary_request_payload_path: S3Path | None = Field(
+        None, description="prefix at which the requests of batches are stored"
+    )
+
+
+def _list_or_location(value: Any) -> str:
+    return "location" if isinstance(value, str) else "list"
+
+
+RequestsOrLocation: TypeAlias = Annotated[
+    Annotated[list[DataSyncRequest], Tag("list")] | Annotated[S3Path, Tag("location")],
+    Discriminator(_list_or_location),
+]
+"""Syncs, or the S3 URI of a JSON list of them."""
+
+
+class BatchDataSyncRequest(PydanticBaseModel):
+    """Syncs that run one after the other.
+
+    The fields of one `DataSyncRequest` in place of ``requests`` are a batch of that one.
+    """
+
+    requests: RequestsOrLocation
+    allow_partial_failure: bool = Field(
+        False, description="go on after a sync that failed, and answer which did"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_single_request(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or "requests" in data or not _names_paths(data):
+            return data
+        return {**data, "requests": [data]}
+
+
+def _names_paths(data: dict[str, Any]) -> bool:
+    names = {"source_path", "sourcePath", "destination_path", "destinationPath"}
+    return not names.isdisjoint(data)
+
+
+class BatchDataSyncResult(DataSyncCounts):
+    """Sums over the syncs of a batch that succeeded, and how many did."""
+
+    total_requests_count: int = 0
+    successful_requests_count: int = 0
+    failed_requests_count: int = 0
+
+
+class BatchDataSyncResponse(PydanticBaseModel):
+    """A batch that was done, with the syncs that failed."""
+
+    result: BatchDataSyncResult
+    failed_requests: list[DataSyncRequest] = Field(default_factory=list)
+
+
+class PrepareBatchDataSyncResponse(PydanticBaseModel):
+    """The batches that a sync was divided into."""
+
+    requests: list[BatchDataSyncRequest]
+
+
+class RemoveDataPathsRequest(PydanticBaseModel):
+    """Files and folders to remove."""
+
+    paths: list[DataPath] = Field(default_factory=list)
+
+
+class RemoveDataPathsResponse(PydanticBaseModel):
+    """What was removed, in the order of the request."""
+
+    size_bytes_removed: int
+    paths_removed: list[DataPath]

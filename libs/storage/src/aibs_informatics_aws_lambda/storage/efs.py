@@ -75,4 +75,5 @@ def _match(text: str) -> re.Match[str] | None:
 def _parts(path: EFSPath) -> tuple[str, PurePosixPath]:
     match = _match(path)
     file_system_id, *rest = match.groups() if match else ("",)
-    return file_system_id, PurePosixPath("/", next(filter(None, rest), ""))
+    # One slash: two at its start would make it another kind of path (POSIX.1-2017, 4.13).
+    return file_system_id, PurePosixPath("/" + next(filter(None, rest), "").lstrip("/"))

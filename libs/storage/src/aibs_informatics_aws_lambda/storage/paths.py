@@ -9,7 +9,7 @@ from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.efs import EFSPath
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 
-__all__ = ["DataPath", "S3OrLocalPath", "parse_data_path"]
+__all__ = ["DataPath", "EFSOrLocalPath", "S3OrLocalPath", "parse_data_path"]
 
 
 def parse_data_path(value: Any) -> S3Path | EFSPath | Path:
@@ -37,6 +37,13 @@ def _parse_s3_or_local(value: Any) -> S3Path | Path:
     return path
 
 
+def _parse_efs_or_local(value: Any) -> EFSPath | Path:
+    path = parse_data_path(value)
+    if isinstance(path, S3Path):
+        raise ValueError("an S3 URI is not possible here: give an EFS path or a local path")
+    return path
+
+
 _as_text = PlainSerializer(str, return_type=str, when_used="json")
 
 DataPath: TypeAlias = Annotated[
@@ -54,3 +61,11 @@ S3OrLocalPath: TypeAlias = Annotated[
     WithJsonSchema({"type": "string", "description": "S3 URI or local path"}),
 ]
 """A path on S3 or on a local disk."""
+
+EFSOrLocalPath: TypeAlias = Annotated[
+    EFSPath | Path,
+    PlainValidator(_parse_efs_or_local),
+    _as_text,
+    WithJsonSchema({"type": "string", "description": "EFS path or local path"}),
+]
+"""A path on EFS or on a local disk."""

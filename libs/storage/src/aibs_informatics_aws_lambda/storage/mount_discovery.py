@@ -1,0 +1,225 @@
+"""Which EFS file systems are mounted on this machine, and where."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, Protocol
+
+from aibs_informatics_aws_lambda.common.constants import AWS_LAMBDA_FUNCTION_NAME_KEY
+from aibs_informatics_aws_lambda.storage.efs import EFSPath
+from aibs_informatics_aws_lambda.storage.file_systems import EfsInventory, find_efs_id
+from aibs_informatics_aws_lambda.storage.mount_points import (
+    MOUNT_POINT_ID_VARIABLE,
+    MOUNT_POINT_PATH_VARIABLE,
+    MountPoint,
+    to_mounted_path,
+)
+
+__all__ = ["find_mount_points", "forget_mount_points", "resolve_efs_path"]
+
+# https://docs.aws.amazon.com/batch/latest/userguide/job_env_vars.html
+AWS_BATCH_JOB_ID_KEY = "AWS_BATCH_JOB_ID"
+
+logger = logging.getLogger(__name__)
+
+_kept: dict[_Source, tuple[MountPoint, ...]] = {}
+
+
+def find_mount_points() -> tuple[MountPoint, ...]:
+    """Return the EFS mounts of this machine, as the first of these tells that applies.
+
+    - in an AWS Batch job (``AWS_BATCH_JOB_ID``), the description of the job;
+    - in a Lambda function (``AWS_LAMBDA_FUNCTION_NAME``), its configuration;
+    - else each pair of variables ``EFS_MOUNT_POINT_PATH<x>`` and ``EFS_MOUNT_POINT_ID<x>``, the
+      latter the id of a file system or access point, or an ARN that ends in one.
+
+    A mount whose folder is not there is left out with a warning, and so is a pair of variables
+    that leads nowhere. AWS is asked once in a process, unless something was left out or nothing
+    was found.
+
+    Raises:
+        ValueError: two different mounts are said to be at one folder.
+        AWSError: Batch, Lambda or EFS cannot be asked.
+    """
+    source = _source()
+    if source in _kept:
+        return _kept[source]
+    claimed = list(source.read())
+    found = _without_repetitions(mount for mount in claimed if mount and _is_there(mount))
+    if found and len(found) == len(set(claimed)):
+        _kept[source] = found
+    return found
+
+
+def forget_mount_points() -> None:
+    """Look for mounts anew from now on."""
+    _kept.clear()
+
+
+def resolve_efs_path(path: EFSPath) -> Path:
+    """Return where a path on EFS is on this machine.
+
+    Raises:
+        ValueError: its file system, or that part of it, is not mounted here, or ``..`` leads
+            out of it.
+        AWSError: as `find_mount_points`.
+    """
+    return to_mounted_path(path, find_mount_points())
+
+
+class _Source(Protocol):
+    """What tells of mounts. Yields `None` for each that it has to leave out."""
+
+    def read(self) -> Iterator[MountPoint | None]: ...
+
+
+@dataclass(frozen=True)
+class _BatchJob:
+    job_id: str
+
+    def read(self) -> Iterator[MountPoint | None]:
+        from aibs_informatics_aws_lambda.common.aws import get_client, named_errors
+
+        with named_errors(f"describe the Batch job {self.job_id}", "batch:DescribeJobs"):
+            jobs = get_client("batch").describe_jobs(jobs=[self.job_id])["jobs"]
+        if not jobs:
+            logger.warning("Batch knows no job %s: no EFS mounts are taken for here", self.job_id)
+            return
+        container = jobs[0].get("container", {})
+        volumes = {
+            volume["name"]: volume["efsVolumeConfiguration"]
+            for volume in container.get("volumes", [])
+            if volume.get("efsVolumeConfiguration")
+        }
+        inventory = EfsInventory()
+        for mount in container.get("mountPoints", []):
+            volume = volumes.get(mount.get("sourceVolume"))
+            if volume:
+                yield _mounted_volume(inventory, mount["containerPath"], volume)
+
+
+@dataclass(frozen=True)
+class _LambdaFunction:
+    name: str
+
+    def read(self) -> Iterator[MountPoint | None]:
+        from aibs_informatics_aws_lambda.common.aws import get_client, named_errors
+
+        permission = "lambda:GetFunctionConfiguration"
+        with named_errors(f"read the configuration of the function {self.name}", permission):
+            function = get_client("lambda").get_function_configuration(FunctionName=self.name)
+        inventory = EfsInventory()
+        for config in function.get("FileSystemConfigs", []):
+            yield _mounted(inventory, config["LocalMountPath"], config["Arn"])
+
+
+@dataclass(frozen=True)
+class _Variables:
+    pairs: tuple[tuple[str, str | None, str | None], ...]
+
+    def read(self) -> Iterator[MountPoint | None]:
+        inventory = EfsInventory()
+        for suffix, path, target in self.pairs:
+            yield _mounted_by_variables(inventory, suffix, path, target)
+
+
+def _source() -> _Source:
+    job_id = os.environ.get(AWS_BATCH_JOB_ID_KEY)
+    if job_id:
+        return _BatchJob(job_id)
+    function_name = os.environ.get(AWS_LAMBDA_FUNCTION_NAME_KEY)
+    if function_name:
+        return _LambdaFunction(function_name)
+    return _Variables(_variable_pairs())
+
+
+def _variable_pairs() -> tuple[tuple[str, str | None, str | None], ...]:
+    prefixes = (MOUNT_POINT_PATH_VARIABLE, MOUNT_POINT_ID_VARIABLE)
+    suffixes = {
+        name.removeprefix(prefix)
+        for name in os.environ
+        for prefix in prefixes
+        if name.startswith(prefix)
+    }
+    return tuple(
+        (
+            suffix,
+            os.environ.get(MOUNT_POINT_PATH_VARIABLE + suffix),
+            os.environ.get(MOUNT_POINT_ID_VARIABLE + suffix),
+        )
+        for suffix in sorted(suffixes)
+    )
+
+
+def _mounted_by_variables(
+    inventory: EfsInventory, suffix: str, path: str | None, target: str | None
+) -> MountPoint | None:
+    path_variable, id_variable = (
+        MOUNT_POINT_PATH_VARIABLE + suffix,
+        MOUNT_POINT_ID_VARIABLE + suffix,
+    )
+    if not path or not target:
+        logger.warning("%s and %s come in pairs: one is not set", path_variable, id_variable)
+        return None
+    if not find_efs_id(target):
+        logger.warning("%s does not end in the id of an EFS resource: skipped", id_variable)
+        return None
+    try:
+        return _mounted(inventory, path, target)
+    except ValueError as error:
+        logger.warning("%s is skipped: %s", id_variable, error)
+        return None
+
+
+def _mounted(inventory: EfsInventory, path: str, target: str) -> MountPoint | None:
+    """Return the mount of what a text that ends in an id names."""
+    target_id = find_efs_id(target)
+    if target_id is None:
+        logger.warning("%s is no EFS file system: its mount at %s is skipped", target, path)
+        return None
+    folder = PurePosixPath(path)
+    if target_id.startswith("fs-"):
+        return MountPoint(folder, inventory.find_file_system(target_id).id)
+    access_point = inventory.find_access_point(target_id)
+    return MountPoint(folder, access_point.file_system_id, target_id, access_point.root)
+
+
+def _mounted_volume(
+    inventory: EfsInventory, path: str, volume: dict[str, Any]
+) -> MountPoint | None:
+    access_point_id = (volume.get("authorizationConfig") or {}).get("accessPointId")
+    if access_point_id:
+        return _mounted(inventory, path, access_point_id)
+    root = PurePosixPath("/", volume.get("rootDirectory") or "/")
+    return MountPoint(PurePosixPath(path), volume["fileSystemId"], root=root)
+
+
+def _is_there(mount_point: MountPoint) -> bool:
+    there = Path(mount_point.path).is_dir()
+    if not there:
+        logger.warning(
+            "%s is not a folder here: the mount of %s there is left out",
+            mount_point.path,
+            mount_point.file_system_id,
+        )
+    return there
+
+
+def _without_repetitions(mount_points: Iterable[MountPoint]) -> tuple[MountPoint, ...]:
+    by_path: dict[PurePosixPath, MountPoint] = {}
+    for mount_point in mount_points:
+        first = by_path.setdefault(mount_point.path, mount_point)
+        if first != mount_point:
+            raise ValueError(
+                f"two EFS mounts are said to be at {mount_point.path}: "
+                f"{_target(first)} and {_target(mount_point)}"
+            )
+    return tuple(by_path.values())
+
+
+def _target(mount_point: MountPoint) -> str:
+    return mount_point.access_point_id or f"{mount_point.file_system_id}:{mount_point.root}"

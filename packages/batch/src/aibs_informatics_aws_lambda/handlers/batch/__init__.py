@@ -1,0 +1,1 @@
+"""Handlers that register AWS Batch job definitions, reuse them, and clear them away."""
