@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from aibs_informatics_aws_lambda.handlers.data_sync.operations import (
+    BatchDataSyncHandler,
+    DataSyncHandler,
     GetJSONFromFileHandler,
     PutJSONToFileHandler,
 )
 
-__all__ = ["get_json_from_file_handler", "put_json_to_file_handler"]
+__all__ = [
+    "batch_data_sync_handler",
+    "data_sync_handler",
+    "get_json_from_file_handler",
+    "put_json_to_file_handler",
+]
 
+batch_data_sync_handler = BatchDataSyncHandler.get_handler()
+data_sync_handler = DataSyncHandler.get_handler()
 get_json_from_file_handler = GetJSONFromFileHandler.get_handler()
 put_json_to_file_handler = PutJSONToFileHandler.get_handler()

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
-__all__ = ["Item", "Source", "is_placeholder"]
+__all__ = ["Item", "Kind", "Source", "is_placeholder"]
+
+Kind: TypeAlias = Literal["file", "folder", "link", "linked"]
+"""What an item is: a file or an object; at a local destination also a folder (``relative`` ends in
+a slash) or a link; at a local source also a file that a link to a folder has led to."""
 
 
 class Item(NamedTuple):
@@ -19,12 +23,14 @@ class Item(NamedTuple):
         size: in bytes.
         modified: when it was last modified, in seconds since 1970 UTC.
         etag: the ETag of an object, without quotation marks; `None` for a file.
+        kind: what it is.
     """
 
     relative: str
     size: int
     modified: float
     etag: str | None = None
+    kind: Kind = "file"
 
 
 def is_placeholder(item: Item) -> bool:

@@ -9,9 +9,9 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from aibs_informatics_aws_lambda.handlers.data_sync.engine.items import Item, Source
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.items import Item, Kind, Source
 
-__all__ = ["find_local", "walk"]
+__all__ = ["find_local", "list_destination", "walk"]
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +54,34 @@ def walk(folder: Path) -> Iterator[Item]:
     return _walk(root, "", _Reading(root), linked=False)
 
 
+def list_destination(folder: Path) -> Iterator[Item]:
+    """Yield the files, links and folders below a folder, in the order of their paths.
+
+    Links are not followed. A folder that is not there has nothing below it.
+
+    Raises:
+        OSError: a folder cannot be read.
+    """
+    return _list(os.fspath(folder), "")
+
+
+def _list(folder: str, prefix: str) -> Iterator[Item]:
+    for name, _ in _names_in_order(folder, None, linked=False):
+        path = f"{folder}/{name}"
+        if name.endswith("/"):
+            yield Item(prefix + name, 0, 0.0, None, "folder")
+            yield from _list(path[:-1], prefix + name)
+            continue
+        try:
+            found = os.lstat(path)
+        except OSError as error:
+            if error.errno not in _GONE:
+                raise
+            continue
+        kind: Kind = "file" if stat.S_ISREG(found.st_mode) else "link"
+        yield Item(prefix + name, found.st_size, found.st_mtime, None, kind)
+
+
 def _walk(folder: str, prefix: str, reading: _Reading, *, linked: bool) -> Iterator[Item]:
     for name, is_link in _names_in_order(folder, reading, linked=linked):
         path = f"{folder}/{name}"
@@ -69,15 +97,18 @@ def _walk(folder: str, prefix: str, reading: _Reading, *, linked: bool) -> Itera
                 raise ValueError(_points_nowhere(path)) from None
             continue
         if stat.S_ISREG(found.st_mode):
-            yield Item(prefix + name, found.st_size, found.st_mtime)
+            kind: Kind = "linked" if linked else "file"
+            yield Item(prefix + name, found.st_size, found.st_mtime, None, kind)
         else:
             logger.warning("%s is neither a file nor a folder: it is left out", path)
 
 
-def _names_in_order(folder: str, reading: _Reading, *, linked: bool) -> Iterator[tuple[str, bool]]:
+def _names_in_order(
+    folder: str, reading: _Reading | None, *, linked: bool
+) -> Iterator[tuple[str, bool]]:
     """Yield the names in a folder, those of folders with a slash, as their content sorts.
 
-    With each comes whether it is a link to a folder.
+    With each comes whether it is a link to a folder that is followed; without ``reading`` none is.
     """
     names = []
     links = set()
@@ -86,7 +117,7 @@ def _names_in_order(folder: str, reading: _Reading, *, linked: bool) -> Iterator
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
                     names.append(f"{entry.name}/")
-                elif entry.is_symlink() and entry.is_dir():
+                elif reading and entry.is_symlink() and entry.is_dir():
                     names.append(f"{entry.name}/")
                     links.add(names[-1])
                 else:
@@ -97,7 +128,8 @@ def _names_in_order(folder: str, reading: _Reading, *, linked: bool) -> Iterator
     names.sort()
     for name in names:
         is_link = name in links
-        if name.endswith("/") and not reading.enters(folder, name, linked=linked or is_link):
+        is_outside = name.endswith("/") and (linked or is_link)
+        if reading and is_outside and not reading.enters(f"{folder}/{name}"):
             continue
         yield name, is_link
 
@@ -109,11 +141,9 @@ class _Reading:
         self._root = os.path.realpath(root)
         self._entered: set[tuple[int, int]] = set()
 
-    def enters(self, folder: str, name: str, *, linked: bool) -> bool:
-        """Tell whether to read a folder, which is ``linked`` if a link led to it or above it."""
-        if not linked:
-            return True
-        real = os.path.realpath(f"{folder}/{name}")
+    def enters(self, folder: str) -> bool:
+        """Tell whether to read a folder to which, or above which, a link has led."""
+        real = os.path.realpath(folder)
         if f"{real}/".startswith(f"{self._root.rstrip('/')}/"):
             return False
         found = os.stat(real)  # noqa: PTH116

@@ -50,6 +50,8 @@ class Request:
         body: what is sent.
         send_file: the file to send in place of ``body``.
         receive_file: the file to write the body of the response to.
+        size: the size in bytes of ``send_file``.
+        part_bytes: the size of the parts that ``send_file`` is sent in, if it is larger.
     """
 
     operation: str
@@ -62,11 +64,16 @@ class Request:
     body: bytes = b""
     send_file: str | None = None
     receive_file: str | None = None
+    size: int | None = None
+    part_bytes: int | None = None
 
     @property
-    def uri(self) -> str:
-        """What the request is about."""
-        return f"s3://{self.bucket}/{self.key}"
+    def subject(self) -> str:
+        """What the request is about, for messages."""
+        uri = f"s3://{self.bucket}/{self.key}"
+        if self.send_file:
+            return f"{uri} from {self.send_file}"
+        return f"{uri} to {self.receive_file}" if self.receive_file else uri
 
 
 @dataclass(frozen=True)
@@ -150,6 +157,8 @@ class S3:
             send_filepath=request.send_file,
             recv_filepath=request.receive_file,
             checksum_config=_checksums(request),
+            part_size=request.part_bytes,
+            multipart_upload_threshold=request.part_bytes,
             on_headers=response.take_headers,
             on_body=None if request.receive_file else response.take_body,
             on_done=finish,
@@ -221,7 +230,8 @@ class _Collector:
 
 
 def _content_length(request: Request) -> tuple[str, str]:
-    return ("Content-Length", str(len(request.body)))
+    length = len(request.body) if request.size is None else request.size
+    return ("Content-Length", str(length))
 
 
 def _checksums(request: Request) -> Any:
@@ -241,7 +251,7 @@ def _named(error: Exception, request: Request) -> Exception:
     """Return an error that says what failed, and how to mend it."""
     status = getattr(error, "status_code", None)
     code, message = _reason(error, status)
-    text = f"cannot {_in_words(request.operation)} {request.uri}: {code}: {message}"
+    text = f"cannot {_in_words(request.operation)} {request.subject}: {code}: {message}"
     if code in _NOT_FOUND or status == HTTPStatus.NOT_FOUND:
         return ResourceNotFoundError(text)
     if status == HTTPStatus.FORBIDDEN:
