@@ -6,6 +6,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.operations import (
     BatchDataSyncHandler,
     DataSyncHandler,
     GetJSONFromFileHandler,
+    PrepareBatchDataSyncHandler,
     PutJSONToFileHandler,
 )
 
@@ -13,10 +14,12 @@ __all__ = [
     "batch_data_sync_handler",
     "data_sync_handler",
     "get_json_from_file_handler",
+    "prepare_batch_data_sync_handler",
     "put_json_to_file_handler",
 ]
 
 batch_data_sync_handler = BatchDataSyncHandler.get_handler()
 data_sync_handler = DataSyncHandler.get_handler()
 get_json_from_file_handler = GetJSONFromFileHandler.get_handler()
+prepare_batch_data_sync_handler = PrepareBatchDataSyncHandler.get_handler()
 put_json_to_file_handler = PutJSONToFileHandler.get_handler()

@@ -6,8 +6,10 @@ import hashlib
 import json
 import os
 import uuid
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 from aibs_informatics_aws_lambda.common.description import HandlerDescription
 from aibs_informatics_aws_lambda.common.files import write_atomically
@@ -16,6 +18,7 @@ from aibs_informatics_aws_lambda.common.json_io import JSON, dump_json_line, loa
 from aibs_informatics_aws_lambda.common.s3 import S3Path, download_to_json, upload_json
 from aibs_informatics_aws_lambda.handlers.data_sync.batches import add_counts, read_requests
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.locks import LOCK_ROOT_VARIABLE
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.s3 import S3
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.sync import Engine
 from aibs_informatics_aws_lambda.handlers.data_sync.model import (
     BatchDataSyncRequest,
@@ -25,9 +28,15 @@ from aibs_informatics_aws_lambda.handlers.data_sync.model import (
     DataSyncResponse,
     GetJSONFromFileRequest,
     GetJSONFromFileResponse,
+    PrepareBatchDataSyncRequest,
+    PrepareBatchDataSyncResponse,
     PutJSONToFileRequest,
     PutJSONToFileResponse,
 )
+from aibs_informatics_aws_lambda.handlers.data_sync.packing import S, pack
+from aibs_informatics_aws_lambda.handlers.data_sync.preparation import SubRequests, find_parts
+from aibs_informatics_aws_lambda.handlers.data_sync.tree import Node
+from aibs_informatics_aws_lambda.storage.efs import EFSPath
 
 __all__ = [
     "DEFAULT_BUCKET_NAME_ENV_VAR",
@@ -40,6 +49,9 @@ __all__ = [
     "GetJSONFromFileHandler",
     "GetJSONFromFileRequest",
     "GetJSONFromFileResponse",
+    "PrepareBatchDataSyncHandler",
+    "PrepareBatchDataSyncRequest",
+    "PrepareBatchDataSyncResponse",
     "PutJSONToFileHandler",
     "PutJSONToFileRequest",
     "PutJSONToFileResponse",
@@ -140,6 +152,86 @@ class BatchDataSyncHandler(LambdaHandler[BatchDataSyncRequest, BatchDataSyncResp
     def partly_failed(cls, answer: JSON) -> bool:
         """Tell whether an answer reports syncs that failed."""
         return isinstance(answer, dict) and bool(answer.get("failed_requests"))
+
+
+class PrepareBatchDataSyncHandler(
+    LambdaHandler[PrepareBatchDataSyncRequest, PrepareBatchDataSyncResponse]
+):
+    """Divide one sync into batches of limited size."""
+
+    DEFAULT_SOFT_MAX_BYTES: ClassVar = 250 * 2**30
+
+    description = HandlerDescription(
+        example={
+            "source_path": "s3://bucket/run-1/",
+            "destination_path": "/mnt/efs/run-1",
+            "batch_size_bytes_limit": 10 * 2**30,
+            "temporary_request_payload_path": "s3://bucket/scratch/run-1/",
+        },
+        environment={
+            name: meaning
+            for name, meaning in _SYNC_ENVIRONMENT.items()
+            if name != LOCK_ROOT_VARIABLE
+        },
+        iam_actions=("s3:ListBucket", "s3:PutObject"),
+    )
+
+    def handle(self, request: PrepareBatchDataSyncRequest) -> PrepareBatchDataSyncResponse:
+        """List the source and return the batches; nothing is synced.
+
+        Raises:
+            ValueError: the request, or a name in the source, makes no sense, or the filters keep
+                nothing of what there is.
+            OSError: a local source cannot be read.
+            AWSError: S3 refuses or cannot be reached.
+        """
+        limit = request.batch_size_bytes_limit or self.DEFAULT_SOFT_MAX_BYTES
+        parts = find_parts(request, limit, partial(S3, request.max_concurrency))
+        batches = self.build_node_batches(parts, limit)
+        self.log.info(
+            "Divided %s into %s parts in %s batches", request.source_path, len(parts), len(batches)
+        )
+        syncs = SubRequests(request)
+        place = request.temporary_request_payload_path
+        return PrepareBatchDataSyncResponse(
+            requests=[
+                _batch([syncs.sync(node) for node in batch], place and _numbered(place, number))
+                for number, batch in enumerate(batches)
+            ]
+        )
+
+    @classmethod
+    def build_source_path(
+        cls, request: PrepareBatchDataSyncRequest, node: Node
+    ) -> S3Path | EFSPath | Path:
+        """Return the path of a part of the source."""
+        return SubRequests(request).source_path(node)
+
+    @classmethod
+    def build_destination_path(
+        cls, request: PrepareBatchDataSyncRequest, node: Node
+    ) -> S3Path | EFSPath | Path:
+        """Return where a part of the source goes."""
+        return SubRequests(request).destination_path(node)
+
+    @classmethod
+    def build_node_batches(
+        cls, nodes: Iterable[S], batch_size_bytes_limit: int | None = None
+    ) -> list[list[S]]:
+        """Return the parts, which have a ``size_bytes``, packed as `packing.pack` does."""
+        return pack(nodes, batch_size_bytes_limit or cls.DEFAULT_SOFT_MAX_BYTES)
+
+
+def _batch(syncs: list[DataSyncRequest], place: S3Path | None) -> BatchDataSyncRequest:
+    """Return a batch; with a place, one whose syncs are stored there."""
+    if place is None:
+        return BatchDataSyncRequest(requests=syncs)
+    upload_json([sync.to_dict() for sync in syncs], place)
+    return BatchDataSyncRequest(requests=place)
+
+
+def _numbered(folder: S3Path, number: int) -> S3Path:
+    return folder / f"request_{number}.json"
 
 
 class GetJSONFromFileHandler(LambdaHandler[GetJSONFromFileRequest, GetJSONFromFileResponse]):
