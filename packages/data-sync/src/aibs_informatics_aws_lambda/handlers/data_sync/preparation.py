@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import Final
 
 from aibs_informatics_aws_lambda.common.s3 import S3Path
-from aibs_informatics_aws_lambda.handlers.data_sync.engine.filters import has_patterns, make_filter
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.filters import (
+    check_possible,
+    make_filter,
+)
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.items import (
     Item,
     Source,
@@ -60,7 +63,7 @@ def find_parts(
         AWSError: S3 cannot be asked, or has no such bucket.
     """
     source, destination = resolve(request.source_path), resolve(request.destination_path)
-    _check_filters(request, source, destination)
+    check_possible(request.filter_config, source, destination)
     keeps = make_filter(request.filter_config, source, request.filter_root)
     found = find_source(source, s3)
     if not found.exists:
@@ -190,17 +193,6 @@ def _without_lone_placeholder(found: Source) -> tuple[Item | None, Iterable[Item
     if len(beginning) == 1 and not beginning[0].relative and is_placeholder(beginning[0]):
         beginning = []
     return found.single, chain(beginning, items) if beginning else ()
-
-
-def _check_filters(
-    request: PrepareBatchDataSyncRequest, source: Place, destination: Place
-) -> None:
-    is_local = not isinstance(source, S3Path) and not isinstance(destination, S3Path)
-    if is_local and has_patterns(request.filter_config):
-        raise ValueError(
-            "filters (include and exclude patterns) are not possible from one local path to "
-            "another: leave filter_config out"
-        )
 
 
 def _check_places(

@@ -11,7 +11,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.engine.places import Place, 
 from aibs_informatics_aws_lambda.storage.data_sync import DataSyncFilterConfig, Patterns
 from aibs_informatics_aws_lambda.storage.paths import parse_data_path
 
-__all__ = ["Keeps", "has_patterns", "make_filter"]
+__all__ = ["Keeps", "check_possible", "compile_patterns", "has_patterns", "make_filter"]
 
 Keeps = Callable[[str], bool]
 """Tells whether an item is synced, by its path below the source (empty: the source itself)."""
@@ -20,6 +20,16 @@ Keeps = Callable[[str], bool]
 def has_patterns(config: DataSyncFilterConfig | None) -> bool:
     """Tell whether a filter leaves anything out."""
     return config is not None and bool(_listed(config.include) or _listed(config.exclude))
+
+
+def check_possible(config: DataSyncFilterConfig | None, source: Place, destination: Place) -> None:
+    """Raise `ValueError` if there are patterns, and both places are local."""
+    is_local = not isinstance(source, S3Path) and not isinstance(destination, S3Path)
+    if is_local and has_patterns(config):
+        raise ValueError(
+            "filters (include and exclude patterns) are not possible from one local path to "
+            "another: leave filter_config out"
+        )
 
 
 def make_filter(
@@ -40,8 +50,8 @@ def make_filter(
     """
     if config is None or not has_patterns(config):
         return None
-    include = _compiled(config.include, "include")
-    exclude = _compiled(config.exclude, "exclude")
+    include = compile_patterns(config.include, "include")
+    exclude = compile_patterns(config.exclude, "exclude")
     path_of = _path_maker(source, filter_root)
 
     def keeps(relative: str) -> bool:
@@ -78,7 +88,16 @@ def _listed(patterns: Patterns | None) -> list[str]:
     return [pattern for pattern in several if pattern]
 
 
-def _compiled(patterns: Patterns | None, name: str) -> list[re.Pattern[str]]:
+def compile_patterns(patterns: Patterns | None, name: str) -> list[re.Pattern[str]]:
+    """Return the patterns compiled; without any, none.
+
+    Args:
+        patterns: one or several regular expressions; empty ones are left out.
+        name: what messages call them.
+
+    Raises:
+        ValueError: one is no regular expression.
+    """
     return [_compile(pattern, name) for pattern in _listed(patterns)]
 
 

@@ -18,7 +18,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.engine.execution import (
 )
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.filters import (
     Keeps,
-    has_patterns,
+    check_possible,
     make_filter,
 )
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.items import Item, Source
@@ -61,7 +61,7 @@ class Engine:
             AWSError: S3 refuses or cannot be reached.
         """
         source, destination = resolve(request.source_path), resolve(request.destination_path)
-        _check_filters(request, source, destination)
+        check_possible(request.filter_config, source, destination)
         keeps = make_filter(request.filter_config, source, request.filter_root)
         s3 = partial(self._find_s3, request.max_concurrency)
         found = find_source(source, s3)
@@ -97,15 +97,6 @@ class Engine:
         if connections not in self._s3:
             self._s3[connections] = S3(connections)
         return self._s3[connections]
-
-
-def _check_filters(request: DataSyncRequest, source: Place, destination: Place) -> None:
-    is_local = not isinstance(source, S3Path) and not isinstance(destination, S3Path)
-    if is_local and has_patterns(request.filter_config):
-        raise ValueError(
-            "filters (include and exclude patterns) are not possible from one local path to "
-            "another: leave filter_config out"
-        )
 
 
 def _missing(request: DataSyncRequest) -> DataSyncResult:
