@@ -25,6 +25,7 @@ __all__ = [
     "delete_several",
     "fits_xml",
     "get_tags",
+    "head",
     "head_first_part",
     "read_tags",
     "read_text",
@@ -121,8 +122,13 @@ def read_text(response: Response, element: str) -> str:
     return unescape(found[1])
 
 
+def head(bucket: str, key: str) -> Request:
+    """Return the request that tells the metadata of an object."""
+    return Request("HeadObject", "s3:GetObject", bucket, key, "HEAD")
+
+
 def head_first_part(bucket: str, key: str) -> Request:
-    """Return the request that tells the size of an object's first part, and its metadata."""
+    """Return the request that tells the size of an object's first part."""
     return Request("HeadObject", "s3:GetObject", bucket, key, "HEAD", query="partNumber=1")
 
 

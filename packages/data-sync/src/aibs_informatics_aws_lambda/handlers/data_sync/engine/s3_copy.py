@@ -19,6 +19,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.engine.objects import (
     copy_whole,
     create_upload,
     get_tags,
+    head,
     head_first_part,
     read_tags,
     read_text,
@@ -89,7 +90,7 @@ class S3Copy:
         part_bytes = _part_bytes(size, source.etag or "", int(first["content-length"]))
         if part_bytes is None:
             return self._s3.ask(copy_whole(source, *self._target(step)))
-        return self._copy_parts(step, part_bytes, self._metadata(source, first))
+        return self._copy_parts(step, part_bytes, self._metadata(source))
 
     def _copy_parts(self, step: Step, part_bytes: int, metadata: Mapping[str, str]) -> Response:
         source, (bucket, key), size = self._source(step), self._target(step), step.item.size
@@ -110,7 +111,9 @@ class S3Copy:
             self._s3.send(abort_upload(bucket, key, upload_id))
             raise
 
-    def _metadata(self, source: ObjectVersion, headers: Mapping[str, str]) -> dict[str, str]:
+    def _metadata(self, source: ObjectVersion) -> dict[str, str]:
+        # Not those of the first part: some services answer with that part's own.
+        headers = self._s3.ask(head(source.bucket, source.key)).headers
         kept = {
             name: value
             for name, value in headers.items()
