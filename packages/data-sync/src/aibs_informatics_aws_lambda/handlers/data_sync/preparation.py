@@ -143,6 +143,8 @@ class SubRequests:
             return destination
         if isinstance(destination, S3Path):
             return self._key_of(node, destination)
+        if not node.relative:
+            return destination
         return _joined(destination, node.relative.removesuffix("/"))
 
     def _key_of(self, node: Node, destination: S3Path) -> S3Path:
@@ -168,8 +170,7 @@ class SubRequests:
 def _joined(path: S3Path | EFSPath | Path, relative: str) -> S3Path | EFSPath | Path:
     if isinstance(path, Path):
         return path / relative
-    folder = path.rstrip("/")
-    return type(path)(f"{folder}/{relative}" if relative or isinstance(path, S3Path) else path)
+    return type(path)(f"{path.rstrip('/')}/{relative}")
 
 
 def _alone(path: S3Path | EFSPath | Path) -> dict[str, object]:

@@ -97,7 +97,8 @@ def make_plan(route: Route, items: Iterable[Item], demand: Demand, s3: S3 | None
         OSError: a local folder cannot be read, or a file or folder is in the way.
         AWSError: the destination cannot be listed.
     """
-    kept = (item for item in items if demand.keeps is None or demand.keeps(item.relative))
+    found = items if route.single else _without_lone_placeholder(items)
+    kept = (item for item in found if demand.keeps is None or demand.keeps(item.relative))
     with ExitStack() as stack:
         plan = Plan(route)
         stack.callback(plan.close)
@@ -169,7 +170,7 @@ def _as_pairs(route: Route, items: Iterable[Item], odd: OddPaths) -> Iterator[Pa
     if route.source.bucket is None:
         return _as_key_pairs(route, items)
     shift = route.shift
-    return (Pair(shift + item.relative, item) for item in _without_lone_placeholder(items))
+    return (Pair(shift + item.relative, item) for item in items)
 
 
 def _as_key_pairs(route: Route, items: Iterable[Item]) -> Iterator[Pair]:
