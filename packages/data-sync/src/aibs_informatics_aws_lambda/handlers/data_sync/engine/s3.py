@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 from collections.abc import Mapping
 from concurrent.futures import Future
@@ -162,6 +163,7 @@ class S3:
             checksum_config=_checksums(request),
             part_size=request.part_bytes,
             multipart_upload_threshold=request.part_bytes,
+            max_active_connections_override=min(self._connections, _connections_of_one()),
             on_headers=response.take_headers,
             on_body=None if request.receive_file else response.take_body,
             on_done=finish,
@@ -237,6 +239,15 @@ class _Collector:
 
     def as_response(self, verified: bool) -> Response:
         return Response(self._headers, b"".join(self._chunks), verified)
+
+
+def _connections_of_one() -> int:
+    """Return over how many connections the parts of one object go at most.
+
+    Each takes its share of a core: more than a few for each core are slower, and hold more parts
+    in memory.
+    """
+    return max(4, 2 * (os.cpu_count() or 1))
 
 
 def _content_length(request: Request) -> tuple[str, str]:
