@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 
-__all__ = ["Connection", "find_connection", "make_credentials"]
+__all__ = ["Connection", "escape_key", "find_connection", "make_credentials"]
 
 # Buckets that can be part of a host name that the certificate of S3 covers.
 _HOST_LABEL = re.compile(r"[a-z0-9-]+")
@@ -47,14 +47,12 @@ class Connection:
         """Tell whether TLS is used."""
         return urlsplit(self.endpoint).scheme != "http"
 
-    def address(self, bucket: str, key: str = "") -> tuple[str, str]:
-        """Return the host, and the path with its characters escaped, of an object or a bucket."""
+    def address(self, bucket: str) -> tuple[str, str]:
+        """Return the host of a bucket, and what stands before the keys in paths of its objects."""
         parts = urlsplit(self.endpoint)
-        escaped = quote(key, safe="/~")
         if self._is_aws(parts.hostname) and _HOST_LABEL.fullmatch(bucket):
-            return f"{bucket}.{parts.netloc}", f"/{escaped}"
-        base = parts.path.rstrip("/")
-        return parts.netloc, f"{base}/{bucket}/{escaped}" if key else f"{base}/{bucket}"
+            return f"{bucket}.{parts.netloc}", "/"
+        return parts.netloc, f"{parts.path.rstrip('/')}/{bucket}/"
 
     def in_region(self, region: str) -> Connection:
         """Return the connection to the same service in another region."""
@@ -64,6 +62,11 @@ class Connection:
     @staticmethod
     def _is_aws(host: str | None) -> bool:
         return bool(host) and ".amazonaws." in f"{host}."
+
+
+def escape_key(key: str) -> str:
+    """Return a key as it stands in the path of a URL."""
+    return quote(key, safe="/~")
 
 
 def find_connection() -> Connection:

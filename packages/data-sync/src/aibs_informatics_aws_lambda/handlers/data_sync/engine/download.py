@@ -77,7 +77,13 @@ class Download:
         # The version that was listed, or none.
         headers = {"If-Match": f'"{step.item.etag}"'}
         return Request(
-            "GetObject", "s3:GetObject", bucket, key, headers=headers, receive_file=temporary
+            "GetObject",
+            "s3:GetObject",
+            bucket,
+            key,
+            headers=headers,
+            receive_file=temporary,
+            size=step.item.size,
         )
 
     def _first_part_bytes(self, step: Step) -> int:

@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 from xml.sax.saxutils import escape
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.connection import escape_key
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.s3 import Request, Response
 
 __all__ = [
@@ -174,7 +175,7 @@ def check_deletions(bucket: str, response: Response) -> None:
 
 
 def _copied(source: ObjectVersion) -> dict[str, str]:
-    headers = {"x-amz-copy-source": f"{source.bucket}/{quote(source.key, safe='/~')}"}
+    headers = {"x-amz-copy-source": f"{source.bucket}/{escape_key(source.key)}"}
     if source.etag:
         headers["x-amz-copy-source-if-match"] = f'"{source.etag}"'
     return headers

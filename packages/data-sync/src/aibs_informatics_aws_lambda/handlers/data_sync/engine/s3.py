@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 from collections.abc import Mapping
 from concurrent.futures import Future
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError, ResourceNotFoundError
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.connection import (
+    escape_key,
     find_connection,
     make_credentials,
 )
@@ -50,7 +52,7 @@ class Request:
         body: what is sent.
         send_file: the file to send in place of ``body``.
         receive_file: the file to write the body of the response to.
-        size: the size in bytes of ``send_file``.
+        size: the size in bytes of the file that is sent or received.
         part_bytes: the size of the parts that ``send_file`` is sent in, if it is larger.
     """
 
@@ -103,6 +105,7 @@ class S3:
         self._connection = find_connection()
         self._clients: dict[str, S3Client] = {}
         self._regions: dict[str, str] = {}
+        self._addresses: dict[tuple[str, str], tuple[str, str]] = {}
         self._in_flight: dict[Future[Response], Any] = {}
 
     def ask(self, request: Request) -> Response:
@@ -131,7 +134,8 @@ class S3:
         from awscrt.s3 import S3RequestType
 
         region = self._regions.get(request.bucket, self._connection.region)
-        host, path = self._connection.in_region(region).address(request.bucket, request.key)
+        host, path = self._address(request.bucket, region)
+        path += escape_key(request.key)
         length = [] if request.method in ("GET", "HEAD") else [_content_length(request)]
         http_request = HttpRequest(
             request.method,
@@ -159,12 +163,20 @@ class S3:
             checksum_config=_checksums(request),
             part_size=request.part_bytes,
             multipart_upload_threshold=request.part_bytes,
+            max_active_connections_override=min(self._connections, _connections_of_one()),
             on_headers=response.take_headers,
             on_body=None if request.receive_file else response.take_body,
             on_done=finish,
         )
         self._in_flight[future] = sent
         future.add_done_callback(self._forget)
+
+    def _address(self, bucket: str, region: str) -> tuple[str, str]:
+        """Return the host of a bucket, and the beginning of the paths of its objects."""
+        if (bucket, region) not in self._addresses:
+            connection = self._connection.in_region(region)
+            self._addresses[bucket, region] = connection.address(bucket)
+        return self._addresses[bucket, region]
 
     def _forget(self, future: Future[Response]) -> None:
         self._in_flight.pop(future, None)
@@ -229,16 +241,37 @@ class _Collector:
         return Response(self._headers, b"".join(self._chunks), verified)
 
 
+def _connections_of_one() -> int:
+    """Return over how many connections the parts of one object go at most.
+
+    Each takes its share of a core: more than a few for each core are slower, and hold more parts
+    in memory.
+    """
+    return max(4, 2 * (os.cpu_count() or 1))
+
+
 def _content_length(request: Request) -> tuple[str, str]:
-    length = len(request.body) if request.size is None else request.size
+    length = request.size if request.send_file else len(request.body)
     return ("Content-Length", str(length))
 
 
 def _checksums(request: Request) -> Any:
-    from awscrt.s3 import S3ChecksumAlgorithm, S3ChecksumConfig, S3ChecksumLocation
+    from awscrt.s3 import (
+        S3ChecksumAlgorithm,
+        S3ChecksumConfig,
+        S3ChecksumLocation,
+        S3ChecksumValidationMode,
+    )
 
     if request.operation == "GetObject":
-        return S3ChecksumConfig(validate_response=True)
+        # The checksum of an object that comes in one piece comes with it; that of a larger one
+        # costs a request of its own.
+        in_one_piece = (request.size or 0) <= PART_BYTES
+        mode = S3ChecksumValidationMode
+        return S3ChecksumConfig(
+            validate_response=True,
+            response_validation_mode=mode.REQUEST_ONLY if in_one_piece else mode.FULL_OBJECT,
+        )
     if request.operation == "PutObject":
         return S3ChecksumConfig(S3ChecksumAlgorithm.CRC64NVME, S3ChecksumLocation.TRAILER)
     if request.operation == "DeleteObjects":
