@@ -14,6 +14,10 @@ import pytest
 
 SLOW_DOWN = b'<?xml version="1.0"?><Error><Code>SlowDown</Code><Message>Slower</Message></Error>'
 
+MOVED = (
+    b'<?xml version="1.0"?><Error><Code>PermanentRedirect</Code><Message>There</Message></Error>'
+)
+
 
 @dataclass
 class Faults:
@@ -22,11 +26,13 @@ class Faults:
     Args:
         fail_every: every so many requests are answered with 503 SlowDown.
         cut_every: the body of every so many downloads breaks off half-way.
+        region: the region of all buckets; requests that are signed for another one are sent there.
         before: called with the method and path of each request.
     """
 
     fail_every: int = 0
     cut_every: int = 0
+    region: str = ""
     before: Callable[[str, str], None] = lambda method, path: None
     requests: list[tuple[str, str]] = field(default_factory=list)
     failed: int = 0
@@ -58,6 +64,9 @@ def _make_handler(service: str, faults: Faults) -> type[BaseHTTPRequestHandler]:
             body = self._read()
             faults.before(self.command, self.path)
             fate = faults.take(self.command, self.path)
+            if faults.region and f"/{faults.region}/s3/" not in self.headers["Authorization"]:
+                self._answer(301, [("x-amz-bucket-region", faults.region)], MOVED)
+                return
             if fate == "fail":
                 self._answer(503, [("Content-Type", "application/xml")], SLOW_DOWN)
                 return

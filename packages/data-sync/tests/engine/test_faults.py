@@ -89,6 +89,13 @@ def test_body_that_breaks_off_is_fetched_again(faults, bucket, tmp_path: Path):
     assert read_files(tmp_path / "dst") == content
 
 
+def test_bucket_in_another_region_is_found_there(faults, bucket, tmp_path: Path):
+    content = put_objects(bucket, 3)
+    faults.region = "eu-central-1"
+    sync("s3://bucket/src", tmp_path / "dst")
+    assert read_files(tmp_path / "dst") == content
+
+
 def test_missing_object_is_not_asked_for_again(faults, bucket, tmp_path: Path):
     put_objects(bucket, 1)
     bucket.put("dst/keep", "k")

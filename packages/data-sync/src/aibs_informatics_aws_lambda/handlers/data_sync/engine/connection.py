@@ -18,6 +18,7 @@ _HOST_LABEL = re.compile(r"[a-z0-9-]+")
 
 _CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 _ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
+_FIRST_REGION = "us-east-1"
 # Partitions whose endpoints have domains of their own.
 _OTHER_DOMAINS = ("us-iso", "eu-iso", "eusc-")
 # Settings that only botocore knows the meaning of.
@@ -56,6 +57,8 @@ class Connection:
 
     def in_region(self, region: str) -> Connection:
         """Return the connection to the same service in another region."""
+        if region == self.region:
+            return self
         is_aws = self._is_aws(urlsplit(self.endpoint).hostname)
         return Connection(_aws_endpoint(region) if is_aws else self.endpoint, region)
 
@@ -72,8 +75,10 @@ def escape_key(key: str) -> str:
 def find_connection() -> Connection:
     """Return where S3 is.
 
+    Without a region, requests go where S3 began: it tells the region of a bucket.
+
     Raises:
-        AWSError: no region is configured.
+        AWSError: the region that is configured has not the form of one.
     """
     region = os.environ.get("AWS_DEFAULT_REGION")
     endpoint = next(filter(None, map(os.environ.get, _ENDPOINT_VARIABLES)), None)
@@ -83,10 +88,9 @@ def find_connection() -> Connection:
             return Connection(endpoint, region)
         if not _has_config_file() and not region.startswith(_OTHER_DOMAINS):
             return Connection(_aws_endpoint(region), region)
-    from aibs_informatics_aws_lambda.common.aws import get_client, get_region
+    from aibs_informatics_aws_lambda.common.aws import find_region, get_client
 
-    meta = get_client("s3").meta
-    return Connection(meta.endpoint_url, region or meta.region_name or get_region())
+    return Connection(get_client("s3").meta.endpoint_url, find_region() or _FIRST_REGION)
 
 
 def make_credentials() -> Any:

@@ -154,20 +154,25 @@ class S3:
             else:
                 future.set_exception(_named(error, request))
 
-        sent = self._client(region).make_request(
-            type=types.get(request.operation, S3RequestType.DEFAULT),
-            operation_name=request.operation,
-            request=http_request,
-            send_filepath=request.send_file,
-            recv_filepath=request.receive_file,
-            checksum_config=_checksums(request),
-            part_size=request.part_bytes,
-            multipart_upload_threshold=request.part_bytes,
-            max_active_connections_override=min(self._connections, _connections_of_one()),
-            on_headers=response.take_headers,
-            on_body=None if request.receive_file else response.take_body,
-            on_done=finish,
-        )
+        try:
+            sent = self._client(region).make_request(
+                type=types.get(request.operation, S3RequestType.DEFAULT),
+                operation_name=request.operation,
+                request=http_request,
+                send_filepath=request.send_file,
+                recv_filepath=request.receive_file,
+                checksum_config=_checksums(request),
+                part_size=request.part_bytes,
+                multipart_upload_threshold=request.part_bytes,
+                max_active_connections_override=min(self._connections, _connections_of_one()),
+                on_headers=response.take_headers,
+                on_body=None if request.receive_file else response.take_body,
+                on_done=finish,
+            )
+        except (OSError, RuntimeError) as error:
+            # The file cannot be opened.
+            future.set_exception(_named(error, request))
+            return
         self._in_flight[future] = sent
         future.add_done_callback(self._forget)
 
@@ -282,6 +287,8 @@ def _checksums(request: Request) -> Any:
 
 def _named(error: Exception, request: Request) -> Exception:
     """Return an error that says what failed, and how to mend it."""
+    if isinstance(error, OSError):
+        return OSError(error.errno, error.strerror, request.receive_file or request.send_file)
     status = getattr(error, "status_code", None)
     code, message = _reason(error, status)
     text = f"cannot {_in_words(request.operation)} {request.subject}: {code}: {message}"
