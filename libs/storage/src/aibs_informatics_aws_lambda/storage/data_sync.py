@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, TypeAlias
 
 from aibs_informatics_aws_lambda.common.json_io import JSON
-from aibs_informatics_aws_lambda.common.model import PydanticBaseModel
+from aibs_informatics_aws_lambda.common.model import AwareIsoDateTime, PydanticBaseModel
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.paths import DataPath, EFSOrLocalPath, S3OrLocalPath
 from pydantic import Discriminator, Field, Tag, model_validator
@@ -24,6 +24,7 @@ __all__ = [
     "GetJSONFromFileRequest",
     "GetJSONFromFileResponse",
     "Patterns",
+    "PlannedPath",
     "PrepareBatchDataSyncRequest",
     "PrepareBatchDataSyncResponse",
     "PutJSONToFileRequest",
@@ -212,10 +213,21 @@ class PrepareBatchDataSyncResponse(PydanticBaseModel):
     requests: list[BatchDataSyncRequest]
 
 
+class PlannedPath(PydanticBaseModel):
+    """A path that was found fit to be removed, and how it was then."""
+
+    path: DataPath
+    inode: int = Field(description="of the file or folder")
+    last_modified: AwareIsoDateTime = Field(description="of the latest file in it")
+
+
 class RemoveDataPathsRequest(PydanticBaseModel):
     """Files and folders to remove."""
 
     paths: list[DataPath] = Field(default_factory=list)
+    plan: list[PlannedPath] | None = Field(
+        None, description="of a scan: what has changed since is not removed"
+    )
 
 
 class RemoveDataPathsResponse(PydanticBaseModel):
@@ -223,3 +235,6 @@ class RemoveDataPathsResponse(PydanticBaseModel):
 
     size_bytes_removed: int
     paths_removed: list[DataPath]
+    paths_changed: list[DataPath] | None = Field(
+        None, description="not removed, as they have changed since they were planned to go"
+    )

@@ -1,4 +1,4 @@
-"""Handlers that read and write JSON documents."""
+"""Handlers that sync data, and that read and write JSON documents."""
 
 from __future__ import annotations
 
@@ -6,26 +6,52 @@ import hashlib
 import json
 import os
 import uuid
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 from aibs_informatics_aws_lambda.common.description import HandlerDescription
 from aibs_informatics_aws_lambda.common.files import write_atomically
 from aibs_informatics_aws_lambda.common.handler import LambdaHandler
 from aibs_informatics_aws_lambda.common.json_io import JSON, dump_json_line, load_json
 from aibs_informatics_aws_lambda.common.s3 import S3Path, download_to_json, upload_json
+from aibs_informatics_aws_lambda.handlers.data_sync.batches import add_counts, read_requests
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.locks import LOCK_ROOT_VARIABLE
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.s3 import S3
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.sync import Engine
 from aibs_informatics_aws_lambda.handlers.data_sync.model import (
+    BatchDataSyncRequest,
+    BatchDataSyncResponse,
+    BatchDataSyncResult,
+    DataSyncRequest,
+    DataSyncResponse,
     GetJSONFromFileRequest,
     GetJSONFromFileResponse,
+    PrepareBatchDataSyncRequest,
+    PrepareBatchDataSyncResponse,
     PutJSONToFileRequest,
     PutJSONToFileResponse,
 )
+from aibs_informatics_aws_lambda.handlers.data_sync.packing import S, pack
+from aibs_informatics_aws_lambda.handlers.data_sync.preparation import SubRequests, find_parts
+from aibs_informatics_aws_lambda.handlers.data_sync.tree import Node
+from aibs_informatics_aws_lambda.storage.efs import EFSPath
 
 __all__ = [
     "DEFAULT_BUCKET_NAME_ENV_VAR",
+    "BatchDataSyncHandler",
+    "BatchDataSyncRequest",
+    "BatchDataSyncResponse",
+    "DataSyncHandler",
+    "DataSyncRequest",
+    "DataSyncResponse",
     "GetJSONFromFileHandler",
     "GetJSONFromFileRequest",
     "GetJSONFromFileResponse",
+    "PrepareBatchDataSyncHandler",
+    "PrepareBatchDataSyncRequest",
+    "PrepareBatchDataSyncResponse",
     "PutJSONToFileHandler",
     "PutJSONToFileRequest",
     "PutJSONToFileResponse",
@@ -36,6 +62,176 @@ DEFAULT_BUCKET_NAME_ENV_VAR: Final = "DEFAULT_BUCKET_NAME"
 
 # Life-cycle rules of buckets expire objects by this tag.
 _SCRATCH_TAGGING: Final = {"Tagging": "time-to-live=scratch"}
+
+
+_SYNC_ENVIRONMENT: Final = {
+    LOCK_ROOT_VARIABLE: "folder for the lock files of require_lock",
+    "EFS_MOUNT_POINT_PATH_<name>": "folder at which an EFS file system is mounted",
+    "EFS_MOUNT_POINT_ID_<name>": "id of the file system or access point that is mounted there",
+}
+_SYNC_IAM_ACTIONS: Final = (
+    "s3:ListBucket",
+    "s3:GetObject",
+    "s3:GetObjectTagging",
+    "s3:PutObject",
+    "s3:PutObjectTagging",
+    "s3:DeleteObject",
+    "s3:AbortMultipartUpload",
+)
+
+
+class DataSyncHandler(LambdaHandler[DataSyncRequest, DataSyncResponse]):
+    """Sync files and objects between S3, EFS and local disks."""
+
+    description = HandlerDescription(
+        example={"source_path": "s3://bucket/run-1/", "destination_path": "/mnt/efs/run-1"},
+        environment=_SYNC_ENVIRONMENT,
+        iam_actions=_SYNC_IAM_ACTIONS,
+    )
+
+    def handle(self, request: DataSyncRequest) -> DataSyncResponse:
+        """Do one sync.
+
+        Raises:
+            FileNotFoundError: the source is missing, and ``fail_if_missing`` is set.
+            ValueError: the request, or a name in the source, makes no sense; nothing was changed.
+            OSError: a file cannot be read or written; nothing was deleted.
+            AWSError: S3 refuses or cannot be reached.
+        """
+        result = Engine().sync(request)
+        self.log.info(
+            "Synced %s to %s: %s files moved, %s unchanged, %s deleted",
+            request.source_path,
+            request.destination_path,
+            result.files_transferred,
+            result.files_unchanged,
+            result.files_deleted,
+        )
+        return DataSyncResponse(request=request, result=result)
+
+
+class BatchDataSyncHandler(LambdaHandler[BatchDataSyncRequest, BatchDataSyncResponse]):
+    """Do several syncs, one after the other."""
+
+    description = HandlerDescription(
+        example={
+            "requests": [
+                {"source_path": "/mnt/efs/run-1", "destination_path": "s3://bucket/run-1/"},
+                {"source_path": "/mnt/efs/run-2", "destination_path": "s3://bucket/run-2/"},
+            ],
+            "allow_partial_failure": True,
+        },
+        environment=_SYNC_ENVIRONMENT,
+        iam_actions=_SYNC_IAM_ACTIONS,
+    )
+
+    def handle(self, request: BatchDataSyncRequest) -> BatchDataSyncResponse:
+        """Do the syncs in order.
+
+        Raises:
+            ValidationError: the stored requests are not a list of syncs; none was done.
+            Exception: that of the first sync that fails, unless ``allow_partial_failure`` is set.
+        """
+        engine = Engine()
+        response = BatchDataSyncResponse(result=BatchDataSyncResult())
+        for sync in read_requests(request.requests):
+            response.result.total_requests_count += 1
+            try:
+                add_counts(response.result, engine.sync(sync))
+            except Exception:
+                if not request.allow_partial_failure:
+                    raise
+                self.log.exception("Sync of %s failed", sync.source_path)
+                response.result.failed_requests_count += 1
+                response.failed_requests.append(sync)
+            else:
+                response.result.successful_requests_count += 1
+        return response
+
+    @classmethod
+    def partly_failed(cls, answer: JSON) -> bool:
+        """Tell whether an answer reports syncs that failed."""
+        return isinstance(answer, dict) and bool(answer.get("failed_requests"))
+
+
+class PrepareBatchDataSyncHandler(
+    LambdaHandler[PrepareBatchDataSyncRequest, PrepareBatchDataSyncResponse]
+):
+    """Divide one sync into batches of limited size."""
+
+    DEFAULT_SOFT_MAX_BYTES: ClassVar = 250 * 2**30
+
+    description = HandlerDescription(
+        example={
+            "source_path": "s3://bucket/run-1/",
+            "destination_path": "/mnt/efs/run-1",
+            "batch_size_bytes_limit": 10 * 2**30,
+            "temporary_request_payload_path": "s3://bucket/scratch/run-1/",
+        },
+        environment={
+            name: meaning
+            for name, meaning in _SYNC_ENVIRONMENT.items()
+            if name != LOCK_ROOT_VARIABLE
+        },
+        iam_actions=("s3:ListBucket", "s3:PutObject"),
+    )
+
+    def handle(self, request: PrepareBatchDataSyncRequest) -> PrepareBatchDataSyncResponse:
+        """List the source and return the batches; nothing is synced.
+
+        Raises:
+            ValueError: the request, or a name in the source, makes no sense, or the filters keep
+                nothing of what there is.
+            OSError: a local source cannot be read.
+            AWSError: S3 refuses or cannot be reached.
+        """
+        limit = request.batch_size_bytes_limit or self.DEFAULT_SOFT_MAX_BYTES
+        parts = find_parts(request, limit, partial(S3, request.max_concurrency))
+        batches = self.build_node_batches(parts, limit)
+        self.log.info(
+            "Divided %s into %s parts in %s batches", request.source_path, len(parts), len(batches)
+        )
+        syncs = SubRequests(request)
+        place = request.temporary_request_payload_path
+        return PrepareBatchDataSyncResponse(
+            requests=[
+                _batch([syncs.sync(node) for node in batch], place and _numbered(place, number))
+                for number, batch in enumerate(batches)
+            ]
+        )
+
+    @classmethod
+    def build_source_path(
+        cls, request: PrepareBatchDataSyncRequest, node: Node
+    ) -> S3Path | EFSPath | Path:
+        """Return the path of a part of the source."""
+        return SubRequests(request).source_path(node)
+
+    @classmethod
+    def build_destination_path(
+        cls, request: PrepareBatchDataSyncRequest, node: Node
+    ) -> S3Path | EFSPath | Path:
+        """Return where a part of the source goes."""
+        return SubRequests(request).destination_path(node)
+
+    @classmethod
+    def build_node_batches(
+        cls, nodes: Iterable[S], batch_size_bytes_limit: int | None = None
+    ) -> list[list[S]]:
+        """Return the parts, which have a ``size_bytes``, packed as `packing.pack` does."""
+        return pack(nodes, batch_size_bytes_limit or cls.DEFAULT_SOFT_MAX_BYTES)
+
+
+def _batch(syncs: list[DataSyncRequest], place: S3Path | None) -> BatchDataSyncRequest:
+    """Return a batch; with a place, one whose syncs are stored there."""
+    if place is None:
+        return BatchDataSyncRequest(requests=syncs)
+    upload_json([sync.to_dict() for sync in syncs], place)
+    return BatchDataSyncRequest(requests=place)
+
+
+def _numbered(folder: S3Path, number: int) -> S3Path:
+    return folder / f"request_{number}.json"
 
 
 class GetJSONFromFileHandler(LambdaHandler[GetJSONFromFileRequest, GetJSONFromFileResponse]):

@@ -1,0 +1,36 @@
+"""Batches of syncs: the requests, and the sums of what was done."""
+
+from __future__ import annotations
+
+from aibs_informatics_aws_lambda.common.exceptions import ValidationError
+from aibs_informatics_aws_lambda.common.s3 import S3Path, download_to_json
+from aibs_informatics_aws_lambda.storage.data_sync import (
+    DataSyncCounts,
+    DataSyncRequest,
+    RequestsOrLocation,
+)
+
+__all__ = ["add_counts", "read_requests"]
+
+
+def read_requests(requests: RequestsOrLocation) -> list[DataSyncRequest]:
+    """Return the syncs of a batch, which may be stored in S3.
+
+    Raises:
+        ValidationError: what is stored is not a list of syncs.
+        AWSError: it cannot be read.
+    """
+    if not isinstance(requests, S3Path):
+        return requests
+    document = download_to_json(requests)
+    if not isinstance(document, list):
+        raise ValidationError(
+            f"{requests} holds a JSON {type(document).__name__}, expected a list of requests"
+        )
+    return [DataSyncRequest.from_dict(entry) for entry in document]
+
+
+def add_counts(total: DataSyncCounts, counts: DataSyncCounts) -> None:
+    """Add counts to their sums."""
+    for name in DataSyncCounts.model_fields:
+        setattr(total, name, getattr(total, name) + getattr(counts, name))

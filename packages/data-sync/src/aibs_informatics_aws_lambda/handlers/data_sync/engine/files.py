@@ -1,0 +1,47 @@
+"""Writing and removing local files, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.items import Item
+
+__all__ = ["Folders", "check_unchanged", "temporary_path", "touch"]
+
+
+def check_unchanged(path: str, item: Item) -> None:
+    """Check that a file is what was listed.
+
+    Raises:
+        OSError: it is not, or is gone.
+    """
+    found = os.stat(path)  # noqa: PTH116 - a Path for each file costs more than the call
+    if (found.st_size, found.st_mtime) != (item.size, item.modified):
+        raise OSError(f"{path} has changed while it was synced: sync again when it is at rest")
+
+
+def temporary_path(target: str) -> str:
+    """Return a hidden path beside a file, at which it can be written before it is renamed."""
+    folder, _, name = target.rpartition("/")
+    # Names have at most 255 bytes, and a character up to four.
+    return f"{folder}/.{name[:48]}.{os.urandom(6).hex()}.tmp"
+
+
+def touch(path: str) -> None:
+    """Make a file one that was modified just now."""
+    os.utime(path)
+
+
+class Folders:
+    """Makes folders that are missing, each once."""
+
+    def __init__(self) -> None:
+        self._made: set[str] = set()
+
+    def make_parent(self, path: str) -> None:
+        """Make the folder that a path lies in."""
+        folder = path.rpartition("/")[0]
+        if folder not in self._made:
+            Path(folder or "/").mkdir(parents=True, exist_ok=True)
+            self._made.add(folder)

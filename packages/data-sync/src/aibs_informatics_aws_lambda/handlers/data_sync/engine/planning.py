@@ -1,0 +1,240 @@
+"""Making the plan of a sync: both sides are listed, nothing is changed."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.filters import Keeps
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.items import Item, Kind, is_placeholder
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.listing import (
+    find_object,
+    list_below,
+)
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.local import list_destination
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.local_targets import (
+    Nesting,
+    OddPaths,
+    as_local_pairs,
+)
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.plan import (
+    Pair,
+    Rules,
+    Step,
+    decide,
+    merge,
+)
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.routes import Route
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.s3 import S3
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.spool import Spool
+
+__all__ = ["Demand", "Plan", "make_plan"]
+
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
+_MAX_KEY_BYTES = 1024
+
+_BY_DEFAULT = Rules()
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What is asked of a sync.
+
+    Args:
+        keeps: tells which items are synced; `None` for all.
+        rules: what decides on a transfer.
+        mirror: whether what the destination has beyond the source is to go.
+        retain: whether the source stays.
+        taken: paths at the destination, from the bucket on, at which other items land.
+    """
+
+    keeps: Keeps | None = None
+    rules: Rules = _BY_DEFAULT
+    mirror: bool = False
+    retain: bool = True
+    taken: frozenset[str] = frozenset()
+
+
+@dataclass
+class Plan:
+    """What a sync is going to do.
+
+    Args:
+        route: from where to where.
+        steps: the items that something is to be done with, at the source or at the destination.
+        extras: what is to be removed at the destination.
+        unchanged: how many items are in sync already.
+        unchanged_bytes: their size.
+    """
+
+    route: Route
+    steps: Spool = field(default_factory=Spool)
+    extras: Spool = field(default_factory=Spool)
+    unchanged: int = 0
+    unchanged_bytes: int = 0
+
+    def close(self) -> None:
+        """Give the memory and the disk space back."""
+        self.steps.close()
+        self.extras.close()
+
+
+def make_plan(route: Route, items: Iterable[Item], demand: Demand, s3: S3 | None) -> Plan:
+    """Return the plan for the items of one route.
+
+    Args:
+        route: from where to where.
+        items: the items of the source, in order.
+        demand: what is asked for.
+        s3: what lists a destination on S3.
+
+    Raises:
+        ValueError: an item cannot land at its target.
+        OSError: a local folder cannot be read, or a file or folder is in the way.
+        AWSError: the destination cannot be listed.
+    """
+    found = items if route.single else _without_lone_placeholder(items)
+    kept = (item for item in found if demand.keeps is None or demand.keeps(item.relative))
+    with ExitStack() as stack:
+        plan = Plan(route)
+        stack.callback(plan.close)
+        _fill(plan, kept, demand, s3)
+        stack.pop_all()
+        return plan
+
+
+def _fill(plan: Plan, items: Iterable[Item], demand: Demand, s3: S3 | None) -> None:
+    route, odd = plan.route, OddPaths()
+    pairs = _as_pairs(route, items, odd)
+    there = _list_targets(route, demand, s3)
+    nesting = Nesting(route.target.path)
+    is_needed = not demand.retain or route.target.bucket is None
+    for step in merge(pairs, there, demand.rules):
+        if route.target.bucket is None:
+            nesting.check(step)
+        if demand.taken and route.target.at(step.target) in demand.taken:
+            _check_taken(route, step)
+        else:
+            _take(plan, step, is_needed=is_needed, mirror=demand.mirror)
+    for pair in odd:
+        target = _find_file(route.target.at(pair.target))
+        step = decide(*pair, target, demand.rules)
+        _take(plan, step, is_needed=is_needed, mirror=False)
+    _keep_odd_paths(plan, odd)
+
+
+def _take(plan: Plan, step: Step, *, is_needed: bool, mirror: bool) -> None:
+    if step.action == "extra":
+        if mirror and step.item.kind != "folder":
+            plan.extras.append(step)
+        return
+    if step.action == "keep":
+        plan.unchanged += 1
+        plan.unchanged_bytes += step.item.size
+    if step.action != "keep" or is_needed:
+        plan.steps.append(step)
+
+
+def _check_taken(route: Route, step: Step) -> None:
+    if step.action != "extra":
+        raise ValueError(
+            f"{route.source.name()!r} and {route.source.name(step.item.relative)!r} would both "
+            f"become {route.target.name(step.target)!r}: exclude one, or name another destination"
+        )
+
+
+def _keep_odd_paths(plan: Plan, odd: OddPaths) -> None:
+    if not odd:
+        return
+    for step in plan.steps:
+        odd.check(step)
+    extras = Spool()
+    for extra in plan.extras:
+        if extra.target not in odd:
+            extras.append(extra)
+    plan.extras.close()
+    plan.extras = extras
+
+
+def _as_pairs(route: Route, items: Iterable[Item], odd: OddPaths) -> Iterator[Pair]:
+    if route.single:
+        return (Pair("", item) for item in items)
+    if route.is_remote_to_local:
+        return as_local_pairs(items, route.source.name(), odd)
+    if route.is_local:
+        return (Pair(item.relative, item) for item in items)
+    if route.source.bucket is None:
+        return _as_key_pairs(route, items)
+    shift = route.shift
+    return (Pair(shift + item.relative, item) for item in items)
+
+
+def _as_key_pairs(route: Route, items: Iterable[Item]) -> Iterator[Pair]:
+    room = _MAX_KEY_BYTES - len(route.target.path.encode())
+    for item in items:
+        try:
+            size = len(item.relative.encode())
+        except UnicodeEncodeError:
+            raise ValueError(
+                f"the name of {route.source.at(item.relative)!r} is not UTF-8 and cannot be a "
+                "key: rename or exclude it"
+            ) from None
+        if size > room:
+            raise ValueError(
+                f"{route.source.at(item.relative)!r} would have a key of more than "
+                f"{_MAX_KEY_BYTES} bytes: rename or exclude it"
+            )
+        yield Pair(item.relative, item)
+
+
+def _without_lone_placeholder(items: Iterable[Item]) -> Iterator[Item]:
+    """Yield the items; the placeholder of the source itself is none if it is all there is."""
+    rest = iter(items)
+    first = next(rest, None)
+    if first is not None and not first.relative and is_placeholder(first):
+        second = next(rest, None)
+        if second is None:
+            return
+        yield first
+        yield second
+    elif first is not None:
+        yield first
+    yield from rest
+
+
+def _list_targets(route: Route, demand: Demand, s3: S3 | None) -> Iterable[Item]:
+    target = route.target
+    if target.bucket is not None and s3 is not None:
+        if route.single:
+            found = find_object(s3, target.bucket, target.path)
+            return [found] if found else []
+        if demand.rules.force and not demand.mirror:
+            return []
+        return list_below(s3, target.bucket, target.path)
+    if not route.single:
+        return _list_folder(target.path)
+    found = _find_file(target.path)
+    return [found] if found else []
+
+
+def _list_folder(path: str) -> Iterable[Item]:
+    folder = Path(path)
+    if folder.exists() and not folder.is_dir():
+        raise FileExistsError(f"{folder} is a file, and a folder does not replace a file")
+    return list_destination(folder)
+
+
+def _find_file(path: str) -> Item | None:
+    """Return the file or link at a path, with an empty ``relative``, if there is one."""
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        return None
+    if stat.S_ISDIR(found.st_mode):
+        raise IsADirectoryError(f"{path} is a folder, and a file does not replace a folder")
+    kind: Kind = "file" if stat.S_ISREG(found.st_mode) else "link"
+    return Item("", found.st_size, found.st_mtime, None, kind)

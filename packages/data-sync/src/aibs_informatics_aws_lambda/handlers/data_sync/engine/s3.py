@@ -1,0 +1,317 @@
+"""Requests to S3 over AWS's C library: many at a time, each retried where that is worth it."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from collections.abc import Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from html import unescape
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+
+from aibs_informatics_aws_lambda.common.exceptions import AWSError, ResourceNotFoundError
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.connection import (
+    escape_key,
+    find_connection,
+    make_credentials,
+)
+
+if TYPE_CHECKING:
+    from awscrt.s3 import S3Client
+
+__all__ = ["PART_BYTES", "S3", "Request", "Response"]
+
+PART_BYTES: Final = 8 * 2**20
+"""The size of the parts of large objects, unless these would be too many."""
+
+_MEMORY_BYTES: Final = 256 * 2**20
+_CONNECT_TIMEOUT_MS: Final = 10_000
+# With the first attempt, ten; waits double from the first one, each cut by chance.
+_RETRIES: Final = 9
+_FIRST_WAIT_MS: Final = 100
+
+_NOT_FOUND = {"NoSuchBucket", "NoSuchKey", "NotFound"}
+_REGION_HEADER = "x-amz-bucket-region"
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request to S3.
+
+    Args:
+        operation: its name in the API of S3.
+        permission: the IAM action that it needs.
+        bucket: the bucket.
+        key: the key, where it is about an object.
+        method: the HTTP method.
+        query: the query string, escaped.
+        headers: further headers.
+        body: what is sent.
+        send_file: the file to send in place of ``body``.
+        receive_file: the file to write the body of the response to.
+        size: the size in bytes of the file that is sent or received.
+        part_bytes: the size of the parts that ``send_file`` is sent in, if it is larger.
+    """
+
+    operation: str
+    permission: str
+    bucket: str
+    key: str = ""
+    method: str = "GET"
+    query: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    send_file: str | None = None
+    receive_file: str | None = None
+    size: int | None = None
+    part_bytes: int | None = None
+
+    @property
+    def subject(self) -> str:
+        """What the request is about, for messages."""
+        uri = f"s3://{self.bucket}/{self.key}"
+        if self.send_file:
+            return f"{uri} from {self.send_file}"
+        return f"{uri} to {self.receive_file}" if self.receive_file else uri
+
+
+@dataclass(frozen=True)
+class Response:
+    """What S3 has answered.
+
+    Args:
+        headers: the headers, with names in lower case.
+        body: the body, unless it went to a file.
+        verified: whether what was received was compared with a checksum that S3 keeps.
+    """
+
+    headers: Mapping[str, str]
+    body: bytes
+    verified: bool
+
+
+class S3:
+    """Sends requests to S3.
+
+    Args:
+        connections: how many there are at most.
+    """
+
+    def __init__(self, connections: int) -> None:
+        self._connections = connections
+        self._connection = find_connection()
+        self._clients: dict[str, S3Client] = {}
+        self._regions: dict[str, str] = {}
+        self._addresses: dict[tuple[str, str], tuple[str, str]] = {}
+        self._in_flight: dict[Future[Response], Any] = {}
+
+    def ask(self, request: Request) -> Response:
+        """Send a request and wait for the response.
+
+        Raises:
+            ResourceNotFoundError: there is no such bucket or object.
+            AWSError: S3 has refused, or could not be reached.
+        """
+        return self.send(request).result()
+
+    def send(self, request: Request) -> Future[Response]:
+        """Send a request. The future raises what `ask` does."""
+        future: Future[Response] = Future()
+        self._send(request, future)
+        return future
+
+    def cancel(self) -> None:
+        """Give up all requests that have not been answered, and wait until they have ended."""
+        for future, sent in list(self._in_flight.items()):
+            sent.cancel()
+            future.exception()
+
+    def _send(self, request: Request, future: Future[Response]) -> None:
+        from awscrt.http import HttpHeaders, HttpRequest
+        from awscrt.s3 import S3RequestType
+
+        region = self._regions.get(request.bucket, self._connection.region)
+        host, path = self._address(request.bucket, region)
+        path += escape_key(request.key)
+        length = [] if request.method in ("GET", "HEAD") else [_content_length(request)]
+        http_request = HttpRequest(
+            request.method,
+            f"{path}?{request.query}" if request.query else path,
+            HttpHeaders([("Host", host), *length, *request.headers.items()]),
+            io.BytesIO(request.body) if request.body else None,
+        )
+        response = _Collector()
+        types = {"PutObject": S3RequestType.PUT_OBJECT, "GetObject": S3RequestType.GET_OBJECT}
+
+        def finish(error: Exception | None, did_validate_checksum: bool, **_: Any) -> None:
+            if error is None:
+                future.set_result(response.as_response(did_validate_checksum))
+            elif self._is_elsewhere(request, region, error):
+                self._send(request, future)
+            else:
+                future.set_exception(_named(error, request))
+
+        try:
+            sent = self._client(region).make_request(
+                type=types.get(request.operation, S3RequestType.DEFAULT),
+                operation_name=request.operation,
+                request=http_request,
+                send_filepath=request.send_file,
+                recv_filepath=request.receive_file,
+                checksum_config=_checksums(request),
+                part_size=request.part_bytes,
+                multipart_upload_threshold=request.part_bytes,
+                max_active_connections_override=min(self._connections, _connections_of_one()),
+                on_headers=response.take_headers,
+                on_body=None if request.receive_file else response.take_body,
+                on_done=finish,
+            )
+        except (OSError, RuntimeError) as error:
+            # The file cannot be opened.
+            future.set_exception(_named(error, request))
+            return
+        self._in_flight[future] = sent
+        future.add_done_callback(self._forget)
+
+    def _address(self, bucket: str, region: str) -> tuple[str, str]:
+        """Return the host of a bucket, and the beginning of the paths of its objects."""
+        if (bucket, region) not in self._addresses:
+            connection = self._connection.in_region(region)
+            self._addresses[bucket, region] = connection.address(bucket)
+        return self._addresses[bucket, region]
+
+    def _forget(self, future: Future[Response]) -> None:
+        self._in_flight.pop(future, None)
+
+    def _is_elsewhere(self, request: Request, region: str, error: Exception) -> bool:
+        """Tell whether S3 has named another region for the bucket; it is remembered."""
+        headers = dict(getattr(error, "headers", None) or ())
+        named = next((v for k, v in headers.items() if k.lower() == _REGION_HEADER), region)
+        if named == region or self._regions.get(request.bucket) == named:
+            return False
+        self._regions[request.bucket] = named
+        return True
+
+    def _client(self, region: str) -> S3Client:
+        if region not in self._clients:
+            self._clients[region] = self._make_client(region)
+        return self._clients[region]
+
+    def _make_client(self, region: str) -> S3Client:
+        from awscrt.s3 import (
+            S3Client,
+            S3RequestTlsMode,
+            S3RetryConfig,
+            S3RetryMode,
+            create_default_s3_signing_config,
+        )
+
+        tls = S3RequestTlsMode.ENABLED if self._connection.encrypted else S3RequestTlsMode.DISABLED
+        return S3Client(
+            region=region,
+            tls_mode=tls,
+            signing_config=create_default_s3_signing_config(
+                region=region, credential_provider=make_credentials()
+            ),
+            part_size=PART_BYTES,
+            memory_limit=_MEMORY_BYTES,
+            max_active_connections_override=self._connections,
+            retry_config=S3RetryConfig(
+                max_retries=_RETRIES,
+                backoff_scale_factor_ms=_FIRST_WAIT_MS,
+                # Others give up early when many requests fail at a time.
+                retry_mode=S3RetryMode.EXPONENTIAL_BACKOFF,
+            ),
+            connect_timeout_ms=_CONNECT_TIMEOUT_MS,
+        )
+
+
+class _Collector:
+    """Takes a response as it comes."""
+
+    def __init__(self) -> None:
+        self._headers: dict[str, str] = {}
+        self._chunks: list[bytes] = []
+
+    def take_headers(self, headers: list[tuple[str, str]], **_: Any) -> None:
+        self._headers = {name.lower(): value for name, value in headers}
+
+    def take_body(self, chunk: bytes, **_: Any) -> None:
+        self._chunks.append(bytes(chunk))
+
+    def as_response(self, verified: bool) -> Response:
+        return Response(self._headers, b"".join(self._chunks), verified)
+
+
+def _connections_of_one() -> int:
+    """Return over how many connections the parts of one object go at most.
+
+    Each takes its share of a core: more than a few for each core are slower, and hold more parts
+    in memory.
+    """
+    return max(4, 2 * (os.cpu_count() or 1))
+
+
+def _content_length(request: Request) -> tuple[str, str]:
+    length = request.size if request.send_file else len(request.body)
+    return ("Content-Length", str(length))
+
+
+def _checksums(request: Request) -> Any:
+    from awscrt.s3 import (
+        S3ChecksumAlgorithm,
+        S3ChecksumConfig,
+        S3ChecksumLocation,
+        S3ChecksumValidationMode,
+    )
+
+    if request.operation == "GetObject":
+        # The checksum of an object that comes in one piece comes with it; that of a larger one
+        # costs a request of its own.
+        in_one_piece = (request.size or 0) <= PART_BYTES
+        mode = S3ChecksumValidationMode
+        return S3ChecksumConfig(
+            validate_response=True,
+            response_validation_mode=mode.REQUEST_ONLY if in_one_piece else mode.FULL_OBJECT,
+        )
+    if request.operation == "PutObject":
+        return S3ChecksumConfig(S3ChecksumAlgorithm.CRC64NVME, S3ChecksumLocation.TRAILER)
+    if request.operation == "DeleteObjects":
+        # S3 insists on one.
+        return S3ChecksumConfig(S3ChecksumAlgorithm.CRC32, S3ChecksumLocation.HEADER)
+    return None
+
+
+def _named(error: Exception, request: Request) -> Exception:
+    """Return an error that says what failed, and how to mend it."""
+    if isinstance(error, OSError):
+        return OSError(error.errno, error.strerror, request.receive_file or request.send_file)
+    status = getattr(error, "status_code", None)
+    code, message = _reason(error, status)
+    text = f"cannot {_in_words(request.operation)} {request.subject}: {code}: {message}"
+    if code in _NOT_FOUND or status == HTTPStatus.NOT_FOUND:
+        return ResourceNotFoundError(text)
+    if status == HTTPStatus.FORBIDDEN:
+        text += f"; allow {request.permission} on it to the role or user in use"
+    return AWSError(text)
+
+
+def _reason(error: Exception, status: int | None) -> tuple[str, str]:
+    body = (getattr(error, "body", None) or b"").decode(errors="replace")
+    code = _element(body, "Code") or getattr(error, "name", type(error).__name__)
+    message = _element(body, "Message") or getattr(error, "message", str(error))
+    if status and not body:
+        code = HTTPStatus(status).phrase
+    return code, message
+
+
+def _element(xml: str, name: str) -> str:
+    found = re.search(f"<{name}>([^<]*)</{name}>", xml)
+    return unescape(found[1]) if found else ""
+
+
+def _in_words(operation: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", operation).lower()

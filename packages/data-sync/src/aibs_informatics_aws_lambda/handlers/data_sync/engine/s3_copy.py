@@ -1,0 +1,146 @@
+"""Objects to objects, within S3."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import Executor, Future
+from functools import partial
+from typing import Final
+
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.checksums import (
+    part_bytes_for,
+    parts_of,
+)
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.objects import (
+    ObjectVersion,
+    abort_upload,
+    complete_upload,
+    copy_part,
+    copy_whole,
+    create_upload,
+    get_tags,
+    head,
+    head_first_part,
+    read_tags,
+    read_text,
+)
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.plan import Step
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.routes import Route
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.s3 import S3, Response
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.window import Window
+
+__all__ = ["S3Copy"]
+
+# https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
+_MAX_COPY_BYTES: Final = 5 * 2**30
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
+_MIN_PART_BYTES: Final = 5 * 2**20
+_PARTS_AT_A_TIME: Final = 8
+
+# What an object that is made of parts does not get from the one that these are copied from.
+_METADATA: Final = frozenset(
+    {
+        "cache-control",
+        "content-disposition",
+        "content-encoding",
+        "content-language",
+        "content-type",
+        "expires",
+        "x-amz-website-redirect-location",
+    }
+)
+
+
+class S3Copy:
+    """Has S3 copy objects.
+
+    An object that was uploaded in parts is copied in the same parts, so that its ETag stays what
+    it is, and the next sync finds both equal.
+
+    Args:
+        route: where objects come from and go to.
+        s3: what asks S3.
+        pool: the threads that see to objects that are copied in parts.
+    """
+
+    def __init__(self, route: Route, s3: S3, pool: Executor) -> None:
+        self._route = route
+        self._s3 = s3
+        self._pool = pool
+
+    def start(self, step: Step) -> Future[Response]:
+        """Copy an object."""
+        if step.item.size > _MAX_COPY_BYTES or parts_of(step.item.etag or "") is not None:
+            return self._pool.submit(self._copy_large, step)
+        return self._s3.send(copy_whole(self._source(step), *self._target(step)))
+
+    def finish(self, step: Step, _: Response) -> None:
+        """Do nothing: S3 has copied the version that was listed."""
+
+    def is_same(self, step: Step) -> bool:
+        """Tell whether both objects have the same content."""
+        return step.item.etag == step.target_etag
+
+    def abandon(self) -> None:
+        """Do nothing: S3 makes objects whole or not at all."""
+
+    def _copy_large(self, step: Step) -> Response:
+        source, size = self._source(step), step.item.size
+        first = self._s3.ask(head_first_part(source.bucket, source.key)).headers
+        part_bytes = _part_bytes(size, source.etag or "", int(first["content-length"]))
+        if part_bytes is None:
+            return self._s3.ask(copy_whole(source, *self._target(step)))
+        return self._copy_parts(step, part_bytes, self._metadata(source))
+
+    def _copy_parts(self, step: Step, part_bytes: int, metadata: Mapping[str, str]) -> Response:
+        source, (bucket, key), size = self._source(step), self._target(step), step.item.size
+        created = self._s3.ask(create_upload(bucket, key, metadata))
+        upload_id = read_text(created, "UploadId")
+        try:
+            etags: dict[int, str] = {}
+            window = Window(_PARTS_AT_A_TIME)
+            for number, start in enumerate(range(0, size, part_bytes), 1):
+                span = range(start, min(start + part_bytes, size))
+                part = copy_part(source, bucket, key, upload_id, number, span)
+                window.add(partial(self._s3.send, part), partial(_note_part, etags, number))
+            window.drain()
+            in_order = [etags[number] for number in sorted(etags)]
+            return self._s3.ask(complete_upload(bucket, key, upload_id, in_order))
+        except BaseException:
+            # Not awaited: what went wrong is the error to report.
+            self._s3.send(abort_upload(bucket, key, upload_id))
+            raise
+
+    def _metadata(self, source: ObjectVersion) -> dict[str, str]:
+        # Not those of the first part: some services answer with that part's own.
+        headers = self._s3.ask(head(source.bucket, source.key)).headers
+        kept = {
+            name: value
+            for name, value in headers.items()
+            if name in _METADATA or name.startswith("x-amz-meta-")
+        }
+        if int(headers.get("x-amz-tagging-count", 0)):
+            tags = self._s3.ask(get_tags(source.bucket, source.key))
+            kept["x-amz-tagging"] = read_tags(tags)
+        return kept
+
+    def _source(self, step: Step) -> ObjectVersion:
+        source = self._route.source
+        return ObjectVersion(source.bucket or "", source.at(step.item.relative), step.item.etag)
+
+    def _target(self, step: Step) -> tuple[str, str]:
+        target = self._route.target
+        return target.bucket or "", target.at(step.target)
+
+
+def _note_part(etags: dict[int, str], number: int, response: Response) -> None:
+    etags[number] = read_text(response, "ETag")
+
+
+def _part_bytes(size: int, etag: str, first_part_bytes: int) -> int | None:
+    """Return the size of the parts to copy an object in, or `None` if it is copied as a whole."""
+    number = parts_of(etag)
+    is_regular = number == 1 or first_part_bytes >= _MIN_PART_BYTES
+    if number and is_regular and -(-size // max(1, first_part_bytes)) == number:
+        return first_part_bytes
+    return part_bytes_for(size) if size > _MAX_COPY_BYTES else None

@@ -1,0 +1,28 @@
+"""What a path names, on whatever side it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from aibs_informatics_aws_lambda.common.s3 import S3Path
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.items import Source
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.listing import find_in_s3
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.local import find_local
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.places import Place
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.s3 import S3
+
+__all__ = ["find_source"]
+
+
+def find_source(place: Place, s3: Callable[[], S3]) -> Source:
+    """Return what a path names.
+
+    Args:
+        place: where it is, as `places.resolve` returns it.
+        s3: makes what S3 is asked with; called only for a path on S3.
+
+    Raises:
+        OSError: a local path cannot be looked at.
+        AWSError: S3 cannot be asked, or has no such bucket.
+    """
+    return find_in_s3(s3(), place) if isinstance(place, S3Path) else find_local(place)

@@ -1,0 +1,134 @@
+"""The folders above items that come in order, with what is in them summed up: in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from enum import Enum, auto
+from typing import Literal, NamedTuple, TypeAlias
+
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.items import Item
+
+__all__ = ["Keeps", "Kind", "Node", "Stand", "StandsFor", "fold", "node_of"]
+
+Kind: TypeAlias = Literal["folder", "item", "lone"]
+"""What a node is: a folder with all below it; a file or an object; or an object alone that has the
+name of a folder (``a`` beside ``a/b``, and the placeholder ``a/``)."""
+
+
+class Node(NamedTuple):
+    """A folder, a file or an object.
+
+    Args:
+        relative: the path below the root, which has none; that of a folder ends in a slash.
+        size_bytes: the sum over all files below, or the size of the one.
+        object_count: how many files these are.
+        last_modified: when the latest of them was modified, in seconds since 1970 UTC.
+        kind: what it is.
+    """
+
+    relative: str
+    size_bytes: int
+    object_count: int
+    last_modified: float
+    kind: Kind
+
+    @property
+    def depth(self) -> int:
+        """How many folders are above, the root included; 0 for the root itself."""
+        slashes = self.relative.count("/")
+        return slashes if not self.relative or self.kind == "folder" else slashes + 1
+
+
+class Stand(Enum):
+    """What stands for a folder in a result."""
+
+    WHOLE = auto()
+    """The folder."""
+    PARTS = auto()
+    """What stands for its parts."""
+    BOTH = auto()
+    """The folder, and what stands for its parts."""
+    NOTHING = auto()
+
+
+StandsFor: TypeAlias = Callable[[Node], Stand]
+Keeps: TypeAlias = Callable[[Node], bool]
+
+
+class _Open:
+    """A folder that is being read."""
+
+    __slots__ = ("count", "first", "latest", "path", "size")
+
+    def __init__(self, path: str, first: int) -> None:
+        self.path = path
+        self.first = first
+        self.size = 0
+        self.count = 0
+        self.latest = 0.0
+
+    def as_node(self) -> Node:
+        return Node(self.path, self.size, self.count, self.latest, "folder")
+
+
+def fold(
+    items: Iterable[Item], stands_for: StandsFor, keeps: Keeps | None = None
+) -> tuple[Node, list[Node]]:
+    """Return the root of a tree, and the nodes that are to stand for all of it.
+
+    A folder is decided about when all below it have been; what was kept of its parts is dropped
+    again where the whole stands for them. So memory is needed for the result, and for the parts of
+    those folders that are open.
+
+    Args:
+        items: what is in the tree, in the order in which listings yield it. One whose path is that
+            of a folder, with its slash, counts in the folder.
+        stands_for: decides about each folder but the root.
+        keeps: decides about each item; by default all are kept.
+
+    Returns:
+        The root, and the nodes that are kept, in the order of their paths; a folder that stands
+        for itself and its parts comes after them.
+    """
+    kept: list[Node] = []
+    folders = [_Open("", 0)]
+    folder, path = folders[0], ""
+    for item in items:
+        relative = item.relative
+        while not relative.startswith(path):
+            _close(folders, kept, stands_for)
+            folder = folders[-1]
+            path = folder.path
+        end = relative.find("/", len(path))
+        while end >= 0:
+            path = relative[: end + 1]
+            folder = _Open(path, len(kept))
+            folders.append(folder)
+            end = relative.find("/", end + 1)
+        folder.size += item.size
+        folder.count += 1
+        folder.latest = max(folder.latest, item.modified)
+        node = node_of(item, "lone" if relative == path else "item")
+        if keeps is None or keeps(node):
+            kept.append(node)
+    while len(folders) > 1:
+        _close(folders, kept, stands_for)
+    return folders[0].as_node(), kept
+
+
+def node_of(item: Item, kind: Kind = "item") -> Node:
+    """Return the node of a single item."""
+    return Node(item.relative, item.size, 1, item.modified, kind)
+
+
+def _close(folders: list[_Open], kept: list[Node], stands_for: StandsFor) -> None:
+    folder, parent = folders.pop(), folders[-1]
+    parent.size += folder.size
+    parent.count += folder.count
+    parent.latest = max(parent.latest, folder.latest)
+    node = folder.as_node()
+    stand = stands_for(node)
+    if stand in (Stand.WHOLE, Stand.NOTHING):
+        del kept[folder.first :]
+    if stand in (Stand.WHOLE, Stand.BOTH):
+        kept.append(node)

@@ -1,0 +1,166 @@
+"""A service that fails, in front of the stand-in for AWS."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+SLOW_DOWN = b'<?xml version="1.0"?><Error><Code>SlowDown</Code><Message>Slower</Message></Error>'
+
+MOVED = (
+    b'<?xml version="1.0"?><Error><Code>PermanentRedirect</Code><Message>There</Message></Error>'
+)
+
+
+@dataclass
+class Faults:
+    """What goes wrong between a client and the service.
+
+    Args:
+        fail_every: every so many requests are answered with 503 SlowDown.
+        cut_every: the body of every so many downloads breaks off half-way.
+        region: the region of all buckets; requests that are signed for another one are sent there.
+        before: called with the method and path of each request.
+    """
+
+    fail_every: int = 0
+    cut_every: int = 0
+    region: str = ""
+    before: Callable[[str, str], None] = lambda method, path: None
+    requests: list[tuple[str, str]] = field(default_factory=list)
+    failed: int = 0
+    cut: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def take(self, method: str, path: str) -> str:
+        with self._lock:
+            self.requests.append((method, path))
+            if self.fail_every and len(self.requests) % self.fail_every == 0:
+                self.failed += 1
+                return "fail"
+            downloads = sum(m == "GET" and "list-type" not in p for m, p in self.requests)
+            is_download = method == "GET" and "list-type" not in path
+            if self.cut_every and is_download and downloads % self.cut_every == 0:
+                self.cut += 1
+                return "cut"
+        return "pass"
+
+
+def _make_handler(service: str, faults: Faults) -> type[BaseHTTPRequestHandler]:
+    address = urlsplit(service).netloc
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def _relay(self) -> None:
+            body = self._read()
+            faults.before(self.command, self.path)
+            fate = faults.take(self.command, self.path)
+            if faults.region and f"/{faults.region}/s3/" not in self.headers["Authorization"]:
+                self._answer(301, [("x-amz-bucket-region", faults.region)], MOVED)
+                return
+            if fate == "fail":
+                self._answer(503, [("Content-Type", "application/xml")], SLOW_DOWN)
+                return
+            connection = http.client.HTTPConnection(address, timeout=30)
+            headers = {k: v for k, v in self.headers.items() if k.lower() != "transfer-encoding"}
+            connection.request(self.command, self.path, body, headers)
+            response = connection.getresponse()
+            content = response.read()
+            self._answer(response.status, response.getheaders(), content, cut=fate == "cut")
+            connection.close()
+
+        do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _relay  # noqa: N815
+
+        def _read(self) -> bytes:
+            if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
+                return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            body = b""
+            while size := int(self.rfile.readline().split(b";")[0], 16):
+                body += self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
+            return body
+
+        def _answer(self, status, headers, content: bytes, *, cut: bool = False) -> None:
+            self.send_response_only(status)
+            dropped = {"transfer-encoding", "content-length", "connection"}
+            for name, value in headers:
+                if name.lower() not in dropped:
+                    self.send_header(name, value)
+            length = {k.lower(): v for k, v in headers}.get("content-length")
+            head = self.command == "HEAD" and length is not None
+            self.send_header("Content-Length", length if head else str(len(content)))
+            self.end_headers()
+            if self.command != "HEAD" and status not in (204, 304):
+                self.wfile.write(content[: len(content) // 2] if cut else content)
+            if cut:
+                self.wfile.flush()
+                self.close_connection = True
+                self.connection.shutdown(2)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing: the tests' output is theirs."""
+
+    return Handler
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+
+    def handle_error(self, request, client_address) -> None:
+        """Say nothing: clients of broken connections go away."""
+
+
+class Bucket:
+    """A bucket of the stand-in for AWS, whose name is ``bucket``."""
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+
+    def put(self, key: str, body: bytes | str = b"") -> None:
+        content = body.encode() if isinstance(body, str) else body
+        self.client.put_object(Bucket="bucket", Key=key, Body=content)
+
+    def get(self, key: str) -> bytes:
+        return self.client.get_object(Bucket="bucket", Key=key)["Body"].read()
+
+    def delete(self, key: str) -> None:
+        self.client.delete_object(Bucket="bucket", Key=key)
+
+    def keys(self, prefix: str = "") -> list[str]:
+        found = self.client.list_objects_v2(Bucket="bucket", Prefix=prefix)
+        return [entry["Key"] for entry in found.get("Contents", [])]
+
+    def read(self, prefix: str = "") -> dict[str, bytes]:
+        return {key.removeprefix(prefix): self.get(key) for key in self.keys(prefix)}
+
+
+@pytest.fixture
+def bucket(aws) -> Bucket:
+    """An empty bucket."""
+    aws.make_bucket()
+    return Bucket(aws.client("s3"))
+
+
+@pytest.fixture
+def faults(aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Faults]:
+    """A way to break requests to the stand-in for AWS."""
+    found = Faults()
+    server = _Server(("127.0.0.1", 0), _make_handler(aws.url, found))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+    yield found
+    server.shutdown()
+    thread.join()
+    server.server_close()

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+def test_example_of_a_sync_works_as_it_stands(aws, run_command, tmp_path: Path):
+    aws.make_bucket()
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "run-1.json").write_text("{}")
+    [block] = re.findall(r"```console\n([^`]*--handler data-sync[^`]*)```", README.read_text())
+    for command in block.replace("\\\n", "").split("$ ")[1:]:
+        done = run_command("sh", "-c", command)
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "copy" / "run-1.json").read_text() == "{}"
+
+
+def test_every_field_of_a_sync_is_described():
+    from aibs_informatics_aws_lambda.handlers.data_sync.model import (
+        BatchDataSyncRequest,
+        BatchDataSyncResult,
+        DataSyncRequest,
+        DataSyncResult,
+    )
+
+    text = README.read_text()
+    models = (DataSyncRequest, DataSyncResult, BatchDataSyncRequest, BatchDataSyncResult)
+    names = {name for model in models for name in model.model_fields} - {"details"}
+    assert [name for name in sorted(names) if name not in text] == []
