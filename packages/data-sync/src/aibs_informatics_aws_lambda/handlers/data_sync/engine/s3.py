@@ -70,6 +70,11 @@ class Request:
     part_bytes: int | None = None
 
     @property
+    def is_transfer(self) -> bool:
+        """Tell whether a file is sent or received. Nothing else about these is looked at."""
+        return bool(self.send_file or self.receive_file)
+
+    @property
     def subject(self) -> str:
         """What the request is about, for messages."""
         uri = f"s3://{self.bucket}/{self.key}"
@@ -83,8 +88,8 @@ class Response:
     """What S3 has answered.
 
     Args:
-        headers: the headers, with names in lower case.
-        body: the body, unless it went to a file.
+        headers: the headers, with names in lower case, if nothing but these was asked for.
+        body: the body, unless a file was sent or received.
         verified: whether what was received was compared with a checksum that S3 keeps.
     """
 
@@ -165,8 +170,8 @@ class S3:
                 part_size=request.part_bytes,
                 multipart_upload_threshold=request.part_bytes,
                 max_active_connections_override=min(self._connections, _connections_of_one()),
-                on_headers=response.take_headers,
-                on_body=None if request.receive_file else response.take_body,
+                on_headers=response.take_headers if request.method == "HEAD" else None,
+                on_body=None if request.is_transfer else response.take_body,
                 on_done=finish,
             )
         except (OSError, RuntimeError) as error:
