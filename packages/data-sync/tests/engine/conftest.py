@@ -26,12 +26,14 @@ class Faults:
     Args:
         fail_every: every so many requests are answered with 503 SlowDown.
         cut_every: the body of every so many downloads breaks off half-way.
+        shorten: downloads are answered with half of their content, as if that were all.
         region: the region of all buckets; requests that are signed for another one are sent there.
         before: called with the method and path of each request.
     """
 
     fail_every: int = 0
     cut_every: int = 0
+    shorten: bool = False
     region: str = ""
     before: Callable[[str, str], None] = lambda method, path: None
     requests: list[tuple[str, str]] = field(default_factory=list)
@@ -47,6 +49,8 @@ class Faults:
                 return "fail"
             downloads = sum(m == "GET" and "list-type" not in p for m, p in self.requests)
             is_download = method == "GET" and "list-type" not in path
+            if self.shorten and is_download:
+                return "shorten"
             if self.cut_every and is_download and downloads % self.cut_every == 0:
                 self.cut += 1
                 return "cut"
@@ -75,6 +79,8 @@ def _make_handler(service: str, faults: Faults) -> type[BaseHTTPRequestHandler]:
             connection.request(self.command, self.path, body, headers)
             response = connection.getresponse()
             content = response.read()
+            if fate == "shorten":
+                content = content[: len(content) // 2]
             self._answer(response.status, response.getheaders(), content, cut=fate == "cut")
             connection.close()
 
