@@ -28,6 +28,7 @@ class Faults:
         cut_every: the body of every so many downloads breaks off half-way.
         shorten: downloads are answered with half of their content, as if that were all.
         region: the region of all buckets; requests that are signed for another one are sent there.
+        status: the status that downloads are refused with, without a word.
         before: called with the method and path of each request.
     """
 
@@ -35,6 +36,7 @@ class Faults:
     cut_every: int = 0
     shorten: bool = False
     region: str = ""
+    status: int = 0
     before: Callable[[str, str], None] = lambda method, path: None
     requests: list[tuple[str, str]] = field(default_factory=list)
     failed: int = 0
@@ -70,6 +72,9 @@ def _make_handler(service: str, faults: Faults) -> type[BaseHTTPRequestHandler]:
             fate = faults.take(self.command, self.path)
             if faults.region and f"/{faults.region}/s3/" not in self.headers["Authorization"]:
                 self._answer(301, [("x-amz-bucket-region", faults.region)], MOVED)
+                return
+            if faults.status and self.command == "GET" and "list-type" not in self.path:
+                self._answer(faults.status, [], b"")
                 return
             if fate == "fail":
                 self._answer(503, [("Content-Type", "application/xml")], SLOW_DOWN)

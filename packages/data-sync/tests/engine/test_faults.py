@@ -130,6 +130,22 @@ def test_bucket_in_another_region_is_found_there(faults, bucket, tmp_path: Path)
     faults.region = "eu-central-1"
     sync("s3://bucket/src", tmp_path / "dst")
     assert read_files(tmp_path / "dst") == content
+    # Nothing is listed before these are sent.
+    sync(tmp_path / "dst", "s3://bucket/dst", force=True, delete=False)
+    assert bucket.read("dst/") == content
+
+
+@pytest.mark.parametrize(
+    ("status", "why"), [(403, "Forbidden.*allow s3:GetObject"), (499, "HTTP status 499")]
+)
+def test_refusal_without_a_word_is_told_by_its_status(
+    faults, bucket, tmp_path: Path, status: int, why: str
+):
+    put_objects(bucket, 3)
+    faults.status = status
+    with pytest.raises(AWSError, match=why):
+        sync("s3://bucket/src", tmp_path / "dst")
+    assert read_files(tmp_path / "dst") == {}
 
 
 def test_missing_object_is_not_asked_for_again(faults, bucket, tmp_path: Path):

@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from html import unescape
 from http import HTTPStatus
+from http.client import responses
 from typing import TYPE_CHECKING, Any, Final
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError, ResourceNotFoundError
@@ -90,12 +91,10 @@ class Response:
     Args:
         headers: the headers, with names in lower case, if nothing but these was asked for.
         body: the body, unless a file was sent or received.
-        verified: whether what was received was compared with a checksum that S3 keeps.
     """
 
     headers: Mapping[str, str]
     body: bytes
-    verified: bool
 
 
 class S3:
@@ -151,13 +150,17 @@ class S3:
         response = _Collector()
         types = {"PutObject": S3RequestType.PUT_OBJECT, "GetObject": S3RequestType.GET_OBJECT}
 
-        def finish(error: Exception | None, did_validate_checksum: bool, **_: Any) -> None:
-            if error is None:
-                future.set_result(response.as_response(did_validate_checksum))
-            elif self._is_elsewhere(request, region, error):
-                self._send(request, future)
-            else:
-                future.set_exception(_named(error, request))
+        def finish(error: Exception | None, **_: Any) -> None:
+            try:
+                if error is None:
+                    future.set_result(response.as_response())
+                elif self._is_elsewhere(request, region, error):
+                    self._send(request, future)
+                else:
+                    future.set_exception(_named(error, request))
+            except Exception as failure:
+                # In a thread of the library nobody would see it, and the caller would wait.
+                future.set_exception(failure)
 
         try:
             sent = self._client(region).make_request(
@@ -195,7 +198,7 @@ class S3:
         """Tell whether S3 has named another region for the bucket; it is remembered."""
         headers = dict(getattr(error, "headers", None) or ())
         named = next((v for k, v in headers.items() if k.lower() == _REGION_HEADER), region)
-        if named == region or self._regions.get(request.bucket) == named:
+        if named == region:
             return False
         self._regions[request.bucket] = named
         return True
@@ -247,8 +250,8 @@ class _Collector:
     def take_body(self, chunk: bytes, **_: Any) -> None:
         self._chunks.append(bytes(chunk))
 
-    def as_response(self, verified: bool) -> Response:
-        return Response(self._headers, b"".join(self._chunks), verified)
+    def as_response(self) -> Response:
+        return Response(self._headers, b"".join(self._chunks))
 
 
 def _connections_of_one() -> int:
@@ -309,7 +312,7 @@ def _reason(error: Exception, status: int | None) -> tuple[str, str]:
     code = _element(body, "Code") or getattr(error, "name", type(error).__name__)
     message = _element(body, "Message") or getattr(error, "message", str(error))
     if status and not body:
-        code = HTTPStatus(status).phrase
+        code = responses.get(status, f"HTTP status {status}")
     return code, message
 
 
