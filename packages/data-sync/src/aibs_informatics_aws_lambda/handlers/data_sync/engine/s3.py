@@ -23,7 +23,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.engine.connection import (
 if TYPE_CHECKING:
     from awscrt.s3 import S3Client
 
-__all__ = ["PART_BYTES", "S3", "Request", "Response"]
+__all__ = ["CHECKSUM_VARIABLE", "PART_BYTES", "S3", "Request", "Response"]
 
 PART_BYTES: Final = 8 * 2**20
 """The size of the parts of large objects, unless these would be too many."""
@@ -33,6 +33,8 @@ _CONNECT_TIMEOUT_MS: Final = 10_000
 # With the first attempt, ten; waits double from the first one, each cut by chance.
 _RETRIES: Final = 9
 _FIRST_WAIT_MS: Final = 100
+
+CHECKSUM_VARIABLE: Final = "AWS_REQUEST_CHECKSUM_CALCULATION"
 
 _NOT_FOUND = {"NoSuchBucket", "NoSuchKey", "NotFound"}
 _REGION_HEADER = "x-amz-bucket-region"
@@ -285,12 +287,17 @@ def _checksums(request: Request) -> Any:
             validate_response=True,
             response_validation_mode=mode.REQUEST_ONLY if in_one_piece else mode.FULL_OBJECT,
         )
-    if request.operation == "PutObject":
+    if request.operation == "PutObject" and _sends_checksums():
         return S3ChecksumConfig(S3ChecksumAlgorithm.CRC64NVME, S3ChecksumLocation.TRAILER)
     if request.operation == "DeleteObjects":
         # S3 insists on one.
         return S3ChecksumConfig(S3ChecksumAlgorithm.CRC32, S3ChecksumLocation.HEADER)
     return None
+
+
+def _sends_checksums() -> bool:
+    # https://docs.aws.amazon.com/sdkref/latest/guide/feature-dataintegrity.html
+    return os.environ.get(CHECKSUM_VARIABLE, "").lower() != "when_required"
 
 
 def _named(error: Exception, request: Request) -> Exception:
