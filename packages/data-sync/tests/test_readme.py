@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 import re
+import sys
 from pathlib import Path
 
 README = Path(__file__).parents[1] / "README.md"
@@ -8,11 +10,12 @@ README = Path(__file__).parents[1] / "README.md"
 
 def test_example_of_a_sync_works_as_it_stands(aws, run_command, tmp_path: Path):
     aws.make_bucket()
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     (tmp_path / "results").mkdir()
     (tmp_path / "results" / "run-1.json").write_text("{}")
     [block] = re.findall(r"```console\n([^`]*--handler data-sync[^`]*)```", README.read_text())
     for command in block.replace("\\\n", "").split("$ ")[1:]:
-        done = run_command("sh", "-c", command)
+        done = run_command("sh", "-c", command, PATH=path)
         assert done.returncode == 0, done.stderr
     assert (tmp_path / "copy" / "run-1.json").read_text() == "{}"
 

@@ -26,15 +26,20 @@ class Faults:
     Args:
         fail_every: every so many requests are answered with 503 SlowDown.
         cut_every: the body of every so many downloads breaks off half-way.
+        shorten: downloads are answered with half of their content, as if that were all.
         region: the region of all buckets; requests that are signed for another one are sent there.
+        status: the status that downloads are refused with, without a word.
         before: called with the method and path of each request.
     """
 
     fail_every: int = 0
     cut_every: int = 0
+    shorten: bool = False
     region: str = ""
+    status: int = 0
     before: Callable[[str, str], None] = lambda method, path: None
     requests: list[tuple[str, str]] = field(default_factory=list)
+    trailers: list[str | None] = field(default_factory=list)
     failed: int = 0
     cut: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -47,6 +52,8 @@ class Faults:
                 return "fail"
             downloads = sum(m == "GET" and "list-type" not in p for m, p in self.requests)
             is_download = method == "GET" and "list-type" not in path
+            if self.shorten and is_download:
+                return "shorten"
             if self.cut_every and is_download and downloads % self.cut_every == 0:
                 self.cut += 1
                 return "cut"
@@ -63,9 +70,14 @@ def _make_handler(service: str, faults: Faults) -> type[BaseHTTPRequestHandler]:
         def _relay(self) -> None:
             body = self._read()
             faults.before(self.command, self.path)
+            if self.command == "PUT":
+                faults.trailers.append(self.headers.get("x-amz-trailer"))
             fate = faults.take(self.command, self.path)
             if faults.region and f"/{faults.region}/s3/" not in self.headers["Authorization"]:
                 self._answer(301, [("x-amz-bucket-region", faults.region)], MOVED)
+                return
+            if faults.status and self.command == "GET" and "list-type" not in self.path:
+                self._answer(faults.status, [], b"")
                 return
             if fate == "fail":
                 self._answer(503, [("Content-Type", "application/xml")], SLOW_DOWN)
@@ -75,6 +87,8 @@ def _make_handler(service: str, faults: Faults) -> type[BaseHTTPRequestHandler]:
             connection.request(self.command, self.path, body, headers)
             response = connection.getresponse()
             content = response.read()
+            if fate == "shorten":
+                content = content[: len(content) // 2]
             self._answer(response.status, response.getheaders(), content, cut=fate == "cut")
             connection.close()
 

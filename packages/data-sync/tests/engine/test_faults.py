@@ -89,11 +89,63 @@ def test_body_that_breaks_off_is_fetched_again(faults, bucket, tmp_path: Path):
     assert read_files(tmp_path / "dst") == content
 
 
+def test_answer_that_is_too_short_never_becomes_a_file(faults, bucket, tmp_path: Path):
+    put_objects(bucket, 3)
+    faults.shorten = True
+    with pytest.raises(AWSError, match="s3://bucket/src/"):
+        sync("s3://bucket/src", tmp_path / "dst")
+    assert read_files(tmp_path / "dst") == {}
+
+
+def test_two_syncs_with_the_lock_come_one_after_the_other(bucket, tmp_path: Path):
+    for source in ("one", "two"):
+        for number in range(20):
+            bucket.put(f"{source}/{number}", source * 1000)
+    target = tmp_path / "dst"
+    processes = [
+        subprocess.Popen(
+            [
+                sys.executable,
+                "-c",
+                SYNC,
+                json.dumps(
+                    {
+                        "source_path": f"s3://bucket/{source}",
+                        "destination_path": str(target),
+                        "require_lock": True,
+                        "force": True,
+                    }
+                ),
+            ]
+        )
+        for source in ("one", "two")
+    ]
+    assert [process.wait(60) for process in processes] == [0, 0]
+    assert len(set(read_files(target).values())) == 1
+    assert [entry.name for entry in tmp_path.iterdir()] == ["dst"]
+
+
 def test_bucket_in_another_region_is_found_there(faults, bucket, tmp_path: Path):
     content = put_objects(bucket, 3)
     faults.region = "eu-central-1"
     sync("s3://bucket/src", tmp_path / "dst")
     assert read_files(tmp_path / "dst") == content
+    # Nothing is listed before these are sent.
+    sync(tmp_path / "dst", "s3://bucket/dst", force=True, delete=False)
+    assert bucket.read("dst/") == content
+
+
+@pytest.mark.parametrize(
+    ("status", "why"), [(403, "Forbidden.*allow s3:GetObject"), (499, "HTTP status 499")]
+)
+def test_refusal_without_a_word_is_told_by_its_status(
+    faults, bucket, tmp_path: Path, status: int, why: str
+):
+    put_objects(bucket, 3)
+    faults.status = status
+    with pytest.raises(AWSError, match=why):
+        sync("s3://bucket/src", tmp_path / "dst")
+    assert read_files(tmp_path / "dst") == {}
 
 
 def test_missing_object_is_not_asked_for_again(faults, bucket, tmp_path: Path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.sync import Engine
 from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest
 
@@ -50,3 +51,16 @@ def test_what_is_in_sync_costs_listings_only(bucket, faults, tmp_path):
     faults.requests.clear()
     sync(tmp_path, "s3://bucket/dst")
     assert made(faults) == ["LIST"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "trailer"), [("", "x-amz-checksum-crc64nvme"), ("when_required", None)]
+)
+def test_file_goes_with_a_checksum_unless_that_is_switched_off(
+    bucket, faults, tmp_path, monkeypatch, setting, trailer
+):
+    monkeypatch.setenv("AWS_REQUEST_CHECKSUM_CALCULATION", setting)
+    (tmp_path / "a").write_text("x")
+    sync(tmp_path / "a", "s3://bucket/a", force=True)
+    assert bucket.get("a") == b"x"
+    assert faults.trailers == [trailer]

@@ -624,6 +624,68 @@ class TestStaging:
         assert read(tmp_path) == {}
 
 
+class TestDryRun:
+    def test_nothing_is_changed_and_all_of_it_is_counted(self, bucket, tmp_path):
+        for path in ("new", "same", "differs"):
+            age(write(tmp_path / "src" / path, "1"))
+        bucket.put("dst/same", "1")
+        bucket.put("dst/differs", "2")
+        bucket.put("dst/extra", "333")
+        before = bucket.read()
+        result = sync(tmp_path / "src", "s3://bucket/dst", dry_run=True, retain_source_data=False)
+        assert result == DataSyncResult(
+            files_transferred=2,
+            bytes_transferred=2,
+            files_unchanged=1,
+            bytes_unchanged=1,
+            files_deleted=1,
+            bytes_deleted=3,
+            files_removed=3,
+        )
+        assert bucket.read() == before
+        assert sorted(read(tmp_path / "src")) == ["differs", "new", "same"]
+
+    def test_no_folder_and_no_time_is_changed_on_a_disk(self, bucket, tmp_path):
+        bucket.put("src/a", "1")
+        config = {"use_custom_tmp_dir": True, "custom_tmp_dir": str(tmp_path / "nope")}
+        options = {"dry_run": True, "require_lock": True, "remote_to_local_config": config}
+        assert sync("s3://bucket/src", tmp_path / "dst", **options).files_transferred == 1
+        assert sync("s3://bucket/src/a", tmp_path / "x", **options).files_transferred == 1
+        assert names(tmp_path) == []
+        write(tmp_path / "src" / "a")
+        write(tmp_path / "dst" / "a")
+        then = age(tmp_path / "dst" / "a")
+        age(tmp_path / "src" / "a", 2000)
+        sync(tmp_path / "src", tmp_path / "dst", dry_run=True)
+        assert (tmp_path / "dst" / "a").stat().st_mtime == then
+
+
+class TestProtection:
+    def test_more_deletions_than_allowed_are_refused_before_anything_moves(self, bucket, tmp_path):
+        write(tmp_path / "a")
+        for key in ("x", "y"):
+            bucket.put(f"dst/{key}")
+        with pytest.raises(ValueError, match="2 items would be deleted"):
+            sync(tmp_path, "s3://bucket/dst", max_delete=1)
+        assert bucket.keys() == ["dst/x", "dst/y"]
+        assert sync(tmp_path, "s3://bucket/dst", max_delete=2).files_deleted == 2
+
+    @pytest.mark.parametrize("prefix", [None, "run/"])
+    def test_what_filters_leave_out_can_be_protected(self, bucket, prefix):
+        folder = "dst/A/" if prefix else "dst/"
+        bucket.put("run/A/a.txt")
+        bucket.put(f"{folder}b.log")
+        bucket.put(f"{folder}c.txt")
+        sync(
+            "s3://bucket/run/A",
+            "s3://bucket/dst",
+            source_path_prefix=prefix,
+            filter_config={"exclude": r".*\.log"},
+            protect_excluded=True,
+        )
+        assert bucket.keys("dst/") == [f"{folder}a.txt", f"{folder}b.log"]
+
+
 class TestRefusals:
     def test_bad_pattern_moves_nothing(self, bucket, tmp_path):
         write(tmp_path / "a")

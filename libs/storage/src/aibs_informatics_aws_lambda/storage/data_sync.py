@@ -101,6 +101,15 @@ class DataSyncConfig(PydanticBaseModel):
     fail_if_missing: bool = True
     include_detailed_response: bool = Field(False, description="write a report of each item")
     remote_to_local_config: RemoteToLocalConfig = Field(default_factory=RemoteToLocalConfig)
+    dry_run: bool | None = Field(
+        None, description="true: count what a sync would do, and change nothing"
+    )
+    max_delete: int | None = Field(
+        None, ge=0, description="refuse to sync if more than this would be deleted"
+    )
+    protect_excluded: bool | None = Field(
+        None, description="true: what filters leave out is not deleted at the destination"
+    )
 
 
 class DataSyncTask(PydanticBaseModel):

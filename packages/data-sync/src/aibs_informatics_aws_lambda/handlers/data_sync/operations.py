@@ -18,7 +18,7 @@ from aibs_informatics_aws_lambda.common.json_io import JSON, dump_json_line, loa
 from aibs_informatics_aws_lambda.common.s3 import S3Path, download_to_json, upload_json
 from aibs_informatics_aws_lambda.handlers.data_sync.batches import add_counts, read_requests
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.locks import LOCK_ROOT_VARIABLE
-from aibs_informatics_aws_lambda.handlers.data_sync.engine.s3 import S3
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.s3 import CHECKSUM_VARIABLE, S3
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.sync import Engine
 from aibs_informatics_aws_lambda.handlers.data_sync.model import (
     BatchDataSyncRequest,
@@ -66,6 +66,7 @@ _SCRATCH_TAGGING: Final = {"Tagging": "time-to-live=scratch"}
 
 _SYNC_ENVIRONMENT: Final = {
     LOCK_ROOT_VARIABLE: "folder for the lock files of require_lock",
+    CHECKSUM_VARIABLE: "when_required: send files without a checksum",
     "EFS_MOUNT_POINT_PATH_<name>": "folder at which an EFS file system is mounted",
     "EFS_MOUNT_POINT_ID_<name>": "id of the file system or access point that is mounted there",
 }

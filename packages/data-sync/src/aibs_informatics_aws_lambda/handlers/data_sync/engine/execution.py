@@ -42,12 +42,14 @@ class Means:
         concurrency: how many transfers are under way at a time.
         s3: what asks S3, where one side is there.
         staging: the folder in which a single object is staged, if not beside its target.
+        changes: whether anything is changed, or only counted.
     """
 
     pool: Executor
     concurrency: int
     s3: S3 | None = None
     staging: str | None = None
+    changes: bool = True
 
     def the_s3(self) -> S3:
         """Return what asks S3, where a route has made sure that there is one."""
@@ -104,7 +106,7 @@ def remove_sources(plans: Sequence[Plan], means: Means, *, is_whole: bool) -> in
         OSError: a file has changed meanwhile, or cannot be removed.
         AWSError: an object has changed meanwhile, or cannot be removed.
     """
-    for plan in plans:
+    for plan in plans if means.changes else ():
         source = plan.route.source
         if source.bucket is not None:
             keys = ((source.at(step.item.relative), step.item.etag) for step in plan.steps)
@@ -164,10 +166,18 @@ class _Transfers:
             self._transfer(self._differing.popleft())
 
     def _transfer(self, step: Step) -> None:
-        self._window.add(lambda: self._mover.start(step), lambda done: self._finish(step, done))
+        if self._means.changes:
+            self._window.add(
+                lambda: self._mover.start(step), lambda done: self._finish(step, done)
+            )
+        else:
+            self._count(step)
 
     def _finish(self, step: Step, result: Any) -> None:
         self._mover.finish(step, result)
+        self._count(step)
+
+    def _count(self, step: Step) -> None:
         self._counts.files_transferred += 1
         self._counts.bytes_transferred += step.item.size
 
@@ -179,7 +189,8 @@ class _Transfers:
 
     def _touch(self, step: Step) -> None:
         # Scanners take a file for stale by its time, and this one was asked for just now.
-        touch(self._plan.route.target.at(step.target))
+        if self._means.changes:
+            touch(self._plan.route.target.at(step.target))
 
 
 def _make_mover(route: Route, means: Means) -> Mover:
@@ -193,13 +204,16 @@ def _make_mover(route: Route, means: Means) -> Mover:
 
 
 def _delete_extras(plan: Plan, means: Means, counts: DataSyncCounts) -> None:
-    if not plan.extras:
-        return
+    if means.changes and plan.extras:
+        _delete(plan, means)
+    counts.files_deleted += len(plan.extras)
+    counts.bytes_deleted += sum(step.item.size for step in plan.extras)
+
+
+def _delete(plan: Plan, means: Means) -> None:
     target = plan.route.target
     if target.bucket is None:
         remove_files(target.at(step.target) for step in plan.extras)
     else:
         keys = ((target.at(step.target), None) for step in plan.extras)
         remove_objects(means.the_s3(), target.bucket, keys, Window(means.concurrency))
-    counts.files_deleted += len(plan.extras)
-    counts.bytes_deleted += sum(step.item.size for step in plan.extras)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from pathlib import Path
 
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.items import Item
 
 __all__ = ["Folders", "check_unchanged", "temporary_path", "touch"]
+
+# With the process and a number, a name that no other machine makes either.
+_OWN = os.urandom(6).hex()
+_numbers = itertools.count()
 
 
 def check_unchanged(path: str, item: Item) -> None:
@@ -25,7 +30,7 @@ def temporary_path(target: str) -> str:
     """Return a hidden path beside a file, at which it can be written before it is renamed."""
     folder, _, name = target.rpartition("/")
     # Names have at most 255 bytes, and a character up to four.
-    return f"{folder}/.{name[:48]}.{os.urandom(6).hex()}.tmp"
+    return f"{folder}/.{name[:48]}.{_OWN}-{os.getpid()}-{next(_numbers)}.tmp"
 
 
 def touch(path: str) -> None:

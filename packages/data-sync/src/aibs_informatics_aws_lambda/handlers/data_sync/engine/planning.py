@@ -49,6 +49,7 @@ class Demand:
         rules: what decides on a transfer.
         mirror: whether what the destination has beyond the source is to go.
         retain: whether the source stays.
+        protects_excluded: whether what ``keeps`` leaves out stays at the destination as well.
         taken: paths at the destination, from the bucket on, at which other items land.
     """
 
@@ -56,6 +57,7 @@ class Demand:
     rules: Rules = _BY_DEFAULT
     mirror: bool = False
     retain: bool = True
+    protects_excluded: bool = False
     taken: frozenset[str] = frozenset()
 
 
@@ -118,7 +120,7 @@ def _fill(plan: Plan, items: Iterable[Item], demand: Demand, s3: S3 | None) -> N
             nesting.check(step)
         if demand.taken and route.target.at(step.target) in demand.taken:
             _check_taken(route, step)
-        else:
+        elif not _is_protected(route, step, demand):
             _take(plan, step, is_needed=is_needed, mirror=demand.mirror)
     for pair in odd:
         target = _find_file(route.target.at(pair.target))
@@ -137,6 +139,12 @@ def _take(plan: Plan, step: Step, *, is_needed: bool, mirror: bool) -> None:
         plan.unchanged_bytes += step.item.size
     if step.action != "keep" or is_needed:
         plan.steps.append(step)
+
+
+def _is_protected(route: Route, step: Step, demand: Demand) -> bool:
+    if step.action != "extra" or not demand.protects_excluded or demand.keeps is None:
+        return False
+    return not demand.keeps(step.target.removeprefix(route.shift))
 
 
 def _check_taken(route: Route, step: Step) -> None:

@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from html import unescape
 from http import HTTPStatus
+from http.client import responses
 from typing import TYPE_CHECKING, Any, Final
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError, ResourceNotFoundError
@@ -22,7 +23,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.engine.connection import (
 if TYPE_CHECKING:
     from awscrt.s3 import S3Client
 
-__all__ = ["PART_BYTES", "S3", "Request", "Response"]
+__all__ = ["CHECKSUM_VARIABLE", "PART_BYTES", "S3", "Request", "Response"]
 
 PART_BYTES: Final = 8 * 2**20
 """The size of the parts of large objects, unless these would be too many."""
@@ -32,6 +33,8 @@ _CONNECT_TIMEOUT_MS: Final = 10_000
 # With the first attempt, ten; waits double from the first one, each cut by chance.
 _RETRIES: Final = 9
 _FIRST_WAIT_MS: Final = 100
+
+CHECKSUM_VARIABLE: Final = "AWS_REQUEST_CHECKSUM_CALCULATION"
 
 _NOT_FOUND = {"NoSuchBucket", "NoSuchKey", "NotFound"}
 _REGION_HEADER = "x-amz-bucket-region"
@@ -70,6 +73,11 @@ class Request:
     part_bytes: int | None = None
 
     @property
+    def is_transfer(self) -> bool:
+        """Tell whether a file is sent or received. Nothing else about these is looked at."""
+        return bool(self.send_file or self.receive_file)
+
+    @property
     def subject(self) -> str:
         """What the request is about, for messages."""
         uri = f"s3://{self.bucket}/{self.key}"
@@ -83,14 +91,12 @@ class Response:
     """What S3 has answered.
 
     Args:
-        headers: the headers, with names in lower case.
-        body: the body, unless it went to a file.
-        verified: whether what was received was compared with a checksum that S3 keeps.
+        headers: the headers, with names in lower case, if nothing but these was asked for.
+        body: the body, unless a file was sent or received.
     """
 
     headers: Mapping[str, str]
     body: bytes
-    verified: bool
 
 
 class S3:
@@ -146,13 +152,17 @@ class S3:
         response = _Collector()
         types = {"PutObject": S3RequestType.PUT_OBJECT, "GetObject": S3RequestType.GET_OBJECT}
 
-        def finish(error: Exception | None, did_validate_checksum: bool, **_: Any) -> None:
-            if error is None:
-                future.set_result(response.as_response(did_validate_checksum))
-            elif self._is_elsewhere(request, region, error):
-                self._send(request, future)
-            else:
-                future.set_exception(_named(error, request))
+        def finish(error: Exception | None, **_: Any) -> None:
+            try:
+                if error is None:
+                    future.set_result(response.as_response())
+                elif self._is_elsewhere(request, region, error):
+                    self._send(request, future)
+                else:
+                    future.set_exception(_named(error, request))
+            except Exception as failure:
+                # In a thread of the library nobody would see it, and the caller would wait.
+                future.set_exception(failure)
 
         try:
             sent = self._client(region).make_request(
@@ -165,8 +175,8 @@ class S3:
                 part_size=request.part_bytes,
                 multipart_upload_threshold=request.part_bytes,
                 max_active_connections_override=min(self._connections, _connections_of_one()),
-                on_headers=response.take_headers,
-                on_body=None if request.receive_file else response.take_body,
+                on_headers=response.take_headers if request.method == "HEAD" else None,
+                on_body=None if request.is_transfer else response.take_body,
                 on_done=finish,
             )
         except (OSError, RuntimeError) as error:
@@ -190,7 +200,7 @@ class S3:
         """Tell whether S3 has named another region for the bucket; it is remembered."""
         headers = dict(getattr(error, "headers", None) or ())
         named = next((v for k, v in headers.items() if k.lower() == _REGION_HEADER), region)
-        if named == region or self._regions.get(request.bucket) == named:
+        if named == region:
             return False
         self._regions[request.bucket] = named
         return True
@@ -242,8 +252,8 @@ class _Collector:
     def take_body(self, chunk: bytes, **_: Any) -> None:
         self._chunks.append(bytes(chunk))
 
-    def as_response(self, verified: bool) -> Response:
-        return Response(self._headers, b"".join(self._chunks), verified)
+    def as_response(self) -> Response:
+        return Response(self._headers, b"".join(self._chunks))
 
 
 def _connections_of_one() -> int:
@@ -277,12 +287,17 @@ def _checksums(request: Request) -> Any:
             validate_response=True,
             response_validation_mode=mode.REQUEST_ONLY if in_one_piece else mode.FULL_OBJECT,
         )
-    if request.operation == "PutObject":
+    if request.operation == "PutObject" and _sends_checksums():
         return S3ChecksumConfig(S3ChecksumAlgorithm.CRC64NVME, S3ChecksumLocation.TRAILER)
     if request.operation == "DeleteObjects":
         # S3 insists on one.
         return S3ChecksumConfig(S3ChecksumAlgorithm.CRC32, S3ChecksumLocation.HEADER)
     return None
+
+
+def _sends_checksums() -> bool:
+    # https://docs.aws.amazon.com/sdkref/latest/guide/feature-dataintegrity.html
+    return os.environ.get(CHECKSUM_VARIABLE, "").lower() != "when_required"
 
 
 def _named(error: Exception, request: Request) -> Exception:
@@ -304,7 +319,7 @@ def _reason(error: Exception, status: int | None) -> tuple[str, str]:
     code = _element(body, "Code") or getattr(error, "name", type(error).__name__)
     message = _element(body, "Message") or getattr(error, "message", str(error))
     if status and not body:
-        code = HTTPStatus(status).phrase
+        code = responses.get(status, f"HTTP status {status}")
     return code, message
 
 

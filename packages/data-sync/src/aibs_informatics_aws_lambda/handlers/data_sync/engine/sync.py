@@ -76,7 +76,8 @@ class Engine:
             logger.info("%s is source and destination: nothing to do", source)
             return DataSyncResult()
         with ExitStack() as stack:
-            if request.require_lock and routes[0][0].is_remote_to_local:
+            is_locked = request.require_lock and not request.dry_run
+            if is_locked and routes[0][0].is_remote_to_local:
                 stack.enter_context(held_lock(Path(destination)))
             is_local = all(route.is_local for route, _ in routes)
             client = None if is_local else s3()
@@ -85,9 +86,12 @@ class Engine:
                 others = frozenset(r.target.path for r, _ in routes if r is not route)
                 plan = make_plan(route, items, _demand(request, route, keeps, others), client)
                 plans.append(stack.enter_context(closing(plan)))
+            _check_deletions(request, plans)
             staging = stack.enter_context(_staging(request, routes[0][0], plans))
             pool = stack.enter_context(ThreadPoolExecutor(request.max_concurrency))
-            means = Means(pool, request.max_concurrency, client, staging)
+            means = Means(
+                pool, request.max_concurrency, client, staging, changes=not request.dry_run
+            )
             counts = execute(plans, means)
             if not request.retain_source_data:
                 counts.files_removed = _remove_sources(plans, means, is_whole=keeps is None)
@@ -137,8 +141,18 @@ def _demand(
         rules=Rules() if route.is_local else Rules(request.force, request.size_only),
         mirror=request.delete and not route.single and not route.is_local,
         retain=request.retain_source_data or route.is_remote_to_local,
+        protects_excluded=bool(request.protect_excluded),
         taken=taken,
     )
+
+
+def _check_deletions(request: DataSyncRequest, plans: Sequence[Plan]) -> None:
+    count = sum(len(plan.extras) for plan in plans)
+    if request.max_delete is not None and count > request.max_delete:
+        raise ValueError(
+            f"{count} items would be deleted at {request.destination_path}, and max_delete allows "
+            f"{request.max_delete}: nothing was changed; check the paths, or allow more"
+        )
 
 
 @contextmanager
@@ -147,7 +161,7 @@ def _staging(
 ) -> Iterator[str | None]:
     config = request.remote_to_local_config
     is_used = config.use_custom_tmp_dir and route.single and route.is_remote_to_local
-    if not is_used or not any(len(plan.steps) for plan in plans):
+    if not is_used or request.dry_run or not any(len(plan.steps) for plan in plans):
         yield None
         return
     chosen = config.custom_tmp_dir
