@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import urllib.request
@@ -102,6 +103,16 @@ def moto_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of moto's server, a process of its own."""
     with moto_server(tmp_path_factory.mktemp("moto") / "log.txt") as url:
         yield url
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible() -> None:
+    """Let the processes that tests start be interrupted.
+
+    A shell that starts the tests in the background has SIGINT ignored, which they would inherit.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
