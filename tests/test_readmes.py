@@ -45,7 +45,8 @@ def modules_of(readme: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("readme", READMES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_examples_give_what_the_readme_says(readme, run_command, tmp_path):
+def test_examples_give_what_the_readme_says(readme, run_command, tmp_path, aws):
+    aws.make_bucket("bucket")
     for name, text in modules_of(readme).items():
         (tmp_path / name).write_text(text)
     examples = examples_of(readme)
