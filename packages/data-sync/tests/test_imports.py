@@ -1,6 +1,30 @@
 import pytest
+from aibs_informatics_aws_lambda.common.models import deserialize_handler, serialize_handler
+from aibs_informatics_aws_lambda.handlers import data_sync
+
+PACKAGE = "aibs_informatics_aws_lambda.handlers.data_sync"
 
 
-@pytest.mark.parametrize("module", ["data_sync", "data_sync.operations", "data_sync.file_system"])
+@pytest.mark.parametrize("module", ["", ".operations", ".file_system"])
 def test_cold_start_loads_nothing_heavy(heavy_modules_loaded_by, module):
-    assert heavy_modules_loaded_by(f"aibs_informatics_aws_lambda.handlers.{module}") == []
+    assert heavy_modules_loaded_by(f"{PACKAGE}{module}") == []
+
+
+def test_json_documents_do_without_the_engine_and_the_file_system_handlers(modules_loaded_by):
+    loaded = modules_loaded_by(f"{PACKAGE}.operations")
+
+    assert not loaded.intersection({f"{PACKAGE}.engine.s3", f"{PACKAGE}.file_system"})
+
+
+@pytest.mark.parametrize("name", data_sync.__all__)
+def test_ready_callable_is_made_once_and_found_by_its_name(name):
+    handler = getattr(data_sync, name)
+
+    assert getattr(data_sync, name) is handler
+    assert serialize_handler(handler) == f"{PACKAGE}.{name}"
+    assert deserialize_handler(f"{PACKAGE}.{name}") is handler
+
+
+def test_other_names_are_no_attributes():
+    with pytest.raises(AttributeError, match="no attribute 'sync_handler'"):
+        data_sync.sync_handler  # noqa: B018 - looking is what is tested

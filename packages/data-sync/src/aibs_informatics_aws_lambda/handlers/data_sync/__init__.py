@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from aibs_informatics_aws_lambda.handlers.data_sync.file_system import (
-    GetDataPathStatsHandler,
-    ListDataPathsHandler,
-    OutdatedDataPathScannerHandler,
-    RemoveDataPathsHandler,
-)
-from aibs_informatics_aws_lambda.handlers.data_sync.operations import (
-    BatchDataSyncHandler,
-    DataSyncHandler,
-    GetJSONFromFileHandler,
-    PrepareBatchDataSyncHandler,
-    PutJSONToFileHandler,
-)
+from importlib import import_module
+from typing import Final
+
+from aibs_informatics_aws_lambda.common.handler import LambdaHandlerType
 
 __all__ = [
     "batch_data_sync_handler",
@@ -28,12 +19,36 @@ __all__ = [
     "remove_data_paths_handler",
 ]
 
-batch_data_sync_handler = BatchDataSyncHandler.get_handler()
-data_sync_handler = DataSyncHandler.get_handler()
-get_json_from_file_handler = GetJSONFromFileHandler.get_handler()
-prepare_batch_data_sync_handler = PrepareBatchDataSyncHandler.get_handler()
-put_json_to_file_handler = PutJSONToFileHandler.get_handler()
-get_data_path_stats_handler = GetDataPathStatsHandler.get_handler()
-list_data_paths_handler = ListDataPathsHandler.get_handler()
-outdated_data_path_scanner_handler = OutdatedDataPathScannerHandler.get_handler()
-remove_data_paths_handler = RemoveDataPathsHandler.get_handler()
+batch_data_sync_handler: LambdaHandlerType
+data_sync_handler: LambdaHandlerType
+get_data_path_stats_handler: LambdaHandlerType
+get_json_from_file_handler: LambdaHandlerType
+list_data_paths_handler: LambdaHandlerType
+outdated_data_path_scanner_handler: LambdaHandlerType
+prepare_batch_data_sync_handler: LambdaHandlerType
+put_json_to_file_handler: LambdaHandlerType
+remove_data_paths_handler: LambdaHandlerType
+
+_CLASSES: Final = {
+    "batch_data_sync_handler": "operations.BatchDataSyncHandler",
+    "data_sync_handler": "operations.DataSyncHandler",
+    "get_data_path_stats_handler": "file_system.GetDataPathStatsHandler",
+    "get_json_from_file_handler": "operations.GetJSONFromFileHandler",
+    "list_data_paths_handler": "file_system.ListDataPathsHandler",
+    "outdated_data_path_scanner_handler": "file_system.OutdatedDataPathScannerHandler",
+    "prepare_batch_data_sync_handler": "operations.PrepareBatchDataSyncHandler",
+    "put_json_to_file_handler": "operations.PutJSONToFileHandler",
+    "remove_data_paths_handler": "file_system.RemoveDataPathsHandler",
+}
+
+
+def __getattr__(name: str) -> LambdaHandlerType:
+    # A function has one of these: its cold start does without what the others need.
+    if name not in _CLASSES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, _, class_name = _CLASSES[name].partition(".")
+    handler: LambdaHandlerType = getattr(
+        import_module(f"{__name__}.{module}"), class_name
+    ).get_handler()
+    globals()[name] = handler
+    return handler

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from aibs_informatics_aws_lambda.common.description import HandlerDescription
 from aibs_informatics_aws_lambda.common.files import write_atomically
@@ -17,9 +17,6 @@ from aibs_informatics_aws_lambda.common.handler import LambdaHandler
 from aibs_informatics_aws_lambda.common.json_io import JSON, dump_json_line, load_json
 from aibs_informatics_aws_lambda.common.s3 import S3Path, download_to_json, upload_json
 from aibs_informatics_aws_lambda.handlers.data_sync.batches import add_counts, read_requests
-from aibs_informatics_aws_lambda.handlers.data_sync.engine.locks import LOCK_ROOT_VARIABLE
-from aibs_informatics_aws_lambda.handlers.data_sync.engine.s3 import CHECKSUM_VARIABLE, S3
-from aibs_informatics_aws_lambda.handlers.data_sync.engine.sync import Engine
 from aibs_informatics_aws_lambda.handlers.data_sync.model import (
     BatchDataSyncRequest,
     BatchDataSyncResponse,
@@ -34,9 +31,16 @@ from aibs_informatics_aws_lambda.handlers.data_sync.model import (
     PutJSONToFileResponse,
 )
 from aibs_informatics_aws_lambda.handlers.data_sync.packing import S, pack
-from aibs_informatics_aws_lambda.handlers.data_sync.preparation import SubRequests, find_parts
-from aibs_informatics_aws_lambda.handlers.data_sync.tree import Node
+from aibs_informatics_aws_lambda.handlers.data_sync.variables import (
+    CHECKSUM_VARIABLE,
+    LOCK_ROOT_VARIABLE,
+)
 from aibs_informatics_aws_lambda.storage.efs import EFSPath
+
+if TYPE_CHECKING:
+    from aibs_informatics_aws_lambda.handlers.data_sync.engine.sync import Engine
+    from aibs_informatics_aws_lambda.handlers.data_sync.preparation import SubRequests
+    from aibs_informatics_aws_lambda.handlers.data_sync.tree import Node
 
 __all__ = [
     "DEFAULT_BUCKET_NAME_ENV_VAR",
@@ -99,7 +103,7 @@ class DataSyncHandler(LambdaHandler[DataSyncRequest, DataSyncResponse]):
             OSError: a file cannot be read or written; nothing was deleted.
             AWSError: S3 refuses or cannot be reached.
         """
-        result = Engine().sync(request)
+        result = _make_engine().sync(request)
         self.log.info(
             "Synced %s to %s: %s files moved, %s unchanged, %s deleted",
             request.source_path,
@@ -133,7 +137,7 @@ class BatchDataSyncHandler(LambdaHandler[BatchDataSyncRequest, BatchDataSyncResp
             ValidationError: the stored requests are not a list of syncs; none was done.
             Exception: that of the first sync that fails, unless ``allow_partial_failure`` is set.
         """
-        engine = Engine()
+        engine = _make_engine()
         response = BatchDataSyncResponse(result=BatchDataSyncResult())
         for sync in read_requests(request.requests):
             response.result.total_requests_count += 1
@@ -186,13 +190,16 @@ class PrepareBatchDataSyncHandler(
             OSError: a local source cannot be read.
             AWSError: S3 refuses or cannot be reached.
         """
+        from aibs_informatics_aws_lambda.handlers.data_sync.engine.s3 import S3
+        from aibs_informatics_aws_lambda.handlers.data_sync.preparation import find_parts
+
         limit = request.batch_size_bytes_limit or self.DEFAULT_SOFT_MAX_BYTES
         parts = find_parts(request, limit, partial(S3, request.max_concurrency))
         batches = self.build_node_batches(parts, limit)
         self.log.info(
             "Divided %s into %s parts in %s batches", request.source_path, len(parts), len(batches)
         )
-        syncs = SubRequests(request)
+        syncs = _divide(request)
         place = request.temporary_request_payload_path
         return PrepareBatchDataSyncResponse(
             requests=[
@@ -206,14 +213,14 @@ class PrepareBatchDataSyncHandler(
         cls, request: PrepareBatchDataSyncRequest, node: Node
     ) -> S3Path | EFSPath | Path:
         """Return the path of a part of the source."""
-        return SubRequests(request).source_path(node)
+        return _divide(request).source_path(node)
 
     @classmethod
     def build_destination_path(
         cls, request: PrepareBatchDataSyncRequest, node: Node
     ) -> S3Path | EFSPath | Path:
         """Return where a part of the source goes."""
-        return SubRequests(request).destination_path(node)
+        return _divide(request).destination_path(node)
 
     @classmethod
     def build_node_batches(
@@ -221,6 +228,21 @@ class PrepareBatchDataSyncHandler(
     ) -> list[list[S]]:
         """Return the parts, which have a ``size_bytes``, packed as `packing.pack` does."""
         return pack(nodes, batch_size_bytes_limit or cls.DEFAULT_SOFT_MAX_BYTES)
+
+
+# The engine takes as long to import as all else together, and JSON documents do without it.
+
+
+def _make_engine() -> Engine:
+    from aibs_informatics_aws_lambda.handlers.data_sync.engine.sync import Engine
+
+    return Engine()
+
+
+def _divide(request: PrepareBatchDataSyncRequest) -> SubRequests:
+    from aibs_informatics_aws_lambda.handlers.data_sync.preparation import SubRequests
+
+    return SubRequests(request)
 
 
 def _batch(syncs: list[DataSyncRequest], place: S3Path | None) -> BatchDataSyncRequest:

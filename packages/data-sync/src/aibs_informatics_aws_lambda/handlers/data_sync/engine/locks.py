@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["LOCK_ROOT_VARIABLE", "held_lock"]
+from aibs_informatics_aws_lambda.handlers.data_sync.variables import LOCK_ROOT_VARIABLE
 
-LOCK_ROOT_VARIABLE = "DATA_SYNC_LOCK_ROOT"
+__all__ = ["held_lock"]
+
 
 _PATIENCE_SECONDS = 6 * 60 * 60
 _FIRST_WAIT_SECONDS = 0.05

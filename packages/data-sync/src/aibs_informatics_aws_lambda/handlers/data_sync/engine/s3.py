@@ -23,7 +23,9 @@ from aibs_informatics_aws_lambda.handlers.data_sync.engine.connection import (
 if TYPE_CHECKING:
     from awscrt.s3 import S3Client
 
-__all__ = ["CHECKSUM_VARIABLE", "PART_BYTES", "S3", "Request", "Response"]
+from aibs_informatics_aws_lambda.handlers.data_sync.variables import CHECKSUM_VARIABLE
+
+__all__ = ["PART_BYTES", "S3", "Request", "Response"]
 
 PART_BYTES: Final = 8 * 2**20
 """The size of the parts of large objects, unless these would be too many."""
@@ -34,7 +36,6 @@ _CONNECT_TIMEOUT_MS: Final = 10_000
 _RETRIES: Final = 9
 _FIRST_WAIT_MS: Final = 100
 
-CHECKSUM_VARIABLE: Final = "AWS_REQUEST_CHECKSUM_CALCULATION"
 
 _NOT_FOUND = {"NoSuchBucket", "NoSuchKey", "NotFound"}
 _REGION_HEADER = "x-amz-bucket-region"
