@@ -13,6 +13,7 @@ from aibs_informatics_aws_lambda.common.constants import AWS_REGION_KEY, REGION_
 from aibs_informatics_aws_lambda.common.exceptions import AWSError, ResourceNotFoundError
 
 __all__ = [
+    "REGION_NAME",
     "find_account",
     "find_partition",
     "find_region",
@@ -23,7 +24,8 @@ __all__ = [
 ]
 
 # us-west-2, ap-southeast-1, us-gov-east-1, us-isob-east-1, eusc-de-east-1, ...
-_REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+")
+REGION_NAME = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+", re.ASCII)
+"""The form of the names of regions, in every partition."""
 
 _ATTEMPTS = 6
 _TIMEOUT_SECONDS = 120
@@ -69,7 +71,7 @@ def find_region() -> str | None:
             read.
     """
     region = _boto3_region() or os.environ.get(AWS_REGION_KEY) or os.environ.get(REGION_KEY)
-    if region and not _REGION.fullmatch(region):
+    if region and not REGION_NAME.fullmatch(region):
         raise AWSError(
             f"{region!r} is not the name of an AWS region such as us-west-2: "
             f"check AWS_DEFAULT_REGION, {AWS_REGION_KEY}, {REGION_KEY} and the AWS profile"

@@ -7,7 +7,6 @@ import os
 from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
-from typing import Final
 
 from aibs_informatics_aws_lambda.common.description import HandlerDescription
 from aibs_informatics_aws_lambda.common.handler import LambdaHandler
@@ -37,6 +36,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.model import (
     RemoveDataPathsResponse,
 )
 from aibs_informatics_aws_lambda.handlers.data_sync.tree import Keeps, Node, Stand, fold, node_of
+from aibs_informatics_aws_lambda.handlers.data_sync.variables import MOUNT_VARIABLES
 from aibs_informatics_aws_lambda.storage.efs import EFSPath
 from aibs_informatics_aws_lambda.storage.mount_discovery import find_mount_points
 
@@ -47,18 +47,13 @@ __all__ = [
     "RemoveDataPathsHandler",
 ]
 
-_MOUNT_VARIABLES: Final = {
-    "EFS_MOUNT_POINT_PATH_<name>": "folder at which an EFS file system is mounted",
-    "EFS_MOUNT_POINT_ID_<name>": "id of the file system or access point that is mounted there",
-}
-
 
 class GetDataPathStatsHandler(LambdaHandler[GetDataPathStatsRequest, GetDataPathStatsResponse]):
     """Sum up what is at a path, and in each of its immediate children."""
 
     description = HandlerDescription(
         example={"path": "/mnt/efs/run-1"},
-        environment=_MOUNT_VARIABLES,
+        environment=MOUNT_VARIABLES,
         iam_actions=("s3:ListBucket",),
     )
 
@@ -90,7 +85,7 @@ class ListDataPathsHandler(LambdaHandler[ListDataPathsRequest, ListDataPathsResp
 
     description = HandlerDescription(
         example={"path": "s3://bucket/run-1/", "include": r".*\.csv", "exclude": "scratch/"},
-        environment=_MOUNT_VARIABLES,
+        environment=MOUNT_VARIABLES,
         iam_actions=("s3:ListBucket",),
     )
 
@@ -129,7 +124,7 @@ class OutdatedDataPathScannerHandler(
             "min_depth": 1,
             "with_plan": True,
         },
-        environment=_MOUNT_VARIABLES,
+        environment=MOUNT_VARIABLES,
         iam_actions=("s3:ListBucket",),
     )
 
@@ -172,7 +167,7 @@ class RemoveDataPathsHandler(LambdaHandler[RemoveDataPathsRequest, RemoveDataPat
         environment={
             ROOTS_VARIABLE: "folders, with ':' in between, below which things may be removed; "
             "without it, anywhere",
-            **_MOUNT_VARIABLES,
+            **MOUNT_VARIABLES,
         },
     )
 

@@ -34,6 +34,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.packing import S, pack
 from aibs_informatics_aws_lambda.handlers.data_sync.variables import (
     CHECKSUM_VARIABLE,
     LOCK_ROOT_VARIABLE,
+    MOUNT_VARIABLES,
 )
 from aibs_informatics_aws_lambda.storage.efs import EFSPath
 
@@ -71,8 +72,7 @@ _SCRATCH_TAGGING: Final = {"Tagging": "time-to-live=scratch"}
 _SYNC_ENVIRONMENT: Final = {
     LOCK_ROOT_VARIABLE: "folder for the lock files of require_lock",
     CHECKSUM_VARIABLE: "when_required: send files without a checksum",
-    "EFS_MOUNT_POINT_PATH_<name>": "folder at which an EFS file system is mounted",
-    "EFS_MOUNT_POINT_ID_<name>": "id of the file system or access point that is mounted there",
+    **MOUNT_VARIABLES,
 }
 _SYNC_IAM_ACTIONS: Final = (
     "s3:ListBucket",

@@ -1,10 +1,16 @@
-"""Names of the environment variables that syncs read."""
+"""The environment variables that the handlers of this package read."""
 
 from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["CHECKSUM_VARIABLE", "LOCK_ROOT_VARIABLE"]
+__all__ = ["CHECKSUM_VARIABLE", "LOCK_ROOT_VARIABLE", "MOUNT_VARIABLES"]
 
 CHECKSUM_VARIABLE: Final = "AWS_REQUEST_CHECKSUM_CALCULATION"
 LOCK_ROOT_VARIABLE: Final = "DATA_SYNC_LOCK_ROOT"
+
+MOUNT_VARIABLES: Final = {
+    "EFS_MOUNT_POINT_PATH_<name>": "folder at which an EFS file system is mounted",
+    "EFS_MOUNT_POINT_ID_<name>": "id of the file system or access point that is mounted there",
+}
+"""Variables that tell where EFS is mounted, with their meaning."""

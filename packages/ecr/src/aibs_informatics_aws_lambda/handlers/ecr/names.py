@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import ClassVar
 
+from aibs_informatics_aws_lambda.common.aws import REGION_NAME
 from aibs_informatics_aws_lambda.common.checked_text import CheckedText
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 
@@ -46,7 +47,7 @@ class RegionName(_Name):
 
     __slots__ = ()
 
-    pattern = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+", re.ASCII)
+    pattern = REGION_NAME
     form = "the name of an AWS region, such as us-west-2"
     json_schema: ClassVar = {"pattern": f"^{pattern.pattern}$", "examples": ["us-west-2"]}
 

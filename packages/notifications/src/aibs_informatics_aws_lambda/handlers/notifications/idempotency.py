@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,12 +10,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from aibs_informatics_aws_lambda.common.aws import get_client, named_errors
-from aibs_informatics_aws_lambda.common.constants import (
-    AWS_LAMBDA_FUNCTION_NAME_KEY,
-    DEFAULT_AWS_LAMBDA_FUNCTION_NAME,
-)
 from aibs_informatics_aws_lambda.common.exceptions import ApplicationException
 from aibs_informatics_aws_lambda.common.json_io import JSONObject, dump_json_line
+from aibs_informatics_aws_lambda.common.models import DefaultLambdaContext
 from aibs_informatics_aws_lambda.handlers.notifications.content import NotificationContent
 from aibs_informatics_aws_lambda.handlers.notifications.notifiers.model import (
     NotifierResult,
@@ -124,7 +120,7 @@ class DeliveryLog:
                 data_keyword_argument="delivery",
                 persistence_store=_store(get_client("dynamodb"), self.table),
                 config=config,
-                key_prefix=_function_name(),
+                key_prefix=DefaultLambdaContext().function_name,
             )
             try:
                 answer = respond_once(delivery={"id": delivery_id, "content": content.to_dict()})
@@ -170,7 +166,3 @@ def _store(client: Any, table: str) -> DynamoDBPersistenceLayer:
     from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
 
     return DynamoDBPersistenceLayer(table_name=table, boto3_client=client)
-
-
-def _function_name() -> str:
-    return os.environ.get(AWS_LAMBDA_FUNCTION_NAME_KEY) or DEFAULT_AWS_LAMBDA_FUNCTION_NAME

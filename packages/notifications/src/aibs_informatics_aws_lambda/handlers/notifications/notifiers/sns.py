@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import uuid
 from typing import Any
 
-from aibs_informatics_aws_lambda.common.constants import (
-    AWS_LAMBDA_FUNCTION_NAME_KEY,
-    DEFAULT_AWS_LAMBDA_FUNCTION_NAME,
-)
 from aibs_informatics_aws_lambda.common.json_io import JSONObject
+from aibs_informatics_aws_lambda.common.models import DefaultLambdaContext
 from aibs_informatics_aws_lambda.handlers.notifications.content import NotificationContent
 from aibs_informatics_aws_lambda.handlers.notifications.notifiers.base import Notifier, attempt
 from aibs_informatics_aws_lambda.handlers.notifications.notifiers.model import (
@@ -44,13 +40,9 @@ def _order(target: SNSTopicTarget) -> dict[str, str | None]:
     """Return group and deduplication id, which a FIFO topic does not do without."""
     group, deduplication = target.message_group_id, target.message_deduplication_id
     if target.topic.is_fifo:
-        group = group or _function_name()
+        group = group or DefaultLambdaContext().function_name
         deduplication = deduplication or str(uuid.uuid4())
     return {"message_group_id": group, "message_deduplication_id": deduplication}
-
-
-def _function_name() -> str:
-    return os.environ.get(AWS_LAMBDA_FUNCTION_NAME_KEY) or DEFAULT_AWS_LAMBDA_FUNCTION_NAME
 
 
 def _attributes(target: SNSTopicTarget) -> JSONObject:
