@@ -7,6 +7,7 @@ import platform
 import resource
 import subprocess
 import sys
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -83,7 +84,8 @@ def running_function(
         handler: module and name, as Lambda takes them.
         environment: further environment variables of the function.
     """
-    with Function() as function:
+    # A file for what it prints: a pipe would be full after some invocations, and stop it.
+    with tempfile.TemporaryFile() as log, Function() as function:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         process = subprocess.Popen(
             [python, "-m", "awslambdaric", handler],
@@ -97,14 +99,16 @@ def running_function(
                 "PYTHONPATH": str(task_root),
                 **environment,
             },
-            stdout=subprocess.PIPE,
+            stdout=log,
             stderr=subprocess.STDOUT,
         )
         try:
             yield function
         finally:
             process.kill()
-            function.log = process.communicate()[0].decode()
+            process.wait()
+            log.seek(0)
+            function.log = log.read().decode()
             after = resource.getrusage(resource.RUSAGE_CHILDREN)
             function.cpu_seconds = (
                 after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
