@@ -281,6 +281,18 @@ def task_root(build_pair, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def layered(tmp_path_factory):
+    """Build the zip of a package for a function with the Powertools layer, within its budget."""
+
+    @cache
+    def build(package: str) -> Path:
+        options = {"powertools_layer": "true", "max_bytes": str(LAYERED[package])}
+        return build_zip(ROOT / "packages" / package, tmp_path_factory.mktemp("dist"), **options)
+
+    return build
+
+
+@pytest.fixture(scope="module")
 def runtime_python(tmp_path_factory) -> str:
     """A Python that has what Lambda's own has: boto3 and the runtime client."""
     return make_environment(tmp_path_factory.mktemp("runtime"), "boto3", "awslambdaric>=3")
@@ -363,14 +375,27 @@ def test_equal_sources_at_another_path_make_equal_bytes(build_pair, package):
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_zip_for_a_function_with_the_powertools_layer_is_small(package, tmp_path):
-    options = {"powertools_layer": "true", "max_bytes": str(LAYERED[package])}
-
-    archive = build_zip(ROOT / "packages" / package, tmp_path, **options)
-
-    with zipfile.ZipFile(archive) as content:
+def test_zip_for_a_function_with_the_powertools_layer_is_small(layered, package):
+    with zipfile.ZipFile(layered(package)) as content:
         tops = {name.partition("/")[0] for name in content.namelist()}
-    assert not tops & {"aws_lambda_powertools", "pydantic", "pydantic_core"}
+
+    assert not tops & {"aws_lambda_powertools", "pydantic", "pydantic_core", "typing_extensions"}
+
+
+def test_function_runs_with_the_powertools_layer_beside_its_zip(
+    layered, tmp_path_factory, tmp_path
+):
+    # What the layer has is where a layer is: outside of the zip.
+    needs = ("boto3", "awslambdaric>=3", "aws-lambda-powertools", "pydantic")
+    python = make_environment(tmp_path_factory.mktemp("layer"), *needs)
+    task_root = unpack(layered("data-sync"), tmp_path / "task")
+    event = {"path": write(tmp_path, "document.json", "1")}
+    handler = f"{HANDLERS}.data_sync.get_json_from_file_handler"
+
+    with running_function(python, task_root, handler) as function:
+        outcome = function.invoke(event)
+
+    assert (outcome.kind, outcome.body) == ("response", {"content": 1}), function.log
 
 
 @pytest.mark.heavy

@@ -97,7 +97,7 @@ FUNCTIONS: dict[str, tuple[str, Callable[[Path], dict[str, Any]]]] = {
     "batch.create.handler": ("batch", lambda folder: {}),
     "batch.deregister.handler": ("batch", lambda folder: {}),
     "data_sync.data_sync_handler": ("data-sync", lambda folder: {}),
-    "data_sync.batch_data_sync_handler": ("data-sync", lambda folder: {"requests": []}),
+    "data_sync.batch_data_sync_handler": ("data-sync", lambda folder: {}),
     "data_sync.prepare_batch_data_sync_handler": (
         "data-sync",
         lambda folder: {"source_path": here(folder), "destination_path": "s3://bucket/data/"},
