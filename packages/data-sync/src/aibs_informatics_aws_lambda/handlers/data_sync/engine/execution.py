@@ -6,7 +6,7 @@ import logging
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.download import Download
@@ -14,6 +14,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.engine.files import touch
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.local_copy import LocalCopy
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.plan import Step
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.planning import Plan
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.progress import Progress, Silence
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.removal import (
     remove_empty_parents,
     remove_files,
@@ -43,6 +44,7 @@ class Means:
         s3: what asks S3, where one side is there.
         staging: the folder in which a single object is staged, if not beside its target.
         changes: whether anything is changed, or only counted.
+        progress: is told how far the transfers have come.
     """
 
     pool: Executor
@@ -50,6 +52,7 @@ class Means:
     s3: S3 | None = None
     staging: str | None = None
     changes: bool = True
+    progress: Progress = field(default_factory=Silence)
 
     def the_s3(self) -> S3:
         """Return what asks S3, where a route has made sure that there is one."""
@@ -85,6 +88,8 @@ def execute(plans: Sequence[Plan], means: Means) -> DataSyncCounts:
         AWSError: S3 refuses or cannot be reached. In both cases nothing was deleted.
     """
     counts = DataSyncCounts()
+    for plan in plans:
+        means.progress.plan(plan.pending, plan.pending_bytes)
     for plan in plans:
         counts.files_unchanged += plan.unchanged
         counts.bytes_unchanged += plan.unchanged_bytes
@@ -180,10 +185,12 @@ class _Transfers:
     def _count(self, step: Step) -> None:
         self._counts.files_transferred += 1
         self._counts.bytes_transferred += step.item.size
+        self._means.progress.advance(1, step.item.size)
 
     def _keep_compared(self, step: Step) -> None:
         self._counts.files_unchanged += 1
         self._counts.bytes_unchanged += step.item.size
+        self._means.progress.advance(1, step.item.size)
         if self._plan.route.target.bucket is None:
             self._touch(step)
 

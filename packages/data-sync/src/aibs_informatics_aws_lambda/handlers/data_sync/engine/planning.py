@@ -71,6 +71,8 @@ class Plan:
         extras: what is to be removed at the destination.
         unchanged: how many items are in sync already.
         unchanged_bytes: their size.
+        pending: how many items are to be transferred or compared.
+        pending_bytes: their size.
     """
 
     route: Route
@@ -78,6 +80,8 @@ class Plan:
     extras: Spool = field(default_factory=Spool)
     unchanged: int = 0
     unchanged_bytes: int = 0
+    pending: int = 0
+    pending_bytes: int = 0
 
     def close(self) -> None:
         """Give the memory and the disk space back."""
@@ -137,6 +141,9 @@ def _take(plan: Plan, step: Step, *, is_needed: bool, mirror: bool) -> None:
     if step.action == "keep":
         plan.unchanged += 1
         plan.unchanged_bytes += step.item.size
+    else:
+        plan.pending += 1
+        plan.pending_bytes += step.item.size
     if step.action != "keep" or is_needed:
         plan.steps.append(step)
 

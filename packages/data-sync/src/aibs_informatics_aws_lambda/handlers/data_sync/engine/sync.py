@@ -26,6 +26,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.engine.locks import held_loc
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.places import Place, resolve
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.plan import Rules
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.planning import Demand, Plan, make_plan
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.progress import Progress, Silence
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.routes import (
     Route,
     folder_route,
@@ -46,9 +47,14 @@ logger = logging.getLogger(__name__)
 
 
 class Engine:
-    """Does syncs, one after the other, over the same connections to S3."""
+    """Does syncs, one after the other, over the same connections to S3.
 
-    def __init__(self) -> None:
+    Args:
+        progress: is told how far they have come.
+    """
+
+    def __init__(self, progress: Progress | None = None) -> None:
+        self._progress = progress or Silence()
         self._s3: dict[int, S3] = {}
 
     def sync(self, request: DataSyncRequest) -> DataSyncResult:
@@ -90,7 +96,12 @@ class Engine:
             staging = stack.enter_context(_staging(request, routes[0][0], plans))
             pool = stack.enter_context(ThreadPoolExecutor(request.max_concurrency))
             means = Means(
-                pool, request.max_concurrency, client, staging, changes=not request.dry_run
+                pool,
+                request.max_concurrency,
+                client,
+                staging,
+                changes=not request.dry_run,
+                progress=self._progress,
             )
             counts = execute(plans, means)
             if not request.retain_source_data:
@@ -148,7 +159,7 @@ def _demand(
 
 def _check_deletions(request: DataSyncRequest, plans: Sequence[Plan]) -> None:
     count = sum(len(plan.extras) for plan in plans)
-    if request.max_delete is not None and count > request.max_delete:
+    if request.max_delete is not None and count > int(request.max_delete):
         raise ValueError(
             f"{count} items would be deleted at {request.destination_path}, and max_delete allows "
             f"{request.max_delete}: nothing was changed; check the paths, or allow more"
