@@ -44,7 +44,7 @@ class Download:
             return _write_empty(temporary)
         return self._s3.send(self._request(step, temporary))
 
-    def finish(self, step: Step, _: Response | None) -> None:
+    def finish(self, step: Step, response: Response | None) -> None:
         """Put the file in its place.
 
         Raises:
@@ -53,7 +53,7 @@ class Download:
         """
         temporary = self._temporary[step.target]
         target = self._route.target.at(step.target)
-        received = os.stat(temporary).st_size  # noqa: PTH116
+        received = response.size if response else 0
         if received != step.item.size:
             uri = self._route.source.name(step.item.relative)
             raise AWSError(f"{uri} has {step.item.size} bytes, but {received} were received")

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.download import Download
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.files import touch
@@ -23,7 +23,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.engine.removal import (
     remove_source_files,
 )
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.routes import Route
-from aibs_informatics_aws_lambda.handlers.data_sync.engine.s3 import S3
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.s3 import PART_BYTES, S3
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.s3_copy import S3Copy
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.upload import Upload
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.window import Window
@@ -32,6 +32,9 @@ from aibs_informatics_aws_lambda.storage.data_sync import DataSyncCounts
 __all__ = ["Means", "execute", "remove_sources"]
 
 logger = logging.getLogger(__name__)
+
+# Requests for small items that wait at each connection, so that none of these is ever idle.
+_WAITING: Final = 4
 
 
 @dataclass(frozen=True)
@@ -136,7 +139,7 @@ class _Transfers:
         self._means = means
         self._counts = counts
         self._mover = _make_mover(plan.route, means)
-        self._window = Window(means.concurrency)
+        self._window = Window(_WAITING * means.concurrency)
         # What turned out to differ when its content was compared.
         self._differing: deque[Step] = deque()
 
@@ -162,6 +165,7 @@ class _Transfers:
             self._window.add(
                 lambda: self._means.pool.submit(self._mover.is_same, step),
                 lambda same: self._keep_compared(step) if same else self._differing.append(step),
+                _WAITING,
             )
         elif self._plan.route.target.bucket is None:
             self._touch(step)
@@ -173,7 +177,9 @@ class _Transfers:
     def _transfer(self, step: Step) -> None:
         if self._means.changes:
             self._window.add(
-                lambda: self._mover.start(step), lambda done: self._finish(step, done)
+                lambda: self._mover.start(step),
+                lambda done: self._finish(step, done),
+                _weight(step),
             )
         else:
             self._count(step)
@@ -198,6 +204,10 @@ class _Transfers:
         # Scanners take a file for stale by its time, and this one was asked for just now.
         if self._means.changes:
             touch(self._plan.route.target.at(step.target))
+
+
+def _weight(step: Step) -> int:
+    return 1 if step.item.size <= PART_BYTES else _WAITING
 
 
 def _make_mover(route: Route, means: Means) -> Mover:

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from html import unescape
 from typing import Final, NamedTuple
 from urllib.parse import quote, urlencode
-from xml.sax.saxutils import escape
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.connection import escape_key
@@ -36,6 +35,11 @@ __all__ = [
 MAX_DELETIONS = 1000
 
 _NAMESPACE: Final = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
+
+# White space too, as a parser of XML would read a carriage return as a line feed.
+_XML: Final = str.maketrans(
+    {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;", "\n": "&#10;", "\t": "&#9;"}
+)
 
 # https://www.w3.org/TR/xml/#charsets
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -76,7 +80,7 @@ def create_upload(bucket: str, key: str, headers: Mapping[str, str]) -> Request:
 def complete_upload(bucket: str, key: str, upload_id: str, etags: Sequence[str]) -> Request:
     """Return the request that makes an object of its parts, in the order of their ETags."""
     parts = "".join(
-        f"<Part><PartNumber>{number}</PartNumber><ETag>{escape(etag)}</ETag></Part>"
+        f"<Part><PartNumber>{number}</PartNumber><ETag>{_escaped(etag)}</ETag></Part>"
         for number, etag in enumerate(etags, 1)
     )
     body = f"<CompleteMultipartUpload {_NAMESPACE}>{parts}</CompleteMultipartUpload>"
@@ -181,6 +185,5 @@ def _copied(source: ObjectVersion) -> dict[str, str]:
     return headers
 
 
-def _escaped(key: str) -> str:
-    # A parser of XML would read a carriage return as a line feed.
-    return escape(key, {"\r": "&#13;", "\n": "&#10;", "\t": "&#9;"})
+def _escaped(text: str) -> str:
+    return text.translate(_XML)

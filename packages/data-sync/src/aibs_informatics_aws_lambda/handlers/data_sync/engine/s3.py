@@ -7,11 +7,11 @@ import os
 import re
 from collections.abc import Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from functools import lru_cache
 from html import unescape
 from http import HTTPStatus
-from http.client import responses
-from typing import TYPE_CHECKING, Any, Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError, ResourceNotFoundError
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.connection import (
@@ -23,6 +23,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.engine.connection import (
 if TYPE_CHECKING:
     from awscrt.s3 import S3Client
 
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.foreign_threads import keep_thread_state
 from aibs_informatics_aws_lambda.handlers.data_sync.variables import CHECKSUM_VARIABLE
 
 __all__ = ["PART_BYTES", "S3", "Request", "Response"]
@@ -37,12 +38,12 @@ _RETRIES: Final = 9
 _FIRST_WAIT_MS: Final = 100
 
 
+_NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 _NOT_FOUND = {"NoSuchBucket", "NoSuchKey", "NotFound"}
 _REGION_HEADER = "x-amz-bucket-region"
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """A request to S3.
 
     Args:
@@ -66,7 +67,7 @@ class Request:
     key: str = ""
     method: str = "GET"
     query: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = _NO_HEADERS
     body: bytes = b""
     send_file: str | None = None
     receive_file: str | None = None
@@ -87,17 +88,18 @@ class Request:
         return f"{uri} to {self.receive_file}" if self.receive_file else uri
 
 
-@dataclass(frozen=True)
-class Response:
+class Response(NamedTuple):
     """What S3 has answered.
 
     Args:
         headers: the headers, with names in lower case, if nothing but these was asked for.
         body: the body, unless a file was sent or received.
+        size: how many bytes were written to the file that was to be received.
     """
 
     headers: Mapping[str, str]
     body: bytes
+    size: int = 0
 
 
 class S3:
@@ -109,6 +111,7 @@ class S3:
 
     def __init__(self, connections: int) -> None:
         self._connections = connections
+        self._connections_of_one = min(connections, _connections_of_one())
         self._connection = find_connection()
         self._clients: dict[str, S3Client] = {}
         self._regions: dict[str, str] = {}
@@ -154,6 +157,7 @@ class S3:
         types = {"PutObject": S3RequestType.PUT_OBJECT, "GetObject": S3RequestType.GET_OBJECT}
 
         def finish(error: Exception | None, **_: Any) -> None:
+            keep_thread_state()
             try:
                 if error is None:
                     future.set_result(response.as_response())
@@ -175,9 +179,10 @@ class S3:
                 checksum_config=_checksums(request),
                 part_size=request.part_bytes,
                 multipart_upload_threshold=request.part_bytes,
-                max_active_connections_override=min(self._connections, _connections_of_one()),
+                max_active_connections_override=self._connections_of_one,
                 on_headers=response.take_headers if request.method == "HEAD" else None,
                 on_body=None if request.is_transfer else response.take_body,
+                on_progress=response.take_progress if request.receive_file else None,
                 on_done=finish,
             )
         except (OSError, RuntimeError) as error:
@@ -246,6 +251,7 @@ class _Collector:
     def __init__(self) -> None:
         self._headers: dict[str, str] = {}
         self._chunks: list[bytes] = []
+        self._size = 0
 
     def take_headers(self, headers: list[tuple[str, str]], **_: Any) -> None:
         self._headers = {name.lower(): value for name, value in headers}
@@ -253,8 +259,11 @@ class _Collector:
     def take_body(self, chunk: bytes, **_: Any) -> None:
         self._chunks.append(bytes(chunk))
 
+    def take_progress(self, size: int) -> None:
+        self._size += size
+
     def as_response(self) -> Response:
-        return Response(self._headers, b"".join(self._chunks))
+        return Response(self._headers, b"".join(self._chunks), self._size)
 
 
 def _connections_of_one() -> int:
@@ -272,6 +281,14 @@ def _content_length(request: Request) -> tuple[str, str]:
 
 
 def _checksums(request: Request) -> Any:
+    # The checksum of an object that comes in one piece comes with it; that of a larger one costs a
+    # request of its own.
+    in_one_piece = (request.size or 0) <= PART_BYTES
+    return _checksums_of(request.operation, in_one_piece, _sends_checksums())
+
+
+@lru_cache
+def _checksums_of(operation: str, in_one_piece: bool, sends: bool) -> Any:
     from awscrt.s3 import (
         S3ChecksumAlgorithm,
         S3ChecksumConfig,
@@ -279,18 +296,15 @@ def _checksums(request: Request) -> Any:
         S3ChecksumValidationMode,
     )
 
-    if request.operation == "GetObject":
-        # The checksum of an object that comes in one piece comes with it; that of a larger one
-        # costs a request of its own.
-        in_one_piece = (request.size or 0) <= PART_BYTES
+    if operation == "GetObject":
         mode = S3ChecksumValidationMode
         return S3ChecksumConfig(
             validate_response=True,
             response_validation_mode=mode.REQUEST_ONLY if in_one_piece else mode.FULL_OBJECT,
         )
-    if request.operation == "PutObject" and _sends_checksums():
+    if operation == "PutObject" and sends:
         return S3ChecksumConfig(S3ChecksumAlgorithm.CRC64NVME, S3ChecksumLocation.TRAILER)
-    if request.operation == "DeleteObjects":
+    if operation == "DeleteObjects":
         # S3 insists on one.
         return S3ChecksumConfig(S3ChecksumAlgorithm.CRC32, S3ChecksumLocation.HEADER)
     return None
@@ -320,8 +334,15 @@ def _reason(error: Exception, status: int | None) -> tuple[str, str]:
     code = _element(body, "Code") or getattr(error, "name", type(error).__name__)
     message = _element(body, "Message") or getattr(error, "message", str(error))
     if status and not body:
-        code = responses.get(status, f"HTTP status {status}")
+        code = _in_words_of_http(status)
     return code, message
+
+
+def _in_words_of_http(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return f"HTTP status {status}"
 
 
 def _element(xml: str, name: str) -> str:
