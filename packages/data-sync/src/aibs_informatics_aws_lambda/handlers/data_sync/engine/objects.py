@@ -25,6 +25,7 @@ __all__ = [
     "delete_several",
     "fits_xml",
     "get_tags",
+    "get_version",
     "head",
     "head_first_part",
     "read_tags",
@@ -102,6 +103,19 @@ def abort_upload(bucket: str, key: str, upload_id: str) -> Request:
     return Request("AbortMultipartUpload", "s3:AbortMultipartUpload", bucket, key, "DELETE", query)
 
 
+def get_version(version: ObjectVersion, size: int, receive_file: str | None = None) -> Request:
+    """Return the request that fetches an object of some size, to a file perhaps."""
+    return Request(
+        "GetObject",
+        "s3:GetObject",
+        version.bucket,
+        version.key,
+        headers={"If-Match": f'"{version.etag}"'},
+        receive_file=receive_file,
+        size=size,
+    )
+
+
 def get_tags(bucket: str, key: str) -> Request:
     """Return the request for the tags of an object."""
     return Request("GetObjectTagging", "s3:GetObjectTagging", bucket, key, query="tagging")
@@ -129,12 +143,12 @@ def read_text(response: Response, element: str) -> str:
 
 def head(bucket: str, key: str) -> Request:
     """Return the request that tells the metadata of an object."""
-    return Request("HeadObject", "s3:GetObject", bucket, key, "HEAD")
+    return Request("HeadObject", "s3:GetObject", bucket, key, "HEAD", keeps_headers=True)
 
 
 def head_first_part(bucket: str, key: str) -> Request:
     """Return the request that tells the size of an object's first part."""
-    return Request("HeadObject", "s3:GetObject", bucket, key, "HEAD", query="partNumber=1")
+    return head(bucket, key)._replace(query="partNumber=1")
 
 
 def fits_xml(key: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from functools import lru_cache
 from html import unescape
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.foreign_threads import keep_thread_state
 from aibs_informatics_aws_lambda.handlers.data_sync.variables import CHECKSUM_VARIABLE
 
-__all__ = ["PART_BYTES", "S3", "Request", "Response"]
+__all__ = ["PART_BYTES", "S3", "Request", "Response", "sends_checksums"]
 
 PART_BYTES: Final = 8 * 2**20
 """The size of the parts of large objects, unless these would be too many."""
@@ -59,6 +59,7 @@ class Request(NamedTuple):
         receive_file: the file to write the body of the response to.
         size: the size in bytes of the file that is sent or received.
         part_bytes: the size of the parts that ``send_file`` is sent in, if it is larger.
+        keeps_headers: whether anybody looks at the headers of the response.
     """
 
     operation: str
@@ -73,6 +74,7 @@ class Request(NamedTuple):
     receive_file: str | None = None
     size: int | None = None
     part_bytes: int | None = None
+    keeps_headers: bool = False
 
     @property
     def is_transfer(self) -> bool:
@@ -92,14 +94,16 @@ class Response(NamedTuple):
     """What S3 has answered.
 
     Args:
-        headers: the headers, with names in lower case, if nothing but these was asked for.
-        body: the body, unless a file was sent or received.
+        headers: the headers, with names in lower case, if the request keeps them.
+        body: the body, unless it went elsewhere or a file was sent.
         size: how many bytes were written to the file that was to be received.
+        verified: whether a checksum that came with an object was found right.
     """
 
     headers: Mapping[str, str]
     body: bytes
     size: int = 0
+    verified: bool = False
 
 
 class S3:
@@ -127,10 +131,20 @@ class S3:
         """
         return self.send(request).result()
 
-    def send(self, request: Request) -> Future[Response]:
-        """Send a request. The future raises what `ask` does."""
+    def send(
+        self, request: Request, take: Callable[[bytes], None] | None = None
+    ) -> Future[Response]:
+        """Send a request.
+
+        Args:
+            request: the request.
+            take: takes the body, piece by piece, in order; what it raises ends the transfer.
+
+        Returns:
+            What raises the errors of `ask`.
+        """
         future: Future[Response] = Future()
-        self._send(request, future)
+        self._send(request, future, take)
         return future
 
     def cancel(self) -> None:
@@ -139,7 +153,12 @@ class S3:
             sent.cancel()
             future.exception()
 
-    def _send(self, request: Request, future: Future[Response]) -> None:
+    def _send(
+        self,
+        request: Request,
+        future: Future[Response],
+        take: Callable[[bytes], None] | None = None,
+    ) -> None:
         from awscrt.http import HttpHeaders, HttpRequest
         from awscrt.s3 import S3RequestType
 
@@ -153,16 +172,18 @@ class S3:
             HttpHeaders([("Host", host), *length, *request.headers.items()]),
             io.BytesIO(request.body) if request.body else None,
         )
-        response = _Collector()
+        response = _Collector(take)
         types = {"PutObject": S3RequestType.PUT_OBJECT, "GetObject": S3RequestType.GET_OBJECT}
 
-        def finish(error: Exception | None, **_: Any) -> None:
+        def finish(
+            error: Exception | None, *, did_validate_checksum: bool = False, **_: Any
+        ) -> None:
             keep_thread_state()
             try:
                 if error is None:
-                    future.set_result(response.as_response())
+                    future.set_result(response.as_response(verified=did_validate_checksum))
                 elif self._is_elsewhere(request, region, error):
-                    self._send(request, future)
+                    self._send(request, future, take)
                 else:
                     future.set_exception(_named(error, request))
             except Exception as failure:
@@ -180,7 +201,7 @@ class S3:
                 part_size=request.part_bytes,
                 multipart_upload_threshold=request.part_bytes,
                 max_active_connections_override=self._connections_of_one,
-                on_headers=response.take_headers if request.method == "HEAD" else None,
+                on_headers=response.take_headers if request.keeps_headers else None,
                 on_body=None if request.is_transfer else response.take_body,
                 on_progress=response.take_progress if request.receive_file else None,
                 on_done=finish,
@@ -248,22 +269,23 @@ class S3:
 class _Collector:
     """Takes a response as it comes."""
 
-    def __init__(self) -> None:
+    def __init__(self, take: Callable[[bytes], None] | None = None) -> None:
         self._headers: dict[str, str] = {}
         self._chunks: list[bytes] = []
+        self._take = take or self._chunks.append
         self._size = 0
 
     def take_headers(self, headers: list[tuple[str, str]], **_: Any) -> None:
         self._headers = {name.lower(): value for name, value in headers}
 
     def take_body(self, chunk: bytes, **_: Any) -> None:
-        self._chunks.append(bytes(chunk))
+        self._take(bytes(chunk))
 
     def take_progress(self, size: int) -> None:
         self._size += size
 
-    def as_response(self) -> Response:
-        return Response(self._headers, b"".join(self._chunks), self._size)
+    def as_response(self, *, verified: bool) -> Response:
+        return Response(self._headers, b"".join(self._chunks), self._size, verified)
 
 
 def _connections_of_one() -> int:
@@ -284,7 +306,7 @@ def _checksums(request: Request) -> Any:
     # The checksum of an object that comes in one piece comes with it; that of a larger one costs a
     # request of its own.
     in_one_piece = (request.size or 0) <= PART_BYTES
-    return _checksums_of(request.operation, in_one_piece, _sends_checksums())
+    return _checksums_of(request.operation, in_one_piece, sends_checksums())
 
 
 @lru_cache
@@ -303,14 +325,19 @@ def _checksums_of(operation: str, in_one_piece: bool, sends: bool) -> Any:
             response_validation_mode=mode.REQUEST_ONLY if in_one_piece else mode.FULL_OBJECT,
         )
     if operation == "PutObject" and sends:
-        return S3ChecksumConfig(S3ChecksumAlgorithm.CRC64NVME, S3ChecksumLocation.TRAILER)
+        # In a header where the content is at hand: a trailer takes one more packet.
+        place = S3ChecksumLocation
+        return S3ChecksumConfig(
+            S3ChecksumAlgorithm.CRC64NVME, place.HEADER if in_one_piece else place.TRAILER
+        )
     if operation == "DeleteObjects":
         # S3 insists on one.
         return S3ChecksumConfig(S3ChecksumAlgorithm.CRC32, S3ChecksumLocation.HEADER)
     return None
 
 
-def _sends_checksums() -> bool:
+def sends_checksums() -> bool:
+    """Tell whether files are sent with a checksum, which S3 verifies."""
     # https://docs.aws.amazon.com/sdkref/latest/guide/feature-dataintegrity.html
     return os.environ.get(CHECKSUM_VARIABLE, "").lower() != "when_required"
 
