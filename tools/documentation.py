@@ -14,7 +14,7 @@ import re
 import subprocess
 import sysconfig
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -102,15 +102,16 @@ def generate(root: Path) -> dict[str, str]:
     Raises:
         DocumentationError: a README has a link to a file that there is not.
     """
-    pages = _readmes(root)
-    made = {page: with_links(path, root, pages) for path, page in pages.items()}
+    readmes = _readmes(root)
+    pages = readmes | {path: path.name for path in (root / "docs").glob("*.md")}
+    made = {page: with_links(path, root, pages) for path, page in readmes.items()}
     for name, project in find_projects(root).items():
         if project.handlers:
             made[f"{name}.md"] += _handlers(project)
     made |= {
         f"reference/{module}.md": f"# {module}\n\n::: {module}\n" for module in _modules(root)
     }
-    return made | _linked_files(root, pages)
+    return made | _linked_files(readmes, root, pages)
 
 
 def _readmes(root: Path) -> dict[Path, str]:
@@ -150,9 +151,9 @@ def _target(path: Path, link: str) -> Path:
     return target
 
 
-def _linked_files(root: Path, pages: Mapping[Path, str]) -> dict[str, str]:
+def _linked_files(paths: Iterable[Path], root: Path, pages: Mapping[Path, str]) -> dict[str, str]:
     targets = {
-        _target(path, match[1]) for path in pages for match in _LINK.finditer(path.read_text())
+        _target(path, match[1]) for path in paths for match in _LINK.finditer(path.read_text())
     }
     return {
         f"files/{target.relative_to(root).as_posix()}": target.read_text()
