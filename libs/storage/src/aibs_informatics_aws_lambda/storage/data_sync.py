@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeAlias
+import re
+from typing import Annotated, Any, Literal, TypeAlias
 
 from aibs_informatics_aws_lambda.common.json_io import JSON
 from aibs_informatics_aws_lambda.common.model import AwareIsoDateTime, PydanticBaseModel
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.paths import DataPath, EFSOrLocalPath, S3OrLocalPath
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    PlainValidator,
+    Tag,
+    WithJsonSchema,
+    model_validator,
+)
 
 __all__ = [
+    "BatchContinuation",
     "BatchDataSyncRequest",
     "BatchDataSyncResponse",
     "BatchDataSyncResult",
@@ -21,8 +31,10 @@ __all__ = [
     "DataSyncResponse",
     "DataSyncResult",
     "DataSyncTask",
+    "Deadline",
     "GetJSONFromFileRequest",
     "GetJSONFromFileResponse",
+    "MaxDelete",
     "Patterns",
     "PlannedPath",
     "PrepareBatchDataSyncRequest",
@@ -32,10 +44,59 @@ __all__ = [
     "RemoteToLocalConfig",
     "RemoveDataPathsRequest",
     "RemoveDataPathsResponse",
+    "SyncContinuation",
+    "Verification",
 ]
 
 Patterns: TypeAlias = str | list[str]
 """One regular expression or several."""
+
+# Below this, a number is a length of time and no time: 1973 as seconds since 1970.
+_LONGEST_SECONDS = 1e8
+
+
+def _parse_deadline(value: Any) -> Any:
+    seconds = _as_number(value)
+    if seconds is None:
+        return value
+    if not 0 <= seconds < _LONGEST_SECONDS:
+        raise ValueError(f"expected seconds from now, below {_LONGEST_SECONDS:.0f}, or a time")
+    return seconds
+
+
+def _parse_max_delete(value: Any) -> int | float | str:
+    number = _as_number(value)
+    if number is not None and number >= 0 and (number < 1 or number.is_integer()):
+        return number if 0 < number < 1 else int(number)
+    if isinstance(value, str) and _PERCENTAGE.fullmatch(value):
+        return value
+    raise ValueError('expected a number of items, or a share such as 0.05 or "5%"')
+
+
+def _as_number(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        return float(value)
+    except ValueError:
+        return None
+
+
+_PERCENTAGE = re.compile(r"\d{1,3}(\.\d+)?%")
+
+Deadline: TypeAlias = Annotated[
+    float | Literal["auto"] | AwareIsoDateTime,
+    BeforeValidator(_parse_deadline),
+]
+"""When to stop: seconds from the start of the call, a time, or ``auto``, which is shortly before
+the Lambda function ends, and never outside of Lambda."""
+
+MaxDelete: TypeAlias = Annotated[
+    int | float | str,
+    PlainValidator(_parse_max_delete),
+    WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0}, {"type": "string"}]}),
+]
+"""A number of items, or a share of those at the destination, as in ``0.05`` or ``"5%"``."""
 
 
 class GetJSONFromFileRequest(PydanticBaseModel):
@@ -99,16 +160,33 @@ class DataSyncConfig(PydanticBaseModel):
     force: bool = Field(False, description="transfer whatever the destination holds")
     size_only: bool = Field(False, description="leave the checksum out of the decision")
     fail_if_missing: bool = True
-    include_detailed_response: bool = Field(False, description="write a report of each item")
+    include_detailed_response: bool = Field(
+        False, description="write a report of each item, and answer where it is"
+    )
     remote_to_local_config: RemoteToLocalConfig = Field(default_factory=RemoteToLocalConfig)
     dry_run: bool | None = Field(
         None, description="true: count what a sync would do, and change nothing"
     )
-    max_delete: int | None = Field(
-        None, ge=0, description="refuse to sync if more than this would be deleted"
+    verify: bool | None = Field(
+        None, description="true: compare both sides by their content, and change nothing"
+    )
+    report_path: DataPath | None = Field(
+        None, description="where a report of each item is written, as JSON Lines"
+    )
+    max_delete: MaxDelete | None = Field(
+        None,
+        description="refuse to sync if more than this number, or share, would be deleted",
     )
     protect_excluded: bool | None = Field(
         None, description="true: what filters leave out is not deleted at the destination"
+    )
+    fsync: bool | None = Field(
+        None, description="true: local files are on the disk before they are in their place"
+    )
+    deadline: Deadline | None = Field(
+        None,
+        description="stop then, and answer how to go on: a time, seconds, or auto for the end of "
+        "the Lambda function",
     )
 
 
@@ -126,10 +204,6 @@ class DataSyncTask(PydanticBaseModel):
     )
 
 
-class DataSyncRequest(DataSyncConfig, DataSyncTask):
-    """One sync."""
-
-
 class DataSyncCounts(PydanticBaseModel):
     """What was moved, and what was there already."""
 
@@ -142,10 +216,44 @@ class DataSyncCounts(PydanticBaseModel):
     files_removed: int = Field(0, description="at the source")
 
 
+class Verification(PydanticBaseModel):
+    """How the destination compares with the source."""
+
+    files_equal: int = 0
+    files_different: int = 0
+    files_missing: int = Field(0, description="at the destination")
+    files_extra: int = Field(0, description="at the destination, and not at the source")
+
+
+class SyncContinuation(PydanticBaseModel):
+    """How far a sync has come that has stopped at its deadline."""
+
+    calls: int = Field(0, ge=0, description="how many there were so far")
+    through: str | None = Field(
+        None, description="the path below the destination up to which everything is done"
+    )
+    only_removes: bool = Field(
+        False, description="all is at the destination; the source is being removed"
+    )
+    counts: DataSyncCounts = Field(
+        default_factory=DataSyncCounts, description="of the calls so far"
+    )
+    verification: Verification | None = Field(None, description="of the calls so far")
+
+
+class DataSyncRequest(DataSyncConfig, DataSyncTask):
+    """One sync."""
+
+    continuation: SyncContinuation | None = Field(
+        None, description="what the previous call of the same sync has answered"
+    )
+
+
 class DataSyncResult(DataSyncCounts):
-    """What one sync has done."""
+    """What one sync has done, with the calls that it continues."""
 
     details: DataPath | None = Field(None, description="where the report of each item is")
+    verification: Verification | None = Field(None, description="what verify has found")
 
 
 class DataSyncResponse(PydanticBaseModel):
@@ -153,6 +261,12 @@ class DataSyncResponse(PydanticBaseModel):
 
     request: DataSyncRequest
     result: DataSyncResult
+    incomplete: bool | None = Field(
+        None, description="true: the deadline came first; send the request again to go on"
+    )
+    continuation: SyncContinuation | None = Field(
+        None, description="the field of that name in the request to go on with"
+    )
 
 
 class PrepareBatchDataSyncRequest(DataSyncRequest):
@@ -177,6 +291,25 @@ RequestsOrLocation: TypeAlias = Annotated[
 """Syncs, or the S3 URI of a JSON list of them."""
 
 
+class BatchDataSyncResult(DataSyncCounts):
+    """Sums over the syncs of a batch that succeeded, and how many did."""
+
+    total_requests_count: int = 0
+    successful_requests_count: int = 0
+    failed_requests_count: int = 0
+
+
+class BatchContinuation(PydanticBaseModel):
+    """How far a batch has come that has stopped at its deadline."""
+
+    requests_done: int = Field(ge=0, description="how many syncs are done with, from the first on")
+    sync: SyncContinuation | None = Field(None, description="how far the next one has come")
+    result: BatchDataSyncResult = Field(description="of the calls so far")
+    failed_requests: list[int] = Field(
+        default_factory=list, description="which syncs have failed, counted from 0"
+    )
+
+
 class BatchDataSyncRequest(PydanticBaseModel):
     """Syncs that run one after the other.
 
@@ -187,13 +320,19 @@ class BatchDataSyncRequest(PydanticBaseModel):
     allow_partial_failure: bool = Field(
         False, description="go on after a sync that failed, and answer which did"
     )
+    deadline: Deadline | None = Field(None, description="of the whole batch, as that of a sync")
+    continuation: BatchContinuation | None = Field(
+        None, description="what the previous call of the same batch has answered"
+    )
 
     @model_validator(mode="before")
     @classmethod
     def _read_single_request(cls, data: Any) -> Any:
         if not isinstance(data, dict) or "requests" in data or not _names_paths(data):
             return data
-        return {**data, "requests": [data]}
+        # That of a batch, as its answers are a batch's.
+        sync = {name: value for name, value in data.items() if name != "continuation"}
+        return {**data, "requests": [sync]}
 
 
 def _names_paths(data: dict[str, Any]) -> bool:
@@ -201,19 +340,17 @@ def _names_paths(data: dict[str, Any]) -> bool:
     return not names.isdisjoint(data)
 
 
-class BatchDataSyncResult(DataSyncCounts):
-    """Sums over the syncs of a batch that succeeded, and how many did."""
-
-    total_requests_count: int = 0
-    successful_requests_count: int = 0
-    failed_requests_count: int = 0
-
-
 class BatchDataSyncResponse(PydanticBaseModel):
     """A batch that was done, with the syncs that failed."""
 
     result: BatchDataSyncResult
     failed_requests: list[DataSyncRequest] = Field(default_factory=list)
+    incomplete: bool | None = Field(
+        None, description="true: the deadline came first; send the request again to go on"
+    )
+    continuation: BatchContinuation | None = Field(
+        None, description="the field of that name in the request to go on with"
+    )
 
 
 class PrepareBatchDataSyncResponse(PydanticBaseModel):
