@@ -22,10 +22,18 @@ ROOT = Path(__file__).parents[1]
 
 
 def build_wheels(projects: Iterable[Project], folder: Path) -> None:
-    """Build the wheels of projects into a folder, as an index would have them."""
+    """Build the wheels of projects into a folder, as an index would have them.
+
+    Raises:
+        RuntimeError: a project cannot be built; the text holds what the build printed.
+    """
     for project in projects:
         command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
-        subprocess.run(command, cwd=project.folder, check=True, stdout=subprocess.DEVNULL)
+        result = subprocess.run(
+            command, cwd=project.folder, check=False, capture_output=True, text=True
+        )
+        if result.returncode:
+            raise RuntimeError(f"{project.folder.name} cannot be built:\n{result.stderr}")
 
 
 def requirements_of_tests(root: Path) -> list[str]:
