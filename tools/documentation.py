@@ -90,7 +90,7 @@ def navigation(root: Path) -> list[Any]:
         {"Functions": packages},
         {"Libraries": libraries},
         {"Reference": reference},
-        {"Moving from the reference system": "moving.md"},
+        {"Moving from the system it replaces": "moving.md"},
         {"Changes": "changelog.md"},
         {"Contributing": "contributing.md"},
     ]
