@@ -1,0 +1,118 @@
+"""``--jobs``: one sync, divided into batches that several processes do."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from aibs_informatics_aws_lambda.handlers.data_sync.batches import add_counts
+from aibs_informatics_aws_lambda.handlers.data_sync.command_line.crew import (
+    Batch,
+    Outcome,
+    run_batches,
+)
+from aibs_informatics_aws_lambda.handlers.data_sync.command_line.progress import Extent
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.locks import held_lock
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.places import resolve
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.progress import Progress
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.s3 import S3
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.sync import Engine
+from aibs_informatics_aws_lambda.handlers.data_sync.packing import pack
+from aibs_informatics_aws_lambda.handlers.data_sync.preparation import SubRequests, find_parts
+from aibs_informatics_aws_lambda.handlers.data_sync.tree import Node
+from aibs_informatics_aws_lambda.storage.data_sync import (
+    DataSyncCounts,
+    DataSyncRequest,
+    DataSyncResult,
+    PrepareBatchDataSyncRequest,
+)
+
+__all__ = ["DEFAULT_BATCH_BYTES", "Jobs", "sync_in_batches"]
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_BATCH_BYTES: Final = 16 * 2**30
+
+# What a batch, which knows its own part alone, must leave to the last sync of the whole.
+_ONLY_FOR_THE_WHOLE: Final[dict[str, Any]] = {
+    "delete": False,
+    "max_delete": None,
+    "protect_excluded": None,
+    "require_lock": False,
+    "retain_source_data": True,
+}
+
+
+class Jobs(NamedTuple):
+    """How a sync is divided.
+
+    Args:
+        processes: in how many processes its batches run.
+        batch_bytes: how large a batch is at most, unless a single item is larger.
+    """
+
+    processes: int = 1
+    batch_bytes: int = DEFAULT_BATCH_BYTES
+
+
+def sync_in_batches(request: DataSyncRequest, jobs: Jobs, progress: Progress) -> Outcome:
+    """Divide a sync into batches, run them, and clean up after them as the sync of the whole does.
+
+    Nothing is deleted at the destination, nor removed at the source, before all batches have
+    succeeded: a batch knows its own part alone, and of the rest nothing. A last sync of the whole,
+    which has nothing to move, does both.
+
+    Args:
+        request: the sync of the whole.
+        jobs: how it is divided.
+        progress: is told how far all of it has come.
+
+    Raises:
+        FileNotFoundError: the source is missing, and ``fail_if_missing`` is set.
+        ValueError: the request, or a name in the source, makes no sense; nothing was changed.
+        OSError: a file cannot be read.
+        AWSError: S3 refuses or cannot be reached.
+    """
+    batches = _divide(request, jobs.batch_bytes)
+    logger.info("Divided %s into batches: %s", request.source_path, len(batches))
+    if len(batches) == 1:
+        outcome = Outcome(batches=1, syncs=1)
+        add_counts(outcome.counts, Engine(progress).sync(request))
+        return outcome
+    destination = resolve(request.destination_path)
+    with ExitStack() as stack:
+        if request.require_lock and isinstance(destination, Path):
+            stack.enter_context(held_lock(destination))
+        if request.max_delete is not None:
+            _sync_whole(request, dry_run=True)
+        outcome = run_batches(batches, jobs.processes, progress)
+        if not outcome.failed and (request.delete or not request.retain_source_data):
+            _add_last(outcome.counts, _sync_whole(request))
+    return outcome
+
+
+def _divide(request: DataSyncRequest, limit: int) -> list[Batch]:
+    whole = PrepareBatchDataSyncRequest(**{**dict(request), **_ONLY_FOR_THE_WHOLE})
+    parts = find_parts(whole, limit, partial(S3, request.max_concurrency))
+    syncs = SubRequests(whole)
+    return [_batch(syncs, nodes) for nodes in pack(parts, limit)]
+
+
+def _batch(syncs: SubRequests, nodes: Sequence[Node]) -> Batch:
+    files, size = sum(n.object_count for n in nodes), sum(n.size_bytes for n in nodes)
+    return Batch([syncs.sync(node) for node in nodes], Extent(files, size))
+
+
+def _sync_whole(request: DataSyncRequest, *, dry_run: bool = False) -> DataSyncResult:
+    """Sync all of it once more. Contents have been compared: it goes by sizes and times."""
+    changes = {"size_only": True, "force": False, "require_lock": False, "dry_run": dry_run}
+    return Engine().sync(request.model_copy(update=changes))
+
+
+def _add_last(total: DataSyncCounts, last: DataSyncResult) -> None:
+    unchanged = {"files_unchanged": 0, "bytes_unchanged": 0}
+    add_counts(total, last.model_copy(update=unchanged))
