@@ -100,7 +100,7 @@ def parse_path(text: str) -> S3Path | EFSPath | Path:
 @as_argument
 def parse_pattern(text: str) -> str:
     """Return a regular expression as it is given."""
-    compile_patterns(text, "given")
+    compile_patterns(text, "")
     return text
 
 

@@ -8,18 +8,29 @@ from typing import Final
 
 from aibs_informatics_aws_lambda.common.command_line.errors import CommandError, in_one_line
 
-__all__ = ["OWN_LOGGERS", "in_words", "show_log"]
+__all__ = ["OWN_LOGGERS", "explains_itself", "in_words", "show_log"]
 
 OWN_LOGGERS: Final = "aibs_informatics_aws_lambda"
 """The logger above those of all modules of this toolkit."""
+
+
+# What messages of the engine, which knows requests alone, call an option.
+_FIELDS: Final = {"fail_if_missing: false": "--ignore-missing", "max_delete": "--max-delete"}
 
 
 def in_words(error: BaseException) -> str:
     """Return an error in one line: what, which, why."""
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
         return f"{error.filename}: {error.strerror}"
-    is_plain = isinstance(error, CommandError | ValueError | OSError)
-    return f"{'' if is_plain else f'{type(error).__name__}: '}{in_one_line(error)}"
+    text = in_one_line(error)
+    for name, option in _FIELDS.items():
+        text = text.replace(name, option)
+    return text if explains_itself(error) else f"{type(error).__name__}: {text}"
+
+
+def explains_itself(error: BaseException) -> bool:
+    """Tell whether the message of an error was written for people who use the command."""
+    return isinstance(error, CommandError | ValueError | OSError | KeyboardInterrupt)
 
 
 def show_log(program: str, *, verbose: bool) -> None:

@@ -13,7 +13,10 @@ from typing import NoReturn
 
 from aibs_informatics_aws_lambda.common.command_line.errors import CommandError, ExitCode
 from aibs_informatics_aws_lambda.handlers.data_sync.command_line.arguments import PROGRAM, VERBS
-from aibs_informatics_aws_lambda.handlers.data_sync.command_line.messages import in_words
+from aibs_informatics_aws_lambda.handlers.data_sync.command_line.messages import (
+    explains_itself,
+    in_words,
+)
 
 __all__ = ["main"]
 
@@ -74,6 +77,7 @@ def _fail(error: BaseException, message: str, status: int) -> int:
     debug = "--debug" in sys.argv
     if debug:
         traceback.print_exception(error)
-    hint = " (--debug shows the traceback)" if status == ExitCode.FAILED and not debug else ""
+    is_riddle = status == ExitCode.FAILED and not explains_itself(error)
+    hint = " (--debug shows the traceback)" if is_riddle and not debug else ""
     sys.stderr.write(f"{PROGRAM}: error: {message}{hint}\n")
     return status

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from aibs_informatics_aws_lambda.handlers.data_sync.command_line.output import count_of, size_of
 from aibs_informatics_aws_lambda.storage.data_sync import DataSyncCounts, Verification
 
 __all__ = ["summary_of", "verification_in_words"]
+
+_SHORTEST_SECONDS: Final = 1e-3
 
 
 def summary_of(counts: DataSyncCounts, seconds: float, *, dry_run: bool = False) -> str:
@@ -31,14 +34,19 @@ def verification_in_words(found: Verification) -> str:
 
 def _parts(counts: DataSyncCounts, seconds: float, dry_run: bool) -> Iterator[str]:
     would = "would be " if dry_run else ""
-    moved = f"{count_of(counts.files_transferred)} ({size_of(counts.bytes_transferred)})"
-    if dry_run:
-        yield f"{moved} {would}transferred"
-    else:
-        rate = size_of(int(counts.bytes_transferred / max(seconds, 1e-3)))
-        yield f"{moved} transferred in {seconds:.1f} s ({rate}/s)"
+    moved = count_of(counts.files_transferred)
+    if counts.files_transferred:
+        moved += f" ({size_of(counts.bytes_transferred)})"
+    yield f"{moved} {would}transferred{'' if dry_run else _pace(counts, seconds)}"
     yield f"{counts.files_unchanged:,} unchanged"
     if counts.files_deleted:
         yield f"{counts.files_deleted:,} {would}deleted at the destination"
     if counts.files_removed:
         yield f"{counts.files_removed:,} {would}removed at the source"
+
+
+def _pace(counts: DataSyncCounts, seconds: float) -> str:
+    if not counts.files_transferred:
+        return f" in {seconds:.1f} s"
+    rate = size_of(int(counts.bytes_transferred / max(seconds, _SHORTEST_SECONDS)))
+    return f" in {seconds:.1f} s ({rate}/s)"

@@ -107,7 +107,7 @@ def _sync(engine: Engine, batch: Sequence[DataSyncRequest]) -> Done:
 
 
 class _Outbox:
-    """Where messages are left; without anybody who reads them the process ends."""
+    """Where messages are left. If nobody is there any more who reads them, the process ends."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -119,7 +119,7 @@ class _Outbox:
             with self._lock:
                 self._connection.send(message)
         except OSError:
-            sys.exit("the process that gave the batches has ended")
+            sys.exit(1)
 
 
 class _Sent(logging.Handler):
