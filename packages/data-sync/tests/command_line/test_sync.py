@@ -118,6 +118,52 @@ def test_excluded_objects_are_protected_if_asked_for(run, disk, aws, bucket):
     assert aws.keys(bucket) == ["data/a.csv", "data/notes.txt"]
 
 
+def test_verification_tells_what_differs_and_changes_nothing(run, disk, aws, bucket):
+    disk.write(under(FILES, "data"))
+    run("data", "s3://bucket/data/")
+    same = run("--verify", "data", "s3://bucket/data/")
+    aws.put(bucket, "data/a.txt", "A")
+    aws.put(bucket, "data/extra", "x")
+    (disk.root / "data/sub/b.csv").rename(disk.root / "data/new.csv")
+
+    other = run("--verify", "data", "s3://bucket/data/")
+
+    assert (same.returncode, same.stdout) == (
+        0,
+        "3 files equal, 0 different, 0 missing at the destination, 0 only there\n",
+    )
+    assert (other.returncode, other.stdout) == (
+        4,
+        "1 file equal, 1 different, 1 missing at the destination, 2 only there\n",
+    )
+    assert len(aws.keys(bucket)) == 4
+
+
+def test_report_has_a_line_for_each_item_and_its_place_is_told(run, disk, bucket):
+    disk.write(under(FILES, "data"))
+
+    result = run("--report", "report.jsonl", "data", "s3://bucket/data/")
+
+    assert result.stdout.splitlines()[-1] == "report: report.jsonl"
+    lines = (disk.root / "report.jsonl").read_text().splitlines()
+    assert {json.loads(line)["action"] for line in lines} == {"transfer"}
+    assert len(lines) == 3
+
+
+def test_deadline_stops_in_time_and_the_same_command_goes_on(run, disk, aws, bucket):
+    disk.write({f"data/{number:03}": "x" * 1000 for number in range(800)})
+    command = ("--max-concurrency", "1", "data", "s3://bucket/data/")
+
+    stopped = run("--deadline", "1", *command)
+    rest = run(*command)
+
+    assert stopped.returncode == 4, stopped.stderr
+    assert stopped.stdout.endswith("stopped at the deadline: the same command goes on from here\n")
+    assert rest.returncode == 0
+    assert rest.stdout.endswith("unchanged\n")
+    assert not rest.stdout.startswith(("0 files", "800 files"))
+
+
 def test_json_is_the_answer_of_the_handler_and_nothing_else(run, disk, bucket):
     disk.write(under(FILES, "data"))
 

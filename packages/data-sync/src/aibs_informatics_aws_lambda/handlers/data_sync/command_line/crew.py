@@ -75,7 +75,7 @@ class Outcome:
         syncs: how many syncs these have.
         counts: of the syncs that have succeeded.
         failed: those that have failed.
-        left: how many syncs were not begun, as the time was over.
+        left: how many syncs were not done, or not all of them, when the time was up.
     """
 
     batches: int
@@ -92,8 +92,11 @@ class Outcome:
             successful_requests_count=self.syncs - len(self.failed) - self.left,
             failed_requests_count=len(self.failed),
         )
-        failed = [failed.request for failed in self.failed]
-        return BatchDataSyncResponse(result=result, failed_requests=failed)
+        return BatchDataSyncResponse(
+            result=result,
+            failed_requests=[failed.request for failed in self.failed],
+            incomplete=True if self.left else None,
+        )
 
     def add_lost(self, number: int, batch: Batch, message: str) -> None:
         """Count all syncs of a batch as failed."""
@@ -182,7 +185,8 @@ class _Worker:
         for position, message, trace in done.failures:
             request = self._batch.syncs[position]
             outcome.failed.append(Failed(request, self._number, message, trace))
-        if not done.failures:
+        outcome.left += done.left
+        if not done.failures and not done.left:
             # What was in sync already.
             progress.advance(*self._batch.extent.minus(self._done.minus(self._before)))
 

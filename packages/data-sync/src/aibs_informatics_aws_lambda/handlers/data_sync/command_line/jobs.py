@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -25,9 +27,8 @@ from aibs_informatics_aws_lambda.handlers.data_sync.packing import pack
 from aibs_informatics_aws_lambda.handlers.data_sync.preparation import SubRequests, find_parts
 from aibs_informatics_aws_lambda.handlers.data_sync.tree import Node
 from aibs_informatics_aws_lambda.storage.data_sync import (
-    DataSyncCounts,
     DataSyncRequest,
-    DataSyncResult,
+    DataSyncResponse,
     PrepareBatchDataSyncRequest,
 )
 
@@ -77,11 +78,13 @@ def sync_in_batches(request: DataSyncRequest, jobs: Jobs, progress: Progress) ->
         OSError: a file cannot be read.
         AWSError: S3 refuses or cannot be reached.
     """
+    until = time.monotonic() + _seconds(request)
+    request = _with_fixed_end(request)
     batches = _divide(request, jobs.batch_bytes)
     logger.info("Divided %s into batches: %s", request.source_path, len(batches))
     if len(batches) == 1:
         outcome = Outcome(batches=1, syncs=1)
-        add_counts(outcome.counts, Engine(progress).sync(request))
+        _take(outcome, Engine(progress).sync(request))
         return outcome
     destination = resolve(request.destination_path)
     with ExitStack() as stack:
@@ -89,9 +92,12 @@ def sync_in_batches(request: DataSyncRequest, jobs: Jobs, progress: Progress) ->
             stack.enter_context(held_lock(destination))
         if request.max_delete is not None:
             _sync_whole(request, dry_run=True)
-        outcome = run_batches(batches, jobs.processes, progress)
-        if not outcome.failed and (request.delete or not request.retain_source_data):
-            _add_last(outcome.counts, _sync_whole(request))
+        outcome = run_batches(batches, jobs.processes, progress, until)
+        cleans_up = request.delete or not request.retain_source_data
+        if cleans_up and not outcome.failed and not outcome.left:
+            last = _sync_whole(request)
+            last.result.files_unchanged = last.result.bytes_unchanged = 0
+            _take(outcome, last)
     return outcome
 
 
@@ -107,12 +113,32 @@ def _batch(syncs: SubRequests, nodes: Sequence[Node]) -> Batch:
     return Batch([syncs.sync(node) for node in nodes], Extent(files, size))
 
 
-def _sync_whole(request: DataSyncRequest, *, dry_run: bool = False) -> DataSyncResult:
-    """Sync all of it once more. Contents have been compared: it goes by sizes and times."""
-    changes = {"size_only": True, "force": False, "require_lock": False, "dry_run": dry_run}
+def _sync_whole(request: DataSyncRequest, *, dry_run: bool = False) -> DataSyncResponse:
+    """Sync all of it once more, by sizes and times, as the contents have been compared.
+
+    Contents are compared again before sources are removed: they may have changed in the meantime.
+    """
+    changes = {
+        "size_only": request.size_only or request.retain_source_data or dry_run,
+        "force": False,
+        "require_lock": False,
+        "dry_run": dry_run,
+    }
     return Engine().sync(request.model_copy(update=changes))
 
 
-def _add_last(total: DataSyncCounts, last: DataSyncResult) -> None:
-    unchanged = {"files_unchanged": 0, "bytes_unchanged": 0}
-    add_counts(total, last.model_copy(update=unchanged))
+def _take(outcome: Outcome, response: DataSyncResponse) -> None:
+    add_counts(outcome.counts, response.result)
+    outcome.left += bool(response.incomplete)
+
+
+def _seconds(request: DataSyncRequest) -> float:
+    return request.deadline if isinstance(request.deadline, float) else float("inf")
+
+
+def _with_fixed_end(request: DataSyncRequest) -> DataSyncRequest:
+    """Return a request whose deadline, if there is one, is the same for all its parts."""
+    if not isinstance(request.deadline, float):
+        return request
+    end = datetime.now(UTC) + timedelta(seconds=request.deadline)
+    return request.model_copy(update={"deadline": end})

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 _MOST_FAILURES: Final = 20
+_STOPPED: Final = "stopped at the deadline: the same command goes on from here"
 
 
 def run(arguments: Sequence[str]) -> ExitCode:
@@ -54,8 +55,7 @@ def _sync(request: DataSyncRequest, options: argparse.Namespace) -> ExitCode:
 
     start = time.monotonic()
     with show_progress(quiet=options.quiet) as progress:
-        result = Engine(progress).sync(request)
-    answer = DataSyncResponse(request=request, result=result)
+        answer = Engine(progress).sync(request)
     if options.json:
         print_json(answer)
     elif not options.quiet:
@@ -76,12 +76,17 @@ def _sync_in_batches(request: DataSyncRequest, options: argparse.Namespace) -> E
     if options.json:
         print_json(outcome.as_answer())
     elif not options.quiet:
-        print_lines([summary_of(outcome.counts, time.monotonic() - start)])
+        print_lines(_lines_of_batches(outcome, time.monotonic() - start))
     _report_failures(outcome, options)
-    if outcome.failed:
-        has_any = len(outcome.failed) < outcome.syncs
-        return ExitCode.PARTLY_FAILED if has_any else ExitCode.FAILED
-    return ExitCode.DONE
+    if len(outcome.failed) == outcome.syncs:
+        return ExitCode.FAILED
+    return ExitCode.PARTLY_FAILED if outcome.failed or outcome.left else ExitCode.DONE
+
+
+def _lines_of_batches(outcome: Outcome, seconds: float) -> Iterator[str]:
+    yield summary_of(outcome.counts, seconds)
+    if outcome.left:
+        yield _STOPPED
 
 
 def _report_failures(outcome: Outcome, options: argparse.Namespace) -> None:
@@ -106,7 +111,7 @@ def _lines(answer: DataSyncResponse, seconds: float) -> Iterator[str]:
     if result.details:
         yield f"report: {result.details}"
     if answer.incomplete:
-        yield "stopped at the deadline: the same command goes on from here"
+        yield _STOPPED
 
 
 def _exit_code(answer: DataSyncResponse) -> ExitCode:

@@ -265,6 +265,12 @@ def _add_conduct(group: Group) -> None:
         help="put a single object together in this folder, not beside DST",
     )
     group.add_argument(
+        "--fsync",
+        action="store_true",
+        default=None,
+        help="have local files on the disk before they are in their place",
+    )
+    group.add_argument(
         "--deadline",
         metavar="SECONDS",
         type=not_negative,

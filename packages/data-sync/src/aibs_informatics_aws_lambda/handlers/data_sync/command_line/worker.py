@@ -56,10 +56,12 @@ class Done:
     Args:
         counts: of the syncs that have succeeded.
         failures: those that have not.
+        left: how many were not done, or not all of them, when the time was up.
     """
 
     counts: DataSyncCounts = field(default_factory=DataSyncCounts)
     failures: list[Failure] = field(default_factory=list)
+    left: int = 0
 
 
 Message: TypeAlias = Extent | Line | Done
@@ -96,13 +98,23 @@ def work(connection: Connection, log_level: int) -> None:
 
 
 def _sync(engine: Engine, batch: Sequence[DataSyncRequest]) -> Done:
+    from aibs_informatics_aws_lambda.handlers.data_sync.engine.response import NoProgressError
+
     done = Done()
     for position, request in enumerate(batch):
         try:
-            add_counts(done.counts, engine.sync(request))
+            response = engine.sync(request)
+        except NoProgressError:
+            done.left = len(batch) - position
+            break
         except Exception as error:
             trace = "".join(traceback.format_exception(error))
             done.failures.append(Failure(position, in_words(error), trace))
+        else:
+            add_counts(done.counts, response.result)
+            if response.incomplete:
+                done.left = len(batch) - position
+                break
     return done
 
 
