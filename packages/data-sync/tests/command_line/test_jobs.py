@@ -120,6 +120,30 @@ def test_failure_is_told_with_its_batch_and_the_rest_is_done(run, data, misfit, 
     assert (data / "top").exists(), "it is removed although not all batches have succeeded"
 
 
+def test_report_is_one_and_has_a_line_for_each_item(run, data, aws, bucket, disk):
+    aws.put(bucket, "data/extra", "x")
+    where = ("--report", "reports/report.jsonl")
+
+    result = run(*IN_BATCHES, "--delete", *where, "data", "s3://bucket/data/")
+
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines()[-1] == "report: reports/report.jsonl"
+    lines = (disk.root / "reports/report.jsonl").read_text().splitlines()
+    items = [(line["action"], line["destination"]) for line in map(json.loads, lines)]
+    moved = [("transfer", f"s3://bucket/data/{name}") for name in TREE]
+    assert sorted(items) == sorted([*moved, ("delete", "s3://bucket/data/extra")])
+
+
+def test_deadline_leaves_the_rest_and_the_same_command_goes_on(run, data, aws, bucket):
+    stopped = run(*IN_BATCHES, "--deadline", "0.001", "data", "s3://bucket/data/")
+    rest = run(*IN_BATCHES, "--deadline", "60", "data", "s3://bucket/data/")
+
+    assert stopped.returncode == 4, stopped.stderr
+    assert stopped.stdout.endswith("stopped at the deadline: the same command goes on from here\n")
+    assert rest.returncode == 0, rest.stderr
+    assert len(aws.keys(bucket)) == 16
+
+
 def test_json_is_the_answer_of_the_handler_of_batches(run, data, misfit, bucket):
     result = run(*IN_BATCHES, "--json", "data", FAR)
 

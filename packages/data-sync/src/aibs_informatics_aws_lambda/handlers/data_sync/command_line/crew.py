@@ -92,9 +92,11 @@ class Outcome:
             successful_requests_count=self.syncs - len(self.failed) - self.left,
             failed_requests_count=len(self.failed),
         )
+        # Their reports have become part of one, and would be written nowhere another time.
+        failed = [f.request.model_copy(update={"report_path": None}) for f in self.failed]
         return BatchDataSyncResponse(
             result=result,
-            failed_requests=[failed.request for failed in self.failed],
+            failed_requests=failed,
             incomplete=True if self.left else None,
         )
 

@@ -17,6 +17,9 @@ from aibs_informatics_aws_lambda.handlers.data_sync.command_line.crew import (
     Outcome,
     run_batches,
 )
+from aibs_informatics_aws_lambda.handlers.data_sync.command_line.joined_report import (
+    joined_report,
+)
 from aibs_informatics_aws_lambda.handlers.data_sync.command_line.progress import Extent
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.locks import held_lock
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.places import resolve
@@ -43,6 +46,7 @@ _ONLY_FOR_THE_WHOLE: Final[dict[str, Any]] = {
     "delete": False,
     "max_delete": None,
     "protect_excluded": None,
+    "report_path": None,
     "require_lock": False,
     "retain_source_data": True,
 }
@@ -87,15 +91,17 @@ def sync_in_batches(request: DataSyncRequest, jobs: Jobs, progress: Progress) ->
         _take(outcome, Engine(progress).sync(request))
         return outcome
     destination = resolve(request.destination_path)
-    with ExitStack() as stack:
+    with joined_report(request) as reports, ExitStack() as stack:
         if request.require_lock and isinstance(destination, Path):
             stack.enter_context(held_lock(destination))
         if request.max_delete is not None:
-            _sync_whole(request, dry_run=True)
-        outcome = run_batches(batches, jobs.processes, progress, until)
+            Engine().sync(_once_more(request, dry_run=True))
+        reported = [Batch(list(map(reports.report, b.syncs)), b.extent) for b in batches]
+        outcome = run_batches(reported, jobs.processes, progress, until)
         cleans_up = request.delete or not request.retain_source_data
         if cleans_up and not outcome.failed and not outcome.left:
-            last = _sync_whole(request)
+            again = reports.report(_once_more(request), leaves_out_kept=True)
+            last = Engine().sync(again)
             last.result.files_unchanged = last.result.bytes_unchanged = 0
             _take(outcome, last)
     return outcome
@@ -113,8 +119,8 @@ def _batch(syncs: SubRequests, nodes: Sequence[Node]) -> Batch:
     return Batch([syncs.sync(node) for node in nodes], Extent(files, size))
 
 
-def _sync_whole(request: DataSyncRequest, *, dry_run: bool = False) -> DataSyncResponse:
-    """Sync all of it once more, by sizes and times, as the contents have been compared.
+def _once_more(request: DataSyncRequest, *, dry_run: bool = False) -> DataSyncRequest:
+    """Return what syncs all of it, by sizes and times, as the contents have been compared.
 
     Contents are compared again before sources are removed: they may have changed in the meantime.
     """
@@ -123,8 +129,9 @@ def _sync_whole(request: DataSyncRequest, *, dry_run: bool = False) -> DataSyncR
         "force": False,
         "require_lock": False,
         "dry_run": dry_run,
+        "report_path": None,
     }
-    return Engine().sync(request.model_copy(update=changes))
+    return request.model_copy(update=changes)
 
 
 def _take(outcome: Outcome, response: DataSyncResponse) -> None:

@@ -76,15 +76,17 @@ def _sync_in_batches(request: DataSyncRequest, options: argparse.Namespace) -> E
     if options.json:
         print_json(outcome.as_answer())
     elif not options.quiet:
-        print_lines(_lines_of_batches(outcome, time.monotonic() - start))
+        print_lines(_lines_of_batches(outcome, request, time.monotonic() - start))
     _report_failures(outcome, options)
     if len(outcome.failed) == outcome.syncs:
         return ExitCode.FAILED
     return ExitCode.PARTLY_FAILED if outcome.failed or outcome.left else ExitCode.DONE
 
 
-def _lines_of_batches(outcome: Outcome, seconds: float) -> Iterator[str]:
+def _lines_of_batches(outcome: Outcome, request: DataSyncRequest, seconds: float) -> Iterator[str]:
     yield summary_of(outcome.counts, seconds)
+    if request.report_path:
+        yield f"report: {request.report_path}"
     if outcome.left:
         yield _STOPPED
 

@@ -112,8 +112,6 @@ def _problems(request: DataSyncRequest, options: argparse.Namespace) -> Iterator
         yield "--batch-bytes is about --jobs, which is not given"
     if options.jobs > 1 and request.verify:
         yield "--verify compares in one process: leave --jobs out"
-    if options.jobs > 1 and request.report_path:
-        yield "--report takes one process: leave --jobs out"
 
 
 def _parse_source(text: str) -> S3Path | EFSPath | Path:
