@@ -205,6 +205,16 @@ def test_ctrl_c_ends_all_processes_and_leaves_no_half_file(start, aws, bucket, d
     assert not list((disk.root).glob("copy/.*"))
 
 
+def test_ctrl_c_on_a_terminal_which_reaches_all_processes_is_one_line(start, data, bucket):
+    process = start(*IN_BATCHES, "data", "s3://bucket/data/", start_new_session=True)
+    wait_until(lambda: children_of(process))
+
+    os.killpg(process.pid, signal.SIGINT)
+    _, stderr = process.communicate(timeout=30)
+
+    assert (process.returncode, stderr) == (130, "data-sync: error: interrupted\n")
+
+
 def test_process_that_is_killed_is_told_with_its_batch_and_others_go_on(start, aws, bucket, disk):
     for number in range(6):
         aws.put(bucket, f"data/{number}", bytes(30_000_000))

@@ -24,7 +24,7 @@ def test_terminal_shows_a_bar_with_files_bytes_and_rate(run_on_terminal, data, b
     assert shown.status == 0
     assert "Syncing" in shown.text
     assert "100/100 files" in shown.text
-    assert "97.7/97.7 KiB" in shown.text
+    assert "97.7 KiB of 97.7 KiB" in shown.text
     assert "100 files (97.7 KiB) transferred in " in shown.text
 
 
@@ -33,7 +33,7 @@ def test_bar_adds_up_all_processes(run_on_terminal, data, bucket):
 
     assert shown.status == 0
     assert "100/100 files" in shown.text
-    assert "97.7/97.7 KiB" in shown.text
+    assert "97.7 KiB of 97.7 KiB" in shown.text
 
 
 def test_bar_is_full_if_there_was_nothing_to_do(run_on_terminal, data, bucket, run):

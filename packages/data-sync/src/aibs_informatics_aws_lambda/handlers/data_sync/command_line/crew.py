@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from multiprocessing.connection import wait
+from multiprocessing.resource_tracker import ensure_running
 from typing import Final, NamedTuple
 
 from aibs_informatics_aws_lambda.handlers.data_sync.batches import add_counts
@@ -150,7 +151,12 @@ class _Worker:
         self.connection, theirs = context.Pipe()
         level = logging.getLogger(OWN_LOGGERS).getEffectiveLevel()
         self._process = context.Process(target=work, args=(theirs, level), daemon=True)
-        self._process.start()
+        # Ctrl-C reaches all processes of a terminal: the new one leaves it to this one.
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            self._process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         theirs.close()
         self.is_alive = True
         self._number = 0
@@ -215,6 +221,8 @@ class _Worker:
 @contextmanager
 def _crew(size: int) -> Iterator[list[_Worker]]:
     crew: list[_Worker] = []
+    # Or the first worker would start it, and that lets signals through.
+    ensure_running()
     try:
         crew.extend(_Worker() for _ in range(size))
         yield crew

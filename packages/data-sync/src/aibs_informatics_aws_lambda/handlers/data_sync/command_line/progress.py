@@ -81,49 +81,15 @@ def show_progress(*, quiet: bool = False) -> Iterator[Progress]:
         yield Silence()
         return
     try:
-        import rich.progress  # noqa: F401 - takes as long as a short sync: for a terminal alone
+        # rich takes as long as a short sync: it is for terminals alone.
+        from aibs_informatics_aws_lambda.handlers.data_sync.command_line.bar import drawn_bar
     except ModuleNotFoundError:
         yield Paced(_write_line, _LINE_SECONDS)
         return
-    with _bar() as show:
+    with drawn_bar() as show:
         progress = Paced(show, _BAR_SECONDS)
         yield progress
         progress.show()
-
-
-@contextmanager
-def _bar() -> Iterator[Show]:
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.fields[files]}"),
-        DownloadColumn(binary_units=True),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-        task = bars.add_task("Listing", total=None, files="")
-
-        def show(planned: Extent, done: Extent) -> None:
-            bars.update(
-                task,
-                description="Syncing",
-                total=planned.size,
-                completed=done.size,
-                files=f"{done.files:,}/{planned.files:,} files",
-            )
-
-        yield show
 
 
 def _write_line(planned: Extent, done: Extent) -> None:

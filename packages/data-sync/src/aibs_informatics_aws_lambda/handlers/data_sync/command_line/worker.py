@@ -78,8 +78,7 @@ def work(connection: Connection, log_level: int) -> None:
     """
     from aibs_informatics_aws_lambda.handlers.data_sync.engine.sync import Engine
 
-    # Ctrl-C reaches all processes of a terminal; the one that began this one ends it by SIGTERM.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # What is half done is taken away before the end.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     outbox = _Outbox(connection)
     logger = logging.getLogger(OWN_LOGGERS)
