@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from aibs_informatics_aws_lambda.handlers.data_sync.command_line import jobs
+from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest
 
 FILES = {f"f{folder}/{name}": f"{folder}{name}" * 10 for folder in range(5) for name in "abc"}
 TREE = {**FILES, "top": "top"}
@@ -173,6 +175,18 @@ def held(path):
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
         path.unlink()
+
+
+def test_folder_of_very_many_small_files_stays_whole_unless_a_size_is_given(monkeypatch, data):
+    monkeypatch.setattr(jobs, "_BATCH_BYTES", 30)
+    monkeypatch.setattr(jobs, "_MOST_SMALL", 2)
+    request = DataSyncRequest(source_path=data / "f1", destination_path="s3://bucket/data/")
+
+    by_default = jobs.divide(request, None)
+    as_given = jobs.divide(request, 30)
+
+    assert [len(batch.syncs) for batch in by_default] == [1]
+    assert [len(batch.syncs) for batch in as_given] == [1, 1, 1]
 
 
 def test_lock_is_held_for_all_batches(run, start, data, bucket, disk):

@@ -35,11 +35,17 @@ from aibs_informatics_aws_lambda.storage.data_sync import (
     PrepareBatchDataSyncRequest,
 )
 
-__all__ = ["DEFAULT_BATCH_BYTES", "Jobs", "sync_in_batches"]
+__all__ = ["Jobs", "divide", "sync_in_batches"]
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_BATCH_BYTES: Final = 16 * 2**30
+_BATCH_BYTES: Final = 16 * 2**30
+
+# The parts of a batch are synced one after the other: with more small files than this among them,
+# a larger batch, in which they are a folder, is faster.
+_SMALL_BYTES: Final = 16 * 2**20
+_MOST_SMALL: Final = 2000
+_COARSER: Final = 8
 
 # What a batch, which knows its own part alone, must leave to the last sync of the whole.
 _ONLY_FOR_THE_WHOLE: Final[dict[str, Any]] = {
@@ -57,11 +63,12 @@ class Jobs(NamedTuple):
 
     Args:
         processes: in how many processes its batches run.
-        batch_bytes: how large a batch is at most, unless a single item is larger.
+        batch_bytes: how large a batch is at most, unless a single item is larger; by default
+            16 GiB, or more where that would take a folder apart into very many small files.
     """
 
     processes: int = 1
-    batch_bytes: int = DEFAULT_BATCH_BYTES
+    batch_bytes: int | None = None
 
 
 def sync_in_batches(request: DataSyncRequest, jobs: Jobs, progress: Progress) -> Outcome:
@@ -84,7 +91,7 @@ def sync_in_batches(request: DataSyncRequest, jobs: Jobs, progress: Progress) ->
     """
     until = time.monotonic() + _seconds(request)
     request = _with_fixed_end(request)
-    batches = _divide(request, jobs.batch_bytes)
+    batches = divide(request, jobs.batch_bytes)
     logger.info("Divided %s into batches: %s", request.source_path, len(batches))
     if len(batches) == 1:
         outcome = Outcome(batches=1, syncs=1)
@@ -107,11 +114,31 @@ def sync_in_batches(request: DataSyncRequest, jobs: Jobs, progress: Progress) ->
     return outcome
 
 
-def _divide(request: DataSyncRequest, limit: int) -> list[Batch]:
+def divide(request: DataSyncRequest, batch_bytes: int | None) -> list[Batch]:
+    """Return the batches of a sync; what is about the whole, such as deletion, is in none.
+
+    Args:
+        request: the sync of the whole.
+        batch_bytes: see `Jobs`.
+
+    Raises:
+        ValueError: the request, or a name in the source, makes no sense.
+        OSError: a local source cannot be read.
+        AWSError: S3 refuses or cannot be reached.
+    """
     whole = PrepareBatchDataSyncRequest(**{**dict(request), **_ONLY_FOR_THE_WHOLE})
-    parts = find_parts(whole, limit, partial(S3, request.max_concurrency))
+    s3 = partial(S3, request.max_concurrency)
+    limit = batch_bytes or _BATCH_BYTES
+    parts = find_parts(whole, limit, s3)
+    while batch_bytes is None and _is_too_fine(parts):
+        limit *= _COARSER
+        parts = find_parts(whole, limit, s3)
     syncs = SubRequests(whole)
     return [_batch(syncs, nodes) for nodes in pack(parts, limit)]
+
+
+def _is_too_fine(parts: Sequence[Node]) -> bool:
+    return sum(p.kind == "item" and p.size_bytes < _SMALL_BYTES for p in parts) > _MOST_SMALL
 
 
 def _batch(syncs: SubRequests, nodes: Sequence[Node]) -> Batch:

@@ -69,7 +69,7 @@ def _sync_in_batches(request: DataSyncRequest, options: argparse.Namespace) -> E
         sync_in_batches,
     )
 
-    jobs = Jobs(options.jobs, options.batch_bytes or Jobs().batch_bytes)
+    jobs = Jobs(options.jobs, options.batch_bytes)
     start = time.monotonic()
     with show_progress(quiet=options.quiet) as progress:
         outcome = sync_in_batches(request, jobs, progress)

@@ -249,7 +249,8 @@ def _add_conduct(group: Group) -> None:
         "--batch-bytes",
         metavar="SIZE",
         type=parse_size,
-        help="of a batch, such as 500MB; a larger folder is divided (default: 16GiB)",
+        help="of a batch, such as 500MB; a larger folder is divided (default: 16GiB, or more if "
+        "there would be very many small files among the parts)",
     )
     group.add_argument(
         "--require-lock",
