@@ -21,7 +21,7 @@ from aibs_informatics_aws_lambda.storage.data_sync import DataSyncCounts
         (AWSError("cannot list\n s3://b/"), "cannot list s3://b/"),
         (ValueError("max_delete allows 1"), "--max-delete allows 1"),
         (KeyError("x"), "KeyError: 'x'"),
-        (RuntimeError(), "RuntimeError: RuntimeError"),
+        (RuntimeError(), "RuntimeError"),
     ],
 )
 def test_error_is_one_line_with_its_type_only_where_nobody_wrote_it_for_users(error, text):

@@ -25,7 +25,8 @@ def in_words(error: BaseException) -> str:
     text = in_one_line(error)
     for name, option in _FIELDS.items():
         text = text.replace(name, option)
-    return text if explains_itself(error) else f"{type(error).__name__}: {text}"
+    name = type(error).__name__
+    return text if explains_itself(error) or text == name else f"{name}: {text}"
 
 
 def explains_itself(error: BaseException) -> bool:
