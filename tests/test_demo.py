@@ -24,7 +24,9 @@ def test_demo_shows_every_command_and_right_answers(monkeypatch):
 
     assert run.returncode == 0, run.stdout + run.stderr
     assert run.stdout.count("$ handle-lambda-request") == 4
-    assert "4 of 4 examples gave the right answer." in run.stdout
+    assert run.stdout.count("$ data-sync") == 4
+    assert "repository and copy hold the same" in run.stdout
+    assert "5 of 5 examples gave the right answer." in run.stdout
 
 
 def test_demo_fails_if_an_answer_is_wrong(monkeypatch, capsys):
@@ -42,6 +44,16 @@ def test_demo_fails_if_an_answer_is_wrong(monkeypatch, capsys):
     assert "WRONG: answer.json holds [1]" in printed
     assert "WRONG: exit status 2" in printed
     assert "1 of 3 examples gave the right answer." in printed
+
+
+def test_check_refuses_folders_that_differ(tmp_path):
+    for name, content in (("one", "1"), ("other", "2")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "same").write_text("same")
+        (tmp_path / name / "file").write_text(content)
+
+    with pytest.raises(demo.WrongAnswer, match="one and other differ in file"):
+        demo.check_same(demo.Demo(tmp_path, None), "one", "other")
 
 
 @pytest.mark.parametrize("found", [b'{"a": 2}', b"{}"])

@@ -1,4 +1,4 @@
-"""Run the command line on real documents, against a stand-in for AWS, and check every answer.
+"""Run the commands on real documents and files, against a stand-in for AWS; check every answer.
 
 Run it with ``hatch run demo``. Nothing leaves this machine: AWS is moto's server on loopback.
 """
@@ -9,13 +9,14 @@ import hashlib
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import sysconfig
 import tempfile
 import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,9 @@ BUCKET = "demo-bucket"
 GET = "aibs_informatics_aws_lambda.handlers.data_sync.operations.GetJSONFromFileHandler"
 PUT = "aibs_informatics_aws_lambda.handlers.data_sync.operations.PutJSONToFileHandler"
 COMMAND = "handle-lambda-request"
+SYNC = "data-sync"
+# What of this repository is synced; all else in its folder may be anything.
+TREE = ("libs", "packages", "tests")
 # What would send a run to somebody's real account, or would answer instead of an argument.
 FOREIGN_SETTINGS = ("AWS_", "_HANDLER", "HANDLER_", "DEFAULT_BUCKET_NAME")
 
@@ -57,19 +61,40 @@ class Demo:
         """
         for name, value in variables.items():
             print(f"  $ export {name}={shlex.quote(value)}")
-        print(f"  $ {shlex.join([COMMAND, *arguments])}")
+        return self._run(COMMAND, arguments, variables, stderr=subprocess.PIPE)
+
+    def sync(self, *arguments: str) -> str:
+        """Show a run of data-sync, do it, with its progress if this is a terminal, and return
+        what it printed.
+
+        Raises:
+            WrongAnswer: it failed.
+        """
+        printed = self._run(SYNC, arguments, {}, stderr=None)
+        print(f"  {printed.strip()}")
+        return printed
+
+    def _run(
+        self,
+        command: str,
+        arguments: Sequence[str],
+        variables: dict[str, str],
+        stderr: int | None,
+    ) -> str:
+        print(f"  $ {shlex.join([command, *arguments])}", flush=True)
         start = time.perf_counter()
         result = subprocess.run(
-            [str(Path(sysconfig.get_path("scripts"), COMMAND)), *arguments],
+            [str(Path(sysconfig.get_path("scripts"), command)), *arguments],
             cwd=self.folder,
             env={**os.environ, **variables},
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
             text=True,
             check=False,
         )
         seconds = time.perf_counter() - start
         if result.returncode:
-            raise WrongAnswer(f"exit status {result.returncode}: {result.stderr}")
+            raise WrongAnswer(f"exit status {result.returncode}: {result.stderr or ''}")
         print(f"  exit status 0 after {seconds:.2f} s")
         return result.stdout
 
@@ -140,6 +165,51 @@ def everything_from_environment(demo: Demo, settings: Any, index: Any) -> None:
     check(place, demo.get("responses/settings.json"), {"content": settings})
 
 
+def repository_there_and_back(demo: Demo, settings: Any, index: Any) -> None:
+    """This repository to S3 and back, in batches that two processes share; then once more."""
+    files = copy_of_repository(demo.folder / "repository")
+    there = f"s3://{BUCKET}/repository/"
+    in_batches = ("--jobs", "2", "--batch-bytes", "250kB")
+
+    demo.sync(*in_batches, "repository", there)
+    demo.sync(*in_batches, there, "copy")
+    check_same(demo, "repository", "copy")
+    demo.sync("--verify", "repository", there)
+    again = demo.sync("repository", there)
+    if "0 files transferred in" not in again or f"{files:,} unchanged" not in again:
+        raise WrongAnswer("the second sync should have had nothing to do")
+
+
+def copy_of_repository(folder: Path) -> int:
+    """Copy this repository's files to a folder, without caches; return how many there are."""
+    for name in TREE:
+        hidden = shutil.ignore_patterns(".*", "__pycache__", "dist")
+        shutil.copytree(ROOT / name, folder / name, ignore=hidden)
+    return len(digests_below(folder))
+
+
+def digests_below(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of each file below a folder, by its path there."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def check_same(demo: Demo, one: str, other: str) -> None:
+    """Compare two folders file by file.
+
+    Raises:
+        WrongAnswer: they differ.
+    """
+    expected, found = digests_below(demo.folder / one), digests_below(demo.folder / other)
+    differing = sorted(dict(expected.items() ^ found.items()))
+    if differing:
+        raise WrongAnswer(f"{one} and {other} differ in {', '.join(differing[:5])}")
+    print(f"  {one} and {other} hold the same {len(found):,} files, byte by byte")
+
+
 def check(place: str, found: bytes, expected: Any) -> None:
     """Show what is at a place.
 
@@ -194,7 +264,13 @@ def _make_bucket() -> Any:
     return s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration=place)
 
 
-EXAMPLES = (inline_payload, payload_file, everything_in_s3, everything_from_environment)
+EXAMPLES = (
+    inline_payload,
+    payload_file,
+    everything_in_s3,
+    everything_from_environment,
+    repository_there_and_back,
+)
 
 
 def main() -> int:

@@ -16,6 +16,15 @@ def test_json_documents_do_without_the_engine_and_the_file_system_handlers(modul
     assert not loaded.intersection({f"{PACKAGE}.engine.s3", f"{PACKAGE}.file_system"})
 
 
+def test_command_does_without_handlers_processes_and_bars_until_they_are_needed(
+    modules_loaded_by,
+):
+    loaded = modules_loaded_by(f"{PACKAGE}.command_line.sync, {PACKAGE}.command_line.process")
+
+    unwanted = {"aws_lambda_powertools", "boto3", "multiprocessing", "rich"}
+    assert not loaded.intersection(unwanted)
+
+
 @pytest.mark.parametrize("name", data_sync.__all__)
 def test_ready_callable_is_made_once_and_found_by_its_name(name):
     handler = getattr(data_sync, name)

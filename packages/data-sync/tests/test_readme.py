@@ -20,6 +20,27 @@ def test_example_of_a_sync_works_as_it_stands(aws, run_command, tmp_path: Path):
     assert (tmp_path / "copy" / "run-1.json").read_text() == "{}"
 
 
+def test_every_command_of_data_sync_gives_what_the_readme_says(aws, run_command, tmp_path: Path):
+    aws.make_bucket()
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "results").mkdir()
+    for name in ("run-1.json", "run-2.json", "run-3.json"):
+        (tmp_path / "results" / name).write_text("x" * 400)
+    blocks = re.findall(r"```console\n(\$ data-sync [^`]*)```", README.read_text())
+    examples = [step.partition("\n") for block in blocks for step in block.split("$ ")[1:]]
+    assert len(examples) == 7
+    for command, _, output in examples:
+        done = run_command("sh", "-c", command, PATH=path)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert without_times(done.stdout) == without_times(output)
+
+
+def without_times(text):
+    text = re.sub(r"in \d+\.\d s( \(.*?/s\))?", "in some time", text)
+    return re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "then", text)
+
+
 def test_every_field_of_a_sync_is_described():
     from aibs_informatics_aws_lambda.handlers.data_sync.model import (
         BatchDataSyncRequest,

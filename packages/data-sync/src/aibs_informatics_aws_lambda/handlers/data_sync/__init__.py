@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from aibs_informatics_aws_lambda.common.handler import LambdaHandlerType
+if TYPE_CHECKING:
+    # The engine, and the command, do without handlers and all that these import.
+    from aibs_informatics_aws_lambda.common.handler import LambdaHandlerType
 
 __all__ = [
     "batch_data_sync_handler",

@@ -74,7 +74,7 @@ def find_parts(
     keeps = make_filter(request.filter_config, source, request.filter_root)
     found = find_source(source, s3)
     if not found.exists:
-        logger.warning("There is nothing at %s: the sync will say so", source)
+        logger.info("There is nothing at %s: the sync will say so", source)
         return [_EMPTY]
     single, below = _without_lone_placeholder(found)
     _check_places(request, source, destination, single, below)
