@@ -17,6 +17,7 @@ __all__ = [
     "prepare_batch_data_sync_handler",
     "put_json_to_file_handler",
     "remove_data_paths_handler",
+    "summarize_batch_data_sync_handler",
 ]
 
 batch_data_sync_handler: LambdaHandlerType
@@ -28,6 +29,7 @@ outdated_data_path_scanner_handler: LambdaHandlerType
 prepare_batch_data_sync_handler: LambdaHandlerType
 put_json_to_file_handler: LambdaHandlerType
 remove_data_paths_handler: LambdaHandlerType
+summarize_batch_data_sync_handler: LambdaHandlerType
 
 _CLASSES: Final = {
     "batch_data_sync_handler": "operations.BatchDataSyncHandler",
@@ -39,6 +41,7 @@ _CLASSES: Final = {
     "prepare_batch_data_sync_handler": "operations.PrepareBatchDataSyncHandler",
     "put_json_to_file_handler": "operations.PutJSONToFileHandler",
     "remove_data_paths_handler": "file_system.RemoveDataPathsHandler",
+    "summarize_batch_data_sync_handler": "summary.SummarizeBatchDataSyncHandler",
 }
 
 
