@@ -1,0 +1,68 @@
+"""Definitions of state machines for AWS Step Functions that packages ship."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Final, Literal, TypeAlias
+
+from aibs_informatics_aws_lambda.common.json_io import JSONObject
+
+__all__ = ["Variant", "placeholders_of", "render_definition"]
+
+Variant: TypeAlias = Literal["lambda", "batch"]
+"""What runs the handlers: a Lambda function each, or AWS Batch jobs of one container image."""
+
+_PLACEHOLDER: Final = re.compile(r"\$\{(\w+)\}")
+
+
+def render_definition(
+    package: str, name: str, variant: Variant, values: Mapping[str, str]
+) -> JSONObject:
+    """Return the definition of a state machine in Amazon States Language, ready to be created.
+
+    Args:
+        package: the package that has the definition.
+        name: of the workflow.
+        variant: what runs its handlers.
+        values: what stands for each placeholder; others are ignored, and ``Partition`` is ``aws``
+            unless it is given.
+
+    Raises:
+        ValueError: there is no such definition, or a value is missing; the message names them.
+    """
+    text = _read(package, name, variant)
+    known = {"Partition": "aws", **values}
+    missing = sorted(placeholders_of(package, name, variant) - known.keys())
+    if missing:
+        raise ValueError(f"{name} needs a value for {', '.join(missing)}")
+    # Quoted as JSON: a value is text within a text.
+    filled = _PLACEHOLDER.sub(lambda found: json.dumps(known[found[1]])[1:-1], text)
+    definition: JSONObject = json.loads(filled)
+    return definition
+
+
+def placeholders_of(package: str, name: str, variant: Variant) -> set[str]:
+    """Return the names of the placeholders in a definition.
+
+    Raises:
+        ValueError: there is no such definition.
+    """
+    return set(_PLACEHOLDER.findall(_read(package, name, variant)))
+
+
+def _read(package: str, name: str, variant: str) -> str:
+    folder = files(package)
+    try:
+        return folder.joinpath(f"{name}.{variant}.asl.json").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        found = sorted(
+            file.name.removesuffix(".asl.json")
+            for file in folder.iterdir()
+            if file.name.endswith(".asl.json")
+        )
+        raise ValueError(
+            f"{package} has no workflow {name!r} for {variant!r}: it has {', '.join(found)}"
+        ) from None
