@@ -1,0 +1,82 @@
+"""What the tests of workflows share: state machines whose handlers run here."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import pytest
+from aibs_informatics_aws_lambda.handlers.data_sync.workflows import render_workflow
+from state_machines import (
+    BUCKET,
+    VALUES,
+    Functions,
+    Jobs,
+    StateMachines,
+    running_state_machines,
+)
+from workflow_states import HANDLERS
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Where state machines run.
+
+    Args:
+        machines: creates and runs them.
+        functions: the Lambda functions, which run in this process.
+        jobs: the Batch jobs, which are processes.
+    """
+
+    machines: StateMachines
+    functions: Functions
+    jobs: Jobs
+
+
+@pytest.fixture
+def functions(lambda_context) -> dict[str, Any]:
+    """The handlers by the names of their functions; tests may replace some."""
+
+    def run(name: str) -> Any:
+        module, _, attribute = name.rpartition(".")
+        handler = getattr(import_module(module), attribute)
+        return lambda event: handler(event, lambda_context)
+
+    return {name: run(handler.name) for name, handler in HANDLERS.items()}
+
+
+@pytest.fixture
+def containers() -> dict[str, dict[str, Any]]:
+    """The containers of job definitions by ARN; tests may add some."""
+    command = [sys.executable, "-m", "aibs_informatics_aws_lambda.main"]
+    return {VALUES["HandlerJobDefinitionArn"]: {"command": command}}
+
+
+@pytest.fixture
+def workshop(aws, functions, containers) -> Iterator[Workshop]:
+    aws.make_bucket(BUCKET)
+    with (
+        Functions(functions) as served,
+        Jobs(lambda arn: containers[arn]) as jobs,
+        running_state_machines(aws.url, served.url, jobs.url) as machines,
+    ):
+        yield Workshop(machines, served, jobs)
+
+
+@pytest.fixture(params=["lambda", "batch"])
+def variant(request) -> str:
+    return request.param
+
+
+@pytest.fixture
+def data_sync(workshop):
+    """Create the workflow for syncs in a variant, and return its ARN."""
+
+    def create(variant: str = "lambda") -> str:
+        definition = render_workflow("data-sync-distributed", variant, VALUES)
+        return workshop.machines.create(f"data-sync-{variant}", definition)
+
+    return create
