@@ -5,6 +5,7 @@ Every change is to the very version of moto that `MOTO_VERSION` names:
 - parameters and results of service integrations get the letter case that Step Functions uses,
 - a Distributed Map knows how each child has ended, fails where more have failed than are
   tolerated, and writes its results to S3, also where it fails,
+- an execution that is started without a name gets one,
 - the prefix of results may be a path into the state's input,
 - a Fail state may raise again what a catcher has caught, whose name begins with ``States.``,
 - services are asked where the tests have them.
@@ -15,8 +16,9 @@ from __future__ import annotations
 import json
 import sys
 import threading
+import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from typing import Any, Final
 from unittest import mock
@@ -73,34 +75,31 @@ def patched(make_client: Callable[[str], Any]) -> Iterator[None]:
         del part, credentials
         _write_results(env, make_client("s3"))
 
-    # Imported by name into each of these.
-    makers = [
-        mock.patch.object(module, "boto_client_for", client_for)
-        for name, module in list(sys.modules.items())
-        if name.startswith("moto.stepfunctions") and hasattr(module, "boto_client_for")
-    ]
-    others = [
-        mock.patch.object(StateTaskService, "_normalise_parameters", _with_service_case),
-        mock.patch.object(StateTaskService, "_normalise_response", _with_states_case),
-        mock.patch.object(callbacks, "_DELAY_SECONDS_SYNC_CONDITION_CHECK", _POLLING_SECONDS),
-        mock.patch.object(worker, "_eval_input", _remembering_input(worker._eval_input)),
-        mock.patch.object(worker, "_eval_job", _recording_outcome(worker._eval_job)),
-        mock.patch.object(
+    replaced: list[tuple[Any, str, Any]] = [
+        (StateTaskService, "_normalise_parameters", _with_service_case),
+        (StateTaskService, "_normalise_response", _with_states_case),
+        (callbacks, "_DELAY_SECONDS_SYNC_CONDITION_CHECK", _POLLING_SECONDS),
+        (worker, "_eval_input", _remembering_input(worker._eval_input)),
+        (worker, "_eval_job", _recording_outcome(worker._eval_job)),
+        (
             state_map.StateMap,
             "_eval_execution",
             _writing_results_of_failures(state_map.StateMap._eval_execution),
         ),
-        mock.patch.object(ResourceEvalS3, "_handle_put_object", staticmethod(result_file)),
-        mock.patch.object(ResultWriter, "_eval_body", _write_where_the_input_says),
-        mock.patch.object(CustomErrorName, "__init__", ErrorName.__init__),
+        (ResourceEvalS3, "_handle_put_object", staticmethod(result_file)),
+        (ResultWriter, "_eval_body", _write_where_the_input_says),
+        (CustomErrorName, "__init__", ErrorName.__init__),
     ]
-    for patch in [*makers, *others]:
-        patch.start()
-    try:
+    # Imported by name into each of these.
+    replaced += [
+        (module, "boto_client_for", client_for)
+        for name, module in list(sys.modules.items())
+        if name.startswith("moto.stepfunctions") and hasattr(module, "boto_client_for")
+    ]
+    with ExitStack() as patches:
+        for owner, name, value in replaced:
+            patches.enter_context(mock.patch.object(owner, name, value))
         yield
-    finally:
-        for patch in [*makers, *others]:
-            patch.stop()
 
 
 def client_at(service: str, url: str) -> Any:
@@ -134,6 +133,8 @@ def _with_service_case(
 ) -> None:
     shapes = _shapes(task, boto_service_name, service_action_name)
     task._to_boto_request(parameters, shapes.input_shape)
+    if shapes.name == "StartExecution":
+        parameters.setdefault("name", str(uuid.uuid4()))
 
 
 def _with_states_case(
@@ -196,7 +197,7 @@ def _recording_outcome(original: Any) -> Any:
 
 
 def _too_many_failed(env: Any) -> Exception:
-    from moto.stepfunctions.parser.api import HistoryEventType, MapRunFailedEventDetails
+    from moto.stepfunctions.parser.api import HistoryEventType
     from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import (
         CustomErrorName,
     )
@@ -204,18 +205,16 @@ def _too_many_failed(env: Any) -> Exception:
         FailureEvent,
         FailureEventException,
     )
-    from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 
     name = "States.ExceedToleratedFailureThreshold"
     cause = "The specified tolerated failure threshold was exceeded"
+    details: Any = {"mapRunFailedEventDetails": {"error": name, "cause": cause}}
     return FailureEventException(
         FailureEvent(
             env=env,
             error_name=CustomErrorName(name),
             event_type=HistoryEventType.MapRunFailed,
-            event_details=EventDetails(
-                mapRunFailedEventDetails=MapRunFailedEventDetails(error=name, cause=cause)
-            ),
+            event_details=details,
         )
     )
 

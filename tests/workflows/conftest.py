@@ -6,10 +6,12 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aibs_informatics_aws_lambda.handlers.data_sync.workflows import render_workflow
+from aibs_informatics_aws_lambda.storage.mount_discovery import forget_mount_points
 from state_machines import (
     BUCKET,
     VALUES,
@@ -60,15 +62,37 @@ def workshop(aws, functions, containers) -> Iterator[Workshop]:
     aws.make_bucket(BUCKET)
     with (
         Functions(functions) as served,
-        Jobs(lambda arn: containers[arn]) as jobs,
+        Jobs(lambda arn: containers.get(arn) or registered_container(aws, arn)) as jobs,
         running_state_machines(aws.url, served.url, jobs.url) as machines,
     ):
         yield Workshop(machines, served, jobs)
 
 
-@pytest.fixture(params=["lambda", "batch"])
-def variant(request) -> str:
-    return request.param
+def registered_container(aws: Any, arn: str) -> dict[str, Any]:
+    found = aws.client("batch").describe_job_definitions(jobDefinitions=[arn])
+    return found["jobDefinitions"][0]["containerProperties"]
+
+
+@pytest.fixture
+def efs(aws, monkeypatch, tmp_path) -> Iterator[tuple[str, Path]]:
+    """A file system with the usual access points, and the folder that it is mounted at."""
+    forget_mount_points()
+    client = aws.client("efs")
+    tags = [{"Key": "env_base", "Value": "dev"}]
+    file_system = client.create_file_system(CreationToken="main", Tags=tags)["FileSystemId"]
+    for name in ("scratch", "shared", "tmp"):
+        client.create_access_point(
+            FileSystemId=file_system,
+            ClientToken=name,
+            RootDirectory={"Path": f"/{name}"},
+            Tags=[*tags, {"Key": "Name", "Value": name}],
+        )
+    folder = tmp_path / "efs"
+    folder.mkdir()
+    monkeypatch.setenv("EFS_MOUNT_POINT_PATH_MAIN", str(folder))
+    monkeypatch.setenv("EFS_MOUNT_POINT_ID_MAIN", file_system)
+    yield file_system, folder
+    forget_mount_points()
 
 
 @pytest.fixture
