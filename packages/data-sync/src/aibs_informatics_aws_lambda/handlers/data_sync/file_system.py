@@ -88,7 +88,7 @@ class ListDataPathsHandler(LambdaHandler[ListDataPathsRequest, ListDataPathsResp
     description = HandlerDescription(
         example={"path": "s3://bucket/run-1/", "include": r".*\.csv", "exclude": "scratch/"},
         environment=MOUNT_VARIABLES,
-        iam_actions=("s3:ListBucket",),
+        iam_actions=("s3:ListBucket", "s3:PutObject"),
     )
 
     def handle(self, request: ListDataPathsRequest) -> ListDataPathsResponse:
@@ -129,7 +129,7 @@ class OutdatedDataPathScannerHandler(
             "with_plan": True,
         },
         environment=MOUNT_VARIABLES,
-        iam_actions=("s3:ListBucket",),
+        iam_actions=("s3:ListBucket", "s3:PutObject"),
     )
 
     def handle(self, request: OutdatedDataPathScannerRequest) -> OutdatedDataPathScannerResponse:
@@ -177,6 +177,7 @@ class RemoveDataPathsHandler(LambdaHandler[RemoveDataPathsRequest, RemoveDataPat
             "without it, anywhere",
             **MOUNT_VARIABLES,
         },
+        iam_actions=("s3:GetObject", "s3:PutObject"),
     )
 
     def handle(self, request: RemoveDataPathsRequest) -> RemoveDataPathsResponse:
