@@ -102,6 +102,7 @@ def patched(make_client: Callable[[str], Any]) -> Iterator[None]:
         yield
 
 
+@cache
 def client_at(service: str, url: str) -> Any:
     """Return a client as Step Functions has one: it does not try again by itself."""
     return boto3.client(

@@ -11,7 +11,6 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final, TypeAlias
 from urllib.parse import unquote
@@ -120,16 +119,17 @@ class _Server:
 
 
 class Functions(_Server):
-    """Lambda's Invoke: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html.
+    """Lambda's Invoke: https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html."""
 
-    Args:
-        functions: what runs, by name.
-    """
-
-    def __init__(self, functions: Mapping[str, Function]) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._functions = functions
+        self._functions: Mapping[str, Function] = {}
         self.events: list[tuple[str, Any]] = []
+
+    def serve(self, functions: Mapping[str, Function]) -> None:
+        """Forget all that was, and run these functions from now on, by name."""
+        self._functions = functions
+        self.events = []
 
     def answer(self, path: str, body: Any) -> tuple[int, dict[str, str], Any]:
         """Run the function that a path names on an event."""
@@ -189,16 +189,21 @@ class Job:
 
 
 class Jobs(_Server):
-    """Batch's SubmitJob and DescribeJobs.
+    """Batch's SubmitJob and DescribeJobs."""
 
-    Args:
-        find_container: returns the ``containerProperties`` of a job definition.
-    """
-
-    def __init__(self, find_container: Callable[[str], Mapping[str, Any]]) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._find_container = find_container
+        self._find_container: Callable[[str], Mapping[str, Any]] = lambda _: {}
         self.jobs: dict[str, Job] = {}
+
+    def serve(self, find_container: Callable[[str], Mapping[str, Any]]) -> None:
+        """Forget all that was.
+
+        Args:
+            find_container: returns the ``containerProperties`` of a job definition.
+        """
+        self._find_container = find_container
+        self.jobs = {}
 
     def answer(self, path: str, body: Any) -> tuple[int, dict[str, str], Any]:
         """Start a job, or describe jobs."""
@@ -320,5 +325,5 @@ def running_state_machines(
         machines = StateMachines()
         # What is to be patched has been imported with the first of them.
         machines.client.list_state_machines()
-        with patched(cache(lambda service: client_at(service, urls[service]))):
+        with patched(lambda service: client_at(service, urls[service])):
             yield machines

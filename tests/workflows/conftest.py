@@ -57,15 +57,20 @@ def containers() -> dict[str, dict[str, Any]]:
     return {VALUES["HandlerJobDefinitionArn"]: {"command": command}}
 
 
+@pytest.fixture(scope="session")
+def served() -> Iterator[tuple[Functions, Jobs]]:
+    with Functions() as functions, Jobs() as jobs:
+        yield functions, jobs
+
+
 @pytest.fixture
-def workshop(aws, functions, containers) -> Iterator[Workshop]:
+def workshop(aws, served, functions, containers) -> Iterator[Workshop]:
     aws.make_bucket(BUCKET)
-    with (
-        Functions(functions) as served,
-        Jobs(lambda arn: containers.get(arn) or registered_container(aws, arn)) as jobs,
-        running_state_machines(aws.url, served.url, jobs.url) as machines,
-    ):
-        yield Workshop(machines, served, jobs)
+    lambda_functions, jobs = served
+    lambda_functions.serve(functions)
+    jobs.serve(lambda arn: containers.get(arn) or registered_container(aws, arn))
+    with running_state_machines(aws.url, lambda_functions.url, jobs.url) as machines:
+        yield Workshop(machines, lambda_functions, jobs)
 
 
 def registered_container(aws: Any, arn: str) -> dict[str, Any]:

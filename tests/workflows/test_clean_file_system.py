@@ -46,7 +46,7 @@ def files_in(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize("variant", ["lambda", "batch"])
+@pytest.mark.parametrize("variant", ["lambda", pytest.param("batch", marks=pytest.mark.heavy)])
 def test_exactly_what_the_scanner_chose_is_removed(clean, scratch, aws, variant):
     done = clean(variant)
 

@@ -171,6 +171,7 @@ def test_execution_that_makes_no_sense_fails_before_anything_is_done(run, worksh
     assert [name for name, _ in workshop.functions.events] == ["prepare-demand-scaffolding"]
 
 
+@pytest.mark.heavy
 def test_handlers_run_as_jobs_too(run, results, working, workshop):
     done = run(*COUNT, variant="batch")
 
