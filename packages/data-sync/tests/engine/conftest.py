@@ -39,7 +39,7 @@ class Faults:
     status: int = 0
     before: Callable[[str, str], None] = lambda method, path: None
     requests: list[tuple[str, str]] = field(default_factory=list)
-    trailers: list[str | None] = field(default_factory=list)
+    checksums: list[str | None] = field(default_factory=list)
     failed: int = 0
     cut: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -71,7 +71,7 @@ def _make_handler(service: str, faults: Faults) -> type[BaseHTTPRequestHandler]:
             body = self._read()
             faults.before(self.command, self.path)
             if self.command == "PUT":
-                faults.trailers.append(self.headers.get("x-amz-trailer"))
+                faults.checksums.append(self.headers.get("x-amz-checksum-crc64nvme"))
             fate = faults.take(self.command, self.path)
             if faults.region and f"/{faults.region}/s3/" not in self.headers["Authorization"]:
                 self._answer(301, [("x-amz-bucket-region", faults.region)], MOVED)

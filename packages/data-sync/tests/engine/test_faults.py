@@ -28,7 +28,7 @@ def sync(source, destination, **options):
     request = DataSyncRequest(
         source_path=str(source), destination_path=str(destination), **options
     )
-    return Engine().sync(request)
+    return Engine().sync(request).result
 
 
 def make_files(folder: Path, count: int, size: int = 100) -> dict[str, bytes]:

@@ -16,7 +16,7 @@ def sync(source, destination, **options) -> DataSyncResult:
     request = DataSyncRequest(
         source_path=str(source), destination_path=str(destination), **options
     )
-    return Engine().sync(request)
+    return Engine().sync(request).result
 
 
 def write(path: Path, text: str = "x") -> Path:

@@ -205,7 +205,7 @@ def test_sync_leaves_what_the_model_says(
         assert target.read() == before_target
         return
 
-    result = Engine().sync(request)
+    result = Engine().sync(request).result
 
     assert target.read() == {**NEIGHBOURS, **below("dst", expected)}
     removes = not request.retain_source_data and (destination_is_remote or is_local)
@@ -224,7 +224,7 @@ def test_sync_leaves_what_the_model_says(
         else ()
     )
     if request.retain_source_data:
-        again = Engine().sync(_unforced(request))
+        again = Engine().sync(_unforced(request)).result
         assert again.files_transferred == 0
         assert again.files_deleted == 0
         assert target.read() == {**NEIGHBOURS, **below("dst", expected)}

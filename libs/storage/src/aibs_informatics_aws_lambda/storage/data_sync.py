@@ -182,6 +182,9 @@ class DataSyncConfig(PydanticBaseModel):
     protect_excluded: bool | None = Field(
         None, description="true: what filters leave out is not deleted at the destination"
     )
+    fsync: bool | None = Field(
+        None, description="true: local files are on the disk before they are in their place"
+    )
     deadline: Deadline | None = Field(
         None,
         description="stop then, and answer how to go on: a time, seconds, or auto for the end of "
@@ -215,19 +218,29 @@ class DataSyncCounts(PydanticBaseModel):
     files_removed: int = Field(0, description="at the source")
 
 
+class Verification(PydanticBaseModel):
+    """How the destination compares with the source."""
+
+    files_equal: int = 0
+    files_different: int = 0
+    files_missing: int = Field(0, description="at the destination")
+    files_extra: int = Field(0, description="at the destination, and not at the source")
+
+
 class SyncContinuation(PydanticBaseModel):
     """How far a sync has come that has stopped at its deadline."""
 
+    calls: int = Field(0, ge=0, description="how many there were so far")
     through: str | None = Field(
         None, description="the path below the destination up to which everything is done"
-    )
-    started: AwareIsoDateTime = Field(description="when the first call of the sync began")
-    counts: DataSyncCounts = Field(
-        default_factory=DataSyncCounts, description="of the calls so far"
     )
     only_removes: bool = Field(
         False, description="all is at the destination; the source is being removed"
     )
+    counts: DataSyncCounts = Field(
+        default_factory=DataSyncCounts, description="of the calls so far"
+    )
+    verification: Verification | None = Field(None, description="of the calls so far")
 
 
 class DataSyncRequest(DataSyncConfig, DataSyncTask):
@@ -236,15 +249,6 @@ class DataSyncRequest(DataSyncConfig, DataSyncTask):
     continuation: SyncContinuation | None = Field(
         None, description="what the previous call of the same sync has answered"
     )
-
-
-class Verification(PydanticBaseModel):
-    """How the destination compares with the source."""
-
-    files_equal: int = 0
-    files_different: int = 0
-    files_missing: int = Field(0, description="at the destination")
-    files_extra: int = Field(0, description="at the destination, and not at the source")
 
 
 class DataSyncResult(DataSyncCounts):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 from aibs_informatics_aws_lambda.common.s3 import S3Path, download_to_json
 from aibs_informatics_aws_lambda.storage.data_sync import (
     DataSyncCounts,
     DataSyncRequest,
     RequestsOrLocation,
+    Verification,
 )
 
 __all__ = ["add_counts", "read_requests"]
@@ -30,7 +33,11 @@ def read_requests(requests: RequestsOrLocation) -> list[DataSyncRequest]:
     return [DataSyncRequest.from_dict(entry) for entry in document]
 
 
-def add_counts(total: DataSyncCounts, counts: DataSyncCounts) -> None:
+Counts = TypeVar("Counts", DataSyncCounts, Verification)
+
+
+def add_counts(total: Counts, counts: Counts) -> None:
     """Add counts to their sums."""
-    for name in DataSyncCounts.model_fields:
+    kind = DataSyncCounts if isinstance(total, DataSyncCounts) else Verification
+    for name in kind.model_fields:
         setattr(total, name, getattr(total, name) + getattr(counts, name))

@@ -10,18 +10,16 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from aibs_informatics_aws_lambda.common.description import HandlerDescription
 from aibs_informatics_aws_lambda.common.files import write_atomically
 from aibs_informatics_aws_lambda.common.handler import LambdaHandler
 from aibs_informatics_aws_lambda.common.json_io import JSON, dump_json_line, load_json
 from aibs_informatics_aws_lambda.common.s3 import S3Path, download_to_json, upload_json
-from aibs_informatics_aws_lambda.handlers.data_sync.batches import add_counts, read_requests
 from aibs_informatics_aws_lambda.handlers.data_sync.model import (
     BatchDataSyncRequest,
     BatchDataSyncResponse,
-    BatchDataSyncResult,
     DataSyncRequest,
     DataSyncResponse,
     GetJSONFromFileRequest,
@@ -108,16 +106,18 @@ class DataSyncHandler(LambdaHandler[DataSyncRequest, DataSyncResponse]):
             OSError: a file cannot be read or written; nothing was deleted.
             AWSError: S3 refuses or cannot be reached.
         """
-        result = _make_engine().sync(request)
+        response = _make_engine(self).sync(request)
+        result = response.result
         self.log.info(
-            "Synced %s to %s: %s files moved, %s unchanged, %s deleted",
+            "%s %s to %s: %s files moved, %s unchanged, %s deleted",
+            "Stopped in time syncing" if response.incomplete else "Synced",
             request.source_path,
             request.destination_path,
             result.files_transferred,
             result.files_unchanged,
             result.files_deleted,
         )
-        return DataSyncResponse(request=request, result=result)
+        return response
 
 
 class BatchDataSyncHandler(LambdaHandler[BatchDataSyncRequest, BatchDataSyncResponse]):
@@ -142,21 +142,9 @@ class BatchDataSyncHandler(LambdaHandler[BatchDataSyncRequest, BatchDataSyncResp
             ValidationError: the stored requests are not a list of syncs; none was done.
             Exception: that of the first sync that fails, unless ``allow_partial_failure`` is set.
         """
-        engine = _make_engine()
-        response = BatchDataSyncResponse(result=BatchDataSyncResult())
-        for sync in read_requests(request.requests):
-            response.result.total_requests_count += 1
-            try:
-                add_counts(response.result, engine.sync(sync))
-            except Exception:
-                if not request.allow_partial_failure:
-                    raise
-                self.log.exception("Sync of %s failed", sync.source_path)
-                response.result.failed_requests_count += 1
-                response.failed_requests.append(sync)
-            else:
-                response.result.successful_requests_count += 1
-        return response
+        from aibs_informatics_aws_lambda.handlers.data_sync.engine.batch import sync_batch
+
+        return sync_batch(_make_engine(self), request)
 
     @classmethod
     def partly_failed(cls, answer: JSON) -> bool:
@@ -244,10 +232,10 @@ class PrepareBatchDataSyncHandler(
 # The engine takes as long to import as all else together, and JSON documents do without it.
 
 
-def _make_engine() -> Engine:
+def _make_engine(handler: LambdaHandler[Any, Any]) -> Engine:
     from aibs_informatics_aws_lambda.handlers.data_sync.engine.sync import Engine
 
-    return Engine()
+    return Engine(seconds_left=lambda: handler.context.get_remaining_time_in_millis() / 1000)
 
 
 def _divide(request: PrepareBatchDataSyncRequest) -> SubRequests:

@@ -10,11 +10,23 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable
-from typing import IO, Final
+from typing import IO, Final, TypeAlias
 
-from aibs_informatics_aws_lambda.handlers.data_sync.engine.s3 import PART_BYTES
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.s3 import PART_BYTES, S3, Request
 
-__all__ = ["MAX_PARTS", "file_has_etag", "part_bytes_for", "parts_of", "same_content"]
+__all__ = [
+    "MAX_PARTS",
+    "Check",
+    "file_has_etag",
+    "object_digest",
+    "part_bytes_for",
+    "parts_of",
+    "same_as_object",
+    "same_content",
+]
+
+Check: TypeAlias = Callable[[], None]
+"""Raises an error if it is time to stop."""
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 MAX_PARTS: Final = 10_000
@@ -36,7 +48,9 @@ def parts_of(etag: str) -> int | None:
     return int(number) if dash and number.isdigit() else None
 
 
-def file_has_etag(path: str, size: int, etag: str, find_part_bytes: Callable[[], int]) -> bool:
+def file_has_etag(
+    path: str, size: int, etag: str, find_part_bytes: Callable[[], int], check: Check
+) -> bool:
     """Tell whether a file has the content of an object.
 
     Args:
@@ -45,30 +59,34 @@ def file_has_etag(path: str, size: int, etag: str, find_part_bytes: Callable[[],
         etag: the ETag of the object.
         find_part_bytes: asks for the size of the object's first part; it is called only if the
             object has parts that are not of the usual size.
+        check: is called at each block; what it raises ends the comparison.
 
     Raises:
         OSError: the file cannot be read.
     """
     number = parts_of(etag)
     if number is None:
-        return _md5(path) == etag
+        return _md5(path, check) == etag
     usual = part_bytes_for(size)
-    if _number_of_parts(size, usual) == number and _md5_of_parts(path, usual) == etag:
+    if _number_of_parts(size, usual) == number and _md5_of_parts(path, usual, check) == etag:
         return True
     actual = find_part_bytes()
     if actual == usual or _number_of_parts(size, actual) != number:
         return False
-    return _md5_of_parts(path, actual) == etag
+    return _md5_of_parts(path, actual, check) == etag
 
 
-def same_content(path: str, other: str) -> bool:
+def same_content(path: str, other: str, check: Check) -> bool:
     """Tell whether two files of one size have the same bytes.
+
+    ``check`` is called at each block; what it raises ends the comparison.
 
     Raises:
         OSError: one of them cannot be read.
     """
     with open(path, "rb") as file, open(other, "rb") as other_file:  # noqa: PTH123
         while block := file.read(_BLOCK_BYTES):
+            check()
             if block != other_file.read(_BLOCK_BYTES):
                 return False
         return not other_file.read(1)
@@ -78,22 +96,65 @@ def _number_of_parts(size: int, part_bytes: int) -> int:
     return max(1, -(-size // part_bytes))
 
 
-def _md5(path: str) -> str:
+def same_as_object(path: str, s3: S3, version: Request, check: Check) -> bool:
+    """Tell whether a file has the bytes of an object, which is fetched for that.
+
+    Args:
+        path: the file.
+        s3: what fetches the object.
+        version: the request that does.
+        check: is called at each block; what it raises ends the comparison.
+
+    Raises:
+        OSError: the file cannot be read.
+        AWSError: the object cannot be fetched.
+    """
+    digest = hashlib.sha256()
     with open(path, "rb") as file:  # noqa: PTH123
-        return _digest(file, os.fstat(file.fileno()).st_size).hex()
+        while block := file.read(_BLOCK_BYTES):
+            check()
+            digest.update(block)
+    return digest.digest() == object_digest(s3, version, check)
 
 
-def _md5_of_parts(path: str, part_bytes: int) -> str:
+def object_digest(s3: S3, version: Request, check: Check) -> bytes:
+    """Return the SHA-256 of an object.
+
+    Args:
+        s3: what fetches the object.
+        version: the request that does.
+        check: is called at each block; what it raises ends the transfer.
+
+    Raises:
+        AWSError: the object cannot be fetched.
+    """
+    digest = hashlib.sha256()
+
+    def take(block: bytes) -> None:
+        check()
+        digest.update(block)
+
+    s3.send(version, take).result()
+    return digest.digest()
+
+
+def _md5(path: str, check: Check) -> str:
+    with open(path, "rb") as file:  # noqa: PTH123
+        return _digest(file, os.fstat(file.fileno()).st_size, check).hex()
+
+
+def _md5_of_parts(path: str, part_bytes: int, check: Check) -> str:
     with open(path, "rb") as file:  # noqa: PTH123
         size = os.fstat(file.fileno()).st_size
         number = _number_of_parts(size, part_bytes)
-        digests = b"".join(_digest(file, part_bytes) for _ in range(number))
+        digests = b"".join(_digest(file, part_bytes, check) for _ in range(number))
     return f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{number}"
 
 
-def _digest(file: IO[bytes], length: int) -> bytes:
+def _digest(file: IO[bytes], length: int, check: Check) -> bytes:
     digest = hashlib.md5(usedforsecurity=False)
     while length > 0 and (block := file.read(min(length, _BLOCK_BYTES))):
+        check()
         digest.update(block)
         length -= len(block)
     return digest.digest()

@@ -16,6 +16,8 @@ __all__ = ["Connection", "escape_key", "find_connection", "make_credentials"]
 # Buckets that can be part of a host name that the certificate of S3 covers.
 _HOST_LABEL = re.compile(r"[a-z0-9-]+")
 
+_PLAIN_KEY = re.compile(r"[\w./~-]*", re.ASCII)
+
 _CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 _ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 _FIRST_REGION = "us-east-1"
@@ -69,7 +71,7 @@ class Connection:
 
 def escape_key(key: str) -> str:
     """Return a key as it stands in the path of a URL."""
-    return quote(key, safe="/~")
+    return key if _PLAIN_KEY.fullmatch(key) else quote(key, safe="/~")
 
 
 def find_connection() -> Connection:

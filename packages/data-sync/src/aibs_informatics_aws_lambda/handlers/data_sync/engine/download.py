@@ -8,12 +8,25 @@ import shutil
 from concurrent.futures import Future
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
-from aibs_informatics_aws_lambda.handlers.data_sync.engine.checksums import file_has_etag
-from aibs_informatics_aws_lambda.handlers.data_sync.engine.files import Folders, temporary_path
-from aibs_informatics_aws_lambda.handlers.data_sync.engine.objects import head_first_part
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.checksums import (
+    Check,
+    file_has_etag,
+    same_as_object,
+)
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.files import (
+    Folders,
+    flush,
+    temporary_path,
+)
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.objects import (
+    ObjectVersion,
+    get_version,
+    head_first_part,
+)
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.plan import Step
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.report import NO_EVIDENCE, Evidence
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.routes import Route
-from aibs_informatics_aws_lambda.handlers.data_sync.engine.s3 import S3, Request, Response
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.s3 import S3, Response
 
 __all__ = ["Download"]
 
@@ -25,12 +38,24 @@ class Download:
         route: where objects come from and files go to.
         s3: what fetches them.
         staging: the folder to write to in place of the target's.
+        fsync: whether a file is flushed to the disk before it is renamed.
+        reports: whether anybody asks for their checksums.
     """
 
-    def __init__(self, route: Route, s3: S3, staging: str | None = None) -> None:
+    def __init__(
+        self,
+        route: Route,
+        s3: S3,
+        staging: str | None = None,
+        *,
+        fsync: bool = False,
+        reports: bool = False,
+    ) -> None:
         self._route = route
         self._s3 = s3
         self._staging = staging
+        self._fsync = fsync
+        self._reports = reports
         self._folders = Folders()
         self._temporary: dict[str, str] = {}
 
@@ -42,9 +67,9 @@ class Download:
         self._temporary[step.target] = temporary
         if not step.item.size:
             return _write_empty(temporary)
-        return self._s3.send(self._request(step, temporary))
+        return self._s3.send(get_version(self._source(step), step.item.size, temporary))
 
-    def finish(self, step: Step, _: Response | None) -> None:
+    def finish(self, step: Step, response: Response | None) -> Evidence:
         """Put the file in its place.
 
         Raises:
@@ -53,18 +78,29 @@ class Download:
         """
         temporary = self._temporary[step.target]
         target = self._route.target.at(step.target)
-        received = os.stat(temporary).st_size  # noqa: PTH116
+        received = response.size if response else 0
         if received != step.item.size:
             uri = self._route.source.name(step.item.relative)
             raise AWSError(f"{uri} has {step.item.size} bytes, but {received} were received")
+        if self._fsync:
+            flush(temporary)
         _move(temporary, target)
         del self._temporary[step.target]
+        if not self._reports:
+            return NO_EVIDENCE
+        is_verified = response is None or response.verified
+        return Evidence(f"etag:{step.item.etag}", verified=is_verified)
 
-    def is_same(self, step: Step) -> bool:
+    def is_same(self, step: Step, check: Check) -> bool:
         """Tell whether the file at the target has the content of an object."""
         path = self._route.target.at(step.target)
-        etag = step.item.etag or ""
-        return file_has_etag(path, step.item.size, etag, lambda: self._first_part_bytes(step))
+        etag, size = step.item.etag or "", step.item.size
+        return file_has_etag(path, size, etag, lambda: self._first_part_bytes(step), check)
+
+    def has_same_bytes(self, step: Step, check: Check) -> bool:
+        """Tell the same by fetching the object."""
+        request = get_version(self._source(step), step.item.size)
+        return same_as_object(self._route.target.at(step.target), self._s3, request, check)
 
     def abandon(self) -> None:
         """Remove what is left of downloads that did not end."""
@@ -72,27 +108,15 @@ class Download:
             _remove(path)
         self._temporary.clear()
 
-    def _request(self, step: Step, temporary: str) -> Request:
-        bucket, key = self._source(step)
-        # The version that was listed, or none.
-        headers = {"If-Match": f'"{step.item.etag}"'}
-        return Request(
-            "GetObject",
-            "s3:GetObject",
-            bucket,
-            key,
-            headers=headers,
-            receive_file=temporary,
-            size=step.item.size,
-        )
-
     def _first_part_bytes(self, step: Step) -> int:
-        headers = self._s3.ask(head_first_part(*self._source(step))).headers
+        source = self._source(step)
+        headers = self._s3.ask(head_first_part(source.bucket, source.key)).headers
         return int(headers["content-length"])
 
-    def _source(self, step: Step) -> tuple[str, str]:
+    def _source(self, step: Step) -> ObjectVersion:
+        # The version that was listed, or none.
         source = self._route.source
-        return source.bucket or "", source.at(step.item.relative)
+        return ObjectVersion(source.bucket or "", source.at(step.item.relative), step.item.etag)
 
 
 def _write_empty(path: str) -> Future[None]:

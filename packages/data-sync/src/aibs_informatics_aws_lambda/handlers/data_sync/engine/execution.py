@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.deadline import Clock, OutOfTimeError
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.download import Download
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.files import touch
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.local_copy import LocalCopy
@@ -16,22 +19,37 @@ from aibs_informatics_aws_lambda.handlers.data_sync.engine.plan import Step
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.planning import Plan
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.progress import Progress, Silence
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.removal import (
+    Doomed,
     remove_empty_parents,
     remove_files,
     remove_folder,
     remove_objects,
     remove_source_files,
 )
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.report import (
+    Done,
+    Evidence,
+    NoReport,
+    Report,
+)
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.routes import Route
-from aibs_informatics_aws_lambda.handlers.data_sync.engine.s3 import S3
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.s3 import PART_BYTES, S3
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.s3_copy import S3Copy
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.upload import Upload
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.window import Window
-from aibs_informatics_aws_lambda.storage.data_sync import DataSyncCounts
+from aibs_informatics_aws_lambda.storage.data_sync import DataSyncCounts, Verification
 
-__all__ = ["Means", "execute", "remove_sources"]
+__all__ = ["Means", "Outcome", "execute", "remove_sources"]
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+# Requests for small items that wait at each connection, so that none of these is ever idle.
+_WAITING: Final = 4
+
+# Where putting a file in its place takes longer, as on NFS, several are put there at a time.
+_SLOW_SECONDS: Final = 0.001
 
 
 @dataclass(frozen=True)
@@ -44,7 +62,12 @@ class Means:
         s3: what asks S3, where one side is there.
         staging: the folder in which a single object is staged, if not beside its target.
         changes: whether anything is changed, or only counted.
+        verifies: whether contents are compared byte for byte where checksums leave it open.
+        fsync: whether files are flushed to the disk before they are put in their place.
         progress: is told how far the transfers have come.
+        report: takes what was done with each item.
+        reports: whether the report is read by anybody.
+        clock: the time there is.
     """
 
     pool: Executor
@@ -52,7 +75,12 @@ class Means:
     s3: S3 | None = None
     staging: str | None = None
     changes: bool = True
+    verifies: bool = False
+    fsync: bool = False
     progress: Progress = field(default_factory=Silence)
+    report: Report = field(default_factory=NoReport)
+    reports: bool = False
+    clock: Clock = field(default_factory=Clock)
 
     def the_s3(self) -> S3:
         """Return what asks S3, where a route has made sure that there is one."""
@@ -61,110 +89,207 @@ class Means:
         return self.s3
 
 
+@dataclass
+class Outcome:
+    """What was done.
+
+    Args:
+        counts: what was moved, was there already, and was deleted.
+        verification: how both sides compare, if that was asked for.
+        is_complete: whether there was time for everything.
+        through: the path below the destination up to which everything is done.
+        only_removes: whether nothing but the removal of the source is left to do.
+    """
+
+    counts: DataSyncCounts = field(default_factory=DataSyncCounts)
+    verification: Verification = field(default_factory=Verification)
+    is_complete: bool = True
+    through: str | None = None
+    only_removes: bool = False
+
+
 class Mover(Protocol):
     """Moves items in one direction."""
 
     def start(self, step: Step) -> Future[Any]:
         """Begin to transfer an item."""
 
-    def finish(self, step: Step, result: Any) -> None:
+    def finish(self, step: Step, result: Any) -> Evidence:
         """Put what was transferred in its place."""
 
-    def is_same(self, step: Step) -> bool:
-        """Tell whether what is at the target has the content of an item."""
+    def is_same(self, step: Step, check: Callable[[], None]) -> bool:
+        """Tell whether what is at the target has the content of an item, as far as checksums say.
+
+        ``check`` is called now and then, and raises if the time is up.
+        """
+
+    def has_same_bytes(self, step: Step, check: Callable[[], None]) -> bool:
+        """Tell whether both are the same when all of it is read."""
 
     def abandon(self) -> None:
         """Take away what is left of transfers that did not end."""
 
 
-def execute(plans: Sequence[Plan], means: Means) -> DataSyncCounts:
+def execute(plans: Sequence[Plan], means: Means) -> Outcome:
     """Transfer what is to be transferred, then delete what is extra.
 
     Returns:
-        What was moved, was there already, and was deleted.
+        What was done until the end, or until the time was up.
 
     Raises:
         OSError: a file cannot be read or written, or has changed.
         AWSError: S3 refuses or cannot be reached. In both cases nothing was deleted.
     """
-    counts = DataSyncCounts()
+    outcome = Outcome()
     for plan in plans:
+        outcome.counts.files_unchanged += plan.unchanged
+        outcome.counts.bytes_unchanged += plan.unchanged_bytes
         means.progress.plan(plan.pending, plan.pending_bytes)
-    for plan in plans:
-        counts.files_unchanged += plan.unchanged
-        counts.bytes_unchanged += plan.unchanged_bytes
-        _Transfers(plan, means, counts).run()
-    for plan in plans:
-        _delete_extras(plan, means, counts)
-    return counts
+    try:
+        for plan in plans:
+            _Transfers(plan, means, outcome).run()
+        for plan in plans:
+            _delete_extras(plan, means, outcome)
+    except OutOfTimeError:
+        outcome.is_complete = False
+    return outcome
 
 
-def remove_sources(plans: Sequence[Plan], means: Means, *, is_whole: bool) -> int:
-    """Remove what was synced at the source; return how many items that were.
+def remove_sources(
+    plans: Sequence[Plan], means: Means, outcome: Outcome, *, is_whole: bool
+) -> None:
+    """Remove what was synced at the source, as long as there is time.
 
     Args:
         plans: what was done; all of it has succeeded.
         means: what it is done with.
+        outcome: takes how many items that were.
         is_whole: whether nothing was filtered out, so that folders go as well.
 
     Raises:
         OSError: a file has changed meanwhile, or cannot be removed.
         AWSError: an object has changed meanwhile, or cannot be removed.
     """
-    for plan in plans if means.changes else ():
-        source = plan.route.source
-        if source.bucket is not None:
-            keys = ((source.at(step.item.relative), step.item.etag) for step in plan.steps)
-            window = Window(means.concurrency)
-            remove_objects(means.the_s3(), source.bucket, keys, window)
-            continue
-        remove_source_files(source.path, plan.steps)
-        if plan.route.single:
-            continue
-        if is_whole:
+    try:
+        for plan in plans:
+            _remove_source(plan, means, outcome, is_whole=is_whole)
+    except OutOfTimeError:
+        outcome.is_complete, outcome.only_removes = False, True
+
+
+def _remove_source(plan: Plan, means: Means, outcome: Outcome, *, is_whole: bool) -> None:
+    source = plan.route.source
+
+    def gone(step: Step) -> None:
+        outcome.counts.files_removed += 1
+        means.report.add(plan.route, step, "remove")
+
+    doomed = (
+        Doomed(source.at(step.item.relative), step, step.item.etag)
+        for step in means.clock.limit(plan.steps)
+    )
+    if not means.changes:
+        for entry in doomed:
+            gone(entry.step)
+    elif source.bucket is not None:
+        remove_objects(means.the_s3(), source.bucket, doomed, Window(means.concurrency), gone)
+    else:
+        remove_source_files(doomed, gone)
+        if is_whole and not plan.route.single:
             remove_folder(source.path)
-        else:
+        elif not plan.route.single:
             remove_empty_parents(source.path, plan.steps)
-    return sum(len(plan.steps) for plan in plans)
 
 
 class _Transfers:
     """The transfers of one plan."""
 
-    def __init__(self, plan: Plan, means: Means, counts: DataSyncCounts) -> None:
+    def __init__(self, plan: Plan, means: Means, outcome: Outcome) -> None:
         self._plan = plan
         self._means = means
-        self._counts = counts
+        self._outcome = outcome
         self._mover = _make_mover(plan.route, means)
-        self._window = Window(means.concurrency)
+        self._window = Window(_WAITING * means.concurrency)
         # What turned out to differ when its content was compared.
         self._differing: deque[Step] = deque()
+        # The targets of what is not done yet, in order, each with the one before it.
+        self._open: dict[str, str | None] = {}
+        self._seconds_to_publish = _Average()
 
     def run(self) -> None:
+        """Do them.
+
+        Raises:
+            OutOfTimeError: the time was up; the outcome says how far they have come.
+        """
         try:
-            for step in self._plan.steps:
+            self._take_all()
+        except OutOfTimeError:
+            self._end_in_time()
+            raise
+        except BaseException:
+            self._give_up()
+            raise
+
+    def _take_all(self) -> None:
+        through = self._outcome.through
+        try:
+            for number, step in enumerate(self._means.clock.limit(self._plan.steps)):
+                self._open[step.target] = through
                 self._take(step)
                 self._transfer_differing()
+                # Beyond, targets are in no order.
+                if number < self._plan.ordered:
+                    through = max(through or "", step.target)
             while not self._window.is_empty() or self._differing:
-                self._window.drain()
+                self._window.drain(self._means.clock.seconds_left)
+                self._means.clock.check()
                 self._transfer_differing()
-        except BaseException:
-            if self._means.s3:
-                self._means.s3.cancel()
-            self._means.pool.shutdown(cancel_futures=True)
-            self._mover.abandon()
-            raise
+        finally:
+            self._outcome.through = through
+
+    def _end_in_time(self) -> None:
+        """Let end what ends in time, and give up the rest."""
+        self._differing.clear()
+        try:
+            self._window.drain(self._means.clock.seconds_left)
+        except OutOfTimeError:
+            logger.debug("Comparisons have not ended in time")
+        finally:
+            self._give_up()
+        if self._open:
+            self._outcome.through = next(iter(self._open.values()))
+
+    def _give_up(self) -> None:
+        if self._means.s3:
+            self._means.s3.cancel()
+        self._means.pool.shutdown(cancel_futures=True)
+        self._mover.abandon()
 
     def _take(self, step: Step) -> None:
         if step.action == "transfer":
             self._transfer(step)
         elif step.action == "compare":
             self._window.add(
-                lambda: self._means.pool.submit(self._mover.is_same, step),
-                lambda same: self._keep_compared(step) if same else self._differing.append(step),
+                lambda: self._means.pool.submit(self._is_same, step),
+                lambda future: self._end_comparison(step, future),
+                _WAITING,
             )
-        elif self._plan.route.target.bucket is None:
-            self._touch(step)
+        else:
+            self._keep(step, _evidence_of(step))
+
+    def _is_same(self, step: Step) -> bool:
+        check = self._means.clock.check
+        if self._mover.is_same(step, check):
+            return True
+        return self._means.verifies and self._mover.has_same_bytes(step, check)
+
+    def _end_comparison(self, step: Step, future: Future[bool]) -> None:
+        if self._result_of(step, future):
+            self._means.progress.advance(1, step.item.size)
+            self._keep(step, _evidence_of(step)._replace(verified=True))
+        else:
+            self._differing.append(step)
 
     def _transfer_differing(self) -> None:
         while self._differing:
@@ -173,54 +298,131 @@ class _Transfers:
     def _transfer(self, step: Step) -> None:
         if self._means.changes:
             self._window.add(
-                lambda: self._mover.start(step), lambda done: self._finish(step, done)
+                lambda: self._started(step),
+                lambda future: self._finish(step, self._result_of(step, future)),
+                _weight(step),
             )
         else:
-            self._count(step)
+            self._note_transfer(step, _evidence_of(step))
+
+    def _started(self, step: Step) -> Future[Any]:
+        with self._reported(step):
+            return self._mover.start(step)
+
+    def _result_of(self, step: Step, future: Future[T]) -> T:
+        with self._reported(step):
+            return future.result()
 
     def _finish(self, step: Step, result: Any) -> None:
-        self._mover.finish(step, result)
-        self._count(step)
+        if self._seconds_to_publish.value < _SLOW_SECONDS and not self._means.fsync:
+            self._note_transfer(step, self._publish(step, result))
+            return
+        self._window.add(
+            lambda: self._means.pool.submit(self._publish, step, result),
+            lambda future: self._note_transfer(step, future.result()),
+            _weight(step),
+        )
 
-    def _count(self, step: Step) -> None:
-        self._counts.files_transferred += 1
-        self._counts.bytes_transferred += step.item.size
+    def _publish(self, step: Step, result: Any) -> Evidence:
+        start = time.perf_counter()
+        with self._reported(step):
+            evidence = self._mover.finish(step, result)
+        self._seconds_to_publish.add(time.perf_counter() - start)
+        return evidence
+
+    def _note_transfer(self, step: Step, evidence: Evidence) -> None:
+        del self._open[step.target]
         self._means.progress.advance(1, step.item.size)
+        if self._means.verifies:
+            self._note_difference(step, evidence)
+            return
+        self._means.report.add(self._plan.route, step, "transfer", evidence)
+        self._outcome.counts.files_transferred += 1
+        self._outcome.counts.bytes_transferred += step.item.size
 
-    def _keep_compared(self, step: Step) -> None:
-        self._counts.files_unchanged += 1
-        self._counts.bytes_unchanged += step.item.size
-        self._means.progress.advance(1, step.item.size)
-        if self._plan.route.target.bucket is None:
-            self._touch(step)
+    def _note_difference(self, step: Step, evidence: Evidence) -> None:
+        if step.reason == "missing":
+            self._outcome.verification.files_missing += 1
+        else:
+            self._outcome.verification.files_different += 1
+        done: Done = "missing" if step.reason == "missing" else "different"
+        self._means.report.add(self._plan.route, step, done, evidence)
 
-    def _touch(self, step: Step) -> None:
+    def _keep(self, step: Step, evidence: Evidence) -> None:
+        del self._open[step.target]
         # Scanners take a file for stale by its time, and this one was asked for just now.
-        if self._means.changes:
+        if self._plan.route.target.bucket is None and self._means.changes:
             touch(self._plan.route.target.at(step.target))
+        if self._plan.was_counted(step):
+            return
+        done: Done = "equal" if self._means.verifies else "keep"
+        self._means.report.add(self._plan.route, step, done, evidence)
+        self._outcome.verification.files_equal += 1
+        self._outcome.counts.files_unchanged += 1
+        self._outcome.counts.bytes_unchanged += step.item.size
+
+    @contextmanager
+    def _reported(self, step: Step) -> Iterator[None]:
+        """Report the error that an item ends in."""
+        try:
+            yield
+        except OutOfTimeError:
+            raise
+        except Exception as error:
+            self._means.report.add(self._plan.route, step, "transfer", error=error)
+            raise
+
+
+class _Average:
+    """An average in which what is recent counts more."""
+
+    def __init__(self) -> None:
+        self.value = 0.0
+
+    def add(self, value: float) -> None:
+        self.value += 0.1 * (value - self.value)
+
+
+def _weight(step: Step) -> int:
+    return 1 if step.item.size <= PART_BYTES else _WAITING
+
+
+def _evidence_of(step: Step) -> Evidence:
+    """Return what the listings tell of the content of an item."""
+    etag = step.item.etag or step.target_etag
+    is_equal = step.action == "keep" and step.item.etag is not None
+    same = is_equal and step.item.etag == step.target_etag
+    return Evidence(f"etag:{etag}" if etag else None, verified=same)
 
 
 def _make_mover(route: Route, means: Means) -> Mover:
     if route.is_local:
-        return LocalCopy(route, means.pool)
+        return LocalCopy(route, means.pool, means.clock.check, fsync=means.fsync)
     if route.target.bucket is None:
-        return Download(route, means.the_s3(), means.staging)
+        return Download(
+            route, means.the_s3(), means.staging, fsync=means.fsync, reports=means.reports
+        )
     if route.source.bucket is None:
-        return Upload(route, means.the_s3())
-    return S3Copy(route, means.the_s3(), means.pool)
+        return Upload(route, means.the_s3(), reports=means.reports)
+    return S3Copy(route, means.the_s3(), means.pool, reports=means.reports)
 
 
-def _delete_extras(plan: Plan, means: Means, counts: DataSyncCounts) -> None:
-    if means.changes and plan.extras:
-        _delete(plan, means)
-    counts.files_deleted += len(plan.extras)
-    counts.bytes_deleted += sum(step.item.size for step in plan.extras)
-
-
-def _delete(plan: Plan, means: Means) -> None:
+def _delete_extras(plan: Plan, means: Means, outcome: Outcome) -> None:
     target = plan.route.target
-    if target.bucket is None:
-        remove_files(target.at(step.target) for step in plan.extras)
-    else:
-        keys = ((target.at(step.target), None) for step in plan.extras)
-        remove_objects(means.the_s3(), target.bucket, keys, Window(means.concurrency))
+
+    def gone(step: Step) -> None:
+        means.report.add(plan.route, step, "extra" if means.verifies else "delete")
+        if means.verifies:
+            outcome.verification.files_extra += 1
+            return
+        outcome.counts.files_deleted += 1
+        outcome.counts.bytes_deleted += step.item.size
+
+    doomed = (Doomed(target.at(s.target), s) for s in means.clock.limit(plan.extras))
+    if not means.changes:
+        for entry in doomed:
+            gone(entry.step)
+    elif target.bucket is None:
+        remove_files(doomed, gone)
+    elif plan.extras:
+        remove_objects(means.the_s3(), target.bucket, doomed, Window(means.concurrency), gone)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.items import Item
 
-__all__ = ["Folders", "check_unchanged", "temporary_path", "touch"]
+__all__ = ["Folders", "check_unchanged", "flush", "temporary_path", "touch"]
 
 # With the process and a number, a name that no other machine makes either.
 _OWN = os.urandom(6).hex()
@@ -31,6 +31,19 @@ def temporary_path(target: str) -> str:
     folder, _, name = target.rpartition("/")
     # Names have at most 255 bytes, and a character up to four.
     return f"{folder}/.{name[:48]}.{_OWN}-{os.getpid()}-{next(_numbers)}.tmp"
+
+
+def flush(path: str) -> None:
+    """Wait until the content of a file is on the disk.
+
+    Raises:
+        OSError: it cannot be written there.
+    """
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def touch(path: str) -> None:

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import random
 import shutil
+import time
 from concurrent.futures import Executor, Future
+from typing import Final
 
-from aibs_informatics_aws_lambda.handlers.data_sync.engine.checksums import same_content
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.checksums import Check, same_content
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.files import (
     Folders,
     check_unchanged,
+    flush,
     temporary_path,
 )
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.plan import Step
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.report import NO_EVIDENCE, Evidence
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.routes import Route
 
 __all__ = ["LocalCopy"]
+
+_BLOCK_BYTES: Final = 2**20
+
+# NFS, and so EFS, reports a broken connection so; waits double from the first one, cut by chance.
+_ATTEMPTS: Final = 10
+_FIRST_WAIT_SECONDS: Final = 0.1
+_LONGEST_WAIT_SECONDS: Final = 10.0
 
 
 class LocalCopy:
@@ -24,11 +37,15 @@ class LocalCopy:
     Args:
         route: where files come from and go to.
         pool: the threads that copy.
+        check: is called at each block; what it raises ends the copy.
+        fsync: whether a file is flushed to the disk before it is renamed.
     """
 
-    def __init__(self, route: Route, pool: Executor) -> None:
+    def __init__(self, route: Route, pool: Executor, check: Check, *, fsync: bool = False) -> None:
         self._route = route
         self._pool = pool
+        self._check = check
+        self._fsync = fsync
         self._folders = Folders()
 
     def start(self, step: Step) -> Future[None]:
@@ -37,26 +54,55 @@ class LocalCopy:
         self._folders.make_parent(target)
         return self._pool.submit(self._copy, step, target)
 
-    def finish(self, step: Step, _: None) -> None:
+    def finish(self, step: Step, _: None) -> Evidence:  # noqa: ARG002
         """Do nothing: the copy is in its place."""
+        return NO_EVIDENCE
 
-    def is_same(self, step: Step) -> bool:
+    def is_same(self, step: Step, check: Check) -> bool:
         """Tell whether the file at the target has the same content."""
         source = self._route.source.at(step.item.relative)
-        return same_content(source, self._route.target.at(step.target))
+        return same_content(source, self._route.target.at(step.target), check)
+
+    def has_same_bytes(self, step: Step, check: Check) -> bool:  # noqa: ARG002
+        """Tell that it has not: all of it was read before."""
+        return False
 
     def abandon(self) -> None:
         """Do nothing: a copy that fails takes itself away."""
 
     def _copy(self, step: Step, target: str) -> None:
+        for attempt in range(_ATTEMPTS):
+            try:
+                self._copy_once(step, target)
+            except OSError as error:
+                if error.errno != errno.EIO or attempt == _ATTEMPTS - 1:
+                    raise
+                wait = min(_LONGEST_WAIT_SECONDS, _FIRST_WAIT_SECONDS * 2**attempt)
+                time.sleep(wait * random.uniform(0.5, 1))  # noqa: S311
+            else:
+                return
+
+    def _copy_once(self, step: Step, target: str) -> None:
         source = self._route.source.at(step.item.relative)
         temporary = temporary_path(target)
         try:
-            shutil.copyfile(source, temporary)
+            self._write(source, temporary)
             shutil.copymode(source, temporary)
+            if self._fsync:
+                flush(temporary)
             check_unchanged(source, step.item)
             os.replace(temporary, target)  # noqa: PTH105
         except BaseException:
             if os.path.lexists(temporary):
                 os.unlink(temporary)  # noqa: PTH108
             raise
+
+    def _write(self, source: str, target: str) -> None:
+        # Not shutil.copyfile, which cannot be stopped half-way through a large file.
+        with open(source, "rb", 0) as reader, open(target, "xb", 0) as writer:  # noqa: PTH123
+            block = memoryview(bytearray(_BLOCK_BYTES))
+            while count := reader.readinto(block):
+                self._check()
+                rest = block[:count]
+                while rest:
+                    rest = rest[writer.write(rest) :]

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from html import unescape
 from typing import Final, NamedTuple
 from urllib.parse import quote, urlencode
-from xml.sax.saxutils import escape
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.connection import escape_key
@@ -26,6 +25,7 @@ __all__ = [
     "delete_several",
     "fits_xml",
     "get_tags",
+    "get_version",
     "head",
     "head_first_part",
     "read_tags",
@@ -36,6 +36,11 @@ __all__ = [
 MAX_DELETIONS = 1000
 
 _NAMESPACE: Final = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
+
+# White space too, as a parser of XML would read a carriage return as a line feed.
+_XML: Final = str.maketrans(
+    {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;", "\n": "&#10;", "\t": "&#9;"}
+)
 
 # https://www.w3.org/TR/xml/#charsets
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -76,7 +81,7 @@ def create_upload(bucket: str, key: str, headers: Mapping[str, str]) -> Request:
 def complete_upload(bucket: str, key: str, upload_id: str, etags: Sequence[str]) -> Request:
     """Return the request that makes an object of its parts, in the order of their ETags."""
     parts = "".join(
-        f"<Part><PartNumber>{number}</PartNumber><ETag>{escape(etag)}</ETag></Part>"
+        f"<Part><PartNumber>{number}</PartNumber><ETag>{_escaped(etag)}</ETag></Part>"
         for number, etag in enumerate(etags, 1)
     )
     body = f"<CompleteMultipartUpload {_NAMESPACE}>{parts}</CompleteMultipartUpload>"
@@ -96,6 +101,19 @@ def abort_upload(bucket: str, key: str, upload_id: str) -> Request:
     """Return the request that gives up the parts of an object."""
     query = f"uploadId={quote(upload_id, safe='')}"
     return Request("AbortMultipartUpload", "s3:AbortMultipartUpload", bucket, key, "DELETE", query)
+
+
+def get_version(version: ObjectVersion, size: int, receive_file: str | None = None) -> Request:
+    """Return the request that fetches an object of some size, to a file perhaps."""
+    return Request(
+        "GetObject",
+        "s3:GetObject",
+        version.bucket,
+        version.key,
+        headers={"If-Match": f'"{version.etag}"'},
+        receive_file=receive_file,
+        size=size,
+    )
 
 
 def get_tags(bucket: str, key: str) -> Request:
@@ -125,12 +143,12 @@ def read_text(response: Response, element: str) -> str:
 
 def head(bucket: str, key: str) -> Request:
     """Return the request that tells the metadata of an object."""
-    return Request("HeadObject", "s3:GetObject", bucket, key, "HEAD")
+    return Request("HeadObject", "s3:GetObject", bucket, key, "HEAD", keeps_headers=True)
 
 
 def head_first_part(bucket: str, key: str) -> Request:
     """Return the request that tells the size of an object's first part."""
-    return Request("HeadObject", "s3:GetObject", bucket, key, "HEAD", query="partNumber=1")
+    return head(bucket, key)._replace(query="partNumber=1")
 
 
 def fits_xml(key: str) -> bool:
@@ -181,6 +199,5 @@ def _copied(source: ObjectVersion) -> dict[str, str]:
     return headers
 
 
-def _escaped(key: str) -> str:
-    # A parser of XML would read a carriage return as a line feed.
-    return escape(key, {"\r": "&#13;", "\n": "&#10;", "\t": "&#9;"})
+def _escaped(text: str) -> str:
+    return text.translate(_XML)

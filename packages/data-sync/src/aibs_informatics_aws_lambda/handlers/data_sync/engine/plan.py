@@ -44,10 +44,15 @@ class Rules(NamedTuple):
     Args:
         force: transfer whatever there is at the target.
         size_only: leave the contents out of the decision.
+        verify: nothing but the contents decides.
+        through: the path up to which an earlier call of the same sync has done everything. What
+            is there is not transferred again, whatever ``force`` says, and not read again.
     """
 
     force: bool = False
     size_only: bool = False
+    verify: bool = False
+    through: str | None = None
 
 
 def merge(pairs: Iterable[Pair], there: Iterable[Item], rules: Rules) -> Iterator[Step]:
@@ -75,19 +80,29 @@ def decide(target: str, item: Item, there: Item | None, rules: Rules) -> Step:
     """Return what to do with one item, given what there is at its target."""
     if there is None or there.kind != "file":
         return Step("transfer", "missing", target, item)
-    if rules.force:
+    is_done = rules.through is not None and target <= rules.through
+    if rules.force and not is_done:
         return Step("transfer", "forced", target, item)
     if item.size != there.size:
         return Step("transfer", "size", target, item)
-    if int(item.modified) > int(there.modified):
+    age = int(there.modified) - int(item.modified)
+    if age < 0 and not rules.verify:
         return Step("transfer", "newer", target, item)
-    if rules.size_only or not item.size:
+    if not item.size or (rules.size_only and not rules.verify):
         return Step("keep", "", target, item)
-    if item.etag is None or there.etag is None:
-        return Step("compare", "checksum", target, item, there.etag)
-    if item.etag != there.etag:
-        return Step("transfer", "checksum", target, item)
-    return Step("keep", "", target, item)
+    if item.etag is not None and there.etag is not None:
+        return _by_etag(target, item, there.etag, rules)
+    if is_done and age > 0:
+        return Step("keep", "", target, item)
+    return Step("compare", "checksum", target, item, there.etag)
+
+
+def _by_etag(target: str, item: Item, etag: str, rules: Rules) -> Step:
+    if item.etag == etag:
+        return Step("keep", "", target, item, etag)
+    # The same content has another ETag if it was uploaded in other parts, or encrypted.
+    action: Action = "compare" if rules.verify else "transfer"
+    return Step(action, "checksum", target, item, etag)
 
 
 def _extra(found: Item) -> Step:

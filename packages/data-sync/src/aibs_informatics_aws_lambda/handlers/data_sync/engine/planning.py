@@ -51,6 +51,7 @@ class Demand:
         retain: whether the source stays.
         protects_excluded: whether what ``keeps`` leaves out stays at the destination as well.
         taken: paths at the destination, from the bucket on, at which other items land.
+        lists_all: whether items in sync are steps as well, so that each can be told of.
     """
 
     keeps: Keeps | None = None
@@ -59,6 +60,7 @@ class Demand:
     retain: bool = True
     protects_excluded: bool = False
     taken: frozenset[str] = frozenset()
+    lists_all: bool = False
 
 
 @dataclass
@@ -69,19 +71,29 @@ class Plan:
         route: from where to where.
         steps: the items that something is to be done with, at the source or at the destination.
         extras: what is to be removed at the destination.
-        unchanged: how many items are in sync already.
+        ordered: how many of the steps, from the first on, come in the order of their targets.
+        through: up to which target an earlier call of the same sync has done everything.
+        unchanged: how many items are in sync already, and are no steps.
         unchanged_bytes: their size.
         pending: how many items are to be transferred or compared.
         pending_bytes: their size.
+        there: how many files or objects the destination has.
     """
 
     route: Route
     steps: Spool = field(default_factory=Spool)
     extras: Spool = field(default_factory=Spool)
+    ordered: int = 0
+    through: str | None = None
     unchanged: int = 0
     unchanged_bytes: int = 0
     pending: int = 0
     pending_bytes: int = 0
+    there: int = 0
+
+    def was_counted(self, step: Step) -> bool:
+        """Tell whether an earlier call has counted an item that is in sync."""
+        return self.through is not None and step.target <= self.through
 
     def close(self) -> None:
         """Give the memory and the disk space back."""
@@ -106,7 +118,7 @@ def make_plan(route: Route, items: Iterable[Item], demand: Demand, s3: S3 | None
     found = items if route.single else _without_lone_placeholder(items)
     kept = (item for item in found if demand.keeps is None or demand.keeps(item.relative))
     with ExitStack() as stack:
-        plan = Plan(route)
+        plan = Plan(route, through=demand.rules.through)
         stack.callback(plan.close)
         _fill(plan, kept, demand, s3)
         stack.pop_all()
@@ -116,9 +128,9 @@ def make_plan(route: Route, items: Iterable[Item], demand: Demand, s3: S3 | None
 def _fill(plan: Plan, items: Iterable[Item], demand: Demand, s3: S3 | None) -> None:
     route, odd = plan.route, OddPaths()
     pairs = _as_pairs(route, items, odd)
-    there = _list_targets(route, demand, s3)
+    there = _counted(_list_targets(route, demand, s3), plan)
     nesting = Nesting(route.target.path)
-    is_needed = not demand.retain or route.target.bucket is None
+    is_needed = demand.lists_all or not demand.retain or route.target.bucket is None
     for step in merge(pairs, there, demand.rules):
         if route.target.bucket is None:
             nesting.check(step)
@@ -126,9 +138,10 @@ def _fill(plan: Plan, items: Iterable[Item], demand: Demand, s3: S3 | None) -> N
             _check_taken(route, step)
         elif not _is_protected(route, step, demand):
             _take(plan, step, is_needed=is_needed, mirror=demand.mirror)
+    plan.ordered = 0 if route.single else len(plan.steps)
     for pair in odd:
         target = _find_file(route.target.at(pair.target))
-        step = decide(*pair, target, demand.rules)
+        step = decide(*pair, target, demand.rules._replace(through=None))
         _take(plan, step, is_needed=is_needed, mirror=False)
     _keep_odd_paths(plan, odd)
 
@@ -138,14 +151,21 @@ def _take(plan: Plan, step: Step, *, is_needed: bool, mirror: bool) -> None:
         if mirror and step.item.kind != "folder":
             plan.extras.append(step)
         return
-    if step.action == "keep":
-        plan.unchanged += 1
-        plan.unchanged_bytes += step.item.size
-    else:
+    if step.action != "keep":
         plan.pending += 1
         plan.pending_bytes += step.item.size
-    if step.action != "keep" or is_needed:
-        plan.steps.append(step)
+    elif not is_needed:
+        plan.unchanged += 1
+        plan.unchanged_bytes += step.item.size
+        return
+    plan.steps.append(step)
+
+
+def _counted(there: Iterable[Item], plan: Plan) -> Iterator[Item]:
+    for item in there:
+        if item.kind != "folder":
+            plan.there += 1
+        yield item
 
 
 def _is_protected(route: Route, step: Step, demand: Demand) -> bool:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
-from typing import TypeVar
+from typing import NamedTuple, TypeAlias
 
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.files import check_unchanged
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.objects import (
@@ -20,6 +21,8 @@ from aibs_informatics_aws_lambda.handlers.data_sync.engine.s3 import S3, Request
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.window import Window
 
 __all__ = [
+    "Doomed",
+    "Gone",
     "remove_empty_parents",
     "remove_files",
     "remove_folder",
@@ -27,71 +30,86 @@ __all__ = [
     "remove_source_files",
 ]
 
-Entry = TypeVar("Entry")
+Gone: TypeAlias = Callable[[Step], None]
+"""Is told of an item that was removed."""
+
+
+class Doomed(NamedTuple):
+    """What is to be removed.
+
+    Args:
+        path: the key or the local path.
+        step: the item, as it was planned.
+        etag: the ETag that an object must still have, if any.
+    """
+
+    path: str
+    step: Step
+    etag: str | None = None
 
 
 def remove_objects(
-    s3: S3, bucket: str, objects: Iterable[tuple[str, str | None]], window: Window
+    s3: S3, bucket: str, doomed: Iterable[Doomed], window: Window, gone: Gone
 ) -> None:
     """Remove objects.
 
     Args:
         s3: what asks S3.
         bucket: the bucket.
-        objects: the keys, each with the ETag that the object must still have, if any.
+        doomed: the objects.
         window: how many requests are under way at a time.
+        gone: is told of each one that is removed.
 
     Raises:
         AWSError: one of them cannot be removed.
+        Exception: that of ``doomed``.
     """
 
-    def send(request: Request) -> None:
-        window.add(lambda: s3.send(request), check)
+    def send(request: Request, entries: Sequence[Doomed]) -> None:
+        window.add(lambda: s3.send(request), lambda future: check(future.result(), entries))
 
-    def check(response: Response) -> None:
+    def check(response: Response, entries: Sequence[Doomed]) -> None:
         check_deletions(bucket, response)
+        for entry in entries:
+            gone(entry.step)
 
-    for several in _batched(objects, MAX_DELETIONS):
-        named = [entry for entry in several if fits_xml(entry[0])]
-        if named:
-            send(delete_several(bucket, named))
-        for key, etag in several:
-            if not fits_xml(key):
-                send(delete_one(bucket, key, etag))
-    window.drain()
+    try:
+        for several in _batched(doomed, MAX_DELETIONS):
+            named = [entry for entry in several if fits_xml(entry.path)]
+            if named:
+                send(delete_several(bucket, [(e.path, e.etag) for e in named]), named)
+            for entry in several:
+                if not fits_xml(entry.path):
+                    send(delete_one(bucket, entry.path, entry.etag), [entry])
+    finally:
+        window.drain()
 
 
-def remove_files(paths: Iterable[str]) -> None:
+def remove_files(doomed: Iterable[Doomed], gone: Gone) -> None:
     """Remove files and links, which may be gone already.
 
     Raises:
         OSError: one of them cannot be removed.
     """
-    for path in paths:
-        try:
-            os.unlink(path)  # noqa: PTH108
-        except FileNotFoundError:
-            continue
+    for entry in doomed:
+        with suppress(FileNotFoundError):
+            os.unlink(entry.path)  # noqa: PTH108
+        gone(entry.step)
 
 
-def remove_source_files(base: str, steps: Iterable[Step]) -> None:
+def remove_source_files(doomed: Iterable[Doomed], gone: Gone) -> None:
     """Remove the files that were synced, if they still are what was listed.
 
     What lies behind a link to a folder stays; the link itself is for `remove_folder`.
 
-    Args:
-        base: stands before their relative paths.
-        steps: what was done with them.
-
     Raises:
         OSError: one of them has changed, or cannot be removed.
     """
-    for step in steps:
-        if step.item.kind == "linked":
-            continue
-        path = base + step.item.relative
-        check_unchanged(path, step.item)
-        os.unlink(path)  # noqa: PTH108
+    for entry in doomed:
+        if entry.step.item.kind != "linked":
+            check_unchanged(entry.path, entry.step.item)
+            os.unlink(entry.path)  # noqa: PTH108
+        gone(entry.step)
 
 
 def remove_folder(folder: str) -> None:
@@ -134,7 +152,7 @@ def _remove_if_empty(path: str) -> None:
     os.rmdir(path)  # noqa: PTH106
 
 
-def _batched(entries: Iterable[Entry], size: int) -> Iterator[list[Entry]]:
+def _batched(entries: Iterable[Doomed], size: int) -> Iterator[list[Doomed]]:
     rest = iter(entries)
     while batch := list(islice(rest, size)):
         yield batch

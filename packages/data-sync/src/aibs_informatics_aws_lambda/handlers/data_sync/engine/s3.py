@@ -5,13 +5,13 @@ from __future__ import annotations
 import io
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from functools import lru_cache
 from html import unescape
 from http import HTTPStatus
-from http.client import responses
-from typing import TYPE_CHECKING, Any, Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError, ResourceNotFoundError
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.connection import (
@@ -23,9 +23,10 @@ from aibs_informatics_aws_lambda.handlers.data_sync.engine.connection import (
 if TYPE_CHECKING:
     from awscrt.s3 import S3Client
 
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.foreign_threads import keep_thread_state
 from aibs_informatics_aws_lambda.handlers.data_sync.variables import CHECKSUM_VARIABLE
 
-__all__ = ["PART_BYTES", "S3", "Request", "Response"]
+__all__ = ["PART_BYTES", "S3", "Request", "Response", "sends_checksums"]
 
 PART_BYTES: Final = 8 * 2**20
 """The size of the parts of large objects, unless these would be too many."""
@@ -37,12 +38,12 @@ _RETRIES: Final = 9
 _FIRST_WAIT_MS: Final = 100
 
 
+_NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 _NOT_FOUND = {"NoSuchBucket", "NoSuchKey", "NotFound"}
 _REGION_HEADER = "x-amz-bucket-region"
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """A request to S3.
 
     Args:
@@ -58,6 +59,7 @@ class Request:
         receive_file: the file to write the body of the response to.
         size: the size in bytes of the file that is sent or received.
         part_bytes: the size of the parts that ``send_file`` is sent in, if it is larger.
+        keeps_headers: whether anybody looks at the headers of the response.
     """
 
     operation: str
@@ -66,12 +68,13 @@ class Request:
     key: str = ""
     method: str = "GET"
     query: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = _NO_HEADERS
     body: bytes = b""
     send_file: str | None = None
     receive_file: str | None = None
     size: int | None = None
     part_bytes: int | None = None
+    keeps_headers: bool = False
 
     @property
     def is_transfer(self) -> bool:
@@ -87,17 +90,20 @@ class Request:
         return f"{uri} to {self.receive_file}" if self.receive_file else uri
 
 
-@dataclass(frozen=True)
-class Response:
+class Response(NamedTuple):
     """What S3 has answered.
 
     Args:
-        headers: the headers, with names in lower case, if nothing but these was asked for.
-        body: the body, unless a file was sent or received.
+        headers: the headers, with names in lower case, if the request keeps them.
+        body: the body, unless it went elsewhere or a file was sent.
+        size: how many bytes were written to the file that was to be received.
+        verified: whether a checksum that came with an object was found right.
     """
 
     headers: Mapping[str, str]
     body: bytes
+    size: int = 0
+    verified: bool = False
 
 
 class S3:
@@ -109,6 +115,7 @@ class S3:
 
     def __init__(self, connections: int) -> None:
         self._connections = connections
+        self._connections_of_one = min(connections, _connections_of_one())
         self._connection = find_connection()
         self._clients: dict[str, S3Client] = {}
         self._regions: dict[str, str] = {}
@@ -124,10 +131,20 @@ class S3:
         """
         return self.send(request).result()
 
-    def send(self, request: Request) -> Future[Response]:
-        """Send a request. The future raises what `ask` does."""
+    def send(
+        self, request: Request, take: Callable[[bytes], None] | None = None
+    ) -> Future[Response]:
+        """Send a request.
+
+        Args:
+            request: the request.
+            take: takes the body, piece by piece, in order; what it raises ends the transfer.
+
+        Returns:
+            What raises the errors of `ask`.
+        """
         future: Future[Response] = Future()
-        self._send(request, future)
+        self._send(request, future, take)
         return future
 
     def cancel(self) -> None:
@@ -136,7 +153,12 @@ class S3:
             sent.cancel()
             future.exception()
 
-    def _send(self, request: Request, future: Future[Response]) -> None:
+    def _send(
+        self,
+        request: Request,
+        future: Future[Response],
+        take: Callable[[bytes], None] | None = None,
+    ) -> None:
         from awscrt.http import HttpHeaders, HttpRequest
         from awscrt.s3 import S3RequestType
 
@@ -150,15 +172,18 @@ class S3:
             HttpHeaders([("Host", host), *length, *request.headers.items()]),
             io.BytesIO(request.body) if request.body else None,
         )
-        response = _Collector()
+        response = _Collector(take)
         types = {"PutObject": S3RequestType.PUT_OBJECT, "GetObject": S3RequestType.GET_OBJECT}
 
-        def finish(error: Exception | None, **_: Any) -> None:
+        def finish(
+            error: Exception | None, *, did_validate_checksum: bool = False, **_: Any
+        ) -> None:
+            keep_thread_state()
             try:
                 if error is None:
-                    future.set_result(response.as_response())
+                    future.set_result(response.as_response(verified=did_validate_checksum))
                 elif self._is_elsewhere(request, region, error):
-                    self._send(request, future)
+                    self._send(request, future, take)
                 else:
                     future.set_exception(_named(error, request))
             except Exception as failure:
@@ -175,9 +200,10 @@ class S3:
                 checksum_config=_checksums(request),
                 part_size=request.part_bytes,
                 multipart_upload_threshold=request.part_bytes,
-                max_active_connections_override=min(self._connections, _connections_of_one()),
-                on_headers=response.take_headers if request.method == "HEAD" else None,
+                max_active_connections_override=self._connections_of_one,
+                on_headers=response.take_headers if request.keeps_headers else None,
                 on_body=None if request.is_transfer else response.take_body,
+                on_progress=response.take_progress if request.receive_file else None,
                 on_done=finish,
             )
         except (OSError, RuntimeError) as error:
@@ -243,18 +269,23 @@ class S3:
 class _Collector:
     """Takes a response as it comes."""
 
-    def __init__(self) -> None:
+    def __init__(self, take: Callable[[bytes], None] | None = None) -> None:
         self._headers: dict[str, str] = {}
         self._chunks: list[bytes] = []
+        self._take = take or self._chunks.append
+        self._size = 0
 
     def take_headers(self, headers: list[tuple[str, str]], **_: Any) -> None:
         self._headers = {name.lower(): value for name, value in headers}
 
     def take_body(self, chunk: bytes, **_: Any) -> None:
-        self._chunks.append(bytes(chunk))
+        self._take(bytes(chunk))
 
-    def as_response(self) -> Response:
-        return Response(self._headers, b"".join(self._chunks))
+    def take_progress(self, size: int) -> None:
+        self._size += size
+
+    def as_response(self, *, verified: bool) -> Response:
+        return Response(self._headers, b"".join(self._chunks), self._size, verified)
 
 
 def _connections_of_one() -> int:
@@ -272,6 +303,14 @@ def _content_length(request: Request) -> tuple[str, str]:
 
 
 def _checksums(request: Request) -> Any:
+    # The checksum of an object that comes in one piece comes with it; that of a larger one costs a
+    # request of its own.
+    in_one_piece = (request.size or 0) <= PART_BYTES
+    return _checksums_of(request.operation, in_one_piece, sends_checksums())
+
+
+@lru_cache
+def _checksums_of(operation: str, in_one_piece: bool, sends: bool) -> Any:
     from awscrt.s3 import (
         S3ChecksumAlgorithm,
         S3ChecksumConfig,
@@ -279,24 +318,26 @@ def _checksums(request: Request) -> Any:
         S3ChecksumValidationMode,
     )
 
-    if request.operation == "GetObject":
-        # The checksum of an object that comes in one piece comes with it; that of a larger one
-        # costs a request of its own.
-        in_one_piece = (request.size or 0) <= PART_BYTES
+    if operation == "GetObject":
         mode = S3ChecksumValidationMode
         return S3ChecksumConfig(
             validate_response=True,
             response_validation_mode=mode.REQUEST_ONLY if in_one_piece else mode.FULL_OBJECT,
         )
-    if request.operation == "PutObject" and _sends_checksums():
-        return S3ChecksumConfig(S3ChecksumAlgorithm.CRC64NVME, S3ChecksumLocation.TRAILER)
-    if request.operation == "DeleteObjects":
+    if operation == "PutObject" and sends:
+        # In a header where the content is at hand: a trailer takes one more packet.
+        place = S3ChecksumLocation
+        return S3ChecksumConfig(
+            S3ChecksumAlgorithm.CRC64NVME, place.HEADER if in_one_piece else place.TRAILER
+        )
+    if operation == "DeleteObjects":
         # S3 insists on one.
         return S3ChecksumConfig(S3ChecksumAlgorithm.CRC32, S3ChecksumLocation.HEADER)
     return None
 
 
-def _sends_checksums() -> bool:
+def sends_checksums() -> bool:
+    """Tell whether files are sent with a checksum, which S3 verifies."""
     # https://docs.aws.amazon.com/sdkref/latest/guide/feature-dataintegrity.html
     return os.environ.get(CHECKSUM_VARIABLE, "").lower() != "when_required"
 
@@ -320,8 +361,15 @@ def _reason(error: Exception, status: int | None) -> tuple[str, str]:
     code = _element(body, "Code") or getattr(error, "name", type(error).__name__)
     message = _element(body, "Message") or getattr(error, "message", str(error))
     if status and not body:
-        code = responses.get(status, f"HTTP status {status}")
+        code = _in_words_of_http(status)
     return code, message
+
+
+def _in_words_of_http(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return f"HTTP status {status}"
 
 
 def _element(xml: str, name: str) -> str:

@@ -8,6 +8,8 @@ from functools import partial
 from typing import Final
 
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.checksums import (
+    Check,
+    object_digest,
     part_bytes_for,
     parts_of,
 )
@@ -19,12 +21,14 @@ from aibs_informatics_aws_lambda.handlers.data_sync.engine.objects import (
     copy_whole,
     create_upload,
     get_tags,
+    get_version,
     head,
     head_first_part,
     read_tags,
     read_text,
 )
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.plan import Step
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.report import NO_EVIDENCE, Evidence
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.routes import Route
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.s3 import S3, Response
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.window import Window
@@ -61,12 +65,14 @@ class S3Copy:
         route: where objects come from and go to.
         s3: what asks S3.
         pool: the threads that see to objects that are copied in parts.
+        reports: whether anybody asks for their checksums.
     """
 
-    def __init__(self, route: Route, s3: S3, pool: Executor) -> None:
+    def __init__(self, route: Route, s3: S3, pool: Executor, *, reports: bool = False) -> None:
         self._route = route
         self._s3 = s3
         self._pool = pool
+        self._reports = reports
 
     def start(self, step: Step) -> Future[Response]:
         """Copy an object."""
@@ -74,12 +80,24 @@ class S3Copy:
             return self._pool.submit(self._copy_large, step)
         return self._s3.send(copy_whole(self._source(step), *self._target(step)))
 
-    def finish(self, step: Step, _: Response) -> None:
-        """Do nothing: S3 has copied the version that was listed."""
+    def finish(self, step: Step, response: Response) -> Evidence:
+        """Tell what S3 says of the copy of the version that was listed."""
+        if not self._reports:
+            return NO_EVIDENCE
+        etag = read_text(response, "ETag").strip('"')
+        return Evidence(f"etag:{etag}", verified=etag == step.item.etag)
 
-    def is_same(self, step: Step) -> bool:
-        """Tell whether both objects have the same content."""
+    def is_same(self, step: Step, check: Check) -> bool:  # noqa: ARG002
+        """Tell whether both objects have the same ETag."""
         return step.item.etag == step.target_etag
+
+    def has_same_bytes(self, step: Step, check: Check) -> bool:
+        """Tell whether both objects have the same content by fetching both."""
+        source = get_version(self._source(step), step.item.size)
+        copy = ObjectVersion(*self._target(step), step.target_etag)
+        target = get_version(copy, step.item.size)
+        digest = object_digest(self._s3, source, check)
+        return digest == object_digest(self._s3, target, check)
 
     def abandon(self) -> None:
         """Do nothing: S3 makes objects whole or not at all."""
@@ -133,8 +151,8 @@ class S3Copy:
         return target.bucket or "", target.at(step.target)
 
 
-def _note_part(etags: dict[int, str], number: int, response: Response) -> None:
-    etags[number] = read_text(response, "ETag")
+def _note_part(etags: dict[int, str], number: int, part: Future[Response]) -> None:
+    etags[number] = read_text(part.result(), "ETag")
 
 
 def _part_bytes(size: int, etag: str, first_part_bytes: int) -> int | None:

@@ -1,25 +1,27 @@
-"""Steps of a plan, kept on disk beyond the first few thousand."""
+"""Steps of a plan, kept on disk beyond the first thousands."""
 
 from __future__ import annotations
 
 import json
 import tempfile
 from collections.abc import Iterator
+from typing import IO, Final
 
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.items import Item
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.plan import Step
 
 __all__ = ["Spool"]
 
-_MEMORY_BYTES = 4 * 2**20
+# A few MB. Reading and writing text costs as much as half of a small transfer.
+_IN_MEMORY: Final = 10_000
 
 
 class Spool:
     """A list of steps that is written once, at its end, and can be read several times."""
 
     def __init__(self) -> None:
-        # Closed by `close`: it outlives this function.
-        self._file = tempfile.SpooledTemporaryFile(_MEMORY_BYTES, "w+", encoding="ascii")  # noqa: SIM115
+        self._first: list[Step] = []
+        self._file: IO[str] | None = None
         self._length = 0
 
     def __len__(self) -> int:
@@ -27,11 +29,20 @@ class Spool:
 
     def append(self, step: Step) -> None:
         """Add a step."""
-        self._file.write(json.dumps(step) + "\n")
         self._length += 1
+        if self._length <= _IN_MEMORY:
+            self._first.append(step)
+            return
+        if self._file is None:
+            # Closed by `close`: it outlives this function.
+            self._file = tempfile.TemporaryFile("w+", encoding="ascii")  # noqa: SIM115
+        self._file.write(json.dumps(step) + "\n")
 
     def __iter__(self) -> Iterator[Step]:
         """Yield the steps, in the order in which they were added."""
+        yield from self._first
+        if self._file is None:
+            return
         self._file.seek(0)
         for line in self._file:
             action, reason, target, item, target_etag = json.loads(line)
@@ -39,4 +50,6 @@ class Spool:
 
     def close(self) -> None:
         """Give the memory and the disk space back."""
-        self._file.close()
+        self._first.clear()
+        if self._file is not None:
+            self._file.close()

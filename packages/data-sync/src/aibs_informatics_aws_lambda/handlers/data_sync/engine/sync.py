@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from functools import partial
 from itertools import chain
 from pathlib import Path
 
 from aibs_informatics_aws_lambda.common.s3 import S3Path
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.deadline import (
+    Clock,
+    OutOfTimeError,
+    make_clock,
+)
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.execution import (
     Means,
+    Outcome,
     execute,
     remove_sources,
 )
@@ -27,6 +33,16 @@ from aibs_informatics_aws_lambda.handlers.data_sync.engine.places import Place, 
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.plan import Rules
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.planning import Demand, Plan, make_plan
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.progress import Progress, Silence
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.report import (
+    NoReport,
+    Report,
+    find_report_path,
+    written_report,
+)
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.response import (
+    NoProgressError,
+    make_response,
+)
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.routes import (
     Route,
     folder_route,
@@ -39,7 +55,13 @@ from aibs_informatics_aws_lambda.handlers.data_sync.engine.staging import (
     find_staging_root,
     staging_folder,
 )
-from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest, DataSyncResult
+from aibs_informatics_aws_lambda.storage.data_sync import (
+    DataSyncRequest,
+    DataSyncResponse,
+    Deadline,
+    MaxDelete,
+)
+from aibs_informatics_aws_lambda.storage.efs import EFSPath
 
 __all__ = ["Engine"]
 
@@ -51,21 +73,37 @@ class Engine:
 
     Args:
         progress: is told how far they have come.
+        seconds_left: tells how long the Lambda function may still run; 0 outside of one.
     """
 
-    def __init__(self, progress: Progress | None = None) -> None:
+    def __init__(
+        self,
+        progress: Progress | None = None,
+        seconds_left: Callable[[], float] = lambda: 0.0,
+    ) -> None:
         self._progress = progress or Silence()
+        self._seconds_left = seconds_left
         self._s3: dict[int, S3] = {}
 
-    def sync(self, request: DataSyncRequest) -> DataSyncResult:
+    def clock(self, *deadlines: Deadline | None) -> Clock:
+        """Return the clock for the earliest of some deadlines."""
+        return make_clock(deadlines, self._seconds_left)
+
+    def sync(self, request: DataSyncRequest, limit: Clock | None = None) -> DataSyncResponse:
         """Do one sync and return what was moved.
+
+        Args:
+            request: the sync.
+            limit: when to stop, beside the deadline of the request.
 
         Raises:
             FileNotFoundError: the source is missing, and ``fail_if_missing`` is set.
             ValueError: the request, or a name in the source, makes no sense; nothing was changed.
+            NoProgressError: the time was up before anything was done.
             OSError: a file cannot be read or written.
             AWSError: S3 refuses or cannot be reached.
         """
+        clock = self.clock(request.deadline, limit.seconds_left if limit else None)
         source, destination = resolve(request.source_path), resolve(request.destination_path)
         check_possible(request.filter_config, source, destination)
         keeps = make_filter(request.filter_config, source, request.filter_root)
@@ -80,33 +118,39 @@ class Engine:
         ]
         if not routes:
             logger.info("%s is source and destination: nothing to do", source)
-            return DataSyncResult()
+            return make_response(request, Outcome(), None)
+        details = find_report_path(request)
+        first = routes[0][0]
         with ExitStack() as stack:
-            is_locked = request.require_lock and not request.dry_run
-            if is_locked and routes[0][0].is_remote_to_local:
+            if request.require_lock and _changes(request) and first.is_remote_to_local:
                 stack.enter_context(held_lock(Path(destination)))
-            is_local = all(route.is_local for route, _ in routes)
-            client = None if is_local else s3()
+            client = None if all(route.is_local for route, _ in routes) else s3()
             plans = []
             for route, items in routes:
                 others = frozenset(r.target.path for r, _ in routes if r is not route)
-                plan = make_plan(route, items, _demand(request, route, keeps, others), client)
+                lists_all = bool(details or request.verify) or clock.is_limited
+                demand = _demand(request, route, keeps, others, lists_all=lists_all)
+                plan = _make_plan(route, clock.limit(items), demand, client)
                 plans.append(stack.enter_context(closing(plan)))
-            _check_deletions(request, plans)
-            staging = stack.enter_context(_staging(request, routes[0][0], plans))
-            pool = stack.enter_context(ThreadPoolExecutor(request.max_concurrency))
+            if not request.verify:
+                _check_deletions(request, plans)
             means = Means(
-                pool,
-                request.max_concurrency,
-                client,
-                staging,
-                changes=not request.dry_run,
+                pool=stack.enter_context(ThreadPoolExecutor(request.max_concurrency)),
+                concurrency=request.max_concurrency,
+                s3=client,
+                staging=stack.enter_context(_staging(request, first, plans)),
+                changes=_changes(request),
+                verifies=bool(request.verify),
+                fsync=bool(request.fsync),
                 progress=self._progress,
+                report=stack.enter_context(_report(details, s3)),
+                reports=details is not None,
+                clock=clock,
             )
-            counts = execute(plans, means)
-            if not request.retain_source_data:
-                counts.files_removed = _remove_sources(plans, means, is_whole=keeps is None)
-        return DataSyncResult(**counts.to_dict())
+            outcome = execute(plans, means)
+            if outcome.is_complete and not request.retain_source_data and not request.verify:
+                _remove_sources(plans, means, outcome, is_whole=keeps is None)
+        return make_response(request, outcome, details)
 
     def _find_s3(self, connections: int) -> S3:
         if connections not in self._s3:
@@ -114,12 +158,18 @@ class Engine:
         return self._s3[connections]
 
 
-def _missing(request: DataSyncRequest) -> DataSyncResult:
+def _missing(request: DataSyncRequest) -> DataSyncResponse:
     message = f"there is nothing at the source {request.source_path}"
-    if request.fail_if_missing:
+    was_removed = bool(request.continuation and request.continuation.only_removes)
+    if request.fail_if_missing and not was_removed:
         raise FileNotFoundError(f"{message}: check the path, or give fail_if_missing: false")
-    logger.warning("%s: nothing is synced", message)
-    return DataSyncResult()
+    if not was_removed:
+        logger.warning("%s: nothing is synced", message)
+    return make_response(request, Outcome(), None)
+
+
+def _changes(request: DataSyncRequest) -> bool:
+    return not (request.dry_run or request.verify)
 
 
 def _routes(
@@ -145,25 +195,68 @@ def _routes(
 
 
 def _demand(
-    request: DataSyncRequest, route: Route, keeps: Keeps | None, taken: frozenset[str]
+    request: DataSyncRequest,
+    route: Route,
+    keeps: Keeps | None,
+    taken: frozenset[str],
+    *,
+    lists_all: bool,
 ) -> Demand:
+    before = request.continuation
+    rules = Rules(
+        force=request.force and not route.is_local,
+        size_only=request.size_only and not route.is_local,
+        verify=bool(request.verify),
+        through=before.through if before and not route.single else None,
+    )
+    # What was moved is extra to a source that is being removed.
+    mirrors = request.delete and not route.is_local and not (before and before.only_removes)
     return Demand(
         keeps=keeps,
-        rules=Rules() if route.is_local else Rules(request.force, request.size_only),
-        mirror=request.delete and not route.single and not route.is_local,
+        rules=rules,
+        mirror=not route.single and (mirrors or rules.verify),
         retain=request.retain_source_data or route.is_remote_to_local,
         protects_excluded=bool(request.protect_excluded),
         taken=taken,
+        lists_all=lists_all,
     )
 
 
+def _make_plan(route: Route, items: Iterable[Item], demand: Demand, s3: S3 | None) -> Plan:
+    try:
+        return make_plan(route, items, demand, s3)
+    except OutOfTimeError:
+        raise NoProgressError(
+            f"the time was up before {route.source.name()} was listed: give more time, or sync "
+            "parts of it"
+        ) from None
+
+
 def _check_deletions(request: DataSyncRequest, plans: Sequence[Plan]) -> None:
-    count = sum(len(plan.extras) for plan in plans)
-    if request.max_delete is not None and count > int(request.max_delete):
+    if request.max_delete is None:
+        return
+    count, there = sum(len(plan.extras) for plan in plans), sum(plan.there for plan in plans)
+    if count > _most_deletions(request.max_delete, there):
         raise ValueError(
-            f"{count} items would be deleted at {request.destination_path}, and max_delete allows "
-            f"{request.max_delete}: nothing was changed; check the paths, or allow more"
+            f"{count} of {there} items would be deleted at {request.destination_path}, and "
+            f"max_delete allows {request.max_delete}: nothing was changed; check the paths, or "
+            "allow more"
         )
+
+
+def _most_deletions(max_delete: MaxDelete, there: int) -> int:
+    """Return how many items may be deleted of those that are there."""
+    if isinstance(max_delete, str):
+        return int(there * float(max_delete.rstrip("%")) / 100)
+    return int(there * max_delete) if 0 < max_delete < 1 else int(max_delete)
+
+
+def _report(
+    path: S3Path | EFSPath | Path | None, s3: Callable[[], S3]
+) -> AbstractContextManager[Report]:
+    if path is None:
+        return nullcontext(NoReport())
+    return written_report(resolve(path), s3)
 
 
 @contextmanager
@@ -172,7 +265,7 @@ def _staging(
 ) -> Iterator[str | None]:
     config = request.remote_to_local_config
     is_used = config.use_custom_tmp_dir and route.single and route.is_remote_to_local
-    if not is_used or request.dry_run or not any(len(plan.steps) for plan in plans):
+    if not is_used or not _changes(request) or not any(len(plan.steps) for plan in plans):
         yield None
         return
     chosen = config.custom_tmp_dir
@@ -181,8 +274,10 @@ def _staging(
         yield folder
 
 
-def _remove_sources(plans: Sequence[Plan], means: Means, *, is_whole: bool) -> int:
+def _remove_sources(
+    plans: Sequence[Plan], means: Means, outcome: Outcome, *, is_whole: bool
+) -> None:
     if any(plan.route.is_remote_to_local for plan in plans):
         logger.warning("The source stays: objects are not removed after a sync to local files")
-        return 0
-    return remove_sources(plans, means, is_whole=is_whole)
+    else:
+        remove_sources(plans, means, outcome, is_whole=is_whole)

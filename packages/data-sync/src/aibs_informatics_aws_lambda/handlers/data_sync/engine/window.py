@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from queue import SimpleQueue
-from typing import Any, TypeVar
+from queue import Empty, SimpleQueue
+from typing import Any, NamedTuple, TypeVar
 
 __all__ = ["Window"]
 
@@ -13,47 +14,69 @@ Result = TypeVar("Result")
 
 
 class Window:
-    """Runs futures, up to a number at a time. Whoever adds one handles those that have ended.
+    """Runs futures, as many at a time as there is room for.
+
+    Whoever adds one handles those that have ended.
 
     Args:
-        size: how many futures are under way at most.
+        room: the sum of the weights of what is under way at most.
     """
 
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._under_way = 0
-        self._ended: SimpleQueue[tuple[Future[Any], Callable[[Any], None]]] = SimpleQueue()
+    def __init__(self, room: int) -> None:
+        self._room = room
+        self._used = 0
+        self._ended: SimpleQueue[_Ended] = SimpleQueue()
 
-    def add(self, start: Callable[[], Future[Result]], finish: Callable[[Result], None]) -> None:
+    def add(
+        self,
+        start: Callable[[], Future[Result]],
+        finish: Callable[[Future[Result]], None],
+        weight: int = 1,
+    ) -> None:
         """Start something as soon as there is room.
 
         Args:
             start: starts it.
-            finish: takes its result, in the thread that calls `add` or `drain`.
+            finish: takes the future when it has ended, in the thread that calls `add` or `drain`.
+            weight: how much of the room it takes.
 
         Raises:
-            Exception: that of anything that was added before and has failed.
+            Exception: what the ``finish`` of anything that was added before raises.
         """
-        while self._under_way >= self._size:
+        while self._used and self._used + weight > self._room:
             self._finish_one()
         future = start()
-        self._under_way += 1
-        future.add_done_callback(lambda ended: self._ended.put((ended, finish)))
+        self._used += weight
+        future.add_done_callback(lambda ended: self._ended.put(_Ended(ended, finish, weight)))
 
     def is_empty(self) -> bool:
         """Tell whether nothing is under way."""
-        return not self._under_way
+        return not self._used
 
-    def drain(self) -> None:
+    def drain(self, seconds: float | None = None) -> None:
         """Wait for all that is under way.
 
-        Raises:
-            Exception: that of anything that has failed.
-        """
-        while self._under_way:
-            self._finish_one()
+        Args:
+            seconds: for how long at most; the rest stays under way.
 
-    def _finish_one(self) -> None:
-        future, finish = self._ended.get()
-        self._under_way -= 1
-        finish(future.result())
+        Raises:
+            Exception: what the ``finish`` of any of it raises.
+        """
+        end = None if seconds is None else time.monotonic() + seconds
+        while self._used:
+            left = None if end is None else max(0.0, end - time.monotonic())
+            try:
+                self._finish_one(left)
+            except Empty:
+                return
+
+    def _finish_one(self, seconds: float | None = None) -> None:
+        ended = self._ended.get(timeout=seconds)
+        self._used -= ended.weight
+        ended.finish(ended.future)
+
+
+class _Ended(NamedTuple):
+    future: Future[Any]
+    finish: Callable[[Future[Any]], None]
+    weight: int

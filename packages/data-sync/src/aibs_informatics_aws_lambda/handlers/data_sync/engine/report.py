@@ -1,0 +1,201 @@
+"""A report of a sync: one line of JSON for each item."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Final, Literal, NamedTuple, Protocol, TypeAlias
+
+from aibs_informatics_aws_lambda.common.files import why_unwritable
+from aibs_informatics_aws_lambda.common.s3 import S3Path
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.files import Folders, temporary_path
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.places import Place
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.plan import Step
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.routes import Route
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.s3 import S3, Request
+from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest
+from aibs_informatics_aws_lambda.storage.efs import EFSPath
+from aibs_informatics_aws_lambda.storage.paths import parse_data_path
+
+__all__ = [
+    "NO_EVIDENCE",
+    "Done",
+    "Evidence",
+    "NoReport",
+    "Report",
+    "find_report_path",
+    "written_report",
+]
+
+Done: TypeAlias = Literal[
+    "transfer", "keep", "delete", "remove", "equal", "different", "missing", "extra"
+]
+"""Transferred; left as it is; deleted at the destination; removed at the source. Where nothing but
+a comparison was asked for: what that has found, ``missing`` and ``extra`` at the destination."""
+
+_DEFAULT_BUCKET_VARIABLE: Final = "DEFAULT_BUCKET_NAME"
+
+
+class Evidence(NamedTuple):
+    """What is known of the content of an item.
+
+    Args:
+        checksum: the kind of a checksum, a colon, and the checksum.
+        verified: whether the content was compared, or was verified by a checksum on its way.
+    """
+
+    checksum: str | None = None
+    verified: bool = False
+
+
+NO_EVIDENCE: Final = Evidence()
+"""Nothing is known of the content."""
+
+
+class Report(Protocol):
+    """Takes what was done with each item."""
+
+    def add(
+        self,
+        route: Route,
+        step: Step,
+        done: Done,
+        evidence: Evidence = NO_EVIDENCE,
+        error: BaseException | None = None,
+    ) -> None:
+        """Take one item, and the error that it has ended with, if any."""
+
+
+class NoReport:
+    """Takes nothing down."""
+
+    def add(
+        self,
+        route: Route,
+        step: Step,
+        done: Done,
+        evidence: Evidence = NO_EVIDENCE,
+        error: BaseException | None = None,
+    ) -> None:
+        """Do nothing."""
+
+
+class _Lines:
+    """Writes a report to a file."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+
+    def add(
+        self,
+        route: Route,
+        step: Step,
+        done: Done,
+        evidence: Evidence = NO_EVIDENCE,
+        error: BaseException | None = None,
+    ) -> None:
+        is_extra = done in ("delete", "extra")
+        line = {
+            "action": done,
+            "reason": step.reason or None,
+            "source": None if is_extra else route.source.name(step.item.relative),
+            "destination": None if done == "remove" else route.target.name(step.target),
+            "size": step.item.size,
+            "checksum": evidence.checksum,
+            "verified": None if is_extra or done == "remove" else evidence.verified,
+            "error": None if error is None else str(error) or type(error).__name__,
+        }
+        kept = {name: value for name, value in line.items() if value is not None}
+        self._file.write(json.dumps(kept) + "\n")
+
+
+def find_report_path(request: DataSyncRequest) -> S3Path | EFSPath | Path | None:
+    """Return where the report of a call is to be, if there is to be one.
+
+    The report of a call that continues another one has the number of the call in its name. One
+    that nobody has named a place for goes to the bucket for scratch data, if there is one, else to
+    the folder for temporary files.
+    """
+    if request.report_path is None:
+        return _new_path() if request.include_detailed_response else None
+    if request.continuation is None:
+        return request.report_path
+    return _numbered(request.report_path, request.continuation.calls + 1)
+
+
+def _new_path() -> S3Path | Path:
+    name = f"data-sync-report-{uuid.uuid4()}.jsonl"
+    bucket = os.environ.get(_DEFAULT_BUCKET_VARIABLE)
+    if bucket:
+        return S3Path.build(bucket, f"scratch/{name}")
+    return Path(tempfile.gettempdir()) / name
+
+
+def _numbered(path: S3Path | EFSPath | Path, number: int) -> S3Path | EFSPath | Path:
+    folder, slash, name = str(path).rpartition("/")
+    stem, dot, suffix = name.partition(".")
+    return parse_data_path(f"{folder}{slash}{stem}-{number}{dot}{suffix}")
+
+
+@contextmanager
+def written_report(place: Place, s3: Callable[[], S3]) -> Iterator[Report]:
+    """Make a report, and put it in its place at the end, also if the sync has failed.
+
+    Args:
+        place: where it is to be.
+        s3: makes what sends it, if that is on S3.
+
+    Raises:
+        ValueError: nothing can be written there.
+        OSError: the report cannot be written.
+        AWSError: it cannot be sent.
+    """
+    if isinstance(place, S3Path):
+        if not place.key or place.has_folder_suffix():
+            raise ValueError(f"{place} names no object to write the report to")
+        with _sent(place, s3()) as report:
+            yield report
+        return
+    reason = why_unwritable(place)
+    if reason:
+        raise ValueError(f"cannot write the report to {place}: {reason}")
+    with _renamed(place) as report:
+        yield report
+
+
+@contextmanager
+def _renamed(place: Path) -> Iterator[Report]:
+    target = str(place.absolute())
+    Folders().make_parent(target)
+    temporary = temporary_path(target)
+    with open(temporary, "x", encoding="ascii") as file:  # noqa: PTH123
+        try:
+            yield _Lines(file)
+        finally:
+            file.flush()
+            os.replace(temporary, target)  # noqa: PTH105
+
+
+@contextmanager
+def _sent(place: S3Path, s3: S3) -> Iterator[Report]:
+    with tempfile.NamedTemporaryFile("w", encoding="ascii", suffix=".jsonl") as file:
+        try:
+            yield _Lines(file)
+        finally:
+            file.flush()
+            request = Request(
+                "PutObject",
+                "s3:PutObject",
+                place.bucket,
+                place.key,
+                "PUT",
+                headers={"Content-Type": "application/x-ndjson"},
+                send_file=file.name,
+                size=os.stat(file.name).st_size,  # noqa: PTH116
+            )
+            s3.ask(request)

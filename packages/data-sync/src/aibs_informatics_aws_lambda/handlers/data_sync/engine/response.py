@@ -1,0 +1,68 @@
+"""Answers of syncs, with how to go on where the time was up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aibs_informatics_aws_lambda.common.s3 import S3Path
+from aibs_informatics_aws_lambda.handlers.data_sync.batches import add_counts
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.execution import Outcome
+from aibs_informatics_aws_lambda.storage.data_sync import (
+    DataSyncRequest,
+    DataSyncResponse,
+    DataSyncResult,
+    SyncContinuation,
+    Verification,
+)
+from aibs_informatics_aws_lambda.storage.efs import EFSPath
+
+__all__ = ["NoProgressError", "make_response"]
+
+
+class NoProgressError(TimeoutError):
+    """A sync has stopped at its deadline, and nothing was done by then."""
+
+
+def make_response(
+    request: DataSyncRequest, outcome: Outcome, details: S3Path | EFSPath | Path | None
+) -> DataSyncResponse:
+    """Return the answer to a request.
+
+    Args:
+        request: the request.
+        outcome: what was done in this call.
+        details: where the report is, if there is one.
+
+    Raises:
+        NoProgressError: there was no time for anything.
+    """
+    before = request.continuation or SyncContinuation()
+    if not outcome.is_complete and not _has_come_further(outcome, before):
+        raise NoProgressError(
+            f"the time was up before the next item of {request.source_path} was done: give more "
+            "time, or run this where there is no limit, such as AWS Batch"
+        )
+    counts, verification = before.counts.model_copy(), None
+    add_counts(counts, outcome.counts)
+    if request.verify:
+        verification = (before.verification or Verification()).model_copy()
+        add_counts(verification, outcome.verification)
+    result = DataSyncResult(**counts.model_dump(), details=details, verification=verification)
+    if outcome.is_complete:
+        return DataSyncResponse(request=request, result=result)
+    continuation = SyncContinuation(
+        calls=before.calls + 1,
+        through=outcome.through,
+        only_removes=outcome.only_removes,
+        counts=counts,
+        verification=verification,
+    )
+    return DataSyncResponse(
+        request=request, result=result, incomplete=True, continuation=continuation
+    )
+
+
+def _has_come_further(outcome: Outcome, before: SyncContinuation) -> bool:
+    counts = outcome.counts
+    done = counts.files_transferred, counts.files_deleted, counts.files_removed
+    return any(done) or outcome.only_removes or outcome.through != before.through
