@@ -211,7 +211,8 @@ def test_batch_that_runs_out_of_time_is_gone_on_with(
     assert ["continuation" in call for call in calls] == [False] + [True] * (len(calls) - 1)
     # Counts go on from call to call; what was under way when one ended is there for the next.
     result = done.output["result"]
-    assert result["files_transferred"] + result["files_unchanged"] == 1200
+    assert 600 < result["files_transferred"] <= 1200
+    assert result["files_transferred"] + result["files_unchanged"] >= 1200
     assert result["successful_requests_count"] == result["total_requests_count"] == 1
 
 
