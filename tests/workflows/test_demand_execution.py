@@ -119,6 +119,7 @@ def test_logs_of_a_failed_job_are_uploaded_if_they_are_asked_for(run, results, w
     assert not working.exists()
 
 
+@pytest.mark.heavy
 def test_failed_job_is_cleaned_up_after_only_as_configured(run, working):
     done = run(*FAIL, cleanup_working_dir=False)
 
@@ -152,6 +153,7 @@ def test_output_that_cannot_be_uploaded_stays_where_it_is(run, results, working,
     assert (working / "count.txt").read_text() == "4\n"
 
 
+@pytest.mark.heavy
 def test_removal_that_fails_is_not_taken_for_the_failure_of_the_job(run, functions):
     def fail(_: Any) -> Any:
         raise OSError("busy")

@@ -110,9 +110,14 @@ def test_schedule_names_a_path_on_a_file_system(call, efs):
     assert removed == {"size_bytes_removed": 0, "paths_removed": []}
 
 
-@pytest.mark.parametrize("strategy", [{}, {"selection_strategy": "RANDOM"}])
-@pytest.mark.parametrize("form", [lambda one: one, lambda one: [one]])
-def test_file_systems_come_as_objects_or_lists(call, efs, monkeypatch, strategy, form):
+@pytest.mark.parametrize(
+    ("form", "strategy"),
+    [
+        pytest.param(lambda one: one, {}, id="objects"),
+        pytest.param(lambda one: [one], {"selection_strategy": "RANDOM"}, id="lists"),
+    ],
+)
+def test_file_systems_come_as_objects_or_lists(call, efs, monkeypatch, form, strategy):
     monkeypatch.setenv("ENV_BASE", "dev")
     file_systems = {name: form({"access_point": name}) for name in ("shared", "scratch", "tmp")}
     execution = {
