@@ -8,7 +8,8 @@ Every change is to the very version of moto that `MOTO_VERSION` names:
 - an execution that is started without a name gets one,
 - the prefix of results may be a path into the state's input,
 - a Fail state may raise again what a catcher has caught, whose name begins with ``States.``,
-- services are asked where the tests have them.
+- services are asked where the tests have them,
+- a definition is parsed once: that takes longer than to run it.
 """
 
 from __future__ import annotations
@@ -62,6 +63,7 @@ def patched(make_client: Callable[[str], Any]) -> Iterator[None]:
     from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service import (  # noqa: E501
         StateTaskService,
     )
+    from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 
     if moto.__version__ != MOTO_VERSION:
         raise RuntimeError(f"these patches are for moto {MOTO_VERSION}, not {moto.__version__}")
@@ -89,6 +91,7 @@ def patched(make_client: Callable[[str], Any]) -> Iterator[None]:
         (ResourceEvalS3, "_handle_put_object", staticmethod(result_file)),
         (ResultWriter, "_eval_body", _write_where_the_input_says),
         (CustomErrorName, "__init__", ErrorName.__init__),
+        (AmazonStateLanguageParser, "parse", staticmethod(_parse_once())),
     ]
     # Imported by name into each of these.
     replaced += [
@@ -113,6 +116,17 @@ def client_at(service: str, url: str) -> Any:
         aws_secret_access_key="testing",
         config=Config(retries={"total_max_attempts": 1}, read_timeout=300),
     )
+
+
+@cache
+def _parse_once() -> Any:
+    """Return moto's parser with a memory. What it makes of a definition has no state of its own.
+
+    Iterations of a Map use one at the same time, too.
+    """
+    from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+
+    return cache(AmazonStateLanguageParser.parse)
 
 
 def _shapes(task: Any, service: str | None, action: str | None) -> Any:
