@@ -365,3 +365,14 @@ def test_uri_of_a_part_is_the_key_as_it_is(paths, put):
     put(**{"src/a b+%41/é": 9, "src/c": 9})
     [[(first, _)], _] = paths("s3://bucket/src", "s3://other/d", 10)
     assert S3Path(first).key == "src/a b+%41/"
+
+
+def test_each_part_has_a_report_of_its_own(prepare, tmp_path: Path):
+    write(tmp_path, {"a": 10, "b": 10})
+    report = "s3://bucket/reports/run.jsonl"
+    batches = prepare(tmp_path, "s3://bucket/d/", 10, report_path=report)
+    reports = {sync["report_path"] for batch in batches for sync in batch["requests"]}
+    assert len(reports) == 2
+    assert all(path.startswith("s3://bucket/reports/run-") for path in reports)
+    [whole] = prepare(tmp_path, "s3://bucket/d/", 100, report_path=report)
+    assert whole["requests"][0]["report_path"] == report

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 from pathlib import Path
@@ -10,6 +11,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync import (
     batch_data_sync_handler,
     data_sync_handler,
 )
+from aibs_informatics_aws_lambda.handlers.data_sync.engine import deadline as clocks
 from aibs_informatics_aws_lambda.handlers.data_sync.operations import BatchDataSyncHandler
 
 SYNCED = {
@@ -140,3 +142,63 @@ def test_content_of_files_is_never_logged(
     request = {"source_path": str(tmp_path / "a"), "destination_path": "s3://bucket/"}
     data_sync_handler(request, lambda_context)
     assert "secret" not in caplog.text
+
+
+class TestDeadline:
+    """A batch that has not the time for all its syncs."""
+
+    def request(self, folder: Path, **fields: object) -> dict[str, object]:
+        entries = [entry(folder, name, f"s3://bucket/{name}") for name in "abc"]
+        return {"requests": entries, **fields}
+
+    def test_batch_goes_on_where_it_has_stopped(
+        self, aws, tmp_path: Path, lambda_context, monkeypatch
+    ):
+        # Creating a clock, looking at it before each sync and at each item takes a second each.
+        monkeypatch.setattr(clocks, "monotonic", itertools.count().__next__)
+        request = self.request(tmp_path, deadline=14)
+        answers = [batch_data_sync_handler(request, lambda_context)]
+        while answers[-1].get("incomplete"):
+            assert len(answers) < 10
+            state = answers[-1]["continuation"]
+            answers.append(
+                batch_data_sync_handler({**request, "continuation": state}, lambda_context)
+            )
+        assert len(answers) > 1
+        assert aws.keys("bucket") == ["a", "b", "c"]
+        last = answers[-1]
+        assert "continuation" not in last
+        assert last["result"]["files_transferred"] == 3
+        assert last["result"]["total_requests_count"] == 3
+        assert last["result"]["successful_requests_count"] == 3
+        assert last["failed_requests"] == []
+
+    def test_failures_of_earlier_calls_are_not_forgotten(
+        self, aws, tmp_path: Path, lambda_context
+    ):
+        request = self.request(tmp_path, allow_partial_failure=True)
+        (tmp_path / "b").unlink()
+        state = {
+            "requests_done": 2,
+            "result": {"total_requests_count": 3, "successful_requests_count": 1,
+                       "failed_requests_count": 1, "files_transferred": 1},
+            "failed_requests": [1],
+        }  # fmt: skip
+        answer = batch_data_sync_handler({**request, "continuation": state}, lambda_context)
+        assert aws.keys("bucket") == ["c"]
+        assert answer["result"]["files_transferred"] == 2
+        assert answer["result"]["successful_requests_count"] == 2
+        assert [failed["source_path"] for failed in answer["failed_requests"]] == [
+            str(tmp_path / "b")
+        ]
+
+    def test_batch_without_any_time_is_an_error(self, aws, tmp_path: Path, lambda_context):
+        with pytest.raises(TimeoutError, match="give more"):
+            batch_data_sync_handler(self.request(tmp_path, deadline=0), lambda_context)
+        assert aws.keys("bucket") == []
+
+    def test_auto_asks_the_context(self, tmp_path: Path, lambda_context):
+        lambda_context.get_remaining_time_in_millis = lambda: 1
+        request = {**entry(tmp_path, "a"), "deadline": "auto"}
+        with pytest.raises(TimeoutError):
+            data_sync_handler(request, lambda_context)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
+from aibs_informatics_aws_lambda.handlers.data_sync.engine import execution
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.sync import Engine
 from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest
 
@@ -267,3 +268,41 @@ def test_killed_upload_is_completed_by_the_next_sync(bucket, tmp_path: Path):
     sync(request["source_path"], request["destination_path"])
     assert bucket.read("dst/") == content
     assert read_files(tmp_path / "src") == content
+
+
+@pytest.mark.parametrize("source", ["s3://bucket/src", "{tmp}/src"])
+def test_move_that_was_killed_loses_nothing_when_it_is_run_again(
+    bucket, tmp_path: Path, monkeypatch, source
+):
+    is_remote = source.startswith("s3")
+    content = put_objects(bucket, 8) if is_remote else make_files(tmp_path / "src", 8)
+
+    def remove_three_objects(_, __, doomed, *___):
+        for entry in list(doomed)[:3]:
+            bucket.delete(entry.path)
+        raise OSError("killed")
+
+    def remove_three_files(doomed, _):
+        for entry in list(doomed)[:3]:
+            Path(entry.path).unlink()
+        raise OSError("killed")
+
+    place = source.format(tmp=tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(execution, "remove_objects", remove_three_objects)
+        patch.setattr(execution, "remove_source_files", remove_three_files)
+        with pytest.raises(OSError, match="killed"):
+            sync(place, "s3://bucket/dst", retain_source_data=False)
+    sync(place, "s3://bucket/dst", retain_source_data=False)
+    assert bucket.read("dst/") == content
+    assert bucket.keys("src/") == []
+    assert not (tmp_path / "src").exists()
+
+
+def test_sync_from_what_a_killed_move_has_left_deletes_nothing(bucket, tmp_path: Path, caplog):
+    make_files(tmp_path / "src", 1)
+    bucket.put("dst/moved", "x")
+    bucket.put("dst/.data-sync-move")
+    sync(tmp_path / "src", "s3://bucket/dst")
+    assert bucket.get("dst/moved") == b"x"
+    assert "s3://bucket/dst/.data-sync-move" in caplog.text

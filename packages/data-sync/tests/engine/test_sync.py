@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from aibs_informatics_aws_lambda.common.exceptions import AWSError, ResourceNotFoundError
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.local_copy import LocalCopy
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.sync import Engine
 from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest, DataSyncResult
 
@@ -584,10 +585,37 @@ class TestLocalToLocal:
         def fail(*_: object, **__: object) -> None:
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr("shutil.copyfile", fail)
+        monkeypatch.setattr(LocalCopy, "_write", fail)
         with pytest.raises(OSError, match="No space left"):
             sync(tmp_path / "src", tmp_path / "dst", retain_source_data=False)
         assert read(tmp_path) == {"src/a": "new", "dst/a": "older"}
+
+    def test_broken_connection_to_the_disk_is_tried_again(self, tmp_path, monkeypatch):
+        write(tmp_path / "src" / "a", "new")
+        copy_really, errors = LocalCopy._write, [5, 5]
+
+        def fail_twice(copy: LocalCopy, source: str, target: str) -> None:
+            copy_really(copy, source, target)
+            if errors:
+                raise OSError(errors.pop(), "Input/output error")
+
+        monkeypatch.setattr(LocalCopy, "_write", fail_twice)
+        sync(tmp_path / "src", tmp_path / "dst")
+        assert read(tmp_path / "dst") == {"a": "new"}
+        assert errors == []
+
+    def test_files_are_on_the_disk_before_they_are_in_their_place(self, tmp_path, monkeypatch):
+        write(tmp_path / "src" / "a")
+        flushed = []
+        flush_really = os.fsync
+
+        def flush(descriptor: int) -> None:
+            flushed.append((tmp_path / "dst" / "a").exists())
+            flush_really(descriptor)
+
+        monkeypatch.setattr(os, "fsync", flush)
+        sync(tmp_path / "src", tmp_path / "dst", fsync=True)
+        assert flushed == [False]
 
 
 class TestStaging:
@@ -669,6 +697,19 @@ class TestProtection:
             sync(tmp_path, "s3://bucket/dst", max_delete=1)
         assert bucket.keys() == ["dst/x", "dst/y"]
         assert sync(tmp_path, "s3://bucket/dst", max_delete=2).files_deleted == 2
+
+    @pytest.mark.parametrize("share", ["25%", 0.25])
+    def test_more_than_a_share_of_the_destination_is_refused(self, bucket, tmp_path, share):
+        for name in ("a", "b", "c"):
+            write(tmp_path / name)
+        sync(tmp_path, "s3://bucket/dst")
+        bucket.put("dst/x")
+        assert sync(tmp_path, "s3://bucket/dst", max_delete=share).files_deleted == 1
+        bucket.put("dst/x")
+        bucket.put("dst/y")
+        with pytest.raises(ValueError, match=f"2 of 5 items .* max_delete allows {share}"):
+            sync(tmp_path, "s3://bucket/dst", max_delete=share)
+        assert len(bucket.keys()) == 5
 
     @pytest.mark.parametrize("prefix", [None, "run/"])
     def test_what_filters_leave_out_can_be_protected(self, bucket, prefix):

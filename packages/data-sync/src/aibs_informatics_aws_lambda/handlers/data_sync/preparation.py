@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.filters import (
@@ -22,6 +23,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.engine.items import (
 )
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.local_targets import local_path_of
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.places import Place, resolve
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.report import with_suffix
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.routes import (
     folder_route,
     same_or_apart,
@@ -43,7 +45,12 @@ __all__ = ["SubRequests", "find_parts"]
 logger = logging.getLogger(__name__)
 
 _EMPTY: Final = Node("", 0, 0, 0.0, "folder")
-_ONLY_TO_PREPARE: Final = ("batch_size_bytes_limit", "temporary_request_payload_path")
+_NOT_OF_PARTS: Final = (
+    "batch_size_bytes_limit",
+    "temporary_request_payload_path",
+    "source_path_prefix",
+    "continuation",
+)
 
 
 def find_parts(
@@ -110,7 +117,7 @@ class SubRequests:
 
     def __init__(self, request: PrepareBatchDataSyncRequest) -> None:
         self._request = request
-        fields = request.model_dump(exclude={*_ONLY_TO_PREPARE, "source_path_prefix"})
+        fields = request.model_dump(exclude=set(_NOT_OF_PARTS))
         root = request.filter_root
         fields["filter_root"] = str(request.source_path) if root is None else root
         self._whole = DataSyncRequest(**fields)
@@ -122,7 +129,15 @@ class SubRequests:
             "destination_path": self.destination_path(node),
         }
         alone = _alone(paths["source_path"]) if node.kind == "lone" else {}
-        return self._whole.model_copy(update={**paths, **alone})
+        return self._whole.model_copy(update={**paths, **alone, **self._report(node)})
+
+    def _report(self, node: Node) -> dict[str, Any]:
+        """Return a place for the report of a part that no other part has."""
+        path = self._whole.report_path
+        if path is None or not node.relative:
+            return {}
+        name = hashlib.sha256(node.relative.encode(errors="surrogateescape")).hexdigest()[:12]
+        return {"report_path": with_suffix(path, name)}
 
     def source_path(self, node: Node) -> S3Path | EFSPath | Path:
         """Return the path of a part at the source; those of folders on S3 and EFS end in a slash.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
+from time import monotonic
 from typing import Final, TypeVar
 
 from aibs_informatics_aws_lambda.storage.data_sync import Deadline
@@ -33,7 +33,7 @@ class Clock:
     """
 
     def __init__(self, seconds: float | None = None) -> None:
-        self._end = None if seconds is None else time.monotonic() + seconds
+        self._end = None if seconds is None else monotonic() + seconds
         self._grace = min(_MAX_GRACE_SECONDS, _GRACE * (seconds or 0.0))
 
     @property
@@ -44,16 +44,16 @@ class Clock:
     @property
     def seconds_left(self) -> float | None:
         """How many seconds are left, or `None` for ever."""
-        return None if self._end is None else max(0.0, self._end - time.monotonic())
+        return None if self._end is None else max(0.0, self._end - monotonic())
 
     def check(self) -> None:
         """Raise `OutOfTimeError` if the time is up."""
-        if self._end is not None and time.monotonic() >= self._end:
+        if self._end is not None and monotonic() >= self._end:
             raise OutOfTimeError
 
     def check_start(self) -> None:
         """Raise `OutOfTimeError` if it is too late to begin with anything."""
-        if self._end is not None and time.monotonic() >= self._end - self._grace:
+        if self._end is not None and monotonic() >= self._end - self._grace:
             raise OutOfTimeError
 
     def limit(self, items: Iterable[T]) -> Iterator[T]:

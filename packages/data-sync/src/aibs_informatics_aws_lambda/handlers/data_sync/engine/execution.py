@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,11 +15,13 @@ from aibs_informatics_aws_lambda.handlers.data_sync.engine.deadline import Clock
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.download import Download
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.files import touch
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.local_copy import LocalCopy
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.objects import delete_one, put_text
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.plan import Step
-from aibs_informatics_aws_lambda.handlers.data_sync.engine.planning import Plan
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.planning import MOVE_MARKER, Plan
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.progress import Progress, Silence
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.removal import (
     Doomed,
+    Gone,
     remove_empty_parents,
     remove_files,
     remove_folder,
@@ -98,6 +100,7 @@ class Outcome:
         verification: how both sides compare, if that was asked for.
         is_complete: whether there was time for everything.
         through: the path below the destination up to which everything is done.
+        unfinished: the first item that is not done, for messages.
         only_removes: whether nothing but the removal of the source is left to do.
     """
 
@@ -105,6 +108,7 @@ class Outcome:
     verification: Verification = field(default_factory=Verification)
     is_complete: bool = True
     through: str | None = None
+    unfinished: str = ""
     only_removes: bool = False
 
 
@@ -172,9 +176,23 @@ def remove_sources(
     """
     try:
         for plan in plans:
-            _remove_source(plan, means, outcome, is_whole=is_whole)
+            with _marked_move(plan, means):
+                _remove_source(plan, means, outcome, is_whole=is_whole)
     except OutOfTimeError:
         outcome.is_complete, outcome.only_removes = False, True
+
+
+@contextmanager
+def _marked_move(plan: Plan, means: Means) -> Iterator[None]:
+    """Leave a mark at the destination until the source is removed."""
+    target = plan.route.target
+    if not means.changes or target.bucket is None or not (plan.mirror or plan.resumes_move):
+        yield
+        return
+    s3, key = means.the_s3(), target.at(MOVE_MARKER)
+    s3.ask(put_text(target.bucket, key, f"{plan.route.source.name()} is being removed\n"))
+    yield
+    s3.ask(delete_one(target.bucket, key))
 
 
 def _remove_source(plan: Plan, means: Means, outcome: Outcome, *, is_whole: bool) -> None:
@@ -184,17 +202,14 @@ def _remove_source(plan: Plan, means: Means, outcome: Outcome, *, is_whole: bool
         outcome.counts.files_removed += 1
         means.report.add(plan.route, step, "remove")
 
-    doomed = (
-        Doomed(source.at(step.item.relative), step, step.item.etag)
-        for step in means.clock.limit(plan.steps)
-    )
+    doomed = (Doomed(source.at(s.item.relative), s, s.item.etag) for s in plan.steps)
     if not means.changes:
         for entry in doomed:
             gone(entry.step)
     elif source.bucket is not None:
-        remove_objects(means.the_s3(), source.bucket, doomed, Window(means.concurrency), gone)
+        _remove_objects(source.bucket, doomed, means, gone)
     else:
-        remove_source_files(doomed, gone)
+        remove_source_files(means.clock.limit(doomed), gone)
         if is_whole and not plan.route.single:
             remove_folder(source.path)
         elif not plan.route.single:
@@ -258,7 +273,8 @@ class _Transfers:
         finally:
             self._give_up()
         if self._open:
-            self._outcome.through = next(iter(self._open.values()))
+            first, self._outcome.through = next(iter(self._open.items()))
+            self._outcome.unfinished = self._plan.route.target.name(first)
 
     def _give_up(self) -> None:
         if self._means.s3:
@@ -418,11 +434,16 @@ def _delete_extras(plan: Plan, means: Means, outcome: Outcome) -> None:
         outcome.counts.files_deleted += 1
         outcome.counts.bytes_deleted += step.item.size
 
-    doomed = (Doomed(target.at(s.target), s) for s in means.clock.limit(plan.extras))
+    doomed = (Doomed(target.at(step.target), step) for step in plan.extras)
     if not means.changes:
         for entry in doomed:
             gone(entry.step)
-    elif target.bucket is None:
-        remove_files(doomed, gone)
-    elif plan.extras:
-        remove_objects(means.the_s3(), target.bucket, doomed, Window(means.concurrency), gone)
+    elif target.bucket is not None:
+        _remove_objects(target.bucket, doomed, means, gone)
+    else:
+        remove_files(means.clock.limit(doomed), gone)
+
+
+def _remove_objects(bucket: str, doomed: Iterable[Doomed], means: Means, gone: Gone) -> None:
+    window = Window(means.concurrency)
+    remove_objects(means.the_s3(), bucket, doomed, window, gone, means.clock)

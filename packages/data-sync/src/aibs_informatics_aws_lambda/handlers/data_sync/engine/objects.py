@@ -28,6 +28,7 @@ __all__ = [
     "get_version",
     "head",
     "head_first_part",
+    "put_text",
     "read_tags",
     "read_text",
 ]
@@ -114,6 +115,11 @@ def get_version(version: ObjectVersion, size: int, receive_file: str | None = No
         receive_file=receive_file,
         size=size,
     )
+
+
+def put_text(bucket: str, key: str, text: str) -> Request:
+    """Return the request that makes an object of some text."""
+    return Request("PutObject", "s3:PutObject", bucket, key, "PUT", body=text.encode())
 
 
 def get_tags(bucket: str, key: str) -> Request:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.filters import Keeps
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.items import Item, Kind, is_placeholder
@@ -32,12 +34,18 @@ from aibs_informatics_aws_lambda.handlers.data_sync.engine.routes import Route
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.s3 import S3
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.spool import Spool
 
-__all__ = ["Demand", "Plan", "make_plan"]
+__all__ = ["MOVE_MARKER", "Demand", "Plan", "make_plan"]
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 _MAX_KEY_BYTES = 1024
 
 _BY_DEFAULT = Rules()
+
+MOVE_MARKER: Final = ".data-sync-move"
+"""The object below a destination that says that the source of a move is being removed. Without it,
+a move that is run again after it was killed would delete what it had moved."""
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -78,6 +86,8 @@ class Plan:
         pending: how many items are to be transferred or compared.
         pending_bytes: their size.
         there: how many files or objects the destination has.
+        mirror: whether what is extra was to be removed at the destination.
+        resumes_move: whether an earlier move to the destination was interrupted.
     """
 
     route: Route
@@ -90,6 +100,8 @@ class Plan:
     pending: int = 0
     pending_bytes: int = 0
     there: int = 0
+    mirror: bool = False
+    resumes_move: bool = False
 
     def was_counted(self, step: Step) -> bool:
         """Tell whether an earlier call has counted an item that is in sync."""
@@ -118,7 +130,7 @@ def make_plan(route: Route, items: Iterable[Item], demand: Demand, s3: S3 | None
     found = items if route.single else _without_lone_placeholder(items)
     kept = (item for item in found if demand.keeps is None or demand.keeps(item.relative))
     with ExitStack() as stack:
-        plan = Plan(route, through=demand.rules.through)
+        plan = Plan(route, through=demand.rules.through, mirror=demand.mirror)
         stack.callback(plan.close)
         _fill(plan, kept, demand, s3)
         stack.pop_all()
@@ -144,6 +156,8 @@ def _fill(plan: Plan, items: Iterable[Item], demand: Demand, s3: S3 | None) -> N
         step = decide(*pair, target, demand.rules._replace(through=None))
         _take(plan, step, is_needed=is_needed, mirror=False)
     _keep_odd_paths(plan, odd)
+    if plan.resumes_move and plan.extras:
+        _keep_extras(plan)
 
 
 def _take(plan: Plan, step: Step, *, is_needed: bool, mirror: bool) -> None:
@@ -161,8 +175,22 @@ def _take(plan: Plan, step: Step, *, is_needed: bool, mirror: bool) -> None:
     plan.steps.append(step)
 
 
+def _keep_extras(plan: Plan) -> None:
+    marker = plan.route.target.name(MOVE_MARKER)
+    logger.warning(
+        "%s says that a move was interrupted: what it has moved looks extra, so that nothing is "
+        "deleted at the destination until a move has ended, or the object is removed",
+        marker,
+    )
+    plan.extras.close()
+    plan.extras = Spool()
+
+
 def _counted(there: Iterable[Item], plan: Plan) -> Iterator[Item]:
     for item in there:
+        if item.relative == MOVE_MARKER:
+            plan.resumes_move = True
+            continue
         if item.kind != "folder":
             plan.there += 1
         yield item

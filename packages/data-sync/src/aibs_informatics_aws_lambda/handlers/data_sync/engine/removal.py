@@ -8,6 +8,7 @@ from contextlib import suppress
 from itertools import islice
 from typing import NamedTuple, TypeAlias
 
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.deadline import Clock
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.files import check_unchanged
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.objects import (
     MAX_DELETIONS,
@@ -49,9 +50,9 @@ class Doomed(NamedTuple):
 
 
 def remove_objects(
-    s3: S3, bucket: str, doomed: Iterable[Doomed], window: Window, gone: Gone
+    s3: S3, bucket: str, doomed: Iterable[Doomed], window: Window, gone: Gone, clock: Clock
 ) -> None:
-    """Remove objects.
+    """Remove objects, as many as one request can name at a time.
 
     Args:
         s3: what asks S3.
@@ -59,10 +60,11 @@ def remove_objects(
         doomed: the objects.
         window: how many requests are under way at a time.
         gone: is told of each one that is removed.
+        clock: the time there is.
 
     Raises:
         AWSError: one of them cannot be removed.
-        Exception: that of ``doomed``.
+        OutOfTimeError: the time was up before the next request.
     """
 
     def send(request: Request, entries: Sequence[Doomed]) -> None:
@@ -74,7 +76,7 @@ def remove_objects(
             gone(entry.step)
 
     try:
-        for several in _batched(doomed, MAX_DELETIONS):
+        for several in clock.limit(_batched(doomed, MAX_DELETIONS)):
             named = [entry for entry in several if fits_xml(entry.path)]
             if named:
                 send(delete_several(bucket, [(e.path, e.etag) for e in named]), named)

@@ -29,6 +29,7 @@ __all__ = [
     "NoReport",
     "Report",
     "find_report_path",
+    "with_suffix",
     "written_report",
 ]
 
@@ -125,7 +126,14 @@ def find_report_path(request: DataSyncRequest) -> S3Path | EFSPath | Path | None
         return _new_path() if request.include_detailed_response else None
     if request.continuation is None:
         return request.report_path
-    return _numbered(request.report_path, request.continuation.calls + 1)
+    return with_suffix(request.report_path, str(request.continuation.calls + 1))
+
+
+def with_suffix(path: S3Path | EFSPath | Path, suffix: str) -> S3Path | EFSPath | Path:
+    """Return a path with a dash and a suffix at the end of its name, before what follows a dot."""
+    folder, slash, name = str(path).rpartition("/")
+    stem, dot, rest = name.partition(".")
+    return parse_data_path(f"{folder}{slash}{stem}-{suffix}{dot}{rest}")
 
 
 def _new_path() -> S3Path | Path:
@@ -134,12 +142,6 @@ def _new_path() -> S3Path | Path:
     if bucket:
         return S3Path.build(bucket, f"scratch/{name}")
     return Path(tempfile.gettempdir()) / name
-
-
-def _numbered(path: S3Path | EFSPath | Path, number: int) -> S3Path | EFSPath | Path:
-    folder, slash, name = str(path).rpartition("/")
-    stem, dot, suffix = name.partition(".")
-    return parse_data_path(f"{folder}{slash}{stem}-{number}{dot}{suffix}")
 
 
 @contextmanager

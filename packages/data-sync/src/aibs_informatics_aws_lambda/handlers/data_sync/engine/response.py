@@ -39,8 +39,8 @@ def make_response(
     before = request.continuation or SyncContinuation()
     if not outcome.is_complete and not _has_come_further(outcome, before):
         raise NoProgressError(
-            f"the time was up before the next item of {request.source_path} was done: give more "
-            "time, or run this where there is no limit, such as AWS Batch"
+            f"the time was up before {outcome.unfinished or request.destination_path} was done: "
+            "give more time, or run this where there is no limit, such as AWS Batch"
         )
     counts, verification = before.counts.model_copy(), None
     add_counts(counts, outcome.counts)
@@ -64,5 +64,8 @@ def make_response(
 
 def _has_come_further(outcome: Outcome, before: SyncContinuation) -> bool:
     counts = outcome.counts
-    done = counts.files_transferred, counts.files_deleted, counts.files_removed
-    return any(done) or outcome.only_removes or outcome.through != before.through
+    return (
+        any((counts.files_transferred, counts.files_deleted, counts.files_removed))
+        or outcome.through != before.through
+        or outcome.only_removes != before.only_removes
+    )
