@@ -7,6 +7,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 __all__ = [
     "CATCH_ALL",
+    "DATA_SYNC_SECONDS",
     "HANDLERS",
     "VARIANTS",
     "State",

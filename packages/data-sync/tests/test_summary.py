@@ -143,6 +143,24 @@ def test_child_that_timed_out_is_told_by_its_status(summarize, map_run):
     assert summarize(results_path=manifest)["error"] == "TIMED_OUT"
 
 
+@pytest.mark.parametrize("document", ["{}", '[{"source_path": 1}]', None])
+def test_batch_whose_requests_cannot_be_read_is_named_all_the_same(
+    summarize, map_run, aws, document
+):
+    place = "s3://bucket/payload/request_1.json"
+    manifest = map_run(FAILED=[failed(place, "ValidationError", "no list")])
+    if document is not None:
+        aws.put("bucket", "payload/request_1.json", document)
+
+    answer = summarize(results_path=manifest, response_path="s3://bucket/summary")
+
+    assert answer["failed_batches"] == [
+        {"requests": place, "error": "ValidationError", "cause": "no list"}
+    ]
+    assert answer["failed_requests"] == []
+    assert "failed_requests_path" not in answer
+
+
 def test_input_that_step_functions_leaves_out_is_no_error(summarize, map_run):
     left_out = {"Input": "", "InputDetails": {"Included": False}}
     manifest = map_run(FAILED=[{"Status": "FAILED", "Error": "E", "Cause": "c", **left_out}])

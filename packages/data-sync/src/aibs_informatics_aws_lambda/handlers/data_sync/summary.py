@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
-from itertools import chain
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final, NamedTuple
 
 from aibs_informatics_aws_lambda.common.description import HandlerDescription
+from aibs_informatics_aws_lambda.common.exceptions import AWSError
 from aibs_informatics_aws_lambda.common.handler import LambdaHandler
 from aibs_informatics_aws_lambda.common.json_io import JSON, parse_json
 from aibs_informatics_aws_lambda.common.s3 import S3Path
@@ -25,12 +27,18 @@ from aibs_informatics_aws_lambda.handlers.data_sync.model import (
     SummarizeBatchDataSyncResponse,
 )
 from aibs_informatics_aws_lambda.handlers.data_sync.references import store_list
+from aibs_informatics_aws_lambda.storage.data_sync import RequestsOrLocation
 
 __all__ = ["SummarizeBatchDataSyncHandler"]
+
+logger = logging.getLogger(__name__)
 
 # An answer must fit into 256 KiB: twenty requests with the longest keys take 60.
 _SHOWN: Final = 20
 _LONGEST_CAUSE: Final = 1000
+
+# The requests of ten thousand batches that failed are read within a minute.
+_READ_AT_A_TIME: Final = 16
 
 
 class SummarizeBatchDataSyncHandler(
@@ -53,10 +61,12 @@ class SummarizeBatchDataSyncHandler(
             ValidationError: what is stored is not what a Distributed Map of batches writes.
             AWSError: S3 refuses or cannot be reached, or nothing was written there.
         """
-        stored = () if request.results_path is None else read_map_results(request.results_path)
-        outcomes = list(
-            chain(map(_outcome_of_answer, request.responses), map(_outcome_of_child, stored))
-        )
+        children = () if request.results_path is None else read_map_results(request.results_path)
+        with ThreadPoolExecutor(_READ_AT_A_TIME) as pool:
+            outcomes = [
+                *map(_outcome_of_answer, request.responses),
+                *pool.map(_outcome_of_child, children),
+            ]
         failed = [outcome.failure for outcome in outcomes if outcome.failure]
         requests = [sync for outcome in outcomes for sync in outcome.failed_requests]
         where = None
@@ -92,13 +102,24 @@ def _outcome_of_child(child: ChildResult) -> _Outcome:
         return _outcome_of_answer(BatchDataSyncResponse.from_dict(child.output))
     batch = BatchDataSyncRequest.from_dict(child.input) if child.input else None
     place = batch.requests if batch and isinstance(batch.requests, S3Path) else None
-    # Some may be done: nobody knows which, and to repeat them moves nothing.
-    syncs = read_requests(batch.requests) if batch else []
+    syncs = _read(batch.requests) if batch else []
     return _Outcome(
         BatchDataSyncResult(total_requests_count=len(syncs), failed_requests_count=len(syncs)),
         syncs,
         FailedBatch(requests=place, error=child.error, cause=_in_brief(child.cause)),
     )
+
+
+def _read(requests: RequestsOrLocation) -> list[DataSyncRequest]:
+    """Return the syncs of a batch that has failed; some may be done: to repeat them moves nothing.
+
+    None, if they cannot be read: that may be why it has failed, and the batch is named anyway.
+    """
+    try:
+        return read_requests(requests)
+    except (AWSError, ValueError) as error:
+        logger.warning("The requests of a batch that has failed are unknown: %s", error)
+        return []
 
 
 def _sum(results: Iterable[BatchDataSyncResult]) -> BatchDataSyncResult:
