@@ -212,7 +212,7 @@ class RemoveDataPathsHandler(LambdaHandler[RemoveDataPathsRequest, RemoveDataPat
         )
 
     def _check(
-        self, paths: Iterable[DataPath], planned: Mapping[Path, PlannedPath] | None
+        self, paths: list[DataPath], planned: Mapping[Path, PlannedPath] | None
     ) -> list[tuple[Path, Path]]:
         """Return each local path, and the same with all links above it resolved."""
         for path in paths:
