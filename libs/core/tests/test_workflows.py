@@ -3,7 +3,11 @@ from __future__ import annotations
 import json
 
 import pytest
-from aibs_informatics_aws_lambda.common.workflows import placeholders_of, render_definition
+from aibs_informatics_aws_lambda.common.workflows import (
+    placeholders_of,
+    render_definition,
+    render_policy,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -21,6 +25,8 @@ def package(tmp_path, monkeypatch):
         }
     }
     (folder / "run.lambda.asl.json").write_text(json.dumps(definition))
+    policy = {"Statement": [{"Action": ["lambda:InvokeFunction"], "Resource": "${FunctionArn}"}]}
+    (folder / "run.lambda.policy.json").write_text(json.dumps(policy))
     monkeypatch.syspath_prepend(str(tmp_path))
 
 
@@ -31,6 +37,12 @@ def test_placeholders_are_filled_in():
         "Resource": "arn:aws:states:::lambda:invoke",
         "Parameters": {"FunctionName": "arn", "Key.$": "$.key"},
     }
+
+
+def test_policy_is_filled_in():
+    found = render_policy("my_workflows", "run", "lambda", {"FunctionArn": "arn"})
+
+    assert found == {"Statement": [{"Action": ["lambda:InvokeFunction"], "Resource": "arn"}]}
 
 
 def test_placeholders_are_named():

@@ -1,6 +1,7 @@
 """State machines for AWS Step Functions that run the handlers of this package.
 
-Plain files in Amazon States Language lie beside this module, ``<name>.<variant>.asl.json``.
+Plain files lie beside this module: definitions in Amazon States Language,
+``<name>.<variant>.asl.json``, and the policies of their roles, ``<name>.<variant>.policy.json``.
 """
 
 from __future__ import annotations
@@ -8,9 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from aibs_informatics_aws_lambda.common.json_io import JSONObject
-from aibs_informatics_aws_lambda.common.workflows import Variant, render_definition
+from aibs_informatics_aws_lambda.common.workflows import (
+    Variant,
+    render_definition,
+)
+from aibs_informatics_aws_lambda.common.workflows import (
+    render_policy as render_policy_of,
+)
 
-__all__ = ["render_workflow"]
+__all__ = ["render_policy", "render_workflow"]
 
 
 def render_workflow(name: str, variant: Variant, values: Mapping[str, str]) -> JSONObject:
@@ -25,3 +32,17 @@ def render_workflow(name: str, variant: Variant, values: Mapping[str, str]) -> J
         ValueError: there is no such workflow, or a value is missing; the message names them.
     """
     return render_definition(__name__, name, variant, values)
+
+
+def render_policy(name: str, variant: Variant, values: Mapping[str, str]) -> JSONObject:
+    """Return the IAM policy of a state machine's role, which allows no more than it needs.
+
+    Args:
+        name: as for `render_workflow`.
+        variant: as for `render_workflow`.
+        values: as for `render_workflow`, and ``Region``, ``AccountId``, ``StateMachineName``.
+
+    Raises:
+        ValueError: there is no such workflow, or a value is missing; the message names them.
+    """
+    return render_policy_of(__name__, name, variant, values)
