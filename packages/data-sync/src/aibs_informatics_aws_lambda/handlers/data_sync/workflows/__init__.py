@@ -8,14 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from aibs_informatics_aws_lambda.common import workflows
 from aibs_informatics_aws_lambda.common.json_io import JSONObject
-from aibs_informatics_aws_lambda.common.workflows import (
-    Variant,
-    render_definition,
-)
-from aibs_informatics_aws_lambda.common.workflows import (
-    render_policy as render_policy_of,
-)
+from aibs_informatics_aws_lambda.common.workflows import Variant
 
 __all__ = ["render_policy", "render_workflow"]
 
@@ -31,7 +26,7 @@ def render_workflow(name: str, variant: Variant, values: Mapping[str, str]) -> J
     Raises:
         ValueError: there is no such workflow, or a value is missing; the message names them.
     """
-    return render_definition(__name__, name, variant, values)
+    return workflows.render_definition(__name__, name, variant, values)
 
 
 def render_policy(name: str, variant: Variant, values: Mapping[str, str]) -> JSONObject:
@@ -45,4 +40,4 @@ def render_policy(name: str, variant: Variant, values: Mapping[str, str]) -> JSO
     Raises:
         ValueError: there is no such workflow, or a value is missing; the message names them.
     """
-    return render_policy_of(__name__, name, variant, values)
+    return workflows.render_policy(__name__, name, variant, values)
