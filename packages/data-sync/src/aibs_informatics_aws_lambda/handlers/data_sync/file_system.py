@@ -35,12 +35,12 @@ from aibs_informatics_aws_lambda.handlers.data_sync.model import (
     RemoveDataPathsRequest,
     RemoveDataPathsResponse,
 )
-from aibs_informatics_aws_lambda.handlers.data_sync.references import read_list, store_list
+from aibs_informatics_aws_lambda.handlers.data_sync.references import read_removal, store_list
 from aibs_informatics_aws_lambda.handlers.data_sync.tree import Keeps, Node, Stand, fold, node_of
 from aibs_informatics_aws_lambda.handlers.data_sync.variables import MOUNT_VARIABLES
 from aibs_informatics_aws_lambda.storage.efs import EFSPath
 from aibs_informatics_aws_lambda.storage.mount_discovery import find_mount_points
-from aibs_informatics_aws_lambda.storage.paths import DataPath, parse_data_path
+from aibs_informatics_aws_lambda.storage.paths import DataPath
 
 __all__ = [
     "GetDataPathStatsHandler",
@@ -189,7 +189,7 @@ class RemoveDataPathsHandler(LambdaHandler[RemoveDataPathsRequest, RemoveDataPat
             OSError: something cannot be removed; the message names the path. Earlier ones stay
                 removed.
         """
-        paths, plan = _read(request)
+        paths, plan = read_removal(request)
         planned = _by_local_path(plan)
         targets = self._check(paths, planned)
         size, removed, changed = 0, [], []
@@ -271,16 +271,6 @@ def _plan(root: S3Path | EFSPath | Path, nodes: dict[str, Node]) -> dict[str, Pl
             path=path, inode=found.st_ino, last_modified=_as_time(node.last_modified)
         )
     return plan
-
-
-def _read(request: RemoveDataPathsRequest) -> tuple[list[DataPath], list[PlannedPath] | None]:
-    """Return the lists of a request, which may be stored."""
-    paths, plan = request.paths, request.plan
-    if isinstance(paths, S3Path):
-        paths = [parse_data_path(path) for path in read_list(paths)]
-    if isinstance(plan, S3Path):
-        plan = [PlannedPath.from_dict(entry) for entry in read_list(plan)]
-    return paths, plan
 
 
 def _by_local_path(plan: Iterable[PlannedPath] | None) -> dict[Path, PlannedPath] | None:
