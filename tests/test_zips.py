@@ -309,10 +309,16 @@ def start(task_root, runtime_python):
 
 
 def test_every_function_of_a_template_is_tested():
-    templates = [path.read_text() for path in ROOT.glob("packages/*/template.yaml")]
+    # A package with a `test_zip.py` runs its functions there.
+    apart = {path.parents[1].name for path in ROOT.glob("packages/*/tests/test_zip.py")}
+    templates = [
+        path.read_text()
+        for path in ROOT.glob("packages/*/template.yaml")
+        if path.parent.name not in apart
+    ]
     handlers = {name for text in templates for name in re.findall(r"Handler: (\S+)", text)}
 
-    assert {case.package for case in CASES.values()} == set(PACKAGES)
+    assert {case.package for case in CASES.values()} == set(PACKAGES) - apart
     assert handlers <= {f"{HANDLERS}.{name}" for name in CASES}
 
 
