@@ -1,63 +1,295 @@
-"""Every zip, unpacked into an empty folder, works as a Lambda function."""
+"""Every zip, unpacked into an empty folder, works as Lambda functions."""
 
 from __future__ import annotations
 
 import json
-import os
-import platform
+import re
 import shutil
-import subprocess
-import sys
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 from environments import make_environment
-from runtime_api import RuntimeApi
+from functions import build_zip, running_function, unpack
+from hatch_lambda.platforms import PLATFORMS
+from registry import INDEX, digest_of
 
 ROOT = Path(__file__).parents[1]
-RUNTIME = f"python3.{sys.version_info.minor}"
-ARCHITECTURE = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}[platform.machine()]
 HANDLERS = "aibs_informatics_aws_lambda.handlers"
-OPERATIONS = f"{HANDLERS}.data_sync"
+PACKAGES = sorted(path.parent.name for path in ROOT.glob("packages/*/pyproject.toml"))
 
-# A function of each package, and a field without which it takes no event.
-FUNCTIONS = {
-    "batch": ("batch.create.handler", "image"),
-    "data-sync": ("data_sync.get_json_from_file_handler", "path"),
-    "demand": ("demand.scaffolding.handler", "demand_execution"),
-    "ecr": ("ecr.replicate_image.lambda_handler", "source_image"),
-    "notifications": ("notifications.notification_router_handler", "content"),
+# Bytes of a zip whose function has the Powertools layer.
+LAYERED = dict.fromkeys(PACKAGES, 250_000) | {"data-sync": 6_500_000}
+
+PLACE = {"account_id": "123456789012", "region": "us-west-2"}
+
+
+def write(folder: Path, name: str, text: str) -> str:
+    (folder / name).write_text(text)
+    return str(folder / name)
+
+
+def synced(aws, folder: Path) -> dict[str, Any]:
+    return {
+        "source_path": write(folder, "a.txt", "x"),
+        "destination_path": f"s3://{aws.make_bucket()}/a.txt",
+    }
+
+
+def batch_job(aws, folder: Path) -> dict[str, Any]:
+    return {
+        "image": "quay.io/biocontainers/samtools:1.17",
+        "job_definition_name": "align",
+        "job_queue_name": "queue",
+        "command": ["samtools", "sort"],
+        "resource_requirements": {"MEMORY": 2048, "VCPU": 2},
+    }
+
+
+def make_lambda(aws) -> None:
+    """Make the function that the handler finds itself to be, and asks for its mounts."""
+    policy = {"Version": "2012-10-17", "Statement": []}
+    role = aws.client("iam").create_role(
+        RoleName="function", AssumeRolePolicyDocument=json.dumps(policy)
+    )
+    aws.client("lambda").create_function(
+        FunctionName="function",
+        Handler="module.handler",
+        Runtime="python3.13",
+        Role=role["Role"]["Arn"],
+        Code={"ZipFile": b"any"},
+    )
+
+
+def demand_execution(aws, folder: Path) -> dict[str, Any]:
+    efs = aws.client("efs")
+    tags = [{"Key": "Name", "Value": "main"}, {"Key": "env_base", "Value": "dev-test"}]
+    file_system = efs.create_file_system(CreationToken="main", Tags=tags)["FileSystemId"]
+    for name in ("scratch", "shared", "tmp"):
+        efs.create_access_point(
+            FileSystemId=file_system,
+            ClientToken=name,
+            RootDirectory={"Path": f"/{name}"},
+            Tags=[{"Key": "Name", "Value": name}, {"Key": "env_base", "Value": "dev-test"}],
+        )
+    make_lambda(aws)
+    execution = {
+        "execution_type": "align",
+        "execution_id": "exec-0001",
+        "execution_image": "123456789012.dkr.ecr.us-west-2.amazonaws.com/tools/align:1.0",
+        "execution_parameters": {"command": ["align"], "output_s3_prefix": "s3://bucket/results"},
+        "execution_platform": {"aws_batch": {"job_queue_name": "queue"}},
+    }
+    return {
+        "demand_execution": execution,
+        "context_manager_configuration": {},
+        "file_system_configurations": {},
+    }
+
+
+def image(aws, folder: Path) -> dict[str, Any]:
+    """An index of no images: it has no layers, which only ECR itself would take."""
+    ecr = aws.client("ecr")
+    for name in ("team/source", "team/target"):
+        ecr.create_repository(repositoryName=name)
+    manifest = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": []})
+    digest = digest_of(manifest.encode())
+    ecr.put_image(repositoryName="team/source", imageManifest=manifest, imageDigest=digest)
+    return {
+        "source_image": {**PLACE, "repository_name": "team/source", "image_digest": digest},
+        "destination_repository": {**PLACE, "repository_name": "team/target"},
+        "destination_image_tags": ["v2"],
+    }
+
+
+def notification(aws, folder: Path) -> dict[str, Any]:
+    topic = aws.client("sns").create_topic(Name="alerts")["TopicArn"]
+    return {"content": {"subject": "Done", "message": "Done."}, "targets": [{"topic": topic}]}
+
+
+def message(body: str) -> dict[str, Any]:
+    return {
+        "Records": [
+            {
+                "messageId": "1",
+                "body": body,
+                "eventSource": "aws:sqs",
+                "eventSourceARN": "arn:aws:sqs:us-west-2:123456789012:notifications",
+            }
+        ]
+    }
+
+
+@dataclass(frozen=True)
+class Case:
+    """An event that a function answers, and one that it refuses.
+
+    Args:
+        package: the package whose zip has the function.
+        good: makes the event, and what there must be for it, on AWS and in an empty folder.
+        answer: paths in the answer, and what is there, as regular expressions.
+        field: what the refusal of the other event names.
+        bad: that event.
+        error: the type of the refusal.
+        environment: what the function is told.
+    """
+
+    package: str
+    good: Callable[[Any, Path], Any]
+    answer: Mapping[str, str]
+    field: str
+    bad: Any = field(default_factory=dict)
+    error: str = "ValidationError"
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+# Every function that the packages have, by its handler.
+CASES = {
+    "batch.create.handler": Case(
+        "batch",
+        batch_job,
+        {"job_definition_arn": r"arn:aws:batch:us-west-2:\d+:job-definition/align:1"},
+        "image",
+        environment={"ENV_BASE": "dev-test"},
+    ),
+    "batch.deregister.handler": Case(
+        "batch",
+        lambda aws, folder: {"job_definition_name_prefix": "dev-test"},
+        {"unused_job_definition_arns": r"\[\]"},
+        "job_definition_name_prefix",
+    ),
+    "data_sync.data_sync_handler": Case(
+        "data-sync", synced, {"result.files_transferred": "1"}, "source_path"
+    ),
+    "data_sync.batch_data_sync_handler": Case(
+        "data-sync",
+        lambda aws, folder: {"requests": [synced(aws, folder)]},
+        {"result.successful_requests_count": "1", "result.files_transferred": "1"},
+        "requests",
+    ),
+    "data_sync.prepare_batch_data_sync_handler": Case(
+        "data-sync", synced, {"requests.0.requests.0.source_path": r".*/a\.txt"}, "source_path"
+    ),
+    "data_sync.get_json_from_file_handler": Case(
+        "data-sync",
+        lambda aws, folder: {"path": write(folder, "a.json", '{"a": [1, null]}')},
+        {"content.a": r"\[1, null\]"},
+        "path",
+    ),
+    "data_sync.put_json_to_file_handler": Case(
+        "data-sync",
+        lambda aws, folder: {"content": {"a": 1}, "path": f"s3://{aws.make_bucket()}/a.json"},
+        {"path": "s3://bucket/a.json"},
+        "content",
+    ),
+    "data_sync.get_data_path_stats_handler": Case(
+        "data-sync",
+        lambda aws, folder: {"path": write(folder, "a.txt", "abc")},
+        {"path_stats.size_bytes": "3", "path_stats.object_count": "1"},
+        "path",
+    ),
+    "data_sync.list_data_paths_handler": Case(
+        "data-sync",
+        lambda aws, folder: {"path": str(Path(write(folder, "a.txt", "abc")).parent)},
+        {"paths": r".*/a\.txt.*"},
+        "path",
+    ),
+    "data_sync.outdated_data_path_scanner_handler": Case(
+        "data-sync",
+        lambda aws, folder: {"path": write(folder, "a.txt", "abc")},
+        {"paths": r".*/a\.txt.*"},
+        "path",
+    ),
+    "data_sync.remove_data_paths_handler": Case(
+        "data-sync",
+        lambda aws, folder: {"paths": [write(folder, "a.txt", "abc")]},
+        {"size_bytes_removed": "3"},
+        "paths",
+        bad={"paths": 1},
+    ),
+    "demand.scaffolding.handler": Case(
+        "demand",
+        demand_execution,
+        {"setup_configs.batch_create_request.job_queue_name": "queue"},
+        "demand_execution",
+        environment={"ENV_BASE": "dev-test"},
+    ),
+    "ecr.replicate_image.lambda_handler": Case(
+        "ecr", image, {"destination_image.repository_name": "team/target"}, "source_image"
+    ),
+    "notifications.notification_router_handler": Case(
+        "notifications", notification, {"results.0.success": "true"}, "content"
+    ),
+    "notifications.sqs.handler": Case(
+        "notifications",
+        lambda aws, folder: message(json.dumps(notification(aws, folder))),
+        {"batchItemFailures": r"\[\]"},
+        "JSON",
+        bad=message("no document"),
+        error="BatchProcessingError",
+    ),
 }
 
 
-def build(project: Path, directory: Path) -> Path:
-    """Build the zip of a project for this Python and machine."""
-    target = f"lambda:{RUNTIME}-{ARCHITECTURE}"
-    command = [sys.executable, "-m", "hatchling", "build", "-t", target, "-d", str(directory)]
-    result = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stdout + result.stderr
-    (archive,) = directory.glob("*.zip")
-    return archive
+def find(document: Any, path: str) -> str:
+    """Return what is at a path of a document, as JSON without its quotes."""
+    for key in path.split("."):
+        document = document[int(key) if key.isdecimal() else key]
+    return document if isinstance(document, str) else json.dumps(document)
+
+
+class Pair(NamedTuple):
+    """The zip of a package, and one that was built of the same sources elsewhere."""
+
+    here: Path
+    elsewhere: Path
 
 
 @pytest.fixture(scope="module")
-def build_once(tmp_path_factory):
-    """Build the zip of a package, once for all tests."""
+def build_pair(tmp_path_factory):
+    """Build the zips of a package, once for all tests."""
+    clone = tmp_path_factory.mktemp("elsewhere") / "a longer name"
+    ignored = shutil.ignore_patterns(".*", "__pycache__", "dist", "tests")
+    for folder in ("libs", "packages"):
+        shutil.copytree(ROOT / folder, clone / folder, ignore=ignored)
+    shutil.copy(ROOT / "hatch.toml", clone)
 
     @cache
-    def build_package(name: str) -> Path:
-        return build(ROOT / "packages" / name, tmp_path_factory.mktemp("dist"))
+    def build(package: str) -> Pair:
+        projects = [root / "packages" / package for root in (ROOT, clone)]
+        folders = [tmp_path_factory.mktemp("dist") for _ in projects]
+        with ThreadPoolExecutor() as builds:
+            return Pair(*builds.map(build_zip, projects, folders))
 
-    return build_package
+    return build
 
 
-@pytest.fixture
-def archive(build_once) -> Path:
-    return build_once("data-sync")
+@pytest.fixture(scope="module")
+def task_root(build_pair, tmp_path_factory):
+    """Unpack the zip of a package, once for all tests."""
+
+    @cache
+    def unpacked(package: str) -> Path:
+        return unpack(build_pair(package).here, tmp_path_factory.mktemp("task"))
+
+    return unpacked
+
+
+@pytest.fixture(scope="module")
+def layered(tmp_path_factory):
+    """Build the zip of a package for a function with the Powertools layer, within its budget."""
+
+    @cache
+    def build(package: str) -> Path:
+        options = {"powertools_layer": "true", "max_bytes": str(LAYERED[package])}
+        return build_zip(ROOT / "packages" / package, tmp_path_factory.mktemp("dist"), **options)
+
+    return build
 
 
 @pytest.fixture(scope="module")
@@ -67,129 +299,114 @@ def runtime_python(tmp_path_factory) -> str:
 
 
 @pytest.fixture
-def function(build_once, runtime_python, tmp_path):
-    """Start a handler of an unpacked zip as Lambda does, and give what invokes it."""
+def start(task_root, runtime_python):
+    """Start a function out of the zip of a package."""
 
-    @contextmanager
-    def start(
-        handler: str, package: str = "data-sync", **environment: str
-    ) -> Iterator[RuntimeApi]:
-        archive = build_once(package)
-        task_root = tmp_path / "task"
-        with zipfile.ZipFile(archive) as content:
-            content.extractall(task_root)
-        with RuntimeApi() as api:
-            process = subprocess.Popen(
-                [runtime_python, "-m", "awslambdaric", handler],
-                cwd=task_root,
-                env={
-                    **os.environ,
-                    "AWS_LAMBDA_FUNCTION_NAME": "function",
-                    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
-                    "AWS_LAMBDA_RUNTIME_API": api.address,
-                    "LAMBDA_TASK_ROOT": str(task_root),
-                    "PYTHONPATH": str(task_root),
-                    **environment,
-                },
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-            )
-            try:
-                yield api
-            finally:
-                process.kill()
-                process.communicate()
+    def start_function(package: str, handler: str, **environment: str):
+        return running_function(runtime_python, task_root(package), handler, **environment)
 
-    return start
+    return start_function
 
 
-def test_every_package_is_tested():
-    packages = {path.parent.name for path in ROOT.glob("packages/*/pyproject.toml")}
+def test_every_function_of_a_template_is_tested():
+    templates = [path.read_text() for path in ROOT.glob("packages/*/template.yaml")]
+    handlers = {name for text in templates for name in re.findall(r"Handler: (\S+)", text)}
 
-    assert packages == set(FUNCTIONS)
-
-
-@pytest.mark.parametrize("package", FUNCTIONS)
-def test_function_starts_and_refuses_an_event_by_the_field_that_is_missing(function, package):
-    name, field = FUNCTIONS[package]
-
-    with function(f"{HANDLERS}.{name}", package) as api:
-        outcome = api.invoke({})
-
-    assert outcome.kind == "error"
-    assert outcome.body["errorType"] == "ValidationError", outcome.body
-    assert field in outcome.body["errorMessage"]
+    assert {case.package for case in CASES.values()} == set(PACKAGES)
+    assert handlers <= {f"{HANDLERS}.{name}" for name in CASES}
 
 
-def test_document_on_disk_is_read(function, tmp_path):
-    (tmp_path / "document.json").write_text('{"a": [1, null]}')
+@pytest.mark.parametrize("handler", CASES)
+def test_function_refuses_a_bad_event_and_answers_a_good_one(handler, start, aws, tmp_path):
+    case = CASES[handler]
+    event = case.good(aws, tmp_path)
 
-    with function(f"{OPERATIONS}.get_json_from_file_handler") as api:
-        outcomes = [api.invoke({"path": str(tmp_path / "document.json")}) for _ in range(3)]
+    with start(case.package, f"{HANDLERS}.{handler}", **case.environment) as function:
+        refused, answered = function.invoke(case.bad), function.invoke(event)
 
-    assert [(one.kind, one.body) for one in outcomes] == [
-        ("response", {"content": {"a": [1, None]}})
-    ] * 3
-
-
-def test_document_goes_to_s3_and_its_place_comes_back(function, aws):
-    bucket = aws.make_bucket()
-
-    with function(f"{OPERATIONS}.put_json_to_file_handler", DEFAULT_BUCKET_NAME=bucket) as api:
-        outcome = api.invoke({"content": {"a": 1}})
-
-    assert outcome.kind == "response"
-    key = outcome.body["path"].removeprefix(f"s3://{bucket}/")
-    assert json.loads(aws.get(bucket, key)) == {"a": 1}
+    assert (refused.kind, refused.body["errorType"]) == ("error", case.error), function.log
+    assert case.field in refused.body["errorMessage"]
+    assert answered.kind == "response", (answered.body, function.log)
+    for path, pattern in case.answer.items():
+        assert re.fullmatch(pattern, find(answered.body, path)), answered.body
 
 
-def test_bad_event_is_an_error_that_names_the_field_and_the_function_lives_on(function, tmp_path):
-    (tmp_path / "document.json").write_text("1")
+def test_error_shows_the_line_that_raised_it(start):
+    with start("batch", f"{HANDLERS}.batch.create.handler") as function:
+        trace = "".join(function.invoke({}).body["stackTrace"])
 
-    with function(f"{OPERATIONS}.get_json_from_file_handler") as api:
-        refused = api.invoke({"place": "document.json"})
-        answered = api.invoke({"path": str(tmp_path / "document.json")})
-
-    assert refused.kind == "error"
-    assert refused.body["errorType"] == "ValidationError"
-    assert "path" in refused.body["errorMessage"]
-    assert answered.body == {"content": 1}
+    assert "aibs_informatics_aws_lambda/common/model.py" in trace
+    assert "raise ValidationError(str(error)) from error" in trace
 
 
-def test_router_in_the_zip_runs_any_handler_of_it(function, tmp_path):
-    (tmp_path / "document.json").write_text("1")
-    event = {"path": str(tmp_path / "document.json")}
+def test_router_in_the_zip_runs_any_handler_of_it(start, tmp_path):
+    handler = f"{HANDLERS}.data_sync.operations.GetJSONFromFileHandler"
+    event = {"path": write(tmp_path, "document.json", "1")}
 
-    with function("aibs_informatics_aws_lambda.main.handle") as api:
-        outcome = api.invoke(
-            {"handler": f"{OPERATIONS}.operations.GetJSONFromFileHandler", "event": event}
-        )
+    with start("data-sync", "aibs_informatics_aws_lambda.main.handle") as function:
+        outcome = function.invoke({"handler": handler, "event": event})
 
     assert (outcome.kind, outcome.body) == ("response", {"content": 1})
 
 
-@pytest.mark.parametrize("package", FUNCTIONS)
-def test_zip_holds_its_siblings_and_none_of_what_lambda_has(build_once, package):
-    with zipfile.ZipFile(build_once(package)) as content:
+@pytest.mark.parametrize("package", PACKAGES)
+def test_zip_holds_its_siblings_and_none_of_what_lambda_has(build_pair, package):
+    with zipfile.ZipFile(build_pair(package).here) as content:
         tops = {name.partition("/")[0] for name in content.namelist()}
 
     assert {"aibs_informatics_aws_lambda", "aws_lambda_powertools", "pydantic"} <= tops
-    assert not tops.intersection({"boto3", "botocore", "s3transfer", "urllib3", "bin", "tests"})
+    assert not tops & {"boto3", "botocore", "s3transfer", "urllib3", "yaml", "bin", "tests"}
 
 
-@pytest.mark.parametrize("package", sorted(set(FUNCTIONS) - {"data-sync"}))
-def test_what_moves_no_data_carries_no_transfer_engine(build_once, package):
-    with zipfile.ZipFile(build_once(package)) as content:
+@pytest.mark.parametrize("package", sorted(set(PACKAGES) - {"data-sync"}))
+def test_what_moves_no_data_carries_no_transfer_engine(build_pair, package):
+    with zipfile.ZipFile(build_pair(package).here) as content:
         assert not [name for name in content.namelist() if "awscrt" in name]
 
 
-def test_equal_sources_at_another_path_make_equal_bytes(archive, tmp_path):
-    copy = tmp_path / "elsewhere"
-    ignored = shutil.ignore_patterns(".*", "__pycache__", "dist")
-    for folder in ("libs", "packages"):
-        shutil.copytree(ROOT / folder, copy / folder, ignore=ignored)
-    shutil.copy(ROOT / "hatch.toml", copy)
+@pytest.mark.parametrize("package", PACKAGES)
+def test_equal_sources_at_another_path_make_equal_bytes(build_pair, package):
+    here, elsewhere = build_pair(package)
 
-    again = build(copy / "packages" / "data-sync", tmp_path / "dist")
+    assert here.read_bytes() == elsewhere.read_bytes()
+    for suffix in (".cdx.json", ".sizes.json"):
+        one, other = (archive.with_name(archive.stem + suffix) for archive in (here, elsewhere))
+        assert one.read_bytes() == other.read_bytes()
 
-    assert again.read_bytes() == archive.read_bytes()
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_zip_for_a_function_with_the_powertools_layer_is_small(layered, package):
+    with zipfile.ZipFile(layered(package)) as content:
+        tops = {name.partition("/")[0] for name in content.namelist()}
+
+    assert not tops & {"aws_lambda_powertools", "pydantic", "pydantic_core", "typing_extensions"}
+
+
+def test_function_runs_with_the_powertools_layer_beside_its_zip(
+    layered, tmp_path_factory, tmp_path
+):
+    # What the layer has is where a layer is: outside of the zip.
+    needs = ("boto3", "awslambdaric>=3", "aws-lambda-powertools", "pydantic")
+    python = make_environment(tmp_path_factory.mktemp("layer"), *needs)
+    task_root = unpack(layered("data-sync"), tmp_path / "task")
+    event = {"path": write(tmp_path, "document.json", "1")}
+    handler = f"{HANDLERS}.data_sync.get_json_from_file_handler"
+
+    with running_function(python, task_root, handler) as function:
+        outcome = function.invoke(event)
+
+    assert (outcome.kind, outcome.body) == ("response", {"content": 1}), function.log
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("target", PLATFORMS)
+@pytest.mark.parametrize("package", PACKAGES)
+def test_zip_is_within_its_budget_on_every_platform(package, target, tmp_path):
+    """Without bytecode, which takes an interpreter of each version."""
+    archive = build_zip(ROOT / "packages" / package, tmp_path, target, bytecode="false")
+
+    machine = PLATFORMS[target].uv_platform.partition("-")[0]
+    with zipfile.ZipFile(archive) as content:
+        natives = [name for name in content.namelist() if name.endswith(".so")]
+    assert natives
+    assert all(machine in name or "abi3" in name for name in natives)

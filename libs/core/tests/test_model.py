@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -227,6 +228,14 @@ def test_yaml_is_read_by_its_lower_case_suffix_only(tmp_path):
     for name in ("thing.YML", "thing.json"):
         with pytest.raises(json.JSONDecodeError):
             Thing.from_path(tmp_path / name)
+
+
+def test_yaml_without_the_library_says_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    (tmp_path / "thing.yaml").write_text("howMany: 3")
+
+    with pytest.raises(ModuleNotFoundError, match=r"thing\.yaml: it is YAML, .* install PyYAML"):
+        Thing.from_path(tmp_path / "thing.yaml")
 
 
 def test_file_in_a_missing_folder_is_an_error(tmp_path):

@@ -146,6 +146,16 @@ class Built:
         return self.archive.with_name(self.archive.name.removesuffix(".zip") + ".cdx.json")
 
     @property
+    def size_report_path(self) -> Path:
+        return self.archive.with_name(self.archive.name.removesuffix(".zip") + ".sizes.json")
+
+    @property
+    def sizes(self) -> dict[str, dict[str, Any]]:
+        """What the size report has of each distribution."""
+        report = json.loads(self.size_report_path.read_text())
+        return {item["name"]: item for item in report["distributions"]}
+
+    @property
     def facts(self) -> dict[str, str]:
         properties = self.bill_of_materials["metadata"]["properties"]
         return {item["name"].removeprefix("hatch-lambda:"): item["value"] for item in properties}

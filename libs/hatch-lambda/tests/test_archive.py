@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import tempfile
 import time
 import zipfile
 
 import pytest
-from hatch_lambda.archive import archive_time, write_archive
+from hatch_lambda.archive import archive_time, publish, write_archive
 from hatch_lambda.errors import LambdaBuildError
 
 # Sets, long strings and equal constants are what bytecode may be undecided about.
@@ -52,6 +53,7 @@ def test_builds_from_two_places_and_settings_are_equal_byte_for_byte(
 
     assert here.archive.read_bytes() == there.archive.read_bytes()
     assert here.bill_of_materials_path.read_bytes() == there.bill_of_materials_path.read_bytes()
+    assert here.size_report_path.read_bytes() == there.size_report_path.read_bytes()
 
 
 def test_names_times_and_modes_are_fixed(tmp_path, monkeypatch):
@@ -93,20 +95,19 @@ def test_time_that_is_no_number_is_refused(monkeypatch):
         archive_time()
 
 
-def test_failed_archive_leaves_nothing_behind(tmp_path, monkeypatch):
-    tree = tmp_path / "tree"
-    tree.mkdir()
-    (tree / "a.txt").write_text("a")
+def test_archive_that_cannot_be_copied_leaves_that_of_an_earlier_build(tmp_path, monkeypatch):
+    (tmp_path / "new.zip").write_text("of this build")
     folder = tmp_path / "dist"
     folder.mkdir()
     (folder / "x.zip").write_text("of an earlier build")
 
-    def run_out_of_space(*_, **__):
+    def run_out_of_space(_, partial):
+        partial.write_text("of this")
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(zipfile.ZipFile, "writestr", run_out_of_space)
+    monkeypatch.setattr(shutil, "copyfile", run_out_of_space)
     with pytest.raises(OSError, match="No space left"):
-        write_archive(tree, folder / "x.zip")
+        publish(tmp_path / "new.zip", folder / "x.zip")
 
     assert [path.name for path in folder.iterdir()] == ["x.zip"]
     assert (folder / "x.zip").read_text() == "of an earlier build"

@@ -208,6 +208,7 @@ def test_summary_has_path_size_and_number_of_distributions(workspace, build, cap
 def test_clean_removes_only_archives_of_the_project(workspace, tmp_path):
     app = workspace.add("packages/my-app")
     own = ["my_app-0.9.zip", "my_app-1.0-python3.14-arm64.zip", "my_app-1.0.cdx.json"]
+    own.append("my_app-1.0.sizes.json")
     foreign = ["my_app_too-1.0.zip", "my_app-1.0-py3-none-any.whl"]
     for name in (*own, *foreign):
         (tmp_path / name).touch()
@@ -223,4 +224,5 @@ def test_hatchling_finds_the_target_by_itself(workspace):
 
     subprocess.run(command, cwd=app, check=True, capture_output=True)
 
-    assert {path.name for path in (app / "dist").iterdir()} == {"app-1.0.zip", "app-1.0.cdx.json"}
+    names = {path.name for path in (app / "dist").iterdir()}
+    assert names == {"app-1.0.zip", "app-1.0.cdx.json", "app-1.0.sizes.json"}

@@ -51,6 +51,23 @@ def test_bytecode_is_unchecked_and_knows_where_lambda_puts_its_source(
     assert marshal.loads(content[16:]).co_filename == "/var/task/app/__init__.py"
 
 
+@pytest.mark.parametrize(("option", "kept"), [("", False), ("debug-ranges = true", True)])
+def test_columns_are_kept_only_where_asked_for_and_lines_always(
+    workspace, build, tmp_path, runtime, option, kept
+):
+    files = {"app.py": "def fail():\n    return 1 + 1 / 0\n"}
+    built = build(workspace.add("packages/app", files=files, options=option))
+    task = built.unpack(tmp_path / "task")
+    place = task / bytecode_path("app.py", runtime.removeprefix("python"))
+
+    code = marshal.loads(place.read_bytes()[16:]).co_consts[0]
+
+    lines, _, columns, _ = zip(*code.co_positions(), strict=True)
+    assert 2 in lines
+    assert any(columns) is kept
+    assert built.facts["bytecode:debug-ranges"] == str(kept).lower()
+
+
 def test_every_module_has_bytecode_and_its_source(workspace, wheelhouse, build, runtime):
     wheelhouse.add("helper")
     built = build(workspace.add("packages/app", dependencies=("helper",)))

@@ -14,10 +14,13 @@ def test_options_are_read_from_the_table():
         "runtime": "python3.12",
         "architecture": "arm64",
         "bytecode": "auto",
+        "debug-ranges": True,
         "include-sdk": True,
         "powertools-layer": True,
         "features": ["Some_Extra"],
         "exclude-dependencies": ["Some.Thing"],
+        "exclude-files": ["package/*.js"],
+        "max-bytes": 6_000_000,
         "constraints": "constraints.txt",
         "versions": ["python3.12-arm64"],
     }
@@ -26,10 +29,13 @@ def test_options_are_read_from_the_table():
         runtime="python3.12",
         architecture="arm64",
         bytecode="auto",
+        debug_ranges=True,
         include_sdk=True,
         powertools_layer=True,
         features=("some-extra",),
         exclude_dependencies=("some-thing",),
+        exclude_files=("package/*.js",),
+        max_bytes=6_000_000,
         constraints="constraints.txt",
     )
 
@@ -40,6 +46,7 @@ def test_environment_goes_before_the_table():
         "HATCH_LAMBDA_BYTECODE": "auto",
         "HATCH_LAMBDA_INCLUDE_SDK": "true",
         "HATCH_LAMBDA_EXCLUDE_DEPENDENCIES": "one, two",
+        "HATCH_LAMBDA_MAX_BYTES": "250000",
         "HATCH_LAMBDA_CONSTRAINTS": "",
         "HATCH_LAMBDA_PYTHON": "/somewhere/python",
         "UNRELATED": "x",
@@ -52,6 +59,7 @@ def test_environment_goes_before_the_table():
         bytecode="auto",
         include_sdk=True,
         exclude_dependencies=("one", "two"),
+        max_bytes=250_000,
         constraints="pins.txt",
         interpreter="/somewhere/python",
     )
@@ -69,7 +77,12 @@ def test_environment_goes_before_the_table():
         ("powertools-layer", 0, "true or false"),
         ("exclude-dependencies", "boto3", "array of names"),
         ("exclude-dependencies", ["boto3>=1"], "array of names"),
+        ("exclude-files", "package/*.js", "array of patterns"),
+        ("exclude-files", [""], "array of patterns"),
         ("features", [1], "array of names"),
+        ("max-bytes", 0, "a number of bytes"),
+        ("max-bytes", True, "a number of bytes"),
+        ("max-bytes", "6 MB", "a number of bytes"),
         ("constraints", "", "a path"),
         ("versions", ["python3.13"], "python3.13-arm64"),
     ],
@@ -94,6 +107,11 @@ def test_unknown_option_is_refused_with_the_known_ones():
 def test_bad_value_in_the_environment_names_the_variable():
     with pytest.raises(LambdaBuildError, match=r"`HATCH_LAMBDA_RUNTIME` is '3\.13'"):
         read_options({}, {"HATCH_LAMBDA_RUNTIME": "3.13"})
+
+
+def test_size_in_the_environment_that_is_no_number_is_refused():
+    with pytest.raises(LambdaBuildError, match="`HATCH_LAMBDA_MAX_BYTES` is '6 MB'"):
+        read_options({}, {"HATCH_LAMBDA_MAX_BYTES": "6 MB"})
 
 
 def test_misspelt_variable_is_refused():

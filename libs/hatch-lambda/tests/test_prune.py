@@ -4,7 +4,8 @@ import subprocess
 import sys
 
 import pytest
-from hatch_lambda.prune import is_kept, trim_metadata
+from hatch_lambda.errors import LambdaBuildError
+from hatch_lambda.prune import is_kept, match_files, trim_metadata
 
 
 @pytest.mark.parametrize(
@@ -52,6 +53,51 @@ def test_what_a_function_reads_or_a_licence_demands_is_kept(path):
 )
 def test_what_a_function_never_reads_is_left_out(path):
     assert not is_kept(path)
+
+
+def test_patterns_match_whole_paths_and_reach_into_folders():
+    paths = ["package/a.js", "package/page/b.js", "package/page/b.py", "other/page/b.js"]
+
+    assert match_files(paths, ["package/*.js"]) == {"package/a.js", "package/page/b.js"}
+    assert match_files(paths, ["package/a.js", "other/*"]) == {"package/a.js", "other/page/b.js"}
+
+
+def test_pattern_that_is_out_of_date_is_refused():
+    with pytest.raises(LambdaBuildError, match=r"'package/gone/\*', which no file matches"):
+        match_files(["package/a.js"], ["package/gone/*"])
+
+
+def test_pattern_for_a_distribution_that_is_left_out_does_no_harm():
+    assert match_files(["package/a.js"], ["elsewhere/*"]) == set()
+
+
+def test_files_that_the_function_never_uses_are_left_out_with_their_bytecode(
+    workspace, wheelhouse, build
+):
+    files = dict.fromkeys(("helper/__init__.py", "helper/page/a.js", "helper/shell.py"), "")
+    wheelhouse.add("helper", files=files)
+    options = 'exclude-files = ["helper/page/*", "helper/shell.py"]'
+    built = build(workspace.add("packages/app", dependencies=("helper",), options=options))
+
+    files = {name for name in built.names if name.startswith("helper/")}
+    assert {name for name in files if "__pycache__" not in name} == {"helper/__init__.py"}
+    assert len(files) == 2
+    assert built.facts["left-out:files"] == "helper/page/*, helper/shell.py"
+
+
+def test_licence_that_siblings_share_with_the_project_is_packed_once(workspace, wheelhouse, build):
+    ours, theirs = "Do as you please.", "Ask first."
+    wheelhouse.add("helper", files={"helper-1.0.dist-info/licenses/LICENSE": ours})
+    dependencies = []
+    for name, licence in (("same", ours), ("differs", theirs)):
+        (workspace.add(f"libs/{name}") / "LICENSE").write_text(licence)
+        dependencies.append(name)
+    app = workspace.add("packages/app", dependencies=(*dependencies, "helper"))
+    (app / "LICENSE").write_text(ours)
+
+    licences = {name for name in build(app).names if name.endswith("/LICENSE")}
+
+    assert {name.partition("-")[0] for name in licences} == {"app", "differs", "helper"}
 
 
 @pytest.mark.parametrize("newline", [b"\n", b"\r\n"])

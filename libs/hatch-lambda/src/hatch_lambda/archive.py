@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import stat
 import zipfile
 from dataclasses import dataclass
@@ -30,12 +31,19 @@ class Entry:
     Attributes:
         path: Path in the archive.
         size: Its size in bytes, unpacked.
+        compressed: Its size in bytes in the archive.
         sha256: Its hash.
     """
 
     path: str
     size: int
+    compressed: int
     sha256: str
+
+    @property
+    def is_bytecode(self) -> bool:
+        """Whether it is a compiled module."""
+        return self.path.endswith(".pyc")
 
 
 def write_archive(tree: Path, destination: Path) -> list[Entry]:
@@ -43,26 +51,37 @@ def write_archive(tree: Path, destination: Path) -> list[Entry]:
 
     Args:
         tree: The folder.
-        destination: Path of the zip. It appears when it is whole.
+        destination: Path of the zip.
 
     Returns:
         What is in it, in order.
     """
     time = archive_time()
-    partial = destination.with_name(f".{destination.name}.partial")
     files = {path.relative_to(tree).as_posix(): path for path in tree.rglob("*") if path.is_file()}
     entries = []
+    with zipfile.ZipFile(destination, "w") as archive:
+        for path, file in sorted(files.items()):
+            content = file.read_bytes()
+            info = _describe(path, executable=_is_executable(file), time=time)
+            archive.writestr(info, content, compresslevel=_LEVEL)
+            digest = hashlib.sha256(content).hexdigest()
+            entries.append(Entry(path, len(content), info.compress_size, digest))
+    return entries
+
+
+def publish(file: Path, destination: Path) -> None:
+    """Copy a file to a place where it appears when it is whole.
+
+    Args:
+        file: The file.
+        destination: Path of the copy; what was there is replaced.
+    """
+    partial = destination.with_name(f".{destination.name}.partial")
     try:
-        with zipfile.ZipFile(partial, "w") as archive:
-            for path, file in sorted(files.items()):
-                content = file.read_bytes()
-                info = _describe(path, executable=_is_executable(file), time=time)
-                archive.writestr(info, content, compresslevel=_LEVEL)
-                entries.append(Entry(path, len(content), hashlib.sha256(content).hexdigest()))
+        shutil.copyfile(file, partial)
         partial.replace(destination)
     finally:
         partial.unlink(missing_ok=True)
-    return entries
 
 
 def archive_time() -> datetime:

@@ -35,7 +35,7 @@ class LambdaBuilderConfig(BuilderConfig):
 
 
 class LambdaBuilder(BuilderInterface[LambdaBuilderConfig, PluginManager]):
-    """Builds an AWS Lambda zip and its bill of materials."""
+    """Builds an AWS Lambda zip, its bill of materials and its size report."""
 
     PLUGIN_NAME = "lambda"
 
@@ -72,7 +72,7 @@ class LambdaBuilder(BuilderInterface[LambdaBuilderConfig, PluginManager]):
     def clean(self, directory: str, versions: list[str]) -> None:  # noqa: ARG002 - hatchling's
         """Remove what earlier builds of the project wrote, of any platform and version."""
         name = self.normalize_file_name_component(self.metadata.core.name)
-        for suffix in ("zip", "cdx.json"):
+        for suffix in ("zip", "cdx.json", "sizes.json"):
             for file in Path(directory).glob(f"{name}-*.{suffix}"):
                 file.unlink()
 

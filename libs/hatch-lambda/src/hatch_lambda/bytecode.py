@@ -126,7 +126,9 @@ def bytecode_path(source: str, python_version: str) -> str:
     return str(place.parent / "__pycache__" / f"{place.stem}.{_tag(python_version)}.pyc")
 
 
-def compile_tree(tree: Path, python_version: str, interpreter: Interpreter) -> dict[str, str]:
+def compile_tree(
+    tree: Path, python_version: str, interpreter: Interpreter, *, debug_ranges: bool
+) -> dict[str, str]:
     """Compile every module of a tree.
 
     The bytecode is never checked against its source: in an archive the two cannot part, and a
@@ -136,6 +138,8 @@ def compile_tree(tree: Path, python_version: str, interpreter: Interpreter) -> d
         tree: Folder whose modules are compiled.
         python_version: Minor version of the target.
         interpreter: A Python of that version.
+        debug_ranges: Whether bytecode knows the columns of its source, with which tracebacks
+            underline what failed in a line.
 
     Returns:
         Path of each module by the path of its bytecode. A module that is no valid Python for the
@@ -147,7 +151,7 @@ def compile_tree(tree: Path, python_version: str, interpreter: Interpreter) -> d
     sources = sorted(path.relative_to(tree).as_posix() for path in tree.rglob("*.py"))
     result = run(
         _compile_command(tree, interpreter),
-        environment=_compile_environment(),
+        environment=_compile_environment(debug_ranges=debug_ranges),
         stdin="".join(f"{tree / source}\n" for source in sources),
     )
     # compileall ends with 1 if a module did not compile.
@@ -167,9 +171,11 @@ def _compile_command(tree: Path, interpreter: Interpreter) -> list[str]:
     ]
 
 
-def _compile_environment() -> dict[str, str]:
+def _compile_environment(*, debug_ranges: bool) -> dict[str, str]:
     # One process with one seed, fed in one order: bytecode has references to equal objects and
     # sets in it, whose form depends on what was compiled before and on hashes.
     inherited: Iterable[tuple[str, str]] = os.environ.items()
     kept = {name: value for name, value in inherited if not name.startswith("PYTHON")}
-    return {**kept, "PYTHONHASHSEED": "0", "PYTHONUTF8": "1"}
+    # https://docs.python.org/3/using/cmdline.html#envvar-PYTHONNODEBUGRANGES
+    ranges = {} if debug_ranges else {"PYTHONNODEBUGRANGES": "1"}
+    return {**kept, **ranges, "PYTHONHASHSEED": "0", "PYTHONUTF8": "1"}

@@ -143,8 +143,8 @@ def resolve(
         LambdaBuildError: There is no solution, or it is at odds with the constraints.
     """
     local = {wheel.name: wheel for wheel in wheels}
-    requirements = _write_lines(scratch / "requirements.in", _local_requirements(wheels, features))
-    exclusions = _write_lines(scratch / "excludes.txt", excluded)
+    requirements = write_lines(scratch / "requirements.in", local_requirements(wheels, features))
+    exclusions = write_lines(scratch / "excludes.txt", excluded)
     arguments = ["--format", "pylock.toml", "--no-header", "--excludes", str(exclusions)]
     if constraints:
         arguments += ["--constraints", str(constraints)]
@@ -181,7 +181,7 @@ def install(
     """
     local = {wheel.name: wheel.path.as_uri() for wheel in wheels}
     lines = (_locked_requirement(item, local) for item in resolved)
-    requirements = _write_lines(scratch / "requirements.txt", lines)
+    requirements = write_lines(scratch / "requirements.txt", lines)
     arguments = ["--no-deps", "--link-mode", "copy", "--target", str(tree)]
     _run_uv("install", [*arguments, "-r", str(requirements)], wheels[0].name, platform)
 
@@ -261,7 +261,7 @@ def check_pin(item: Resolved, pins: Mapping[str, Sequence[Pin]], file_name: str)
         and pin.requirement.specifier.contains(item.version, prereleases=True)
         for digest in pin.hashes
     }
-    anew = "Write it anew with `uv pip compile --universal --generate-hashes`"
+    anew = "Write it anew with `python -m hatch_lambda.lock`"
     if not hashes:
         message = f"`{file_name}` does not pin `{item.name}=={item.version}` with a hash. {anew}."
         raise LambdaBuildError(message)
@@ -303,7 +303,16 @@ def _is_pinned(requirement: Requirement) -> bool:
     return any(specifier.operator in ("==", "===") for specifier in requirement.specifier)
 
 
-def _local_requirements(wheels: Sequence[Wheel], features: Collection[str]) -> Iterator[str]:
+def local_requirements(wheels: Sequence[Wheel], features: Collection[str]) -> Iterator[str]:
+    """Write wheels as requirements.
+
+    Args:
+        wheels: Wheels built here, that of the project first.
+        features: Extras of the project.
+
+    Yields:
+        Each as a line of a requirements file.
+    """
     project, *siblings = wheels
     extras = f"[{','.join(sorted(features))}]" if features else ""
     yield f"{project.name}{extras} @ {project.path.as_uri()}"
@@ -335,25 +344,46 @@ def _file_name(file: Mapping[str, Any]) -> str:
     return unquote(PurePosixPath(urlsplit(place).path).name)
 
 
-def _write_lines(path: Path, lines: Iterable[str]) -> Path:
+def write_lines(path: Path, lines: Iterable[str]) -> Path:
+    """Write an input file of uv and return its path."""
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     return path
 
 
 def _run_uv(verb: str, arguments: Sequence[str], project: str, platform: Platform) -> str:
+    target = (
+        "--python-version",
+        platform.python_version,
+        "--python-platform",
+        platform.uv_platform,
+    )
+    place = f"{platform.runtime} on {platform.architecture}"
+    return run_uv(verb, [*target, *arguments], f"`{project}` for {place}")
+
+
+def run_uv(verb: str, arguments: Sequence[str], subject: str) -> str:
+    """Run `uv pip` on wheels alone, whatever the machine has set for uv in files.
+
+    Args:
+        verb: `compile` or `install`.
+        arguments: Its further arguments.
+        subject: Whose dependencies these are, for an error.
+
+    Returns:
+        What it printed.
+
+    Raises:
+        LambdaBuildError: It failed; the message says what helps.
+    """
     common = (
-        *("--python", sys.executable),
-        *("--python-version", platform.python_version),
-        *("--python-platform", platform.uv_platform),
-        *("--only-binary", ":all:"),
+        *("--python", sys.executable, "--only-binary", ":all:"),
         *("--no-config", "--no-sources", "--no-progress", "--quiet", "--color", "never"),
     )
     result = run([find_uv_bin(), "pip", verb, *common, *arguments])
     if result.returncode:
         message = (
             f"uv cannot {'resolve' if verb == 'compile' else 'install'} the dependencies of "
-            f"`{project}` for {platform.runtime} on {platform.architecture}:\n\n"
-            f"{result.stderr.strip()}\n\n{advice(result.stderr)}"
+            f"{subject}:\n\n{result.stderr.strip()}\n\n{advice(result.stderr)}"
         )
         raise LambdaBuildError(message)
     return result.stdout

@@ -121,6 +121,29 @@ def owners(installed: Iterable[Distribution]) -> dict[str, str]:
     return {path: min(digests) for path, digests in claims.items() if path not in disputed}
 
 
+def repeated_licences(project: Distribution, siblings: Iterable[Distribution]) -> set[str]:
+    """Find licences that are in an archive twice.
+
+    Args:
+        project: The distribution that an archive is made for.
+        siblings: Others of the same workspace, which mostly have the licence of the project.
+
+    Returns:
+        Paths of the licence files of siblings that the project has word for word.
+    """
+    own = {digest for path, digest in project.files.items() if _is_licence(path)}
+    return {
+        path
+        for sibling in siblings
+        for path, digest in sibling.files.items()
+        if digest in own and _is_licence(path)
+    }
+
+
+def _is_licence(path: str) -> bool:
+    return ".dist-info/licenses/" in path
+
+
 def _is_stray(path: str) -> bool:
     # A README.md or the like beside the packages, put there by mistake and read by nobody.
     return "/" not in path and not path.endswith((".py", ".so"))

@@ -26,10 +26,13 @@ class Options:
         runtime: Lambda runtime.
         architecture: Instruction set.
         bytecode: Whether modules are compiled; `auto` does without a fitting interpreter.
+        debug_ranges: Whether bytecode knows the columns of its source.
         include_sdk: Whether the AWS SDK goes into the archive.
         powertools_layer: Whether the Powertools layer is attached to the function.
         features: Extras of the project that are installed.
         exclude_dependencies: Further distributions to leave out.
+        exclude_files: Patterns of further files to leave out.
+        max_bytes: Size the archive must not exceed.
         constraints: Path of a file with pinned and hashed versions.
         interpreter: Path of the Python which compiles.
     """
@@ -37,10 +40,13 @@ class Options:
     runtime: str = "python3.13"
     architecture: str = "x86_64"
     bytecode: bool | Literal["auto"] = True
+    debug_ranges: bool = False
     include_sdk: bool = False
     powertools_layer: bool = False
     features: tuple[str, ...] = ()
     exclude_dependencies: tuple[str, ...] = ()
+    exclude_files: tuple[str, ...] = ()
+    max_bytes: int | None = None
     constraints: str | None = None
     interpreter: str | None = None
 
@@ -76,6 +82,18 @@ def _are_names(value: Any) -> bool:
         return False
 
 
+def _are_patterns(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) and item for item in value)
+
+
+def _is_size(value: Any) -> bool:
+    return type(value) is int and value > 0
+
+
+def _whole_number(text: str) -> int | str:
+    return int(text) if text.isdecimal() else text
+
+
 def _are_platforms(value: Any) -> bool:
     return isinstance(value, list) and all(platform in list(PLATFORMS) for platform in value)
 
@@ -89,16 +107,21 @@ _BYTECODE = _Kind(
     'true, false or "auto"', lambda value: isinstance(value, bool) or value == "auto", _truth
 )
 _NAMES = _Kind("an array of names", _are_names, _split)
+_PATTERNS = _Kind("an array of patterns", _are_patterns, _split)
+_SIZE = _Kind("a number of bytes, 1 or more", _is_size, _whole_number)
 _PATH = _Kind("a path", lambda value: isinstance(value, str) and bool(value), str)
 
 _OPTIONS = {
     "runtime": _one_of(*RUNTIMES),
     "architecture": _one_of(*ARCHITECTURES),
     "bytecode": _BYTECODE,
+    "debug-ranges": _FLAG,
     "include-sdk": _FLAG,
     "powertools-layer": _FLAG,
     "features": _NAMES,
     "exclude-dependencies": _NAMES,
+    "exclude-files": _PATTERNS,
+    "max-bytes": _SIZE,
     "constraints": _PATH,
 }
 
@@ -143,6 +166,7 @@ def _make_options(values: Mapping[str, Any], environment: Mapping[str, str]) -> 
     fields = {name.replace("-", "_"): value for name, value in values.items()}
     for name in ("features", "exclude_dependencies"):
         fields[name] = tuple(canonicalize_name(item) for item in fields.get(name, ()))
+    fields["exclude_files"] = tuple(fields.get("exclude_files", ()))
     return Options(**fields, interpreter=environment.get(INTERPRETER_VARIABLE) or None)
 
 

@@ -8,16 +8,17 @@ import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from hatch_lambda.archive import write_archive
+from hatch_lambda.archive import publish, write_archive
 from hatch_lambda.bill_of_materials import Materials, describe
 from hatch_lambda.bytecode import compile_tree, find_interpreter
 from hatch_lambda.dependencies import check_siblings, find_hash, install, left_out, resolve
-from hatch_lambda.distributions import owners, read_distributions
+from hatch_lambda.distributions import owners, read_distributions, repeated_licences
 from hatch_lambda.errors import LambdaBuildError
 from hatch_lambda.options import INTERPRETER_VARIABLE
-from hatch_lambda.prune import prune
+from hatch_lambda.prune import match_files, prune
+from hatch_lambda.sizes import check_budget, installed_sizes, measure, report
 from hatch_lambda.wheels import build_wheels
 from hatch_lambda.workspace import find_workspace
 
@@ -89,12 +90,13 @@ class _Contents:
     wheels: Sequence[Wheel]
     resolved: Sequence[Resolved]
     distributions: Sequence[Distribution]
+    installed: Mapping[str, int]
     owners: Mapping[str, str]
     uncompiled: Sequence[str]
 
 
 def pack(project: Path, platform: Platform, options: Options, target: Path) -> Packed:
-    """Make an archive and its bill of materials.
+    """Make an archive, its bill of materials and its size report.
 
     Args:
         project: Folder of the project.
@@ -110,14 +112,18 @@ def pack(project: Path, platform: Platform, options: Options, target: Path) -> P
     """
     interpreter = _choose_interpreter(platform, options)
     with tempfile.TemporaryDirectory(prefix="hatch-lambda-") as folder:
-        contents = _collect(project, platform, options, interpreter, Path(folder).resolve())
+        scratch = Path(folder).resolve()
+        contents = _collect(project, platform, options, interpreter, scratch)
+        made = scratch / "archive.zip"
         archive = target.with_name(f"{target.name}.zip")
-        entries = write_archive(contents.tree, archive)
+        entries = write_archive(contents.tree, made)
+        sizes = measure(contents.distributions, contents.installed, entries, contents.owners)
+        check_budget(made, archive.name, sizes, options.max_bytes)
+        publish(made, archive)
     facts = _facts(platform, options, interpreter)
     materials = _materials(contents, entries, archive, platform, options, facts)
-    document = json.dumps(describe(materials), indent=2, ensure_ascii=False)
-    bill = target.with_name(f"{target.name}.cdx.json")
-    bill.write_text(f"{document}\n", encoding="utf-8", newline="\n")
+    _write_json(target.with_name(f"{target.name}.cdx.json"), describe(materials))
+    _write_json(target.with_name(f"{target.name}.sizes.json"), report(archive, sizes))
     return Packed(
         archive=archive,
         platform=platform,
@@ -138,18 +144,37 @@ def _collect(
     tree = scratch / "tree"
     wheels, resolved = _install(project, platform, options, tree, scratch)
     distributions = read_distributions(tree)
+    installed = installed_sizes(tree, distributions)
     owned = owners(distributions)
+    unwanted = match_files(owned, options.exclude_files) | _repeated(wheels, distributions)
+    owned = {path: owner for path, owner in owned.items() if path not in unwanted}
     prune(tree, owned)
-    compiled = compile_tree(tree, platform.python_version, interpreter) if interpreter else {}
+    compiled = _compile(tree, platform, options, interpreter)
     modules = {path for path in owned if path.endswith(".py")} if interpreter else set()
     return _Contents(
         tree=tree,
         wheels=wheels,
         resolved=resolved,
         distributions=distributions,
+        installed=installed,
         owners=owned | {path: owned[source] for path, source in compiled.items()},
         uncompiled=sorted(modules - set(compiled.values())),
     )
+
+
+def _repeated(wheels: Sequence[Wheel], distributions: Sequence[Distribution]) -> set[str]:
+    found = {item.name: item for item in distributions}
+    project, *siblings = (found[wheel.name] for wheel in wheels)
+    return repeated_licences(project, siblings)
+
+
+def _compile(
+    tree: Path, platform: Platform, options: Options, interpreter: Interpreter | None
+) -> dict[str, str]:
+    if interpreter is None:
+        return {}
+    version = platform.python_version
+    return compile_tree(tree, version, interpreter, debug_ranges=options.debug_ranges)
 
 
 def _install(
@@ -160,7 +185,7 @@ def _install(
         project,
         features=options.features,
         workspace=workspace,
-        platform=platform,
+        platforms=[platform],
         excluded=left_out(options),
         destination=scratch / "wheels",
     )
@@ -197,6 +222,11 @@ def _materials(
         wheel_hashes=_wheel_hashes(contents),
         properties=facts,
     )
+
+
+def _write_json(path: Path, document: Mapping[str, Any]) -> None:
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    path.write_text(f"{text}\n", encoding="utf-8", newline="\n")
 
 
 def _choose_interpreter(platform: Platform, options: Options) -> Interpreter | None:
@@ -241,8 +271,11 @@ def _facts(
         "powertools-layer": str(options.powertools_layer).lower(),
         "left-out": ", ".join(left_out(options)),
     }
+    if options.exclude_files:
+        facts["left-out:files"] = ", ".join(options.exclude_files)
     if interpreter:
         facts["bytecode:interpreter"] = f"CPython {interpreter.version}"
+        facts["bytecode:debug-ranges"] = str(options.debug_ranges).lower()
     elif options.bytecode:
         facts["bytecode:fallback"] = f"no CPython {platform.python_version} was found"
     return facts

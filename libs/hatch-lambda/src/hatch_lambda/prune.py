@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from hatch_lambda.errors import LambdaBuildError
+
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
 
 _SOURCES_OF_EXTENSIONS = frozenset(
@@ -39,6 +42,35 @@ def is_kept(path: str) -> bool:
     if place.parts[0].endswith(".dist-info"):
         return bool(_KEPT_METADATA.match("/".join(place.parts[1:])))
     return place.name != "py.typed" and place.suffix not in _LEFT_OUT_SUFFIXES
+
+
+def match_files(paths: Collection[str], patterns: Iterable[str]) -> set[str]:
+    """Find the files that the user wants left out.
+
+    Args:
+        paths: Paths in the tree, with slashes.
+        patterns: Shell patterns, whose `*` matches slashes as well.
+
+    Returns:
+        The paths that match.
+
+    Raises:
+        LambdaBuildError: A pattern matches nothing in a folder that is there, so it is misspelt
+            or out of date. Where the folder is missing, its distribution was left out.
+    """
+    tops = {path.partition("/")[0] for path in paths}
+    found: set[str] = set()
+    for pattern in patterns:
+        matches = {path for path in paths if fnmatchcase(path, pattern)}
+        top = pattern.partition("/")[0]
+        if not matches and any(fnmatchcase(name, top) for name in tops):
+            message = (
+                f"`exclude-files` has {pattern!r}, which no file matches, although there is "
+                f"{top!r}. Mend the pattern, or remove it."
+            )
+            raise LambdaBuildError(message)
+        found |= matches
+    return found
 
 
 def trim_metadata(content: bytes) -> bytes:

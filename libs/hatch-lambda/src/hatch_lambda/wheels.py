@@ -52,7 +52,7 @@ def build_wheels(
     *,
     features: Iterable[str],
     workspace: Workspace,
-    platform: Platform,
+    platforms: Collection[Platform],
     excluded: Collection[str],
     destination: Path,
 ) -> list[Wheel]:
@@ -62,7 +62,7 @@ def build_wheels(
         project: Folder of the project.
         features: Extras of the project that are wanted.
         workspace: Where siblings are found.
-        platform: Platform whose requirements count.
+        platforms: Platforms whose requirements count.
         excluded: Names of siblings to leave out.
         destination: Folder for the wheels.
 
@@ -82,7 +82,7 @@ def build_wheels(
         if (wheel.name, extras) in seen:
             continue
         seen.add((wheel.name, extras))
-        for requirement in _requirements_in(wheel, extras, platform):
+        for requirement in _requirements_in(wheel, extras, platforms):
             name = canonicalize_name(requirement.name)
             if name not in workspace.members or name in excluded:
                 continue
@@ -103,9 +103,11 @@ def _check_features(wheel: Wheel, features: Iterable[str]) -> None:
 
 
 def _requirements_in(
-    wheel: Wheel, extras: Iterable[str], platform: Platform
+    wheel: Wheel, extras: Collection[str], platforms: Collection[Platform]
 ) -> Iterator[Requirement]:
-    return (item for item in wheel.requirements if platform.applies(item, extras))
+    for item in wheel.requirements:
+        if any(platform.applies(item, extras) for platform in platforms):
+            yield item
 
 
 def _check_sibling(dependent: Wheel, requirement: Requirement, sibling: Wheel) -> None:

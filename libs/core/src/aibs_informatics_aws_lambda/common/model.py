@@ -99,14 +99,17 @@ class ModelBase:
 
     @classmethod
     def from_path(cls, path: Path, **kwargs: Any) -> Self:
-        """Make an instance of a file: YAML if its suffix is .yml or .yaml, JSON otherwise."""
+        """Make an instance of a file: YAML if its suffix is .yml or .yaml, JSON otherwise.
+
+        Raises:
+            json.JSONDecodeError: the text is not JSON.
+            ValidationError: the document does not fit.
+            ModuleNotFoundError: it is YAML, and PyYAML is not here, as in the archives for Lambda.
+        """
         text = path.read_text(encoding="utf-8")
         if path.suffix not in (".yml", ".yaml"):
             return cls.from_json(text, **kwargs)
-
-        import yaml
-
-        return cls.from_dict(yaml.safe_load(text), **kwargs)
+        return cls.from_dict(_load_yaml(path, text), **kwargs)
 
     def to_path(self, path: Path, **kwargs: Any) -> None:
         """Write the instance as JSON, which is YAML too, to a file in an existing folder.
@@ -114,6 +117,18 @@ class ModelBase:
         The file is written whole or not at all.
         """
         write_atomically(path, self.to_json(**kwargs))
+
+
+def _load_yaml(path: Path, text: str) -> Any:
+    try:
+        import yaml
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"cannot read {path}: it is YAML, and PyYAML is not installed (archives for Lambda "
+            "do without). Write the document as JSON, or install PyYAML",
+            name="yaml",
+        ) from error
+    return yaml.safe_load(text)
 
 
 class PydanticBaseModel(BaseModel, ModelBase):

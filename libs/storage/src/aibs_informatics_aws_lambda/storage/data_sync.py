@@ -1,6 +1,6 @@
 """Requests and responses of the data sync handlers."""
 
-from __future__ import annotations
+# Cold start: annotations are not postponed, as pydantic would have to evaluate each at import.
 
 import re
 from typing import Annotated, Any, Literal, TypeAlias

@@ -1,6 +1,6 @@
 """Requests and responses of the handlers of this package."""
 
-from __future__ import annotations
+# Cold start: annotations are not postponed, as pydantic would have to evaluate each at import.
 
 from typing import Annotated, Any, Literal, Self, TypeAlias
 

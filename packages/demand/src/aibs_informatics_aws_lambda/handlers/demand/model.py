@@ -1,6 +1,6 @@
 """Request and response of the handler of this package, and the settings in them."""
 
-from __future__ import annotations
+# Cold start: annotations are not postponed, as pydantic would have to evaluate each at import.
 
 from enum import StrEnum
 from pathlib import PurePosixPath

@@ -1,0 +1,41 @@
+#!/bin/sh
+# Run a handler: as a Lambda function where Lambda started the container, else as a command.
+#
+# Every branch ends in exec, so that the process that runs the handler gets the signals, and its
+# exit status is the container's.
+set -eu
+
+# AWS_EXECUTION_ENV is AWS_Lambda_<runtime> on AWS, which images that are not built on one of AWS's
+# lack; the address of the Runtime API is set for every function.
+# https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+case ${AWS_EXECUTION_ENV-} in
+  AWS_LAMBDA_* | AWS_Lambda_*) on_lambda=yes ;;
+  *) on_lambda=${AWS_LAMBDA_RUNTIME_API:+yes} ;;
+esac
+
+if [ -z "$on_lambda" ]; then
+  exec handle-lambda-request "$@"
+fi
+
+if [ $# -eq 0 ]; then
+  handler=${AWS_LAMBDA_FUNCTION_HANDLER:-${_HANDLER-}}
+  if [ -z "$handler" ]; then
+    echo "entrypoint.sh: no handler: give MODULE.FUNCTION as the container's command, or set" \
+      "AWS_LAMBDA_FUNCTION_HANDLER" >&2
+    exit 2
+  fi
+  set -- "$handler"
+fi
+
+if [ -n "${AWS_LAMBDA_RUNTIME_API-}" ]; then
+  exec python -m awslambdaric "$@"
+fi
+
+if ! command -v aws-lambda-rie >/dev/null; then
+  echo "entrypoint.sh: AWS_EXECUTION_ENV is ${AWS_EXECUTION_ENV-} but AWS_LAMBDA_RUNTIME_API is" \
+    "empty, and there is no aws-lambda-rie on the PATH to stand in for it. Mount the emulator" \
+    "(https://github.com/aws/aws-lambda-runtime-interface-emulator), or unset AWS_EXECUTION_ENV" \
+    "to run the command line." >&2
+  exit 2
+fi
+exec aws-lambda-rie python -m awslambdaric "$@"

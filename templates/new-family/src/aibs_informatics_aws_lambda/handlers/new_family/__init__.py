@@ -1,0 +1,1 @@
+"""Handlers that count what is in texts."""

@@ -1,0 +1,95 @@
+"""Every distribution can be installed by itself, from wheels, and is whole."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+
+import alone
+import pytest
+from environments import make_environment
+from workspace import Project, find_projects, with_siblings
+
+ROOT = Path(__file__).parents[1]
+PROJECTS = find_projects(ROOT)
+PACKAGES = [name for name, project in PROJECTS.items() if project.is_package]
+
+# What an environment says of itself, without this workspace on its path.
+INSIDE = """
+import json
+from importlib.metadata import distributions, entry_points
+
+handlers = entry_points(group="aibs_informatics_aws_lambda.handlers")
+print(json.dumps({
+    "distributions": sorted(one.name for one in distributions()),
+    "handlers": {one.name: one.load().__module__ for one in handlers},
+}))
+"""
+
+
+@pytest.fixture(scope="module")
+def wheels(tmp_path_factory) -> Path:
+    """The wheels of all projects."""
+    folder = tmp_path_factory.mktemp("dist")
+    alone.build_wheels(PROJECTS.values(), folder)
+    return folder
+
+
+def test_every_project_has_a_wheel_with_licence_and_types(wheels):
+    for project in PROJECTS.values():
+        (wheel,) = wheels.glob(f"{project.module_name}-{project.version}-py3-none-any.whl")
+        names = zipfile.ZipFile(wheel).namelist()
+        assert any(name.endswith("/licenses/LICENSE") for name in names), wheel.name
+        assert any(name.endswith("/py.typed") for name in names), wheel.name
+        assert [name for name in names if "/tests/" in name] == []
+
+
+# Not in a test: the home that a test has is empty, and so is uv's cache in it.
+@pytest.fixture(scope="module", params=PROJECTS)
+def installed(request, wheels, tmp_path_factory) -> tuple[Project, str]:
+    """A project, and the Python of an environment that was asked for it alone."""
+    project = PROJECTS[request.param]
+    folder = tmp_path_factory.mktemp("alone")
+    options = ("--find-links", str(wheels), "--no-compile-bytecode")
+    return project, make_environment(folder, *options, project.name)
+
+
+def test_distribution_is_installed_with_what_it_needs_and_no_more(installed, run_command):
+    project, python = installed
+
+    result = run_command(python, "-c", INSIDE)
+    assert result.returncode == 0, result.stderr
+    inside = json.loads(result.stdout)
+
+    ours = {one.name for one in PROJECTS.values()}
+    expected = with_siblings(project, PROJECTS)
+    assert ours.intersection(inside["distributions"]) == {one.name for one in expected}
+    assert set(inside["handlers"]) == {handler for one in expected for handler in one.handlers}
+    if project.is_package:
+        listed = run_command(str(Path(python).with_name("handle-lambda-request")), "--list")
+        assert listed.returncode == 0, listed.stderr
+        assert [handler for handler in project.handlers if handler not in listed.stdout] == []
+
+
+@pytest.fixture(scope="module", params=PROJECTS)
+def status_alone(request) -> int:
+    """How `hatch run alone` ends for a project."""
+    return alone.main([request.param, "-q"])
+
+
+@pytest.mark.heavy
+def test_tests_pass_alone(status_alone):
+    assert status_alone == 0
+
+
+def test_unknown_project_is_refused_with_those_that_there_are(capsys):
+    with pytest.raises(SystemExit) as error:
+        alone.main(["no-such"])
+
+    assert error.value.code == 2
+    assert "there is no project 'no-such'; there are core" in capsys.readouterr().err
+
+
+def test_every_package_has_handlers():
+    assert [name for name in PACKAGES if not PROJECTS[name].handlers] == []

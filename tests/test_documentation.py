@@ -1,0 +1,196 @@
+"""The pages of the documentation that are made are whole, and right."""
+
+from __future__ import annotations
+
+import re
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Literal
+
+import documentation
+import pytest
+from aibs_informatics_aws_lambda.common.description import HandlerDescription, describe
+from aibs_informatics_aws_lambda.common.handler import LambdaHandler
+from aibs_informatics_aws_lambda.common.model import PydanticBaseModel
+from pydantic import Field
+from schema_tables import handler_section
+from workspace import HANDLER_GROUP, find_projects
+
+ROOT = Path(__file__).parents[1]
+HANDLERS = {one.name: one for one in entry_points(group=HANDLER_GROUP)}
+
+
+class Part(PydanticBaseModel):
+    """A part of a thing."""
+
+    name: str = Field(min_length=1)
+    parts: list[Part] = Field([])
+
+
+class Thing(PydanticBaseModel):
+    """A thing."""
+
+    part: Part
+    size: int | None = Field(None, ge=1, description="how large it is")
+    kind: Literal["a", "b|c"] = "a"
+    labels: dict[str, str] = Field(default_factory=dict)
+
+
+class Nothing(PydanticBaseModel):
+    """Nothing at all."""
+
+
+class Take(LambdaHandler[Thing, Nothing]):
+    """Take a thing.
+
+    And more, which is no summary.
+    """
+
+    description = HandlerDescription(
+        example={"part": {"name": "x"}},
+        environment={"PLACE": "where it goes"},
+        iam_actions=("s3:GetObject",),
+    )
+
+
+@pytest.fixture(scope="module")
+def pages() -> dict[str, str]:
+    return documentation.generate(ROOT)
+
+
+def test_section_says_all_of_a_handler():
+    assert handler_section("take", describe(Take)) == (
+        """\
+### take
+
+Take a thing.
+
+`test_documentation.Take`
+
+**Request**
+
+| field | type | default | meaning |
+| --- | --- | --- | --- |
+| `part` | `Part` | required |  |
+| `size` | integer |  | how large it is (at least 1) |
+| `kind` | `"a"`, `"b\\|c"` | `"a"` |  |
+| `labels` | object of text |  |  |
+
+`Part`: A part of a thing.
+
+| field | type | default | meaning |
+| --- | --- | --- | --- |
+| `name` | text | required | (1 or more characters) |
+| `parts` | list of `Part` | `[]` |  |
+
+**Response**
+
+Any JSON object.
+
+**Example of a request**
+
+```json
+{
+  "part": {
+    "name": "x"
+  }
+}
+```
+
+**Environment variables**
+
+| variable | meaning |
+| --- | --- |
+| `PLACE` | where it goes |
+
+**IAM actions**
+
+`s3:GetObject`
+""".replace("test_documentation", Take.__module__)
+    )
+
+
+def test_model_that_holds_itself_is_described_once():
+    class Grow(LambdaHandler[Part, Part]):
+        """Grow."""
+
+    section = handler_section("grow", describe(Grow))
+
+    assert section.count("| `parts` | list of `Part` |") == 2  # of the request, of the response
+
+
+@pytest.mark.parametrize("name", HANDLERS)
+def test_every_field_of_every_handler_is_on_the_page_of_its_package(name, pages):
+    project = next(one for one in find_projects(ROOT).values() if name in one.handlers)
+    page = pages[f"{project.folder.name}.md"]
+    section = page.partition(f"\n### {name}\n")[2].partition("\n### ")[0]
+    handler = HANDLERS[name].load()
+
+    models = (handler.get_request_cls(), handler.get_response_cls())
+    fields = {field for model in models for field in model.model_fields}
+    assert fields
+    assert [field for field in fields if f"| `{field}` |" not in section] == []
+
+
+def test_pages_start_as_their_readmes_do(pages):
+    for name, project in find_projects(ROOT).items():
+        first = (project.folder / "README.md").read_text().partition("\n")[0]
+        assert pages[f"{name}.md"].startswith(f"{first}\n")
+
+
+def test_navigation_names_every_page_once(pages):
+    def places(entries):
+        for entry in entries:
+            (place,) = entry.values()
+            yield from [place] if isinstance(place, str) else places(place)
+
+    found = list(places(documentation.navigation(ROOT)))
+
+    written = {path.name for path in (ROOT / "docs").glob("*.md")}
+    assert len(found) == len(set(found))
+    assert set(found) == written | {page for page in pages if not page.startswith("files/")}
+
+
+def test_links_between_files_become_links_between_pages(tmp_path):
+    folder = tmp_path / "packages" / "a"
+    folder.mkdir(parents=True)
+    (tmp_path / "README.md").write_text("[a](packages/a/README.md) [web](https://example.org)")
+    (folder / "template.yaml").write_text("")
+    (folder / "README.md").write_text(
+        "[root](../../README.md#top) [folder](../a) [file](template.yaml) [here](#there)"
+    )
+    pages = {tmp_path / "README.md": "index.md", folder / "README.md": "deep/a.md"}
+
+    assert documentation.with_links(tmp_path / "README.md", tmp_path, pages) == (
+        "[a](deep/a.md) [web](https://example.org)"
+    )
+    assert documentation.with_links(folder / "README.md", tmp_path, pages) == (
+        "[root](../index.md#top) [folder](a.md) "
+        "[file](../files/packages/a/template.yaml) [here](#there)"
+    )
+
+
+def test_link_to_nothing_stops_the_build(tmp_path):
+    readme = tmp_path / "README.md"
+    readme.write_text("[a](no-such.md)")
+
+    with pytest.raises(documentation.DocumentationError, match=r"a link to no-such\.md"):
+        documentation.with_links(readme, tmp_path, {readme: "index.md"})
+
+
+def test_every_program_says_what_it_does():
+    text = documentation.programs(ROOT)
+
+    for program in ("handle-lambda-request", "replicate-image"):
+        assert re.search(rf"^## {program}\n(.|\n)*?usage: {program} ", text, re.MULTILINE)
+
+
+def test_import_paths_of_the_guide_are_there():
+    guide = (ROOT / "docs" / "moving.md").read_text()
+    table = guide.partition("## Import paths")[2].partition("\n## ")[0]
+    modules = re.findall(r"`((?:common|storage|handlers)\.[\w.]+)`", table)
+
+    assert len(modules) > 20
+    for module in modules:
+        import_module(f"aibs_informatics_aws_lambda.{module}")

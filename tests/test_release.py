@@ -1,0 +1,162 @@
+"""Releases: one distribution at a time, by a tag that fits."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import release
+from workspace import find_projects
+
+ROOT = Path(__file__).parents[1]
+
+CHANGELOG = """\
+# Changelog
+
+Introduction.
+
+## Unreleased
+
+### core
+
+- Core does more.
+
+### data-sync
+
+- Syncs are faster.
+- And safer.
+
+## data-sync 0.1.0 (2026-01-02)
+
+- Syncs.
+
+## core 0.1.0 (2026-01-01)
+
+- Handlers.
+"""
+
+
+@pytest.fixture
+def workspace(tmp_path) -> Path:
+    """A copy of what a release changes, with a changelog of its own."""
+    for path in (*ROOT.glob("libs/*"), *ROOT.glob("packages/*")):
+        target = tmp_path / path.relative_to(ROOT)
+        target.mkdir(parents=True)
+        for name in ("pyproject.toml", "README.md", "template.yaml"):
+            if (path / name).exists():
+                shutil.copy(path / name, target)
+    for path in tmp_path.glob("*/*/pyproject.toml"):
+        text = re.sub(r'^version = ".*"$', 'version = "0.1.0"', path.read_text(), flags=re.M)
+        path.write_text(text)
+    (tmp_path / "CHANGELOG.md").write_text(CHANGELOG)
+    return tmp_path
+
+
+def test_tag_releases_the_project_of_its_folder(workspace, capsys):
+    assert release.main(["check", "data-sync-v0.1.0"], workspace) == 0
+
+    assert capsys.readouterr().out.splitlines() == [
+        "folder=packages/data-sync",
+        "name=aibs-informatics-aws-lambda-data-sync",
+        "version=0.1.0",
+        "zip=true",
+    ]
+
+
+def test_library_has_no_zip(workspace, capsys):
+    assert release.main(["check", "core-v0.1.0"], workspace) == 0
+    assert "zip=false" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("tag", "reason"),
+    [
+        ("v0.1.0", "is not of the form data-sync-v0.2.0"),
+        ("data-sync-0.1.0", "is not of the form"),
+        ("no-such-v0.1.0", "there is no project 'no-such'; there are core"),
+        ("data-sync-v0.2.0", "data-sync has version 0.1.0"),
+        ("ecr-v0.1.0", "CHANGELOG.md has no section '## ecr 0.1.0'"),
+    ],
+)
+def test_tag_that_does_not_fit_is_refused_with_the_reason(workspace, capsys, tag, reason):
+    assert release.main(["check", tag], workspace) == 2
+    assert reason in capsys.readouterr().err
+
+
+def test_notes_are_what_the_changelog_says_of_the_version(workspace, capsys):
+    assert release.main(["notes", "data-sync-v0.1.0"], workspace) == 0
+    assert capsys.readouterr().out == "- Syncs.\n"
+
+
+def test_version_does_not_take_the_notes_of_a_longer_one(workspace):
+    changelog = workspace / "CHANGELOG.md"
+    changelog.write_text(changelog.read_text().replace("core 0.1.0 ", "core 0.1.0rc1 "))
+
+    with pytest.raises(release.ReleaseError, match="no section"):
+        release.check("core-v0.1.0", workspace)
+
+
+def test_prepared_release_passes_the_check_of_its_tag(workspace, capsys):
+    assert release.main(["prepare", "data-sync", "0.2.0"], workspace) == 0
+    assert release.main(["check", "data-sync-v0.2.0"], workspace) == 0
+
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[:4] == [
+        "CHANGELOG.md",
+        "packages/data-sync/pyproject.toml",
+        "packages/data-sync/README.md",
+        "packages/data-sync/template.yaml",
+    ]
+
+
+def test_preparation_changes_the_version_everywhere_and_of_nothing_else(workspace):
+    before = {path: path.read_text() for path in workspace.rglob("*") if path.is_file()}
+
+    release.prepare("data-sync", "0.2.0", workspace, "2026-02-03")
+
+    folder = workspace / "packages" / "data-sync"
+    changed = {path for path, text in before.items() if path.read_text() != text}
+    assert changed == {
+        workspace / "CHANGELOG.md",
+        folder / "pyproject.toml",
+        folder / "README.md",
+        folder / "template.yaml",
+    }
+    for path in (folder / "README.md", folder / "template.yaml"):
+        assert path.read_text() == before[path].replace("data_sync-0.1.0", "data_sync-0.2.0")
+    versions = {name: one.version for name, one in find_projects(workspace).items()}
+    assert {name for name, version in versions.items() if version != "0.1.0"} == {"data-sync"}
+
+
+def test_preparation_moves_what_is_unreleased_of_the_project(workspace):
+    release.prepare("data-sync", "0.2.0", workspace, "2026-02-03")
+
+    assert (workspace / "CHANGELOG.md").read_text() == CHANGELOG.replace(
+        "### data-sync\n\n- Syncs are faster.\n- And safer.\n",
+        "## data-sync 0.2.0 (2026-02-03)\n\n- Syncs are faster.\n- And safer.\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "reason"),
+    [
+        ("data-sync", "2", "'2' is not of the form 1.2.3"),
+        ("no-such", "0.2.0", "there is no project 'no-such'"),
+        ("ecr", "0.2.0", "nothing under Unreleased for ecr"),
+    ],
+)
+def test_release_that_cannot_be_made_changes_nothing(workspace, capsys, name, version, reason):
+    before = {path: path.read_text() for path in workspace.rglob("*") if path.is_file()}
+
+    assert release.main(["prepare", name, version], workspace) == 2
+
+    assert reason in capsys.readouterr().err
+    assert {path: path.read_text() for path in before} == before
+
+
+def test_changelog_has_an_entry_for_every_project():
+    text = (ROOT / "CHANGELOG.md").read_text()
+    for name, project in find_projects(ROOT).items():
+        assert f"### {name}\n" in text or f"## {name} {project.version}" in text

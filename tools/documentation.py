@@ -1,0 +1,206 @@
+"""Pages of the documentation that are made of the workspace when the site is built.
+
+A hook of MkDocs, named in mkdocs.yml: https://www.mkdocs.org/user-guide/configuration/#hooks
+
+READMEs become pages as they are, with links between pages in place of those between files; each
+function family gets tables made of its models; each public module of the base gets a reference.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+import subprocess
+import sysconfig
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from schema_tables import handler_section
+from workspace import HANDLER_GROUP, Project, find_projects
+
+if TYPE_CHECKING:
+    from mkdocs.config.defaults import MkDocsConfig
+    from mkdocs.structure.files import Files
+    from mkdocs.structure.pages import Page
+
+__all__ = [
+    "DocumentationError",
+    "generate",
+    "navigation",
+    "on_config",
+    "on_files",
+    "on_page_markdown",
+    "programs",
+    "with_links",
+]
+
+ROOT = Path(__file__).parents[1]
+
+# Whose API people build on.
+_BASE = ("core", "storage")
+# The parts of the command line are no API: `handle-lambda-request` is.
+_INTERNAL = "command_line"
+
+_WRITTEN = [
+    {"Quick start": "quick-start.md"},
+    {"Command line": "command-line.md"},
+    {"Deployment": "deployment.md"},
+    {"Operations": "operations.md"},
+]
+_LINK = re.compile(r"(?<=\]\()(?!https?:|#|mailto:)([^)#\s]+)(#[^)\s]*)?(?=\))")
+
+
+class DocumentationError(ValueError):
+    """A page that cannot be made; the text says why."""
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Tell MkDocs of all pages, in order."""
+    config.nav = navigation(ROOT)
+    return config
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the pages that are made, and the files that they link to."""
+    from mkdocs.structure.files import File
+
+    for path, content in generate(ROOT).items():
+        files.append(File.generated(config, path, content=content))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
+    """Add to the page on the command line what the programs say of themselves."""
+    return markdown + programs(ROOT) if page.file.src_uri == "command-line.md" else markdown
+
+
+def navigation(root: Path) -> list[Any]:
+    """Return the pages of the site, as the setting ``nav`` has them."""
+    projects = find_projects(root).items()
+    packages = [{name: f"{name}.md"} for name, one in projects if one.is_package]
+    libraries = [{name: f"{name}.md"} for name, one in projects if not one.is_package]
+    reference = [{module: f"reference/{module}.md"} for module in _modules(root)]
+    return [
+        {"Home": "index.md"},
+        *_WRITTEN,
+        {"Functions": packages},
+        {"Libraries": libraries},
+        {"Reference": reference},
+        {"Moving from the system it replaces": "moving.md"},
+        {"Changes": "changelog.md"},
+        {"Contributing": "contributing.md"},
+    ]
+
+
+def generate(root: Path) -> dict[str, str]:
+    """Return the pages that are made and the files that they link to, by their paths.
+
+    Raises:
+        DocumentationError: a README has a link to a file that there is not.
+    """
+    readmes = _readmes(root)
+    pages = readmes | {path: path.name for path in (root / "docs").glob("*.md")}
+    made = {page: with_links(path, root, pages) for path, page in readmes.items()}
+    for name, project in find_projects(root).items():
+        if project.handlers:
+            made[f"{name}.md"] += _handlers(project)
+    made |= {
+        f"reference/{module}.md": f"# {module}\n\n::: {module}\n" for module in _modules(root)
+    }
+    return made | _linked_files(readmes, root, pages)
+
+
+def _readmes(root: Path) -> dict[Path, str]:
+    """Return the files of the workspace that are pages as they are, and their pages."""
+    return {
+        root / "README.md": "index.md",
+        root / "CHANGELOG.md": "changelog.md",
+        root / "CONTRIBUTING.md": "contributing.md",
+        **{one.folder / "README.md": f"{name}.md" for name, one in find_projects(root).items()},
+    }
+
+
+def with_links(path: Path, root: Path, pages: Mapping[Path, str]) -> str:
+    """Return the text of a file with links between pages in place of those between files.
+
+    Args:
+        path: the file.
+        root: of the workspace.
+        pages: the page of each file that is one.
+    """
+    page = posixpath.dirname(pages[path])
+
+    def replace(match: re.Match[str]) -> str:
+        target = _target(path, match[1])
+        place = pages.get(target) or f"files/{target.relative_to(root).as_posix()}"
+        return posixpath.relpath(place, page or ".") + (match[2] or "")
+
+    return _LINK.sub(replace, path.read_text())
+
+
+def _target(path: Path, link: str) -> Path:
+    target = Path(os.path.normpath(path.parent / link))
+    if target.is_dir():
+        target /= "README.md"
+    if not target.is_file():
+        raise DocumentationError(f"{path} has a link to {link}, which is not there")
+    return target
+
+
+def _linked_files(paths: Iterable[Path], root: Path, pages: Mapping[Path, str]) -> dict[str, str]:
+    targets = {
+        _target(path, match[1]) for path in paths for match in _LINK.finditer(path.read_text())
+    }
+    return {
+        f"files/{target.relative_to(root).as_posix()}": target.read_text()
+        for target in targets
+        if target not in pages
+    }
+
+
+def _handlers(project: Project) -> str:
+    from aibs_informatics_aws_lambda.common.description import describe
+
+    installed = {one.name: one for one in entry_points(group=HANDLER_GROUP)}
+    sections = [
+        handler_section(name, describe(installed[name].load())) for name in project.handlers
+    ]
+    return "\n## All fields\n\nMade of the models themselves.\n\n" + "\n".join(sections)
+
+
+def programs(root: Path) -> str:
+    """Return sections on the programs of the workspace: what each says of itself."""
+    return "".join(
+        f"\n## {program}\n\nComes with [{name}]({name}.md).\n\n```text\n{_help(program)}```\n"
+        for name, program in _programs(root)
+    )
+
+
+def _programs(root: Path) -> Iterator[tuple[str, str]]:
+    for name, project in find_projects(root).items():
+        settings = tomllib.loads((project.folder / "pyproject.toml").read_text())["project"]
+        for program in settings.get("scripts", {}):
+            yield name, program
+
+
+def _help(program: str) -> str:
+    command = [str(Path(sysconfig.get_path("scripts"), program)), "--help"]
+    environment = {**os.environ, "COLUMNS": "90", "NO_COLOR": "1"}
+    return subprocess.run(
+        command, check=True, capture_output=True, text=True, env=environment
+    ).stdout
+
+
+def _modules(root: Path) -> list[str]:
+    """Return the public modules of the base, sorted."""
+    return sorted(
+        ".".join(path.relative_to(source).with_suffix("").parts).removesuffix(".__init__")
+        for name in _BASE
+        for source in [root / "libs" / name / "src"]
+        for path in source.rglob("*.py")
+        if _INTERNAL not in path.parts and "__all__" in path.read_text()
+    )
