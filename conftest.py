@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -43,10 +44,8 @@ class Aws:
     url: str
 
     def client(self, service: str, region: str = REGION) -> Any:
-        """Return a boto3 client of a service."""
-        import boto3
-
-        return boto3.session.Session().client(service, region_name=region, endpoint_url=self.url)
+        """Return the boto3 client of a service."""
+        return _make_client(service, region, self.url)
 
     def make_bucket(self, name: str = "bucket") -> str:
         """Make an empty bucket."""
@@ -69,6 +68,14 @@ class Aws:
         """Return the keys of a bucket."""
         listing = self.client("s3").list_objects_v2(Bucket=bucket)
         return [found["Key"] for found in listing.get("Contents", [])]
+
+
+@cache
+def _make_client(service: str, region: str, url: str) -> Any:
+    # Kept for all tests: to make one takes longer than many of them.
+    import boto3
+
+    return boto3.session.Session().client(service, region_name=region, endpoint_url=url)
 
 
 class Context:

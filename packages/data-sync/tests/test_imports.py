@@ -5,7 +5,7 @@ from aibs_informatics_aws_lambda.handlers import data_sync
 PACKAGE = "aibs_informatics_aws_lambda.handlers.data_sync"
 
 
-@pytest.mark.parametrize("module", ["", ".operations", ".file_system"])
+@pytest.mark.parametrize("module", ["", ".operations", ".file_system", ".summary", ".workflows"])
 def test_cold_start_loads_nothing_heavy(heavy_modules_loaded_by, module):
     assert heavy_modules_loaded_by(f"{PACKAGE}{module}") == []
 

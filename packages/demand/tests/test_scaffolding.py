@@ -315,3 +315,23 @@ def test_the_example_is_a_valid_request():
 @pytest.mark.parametrize("module", ["demand", "demand.scaffolding", "demand.model"])
 def test_a_cold_start_loads_nothing_heavy(heavy_modules_loaded_by, module):
     assert heavy_modules_loaded_by(f"aibs_informatics_aws_lambda.handlers.{module}") == []
+
+
+def test_outputs_that_are_wanted_of_a_failed_job_may_be_missing_and_delete_nothing(usual, prepare):
+    cleanup = prepare(configuration={"outputs_on_failure": ["OUT"]})["cleanup_configs"]
+
+    [output] = cleanup["data_sync_requests"]
+    assert cleanup["failure_data_sync_requests"] == [
+        output | {"fail_if_missing": False, "delete": False}
+    ]
+
+
+def test_nothing_is_uploaded_of_a_failed_job_unless_it_is_asked_for(usual, prepare):
+    assert "failure_data_sync_requests" not in prepare()["cleanup_configs"]
+
+
+def test_output_that_there_is_not_is_refused_before_anything_is_written(scratch_here, prepare):
+    with pytest.raises(ValueError, match=r"outputs_on_failure lists 'in'"):
+        prepare(configuration={"outputs_on_failure": ["in"]})
+
+    assert not scratch_here.exists()

@@ -3,7 +3,7 @@
 # Cold start: annotations are not postponed, as pydantic would have to evaluate each at import.
 
 import re
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 from aibs_informatics_aws_lambda.common.json_io import JSON
 from aibs_informatics_aws_lambda.common.model import AwareIsoDateTime, PydanticBaseModel
@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 __all__ = [
+    "AnswerByReference",
     "BatchContinuation",
     "BatchDataSyncRequest",
     "BatchDataSyncResponse",
@@ -34,6 +35,7 @@ __all__ = [
     "Deadline",
     "GetJSONFromFileRequest",
     "GetJSONFromFileResponse",
+    "ListOrLocation",
     "MaxDelete",
     "Patterns",
     "PlannedPath",
@@ -269,7 +271,34 @@ class DataSyncResponse(PydanticBaseModel):
     )
 
 
-class PrepareBatchDataSyncRequest(DataSyncRequest):
+T = TypeVar("T")
+
+
+def _list_or_location(value: Any) -> str:
+    return "location" if isinstance(value, str) else "list"
+
+
+ListOrLocation: TypeAlias = Annotated[
+    Annotated[list[T], Tag("list")] | Annotated[S3Path, Tag("location")],
+    Discriminator(_list_or_location),
+]
+"""A list, or the S3 URI of a JSON document that holds it: state machines pass 256 KiB at most."""
+
+RequestsOrLocation: TypeAlias = ListOrLocation[DataSyncRequest]
+"""Syncs, or the S3 URI of a JSON list of them."""
+
+
+class AnswerByReference(PydanticBaseModel):
+    """What a request says whose answer holds lists of any length."""
+
+    response_path: S3Path | None = Field(
+        None,
+        description="prefix at which the lists of the answer are stored, each as <field>.json; "
+        "the answer then has their S3 URIs in place of them",
+    )
+
+
+class PrepareBatchDataSyncRequest(DataSyncRequest, AnswerByReference):
     """One sync that is to be divided into batches."""
 
     batch_size_bytes_limit: int | None = Field(
@@ -278,17 +307,15 @@ class PrepareBatchDataSyncRequest(DataSyncRequest):
     temporary_request_payload_path: S3Path | None = Field(
         None, description="prefix at which the requests of batches are stored"
     )
-
-
-def _list_or_location(value: Any) -> str:
-    return "location" if isinstance(value, str) else "list"
-
-
-RequestsOrLocation: TypeAlias = Annotated[
-    Annotated[list[DataSyncRequest], Tag("list")] | Annotated[S3Path, Tag("location")],
-    Discriminator(_list_or_location),
-]
-"""Syncs, or the S3 URI of a JSON list of them."""
+    allow_partial_failure: bool | None = Field(
+        None, description="handed on to the batches; by default false"
+    )
+    max_concurrent_batches: int | None = Field(
+        None, ge=0, description="how many batches a state machine runs at a time; 0: no limit"
+    )
+    tolerated_failure_percentage: float | None = Field(
+        None, ge=0, le=100, description="of batches that may fail before a state machine does"
+    )
 
 
 class BatchDataSyncResult(DataSyncCounts):
@@ -356,7 +383,13 @@ class BatchDataSyncResponse(PydanticBaseModel):
 class PrepareBatchDataSyncResponse(PydanticBaseModel):
     """The batches that a sync was divided into."""
 
-    requests: list[BatchDataSyncRequest]
+    requests: ListOrLocation[BatchDataSyncRequest]
+    max_concurrent_batches: int | None = Field(
+        None, description="beside stored requests: that of the request, or its default"
+    )
+    tolerated_failure_percentage: float | None = Field(
+        None, description="beside stored requests: that of the request, or its default"
+    )
 
 
 class PlannedPath(PydanticBaseModel):
@@ -367,11 +400,11 @@ class PlannedPath(PydanticBaseModel):
     last_modified: AwareIsoDateTime = Field(description="of the latest file in it")
 
 
-class RemoveDataPathsRequest(PydanticBaseModel):
+class RemoveDataPathsRequest(AnswerByReference):
     """Files and folders to remove."""
 
-    paths: list[DataPath] = Field(default_factory=list)
-    plan: list[PlannedPath] | None = Field(
+    paths: ListOrLocation[DataPath] = Field(default_factory=list)
+    plan: ListOrLocation[PlannedPath] | None = Field(
         None, description="of a scan: what has changed since is not removed"
     )
 
@@ -380,7 +413,7 @@ class RemoveDataPathsResponse(PydanticBaseModel):
     """What was removed, in the order of the request."""
 
     size_bytes_removed: int
-    paths_removed: list[DataPath]
-    paths_changed: list[DataPath] | None = Field(
+    paths_removed: ListOrLocation[DataPath]
+    paths_changed: ListOrLocation[DataPath] | None = Field(
         None, description="not removed, as they have changed since they were planned to go"
     )

@@ -19,6 +19,7 @@ __all__ = [
     "prepare_batch_data_sync_handler",
     "put_json_to_file_handler",
     "remove_data_paths_handler",
+    "summarize_batch_data_sync_handler",
 ]
 
 batch_data_sync_handler: LambdaHandlerType
@@ -30,6 +31,7 @@ outdated_data_path_scanner_handler: LambdaHandlerType
 prepare_batch_data_sync_handler: LambdaHandlerType
 put_json_to_file_handler: LambdaHandlerType
 remove_data_paths_handler: LambdaHandlerType
+summarize_batch_data_sync_handler: LambdaHandlerType
 
 _CLASSES: Final = {
     "batch_data_sync_handler": "operations.BatchDataSyncHandler",
@@ -41,6 +43,7 @@ _CLASSES: Final = {
     "prepare_batch_data_sync_handler": "operations.PrepareBatchDataSyncHandler",
     "put_json_to_file_handler": "operations.PutJSONToFileHandler",
     "remove_data_paths_handler": "file_system.RemoveDataPathsHandler",
+    "summarize_batch_data_sync_handler": "summary.SummarizeBatchDataSyncHandler",
 }
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from aibs_informatics_aws_lambda.common.exceptions import ValidationError
-from aibs_informatics_aws_lambda.common.s3 import S3Path, download_to_json
+from aibs_informatics_aws_lambda.common.s3 import S3Path
+from aibs_informatics_aws_lambda.handlers.data_sync.references import read_list
 from aibs_informatics_aws_lambda.storage.data_sync import (
     DataSyncCounts,
     DataSyncRequest,
@@ -25,12 +25,7 @@ def read_requests(requests: RequestsOrLocation) -> list[DataSyncRequest]:
     """
     if not isinstance(requests, S3Path):
         return requests
-    document = download_to_json(requests)
-    if not isinstance(document, list):
-        raise ValidationError(
-            f"{requests} holds a JSON {type(document).__name__}, expected a list of requests"
-        )
-    return [DataSyncRequest.from_dict(entry) for entry in document]
+    return [DataSyncRequest.from_dict(entry) for entry in read_list(requests)]
 
 
 Counts = TypeVar("Counts", DataSyncCounts, Verification)

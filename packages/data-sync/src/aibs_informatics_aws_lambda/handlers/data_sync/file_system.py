@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import chain
 from pathlib import Path
 
@@ -35,10 +35,12 @@ from aibs_informatics_aws_lambda.handlers.data_sync.model import (
     RemoveDataPathsRequest,
     RemoveDataPathsResponse,
 )
+from aibs_informatics_aws_lambda.handlers.data_sync.references import read_removal, store_list
 from aibs_informatics_aws_lambda.handlers.data_sync.tree import Keeps, Node, Stand, fold, node_of
 from aibs_informatics_aws_lambda.handlers.data_sync.variables import MOUNT_VARIABLES
 from aibs_informatics_aws_lambda.storage.efs import EFSPath
 from aibs_informatics_aws_lambda.storage.mount_discovery import find_mount_points
+from aibs_informatics_aws_lambda.storage.paths import DataPath
 
 __all__ = [
     "GetDataPathStatsHandler",
@@ -86,7 +88,7 @@ class ListDataPathsHandler(LambdaHandler[ListDataPathsRequest, ListDataPathsResp
     description = HandlerDescription(
         example={"path": "s3://bucket/run-1/", "include": r".*\.csv", "exclude": "scratch/"},
         environment=MOUNT_VARIABLES,
-        iam_actions=("s3:ListBucket",),
+        iam_actions=("s3:ListBucket", "s3:PutObject"),
     )
 
     def handle(self, request: ListDataPathsRequest) -> ListDataPathsResponse:
@@ -109,7 +111,9 @@ class ListDataPathsHandler(LambdaHandler[ListDataPathsRequest, ListDataPathsResp
         if found.single or not root.object_count:
             nodes.append(node_of(found.single or Item("", 0, 0.0)))
         paths = {names.of(node) for node in nodes if node.relative or keeps(node)}
-        return ListDataPathsResponse(paths=sorted(paths))
+        return ListDataPathsResponse(
+            paths=store_list(sorted(paths), request.response_path, "paths")
+        )
 
 
 class OutdatedDataPathScannerHandler(
@@ -125,7 +129,7 @@ class OutdatedDataPathScannerHandler(
             "with_plan": True,
         },
         environment=MOUNT_VARIABLES,
-        iam_actions=("s3:ListBucket",),
+        iam_actions=("s3:ListBucket", "s3:PutObject"),
     )
 
     def handle(self, request: OutdatedDataPathScannerRequest) -> OutdatedDataPathScannerResponse:
@@ -151,11 +155,15 @@ class OutdatedDataPathScannerHandler(
             nodes = stale.find_stale(items, rules)
         by_path = {names.of(node): node for node in nodes}
         self.log.info("Found %s stale paths in %s", len(by_path), request.path)
+        place = request.response_path
         if not request.with_plan:
-            return OutdatedDataPathScannerResponse(paths=sorted(by_path))
+            return OutdatedDataPathScannerResponse(
+                paths=store_list(sorted(by_path), place, "paths")
+            )
         plan = _plan(request.path, by_path)
         return OutdatedDataPathScannerResponse(
-            paths=[str(entry) for entry in plan], plan=list(plan.values())
+            paths=store_list(list(plan), place, "paths"),
+            plan=store_list(list(plan.values()), place, "plan"),
         )
 
 
@@ -169,6 +177,7 @@ class RemoveDataPathsHandler(LambdaHandler[RemoveDataPathsRequest, RemoveDataPat
             "without it, anywhere",
             **MOUNT_VARIABLES,
         },
+        iam_actions=("s3:GetObject", "s3:PutObject"),
     )
 
     def handle(self, request: RemoveDataPathsRequest) -> RemoveDataPathsResponse:
@@ -180,8 +189,9 @@ class RemoveDataPathsHandler(LambdaHandler[RemoveDataPathsRequest, RemoveDataPat
             OSError: something cannot be removed; the message names the path. Earlier ones stay
                 removed.
         """
-        targets = self._check(request)
-        planned = _by_local_path(request.plan)
+        paths, plan = read_removal(request)
+        planned = _by_local_path(plan)
+        targets = self._check(paths, planned)
         size, removed, changed = 0, [], []
         for path, real in targets:
             extent = _measured(path, real)
@@ -194,25 +204,27 @@ class RemoveDataPathsHandler(LambdaHandler[RemoveDataPathsRequest, RemoveDataPat
                 size += extent.size_bytes
             removed.append(path)
         self.log.info("Removed %s paths with %s bytes", len(removed), size)
+        place = request.response_path
         return RemoveDataPathsResponse(
             size_bytes_removed=size,
-            paths_removed=removed,
-            paths_changed=None if planned is None else changed,
+            paths_removed=store_list(removed, place, "paths_removed"),
+            paths_changed=None if planned is None else store_list(changed, place, "paths_changed"),
         )
 
-    def _check(self, request: RemoveDataPathsRequest) -> list[tuple[Path, Path]]:
+    def _check(
+        self, paths: list[DataPath], planned: Mapping[Path, PlannedPath] | None
+    ) -> list[tuple[Path, Path]]:
         """Return each local path, and the same with all links above it resolved."""
-        for path in request.paths:
+        for path in paths:
             if isinstance(path, S3Path):
                 self.log.warning("%s is on S3, where nothing is removed: it is skipped", path)
-        is_on_efs = any(isinstance(path, EFSPath) for path in request.paths)
+        is_on_efs = any(isinstance(path, EFSPath) for path in paths)
         fence = find_fence(find_mount_points() if is_on_efs else ())
-        paths = [p for p in map(resolve, request.paths) if not isinstance(p, S3Path)]
-        planned = _by_local_path(request.plan)
-        for path in paths:
+        local = [path for path in map(resolve, paths) if not isinstance(path, S3Path)]
+        for path in local:
             if planned is not None and path not in planned:
                 raise ValueError(f"{path} is to be removed, but is not in the plan")
-        return [(path, fence.check(path)) for path in paths]
+        return [(path, fence.check(path)) for path in local]
 
 
 def _stats(node: Node) -> DataPathStats:

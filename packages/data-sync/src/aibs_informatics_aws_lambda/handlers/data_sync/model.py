@@ -6,7 +6,9 @@ import datetime as dt
 from typing import Annotated, Any, TypeAlias
 
 from aibs_informatics_aws_lambda.common.model import AwareIsoDateTime, PydanticBaseModel
+from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.data_sync import (
+    AnswerByReference,
     BatchDataSyncRequest,
     BatchDataSyncResponse,
     BatchDataSyncResult,
@@ -19,6 +21,7 @@ from aibs_informatics_aws_lambda.storage.data_sync import (
     DataSyncTask,
     GetJSONFromFileRequest,
     GetJSONFromFileResponse,
+    ListOrLocation,
     Patterns,
     PlannedPath,
     PrepareBatchDataSyncRequest,
@@ -33,6 +36,7 @@ from aibs_informatics_aws_lambda.storage.paths import DataPath
 from pydantic import AfterValidator, BeforeValidator, Field
 
 __all__ = [
+    "AnswerByReference",
     "BatchDataSyncRequest",
     "BatchDataSyncResponse",
     "BatchDataSyncResult",
@@ -45,6 +49,7 @@ __all__ = [
     "DataSyncResponse",
     "DataSyncResult",
     "DataSyncTask",
+    "FailedBatch",
     "GetDataPathStatsRequest",
     "GetDataPathStatsResponse",
     "GetJSONFromFileRequest",
@@ -61,6 +66,8 @@ __all__ = [
     "RemoteToLocalConfig",
     "RemoveDataPathsRequest",
     "RemoveDataPathsResponse",
+    "SummarizeBatchDataSyncRequest",
+    "SummarizeBatchDataSyncResponse",
 ]
 
 
@@ -86,7 +93,7 @@ class GetDataPathStatsResponse(PydanticBaseModel):
     children: dict[str, DataPathStats] = Field(description="immediate ones, by name")
 
 
-class ListDataPathsRequest(PydanticBaseModel):
+class ListDataPathsRequest(AnswerByReference):
     """What to list, and which of it."""
 
     path: DataPath
@@ -99,7 +106,7 @@ class ListDataPathsRequest(PydanticBaseModel):
 class ListDataPathsResponse(PydanticBaseModel):
     """Paths, sorted; folders end in a slash, and S3 paths are keys without the bucket."""
 
-    paths: list[str]
+    paths: ListOrLocation[str]
 
 
 def _now() -> dt.datetime:
@@ -120,7 +127,7 @@ Time: TypeAlias = Annotated[dt.datetime, BeforeValidator(_refuse_boolean), After
 """ISO 8601 text, by default UTC, or seconds since 1970; large numbers are milliseconds."""
 
 
-class OutdatedDataPathScannerRequest(PydanticBaseModel):
+class OutdatedDataPathScannerRequest(AnswerByReference):
     """What is stale: in spite of the names, by the time of the last modification."""
 
     path: DataPath
@@ -143,5 +150,41 @@ class OutdatedDataPathScannerRequest(PydanticBaseModel):
 class OutdatedDataPathScannerResponse(PydanticBaseModel):
     """Stale paths, sorted; folders end in a slash, and S3 paths are keys without the bucket."""
 
-    paths: list[str]
-    plan: list[PlannedPath] | None = None
+    paths: ListOrLocation[str]
+    plan: ListOrLocation[PlannedPath] | None = None
+
+
+class SummarizeBatchDataSyncRequest(AnswerByReference):
+    """Answers of batches to add up."""
+
+    responses: list[BatchDataSyncResponse] = Field(default_factory=list)
+    results_path: S3Path | None = Field(
+        None,
+        description="manifest.json that the Distributed Map of a state machine has written, or "
+        "the prefix that it writes to",
+    )
+
+
+class FailedBatch(PydanticBaseModel):
+    """A batch that has failed, or was not begun."""
+
+    requests: S3Path | None = Field(None, description="where its requests are stored")
+    error: str = Field(description="the name of the error")
+    cause: str
+
+
+class SummarizeBatchDataSyncResponse(PydanticBaseModel):
+    """What all batches have done together."""
+
+    result: BatchDataSyncResult
+    total_batches_count: int
+    failed_batches_count: int
+    failed_batches: list[FailedBatch] = Field(description="the first 20")
+    failed_requests: list[DataSyncRequest] = Field(
+        description="the first 20, with all those of batches that have failed"
+    )
+    failed_requests_path: S3Path | None = Field(
+        None, description="where all of them are: requests for BatchDataSync"
+    )
+    error: str | None = Field(None, description="that of the first batch that has failed")
+    cause: str | None = Field(None, description="how many batches have failed, and why")

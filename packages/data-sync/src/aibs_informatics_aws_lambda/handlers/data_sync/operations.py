@@ -7,6 +7,7 @@ import json
 import os
 import uuid
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -29,6 +30,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.model import (
     PutJSONToFileResponse,
 )
 from aibs_informatics_aws_lambda.handlers.data_sync.packing import S, pack
+from aibs_informatics_aws_lambda.handlers.data_sync.references import store_list
 from aibs_informatics_aws_lambda.handlers.data_sync.variables import (
     CHECKSUM_VARIABLE,
     LOCK_ROOT_VARIABLE,
@@ -65,6 +67,9 @@ DEFAULT_BUCKET_NAME_ENV_VAR: Final = "DEFAULT_BUCKET_NAME"
 
 # Life-cycle rules of buckets expire objects by this tag.
 _SCRATCH_TAGGING: Final = {"Tagging": "time-to-live=scratch"}
+
+# Ten thousand batches are stored within a minute.
+_STORED_AT_A_TIME: Final = 16
 
 
 _SYNC_ENVIRONMENT: Final = {
@@ -153,6 +158,7 @@ class PrepareBatchDataSyncHandler(
     """Divide one sync into batches of limited size."""
 
     DEFAULT_SOFT_MAX_BYTES: ClassVar = 250 * 2**30
+    DEFAULT_MAX_CONCURRENT_BATCHES: ClassVar = 40
 
     description = HandlerDescription(
         example={
@@ -188,13 +194,18 @@ class PrepareBatchDataSyncHandler(
             "Divided %s into %s parts in %s batches", request.source_path, len(parts), len(batches)
         )
         syncs = _divide(request)
-        place = request.temporary_request_payload_path
-        return PrepareBatchDataSyncResponse(
-            requests=[
-                _batch([syncs.sync(node) for node in batch], place and _numbered(place, number))
-                for number, batch in enumerate(batches)
-            ]
+        made = _batches([[syncs.sync(node) for node in batch] for batch in batches], request)
+        response = PrepareBatchDataSyncResponse(
+            requests=store_list(made, request.response_path, "requests")
         )
+        if request.response_path is not None:
+            # The state machine that reads the list is told how to go through it.
+            concurrent = request.max_concurrent_batches
+            response.max_concurrent_batches = (
+                self.DEFAULT_MAX_CONCURRENT_BATCHES if concurrent is None else concurrent
+            )
+            response.tolerated_failure_percentage = request.tolerated_failure_percentage or 0.0
+        return response
 
     @classmethod
     def build_source_path(
@@ -233,12 +244,26 @@ def _divide(request: PrepareBatchDataSyncRequest) -> SubRequests:
     return SubRequests(request)
 
 
-def _batch(syncs: list[DataSyncRequest], place: S3Path | None) -> BatchDataSyncRequest:
-    """Return a batch; with a place, one whose syncs are stored there."""
-    if place is None:
-        return BatchDataSyncRequest(requests=syncs)
+def _batches(
+    batches: list[list[DataSyncRequest]], request: PrepareBatchDataSyncRequest
+) -> list[BatchDataSyncRequest]:
+    """Return the batches; if a place is given, their syncs are stored there."""
+    partial_failure = bool(request.allow_partial_failure)
+    place = request.temporary_request_payload_path
+    lists: Iterable[list[DataSyncRequest] | S3Path] = batches
+    if place is not None:
+        places = [_numbered(place, number) for number in range(len(batches))]
+        with ThreadPoolExecutor(_STORED_AT_A_TIME) as pool:
+            lists = list(pool.map(_store, batches, places))
+    return [
+        BatchDataSyncRequest(requests=syncs, allow_partial_failure=partial_failure)
+        for syncs in lists
+    ]
+
+
+def _store(syncs: list[DataSyncRequest], place: S3Path) -> S3Path:
     upload_json([sync.to_dict() for sync in syncs], place)
-    return BatchDataSyncRequest(requests=place)
+    return place
 
 
 def _numbered(folder: S3Path, number: int) -> S3Path:

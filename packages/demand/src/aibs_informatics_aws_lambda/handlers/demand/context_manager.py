@@ -23,7 +23,9 @@ from aibs_informatics_aws_lambda.handlers.demand.model import (
     ContextManagerConfiguration,
     FileSystemConfiguration,
 )
+from aibs_informatics_aws_lambda.handlers.demand.references import to_variable_name
 from aibs_informatics_aws_lambda.handlers.demand.syncs import (
+    to_failure_requests,
     to_input_requests,
     to_output_requests,
 )
@@ -264,6 +266,28 @@ class DemandExecutionContextManager:
             self._to_efs_path,
             self.configuration.output_data_sync_configuration,
         )
+
+    @property
+    def failure_data_sync_requests(self) -> list[PrepareBatchDataSyncRequest] | None:
+        """The syncs of those outputs that are wanted of a job that has failed, too.
+
+        Raises:
+            ValueError: there is no output of a name that is given.
+        """
+        names = self.configuration.outputs_on_failure
+        if not names:
+            return None
+        outputs = self.demand_execution.execution_parameters.uploadable_job_params
+        by_variable = {
+            param.variable: sync
+            for param, sync in zip(outputs, self.post_execution_data_sync_requests, strict=True)
+        }
+        for name in names:
+            if to_variable_name(name) not in by_variable:
+                raise ValueError(
+                    f"outputs_on_failure lists {name!r}, and there is no output of that name"
+                )
+        return to_failure_requests(by_variable[to_variable_name(name)] for name in names)
 
     @property
     def post_execution_remove_data_paths_requests(self) -> list[RemoveDataPathsRequest]:

@@ -145,6 +145,10 @@ class ContextManagerConfiguration(PydanticBaseModel):
     output_data_sync_configuration: DataSyncConfiguration = Field(
         default_factory=DataSyncConfiguration
     )
+    outputs_on_failure: list[str] | None = Field(
+        None,
+        description="names of outputs, such as a log, that are uploaded if the job fails as well",
+    )
     privileged: bool = Field(True, description="whether the container has the host's privileges")
 
 
@@ -172,6 +176,9 @@ class DemandExecutionCleanupConfigs(PydanticBaseModel):
 
     data_sync_requests: list[PrepareBatchDataSyncRequest]
     remove_data_paths_requests: list[RemoveDataPathsRequest]
+    failure_data_sync_requests: list[PrepareBatchDataSyncRequest] | None = Field(
+        None, description="what to upload if the job has failed; only where it was asked for"
+    )
 
 
 class PrepareDemandScaffoldingResponse(PydanticBaseModel):

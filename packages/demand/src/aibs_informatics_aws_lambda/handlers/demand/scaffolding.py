@@ -95,6 +95,7 @@ class PrepareDemandScaffoldingHandler(
             cleanup_configs=DemandExecutionCleanupConfigs(
                 data_sync_requests=manager.post_execution_data_sync_requests,
                 remove_data_paths_requests=manager.post_execution_remove_data_paths_requests,
+                failure_data_sync_requests=manager.failure_data_sync_requests,
             ),
         )
         manager.write_environment_file()

@@ -14,7 +14,7 @@ from aibs_informatics_aws_lambda.handlers.demand.model import DataSyncConfigurat
 from aibs_informatics_aws_lambda.storage.data_sync import PrepareBatchDataSyncRequest
 from aibs_informatics_aws_lambda.storage.efs import EFSPath
 
-__all__ = ["to_input_requests", "to_output_requests"]
+__all__ = ["to_failure_requests", "to_input_requests", "to_output_requests"]
 
 BATCH_SIZE_BYTES_LIMIT: Final = 75 * 1024**3
 
@@ -60,6 +60,17 @@ def to_output_requests(
         )
         for number, param in enumerate(params)
     ]
+
+
+def to_failure_requests(
+    outputs: Iterable[PrepareBatchDataSyncRequest],
+) -> list[PrepareBatchDataSyncRequest]:
+    """Return the syncs of outputs of a job that has failed: it may not have written them.
+
+    What an earlier run has left at the destination stays.
+    """
+    changes = {"fail_if_missing": False, "delete": False}
+    return [sync.model_copy(update=changes) for sync in outputs]
 
 
 def _settings(configuration: DataSyncConfiguration, folder: str) -> dict[str, Any]:

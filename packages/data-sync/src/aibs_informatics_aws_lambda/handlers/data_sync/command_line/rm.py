@@ -35,6 +35,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.engine.places import resolve
 from aibs_informatics_aws_lambda.handlers.data_sync.file_system import RemoveDataPathsHandler
 from aibs_informatics_aws_lambda.handlers.data_sync.local_removal import find_fence, measure
 from aibs_informatics_aws_lambda.handlers.data_sync.model import RemoveDataPathsRequest
+from aibs_informatics_aws_lambda.handlers.data_sync.references import read_removal
 from aibs_informatics_aws_lambda.storage.efs import EFSPath
 from aibs_informatics_aws_lambda.storage.mount_discovery import find_mount_points
 
@@ -74,11 +75,12 @@ def run(arguments: Sequence[str]) -> ExitCode:
     options = _parser().parse_args(arguments)
     request = _request(options)
     show_log(_PROGRAM, verbose=options.verbose)
+    paths, _ = read_removal(request)
     if options.dry_run:
-        print_lines(_preview(_measure(request.paths), request))
+        print_lines(_preview(_measure(paths), request))
         return ExitCode.DONE
     if not options.yes:
-        _ask(request.paths)
+        _ask(paths)
     answer = with_plain_log(RemoveDataPathsHandler()).handle(request)
     if options.json:
         print_json(answer)

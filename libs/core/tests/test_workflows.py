@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from aibs_informatics_aws_lambda.common.workflows import (
+    placeholders_of,
+    render_definition,
+    render_policy,
+)
+
+
+@pytest.fixture(autouse=True)
+def package(tmp_path, monkeypatch):
+    """A package with one definition."""
+    folder = tmp_path / "my_workflows"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    definition = {
+        "States": {
+            "Run": {
+                "Resource": "arn:${Partition}:states:::lambda:invoke",
+                "Parameters": {"FunctionName": "${FunctionArn}", "Key.$": "$.key"},
+            }
+        }
+    }
+    (folder / "run.lambda.asl.json").write_text(json.dumps(definition))
+    policy = {"Statement": [{"Action": ["lambda:InvokeFunction"], "Resource": "${FunctionArn}"}]}
+    (folder / "run.lambda.policy.json").write_text(json.dumps(policy))
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+
+def test_placeholders_are_filled_in():
+    found = render_definition("my_workflows", "run", "lambda", {"FunctionArn": "arn", "Other": ""})
+
+    assert found["States"]["Run"] == {
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "Parameters": {"FunctionName": "arn", "Key.$": "$.key"},
+    }
+
+
+def test_policy_is_filled_in():
+    found = render_policy("my_workflows", "run", "lambda", {"FunctionArn": "arn"})
+
+    assert found == {"Statement": [{"Action": ["lambda:InvokeFunction"], "Resource": "arn"}]}
+
+
+def test_placeholders_are_named():
+    assert placeholders_of("my_workflows", "run", "lambda") == {"FunctionArn", "Partition"}
+
+
+def test_missing_value_is_named():
+    with pytest.raises(ValueError, match="run needs a value for FunctionArn"):
+        render_definition("my_workflows", "run", "lambda", {})
+
+
+def test_unknown_workflow_is_told_which_there_are():
+    with pytest.raises(ValueError, match=r"no workflow 'run' for 'batch': it has run\.lambda"):
+        render_definition("my_workflows", "run", "batch", {})
+
+
+def test_value_cannot_break_out_of_its_text():
+    found = render_definition("my_workflows", "run", "lambda", {"FunctionArn": 'a", "b": "'})
+
+    assert found["States"]["Run"]["Parameters"]["FunctionName"] == 'a", "b": "'

@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from aibs_informatics_aws_lambda.common.exceptions import ResourceNotFoundError, ValidationError
+from aibs_informatics_aws_lambda.handlers.data_sync import (
+    batch_data_sync_handler,
+    summarize_batch_data_sync_handler,
+)
+
+SYNC = {"source_path": "s3://bucket/a", "destination_path": "s3://bucket/b"}
+
+
+@pytest.fixture
+def summarize(lambda_context):
+    def run(**event: Any) -> dict[str, Any]:
+        return summarize_batch_data_sync_handler(event, lambda_context)
+
+    return run
+
+
+@pytest.fixture
+def map_run(aws):
+    """Write the results of a Map Run as Step Functions does; return the URI of its manifest."""
+    aws.make_bucket()
+
+    def write(prefix: str = "results/run-1", **children: list[dict[str, Any]]) -> str:
+        files: dict[str, list[dict[str, Any]]] = {"SUCCEEDED": [], "FAILED": [], "PENDING": []}
+        for status, entries in children.items():
+            # Large results come in several files.
+            for number, some in enumerate((entries[:1], entries[1:])):
+                key = f"{prefix}/{status}_{number}.json"
+                aws.put("bucket", key, json.dumps(some))
+                files[status].append({"Key": key, "Size": 1})
+        manifest = {"DestinationBucket": "bucket", "MapRunArn": "arn", "ResultFiles": files}
+        return aws.put("bucket", f"{prefix}/manifest.json", json.dumps(manifest))
+
+    return write
+
+
+def batch(requests: Any) -> str:
+    return json.dumps({"requests": requests, "allow_partial_failure": False})
+
+
+def done(files: int, failed: int = 0) -> dict[str, Any]:
+    counts = {"files_transferred": files, "bytes_transferred": 10 * files}
+    requests = {
+        "total_requests_count": 3,
+        "successful_requests_count": 3 - failed,
+        "failed_requests_count": failed,
+    }
+    return {"result": counts | requests, "failed_requests": [SYNC] * failed}
+
+
+def succeeded(answer: dict[str, Any]) -> dict[str, Any]:
+    return {"Status": "SUCCEEDED", "Input": batch([SYNC]), "Output": json.dumps(answer)}
+
+
+def failed(requests: Any, error: str, cause: str) -> dict[str, Any]:
+    return {"Status": "FAILED", "Input": batch(requests), "Error": error, "Cause": cause}
+
+
+def test_answers_are_added_up(summarize):
+    answer = summarize(responses=[done(5), done(7, failed=1)])
+
+    assert (
+        answer["result"] | {"files_transferred": 12, "bytes_transferred": 120}
+        == (answer["result"])
+    )
+    assert answer["result"]["total_requests_count"] == 6
+    assert answer["result"]["failed_requests_count"] == 1
+    assert (answer["total_batches_count"], answer["failed_batches_count"]) == (2, 0)
+    assert [sync["source_path"] for sync in answer["failed_requests"]] == ["s3://bucket/a"]
+    assert "error" not in answer
+
+
+def test_nothing_adds_up_to_nothing(summarize):
+    answer = summarize()
+
+    assert answer["total_batches_count"] == 0
+    assert set(answer["result"].values()) == {0}
+
+
+def test_results_of_a_map_run_are_added_up(summarize, map_run):
+    manifest = map_run(SUCCEEDED=[succeeded(done(5)), succeeded(done(7))])
+
+    by_manifest = summarize(results_path=manifest)
+
+    assert by_manifest["result"]["files_transferred"] == 12
+    assert by_manifest["total_batches_count"] == 2
+    assert summarize(results_path="s3://bucket/results") == by_manifest
+
+
+def test_batch_that_failed_is_named_with_its_error_and_its_requests(summarize, map_run, aws):
+    place = aws.put("bucket", "payload/request_1.json", json.dumps([SYNC, SYNC]))
+    cause = json.dumps({"errorType": "OSError", "errorMessage": "disk full", "stackTrace": []})
+    manifest = map_run(SUCCEEDED=[succeeded(done(5))], FAILED=[failed(place, "OSError", cause)])
+
+    answer = summarize(results_path=manifest, response_path="s3://bucket/summary")
+
+    assert answer["failed_batches"] == [
+        {"requests": place, "error": "OSError", "cause": "disk full"}
+    ]
+    assert answer["result"]["failed_requests_count"] == 2
+    assert answer["result"]["total_requests_count"] == 5
+    assert answer["error"] == "OSError"
+    assert answer["cause"] == (
+        "1 of 2 batches failed. What is to be repeated is in "
+        "s3://bucket/summary/failed_requests.json: requests for BatchDataSync. "
+        f"The first of {place}: disk full"
+    )
+
+
+def test_stored_requests_that_failed_can_be_repeated_as_they_are(
+    summarize, map_run, aws, lambda_context
+):
+    aws.put("bucket", "a/file", "content")
+    manifest = map_run(FAILED=[failed([SYNC | {"delete": False}], "OSError", "disk full")])
+
+    answer = summarize(results_path=manifest, response_path="s3://bucket/summary")
+    batch_data_sync_handler({"requests": answer["failed_requests_path"]}, lambda_context)
+
+    assert aws.get("bucket", "b/file") == b"content"
+
+
+def test_batches_that_were_never_begun_count_as_failed(summarize, map_run):
+    manifest = map_run(
+        FAILED=[failed([SYNC], "OSError", "disk full")],
+        PENDING=[{"Status": "PENDING", "Input": batch([SYNC, SYNC])}],
+    )
+
+    answer = summarize(results_path=manifest)
+
+    assert [one["error"] for one in answer["failed_batches"]] == ["OSError", "NotStarted"]
+    assert answer["result"]["failed_requests_count"] == 3
+
+
+def test_child_that_timed_out_is_told_by_its_status(summarize, map_run):
+    manifest = map_run(FAILED=[{"Status": "TIMED_OUT", "Input": batch([SYNC])}])
+
+    assert summarize(results_path=manifest)["error"] == "TIMED_OUT"
+
+
+@pytest.mark.parametrize("document", ["{}", '[{"source_path": 1}]', None])
+def test_batch_whose_requests_cannot_be_read_is_named_all_the_same(
+    summarize, map_run, aws, document
+):
+    place = "s3://bucket/payload/request_1.json"
+    manifest = map_run(FAILED=[failed(place, "ValidationError", "no list")])
+    if document is not None:
+        aws.put("bucket", "payload/request_1.json", document)
+
+    answer = summarize(results_path=manifest, response_path="s3://bucket/summary")
+
+    assert answer["failed_batches"] == [
+        {"requests": place, "error": "ValidationError", "cause": "no list"}
+    ]
+    assert answer["failed_requests"] == []
+    assert "failed_requests_path" not in answer
+
+
+def test_input_that_step_functions_leaves_out_is_no_error(summarize, map_run):
+    left_out = {"Input": "", "InputDetails": {"Included": False}}
+    manifest = map_run(FAILED=[{"Status": "FAILED", "Error": "E", "Cause": "c", **left_out}])
+
+    assert summarize(results_path=manifest)["failed_batches"] == [{"error": "E", "cause": "c"}]
+
+
+def test_job_that_failed_is_told_by_its_reason_and_its_log(summarize, map_run):
+    job = {
+        "JobId": "1234",
+        "StatusReason": "Essential container in task exited",
+        "Container": {"ExitCode": 1, "LogStreamName": "handlers/default/5678"},
+    }
+    manifest = map_run(FAILED=[failed([SYNC], "States.TaskFailed", json.dumps(job))])
+
+    assert summarize(results_path=manifest)["failed_batches"][0]["cause"] == (
+        "Essential container in task exited; job 1234; log stream handlers/default/5678; "
+        "exit code 1"
+    )
+
+
+def test_answer_fits_into_a_state_however_many_batches_fail(summarize, map_run):
+    longest = f"s3://bucket/{'k' * 1024}"
+    sync = {"source_path": longest, "destination_path": longest}
+    one = failed([sync], "States.TaskFailed", "c" * 32_768)
+    manifest = map_run(FAILED=[one] * 60)
+
+    answer = summarize(results_path=manifest, response_path="s3://bucket/summary")
+
+    assert answer["failed_batches_count"] == 60
+    assert len(answer["failed_batches"]) == len(answer["failed_requests"]) == 20
+    assert len(json.dumps(answer)) < 256 * 1024 / 2
+
+
+def test_missing_manifest_is_an_error_that_names_the_place(summarize, aws):
+    aws.make_bucket()
+
+    with pytest.raises(ResourceNotFoundError, match="s3://bucket/results/"):
+        summarize(results_path="s3://bucket/results")
+
+
+def test_two_manifests_are_one_too_many(summarize, map_run):
+    map_run("results/run-1", SUCCEEDED=[])
+    map_run("results/run-2", SUCCEEDED=[])
+
+    with pytest.raises(ValidationError, match="several Map Runs"):
+        summarize(results_path="s3://bucket/results")
+
+
+def test_other_documents_are_refused(summarize, aws):
+    aws.make_bucket()
+    place = aws.put("bucket", "results/manifest.json", "{}")
+
+    with pytest.raises(ValidationError, match="no ResultFiles"):
+        summarize(results_path=place)

