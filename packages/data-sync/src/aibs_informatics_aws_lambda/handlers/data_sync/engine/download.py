@@ -24,6 +24,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.engine.objects import (
     head_first_part,
 )
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.plan import Step
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.progress import Moved
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.report import NO_EVIDENCE, Evidence
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.routes import Route
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.s3 import S3, Response
@@ -59,7 +60,7 @@ class Download:
         self._folders = Folders()
         self._temporary: dict[str, str] = {}
 
-    def start(self, step: Step) -> Future[Response] | Future[None]:
+    def start(self, step: Step, moved: Moved | None) -> Future[Response] | Future[None]:
         """Fetch an object."""
         target = self._route.target.at(step.target)
         self._folders.make_parent(target)
@@ -67,7 +68,8 @@ class Download:
         self._temporary[step.target] = temporary
         if not step.item.size:
             return _write_empty(temporary)
-        return self._s3.send(get_version(self._source(step), step.item.size, temporary))
+        request = get_version(self._source(step), step.item.size, temporary)
+        return self._s3.send(request, moved=moved)
 
     def finish(self, step: Step, response: Response | None) -> Evidence:
         """Put the file in its place.

@@ -18,7 +18,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.engine.local_copy import Loc
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.objects import delete_one, put_text
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.plan import Step
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.planning import MOVE_MARKER, Plan
-from aibs_informatics_aws_lambda.handlers.data_sync.engine.progress import Progress, Silence
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.progress import Moved, Progress, Silence
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.removal import (
     Doomed,
     Gone,
@@ -115,8 +115,8 @@ class Outcome:
 class Mover(Protocol):
     """Moves items in one direction."""
 
-    def start(self, step: Step) -> Future[Any]:
-        """Begin to transfer an item."""
+    def start(self, step: Step, moved: Moved | None) -> Future[Any]:
+        """Begin to transfer an item, and tell how much of it has moved."""
 
     def finish(self, step: Step, result: Any) -> Evidence:
         """Put what was transferred in its place."""
@@ -229,6 +229,8 @@ class _Transfers:
         self._differing: deque[Step] = deque()
         # The targets of what is not done yet, in order, each with the one before it.
         self._open: dict[str, str | None] = {}
+        # How much of large items has moved.
+        self._moved: dict[str, int] = {}
         self._seconds_to_publish = _Average()
 
     def run(self) -> None:
@@ -323,7 +325,20 @@ class _Transfers:
 
     def _started(self, step: Step) -> Future[Any]:
         with self._reported(step):
-            return self._mover.start(step)
+            return self._mover.start(step, self._counter(step))
+
+    def _counter(self, step: Step) -> Moved | None:
+        """Return what takes how much of a large item has moved."""
+        if step.item.size <= PART_BYTES:
+            return None
+        return lambda size: self._window.call(lambda: self._move(step, size))
+
+    def _move(self, step: Step, size: int) -> None:
+        # Not more than there is, as what has failed is sent again.
+        before = self._moved.get(step.target, 0)
+        now = min(before + size, step.item.size)
+        self._moved[step.target] = now
+        self._means.progress.advance(0, now - before)
 
     def _result_of(self, step: Step, future: Future[T]) -> T:
         with self._reported(step):
@@ -348,7 +363,7 @@ class _Transfers:
 
     def _note_transfer(self, step: Step, evidence: Evidence) -> None:
         del self._open[step.target]
-        self._means.progress.advance(1, step.item.size)
+        self._means.progress.advance(1, step.item.size - self._moved.pop(step.target, 0))
         if self._means.verifies:
             self._note_difference(step, evidence)
             return

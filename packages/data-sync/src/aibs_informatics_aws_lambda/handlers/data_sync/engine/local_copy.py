@@ -18,6 +18,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.engine.files import (
     temporary_path,
 )
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.plan import Step
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.progress import Moved
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.report import NO_EVIDENCE, Evidence
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.routes import Route
 
@@ -48,11 +49,11 @@ class LocalCopy:
         self._fsync = fsync
         self._folders = Folders()
 
-    def start(self, step: Step) -> Future[None]:
+    def start(self, step: Step, moved: Moved | None) -> Future[None]:
         """Copy a file."""
         target = self._route.target.at(step.target)
         self._folders.make_parent(target)
-        return self._pool.submit(self._copy, step, target)
+        return self._pool.submit(self._copy, step, target, moved)
 
     def finish(self, step: Step, _: None) -> Evidence:  # noqa: ARG002
         """Do nothing: the copy is in its place."""
@@ -70,10 +71,10 @@ class LocalCopy:
     def abandon(self) -> None:
         """Do nothing: a copy that fails takes itself away."""
 
-    def _copy(self, step: Step, target: str) -> None:
+    def _copy(self, step: Step, target: str, moved: Moved | None) -> None:
         for attempt in range(_ATTEMPTS):
             try:
-                self._copy_once(step, target)
+                self._copy_once(step, target, moved)
             except OSError as error:
                 if error.errno != errno.EIO or attempt == _ATTEMPTS - 1:
                     raise
@@ -82,11 +83,11 @@ class LocalCopy:
             else:
                 return
 
-    def _copy_once(self, step: Step, target: str) -> None:
+    def _copy_once(self, step: Step, target: str, moved: Moved | None) -> None:
         source = self._route.source.at(step.item.relative)
         temporary = temporary_path(target)
         try:
-            self._write(source, temporary)
+            self._write(source, temporary, moved)
             shutil.copymode(source, temporary)
             if self._fsync:
                 flush(temporary)
@@ -97,7 +98,7 @@ class LocalCopy:
                 os.unlink(temporary)  # noqa: PTH108
             raise
 
-    def _write(self, source: str, target: str) -> None:
+    def _write(self, source: str, target: str, moved: Moved | None) -> None:
         # Not shutil.copyfile, which cannot be stopped half-way through a large file.
         with open(source, "rb", 0) as reader, open(target, "xb", 0) as writer:  # noqa: PTH123
             block = memoryview(bytearray(_BLOCK_BYTES))
@@ -106,3 +107,5 @@ class LocalCopy:
                 rest = block[:count]
                 while rest:
                     rest = rest[writer.write(rest) :]
+                if moved:
+                    moved(count)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, TypeAlias
 
-__all__ = ["Progress", "Silence"]
+__all__ = ["Moved", "Progress", "Silence"]
+
+Moved: TypeAlias = Callable[[int], None]
+"""Takes how many more bytes of a large item have moved, in any thread."""
 
 
 class Progress(Protocol):
@@ -14,7 +18,7 @@ class Progress(Protocol):
         """Take how many more files, and bytes, are to be transferred or compared."""
 
     def advance(self, files: int, size: int) -> None:
-        """Take how many more of them have been."""
+        """Take how many more of them have been; no file, and some bytes, within a large one."""
 
 
 class Silence:

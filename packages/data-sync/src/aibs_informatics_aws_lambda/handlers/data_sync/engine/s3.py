@@ -19,6 +19,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.engine.connection import (
     find_connection,
     make_credentials,
 )
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.progress import Moved
 
 if TYPE_CHECKING:
     from awscrt.s3 import S3Client
@@ -96,7 +97,7 @@ class Response(NamedTuple):
     Args:
         headers: the headers, with names in lower case, if the request keeps them.
         body: the body, unless it went elsewhere or a file was sent.
-        size: how many bytes were written to the file that was to be received.
+        size: how many bytes of a file were sent or received.
         verified: whether a checksum that came with an object was found right.
     """
 
@@ -132,19 +133,23 @@ class S3:
         return self.send(request).result()
 
     def send(
-        self, request: Request, take: Callable[[bytes], None] | None = None
+        self,
+        request: Request,
+        take: Callable[[bytes], None] | None = None,
+        moved: Moved | None = None,
     ) -> Future[Response]:
         """Send a request.
 
         Args:
             request: the request.
             take: takes the body, piece by piece, in order; what it raises ends the transfer.
+            moved: is told of each part of a file that was sent or received.
 
         Returns:
             What raises the errors of `ask`.
         """
         future: Future[Response] = Future()
-        self._send(request, future, take)
+        self._send(request, future, _Collector(take, moved))
         return future
 
     def cancel(self) -> None:
@@ -157,7 +162,7 @@ class S3:
         self,
         request: Request,
         future: Future[Response],
-        take: Callable[[bytes], None] | None = None,
+        response: _Collector,
     ) -> None:
         from awscrt.http import HttpHeaders, HttpRequest
         from awscrt.s3 import S3RequestType
@@ -172,7 +177,6 @@ class S3:
             HttpHeaders([("Host", host), *length, *request.headers.items()]),
             io.BytesIO(request.body) if request.body else None,
         )
-        response = _Collector(take)
         types = {"PutObject": S3RequestType.PUT_OBJECT, "GetObject": S3RequestType.GET_OBJECT}
 
         def finish(
@@ -183,7 +187,7 @@ class S3:
                 if error is None:
                     future.set_result(response.as_response(verified=did_validate_checksum))
                 elif self._is_elsewhere(request, region, error):
-                    self._send(request, future, take)
+                    self._send(request, future, response)
                 else:
                     future.set_exception(_named(error, request))
             except Exception as failure:
@@ -203,7 +207,7 @@ class S3:
                 max_active_connections_override=self._connections_of_one,
                 on_headers=response.take_headers if request.keeps_headers else None,
                 on_body=None if request.is_transfer else response.take_body,
-                on_progress=response.take_progress if request.receive_file else None,
+                on_progress=response.take_progress if request.is_transfer else None,
                 on_done=finish,
             )
         except (OSError, RuntimeError) as error:
@@ -269,10 +273,11 @@ class S3:
 class _Collector:
     """Takes a response as it comes."""
 
-    def __init__(self, take: Callable[[bytes], None] | None = None) -> None:
+    def __init__(self, take: Callable[[bytes], None] | None, moved: Moved | None) -> None:
         self._headers: dict[str, str] = {}
         self._chunks: list[bytes] = []
         self._take = take or self._chunks.append
+        self._moved = moved
         self._size = 0
 
     def take_headers(self, headers: list[tuple[str, str]], **_: Any) -> None:
@@ -283,6 +288,8 @@ class _Collector:
 
     def take_progress(self, size: int) -> None:
         self._size += size
+        if self._moved:
+            self._moved(size)
 
     def as_response(self, *, verified: bool) -> Response:
         return Response(self._headers, b"".join(self._chunks), self._size, verified)

@@ -28,6 +28,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.engine.objects import (
     read_text,
 )
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.plan import Step
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.progress import Moved
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.report import NO_EVIDENCE, Evidence
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.routes import Route
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.s3 import S3, Response
@@ -74,10 +75,10 @@ class S3Copy:
         self._pool = pool
         self._reports = reports
 
-    def start(self, step: Step) -> Future[Response]:
+    def start(self, step: Step, moved: Moved | None) -> Future[Response]:
         """Copy an object."""
         if step.item.size > _MAX_COPY_BYTES or parts_of(step.item.etag or "") is not None:
-            return self._pool.submit(self._copy_large, step)
+            return self._pool.submit(self._copy_large, step, moved)
         return self._s3.send(copy_whole(self._source(step), *self._target(step)))
 
     def finish(self, step: Step, response: Response) -> Evidence:
@@ -102,15 +103,17 @@ class S3Copy:
     def abandon(self) -> None:
         """Do nothing: S3 makes objects whole or not at all."""
 
-    def _copy_large(self, step: Step) -> Response:
+    def _copy_large(self, step: Step, moved: Moved | None) -> Response:
         source, size = self._source(step), step.item.size
         first = self._s3.ask(head_first_part(source.bucket, source.key)).headers
         part_bytes = _part_bytes(size, source.etag or "", int(first["content-length"]))
         if part_bytes is None:
             return self._s3.ask(copy_whole(source, *self._target(step)))
-        return self._copy_parts(step, part_bytes, self._metadata(source))
+        return self._copy_parts(step, part_bytes, self._metadata(source), moved)
 
-    def _copy_parts(self, step: Step, part_bytes: int, metadata: Mapping[str, str]) -> Response:
+    def _copy_parts(
+        self, step: Step, part_bytes: int, metadata: Mapping[str, str], moved: Moved | None
+    ) -> Response:
         source, (bucket, key), size = self._source(step), self._target(step), step.item.size
         created = self._s3.ask(create_upload(bucket, key, metadata))
         upload_id = read_text(created, "UploadId")
@@ -121,6 +124,8 @@ class S3Copy:
                 span = range(start, min(start + part_bytes, size))
                 part = copy_part(source, bucket, key, upload_id, number, span)
                 window.add(partial(self._s3.send, part), partial(_note_part, etags, number))
+                if moved:
+                    moved(len(span))
             window.drain()
             in_order = [etags[number] for number in sorted(etags)]
             return self._s3.ask(complete_upload(bucket, key, upload_id, in_order))

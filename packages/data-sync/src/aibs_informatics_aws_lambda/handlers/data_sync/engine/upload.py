@@ -17,6 +17,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.engine.objects import (
     head_first_part,
 )
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.plan import Step
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.progress import Moved
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.report import NO_EVIDENCE, Evidence
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.routes import Route
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.s3 import (
@@ -43,7 +44,7 @@ class Upload:
         self._s3 = s3
         self._reports = reports
 
-    def start(self, step: Step) -> Future[Response]:
+    def start(self, step: Step, moved: Moved | None) -> Future[Response]:
         """Send a file."""
         item = step.item
         bucket, key = self._target(step)
@@ -58,7 +59,8 @@ class Upload:
                 size=item.size,
                 part_bytes=part_bytes_for(item.size),
                 keeps_headers=self._reports,
-            )
+            ),
+            moved=moved,
         )
 
     def finish(self, step: Step, response: Response) -> Evidence:

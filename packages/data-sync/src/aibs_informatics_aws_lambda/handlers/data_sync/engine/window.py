@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from queue import Empty, SimpleQueue
-from typing import Any, NamedTuple, TypeVar
+from typing import TypeVar
 
 __all__ = ["Window"]
 
@@ -25,7 +25,7 @@ class Window:
     def __init__(self, room: int) -> None:
         self._room = room
         self._used = 0
-        self._ended: SimpleQueue[_Ended] = SimpleQueue()
+        self._due: SimpleQueue[Callable[[], None]] = SimpleQueue()
 
     def add(
         self,
@@ -44,10 +44,16 @@ class Window:
             Exception: what the ``finish`` of anything that was added before raises.
         """
         while self._used and self._used + weight > self._room:
-            self._finish_one()
+            self._due.get()()
         future = start()
         self._used += weight
-        future.add_done_callback(lambda ended: self._ended.put(_Ended(ended, finish, weight)))
+        future.add_done_callback(
+            lambda ended: self._due.put(lambda: self._end(ended, finish, weight))
+        )
+
+    def call(self, note: Callable[[], None]) -> None:
+        """Have something called, from any thread, in the one that calls `add` or `drain`."""
+        self._due.put(note)
 
     def is_empty(self) -> bool:
         """Tell whether nothing is under way."""
@@ -66,17 +72,12 @@ class Window:
         while self._used:
             left = None if end is None else max(0.0, end - time.monotonic())
             try:
-                self._finish_one(left)
+                self._due.get(timeout=left)()
             except Empty:
                 return
 
-    def _finish_one(self, seconds: float | None = None) -> None:
-        ended = self._ended.get(timeout=seconds)
-        self._used -= ended.weight
-        ended.finish(ended.future)
-
-
-class _Ended(NamedTuple):
-    future: Future[Any]
-    finish: Callable[[Future[Any]], None]
-    weight: int
+    def _end(
+        self, future: Future[Result], finish: Callable[[Future[Result]], None], weight: int
+    ) -> None:
+        self._used -= weight
+        finish(future)
