@@ -212,6 +212,13 @@ CASES = {
         "paths",
         bad={"paths": 1},
     ),
+    "data_sync.summarize_batch_data_sync_handler": Case(
+        "data-sync",
+        lambda aws, folder: {"responses": [{"result": {"files_transferred": n}} for n in (1, 2)]},
+        {"result.files_transferred": "3", "total_batches_count": "2"},
+        "responses",
+        bad={"responses": 1},
+    ),
     "demand.scaffolding.handler": Case(
         "demand",
         demand_execution,
