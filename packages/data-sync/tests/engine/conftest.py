@@ -29,6 +29,7 @@ class Faults:
         shorten: downloads are answered with half of their content, as if that were all.
         region: the region of all buckets; requests that are signed for another one are sent there.
         status: the status that downloads are refused with, without a word.
+        crc: the CRC64NVME that downloads are answered with, which the stand-in does not keep.
         before: called with the method and path of each request.
     """
 
@@ -37,6 +38,7 @@ class Faults:
     shorten: bool = False
     region: str = ""
     status: int = 0
+    crc: str | None = None
     before: Callable[[str, str], None] = lambda method, path: None
     requests: list[tuple[str, str]] = field(default_factory=list)
     checksums: list[str | None] = field(default_factory=list)
@@ -89,7 +91,10 @@ def _make_handler(service: str, faults: Faults) -> type[BaseHTTPRequestHandler]:
             content = response.read()
             if fate == "shorten":
                 content = content[: len(content) // 2]
-            self._answer(response.status, response.getheaders(), content, cut=fate == "cut")
+            headers = response.getheaders()
+            if faults.crc and self.command == "GET" and "list-type" not in self.path:
+                headers.append(("x-amz-checksum-crc64nvme", faults.crc))
+            self._answer(response.status, headers, content, cut=fate == "cut")
             connection.close()
 
         do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _relay  # noqa: N815

@@ -84,6 +84,27 @@ def test_what_was_not_looked_into_is_not_called_verified(bucket, tmp_path: Path)
     assert (line["action"], line["verified"]) == ("keep", False)
 
 
+@pytest.mark.parametrize("size", [10, 300_000])
+def test_download_is_verified_by_the_checksum_that_it_was_sent_with(
+    bucket, faults, tmp_path: Path, size
+):
+    write(tmp_path / "src" / "a", "x" * size)
+    sync(tmp_path / "src", "s3://bucket/a")
+    [faults.crc] = faults.checksums
+    sync("s3://bucket/a", tmp_path / "dst", report_path=tmp_path / "r")
+    [line] = lines((tmp_path / "r").read_text())
+    assert (line["action"], line["verified"]) == ("transfer", True)
+
+
+@pytest.mark.parametrize("size", [10, 300_000])
+def test_download_with_another_checksum_never_becomes_a_file(bucket, faults, tmp_path: Path, size):
+    bucket.put("a/a", "x" * size)
+    faults.crc = "AAAAAAAAAAA="
+    with pytest.raises(AWSError, match="s3://bucket/a/a"):
+        sync("s3://bucket/a", tmp_path / "dst")
+    assert [file for file in (tmp_path / "dst").rglob("*") if file.is_file()] == []
+
+
 def test_copy_between_disks_is_not_called_verified(tmp_path: Path):
     write(tmp_path / "src" / "a")
     sync(tmp_path / "src", tmp_path / "dst", report_path=tmp_path / "r")

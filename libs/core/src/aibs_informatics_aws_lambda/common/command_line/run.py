@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 from collections.abc import Sequence
@@ -77,6 +78,8 @@ def _run_handler(options: Options, stdout: TextIO) -> ExitCode:
     )
     try:
         handler = find_handler(options.handler or "")
+        # What is imported stays: from now on, nobody looks for garbage in it.
+        gc.freeze()
         event = _read(options)
         _validate(handler, event)
         if options.validate_only:

@@ -6,6 +6,7 @@ import errno
 import os
 import shutil
 from concurrent.futures import Future
+from typing import Final
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.checksums import (
@@ -17,6 +18,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.engine.files import (
     Folders,
     flush,
     temporary_path,
+    write_new,
 )
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.objects import (
     ObjectVersion,
@@ -30,6 +32,10 @@ from aibs_informatics_aws_lambda.handlers.data_sync.engine.routes import Route
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.s3 import S3, Response
 
 __all__ = ["Download"]
+
+# Up to this size an object passes through memory: what writes a file in the thread that fetches
+# objects is one file at a time, and that takes long on a disk in the network.
+_SMALL_BYTES: Final = 256 * 2**10
 
 
 class Download:
@@ -66,10 +72,11 @@ class Download:
         self._folders.make_parent(target)
         temporary = f"{self._staging}/object" if self._staging else temporary_path(target)
         self._temporary[step.target] = temporary
-        if not step.item.size:
-            return _write_empty(temporary)
-        request = get_version(self._source(step), step.item.size, temporary)
-        return self._s3.send(request, moved=moved)
+        size = step.item.size
+        if not size:
+            return _nothing()
+        file = temporary if size > _SMALL_BYTES else None
+        return self._s3.send(get_version(self._source(step), size, file), moved=moved)
 
     def finish(self, step: Step, response: Response | None) -> Evidence:
         """Put the file in its place.
@@ -80,10 +87,13 @@ class Download:
         """
         temporary = self._temporary[step.target]
         target = self._route.target.at(step.target)
-        received = response.size if response else 0
+        body = response.body if response else b""
+        received = response.size if response and response.size else len(body)
         if received != step.item.size:
             uri = self._route.source.name(step.item.relative)
             raise AWSError(f"{uri} has {step.item.size} bytes, but {received} were received")
+        if received <= _SMALL_BYTES:
+            write_new(temporary, body)
         if self._fsync:
             flush(temporary)
         _move(temporary, target)
@@ -121,10 +131,9 @@ class Download:
         return ObjectVersion(source.bucket or "", source.at(step.item.relative), step.item.etag)
 
 
-def _write_empty(path: str) -> Future[None]:
+def _nothing() -> Future[None]:
     future: Future[None] = Future()
-    with open(path, "xb"):  # noqa: PTH123
-        future.set_result(None)
+    future.set_result(None)
     return future
 
 

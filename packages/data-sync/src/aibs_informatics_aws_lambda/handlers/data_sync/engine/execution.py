@@ -324,8 +324,7 @@ class _Transfers:
             self._note_transfer(step, _evidence_of(step))
 
     def _started(self, step: Step) -> Future[Any]:
-        with self._reported(step):
-            return self._mover.start(step, self._counter(step))
+        return self._attempt(step, lambda: self._mover.start(step, self._counter(step)))
 
     def _counter(self, step: Step) -> Moved | None:
         """Return what takes how much of a large item has moved."""
@@ -341,8 +340,7 @@ class _Transfers:
         self._means.progress.advance(0, now - before)
 
     def _result_of(self, step: Step, future: Future[T]) -> T:
-        with self._reported(step):
-            return future.result()
+        return self._attempt(step, future.result)
 
     def _finish(self, step: Step, result: Any) -> None:
         if self._seconds_to_publish.value < _SLOW_SECONDS and not self._means.fsync:
@@ -356,8 +354,7 @@ class _Transfers:
 
     def _publish(self, step: Step, result: Any) -> Evidence:
         start = time.perf_counter()
-        with self._reported(step):
-            evidence = self._mover.finish(step, result)
+        evidence = self._attempt(step, lambda: self._mover.finish(step, result))
         self._seconds_to_publish.add(time.perf_counter() - start)
         return evidence
 
@@ -392,11 +389,10 @@ class _Transfers:
         self._outcome.counts.files_unchanged += 1
         self._outcome.counts.bytes_unchanged += step.item.size
 
-    @contextmanager
-    def _reported(self, step: Step) -> Iterator[None]:
-        """Report the error that an item ends in."""
+    def _attempt(self, step: Step, action: Callable[[], T]) -> T:
+        """Do something with an item, and report the error that it ends in."""
         try:
-            yield
+            return action()
         except OutOfTimeError:
             raise
         except Exception as error:

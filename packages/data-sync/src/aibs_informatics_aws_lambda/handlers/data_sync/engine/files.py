@@ -8,7 +8,7 @@ from pathlib import Path
 
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.items import Item
 
-__all__ = ["Folders", "check_unchanged", "flush", "temporary_path", "touch"]
+__all__ = ["Folders", "check_unchanged", "flush", "temporary_path", "touch", "write_new"]
 
 # With the process and a number, a name that no other machine makes either.
 _OWN = os.urandom(6).hex()
@@ -31,6 +31,20 @@ def temporary_path(target: str) -> str:
     folder, _, name = target.rpartition("/")
     # Names have at most 255 bytes, and a character up to four.
     return f"{folder}/.{name[:48]}.{_OWN}-{os.getpid()}-{next(_numbers)}.tmp"
+
+
+def write_new(path: str, content: bytes) -> None:
+    """Write a file that is not there yet.
+
+    Raises:
+        OSError: it is there, or cannot be written.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        while content:
+            content = content[os.write(descriptor, content) :]
+    finally:
+        os.close(descriptor)
 
 
 def flush(path: str) -> None:

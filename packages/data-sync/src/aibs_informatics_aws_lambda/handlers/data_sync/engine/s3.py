@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from functools import lru_cache
+from functools import lru_cache, partial
 from html import unescape
 from http import HTTPStatus
 from types import MappingProxyType
@@ -118,7 +118,7 @@ class S3:
         self._connections = connections
         self._connections_of_one = min(connections, _connections_of_one())
         self._connection = find_connection()
-        self._clients: dict[str, S3Client] = {}
+        self._clients: dict[tuple[str, int], S3Client] = {}
         self._regions: dict[str, str] = {}
         self._addresses: dict[tuple[str, str], tuple[str, str]] = {}
         self._in_flight: dict[Future[Response], Any] = {}
@@ -149,7 +149,7 @@ class S3:
             What raises the errors of `ask`.
         """
         future: Future[Response] = Future()
-        self._send(request, future, _Collector(take, moved))
+        self._send(request, future, partial(_Collector, take, moved))
         return future
 
     def cancel(self) -> None:
@@ -162,13 +162,14 @@ class S3:
         self,
         request: Request,
         future: Future[Response],
-        response: _Collector,
+        collect: Callable[[], _Collector],
     ) -> None:
         from awscrt.http import HttpHeaders, HttpRequest
         from awscrt.s3 import S3RequestType
 
         region = self._regions.get(request.bucket, self._connection.region)
         host, path = self._address(request.bucket, region)
+        response = collect()
         path += escape_key(request.key)
         length = [] if request.method in ("GET", "HEAD") else [_content_length(request)]
         http_request = HttpRequest(
@@ -177,7 +178,6 @@ class S3:
             HttpHeaders([("Host", host), *length, *request.headers.items()]),
             io.BytesIO(request.body) if request.body else None,
         )
-        types = {"PutObject": S3RequestType.PUT_OBJECT, "GetObject": S3RequestType.GET_OBJECT}
 
         def finish(
             error: Exception | None, *, did_validate_checksum: bool = False, **_: Any
@@ -187,7 +187,7 @@ class S3:
                 if error is None:
                     future.set_result(response.as_response(verified=did_validate_checksum))
                 elif self._is_elsewhere(request, region, error):
-                    self._send(request, future, response)
+                    self._send(request, future, collect)
                 else:
                     future.set_exception(_named(error, request))
             except Exception as failure:
@@ -195,8 +195,8 @@ class S3:
                 future.set_exception(failure)
 
         try:
-            sent = self._client(region).make_request(
-                type=types.get(request.operation, S3RequestType.DEFAULT),
+            sent = self._client(region, request).make_request(
+                type=S3RequestType[_type_of(request, response)],
                 operation_name=request.operation,
                 request=http_request,
                 send_filepath=request.send_file,
@@ -236,12 +236,19 @@ class S3:
         self._regions[request.bucket] = named
         return True
 
-    def _client(self, region: str) -> S3Client:
-        if region not in self._clients:
-            self._clients[region] = self._make_client(region)
-        return self._clients[region]
+    def _client(self, region: str, request: Request) -> S3Client:
+        """Return the client for a request.
 
-    def _make_client(self, region: str) -> S3Client:
+        Large files are moved by as many threads as there are cores. For what is small, one is
+        faster: several would wait for the interpreter in turn.
+        """
+        threads = (os.cpu_count() or 1) if (request.size or 0) > PART_BYTES else 1
+        if (region, threads) not in self._clients:
+            self._clients[region, threads] = self._make_client(region, threads)
+        return self._clients[region, threads]
+
+    def _make_client(self, region: str, threads: int) -> S3Client:
+        from awscrt.io import ClientBootstrap, DefaultHostResolver, EventLoopGroup
         from awscrt.s3 import (
             S3Client,
             S3RequestTlsMode,
@@ -251,7 +258,9 @@ class S3:
         )
 
         tls = S3RequestTlsMode.ENABLED if self._connection.encrypted else S3RequestTlsMode.DISABLED
+        loops = EventLoopGroup(threads)
         return S3Client(
+            bootstrap=ClientBootstrap(loops, DefaultHostResolver(loops)),
             region=region,
             tls_mode=tls,
             signing_config=create_default_s3_signing_config(
@@ -274,6 +283,7 @@ class _Collector:
     """Takes a response as it comes."""
 
     def __init__(self, take: Callable[[bytes], None] | None, moved: Moved | None) -> None:
+        self.is_stream = take is not None
         self._headers: dict[str, str] = {}
         self._chunks: list[bytes] = []
         self._take = take or self._chunks.append
@@ -293,6 +303,14 @@ class _Collector:
 
     def as_response(self, *, verified: bool) -> Response:
         return Response(self._headers, b"".join(self._chunks), self._size, verified)
+
+
+def _type_of(request: Request, response: _Collector) -> str:
+    """Return the name of awscrt's type of a request; others than the default move in parts."""
+    if request.operation == "PutObject":
+        return "PUT_OBJECT"
+    is_moved = request.receive_file or response.is_stream
+    return "GET_OBJECT" if request.operation == "GetObject" and is_moved else "DEFAULT"
 
 
 def _connections_of_one() -> int:
