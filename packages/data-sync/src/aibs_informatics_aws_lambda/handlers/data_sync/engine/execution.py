@@ -31,7 +31,6 @@ from aibs_informatics_aws_lambda.handlers.data_sync.engine.removal import (
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.report import (
     Done,
     Evidence,
-    NoReport,
     Report,
 )
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.routes import Route
@@ -80,7 +79,7 @@ class Means:
     verifies: bool = False
     fsync: bool = False
     progress: Progress = field(default_factory=Silence)
-    report: Report = field(default_factory=NoReport)
+    report: Report = field(default_factory=Report)
     reports: bool = False
     clock: Clock = field(default_factory=Clock)
 

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Final, Literal, NamedTuple, Protocol, TypeAlias
+from typing import IO, Final, Literal, NamedTuple, TypeAlias
 
 from aibs_informatics_aws_lambda.common.files import why_unwritable
 from aibs_informatics_aws_lambda.common.s3 import S3Path
@@ -26,7 +26,6 @@ __all__ = [
     "NO_EVIDENCE",
     "Done",
     "Evidence",
-    "NoReport",
     "Report",
     "find_report_path",
     "with_suffix",
@@ -58,8 +57,8 @@ NO_EVIDENCE: Final = Evidence()
 """Nothing is known of the content."""
 
 
-class Report(Protocol):
-    """Takes what was done with each item."""
+class Report:
+    """Is told what was done with each item, and forgets it."""
 
     def add(
         self,
@@ -72,21 +71,7 @@ class Report(Protocol):
         """Take one item, and the error that it has ended with, if any."""
 
 
-class NoReport:
-    """Takes nothing down."""
-
-    def add(
-        self,
-        route: Route,
-        step: Step,
-        done: Done,
-        evidence: Evidence = NO_EVIDENCE,
-        error: BaseException | None = None,
-    ) -> None:
-        """Do nothing."""
-
-
-class _Lines:
+class _Lines(Report):
     """Writes a report to a file."""
 
     def __init__(self, file: IO[str]) -> None:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -34,7 +35,6 @@ from aibs_informatics_aws_lambda.handlers.data_sync.engine.plan import Rules
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.planning import Demand, Plan, make_plan
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.progress import Progress, Silence
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.report import (
-    NoReport,
     Report,
     find_report_path,
     written_report,
@@ -128,12 +128,12 @@ class Engine:
             plans = []
             for route, items in routes:
                 others = frozenset(r.target.path for r, _ in routes if r is not route)
-                lists_all = bool(details or request.verify) or clock.is_limited
-                demand = _demand(request, route, keeps, others, lists_all=lists_all)
+                demand = _demand(request, route, keeps, others)
+                if details or clock.is_limited:
+                    demand = replace(demand, lists_all=True)
                 plan = _make_plan(route, clock.limit(items), demand, client)
                 plans.append(stack.enter_context(closing(plan)))
-            if not request.verify:
-                _check_deletions(request, plans)
+            _check_deletions(request, plans)
             means = Means(
                 pool=stack.enter_context(ThreadPoolExecutor(request.max_concurrency)),
                 concurrency=request.max_concurrency,
@@ -195,12 +195,7 @@ def _routes(
 
 
 def _demand(
-    request: DataSyncRequest,
-    route: Route,
-    keeps: Keeps | None,
-    taken: frozenset[str],
-    *,
-    lists_all: bool,
+    request: DataSyncRequest, route: Route, keeps: Keeps | None, taken: frozenset[str]
 ) -> Demand:
     before = request.continuation
     rules = Rules(
@@ -218,7 +213,7 @@ def _demand(
         retain=request.retain_source_data or route.is_remote_to_local,
         protects_excluded=bool(request.protect_excluded),
         taken=taken,
-        lists_all=lists_all,
+        lists_all=rules.verify,
     )
 
 
@@ -233,7 +228,7 @@ def _make_plan(route: Route, items: Iterable[Item], demand: Demand, s3: S3 | Non
 
 
 def _check_deletions(request: DataSyncRequest, plans: Sequence[Plan]) -> None:
-    if request.max_delete is None:
+    if request.max_delete is None or request.verify:
         return
     count, there = sum(len(plan.extras) for plan in plans), sum(plan.there for plan in plans)
     if count > _most_deletions(request.max_delete, there):
@@ -255,7 +250,7 @@ def _report(
     path: S3Path | EFSPath | Path | None, s3: Callable[[], S3]
 ) -> AbstractContextManager[Report]:
     if path is None:
-        return nullcontext(NoReport())
+        return nullcontext(Report())
     return written_report(resolve(path), s3)
 
 
