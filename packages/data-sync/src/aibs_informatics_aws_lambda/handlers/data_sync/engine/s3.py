@@ -22,6 +22,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.engine.connection import (
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.progress import Moved
 
 if TYPE_CHECKING:
+    from awscrt.io import ClientBootstrap
     from awscrt.s3 import S3Client
 
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.foreign_threads import keep_thread_state
@@ -248,7 +249,6 @@ class S3:
         return self._clients[region, threads]
 
     def _make_client(self, region: str, threads: int) -> S3Client:
-        from awscrt.io import ClientBootstrap, DefaultHostResolver, EventLoopGroup
         from awscrt.s3 import (
             S3Client,
             S3RequestTlsMode,
@@ -258,9 +258,8 @@ class S3:
         )
 
         tls = S3RequestTlsMode.ENABLED if self._connection.encrypted else S3RequestTlsMode.DISABLED
-        loops = EventLoopGroup(threads)
         return S3Client(
-            bootstrap=ClientBootstrap(loops, DefaultHostResolver(loops)),
+            bootstrap=_bootstrap(threads),
             region=region,
             tls_mode=tls,
             signing_config=create_default_s3_signing_config(
@@ -277,6 +276,18 @@ class S3:
             ),
             connect_timeout_ms=_CONNECT_TIMEOUT_MS,
         )
+
+
+@lru_cache
+def _bootstrap(threads: int) -> ClientBootstrap:
+    """Return what has threads for requests. It is there as long as the process.
+
+    The library cannot take such threads away while an error is on its way.
+    """
+    from awscrt.io import ClientBootstrap, DefaultHostResolver, EventLoopGroup
+
+    loops = EventLoopGroup(threads)
+    return ClientBootstrap(loops, DefaultHostResolver(loops))
 
 
 class _Collector:
