@@ -33,6 +33,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.packing import S, pack
 from aibs_informatics_aws_lambda.handlers.data_sync.references import store_list
 from aibs_informatics_aws_lambda.handlers.data_sync.variables import (
     CHECKSUM_VARIABLE,
+    DEFAULT_BUCKET_NAME_ENV_VAR,
     LOCK_ROOT_VARIABLE,
     MOUNT_VARIABLES,
 )
@@ -62,8 +63,6 @@ __all__ = [
     "PutJSONToFileResponse",
     "get_s3_scratch_key",
 ]
-
-DEFAULT_BUCKET_NAME_ENV_VAR: Final = "DEFAULT_BUCKET_NAME"
 
 # Life-cycle rules of buckets expire objects by this tag.
 _SCRATCH_TAGGING: Final = {"Tagging": "time-to-live=scratch"}

@@ -67,7 +67,6 @@ class Means:
         fsync: whether files are flushed to the disk before they are put in their place.
         progress: is told how far the transfers have come.
         report: takes what was done with each item.
-        reports: whether the report is read by anybody.
         clock: the time there is.
     """
 
@@ -80,7 +79,6 @@ class Means:
     fsync: bool = False
     progress: Progress = field(default_factory=Silence)
     report: Report = field(default_factory=Report)
-    reports: bool = False
     clock: Clock = field(default_factory=Clock)
 
     def the_s3(self) -> S3:
@@ -368,11 +366,11 @@ class _Transfers:
         self._outcome.counts.bytes_transferred += step.item.size
 
     def _note_difference(self, step: Step, evidence: Evidence) -> None:
-        if step.reason == "missing":
+        done: Done = "missing" if step.reason == "missing" else "different"
+        if done == "missing":
             self._outcome.verification.files_missing += 1
         else:
             self._outcome.verification.files_different += 1
-        done: Done = "missing" if step.reason == "missing" else "different"
         self._means.report.add(self._plan.route, step, done, evidence)
 
     def _keep(self, step: Step, evidence: Evidence) -> None:
@@ -426,11 +424,11 @@ def _make_mover(route: Route, means: Means) -> Mover:
         return LocalCopy(route, means.pool, means.clock.check, fsync=means.fsync)
     if route.target.bucket is None:
         return Download(
-            route, means.the_s3(), means.staging, fsync=means.fsync, reports=means.reports
+            route, means.the_s3(), means.staging, fsync=means.fsync, reports=means.report.is_read
         )
     if route.source.bucket is None:
-        return Upload(route, means.the_s3(), reports=means.reports)
-    return S3Copy(route, means.the_s3(), means.pool, reports=means.reports)
+        return Upload(route, means.the_s3(), reports=means.report.is_read)
+    return S3Copy(route, means.the_s3(), means.pool, reports=means.report.is_read)
 
 
 def _delete_extras(plan: Plan, means: Means, outcome: Outcome) -> None:

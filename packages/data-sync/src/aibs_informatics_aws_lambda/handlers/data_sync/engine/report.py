@@ -18,6 +18,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.engine.places import Place
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.plan import Step
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.routes import Route
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.s3 import S3, Request
+from aibs_informatics_aws_lambda.handlers.data_sync.variables import DEFAULT_BUCKET_NAME_ENV_VAR
 from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest
 from aibs_informatics_aws_lambda.storage.efs import EFSPath
 from aibs_informatics_aws_lambda.storage.paths import parse_data_path
@@ -38,8 +39,6 @@ Done: TypeAlias = Literal[
 """Transferred; left as it is; deleted at the destination; removed at the source. Where nothing but
 a comparison was asked for: what that has found, ``missing`` and ``extra`` at the destination."""
 
-_DEFAULT_BUCKET_VARIABLE: Final = "DEFAULT_BUCKET_NAME"
-
 
 class Evidence(NamedTuple):
     """What is known of the content of an item.
@@ -58,7 +57,13 @@ NO_EVIDENCE: Final = Evidence()
 
 
 class Report:
-    """Is told what was done with each item, and forgets it."""
+    """Is told what was done with each item, and forgets it.
+
+    Attributes:
+        is_read: whether anybody reads it, so that checksums are worth asking for.
+    """
+
+    is_read = False
 
     def add(
         self,
@@ -73,6 +78,8 @@ class Report:
 
 class _Lines(Report):
     """Writes a report to a file."""
+
+    is_read = True
 
     def __init__(self, file: IO[str]) -> None:
         self._file = file
@@ -123,7 +130,7 @@ def with_suffix(path: S3Path | EFSPath | Path, suffix: str) -> S3Path | EFSPath 
 
 def _new_path() -> S3Path | Path:
     name = f"data-sync-report-{uuid.uuid4()}.jsonl"
-    bucket = os.environ.get(_DEFAULT_BUCKET_VARIABLE)
+    bucket = os.environ.get(DEFAULT_BUCKET_NAME_ENV_VAR)
     if bucket:
         return S3Path.build(bucket, f"scratch/{name}")
     return Path(tempfile.gettempdir()) / name

@@ -144,7 +144,6 @@ class Engine:
                 fsync=bool(request.fsync),
                 progress=self._progress,
                 report=stack.enter_context(_report(details, s3)),
-                reports=details is not None,
                 clock=clock,
             )
             outcome = execute(plans, means)
