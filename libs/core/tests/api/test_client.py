@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=20)
-# A text in quotes loses them: it is read as the literal that it is.
+# A text in quotes loses them, and None is nothing: each is read as the literal that it is.
 SEGMENTS = TEXT.filter(lambda text: text not in ("", ".", "..") and _is_told_as_it_is(text))
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | TEXT,
@@ -37,7 +37,7 @@ REQUESTS = st.builds(
 
 def _is_told_as_it_is(text):
     literal = read_literal(text)
-    return literal == text or not isinstance(literal, str)
+    return literal == text or not isinstance(literal, str | None)
 
 
 @pytest.fixture(scope="module", params=RESOLVERS)
