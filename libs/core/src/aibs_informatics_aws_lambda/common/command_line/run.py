@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
 from typing import TextIO
 
+from aibs_informatics_aws_lambda.common.collector import paused_collector
 from aibs_informatics_aws_lambda.common.command_line.arguments import Options, parse_arguments
 from aibs_informatics_aws_lambda.common.command_line.catalog import (
     describe_handler,
@@ -77,9 +77,8 @@ def _run_handler(options: Options, stdout: TextIO) -> ExitCode:
         check_location(options.response_location, stdout) if options.response_location else None
     )
     try:
-        handler = find_handler(options.handler or "")
-        # What is imported stays: from now on, nobody looks for garbage in it.
-        gc.freeze()
+        with paused_collector():
+            handler = find_handler(options.handler or "")
         event = _read(options)
         _validate(handler, event)
         if options.validate_only:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import NoReturn
 
+from aibs_informatics_aws_lambda.common.collector import paused_collector
 from aibs_informatics_aws_lambda.common.command_line.errors import CommandError, ExitCode
 from aibs_informatics_aws_lambda.handlers.data_sync.command_line.arguments import PROGRAM, VERBS
 from aibs_informatics_aws_lambda.handlers.data_sync.command_line.messages import (
@@ -58,7 +59,8 @@ def main() -> int:
 def _run(arguments: Sequence[str]) -> int:
     is_verb = bool(arguments) and arguments[0] in VERBS
     # A verb imports what it needs itself, and nothing of what the others need.
-    module = import_module(f"{__package__}.{arguments[0] if is_verb else 'sync'}")
+    with paused_collector():
+        module = import_module(f"{__package__}.{arguments[0] if is_verb else 'sync'}")
     status: int = module.run(arguments[1:] if is_verb else arguments)
     sys.stdout.flush()
     return status
