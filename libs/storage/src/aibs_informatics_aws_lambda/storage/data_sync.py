@@ -1,22 +1,50 @@
-"""Requests and responses of the data sync handlers."""
+"""Requests and responses of the data sync handlers, all of them.
 
-# Cold start: annotations are not postponed, as pydantic would have to evaluate each at import.
+What starts a function imports the modules that these come from: each model takes its time.
+"""
 
-import re
-from typing import Annotated, Any, Literal, TypeAlias, TypeVar
+from __future__ import annotations
 
-from aibs_informatics_aws_lambda.common.json_io import JSON
-from aibs_informatics_aws_lambda.common.model import AwareIsoDateTime, PydanticBaseModel
-from aibs_informatics_aws_lambda.common.s3 import S3Path
-from aibs_informatics_aws_lambda.storage.paths import DataPath, EFSOrLocalPath, S3OrLocalPath
-from pydantic import (
-    BeforeValidator,
-    Discriminator,
-    Field,
-    PlainValidator,
-    Tag,
-    WithJsonSchema,
-    model_validator,
+from aibs_informatics_aws_lambda.storage.filters import (
+    DataSyncFilterConfig,
+    Patterns,
+)
+from aibs_informatics_aws_lambda.storage.json_documents import (
+    GetJSONFromFileRequest,
+    GetJSONFromFileResponse,
+    PutJSONToFileRequest,
+    PutJSONToFileResponse,
+)
+from aibs_informatics_aws_lambda.storage.lists import (
+    AnswerByReference,
+    ListOrLocation,
+)
+from aibs_informatics_aws_lambda.storage.removals import (
+    PlannedPath,
+    RemoveDataPathsRequest,
+    RemoveDataPathsResponse,
+)
+from aibs_informatics_aws_lambda.storage.sync_batches import (
+    BatchContinuation,
+    BatchDataSyncRequest,
+    BatchDataSyncResponse,
+    BatchDataSyncResult,
+    PrepareBatchDataSyncRequest,
+    PrepareBatchDataSyncResponse,
+    RequestsOrLocation,
+)
+from aibs_informatics_aws_lambda.storage.syncs import (
+    DataSyncConfig,
+    DataSyncCounts,
+    DataSyncRequest,
+    DataSyncResponse,
+    DataSyncResult,
+    DataSyncTask,
+    Deadline,
+    MaxDelete,
+    RemoteToLocalConfig,
+    SyncContinuation,
+    Verification,
 )
 
 __all__ = [
@@ -46,374 +74,7 @@ __all__ = [
     "RemoteToLocalConfig",
     "RemoveDataPathsRequest",
     "RemoveDataPathsResponse",
+    "RequestsOrLocation",
     "SyncContinuation",
     "Verification",
 ]
-
-Patterns: TypeAlias = str | list[str]
-"""One regular expression or several."""
-
-# Below this, a number is a length of time and no time: 1973 as seconds since 1970.
-_LONGEST_SECONDS = 1e8
-
-
-def _parse_deadline(value: Any) -> Any:
-    seconds = _as_number(value)
-    if seconds is None:
-        return value
-    if not 0 <= seconds < _LONGEST_SECONDS:
-        raise ValueError(f"expected seconds from now, below {_LONGEST_SECONDS:.0f}, or a time")
-    return seconds
-
-
-def _parse_max_delete(value: Any) -> int | float | str:
-    number = _as_number(value)
-    if number is not None and number >= 0 and (number < 1 or number.is_integer()):
-        return number if 0 < number < 1 else int(number)
-    if isinstance(value, str) and _PERCENTAGE.fullmatch(value):
-        return value
-    raise ValueError('expected a number of items, or a share such as 0.05 or "5%"')
-
-
-def _as_number(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        return float(value)
-    except ValueError:
-        return None
-
-
-_PERCENTAGE = re.compile(r"\d{1,3}(\.\d+)?%")
-
-Deadline: TypeAlias = Annotated[
-    float | Literal["auto"] | AwareIsoDateTime,
-    BeforeValidator(_parse_deadline),
-]
-"""When to stop: seconds from the start of the call, a time, or ``auto``, which is shortly before
-the Lambda function ends, and never outside of Lambda."""
-
-MaxDelete: TypeAlias = Annotated[
-    int | float | str,
-    PlainValidator(_parse_max_delete),
-    WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0}, {"type": "string"}]}),
-]
-"""A number of items, or a share of those at the destination, as in ``0.05`` or ``"5%"``."""
-
-
-class GetJSONFromFileRequest(PydanticBaseModel):
-    """Where a JSON document is."""
-
-    path: S3OrLocalPath
-
-
-class GetJSONFromFileResponse(PydanticBaseModel):
-    """The document, which may be null."""
-
-    content: JSON
-
-
-class PutJSONToFileRequest(PydanticBaseModel):
-    """A JSON document, and where to write it; by default below the bucket for scratch data."""
-
-    content: JSON
-    path: S3OrLocalPath | None = None
-
-
-class PutJSONToFileResponse(PydanticBaseModel):
-    """Where the document was written."""
-
-    path: S3OrLocalPath
-
-
-class DataSyncFilterConfig(PydanticBaseModel):
-    """Which items are synced: those that match an include, if any, and no exclude.
-
-    Patterns are regular expressions that must match the whole path of an item relative to the
-    filter root. Null, empty text and an empty list are no pattern.
-    """
-
-    include: Patterns | None = None
-    exclude: Patterns | None = None
-
-
-class RemoteToLocalConfig(PydanticBaseModel):
-    """Where a single object is staged on its way to a local file."""
-
-    use_custom_tmp_dir: bool = False
-    custom_tmp_dir: EFSOrLocalPath | None = Field(
-        None, description="by default the mount point of the destination"
-    )
-
-
-class DataSyncConfig(PydanticBaseModel):
-    """How data are synced, whatever they are."""
-
-    max_concurrency: int = Field(25, ge=1, description="transfers at a time")
-    retain_source_data: bool = Field(
-        True, description="false: what was synced is removed at the source"
-    )
-    delete: bool = Field(
-        True, description="remove at the destination what the filtered source does not have"
-    )
-    require_lock: bool = Field(
-        False, description="S3 to local: one sync of a destination at a time"
-    )
-    force: bool = Field(False, description="transfer whatever the destination holds")
-    size_only: bool = Field(False, description="leave the checksum out of the decision")
-    fail_if_missing: bool = True
-    include_detailed_response: bool = Field(
-        False, description="write a report of each item, and answer where it is"
-    )
-    remote_to_local_config: RemoteToLocalConfig = Field(default_factory=RemoteToLocalConfig)
-    dry_run: bool | None = Field(
-        None, description="true: count what a sync would do, and change nothing"
-    )
-    verify: bool | None = Field(
-        None, description="true: compare both sides by their content, and change nothing"
-    )
-    report_path: DataPath | None = Field(
-        None, description="where a report of each item is written, as JSON Lines"
-    )
-    max_delete: MaxDelete | None = Field(
-        None,
-        description="refuse to sync if more than this number, or share, would be deleted",
-    )
-    protect_excluded: bool | None = Field(
-        None, description="true: what filters leave out is not deleted at the destination"
-    )
-    fsync: bool | None = Field(
-        None, description="true: local files are on the disk before they are in their place"
-    )
-    deadline: Deadline | None = Field(
-        None,
-        description="stop then, and answer how to go on: a time, seconds, or auto for the end of "
-        "the Lambda function",
-    )
-
-
-class DataSyncTask(PydanticBaseModel):
-    """What is synced, and where to."""
-
-    source_path: DataPath
-    destination_path: DataPath
-    source_path_prefix: str | None = Field(
-        None, description="S3 to S3: cut off source keys instead of the source path itself"
-    )
-    filter_config: DataSyncFilterConfig | None = None
-    filter_root: str | None = Field(
-        None, description="what patterns are relative to; by default the source path"
-    )
-
-
-class DataSyncCounts(PydanticBaseModel):
-    """What was moved, and what was there already."""
-
-    bytes_transferred: int = 0
-    files_transferred: int = 0
-    files_unchanged: int = 0
-    bytes_unchanged: int = 0
-    files_deleted: int = Field(0, description="at the destination")
-    bytes_deleted: int = 0
-    files_removed: int = Field(0, description="at the source")
-
-
-class Verification(PydanticBaseModel):
-    """How the destination compares with the source."""
-
-    files_equal: int = 0
-    files_different: int = 0
-    files_missing: int = Field(0, description="at the destination")
-    files_extra: int = Field(0, description="at the destination, and not at the source")
-
-
-class SyncContinuation(PydanticBaseModel):
-    """How far a sync has come that has stopped at its deadline."""
-
-    calls: int = Field(0, ge=0, description="how many there were so far")
-    through: str | None = Field(
-        None, description="the path below the destination up to which everything is done"
-    )
-    only_removes: bool = Field(
-        False, description="all is at the destination; the source is being removed"
-    )
-    counts: DataSyncCounts = Field(
-        default_factory=DataSyncCounts, description="of the calls so far"
-    )
-    verification: Verification | None = Field(None, description="of the calls so far")
-
-
-class DataSyncRequest(DataSyncConfig, DataSyncTask):
-    """One sync."""
-
-    continuation: SyncContinuation | None = Field(
-        None, description="what the previous call of the same sync has answered"
-    )
-
-
-class DataSyncResult(DataSyncCounts):
-    """What one sync has done, with the calls that it continues."""
-
-    details: DataPath | None = Field(None, description="where the report of each item is")
-    verification: Verification | None = Field(None, description="what verify has found")
-
-
-class DataSyncResponse(PydanticBaseModel):
-    """A sync that was done: the request with its defaults, and its result."""
-
-    request: DataSyncRequest
-    result: DataSyncResult
-    incomplete: bool | None = Field(
-        None, description="true: the deadline came first; send the request again to go on"
-    )
-    continuation: SyncContinuation | None = Field(
-        None, description="the field of that name in the request to go on with"
-    )
-
-
-T = TypeVar("T")
-
-
-def _list_or_location(value: Any) -> str:
-    return "location" if isinstance(value, str) else "list"
-
-
-ListOrLocation: TypeAlias = Annotated[
-    Annotated[list[T], Tag("list")] | Annotated[S3Path, Tag("location")],
-    Discriminator(_list_or_location),
-]
-"""A list, or the S3 URI of a JSON document that holds it: state machines pass 256 KiB at most."""
-
-RequestsOrLocation: TypeAlias = ListOrLocation[DataSyncRequest]
-"""Syncs, or the S3 URI of a JSON list of them."""
-
-
-class AnswerByReference(PydanticBaseModel):
-    """What a request says whose answer holds lists of any length."""
-
-    response_path: S3Path | None = Field(
-        None,
-        description="prefix at which the lists of the answer are stored, each as <field>.json; "
-        "the answer then has their S3 URIs in place of them",
-    )
-
-
-class PrepareBatchDataSyncRequest(DataSyncRequest, AnswerByReference):
-    """One sync that is to be divided into batches."""
-
-    batch_size_bytes_limit: int | None = Field(
-        None, ge=0, description="of one batch; by default, and for 0, 250 GiB"
-    )
-    temporary_request_payload_path: S3Path | None = Field(
-        None, description="prefix at which the requests of batches are stored"
-    )
-    allow_partial_failure: bool | None = Field(
-        None, description="handed on to the batches; by default false"
-    )
-    max_concurrent_batches: int | None = Field(
-        None, ge=0, description="how many batches a state machine runs at a time; 0: no limit"
-    )
-    tolerated_failure_percentage: float | None = Field(
-        None, ge=0, le=100, description="of batches that may fail before a state machine does"
-    )
-
-
-class BatchDataSyncResult(DataSyncCounts):
-    """Sums over the syncs of a batch that succeeded, and how many did."""
-
-    total_requests_count: int = 0
-    successful_requests_count: int = 0
-    failed_requests_count: int = 0
-
-
-class BatchContinuation(PydanticBaseModel):
-    """How far a batch has come that has stopped at its deadline."""
-
-    requests_done: int = Field(ge=0, description="how many syncs are done with, from the first on")
-    sync: SyncContinuation | None = Field(None, description="how far the next one has come")
-    result: BatchDataSyncResult = Field(description="of the calls so far")
-    failed_requests: list[int] = Field(
-        default_factory=list, description="which syncs have failed, counted from 0"
-    )
-
-
-class BatchDataSyncRequest(PydanticBaseModel):
-    """Syncs that run one after the other.
-
-    The fields of one `DataSyncRequest` in place of ``requests`` are a batch of that one.
-    """
-
-    requests: RequestsOrLocation
-    allow_partial_failure: bool = Field(
-        False, description="go on after a sync that failed, and answer which did"
-    )
-    deadline: Deadline | None = Field(None, description="of the whole batch, as that of a sync")
-    continuation: BatchContinuation | None = Field(
-        None, description="what the previous call of the same batch has answered"
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _read_single_request(cls, data: Any) -> Any:
-        if not isinstance(data, dict) or "requests" in data or not _names_paths(data):
-            return data
-        # That of a batch, as its answers are a batch's.
-        sync = {name: value for name, value in data.items() if name != "continuation"}
-        return {**data, "requests": [sync]}
-
-
-def _names_paths(data: dict[str, Any]) -> bool:
-    names = {"source_path", "sourcePath", "destination_path", "destinationPath"}
-    return not names.isdisjoint(data)
-
-
-class BatchDataSyncResponse(PydanticBaseModel):
-    """A batch that was done, with the syncs that failed."""
-
-    result: BatchDataSyncResult
-    failed_requests: list[DataSyncRequest] = Field(default_factory=list)
-    incomplete: bool | None = Field(
-        None, description="true: the deadline came first; send the request again to go on"
-    )
-    continuation: BatchContinuation | None = Field(
-        None, description="the field of that name in the request to go on with"
-    )
-
-
-class PrepareBatchDataSyncResponse(PydanticBaseModel):
-    """The batches that a sync was divided into."""
-
-    requests: ListOrLocation[BatchDataSyncRequest]
-    max_concurrent_batches: int | None = Field(
-        None, description="beside stored requests: that of the request, or its default"
-    )
-    tolerated_failure_percentage: float | None = Field(
-        None, description="beside stored requests: that of the request, or its default"
-    )
-
-
-class PlannedPath(PydanticBaseModel):
-    """A path that was found fit to be removed, and how it was then."""
-
-    path: DataPath
-    inode: int = Field(description="of the file or folder")
-    last_modified: AwareIsoDateTime = Field(description="of the latest file in it")
-
-
-class RemoveDataPathsRequest(AnswerByReference):
-    """Files and folders to remove."""
-
-    paths: ListOrLocation[DataPath] = Field(default_factory=list)
-    plan: ListOrLocation[PlannedPath] | None = Field(
-        None, description="of a scan: what has changed since is not removed"
-    )
-
-
-class RemoveDataPathsResponse(PydanticBaseModel):
-    """What was removed, in the order of the request."""
-
-    size_bytes_removed: int
-    paths_removed: ListOrLocation[DataPath]
-    paths_changed: ListOrLocation[DataPath] | None = Field(
-        None, description="not removed, as they have changed since they were planned to go"
-    )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
+from aibs_informatics_aws_lambda.common.collector import paused_collector_in_lambda
+
 if TYPE_CHECKING:
     # The engine, and the command, do without handlers and all that these import.
     from aibs_informatics_aws_lambda.common.handler import LambdaHandlerType
@@ -34,14 +36,14 @@ remove_data_paths_handler: LambdaHandlerType
 summarize_batch_data_sync_handler: LambdaHandlerType
 
 _CLASSES: Final = {
-    "batch_data_sync_handler": "operations.BatchDataSyncHandler",
-    "data_sync_handler": "operations.DataSyncHandler",
+    "batch_data_sync_handler": "syncs.BatchDataSyncHandler",
+    "data_sync_handler": "syncs.DataSyncHandler",
     "get_data_path_stats_handler": "file_system.GetDataPathStatsHandler",
-    "get_json_from_file_handler": "operations.GetJSONFromFileHandler",
+    "get_json_from_file_handler": "json_documents.GetJSONFromFileHandler",
     "list_data_paths_handler": "file_system.ListDataPathsHandler",
     "outdated_data_path_scanner_handler": "file_system.OutdatedDataPathScannerHandler",
-    "prepare_batch_data_sync_handler": "operations.PrepareBatchDataSyncHandler",
-    "put_json_to_file_handler": "operations.PutJSONToFileHandler",
+    "prepare_batch_data_sync_handler": "prepare.PrepareBatchDataSyncHandler",
+    "put_json_to_file_handler": "json_documents.PutJSONToFileHandler",
     "remove_data_paths_handler": "file_system.RemoveDataPathsHandler",
     "summarize_batch_data_sync_handler": "summary.SummarizeBatchDataSyncHandler",
 }
@@ -52,8 +54,8 @@ def __getattr__(name: str) -> LambdaHandlerType:
     if name not in _CLASSES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module, _, class_name = _CLASSES[name].partition(".")
-    handler: LambdaHandlerType = getattr(
-        import_module(f"{__name__}.{module}"), class_name
-    ).get_handler()
+    with paused_collector_in_lambda():
+        handler_cls = getattr(import_module(f"{__name__}.{module}"), class_name)
+    handler: LambdaHandlerType = handler_cls.get_handler()
     globals()[name] = handler
     return handler

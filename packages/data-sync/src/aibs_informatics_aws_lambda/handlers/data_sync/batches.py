@@ -6,12 +6,8 @@ from typing import TypeVar
 
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.handlers.data_sync.references import read_list
-from aibs_informatics_aws_lambda.storage.data_sync import (
-    DataSyncCounts,
-    DataSyncRequest,
-    RequestsOrLocation,
-    Verification,
-)
+from aibs_informatics_aws_lambda.storage.sync_batches import RequestsOrLocation
+from aibs_informatics_aws_lambda.storage.syncs import DataSyncCounts, DataSyncRequest, Verification
 
 __all__ = ["add_counts", "read_requests"]
 

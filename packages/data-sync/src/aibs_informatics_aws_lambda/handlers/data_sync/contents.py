@@ -14,10 +14,8 @@ from typing import Final
 
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.items import Item, Source
-from aibs_informatics_aws_lambda.handlers.data_sync.engine.listing import find_in_s3
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.local import list_destination
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.places import resolve
-from aibs_informatics_aws_lambda.handlers.data_sync.engine.s3 import S3
 from aibs_informatics_aws_lambda.handlers.data_sync.tree import Node
 from aibs_informatics_aws_lambda.storage.efs import EFSPath
 
@@ -41,11 +39,19 @@ def find_contents(path: S3Path | EFSPath | Path) -> Source:
     """
     place = resolve(path)
     if isinstance(place, S3Path):
-        return _with_empty_known(find_in_s3(S3(_CONNECTIONS), place))
+        return _with_empty_known(_find_in_s3(place))
     if place.is_dir():
         return _with_empty_known(Source(None, _files_below(place), exists=True))
     file = _as_file(Item("", 0, 0.0, None, "link"), str(place))
     return Source(file, (), exists=file is not None)
+
+
+def _find_in_s3(path: S3Path) -> Source:
+    # Functions that look at disks start without these.
+    from aibs_informatics_aws_lambda.handlers.data_sync.engine.listing import find_in_s3
+    from aibs_informatics_aws_lambda.handlers.data_sync.engine.s3 import S3
+
+    return find_in_s3(S3(_CONNECTIONS), path)
 
 
 @dataclass(frozen=True)

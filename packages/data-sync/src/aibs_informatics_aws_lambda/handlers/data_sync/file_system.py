@@ -19,11 +19,10 @@ from aibs_informatics_aws_lambda.handlers.data_sync.engine.places import resolve
 from aibs_informatics_aws_lambda.handlers.data_sync.local_removal import (
     ROOTS_VARIABLE,
     Extent,
-    find_fence,
     measure,
     remove,
 )
-from aibs_informatics_aws_lambda.handlers.data_sync.model import (
+from aibs_informatics_aws_lambda.handlers.data_sync.path_models import (
     DataPathStats,
     GetDataPathStatsRequest,
     GetDataPathStatsResponse,
@@ -31,16 +30,18 @@ from aibs_informatics_aws_lambda.handlers.data_sync.model import (
     ListDataPathsResponse,
     OutdatedDataPathScannerRequest,
     OutdatedDataPathScannerResponse,
+)
+from aibs_informatics_aws_lambda.handlers.data_sync.references import store_list
+from aibs_informatics_aws_lambda.handlers.data_sync.removals import fence_for, read_removal
+from aibs_informatics_aws_lambda.handlers.data_sync.tree import Keeps, Node, Stand, fold, node_of
+from aibs_informatics_aws_lambda.handlers.data_sync.variables import MOUNT_VARIABLES
+from aibs_informatics_aws_lambda.storage.efs import EFSPath
+from aibs_informatics_aws_lambda.storage.paths import DataPath
+from aibs_informatics_aws_lambda.storage.removals import (
     PlannedPath,
     RemoveDataPathsRequest,
     RemoveDataPathsResponse,
 )
-from aibs_informatics_aws_lambda.handlers.data_sync.references import read_removal, store_list
-from aibs_informatics_aws_lambda.handlers.data_sync.tree import Keeps, Node, Stand, fold, node_of
-from aibs_informatics_aws_lambda.handlers.data_sync.variables import MOUNT_VARIABLES
-from aibs_informatics_aws_lambda.storage.efs import EFSPath
-from aibs_informatics_aws_lambda.storage.mount_discovery import find_mount_points
-from aibs_informatics_aws_lambda.storage.paths import DataPath
 
 __all__ = [
     "GetDataPathStatsHandler",
@@ -218,8 +219,7 @@ class RemoveDataPathsHandler(LambdaHandler[RemoveDataPathsRequest, RemoveDataPat
         for path in paths:
             if isinstance(path, S3Path):
                 self.log.warning("%s is on S3, where nothing is removed: it is skipped", path)
-        is_on_efs = any(isinstance(path, EFSPath) for path in paths)
-        fence = find_fence(find_mount_points() if is_on_efs else ())
+        fence = fence_for(paths)
         local = [path for path in map(resolve, paths) if not isinstance(path, S3Path)]
         for path in local:
             if planned is not None and path not in planned:

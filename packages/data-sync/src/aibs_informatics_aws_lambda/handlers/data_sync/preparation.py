@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.filters import (
@@ -23,22 +23,22 @@ from aibs_informatics_aws_lambda.handlers.data_sync.engine.items import (
 )
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.local_targets import local_path_of
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.places import Place, resolve
-from aibs_informatics_aws_lambda.handlers.data_sync.engine.report import with_suffix
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.report_path import with_suffix
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.routes import (
     folder_route,
     same_or_apart,
     single_route,
 )
-from aibs_informatics_aws_lambda.handlers.data_sync.engine.s3 import S3
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.source import find_source
 from aibs_informatics_aws_lambda.handlers.data_sync.partition import partition
 from aibs_informatics_aws_lambda.handlers.data_sync.tree import Node, node_of
-from aibs_informatics_aws_lambda.storage.data_sync import (
-    DataSyncFilterConfig,
-    DataSyncRequest,
-    PrepareBatchDataSyncRequest,
-)
 from aibs_informatics_aws_lambda.storage.efs import EFSPath
+from aibs_informatics_aws_lambda.storage.filters import DataSyncFilterConfig
+from aibs_informatics_aws_lambda.storage.sync_batches import PrepareBatchDataSyncRequest
+from aibs_informatics_aws_lambda.storage.syncs import DataSyncRequest
+
+if TYPE_CHECKING:
+    from aibs_informatics_aws_lambda.handlers.data_sync.engine.s3 import S3
 
 __all__ = ["SubRequests", "find_parts"]
 

@@ -17,17 +17,19 @@ from aibs_informatics_aws_lambda.handlers.data_sync.map_results import (
     ChildResult,
     read_map_results,
 )
-from aibs_informatics_aws_lambda.handlers.data_sync.model import (
-    BatchDataSyncRequest,
-    BatchDataSyncResponse,
-    BatchDataSyncResult,
-    DataSyncRequest,
+from aibs_informatics_aws_lambda.handlers.data_sync.references import store_list
+from aibs_informatics_aws_lambda.handlers.data_sync.summary_models import (
     FailedBatch,
     SummarizeBatchDataSyncRequest,
     SummarizeBatchDataSyncResponse,
 )
-from aibs_informatics_aws_lambda.handlers.data_sync.references import store_list
-from aibs_informatics_aws_lambda.storage.data_sync import RequestsOrLocation
+from aibs_informatics_aws_lambda.storage.sync_batches import (
+    BatchDataSyncRequest,
+    BatchDataSyncResponse,
+    BatchDataSyncResult,
+    RequestsOrLocation,
+)
+from aibs_informatics_aws_lambda.storage.syncs import DataSyncRequest
 
 __all__ = ["SummarizeBatchDataSyncHandler"]
 

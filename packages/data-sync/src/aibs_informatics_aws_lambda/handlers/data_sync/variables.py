@@ -1,4 +1,4 @@
-"""The environment variables that the handlers of this package read."""
+"""What the handlers of this package find where they run: environment variables, permissions."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ __all__ = [
     "DEFAULT_BUCKET_NAME_ENV_VAR",
     "LOCK_ROOT_VARIABLE",
     "MOUNT_VARIABLES",
+    "SYNC_IAM_ACTIONS",
+    "SYNC_VARIABLES",
 ]
 
 CHECKSUM_VARIABLE: Final = "AWS_REQUEST_CHECKSUM_CALCULATION"
@@ -22,3 +24,22 @@ MOUNT_VARIABLES: Final = {
 
 DEFAULT_BUCKET_NAME_ENV_VAR: Final = "DEFAULT_BUCKET_NAME"
 """Bucket for scratch data: documents and reports that nobody has named a place for."""
+
+SYNC_VARIABLES: Final = {
+    LOCK_ROOT_VARIABLE: "folder for the lock files of require_lock",
+    DEFAULT_BUCKET_NAME_ENV_VAR: "bucket for reports that are asked for without a place",
+    CHECKSUM_VARIABLE: "when_required: send files without a checksum",
+    **MOUNT_VARIABLES,
+}
+"""Variables that a sync reads, with their meaning."""
+
+SYNC_IAM_ACTIONS: Final = (
+    "s3:ListBucket",
+    "s3:GetObject",
+    "s3:GetObjectTagging",
+    "s3:PutObject",
+    "s3:PutObjectTagging",
+    "s3:DeleteObject",
+    "s3:AbortMultipartUpload",
+)
+"""IAM actions that a sync may need."""

@@ -35,10 +35,6 @@ from aibs_informatics_aws_lambda.handlers.demand.volumes import (
     BatchEFSConfiguration,
     get_batch_efs_configuration,
 )
-from aibs_informatics_aws_lambda.storage.data_sync import (
-    PrepareBatchDataSyncRequest,
-    RemoveDataPathsRequest,
-)
 from aibs_informatics_aws_lambda.storage.efs import EFSPath
 from aibs_informatics_aws_lambda.storage.mount_points import (
     MountPoint,
@@ -46,6 +42,8 @@ from aibs_informatics_aws_lambda.storage.mount_points import (
     resolve_dots,
     to_efs_path,
 )
+from aibs_informatics_aws_lambda.storage.removals import RemoveDataPathsRequest
+from aibs_informatics_aws_lambda.storage.sync_batches import PrepareBatchDataSyncRequest
 
 __all__ = [
     "BatchEFSConfiguration",

@@ -18,7 +18,7 @@ from aibs_informatics_aws_lambda.handlers.demand.references import (
     references_in,
     to_variable_name,
 )
-from aibs_informatics_aws_lambda.storage.data_sync import DataSyncFilterConfig, Patterns
+from aibs_informatics_aws_lambda.storage.filters import DataSyncFilterConfig, Patterns
 
 __all__ = [
     "DownloadableJobParam",
@@ -103,7 +103,6 @@ class SyncedJobParam(JobParam):
         raise NotImplementedError
 
 
-@dataclass(frozen=True)
 class DownloadableJobParam(SyncedJobParam):
     """An input: downloaded before the job starts."""
 
@@ -113,7 +112,6 @@ class DownloadableJobParam(SyncedJobParam):
         return f"{self.remote}{_SEPARATOR}{self.value}"
 
 
-@dataclass(frozen=True)
 class UploadableJobParam(SyncedJobParam):
     """An output: uploaded after the job has ended."""
 

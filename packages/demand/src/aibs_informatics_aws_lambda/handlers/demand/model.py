@@ -1,6 +1,7 @@
 """Request and response of the handler of this package, and the settings in them."""
 
-# Cold start: annotations are not postponed, as pydantic would have to evaluate each at import.
+# Cold start: annotations are not postponed, as pydantic would have to evaluate each at import, and
+# empty lists are defaults, which it copies: a factory's signature takes it milliseconds to find.
 
 from enum import StrEnum
 from pathlib import PurePosixPath
@@ -24,10 +25,8 @@ from aibs_informatics_aws_lambda.handlers.demand.parameters import (
     ParamPair,
     ParamSetPair,
 )
-from aibs_informatics_aws_lambda.storage.data_sync import (
-    PrepareBatchDataSyncRequest,
-    RemoveDataPathsRequest,
-)
+from aibs_informatics_aws_lambda.storage.removals import RemoveDataPathsRequest
+from aibs_informatics_aws_lambda.storage.sync_batches import PrepareBatchDataSyncRequest
 from pydantic import AfterValidator, BeforeValidator, Field
 
 __all__ = [
@@ -117,7 +116,7 @@ class DemandFileSystemConfigurations(PydanticBaseModel):
     shared: Candidates = Field(default_factory=_one_default, description="inputs, read-only")
     scratch: Candidates = Field(default_factory=_one_default, description="working folders")
     tmp: Annotated[list[FileSystemConfiguration], BeforeValidator(_as_list_or_none)] = Field(
-        default_factory=list, description="TMPDIR; by default a folder on scratch"
+        [], description="TMPDIR; by default a folder on scratch"
     )
     selection_strategy: FileSystemSelectionStrategy = FileSystemSelectionStrategy.RANDOM
 

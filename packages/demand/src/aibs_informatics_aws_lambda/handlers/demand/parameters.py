@@ -55,8 +55,8 @@ class ParamPair(PydanticBaseModel):
 class ParamSetPair(PydanticBaseModel):
     """Inputs and the outputs that are made of them."""
 
-    inputs: list[str] = Field(default_factory=list)
-    outputs: list[str] = Field(default_factory=list)
+    inputs: list[str] = Field([])
+    outputs: list[str] = Field([])
 
     @property
     def names(self) -> list[str]:
@@ -85,16 +85,12 @@ class DemandExecutionParameters(PydanticBaseModel):
     """What a job is told, what it is given, and what it gives back."""
 
     command: list[str] = Field(
-        default_factory=list, description="words of a bash command; joined by blanks, not quoted"
+        [], description="words of a bash command; joined by blanks, not quoted"
     )
-    params: dict[str, JSON] = Field(default_factory=dict)
-    inputs: list[str] = Field(
-        default_factory=list, description="names of params that are downloaded first"
-    )
-    outputs: list[str] = Field(
-        default_factory=list, description="names of params that are uploaded in the end"
-    )
-    outputs_metadata: dict[str, dict[str, JSON]] = Field(default_factory=dict)
+    params: dict[str, JSON] = Field({})
+    inputs: list[str] = Field([], description="names of params that are downloaded first")
+    outputs: list[str] = Field([], description="names of params that are uploaded in the end")
+    outputs_metadata: dict[str, dict[str, JSON]] = Field({})
     output_s3_prefix: S3Path | None = Field(
         None, description="where outputs go that name no destination"
     )

@@ -19,10 +19,10 @@ from aibs_informatics_aws_lambda.handlers.demand.volumes import (
     SHARED,
     TMP,
     construct_batch_efs_configuration,
+    make_inventory,
     resolve_volume,
     select_file_system,
 )
-from aibs_informatics_aws_lambda.storage.file_systems import EfsInventory
 
 __all__ = [
     "PrepareDemandScaffoldingHandler",
@@ -113,7 +113,7 @@ class PrepareDemandScaffoldingHandler(
 
     def _manage(self, request: PrepareDemandScaffoldingRequest) -> DemandExecutionContextManager:
         candidates = request.file_system_configurations
-        inventory = EfsInventory()
+        inventory = make_inventory()
         roles = (SCRATCH, SHARED, TMP) if candidates.tmp else (SCRATCH, SHARED)
         scratch, shared, *tmp = (
             resolve_volume(

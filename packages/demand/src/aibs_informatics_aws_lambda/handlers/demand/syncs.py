@@ -11,8 +11,8 @@ from aibs_informatics_aws_lambda.handlers.demand.job_params import (
     UploadableJobParam,
 )
 from aibs_informatics_aws_lambda.handlers.demand.model import DataSyncConfiguration
-from aibs_informatics_aws_lambda.storage.data_sync import PrepareBatchDataSyncRequest
 from aibs_informatics_aws_lambda.storage.efs import EFSPath
+from aibs_informatics_aws_lambda.storage.sync_batches import PrepareBatchDataSyncRequest
 
 __all__ = ["to_failure_requests", "to_input_requests", "to_output_requests"]
 

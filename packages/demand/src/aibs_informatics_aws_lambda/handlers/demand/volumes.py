@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import PurePath, PurePosixPath
-from typing import Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from aibs_informatics_aws_lambda.common.env import ENV_BASE_KEY, EnvBase
 from aibs_informatics_aws_lambda.common.json_io import JSONObject
@@ -16,8 +15,10 @@ from aibs_informatics_aws_lambda.handlers.demand.model import (
     FileSystemSelectionStrategy,
 )
 from aibs_informatics_aws_lambda.handlers.demand.naming import build_efs_volume_name
-from aibs_informatics_aws_lambda.storage.file_systems import EfsInventory
 from aibs_informatics_aws_lambda.storage.mount_points import MountPoint
+
+if TYPE_CHECKING:
+    from aibs_informatics_aws_lambda.storage.file_systems import EfsInventory
 
 __all__ = [
     "SCRATCH",
@@ -27,13 +28,13 @@ __all__ = [
     "VolumeRole",
     "construct_batch_efs_configuration",
     "get_batch_efs_configuration",
+    "make_inventory",
     "resolve_volume",
     "select_file_system",
 ]
 
 
-@dataclass(frozen=True)
-class VolumeRole:
+class VolumeRole(NamedTuple):
     """What a volume is for.
 
     Args:
@@ -55,8 +56,7 @@ SHARED: Final = VolumeRole("shared", read_only=True)
 TMP: Final = VolumeRole("tmp")
 
 
-@dataclass(frozen=True)
-class BatchEFSConfiguration:
+class BatchEFSConfiguration(NamedTuple):
     """An EFS volume of a job.
 
     Args:
@@ -124,6 +124,14 @@ def select_file_system(
     return random.Random(seed).choice(file_system_configurations)  # noqa: S311
 
 
+def make_inventory() -> EfsInventory:
+    """Return what EFS is asked through; one for each request."""
+    # As late as the client of EFS itself: a request that is refused does without.
+    from aibs_informatics_aws_lambda.storage.file_systems import EfsInventory
+
+    return EfsInventory()
+
+
 def resolve_volume(
     role: VolumeRole,
     candidates: DemandFileSystemConfigurations,
@@ -177,7 +185,7 @@ def construct_batch_efs_configuration(
         ValueError: one of them does not exist, there are several, or neither is given.
         AWSError: EFS cannot be asked.
     """
-    inventory = inventory or EfsInventory()
+    inventory = inventory or make_inventory()
     tags = {ENV_BASE_KEY: str(env_base)}
     path = PurePosixPath(container_path)
     file_system_id = inventory.find_file_system(file_system, tags).id if file_system else None

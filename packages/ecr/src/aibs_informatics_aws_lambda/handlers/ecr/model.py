@@ -23,14 +23,14 @@ class ReplicateImageRequest(PydanticBaseModel):
     destination_image_tags: Annotated[
         list[ImageTag],
         Field(
-            default_factory=list,
+            [],
             description="Tags of the copy. The tags of the source are not taken over.",
         ),
     ]
     platforms: Annotated[
         list[Platform],
         Field(
-            default_factory=list,
+            [],
             description="The platforms of an index to copy; empty for all.",
         ),
     ]

@@ -24,12 +24,11 @@ from aibs_informatics_aws_lambda.handlers.data_sync.command_line.worker import (
     work,
 )
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.progress import Progress
-from aibs_informatics_aws_lambda.storage.data_sync import (
+from aibs_informatics_aws_lambda.storage.sync_batches import (
     BatchDataSyncResponse,
     BatchDataSyncResult,
-    DataSyncCounts,
-    DataSyncRequest,
 )
+from aibs_informatics_aws_lambda.storage.syncs import DataSyncCounts, DataSyncRequest
 
 __all__ = ["Batch", "Failed", "Outcome", "run_batches"]
 

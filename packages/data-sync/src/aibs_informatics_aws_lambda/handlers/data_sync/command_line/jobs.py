@@ -29,11 +29,8 @@ from aibs_informatics_aws_lambda.handlers.data_sync.engine.sync import Engine
 from aibs_informatics_aws_lambda.handlers.data_sync.packing import pack
 from aibs_informatics_aws_lambda.handlers.data_sync.preparation import SubRequests, find_parts
 from aibs_informatics_aws_lambda.handlers.data_sync.tree import Node
-from aibs_informatics_aws_lambda.storage.data_sync import (
-    DataSyncRequest,
-    DataSyncResponse,
-    PrepareBatchDataSyncRequest,
-)
+from aibs_informatics_aws_lambda.storage.sync_batches import PrepareBatchDataSyncRequest
+from aibs_informatics_aws_lambda.storage.syncs import DataSyncRequest, DataSyncResponse
 
 __all__ = ["Jobs", "divide", "sync_in_batches"]
 

@@ -12,7 +12,7 @@ from aibs_informatics_aws_lambda.common.files import why_unwritable
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.places import Place, resolve
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.sync import Engine
-from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest
+from aibs_informatics_aws_lambda.storage.syncs import DataSyncRequest
 
 __all__ = ["Reports", "joined_report"]
 

@@ -24,7 +24,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.command_line.output import (
     print_lines,
 )
 from aibs_informatics_aws_lambda.handlers.data_sync.file_system import ListDataPathsHandler
-from aibs_informatics_aws_lambda.handlers.data_sync.model import ListDataPathsRequest
+from aibs_informatics_aws_lambda.handlers.data_sync.path_models import ListDataPathsRequest
 
 __all__ = ["run"]
 

@@ -33,11 +33,10 @@ from aibs_informatics_aws_lambda.handlers.data_sync.command_line.output import (
 )
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.places import resolve
 from aibs_informatics_aws_lambda.handlers.data_sync.file_system import RemoveDataPathsHandler
-from aibs_informatics_aws_lambda.handlers.data_sync.local_removal import find_fence, measure
-from aibs_informatics_aws_lambda.handlers.data_sync.model import RemoveDataPathsRequest
-from aibs_informatics_aws_lambda.handlers.data_sync.references import read_removal
+from aibs_informatics_aws_lambda.handlers.data_sync.local_removal import measure
+from aibs_informatics_aws_lambda.handlers.data_sync.removals import fence_for, read_removal
 from aibs_informatics_aws_lambda.storage.efs import EFSPath
-from aibs_informatics_aws_lambda.storage.mount_discovery import find_mount_points
+from aibs_informatics_aws_lambda.storage.removals import RemoveDataPathsRequest
 
 __all__ = ["DeclinedError", "run"]
 
@@ -110,8 +109,7 @@ def _ask(paths: Sequence[Removable]) -> None:
 
 def _measure(paths: Sequence[Removable]) -> list[tuple[Removable, int]]:
     """Return the paths with their sizes in bytes; refuse what must not be removed."""
-    is_on_efs = any(isinstance(path, EFSPath) for path in paths)
-    fence = find_fence(find_mount_points() if is_on_efs else ())
+    fence = fence_for(paths)
     extents = [(path, measure(fence.check(Path(resolve(path))))) for path in paths]
     return [(path, extent.size_bytes if extent else 0) for path, extent in extents]
 

@@ -31,7 +31,9 @@ from aibs_informatics_aws_lambda.handlers.data_sync.command_line.output import (
 from aibs_informatics_aws_lambda.handlers.data_sync.file_system import (
     OutdatedDataPathScannerHandler,
 )
-from aibs_informatics_aws_lambda.handlers.data_sync.model import OutdatedDataPathScannerRequest
+from aibs_informatics_aws_lambda.handlers.data_sync.path_models import (
+    OutdatedDataPathScannerRequest,
+)
 
 __all__ = ["run"]
 

@@ -20,7 +20,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.command_line.output import (
     size_of,
 )
 from aibs_informatics_aws_lambda.handlers.data_sync.file_system import GetDataPathStatsHandler
-from aibs_informatics_aws_lambda.handlers.data_sync.model import (
+from aibs_informatics_aws_lambda.handlers.data_sync.path_models import (
     DataPathStats,
     GetDataPathStatsRequest,
     GetDataPathStatsResponse,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from aibs_informatics_aws_lambda.handlers.data_sync.command_line.output import count_of, size_of
-from aibs_informatics_aws_lambda.storage.data_sync import DataSyncCounts, Verification
+from aibs_informatics_aws_lambda.storage.syncs import DataSyncCounts, Verification
 
 __all__ = ["summary_of", "verification_in_words"]
 

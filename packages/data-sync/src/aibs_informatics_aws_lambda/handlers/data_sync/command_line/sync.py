@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
+from aibs_informatics_aws_lambda.common.collector import paused_collector
 from aibs_informatics_aws_lambda.common.command_line.errors import ExitCode
 from aibs_informatics_aws_lambda.handlers.data_sync.command_line.arguments import PROGRAM
 from aibs_informatics_aws_lambda.handlers.data_sync.command_line.messages import show_log
@@ -24,7 +25,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.command_line.sync_arguments 
     make_parser,
     request_of,
 )
-from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest, DataSyncResponse
+from aibs_informatics_aws_lambda.storage.syncs import DataSyncRequest, DataSyncResponse
 
 if TYPE_CHECKING:
     from aibs_informatics_aws_lambda.handlers.data_sync.command_line.crew import Outcome
@@ -51,7 +52,8 @@ def run(arguments: Sequence[str]) -> ExitCode:
 
 
 def _sync(request: DataSyncRequest, options: argparse.Namespace) -> ExitCode:
-    from aibs_informatics_aws_lambda.handlers.data_sync.engine.sync import Engine
+    with paused_collector():
+        from aibs_informatics_aws_lambda.handlers.data_sync.engine.sync import Engine
 
     start = time.monotonic()
     with show_progress(quiet=options.quiet) as progress:

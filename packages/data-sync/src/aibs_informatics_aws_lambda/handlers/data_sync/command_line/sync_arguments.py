@@ -21,8 +21,8 @@ from aibs_informatics_aws_lambda.handlers.data_sync.command_line.arguments impor
     parse_size,
     positive,
 )
-from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest
 from aibs_informatics_aws_lambda.storage.efs import EFSPath
+from aibs_informatics_aws_lambda.storage.syncs import DataSyncRequest
 
 __all__ = ["make_parser", "request_of"]
 

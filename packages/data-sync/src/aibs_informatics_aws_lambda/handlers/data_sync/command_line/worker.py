@@ -18,7 +18,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.command_line.messages import
     in_words,
 )
 from aibs_informatics_aws_lambda.handlers.data_sync.command_line.progress import Extent, Paced
-from aibs_informatics_aws_lambda.storage.data_sync import DataSyncCounts, DataSyncRequest
+from aibs_informatics_aws_lambda.storage.syncs import DataSyncCounts, DataSyncRequest
 
 if TYPE_CHECKING:
     from aibs_informatics_aws_lambda.handlers.data_sync.engine.sync import Engine

@@ -9,14 +9,13 @@ from aibs_informatics_aws_lambda.handlers.data_sync.batches import add_counts, r
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.deadline import OutOfTimeError
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.response import NoProgressError
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.sync import Engine
-from aibs_informatics_aws_lambda.storage.data_sync import (
+from aibs_informatics_aws_lambda.storage.sync_batches import (
     BatchContinuation,
     BatchDataSyncRequest,
     BatchDataSyncResponse,
     BatchDataSyncResult,
-    DataSyncRequest,
-    SyncContinuation,
 )
+from aibs_informatics_aws_lambda.storage.syncs import DataSyncRequest, SyncContinuation
 
 __all__ = ["sync_batch"]
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import Final, TypeVar
 
-from aibs_informatics_aws_lambda.storage.data_sync import Deadline
+from aibs_informatics_aws_lambda.storage.syncs import Deadline
 
 __all__ = ["Clock", "OutOfTimeError", "make_clock"]
 

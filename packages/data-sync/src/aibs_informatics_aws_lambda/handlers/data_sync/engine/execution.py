@@ -38,7 +38,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.engine.s3 import PART_BYTES,
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.s3_copy import S3Copy
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.upload import Upload
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.window import Window
-from aibs_informatics_aws_lambda.storage.data_sync import DataSyncCounts, Verification
+from aibs_informatics_aws_lambda.storage.syncs import DataSyncCounts, Verification
 
 __all__ = ["Means", "Outcome", "execute", "remove_sources"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.places import Place, resolve
-from aibs_informatics_aws_lambda.storage.data_sync import DataSyncFilterConfig, Patterns
+from aibs_informatics_aws_lambda.storage.filters import DataSyncFilterConfig, Patterns
 from aibs_informatics_aws_lambda.storage.paths import parse_data_path
 
 __all__ = ["Keeps", "check_possible", "compile_patterns", "has_patterns", "make_filter"]

@@ -7,7 +7,6 @@ from typing import TypeAlias
 
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.efs import EFSPath
-from aibs_informatics_aws_lambda.storage.mount_discovery import resolve_efs_path
 
 __all__ = ["Place", "resolve"]
 
@@ -22,4 +21,8 @@ def resolve(path: S3Path | EFSPath | Path) -> Place:
         ValueError: the EFS file system is not mounted here.
         AWSError: the mount points cannot be asked for.
     """
-    return resolve_efs_path(path) if isinstance(path, EFSPath) else path
+    if not isinstance(path, EFSPath):
+        return path
+    from aibs_informatics_aws_lambda.storage.mount_discovery import resolve_efs_path
+
+    return resolve_efs_path(path)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,18 +17,12 @@ from aibs_informatics_aws_lambda.handlers.data_sync.engine.places import Place
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.plan import Step
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.routes import Route
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.s3 import S3, Request
-from aibs_informatics_aws_lambda.handlers.data_sync.variables import DEFAULT_BUCKET_NAME_ENV_VAR
-from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest
-from aibs_informatics_aws_lambda.storage.efs import EFSPath
-from aibs_informatics_aws_lambda.storage.paths import parse_data_path
 
 __all__ = [
     "NO_EVIDENCE",
     "Done",
     "Evidence",
     "Report",
-    "find_report_path",
-    "with_suffix",
     "written_report",
 ]
 
@@ -105,35 +98,6 @@ class _Lines(Report):
         }
         kept = {name: value for name, value in line.items() if value is not None}
         self._file.write(json.dumps(kept) + "\n")
-
-
-def find_report_path(request: DataSyncRequest) -> S3Path | EFSPath | Path | None:
-    """Return where the report of a call is to be, if there is to be one.
-
-    The report of a call that continues another one has the number of the call in its name. One
-    that nobody has named a place for goes to the bucket for scratch data, if there is one, else to
-    the folder for temporary files.
-    """
-    if request.report_path is None:
-        return _new_path() if request.include_detailed_response else None
-    if request.continuation is None:
-        return request.report_path
-    return with_suffix(request.report_path, str(request.continuation.calls + 1))
-
-
-def with_suffix(path: S3Path | EFSPath | Path, suffix: str) -> S3Path | EFSPath | Path:
-    """Return a path with a dash and a suffix at the end of its name, before what follows a dot."""
-    folder, slash, name = str(path).rpartition("/")
-    stem, dot, rest = name.partition(".")
-    return parse_data_path(f"{folder}{slash}{stem}-{suffix}{dot}{rest}")
-
-
-def _new_path() -> S3Path | Path:
-    name = f"data-sync-report-{uuid.uuid4()}.jsonl"
-    bucket = os.environ.get(DEFAULT_BUCKET_NAME_ENV_VAR)
-    if bucket:
-        return S3Path.build(bucket, f"scratch/{name}")
-    return Path(tempfile.gettempdir()) / name
 
 
 @contextmanager

@@ -7,14 +7,14 @@ from pathlib import Path
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.handlers.data_sync.batches import add_counts
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.execution import Outcome
-from aibs_informatics_aws_lambda.storage.data_sync import (
+from aibs_informatics_aws_lambda.storage.efs import EFSPath
+from aibs_informatics_aws_lambda.storage.syncs import (
     DataSyncRequest,
     DataSyncResponse,
     DataSyncResult,
     SyncContinuation,
     Verification,
 )
-from aibs_informatics_aws_lambda.storage.efs import EFSPath
 
 __all__ = ["NoProgressError", "make_response"]
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.items import Source
-from aibs_informatics_aws_lambda.handlers.data_sync.engine.listing import find_in_s3
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.local import find_local
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.places import Place
-from aibs_informatics_aws_lambda.handlers.data_sync.engine.s3 import S3
+
+if TYPE_CHECKING:
+    from aibs_informatics_aws_lambda.handlers.data_sync.engine.s3 import S3
 
 __all__ = ["find_source"]
 
@@ -25,4 +27,9 @@ def find_source(place: Place, s3: Callable[[], S3]) -> Source:
         OSError: a local path cannot be looked at.
         AWSError: S3 cannot be asked, or has no such bucket.
     """
-    return find_in_s3(s3(), place) if isinstance(place, S3Path) else find_local(place)
+    if not isinstance(place, S3Path):
+        return find_local(place)
+    # Functions that look at disks start without what asks S3.
+    from aibs_informatics_aws_lambda.handlers.data_sync.engine.listing import find_in_s3
+
+    return find_in_s3(s3(), place)

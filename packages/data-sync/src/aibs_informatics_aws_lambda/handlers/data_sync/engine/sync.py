@@ -36,9 +36,9 @@ from aibs_informatics_aws_lambda.handlers.data_sync.engine.planning import Deman
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.progress import Progress, Silence
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.report import (
     Report,
-    find_report_path,
     written_report,
 )
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.report_path import find_report_path
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.response import (
     NoProgressError,
     make_response,
@@ -55,13 +55,13 @@ from aibs_informatics_aws_lambda.handlers.data_sync.engine.staging import (
     find_staging_root,
     staging_folder,
 )
-from aibs_informatics_aws_lambda.storage.data_sync import (
+from aibs_informatics_aws_lambda.storage.efs import EFSPath
+from aibs_informatics_aws_lambda.storage.syncs import (
     DataSyncRequest,
     DataSyncResponse,
     Deadline,
     MaxDelete,
 )
-from aibs_informatics_aws_lambda.storage.efs import EFSPath
 
 __all__ = ["Engine"]
 

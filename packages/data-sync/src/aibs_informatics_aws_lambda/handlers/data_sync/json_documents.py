@@ -1,0 +1,128 @@
+"""Handlers that read and write JSON documents."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import uuid
+from pathlib import Path
+from typing import Final
+
+from aibs_informatics_aws_lambda.common.description import HandlerDescription
+from aibs_informatics_aws_lambda.common.files import write_atomically
+from aibs_informatics_aws_lambda.common.handler import LambdaHandler
+from aibs_informatics_aws_lambda.common.json_io import JSON, dump_json_line, load_json
+from aibs_informatics_aws_lambda.common.s3 import S3Path, download_to_json, upload_json
+from aibs_informatics_aws_lambda.handlers.data_sync.variables import DEFAULT_BUCKET_NAME_ENV_VAR
+from aibs_informatics_aws_lambda.storage.json_documents import (
+    GetJSONFromFileRequest,
+    GetJSONFromFileResponse,
+    PutJSONToFileRequest,
+    PutJSONToFileResponse,
+)
+
+__all__ = ["GetJSONFromFileHandler", "PutJSONToFileHandler", "get_s3_scratch_key"]
+
+# Life-cycle rules of buckets expire objects by this tag.
+_SCRATCH_TAGGING: Final = {"Tagging": "time-to-live=scratch"}
+
+
+class GetJSONFromFileHandler(LambdaHandler[GetJSONFromFileRequest, GetJSONFromFileResponse]):
+    """Read a JSON document from S3 or a local file."""
+
+    description = HandlerDescription(
+        example={"path": "s3://bucket/folder/document.json"},
+        iam_actions=("s3:GetObject",),
+    )
+
+    def handle(self, request: GetJSONFromFileRequest) -> GetJSONFromFileResponse:
+        """Return the document at the path.
+
+        Raises:
+            AWSError: the object is missing, not readable, or not JSON.
+            ValueError: the file is missing, not readable, or not JSON.
+        """
+        path = request.path
+        content = download_to_json(path) if isinstance(path, S3Path) else load_json(path)
+        self.log.info("Read JSON from %s", path)
+        return GetJSONFromFileResponse(content=content)
+
+
+class PutJSONToFileHandler(LambdaHandler[PutJSONToFileRequest, PutJSONToFileResponse]):
+    """Write a JSON document to S3 or a local file."""
+
+    description = HandlerDescription(
+        example={"content": {"answer": 42}, "path": "s3://bucket/folder/document.json"},
+        environment={
+            DEFAULT_BUCKET_NAME_ENV_VAR: "bucket for documents that are sent without a path",
+        },
+        iam_actions=("s3:PutObject", "s3:PutObjectTagging"),
+    )
+
+    def handle(self, request: PutJSONToFileRequest) -> PutJSONToFileResponse:
+        """Write the document and return where it is.
+
+        Raises:
+            ValueError: there is no path and no default bucket, or the path is a folder.
+            AWSError: the object cannot be written.
+            OSError: the file cannot be written; an existing one is as before.
+        """
+        path = request.path if request.path is not None else self._scratch_path(request.content)
+        if isinstance(path, S3Path):
+            upload_json(request.content, path, extra_args=_SCRATCH_TAGGING)
+        else:
+            _write_local(request.content, path)
+        self.log.info("Wrote JSON to %s", path)
+        return PutJSONToFileResponse(path=path)
+
+    def _scratch_path(self, content: JSON) -> S3Path:
+        bucket = os.environ.get(DEFAULT_BUCKET_NAME_ENV_VAR)
+        if not bucket:
+            raise ValueError(
+                f"there is no path to write to: give path in the request, "
+                f"or set {DEFAULT_BUCKET_NAME_ENV_VAR}"
+            )
+        key = get_s3_scratch_key(content=content, unique_id=self.context.aws_request_id)
+        return S3Path.build(bucket, key)
+
+
+def get_s3_scratch_key(
+    filename: str | None = None, content: JSON = None, unique_id: str | None = None
+) -> str:
+    """Return the key ``scratch/<unique_id>/<filename>`` for data that need not be kept.
+
+    Args:
+        filename: the last part; by default a SHA-256 of the content, or a random one without it.
+        content: what will be stored: text, or any other JSON value.
+        unique_id: a UUID, such as the id of the request; by default a random one.
+
+    Raises:
+        ValueError: ``unique_id`` is no UUID.
+    """
+    folder = str(uuid.uuid4() if unique_id is None else _checked_uuid(unique_id))
+    return f"scratch/{folder}/{filename or _digest(content)}"
+
+
+def _checked_uuid(text: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        raise ValueError(f"the request id {text!r} is not a UUID") from None
+
+
+def _digest(content: JSON) -> str:
+    if content is None:
+        text = str(uuid.uuid4())
+    elif isinstance(content, str):
+        text = content
+    else:
+        text = dump_json_line(content)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _write_local(content: JSON, path: Path) -> None:
+    if path.is_dir():
+        raise ValueError(f"cannot write to {path}: it is a folder")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, json.dumps(content, sort_keys=True, indent=4))

@@ -1,0 +1,96 @@
+"""Handlers that sync data: one sync, or a batch of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aibs_informatics_aws_lambda.common.description import HandlerDescription
+from aibs_informatics_aws_lambda.common.handler import LambdaHandler
+from aibs_informatics_aws_lambda.common.json_io import JSON
+from aibs_informatics_aws_lambda.handlers.data_sync.variables import (
+    SYNC_IAM_ACTIONS,
+    SYNC_VARIABLES,
+)
+from aibs_informatics_aws_lambda.storage.sync_batches import (
+    BatchDataSyncRequest,
+    BatchDataSyncResponse,
+)
+from aibs_informatics_aws_lambda.storage.syncs import DataSyncRequest, DataSyncResponse
+
+if TYPE_CHECKING:
+    from aibs_informatics_aws_lambda.handlers.data_sync.engine.sync import Engine
+
+__all__ = ["BatchDataSyncHandler", "DataSyncHandler"]
+
+
+class DataSyncHandler(LambdaHandler[DataSyncRequest, DataSyncResponse]):
+    """Sync files and objects between S3, EFS and local disks."""
+
+    description = HandlerDescription(
+        example={"source_path": "s3://bucket/run-1/", "destination_path": "/mnt/efs/run-1"},
+        environment=SYNC_VARIABLES,
+        iam_actions=SYNC_IAM_ACTIONS,
+    )
+
+    def handle(self, request: DataSyncRequest) -> DataSyncResponse:
+        """Do one sync.
+
+        Raises:
+            FileNotFoundError: the source is missing, and ``fail_if_missing`` is set.
+            ValueError: the request, or a name in the source, makes no sense; nothing was changed.
+            OSError: a file cannot be read or written; nothing was deleted.
+            AWSError: S3 refuses or cannot be reached.
+        """
+        response = _make_engine(self).sync(request)
+        result = response.result
+        self.log.info(
+            "%s %s to %s: %s files moved, %s unchanged, %s deleted",
+            "Stopped in time syncing" if response.incomplete else "Synced",
+            request.source_path,
+            request.destination_path,
+            result.files_transferred,
+            result.files_unchanged,
+            result.files_deleted,
+        )
+        return response
+
+
+class BatchDataSyncHandler(LambdaHandler[BatchDataSyncRequest, BatchDataSyncResponse]):
+    """Do several syncs, one after the other."""
+
+    description = HandlerDescription(
+        example={
+            "requests": [
+                {"source_path": "/mnt/efs/run-1", "destination_path": "s3://bucket/run-1/"},
+                {"source_path": "/mnt/efs/run-2", "destination_path": "s3://bucket/run-2/"},
+            ],
+            "allow_partial_failure": True,
+        },
+        environment=SYNC_VARIABLES,
+        iam_actions=SYNC_IAM_ACTIONS,
+    )
+
+    def handle(self, request: BatchDataSyncRequest) -> BatchDataSyncResponse:
+        """Do the syncs in order.
+
+        Raises:
+            ValidationError: the stored requests are not a list of syncs; none was done.
+            Exception: that of the first sync that fails, unless ``allow_partial_failure`` is set.
+        """
+        from aibs_informatics_aws_lambda.handlers.data_sync.engine.batch import sync_batch
+
+        return sync_batch(_make_engine(self), request)
+
+    @classmethod
+    def partly_failed(cls, answer: JSON) -> bool:
+        """Tell whether an answer reports syncs that failed."""
+        return isinstance(answer, dict) and bool(answer.get("failed_requests"))
+
+
+# A request that is refused does without the engine, which takes as long to import as all else.
+
+
+def _make_engine(handler: LambdaHandler[Any, Any]) -> Engine:
+    from aibs_informatics_aws_lambda.handlers.data_sync.engine.sync import Engine
+
+    return Engine(seconds_left=lambda: handler.context.get_remaining_time_in_millis() / 1000)
