@@ -11,6 +11,8 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from aibs_informatics_aws_lambda.common.collector import paused_collector
+
 if TYPE_CHECKING:
     from aibs_informatics_aws_lambda.common.json_io import JSON
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -59,7 +61,8 @@ def handle_cli(args: Sequence[str] | None = None) -> None:
 
 def main() -> int:
     """Run the command line as a process and return its exit status."""
-    from aibs_informatics_aws_lambda.common.command_line.process import run_as_process
+    with paused_collector():
+        from aibs_informatics_aws_lambda.common.command_line.process import run_as_process
 
     try:
         return run_as_process()

@@ -62,6 +62,9 @@ class Clock:
         Raises:
             OutOfTimeError: it is.
         """
+        return self._limited(items) if self.is_limited else iter(items)
+
+    def _limited(self, items: Iterable[T]) -> Iterator[T]:
         for item in items:
             self.check_start()
             yield item

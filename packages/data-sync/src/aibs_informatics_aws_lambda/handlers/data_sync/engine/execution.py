@@ -229,6 +229,8 @@ class _Transfers:
         # How much of large items has moved.
         self._moved: dict[str, int] = {}
         self._seconds_to_publish = _Average()
+        self._transferred = 0
+        self._transferred_bytes = 0
 
     def run(self) -> None:
         """Do them.
@@ -244,6 +246,10 @@ class _Transfers:
         except BaseException:
             self._give_up()
             raise
+        finally:
+            # Once: a model takes its time to have a field set.
+            self._outcome.counts.files_transferred += self._transferred
+            self._outcome.counts.bytes_transferred += self._transferred_bytes
 
     def _take_all(self) -> None:
         through = self._outcome.through
@@ -362,8 +368,8 @@ class _Transfers:
             self._note_difference(step, evidence)
             return
         self._means.report.add(self._plan.route, step, "transfer", evidence)
-        self._outcome.counts.files_transferred += 1
-        self._outcome.counts.bytes_transferred += step.item.size
+        self._transferred += 1
+        self._transferred_bytes += step.item.size
 
     def _note_difference(self, step: Step, evidence: Evidence) -> None:
         done: Done = "missing" if step.reason == "missing" else "different"

@@ -114,7 +114,8 @@ def _read_page(body: bytes, prefix_length: int = 0) -> _Page:
             (decode(key) if "%" in key or "+" in key or "&" in key else key)[prefix_length:],
             int(size),
             datetime.fromisoformat(modified).timestamp(),
-            unescape(etag).strip('"'),
+            # Of a million objects, few have another entity than this one, which all have twice.
+            unescape(etag.replace("&quot;", '"')).strip('"'),
         )
         for key, size, modified, etag in zip(*columns, strict=True)
     ]

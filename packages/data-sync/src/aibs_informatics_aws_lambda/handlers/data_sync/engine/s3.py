@@ -118,6 +118,7 @@ class S3:
     def __init__(self, connections: int) -> None:
         self._connections = connections
         self._connections_of_one = min(connections, _connections_of_one())
+        self._sends_checksums = sends_checksums()
         self._connection = find_connection()
         self._clients: dict[tuple[str, int], S3Client] = {}
         self._regions: dict[str, str] = {}
@@ -202,7 +203,7 @@ class S3:
                 request=http_request,
                 send_filepath=request.send_file,
                 recv_filepath=request.receive_file,
-                checksum_config=_checksums(request),
+                checksum_config=_checksums(request, sends=self._sends_checksums),
                 part_size=request.part_bytes,
                 multipart_upload_threshold=request.part_bytes,
                 max_active_connections_override=self._connections_of_one,
@@ -338,11 +339,11 @@ def _content_length(request: Request) -> tuple[str, str]:
     return ("Content-Length", str(length))
 
 
-def _checksums(request: Request) -> Any:
+def _checksums(request: Request, *, sends: bool) -> Any:
     # The checksum of an object that comes in one piece comes with it; that of a larger one costs a
     # request of its own.
     in_one_piece = (request.size or 0) <= PART_BYTES
-    return _checksums_of(request.operation, in_one_piece, sends_checksums())
+    return _checksums_of(request.operation, in_one_piece, sends)
 
 
 @lru_cache
