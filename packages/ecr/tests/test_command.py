@@ -209,9 +209,12 @@ def test_registry_that_cannot_be_reached_is_named(run, target, name):
     assert "no answer from http://127.0.0.1:9" in result.stderr
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "status", "word"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "stopped")],
+)
 def test_run_that_is_stopped_leaves_no_tag_and_the_same_command_goes_on(
-    source, target, name, run, proxy_of, fault, number, status
+    source, target, name, run, proxy_of, fault, number, status, word
 ):
     small = b"layer that is quickly there " + name.encode()
     digest = source.push_image(name, LAYER, small, tag="v1")
@@ -227,6 +230,7 @@ def test_run_that_is_stopped_leaves_no_tag_and_the_same_command_goes_on(
     _, messages = process.communicate(timeout=30)
 
     assert process.returncode == status
+    assert f"error: {word}; the same command goes on from here\n" in messages
     assert "Traceback" not in messages
     assert target.tags(name) == {}
     assert here.made("DELETE", "/uploads/")

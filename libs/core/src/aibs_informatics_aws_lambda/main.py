@@ -6,9 +6,9 @@ handler's own event. ``main`` is the console script ``handle-lambda-request``.
 
 from __future__ import annotations
 
-import gc
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aibs_informatics_aws_lambda.common.collector import paused_collector
@@ -62,14 +62,15 @@ def handle_cli(args: Sequence[str] | None = None) -> None:
 def main() -> int:
     """Run the command line as a process and return its exit status."""
     with paused_collector():
+        from aibs_informatics_aws_lambda.common.command_line.arguments import PROGRAM
         from aibs_informatics_aws_lambda.common.command_line.process import run_as_process
+        from aibs_informatics_aws_lambda.common.command_line.run import in_words, run
 
-    try:
-        return run_as_process()
-    finally:
-        # The process ends: looking for cycles in all that it has imported takes a tenth of the
-        # time of a short run.
-        gc.freeze()
+    if not sys.flags.safe_path:
+        # As `python -m` does, so that a handler in the current folder is found; last, so that
+        # nothing in it can stand in for what is installed.
+        sys.path.append(str(Path.cwd()))
+    return run_as_process(PROGRAM, run, in_words=in_words)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
 import subprocess
@@ -155,3 +156,31 @@ def test_payload_of_100_megabytes_can_come_from_s3(answer_of, large_payload, aws
     uri = aws.put("bucket", "large.json", large_payload.read_bytes())
 
     assert json.loads(answer_of("work.measure", uri))["keys"] == 167
+
+
+def run_unread(*arguments, cwd=None):
+    """Run the console script while nobody reads what it prints."""
+    command = [SCRIPT, *arguments]
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        return subprocess.run(
+            command, cwd=cwd, stdout=writer, stderr=subprocess.PIPE, text=True, check=False
+        )
+    finally:
+        os.close(writer)
+
+
+def test_list_that_nobody_reads_any_more_is_no_failure():
+    result = run_unread("--list")
+
+    assert result.returncode == 128 + signal.SIGPIPE
+    assert result.stderr == ""
+
+
+def test_answer_that_nobody_reads_is_a_failure(work):
+    payload = '{"letter": "x", "size": 5}'
+    result = run_unread("--handler", "work.big", "-e", payload, "-o", "-", cwd=work)
+
+    assert result.returncode == 1
+    assert "the answer is lost" in result.stderr

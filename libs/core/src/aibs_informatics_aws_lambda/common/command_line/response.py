@@ -11,6 +11,7 @@ from aibs_informatics_aws_lambda.common.command_line.errors import (
     UsageError,
     in_one_line,
 )
+from aibs_informatics_aws_lambda.common.command_line.output import print_to
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 from aibs_informatics_aws_lambda.common.files import why_unwritable, write_atomically
 from aibs_informatics_aws_lambda.common.json_io import JSON, dump_json_line
@@ -21,7 +22,7 @@ from aibs_informatics_aws_lambda.common.s3 import (
     upload_json,
 )
 
-__all__ = ["Location", "check_location", "print_to", "write_answer"]
+__all__ = ["Location", "check_location", "write_answer"]
 
 Location: TypeAlias = S3Path | Path | TextIO
 
@@ -67,20 +68,6 @@ def write_answer(answer: JSON, location: Location) -> None:
         raise AnswerError(
             f"the handler's answer cannot be written as JSON: {in_one_line(error)}"
         ) from error
-
-
-def print_to(stdout: TextIO, text: str) -> None:
-    """Print ``text``.
-
-    Raises:
-        OSError: nobody reads it, or the disk is full.
-    """
-    try:
-        print(text, file=stdout, flush=True)
-    except OSError:
-        # Or Python would try to write the rest once more at its end, and complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
-        raise
 
 
 def _problem_in_s3(place: S3Path) -> str | None:

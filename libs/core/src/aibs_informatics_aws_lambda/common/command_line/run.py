@@ -23,6 +23,7 @@ from aibs_informatics_aws_lambda.common.command_line.errors import (
     PayloadError,
     in_one_line,
 )
+from aibs_informatics_aws_lambda.common.command_line.output import print_to
 from aibs_informatics_aws_lambda.common.command_line.payload import (
     read_payload,
     read_payload_file,
@@ -30,14 +31,13 @@ from aibs_informatics_aws_lambda.common.command_line.payload import (
 from aibs_informatics_aws_lambda.common.command_line.response import (
     Location,
     check_location,
-    print_to,
     write_answer,
 )
 from aibs_informatics_aws_lambda.common.handler import LambdaHandler, LambdaHandlerType
 from aibs_informatics_aws_lambda.common.json_io import JSON, JSONObject
 from aibs_informatics_aws_lambda.common.models import DefaultLambdaContext
 
-__all__ = ["run"]
+__all__ = ["in_words", "run"]
 
 
 def run(args: Sequence[str] | None = None) -> ExitCode:
@@ -64,9 +64,19 @@ def run(args: Sequence[str] | None = None) -> ExitCode:
         return _run_handler(options, stdout)
 
 
+def in_words(error: BaseException) -> str:
+    """Return an error that a run has ended in, in one line."""
+    text = in_one_line(error)
+    if isinstance(error, CommandError):
+        return text
+    return f"the handler failed: {type(error).__name__}: {text}"
+
+
 def _show(text: str, stdout: TextIO) -> ExitCode:
     try:
         print_to(stdout, text)
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise AnswerError(f"cannot print: {in_one_line(error)}") from error
     return ExitCode.DONE

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import sys
-import traceback
 from collections.abc import Callable
-from typing import NoReturn, TypeVar
+from typing import TypeVar
 
 from aibs_informatics_aws_lambda.common.command_line.errors import ExitCode, in_one_line
+from aibs_informatics_aws_lambda.common.command_line.process import run_as_process
 from aibs_informatics_aws_lambda.common.json_io import JSONObject
 from aibs_informatics_aws_lambda.handlers.ecr.names import ImageTag
 from aibs_informatics_aws_lambda.handlers.ecr.places import parse_destination, parse_source
@@ -24,8 +23,6 @@ __all__ = ["main"]
 T = TypeVar("T")
 
 _PROGRAM = "replicate-image"
-# The shell's form for a process that a signal ended.
-_SIGNAL_STATUS = 128
 
 _EPILOG = f"""\
 examples:
@@ -53,23 +50,25 @@ def main() -> int:
 
     Each failure is one line on stderr, after its traceback if ``--debug`` asks for it.
     """
-    # A job that is stopped (Batch and ECS send SIGTERM) still tells the registry to forget.
-    signal.signal(signal.SIGTERM, _stop)
+    return run_as_process(
+        _PROGRAM, _run, in_words=_in_words, if_stopped="; the same command goes on from here"
+    )
+
+
+def _run() -> ExitCode:
     options = _parser().parse_args()
-    try:
-        document = _run(options)
-    except KeyboardInterrupt as error:
-        message = "interrupted; the same command goes on from here"
-        return _fail(error, message, _SIGNAL_STATUS + signal.SIGINT, options.debug)
-    except Exception as error:
-        name = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
-        return _fail(error, f"{name}{in_one_line(error)}", ExitCode.FAILED, options.debug)
+    document = _copy(options)
     text = json.dumps(document, indent=2) if options.json else as_text(document)
     sys.stdout.write(f"{text}\n")
     return ExitCode.DONE
 
 
-def _run(options: argparse.Namespace) -> JSONObject:
+def _in_words(error: BaseException) -> str:
+    name = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+    return f"{name}{in_one_line(error)}"
+
+
+def _copy(options: argparse.Namespace) -> JSONObject:
     source, target = options.source.open(), options.destination.open()
     reference = options.source.digest or options.source.tag
     root = source.get_manifest(reference)
@@ -148,18 +147,6 @@ def _with_message(parse: Callable[[str], T]) -> Callable[[str], T]:
             raise argparse.ArgumentTypeError(str(error)) from error
 
     return parse_argument
-
-
-def _stop(number: int, _: object) -> NoReturn:
-    sys.exit(_SIGNAL_STATUS + number)
-
-
-def _fail(error: BaseException, message: str, status: int, debug: bool) -> int:
-    if debug:
-        traceback.print_exception(error)
-    hint = " (--debug shows the traceback)" if status == ExitCode.FAILED and not debug else ""
-    sys.stderr.write(f"{_PROGRAM}: error: {message}{hint}\n")
-    return status
 
 
 if __name__ == "__main__":
