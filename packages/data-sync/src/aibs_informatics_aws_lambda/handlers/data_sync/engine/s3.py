@@ -303,12 +303,15 @@ class _Collector:
         self._size = 0
 
     def take_headers(self, headers: list[tuple[str, str]], **_: Any) -> None:
+        keep_thread_state()
         self._headers = {name.lower(): value for name, value in headers}
 
     def take_body(self, chunk: bytes, **_: Any) -> None:
+        keep_thread_state()
         self._take(bytes(chunk))
 
     def take_progress(self, size: int) -> None:
+        keep_thread_state()
         self._size += size
         if self._moved:
             self._moved(size)
