@@ -239,7 +239,8 @@ def _span(text: str, size: int) -> tuple[int, int]:
 def _decoded(body: bytes) -> bytes:
     """Return what aws-chunked content holds; trailers are left out."""
     # https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming-trailers.html
-    chunks, place = [], 0
+    chunks: list[memoryview] = []
+    place = 0
     while True:
         end = body.index(b"\r\n", place)
         size = int(body[place:end].split(b";")[0], 16)
