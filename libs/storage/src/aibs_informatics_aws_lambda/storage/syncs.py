@@ -100,7 +100,7 @@ class DataSyncConfig(PydanticBaseModel):
     include_detailed_response: bool = Field(
         False, description="write a report of each item, and answer where it is"
     )
-    remote_to_local_config: RemoteToLocalConfig = Field(default_factory=RemoteToLocalConfig)
+    remote_to_local_config: RemoteToLocalConfig = Field({}, validate_default=True)
     dry_run: bool | None = Field(
         None, description="true: count what a sync would do, and change nothing"
     )
@@ -172,9 +172,7 @@ class SyncContinuation(PydanticBaseModel):
     only_removes: bool = Field(
         False, description="all is at the destination; the source is being removed"
     )
-    counts: DataSyncCounts = Field(
-        default_factory=DataSyncCounts, description="of the calls so far"
-    )
+    counts: DataSyncCounts = Field({}, validate_default=True, description="of the calls so far")
     verification: Verification | None = Field(None, description="of the calls so far")
 
 

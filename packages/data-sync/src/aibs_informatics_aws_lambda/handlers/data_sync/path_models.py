@@ -1,6 +1,6 @@
 """Requests and responses of the handlers that look at files and objects."""
 
-from __future__ import annotations
+# Cold start: annotations are not postponed, as pydantic would have to evaluate each at import.
 
 import datetime as dt
 from typing import Annotated, Any, TypeAlias

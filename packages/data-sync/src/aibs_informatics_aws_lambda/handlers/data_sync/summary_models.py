@@ -1,6 +1,6 @@
 """Request and response of the handler that adds up what batches have done."""
 
-from __future__ import annotations
+# Cold start: annotations are not postponed, as pydantic would have to evaluate each at import.
 
 from aibs_informatics_aws_lambda.common.model import PydanticBaseModel
 from aibs_informatics_aws_lambda.common.s3 import S3Path

@@ -1,6 +1,6 @@
 """Demand executions: a containerised job with inputs and outputs on S3."""
 
-from __future__ import annotations
+# Cold start: annotations are not postponed, as pydantic would have to evaluate each at import.
 
 import re
 from collections.abc import Mapping
@@ -81,14 +81,10 @@ class DemandExecution(PydanticBaseModel):
     execution_type: ExecutionType = Field(description="goes into the names of job and definition")
     execution_id: ExecutionId = Field(description="the name of the job's working folder")
     execution_image: str
-    execution_parameters: DemandExecutionParameters = Field(
-        default_factory=DemandExecutionParameters
-    )
-    execution_metadata: DemandExecutionMetadata = Field(default_factory=DemandExecutionMetadata)
-    execution_platform: ExecutionPlatform = Field(default_factory=ExecutionPlatform)
-    resource_requirements: DemandResourceRequirements = Field(
-        default_factory=DemandResourceRequirements
-    )
+    execution_parameters: DemandExecutionParameters = Field({}, validate_default=True)
+    execution_metadata: DemandExecutionMetadata = Field({}, validate_default=True)
+    execution_platform: ExecutionPlatform = Field({}, validate_default=True)
+    resource_requirements: DemandResourceRequirements = Field({}, validate_default=True)
 
     def with_params(self, changed: Mapping[str, JSON]) -> Self:
         """Return a copy in which some params have other values, and references follow them."""

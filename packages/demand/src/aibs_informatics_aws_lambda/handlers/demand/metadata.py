@@ -1,6 +1,6 @@
 """Who asks for a demand execution, and who is told of its end."""
 
-from __future__ import annotations
+# Cold start: annotations are not postponed, as pydantic would have to evaluate each at import.
 
 import logging
 from enum import StrEnum

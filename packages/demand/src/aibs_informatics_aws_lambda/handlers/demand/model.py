@@ -1,7 +1,8 @@
 """Request and response of the handler of this package, and the settings in them."""
 
 # Cold start: annotations are not postponed, as pydantic would have to evaluate each at import, and
-# empty lists are defaults, which it copies: a factory's signature takes it milliseconds to find.
+# defaults are data that it copies or validates: it would look up the signature of a factory, and
+# a model that is made on its own needs a validator of its own.
 
 from enum import StrEnum
 from pathlib import PurePosixPath
@@ -101,10 +102,6 @@ class FileSystemConfiguration(PydanticBaseModel):
     ] = Field(None, description="by default /opt/efs/ and the name of the role")
 
 
-def _one_default() -> list[FileSystemConfiguration]:
-    return [FileSystemConfiguration()]
-
-
 Candidates: TypeAlias = Annotated[
     list[FileSystemConfiguration], BeforeValidator(_as_list), Field(min_length=1)
 ]
@@ -113,8 +110,8 @@ Candidates: TypeAlias = Annotated[
 class DemandFileSystemConfigurations(PydanticBaseModel):
     """The file systems of each role that an execution may use. One is chosen for each."""
 
-    shared: Candidates = Field(default_factory=_one_default, description="inputs, read-only")
-    scratch: Candidates = Field(default_factory=_one_default, description="working folders")
+    shared: Candidates = Field([{}], validate_default=True, description="inputs, read-only")
+    scratch: Candidates = Field([{}], validate_default=True, description="working folders")
     tmp: Annotated[list[FileSystemConfiguration], BeforeValidator(_as_list_or_none)] = Field(
         [], description="TMPDIR; by default a folder on scratch"
     )
@@ -138,12 +135,8 @@ class ContextManagerConfiguration(PydanticBaseModel):
     cleanup_inputs: bool = True
     cleanup_working_dir: bool = True
     env_file_write_mode: EnvFileWriteMode = EnvFileWriteMode.ALWAYS
-    input_data_sync_configuration: DataSyncConfiguration = Field(
-        default_factory=DataSyncConfiguration
-    )
-    output_data_sync_configuration: DataSyncConfiguration = Field(
-        default_factory=DataSyncConfiguration
-    )
+    input_data_sync_configuration: DataSyncConfiguration = Field({}, validate_default=True)
+    output_data_sync_configuration: DataSyncConfiguration = Field({}, validate_default=True)
     outputs_on_failure: list[str] | None = Field(
         None,
         description="names of outputs, such as a log, that are uploaded if the job fails as well",
@@ -155,12 +148,8 @@ class PrepareDemandScaffoldingRequest(PydanticBaseModel):
     """A demand execution to prepare."""
 
     demand_execution: DemandExecution
-    file_system_configurations: DemandFileSystemConfigurations = Field(
-        default_factory=DemandFileSystemConfigurations
-    )
-    context_manager_configuration: ContextManagerConfiguration = Field(
-        default_factory=ContextManagerConfiguration
-    )
+    file_system_configurations: DemandFileSystemConfigurations = Field({}, validate_default=True)
+    context_manager_configuration: ContextManagerConfiguration = Field({}, validate_default=True)
 
 
 class DemandExecutionSetupConfigs(PydanticBaseModel):

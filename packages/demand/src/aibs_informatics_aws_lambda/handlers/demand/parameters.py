@@ -1,6 +1,6 @@
 """The parameters of a demand execution, and how inputs belong to outputs."""
 
-from __future__ import annotations
+# Cold start: annotations are not postponed, as pydantic would have to evaluate each at import.
 
 from collections.abc import Mapping
 from itertools import chain
