@@ -184,3 +184,15 @@ def test_answer_that_nobody_reads_is_a_failure(work):
 
     assert result.returncode == 1
     assert "the answer is lost" in result.stderr
+
+
+def test_pipe_that_breaks_in_a_handler_is_a_failure(start, work):
+    (work / "breaking.py").write_text(
+        "def handler(event, context):\n    raise BrokenPipeError(32, 'Broken pipe')\n"
+    )
+
+    process = start("breaking.handler", {})
+    _, stderr = process.communicate(timeout=30)
+
+    assert process.returncode == 1
+    assert "the handler failed: BrokenPipeError" in stderr

@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TextIO
 
-__all__ = ["drop_output", "print_to"]
+__all__ = ["UnreadError", "print_to", "printing"]
 
 
-def print_to(stdout: TextIO, text: str) -> None:
-    """Print ``text``.
+class UnreadError(BrokenPipeError):
+    """Nobody reads what the command prints: not any other pipe that is broken."""
+
+
+@contextmanager
+def printing(stdout: TextIO) -> Iterator[None]:
+    """Have what is written to ``stdout`` inside the block go out at its end.
 
     Raises:
-        OSError: nobody reads it, or the disk is full.
+        UnreadError: nobody reads it.
+        OSError: the disk is full.
     """
     try:
-        print(text, file=stdout, flush=True)
-    except OSError:
-        drop_output(stdout)
+        yield
+        stdout.flush()
+    except OSError as error:
+        # Or Python would try to write the rest once more at its end, and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            raise UnreadError(error.errno, error.strerror) from error
         raise
 
 
-def drop_output(stdout: TextIO) -> None:
-    """Drop what could not be written to ``stdout``, and what else comes.
-
-    Or Python would try to write the rest once more at its end, and complain.
-    """
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
+def print_to(stdout: TextIO, text: str) -> None:
+    """Print a line; the errors are those of `printing`."""
+    with printing(stdout):
+        print(text, file=stdout)

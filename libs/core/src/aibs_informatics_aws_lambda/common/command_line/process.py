@@ -14,7 +14,7 @@ from aibs_informatics_aws_lambda.common.command_line.errors import (
     ExitCode,
     in_one_line,
 )
-from aibs_informatics_aws_lambda.common.command_line.output import drop_output
+from aibs_informatics_aws_lambda.common.command_line.output import UnreadError
 
 __all__ = ["run_as_process"]
 
@@ -40,7 +40,8 @@ def run_as_process(
 
     Args:
         program: the name of the command.
-        run: does what the arguments of the process ask for, and returns the exit status.
+        run: does what the arguments of the process ask for, prints by `output.printing`, and
+            returns the exit status.
         in_words: tells an error that has ended it, in one line.
         explains_itself: whether people need no traceback to understand an error.
         if_stopped: what to say to who stops it, beside that it was stopped.
@@ -48,18 +49,15 @@ def run_as_process(
     # A job that is stopped (Batch and ECS send SIGTERM) still removes its temporary files.
     signal.signal(signal.SIGTERM, _stop)
     try:
-        status = run()
-        sys.stdout.flush()
-        return status
+        return run()
     except _Stopped as error:
         status, message = _SIGNAL_STATUS + signal.SIGTERM, f"stopped{if_stopped}"
         return _fail(program, error, message, status)
     except KeyboardInterrupt as error:
         status, message = _SIGNAL_STATUS + signal.SIGINT, f"interrupted{if_stopped}"
         return _fail(program, error, message, status)
-    except BrokenPipeError:
+    except UnreadError:
         # Who reads the output has seen enough, as `head` has: no word about it.
-        drop_output(sys.stdout)
         return _SIGNAL_STATUS + signal.SIGPIPE
     except Exception as error:
         status = error.exit_code if isinstance(error, CommandError) else ExitCode.FAILED

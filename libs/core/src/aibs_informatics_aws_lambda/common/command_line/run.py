@@ -23,7 +23,7 @@ from aibs_informatics_aws_lambda.common.command_line.errors import (
     PayloadError,
     in_one_line,
 )
-from aibs_informatics_aws_lambda.common.command_line.output import print_to
+from aibs_informatics_aws_lambda.common.command_line.output import UnreadError, print_to
 from aibs_informatics_aws_lambda.common.command_line.payload import (
     read_payload,
     read_payload_file,
@@ -75,7 +75,7 @@ def in_words(error: BaseException) -> str:
 def _show(text: str, stdout: TextIO) -> ExitCode:
     try:
         print_to(stdout, text)
-    except BrokenPipeError:
+    except UnreadError:
         raise
     except OSError as error:
         raise AnswerError(f"cannot print: {in_one_line(error)}") from error

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from aibs_informatics_aws_lambda.common.command_line.errors import ExitCode, in_one_line
+from aibs_informatics_aws_lambda.common.command_line.output import print_to
 from aibs_informatics_aws_lambda.common.command_line.process import run_as_process
 from aibs_informatics_aws_lambda.common.json_io import JSONObject
 from aibs_informatics_aws_lambda.handlers.ecr.names import ImageTag
@@ -59,7 +60,7 @@ def _run() -> ExitCode:
     options = _parser().parse_args()
     document = _copy(options)
     text = json.dumps(document, indent=2) if options.json else as_text(document)
-    sys.stdout.write(f"{text}\n")
+    print_to(sys.stdout, text)
     return ExitCode.DONE
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 
+from aibs_informatics_aws_lambda.common.command_line.output import printing
 from aibs_informatics_aws_lambda.common.json_io import dump_json_line
 from aibs_informatics_aws_lambda.common.model import PydanticBaseModel
 from pydantic import ByteSize
@@ -24,8 +25,8 @@ def print_lines(lines: Iterable[str], end: str = "\n") -> None:
     """
     sys.stdout.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
     shown = map(_escaped, lines) if sys.stdout.isatty() else lines
-    sys.stdout.writelines(f"{line}{end}" for line in shown)
-    sys.stdout.flush()
+    with printing(sys.stdout):
+        sys.stdout.writelines(f"{line}{end}" for line in shown)
 
 
 def count_of(number: int, noun: str = "file") -> str:
