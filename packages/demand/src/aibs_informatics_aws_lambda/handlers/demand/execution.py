@@ -1,6 +1,7 @@
 """Demand executions: a containerised job with inputs and outputs on S3."""
 
-# Cold start: annotations are not postponed, as pydantic would have to evaluate each at import.
+# Cold start: annotations are not postponed, as pydantic would have to evaluate each at import, and
+# defaults are data that it validates: a model that is made alone needs a validator of its own.
 
 import re
 from collections.abc import Mapping
