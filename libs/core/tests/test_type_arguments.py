@@ -98,9 +98,21 @@ def test_nearest_base_in_method_resolution_order_wins():
     assert classes_of(Both) == (Answer, Question)
 
 
-@pytest.mark.parametrize("executor", [BaseExecutor, LambdaHandler, Half, Half[Question]])
-def test_class_that_does_not_name_its_models_is_a_type_error(executor):
-    with pytest.raises(TypeError, match=r"REQUEST.*BaseExecutor"):
+class Unnamed(LambdaHandler):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("executor", "advice"),
+    [
+        (BaseExecutor, r"REQUEST, RESPONSE of BaseExecutor are: .* BaseExecutor\[...\]"),
+        (LambdaHandler, r"REQUEST, RESPONSE of LambdaHandler are: .* LambdaHandler\[...\]"),
+        (Unnamed, r"Unnamed does not .* LambdaHandler are: .* LambdaHandler\[...\]"),
+        (Half, r"T of Half are: .* Half\[...\]"),
+    ],
+)
+def test_class_that_does_not_name_its_models_is_told_how(executor, advice):
+    with pytest.raises(TypeError, match=advice):
         executor.get_request_cls()
 
 

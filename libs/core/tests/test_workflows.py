@@ -3,11 +3,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from aibs_informatics_aws_lambda.common.workflows import (
-    placeholders_of,
-    render_definition,
-    render_policy,
-)
+from aibs_informatics_aws_lambda.common.workflows import Workflows
+
+WORKFLOWS = Workflows("my_workflows")
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +29,7 @@ def package(tmp_path, monkeypatch):
 
 
 def test_placeholders_are_filled_in():
-    found = render_definition("my_workflows", "run", "lambda", {"FunctionArn": "arn", "Other": ""})
+    found = WORKFLOWS.render_workflow("run", "lambda", {"FunctionArn": "arn", "Other": ""})
 
     assert found["States"]["Run"] == {
         "Resource": "arn:aws:states:::lambda:invoke",
@@ -40,26 +38,26 @@ def test_placeholders_are_filled_in():
 
 
 def test_policy_is_filled_in():
-    found = render_policy("my_workflows", "run", "lambda", {"FunctionArn": "arn"})
+    found = WORKFLOWS.render_policy("run", "lambda", {"FunctionArn": "arn"})
 
     assert found == {"Statement": [{"Action": ["lambda:InvokeFunction"], "Resource": "arn"}]}
 
 
 def test_placeholders_are_named():
-    assert placeholders_of("my_workflows", "run", "lambda") == {"FunctionArn", "Partition"}
+    assert WORKFLOWS.placeholders_of("run", "lambda") == {"FunctionArn", "Partition"}
 
 
 def test_missing_value_is_named():
     with pytest.raises(ValueError, match="run needs a value for FunctionArn"):
-        render_definition("my_workflows", "run", "lambda", {})
+        WORKFLOWS.render_workflow("run", "lambda", {})
 
 
 def test_unknown_workflow_is_told_which_there_are():
     with pytest.raises(ValueError, match=r"no workflow 'run' for 'batch': it has run\.lambda"):
-        render_definition("my_workflows", "run", "batch", {})
+        WORKFLOWS.render_workflow("run", "batch", {})
 
 
 def test_value_cannot_break_out_of_its_text():
-    found = render_definition("my_workflows", "run", "lambda", {"FunctionArn": 'a", "b": "'})
+    found = WORKFLOWS.render_workflow("run", "lambda", {"FunctionArn": 'a", "b": "'})
 
     assert found["States"]["Run"]["Parameters"]["FunctionName"] == 'a", "b": "'

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from aibs_informatics_aws_lambda.common.env import EnvBaseMixins
 from aibs_informatics_aws_lambda.common.files import why_unwritable, write_atomically
@@ -18,22 +18,18 @@ from aibs_informatics_aws_lambda.common.json_io import (
     load_json_object,
 )
 from aibs_informatics_aws_lambda.common.logging import logger
-from aibs_informatics_aws_lambda.common.model import ModelProtocol
 from aibs_informatics_aws_lambda.common.qualified_name import load_qualified_name
 from aibs_informatics_aws_lambda.common.s3 import S3Path, parse_location
-from aibs_informatics_aws_lambda.common.type_arguments import type_arguments
+from aibs_informatics_aws_lambda.common.typed_exchange import REQUEST, RESPONSE, TypedExchange
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
 
 __all__ = ["REQUEST", "RESPONSE", "BaseExecutor", "get_cli_parser", "run_cli_executor"]
 
-REQUEST = TypeVar("REQUEST", bound=ModelProtocol)
-RESPONSE = TypeVar("RESPONSE", bound=ModelProtocol)
-
 
 @dataclass
-class BaseExecutor(EnvBaseMixins, Generic[REQUEST, RESPONSE]):
+class BaseExecutor(EnvBaseMixins, TypedExchange[REQUEST, RESPONSE]):
     """Reads a request from anywhere, handles it, and writes the response anywhere.
 
     A subclass names its models, ``class Count(BaseExecutor[CountRequest, CountResponse])``, and
@@ -49,18 +45,6 @@ class BaseExecutor(EnvBaseMixins, Generic[REQUEST, RESPONSE]):
     def handle(self, request: REQUEST) -> RESPONSE | None:
         """Do the work. It is always called by keyword: the parameter is named ``request``."""
         raise NotImplementedError(f"{type(self).__name__} does not define handle(self, request)")
-
-    @classmethod
-    def get_request_cls(cls) -> type[REQUEST]:
-        """Return the class of requests; raise `TypeError` where the class does not name it."""
-        request_cls: type[REQUEST] = type_arguments(cls, BaseExecutor)[0]
-        return request_cls
-
-    @classmethod
-    def get_response_cls(cls) -> type[RESPONSE]:
-        """Return the class of responses; raise `TypeError` where the class does not name it."""
-        response_cls: type[RESPONSE] = type_arguments(cls, BaseExecutor)[1]
-        return response_cls
 
     @classmethod
     def get_executor_name(cls) -> str:

@@ -21,10 +21,12 @@ def type_arguments(cls: Any, generic: Any) -> tuple[Any, ...]:
     found = _bound_arguments(cls, generic)
     if found:
         return found
-    names = ", ".join(str(parameter) for parameter in _parameters(generic))
+    # The nearest base that takes types, which is the one that its author knows.
+    nearest = next(base for base in cls.__mro__ if _parameters(base) and issubclass(base, generic))
+    names = ", ".join(parameter.__name__ for parameter in _parameters(nearest))
     raise TypeError(
-        f"{cls.__qualname__} does not say what {names} of {generic.__name__} are: "
-        f"derive it from {generic.__name__}[...] with a type for each"
+        f"{cls.__qualname__} does not say what {names} of {nearest.__name__} are: "
+        f"derive it from {nearest.__name__}[...] with a type for each"
     )
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import Final, Literal, TypeAlias
 
 from aibs_informatics_aws_lambda.common.json_io import JSONObject
 
-__all__ = ["Variant", "placeholders_of", "render_definition", "render_policy"]
+__all__ = ["Variant", "Workflows"]
 
 Variant: TypeAlias = Literal["lambda", "batch"]
 """What runs the handlers: a Lambda function each, or AWS Batch jobs of one container image."""
@@ -18,48 +19,70 @@ Variant: TypeAlias = Literal["lambda", "batch"]
 _PLACEHOLDER: Final = re.compile(r"\$\{(\w+)\}")
 
 
-def render_definition(
-    package: str, name: str, variant: Variant, values: Mapping[str, str]
-) -> JSONObject:
-    """Return the definition of a state machine in Amazon States Language, ready to be created.
+@dataclass(frozen=True)
+class Workflows:
+    """The state machines that lie beside a package's modules.
+
+    Each is a definition in Amazon States Language, ``<name>.<variant>.asl.json``, and the policy
+    of its role, ``<name>.<variant>.policy.json``, both with placeholders for ARNs and names.
 
     Args:
-        package: the package that has the definition.
-        name: of the workflow.
-        variant: what runs its handlers.
-        values: what stands for each placeholder; others are ignored, and ``Partition`` is ``aws``
-            unless it is given.
-
-    Raises:
-        ValueError: there is no such definition, or a value is missing; the message names them.
+        package: the name of the package.
     """
-    return _render(_read(package, name, variant, "asl"), name, values)
 
+    package: str
 
-def render_policy(
-    package: str, name: str, variant: Variant, values: Mapping[str, str]
-) -> JSONObject:
-    """Return the IAM policy of a state machine's role, of least privilege.
+    def render_workflow(
+        self, name: str, variant: Variant, values: Mapping[str, str]
+    ) -> JSONObject:
+        """Return the definition of a state machine, ready to be created.
 
-    Args:
-        package: the package that has the definition.
-        name: of the workflow.
-        variant: what runs its handlers.
-        values: as for `render_definition`, and ``Region``, ``AccountId``, ``StateMachineName``.
+        Args:
+            name: of the workflow.
+            variant: ``lambda``, or ``batch`` for jobs of one container image.
+            values: what stands for each placeholder, such as ``BucketName``; others are ignored,
+                and ``Partition`` is ``aws`` unless it is given.
 
-    Raises:
-        ValueError: there is no such definition, or a value is missing; the message names them.
-    """
-    return _render(_read(package, name, variant, "policy"), name, values)
+        Raises:
+            ValueError: there is no such workflow, or a value is missing; the message names them.
+        """
+        return _render(self._read(name, variant, "asl"), name, values)
 
+    def render_policy(self, name: str, variant: Variant, values: Mapping[str, str]) -> JSONObject:
+        """Return the IAM policy of a state machine's role, which allows no more than it needs.
 
-def placeholders_of(package: str, name: str, variant: Variant) -> set[str]:
-    """Return the names of the placeholders in a definition.
+        Args:
+            name: as for `render_workflow`.
+            variant: as for `render_workflow`.
+            values: as for `render_workflow`, and ``Region``, ``AccountId``, ``StateMachineName``.
 
-    Raises:
-        ValueError: there is no such definition.
-    """
-    return set(_PLACEHOLDER.findall(_read(package, name, variant, "asl")))
+        Raises:
+            ValueError: there is no such workflow, or a value is missing; the message names them.
+        """
+        return _render(self._read(name, variant, "policy"), name, values)
+
+    def placeholders_of(self, name: str, variant: Variant) -> set[str]:
+        """Return the names of the placeholders in a definition.
+
+        Raises:
+            ValueError: there is no such workflow.
+        """
+        return set(_PLACEHOLDER.findall(self._read(name, variant, "asl")))
+
+    def _read(self, name: str, variant: str, kind: str) -> str:
+        folder = files(self.package)
+        try:
+            return folder.joinpath(f"{name}.{variant}.{kind}.json").read_text(encoding="utf-8")
+        except FileNotFoundError:
+            found = sorted(
+                file.name.removesuffix(".asl.json")
+                for file in folder.iterdir()
+                if file.name.endswith(".asl.json")
+            )
+            raise ValueError(
+                f"{self.package} has no workflow {name!r} for {variant!r}: "
+                f"it has {', '.join(found)}"
+            ) from None
 
 
 def _render(text: str, name: str, values: Mapping[str, str]) -> JSONObject:
@@ -71,18 +94,3 @@ def _render(text: str, name: str, values: Mapping[str, str]) -> JSONObject:
     filled = _PLACEHOLDER.sub(lambda found: json.dumps(known[found[1]])[1:-1], text)
     document: JSONObject = json.loads(filled)
     return document
-
-
-def _read(package: str, name: str, variant: str, kind: str) -> str:
-    folder = files(package)
-    try:
-        return folder.joinpath(f"{name}.{variant}.{kind}.json").read_text(encoding="utf-8")
-    except FileNotFoundError:
-        found = sorted(
-            file.name.removesuffix(".asl.json")
-            for file in folder.iterdir()
-            if file.name.endswith(".asl.json")
-        )
-        raise ValueError(
-            f"{package} has no workflow {name!r} for {variant!r}: it has {', '.join(found)}"
-        ) from None

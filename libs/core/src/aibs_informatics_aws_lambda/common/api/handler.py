@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic
 
 from aibs_informatics_aws_lambda.common.api.headers import CLIENT_VERSION_KEY
 from aibs_informatics_aws_lambda.common.api.route import ApiRoute
-from aibs_informatics_aws_lambda.common.executor import REQUEST, RESPONSE
 from aibs_informatics_aws_lambda.common.handler import (
     LambdaEvent,
     LambdaHandler,
     LambdaHandlerType,
 )
-from aibs_informatics_aws_lambda.common.type_arguments import type_arguments
+from aibs_informatics_aws_lambda.common.typed_exchange import REQUEST, RESPONSE
 
 if TYPE_CHECKING:
     from aibs_informatics_aws_lambda.common.api.version import VersionStr
@@ -99,18 +98,6 @@ class ApiLambdaHandler(
         from aibs_informatics_aws_lambda.common.api.event import caller_of
 
         return caller_of(self.current_event) or "Unknown"
-
-    @classmethod
-    def get_request_cls(cls) -> type[REQUEST]:
-        """Return the class of requests; raise `TypeError` where the class does not name it."""
-        request_cls: type[REQUEST] = type_arguments(cls, ApiRoute)[0]
-        return request_cls
-
-    @classmethod
-    def get_response_cls(cls) -> type[RESPONSE]:
-        """Return the class of responses; raise `TypeError` where the class does not name it."""
-        response_cls: type[RESPONSE] = type_arguments(cls, ApiRoute)[1]
-        return response_cls
 
     @classmethod
     def validate_headers(

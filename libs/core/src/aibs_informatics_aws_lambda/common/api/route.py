@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from aibs_informatics_aws_lambda.common.api.client import (
     ApiClientInterface,
@@ -22,8 +22,8 @@ from aibs_informatics_aws_lambda.common.api.headers import (
 from aibs_informatics_aws_lambda.common.api.http_parameters import HTTPParameters
 from aibs_informatics_aws_lambda.common.api.version import VersionStr
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
-from aibs_informatics_aws_lambda.common.model import ModelProtocol, PydanticBaseModel
-from aibs_informatics_aws_lambda.common.type_arguments import type_arguments
+from aibs_informatics_aws_lambda.common.model import PydanticBaseModel
+from aibs_informatics_aws_lambda.common.typed_exchange import REQUEST, RESPONSE, TypedExchange
 
 if TYPE_CHECKING:
     import requests
@@ -39,9 +39,6 @@ __all__ = [
     "BoundClientRouteMethod",
     "ClientRouteMethod",
 ]
-
-API_REQUEST = TypeVar("API_REQUEST", bound=ModelProtocol)
-API_RESPONSE = TypeVar("API_RESPONSE", bound=ModelProtocol)
 
 _DYNAMIC_PART = re.compile(r"<(\w+)>", re.ASCII)
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -156,7 +153,7 @@ class ApiHeadersMixin:
             )
 
 
-class ApiRoute(ApiHeadersMixin, Generic[API_REQUEST, API_RESPONSE]):
+class ApiRoute(ApiHeadersMixin, TypedExchange[REQUEST, RESPONSE]):
     """A path and a method of an API, with the models of request and response.
 
     A subclass names the models and says where it is:
@@ -180,18 +177,6 @@ class ApiRoute(ApiHeadersMixin, Generic[API_REQUEST, API_RESPONSE]):
     def route_method(cls) -> str | list[str]:
         """Return the HTTP method, or the methods, in upper case."""
         raise NotImplementedError(f"{cls.__name__} does not define route_method(cls)")
-
-    @classmethod
-    def get_request_cls(cls) -> type[API_REQUEST]:
-        """Return the class of requests; raise `TypeError` where the class does not name it."""
-        request_cls: type[API_REQUEST] = type_arguments(cls, ApiRoute)[0]
-        return request_cls
-
-    @classmethod
-    def get_response_cls(cls) -> type[API_RESPONSE]:
-        """Return the class of responses; raise `TypeError` where the class does not name it."""
-        response_cls: type[API_RESPONSE] = type_arguments(cls, ApiRoute)[1]
-        return response_cls
 
     @classmethod
     def route_methods(cls) -> list[str]:
@@ -220,7 +205,7 @@ class ApiRoute(ApiHeadersMixin, Generic[API_REQUEST, API_RESPONSE]):
         return _WORD_START.sub("_", cls.__name__).lower().removesuffix("_route")
 
     @classmethod
-    def get_http_parameters_from_request(cls, request: API_REQUEST) -> HTTPParameters:
+    def get_http_parameters_from_request(cls, request: REQUEST) -> HTTPParameters:
         """Say where each field of a request goes: path, query (of a ``GET``), or body.
 
         Raises:
@@ -238,13 +223,13 @@ class ApiRoute(ApiHeadersMixin, Generic[API_REQUEST, API_RESPONSE]):
         return HTTPParameters(route_params, request_body=rest)
 
     @classmethod
-    def get_request_from_http_parameters(cls, parameters: HTTPParameters) -> API_REQUEST:
+    def get_request_from_http_parameters(cls, parameters: HTTPParameters) -> REQUEST:
         """Make a request of parameters; raise `ValidationError` where they do not fit."""
         return cls.get_request_cls().from_dict(parameters.merged_params)
 
     @classmethod
     def get_http_request(
-        cls, request: API_REQUEST, base_url: str, **request_kwargs: Any
+        cls, request: REQUEST, base_url: str, **request_kwargs: Any
     ) -> requests.Request:
         """Return the HTTP request that asks a server for ``request``.
 
@@ -273,7 +258,7 @@ class ApiRoute(ApiHeadersMixin, Generic[API_REQUEST, API_RESPONSE]):
         return requests.Request(**arguments)
 
     @classmethod
-    def create_route_method(cls) -> ClientRouteMethod[API_REQUEST, API_RESPONSE]:
+    def create_route_method(cls) -> ClientRouteMethod[REQUEST, RESPONSE]:
         """Return an attribute for client classes: a method that calls this route."""
         return ClientRouteMethod(cls)
 
