@@ -6,11 +6,9 @@ import hashlib
 import threading
 
 import pytest
-from aibs_informatics_aws_lambda.handlers.data_sync.engine.objects import (
-    ObjectVersion,
-    get_version,
-)
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.objects import get_version
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.s3 import S3
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.versions import ObjectVersion
 
 VERSION = ObjectVersion("bucket", "a", hashlib.md5(b"x").hexdigest())
 

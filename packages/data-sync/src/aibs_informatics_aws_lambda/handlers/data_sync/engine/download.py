@@ -21,7 +21,6 @@ from aibs_informatics_aws_lambda.handlers.data_sync.engine.files import (
     write_new,
 )
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.objects import (
-    ObjectVersion,
     get_version,
     head_first_part,
 )
@@ -30,6 +29,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.engine.progress import Moved
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.report import NO_EVIDENCE, Evidence
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.routes import Route
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.s3 import S3, Response
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.versions import source_version
 
 __all__ = ["Download"]
 
@@ -76,7 +76,8 @@ class Download:
         if not size:
             return _nothing()
         file = temporary if size > _SMALL_BYTES else None
-        return self._s3.send(get_version(self._source(step), size, file), moved=moved)
+        source = source_version(self._route, step)
+        return self._s3.send(get_version(source, size, file), moved=moved)
 
     def finish(self, step: Step, response: Response | None) -> Evidence:
         """Put the file in its place.
@@ -106,12 +107,12 @@ class Download:
     def is_same(self, step: Step, check: Check) -> bool:
         """Tell whether the file at the target has the content of an object."""
         path = self._route.target.at(step.target)
-        etag, size = step.item.etag or "", step.item.size
-        return file_has_etag(path, size, etag, lambda: self._first_part_bytes(step), check)
+        source, size = source_version(self._route, step), step.item.size
+        return file_has_etag(path, size, source.etag, lambda: self._first_part_bytes(step), check)
 
     def has_same_bytes(self, step: Step, check: Check) -> bool:
         """Tell the same by fetching the object."""
-        request = get_version(self._source(step), step.item.size)
+        request = get_version(source_version(self._route, step), step.item.size)
         return same_as_object(self._route.target.at(step.target), self._s3, request, check)
 
     def abandon(self) -> None:
@@ -121,14 +122,9 @@ class Download:
         self._temporary.clear()
 
     def _first_part_bytes(self, step: Step) -> int:
-        source = self._source(step)
+        source = source_version(self._route, step)
         headers = self._s3.ask(head_first_part(source.bucket, source.key)).headers
         return int(headers["content-length"])
-
-    def _source(self, step: Step) -> ObjectVersion:
-        # The version that was listed, or none.
-        source = self._route.source
-        return ObjectVersion(source.bucket or "", source.at(step.item.relative), step.item.etag)
 
 
 def _nothing() -> Future[None]:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from html import unescape
-from typing import Final, NamedTuple
+from typing import Final
 from urllib.parse import quote, urlencode
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.connection import escape_key
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.s3 import Request, Response
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.versions import ObjectVersion
 
 __all__ = [
     "MAX_DELETIONS",
-    "ObjectVersion",
     "abort_upload",
     "check_deletions",
     "complete_upload",
@@ -46,14 +46,6 @@ _XML: Final = str.maketrans(
 # What https://www.w3.org/TR/xml/#charsets leaves out. The complement, as it is written there,
 # takes fifteen times as long to compile.
 _NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-
-
-class ObjectVersion(NamedTuple):
-    """An object, as it was listed: a request about another version of it fails."""
-
-    bucket: str
-    key: str
-    etag: str | None
 
 
 def copy_whole(source: ObjectVersion, bucket: str, key: str) -> Request:

@@ -14,7 +14,6 @@ from aibs_informatics_aws_lambda.handlers.data_sync.engine.checksums import (
     parts_of,
 )
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.objects import (
-    ObjectVersion,
     abort_upload,
     complete_upload,
     copy_part,
@@ -32,6 +31,11 @@ from aibs_informatics_aws_lambda.handlers.data_sync.engine.progress import Moved
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.report import NO_EVIDENCE, Evidence
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.routes import Route
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.s3 import S3, Response
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.versions import (
+    ObjectVersion,
+    source_version,
+    target_version,
+)
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.window import Window
 
 __all__ = ["S3Copy"]
@@ -77,9 +81,11 @@ class S3Copy:
 
     def start(self, step: Step, moved: Moved | None) -> Future[Response]:
         """Copy an object."""
-        if step.item.size > _MAX_COPY_BYTES or parts_of(step.item.etag or "") is not None:
+        source = source_version(self._route, step)
+        if step.item.size > _MAX_COPY_BYTES or parts_of(source.etag) is not None:
             return self._pool.submit(self._copy_large, step, moved)
-        return self._s3.send(copy_whole(self._source(step), *self._target(step)))
+        target = target_version(self._route, step)
+        return self._s3.send(copy_whole(source, target.bucket, target.key))
 
     def finish(self, step: Step, response: Response) -> Evidence:
         """Tell what S3 says of the copy of the version that was listed."""
@@ -94,9 +100,8 @@ class S3Copy:
 
     def has_same_bytes(self, step: Step, check: Check) -> bool:
         """Tell whether both objects have the same content by fetching both."""
-        source = get_version(self._source(step), step.item.size)
-        copy = ObjectVersion(*self._target(step), step.target_etag)
-        target = get_version(copy, step.item.size)
+        versions = source_version(self._route, step), target_version(self._route, step)
+        source, target = (get_version(version, step.item.size) for version in versions)
         digest = object_digest(self._s3, source, check)
         return digest == object_digest(self._s3, target, check)
 
@@ -104,17 +109,18 @@ class S3Copy:
         """Do nothing: S3 makes objects whole or not at all."""
 
     def _copy_large(self, step: Step, moved: Moved | None) -> Response:
-        source, size = self._source(step), step.item.size
+        source, target = source_version(self._route, step), target_version(self._route, step)
         first = self._s3.ask(head_first_part(source.bucket, source.key)).headers
-        part_bytes = _part_bytes(size, source.etag or "", int(first["content-length"]))
+        part_bytes = _part_bytes(step.item.size, source.etag, int(first["content-length"]))
         if part_bytes is None:
-            return self._s3.ask(copy_whole(source, *self._target(step)))
+            return self._s3.ask(copy_whole(source, target.bucket, target.key))
         return self._copy_parts(step, part_bytes, self._metadata(source), moved)
 
     def _copy_parts(
         self, step: Step, part_bytes: int, metadata: Mapping[str, str], moved: Moved | None
     ) -> Response:
-        source, (bucket, key), size = self._source(step), self._target(step), step.item.size
+        source, size = source_version(self._route, step), step.item.size
+        bucket, key, _ = target_version(self._route, step)
         created = self._s3.ask(create_upload(bucket, key, metadata))
         upload_id = read_text(created, "UploadId")
         try:
@@ -146,14 +152,6 @@ class S3Copy:
             tags = self._s3.ask(get_tags(source.bucket, source.key))
             kept["x-amz-tagging"] = read_tags(tags)
         return kept
-
-    def _source(self, step: Step) -> ObjectVersion:
-        source = self._route.source
-        return ObjectVersion(source.bucket or "", source.at(step.item.relative), step.item.etag)
-
-    def _target(self, step: Step) -> tuple[str, str]:
-        target = self._route.target
-        return target.bucket or "", target.at(step.target)
 
 
 def _note_part(etags: dict[int, str], number: int, part: Future[Response]) -> None:

@@ -12,7 +12,6 @@ from aibs_informatics_aws_lambda.handlers.data_sync.engine.checksums import (
 )
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.files import check_unchanged
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.objects import (
-    ObjectVersion,
     get_version,
     head_first_part,
 )
@@ -26,6 +25,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.engine.s3 import (
     Response,
     sends_checksums,
 )
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.versions import target_version
 
 __all__ = ["Upload"]
 
@@ -47,7 +47,7 @@ class Upload:
     def start(self, step: Step, moved: Moved | None) -> Future[Response]:
         """Send a file."""
         item = step.item
-        bucket, key = self._target(step)
+        bucket, key, _ = target_version(self._route, step)
         return self._s3.send(
             Request(
                 "PutObject",
@@ -75,25 +75,22 @@ class Upload:
     def is_same(self, step: Step, check: Check) -> bool:
         """Tell whether a file has the content of the object at its target."""
         path = self._route.source.at(step.item.relative)
-        etag, size = step.target_etag or "", step.item.size
-        return file_has_etag(path, size, etag, lambda: self._first_part_bytes(step), check)
+        target, size = target_version(self._route, step), step.item.size
+        return file_has_etag(path, size, target.etag, lambda: self._first_part_bytes(step), check)
 
     def has_same_bytes(self, step: Step, check: Check) -> bool:
         """Tell the same by fetching the object."""
-        version = ObjectVersion(*self._target(step), step.target_etag)
         path = self._route.source.at(step.item.relative)
-        return same_as_object(path, self._s3, get_version(version, step.item.size), check)
+        request = get_version(target_version(self._route, step), step.item.size)
+        return same_as_object(path, self._s3, request, check)
 
     def abandon(self) -> None:
         """Nothing is left of uploads that did not end: S3 makes objects whole or not at all."""
 
     def _first_part_bytes(self, step: Step) -> int:
-        headers = self._s3.ask(head_first_part(*self._target(step))).headers
+        target = target_version(self._route, step)
+        headers = self._s3.ask(head_first_part(target.bucket, target.key)).headers
         return int(headers["content-length"])
-
-    def _target(self, step: Step) -> tuple[str, str]:
-        target = self._route.target
-        return target.bucket or "", target.at(step.target)
 
 
 def _evidence(response: Response) -> Evidence:
