@@ -133,3 +133,8 @@ def test_folder_that_may_not_be_written_to_is_named(tmp_path, monkeypatch):
     assert why_unwritable(tmp_path / "new") == f"the folder {tmp_path} is not writable"
     assert why_unwritable(tmp_path / "missing" / "new") == f"the folder {tmp_path} is not writable"
     assert why_unwritable(Path(os.devnull)) == "it is not writable"
+
+
+def test_full_disk_is_named():
+    with pytest.raises(OSError, match="No space left on device: '/dev/full'"):
+        write_atomically(Path("/dev/full"), "text")

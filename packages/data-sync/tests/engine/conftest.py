@@ -157,8 +157,10 @@ class Bucket:
         self.client.delete_object(Bucket="bucket", Key=key)
 
     def keys(self, prefix: str = "") -> list[str]:
-        found = self.client.list_objects_v2(Bucket="bucket", Prefix=prefix)
-        return [entry["Key"] for entry in found.get("Contents", [])]
+        pages = self.client.get_paginator("list_objects_v2").paginate(
+            Bucket="bucket", Prefix=prefix
+        )
+        return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
 
     def read(self, prefix: str = "") -> dict[str, bytes]:
         return {key.removeprefix(prefix): self.get(key) for key in self.keys(prefix)}

@@ -23,6 +23,8 @@ from aibs_informatics_aws_lambda.handlers.data_sync.engine.sync import Engine
 from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest
 Engine().sync(DataSyncRequest(**json.loads(sys.argv[1])))
 """
+# Root reads every file, unless it gives that up.
+AS_A_USER = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] * (os.geteuid() == 0)
 
 
 def sync(source, destination, **options):
@@ -30,6 +32,12 @@ def sync(source, destination, **options):
         source_path=str(source), destination_path=str(destination), **options
     )
     return Engine().sync(request).result
+
+
+def sync_command(source, destination, **options) -> list[str]:
+    """Return the command of a process that syncs."""
+    request = {"source_path": str(source), "destination_path": str(destination), **options}
+    return [sys.executable, "-c", SYNC, json.dumps(request)]
 
 
 def make_files(folder: Path, count: int, size: int = 100) -> dict[str, bytes]:
@@ -105,19 +113,7 @@ def test_two_syncs_with_the_lock_come_one_after_the_other(bucket, tmp_path: Path
     target = tmp_path / "dst"
     processes = [
         subprocess.Popen(
-            [
-                sys.executable,
-                "-c",
-                SYNC,
-                json.dumps(
-                    {
-                        "source_path": f"s3://bucket/{source}",
-                        "destination_path": str(target),
-                        "require_lock": True,
-                        "force": True,
-                    }
-                ),
-            ]
+            sync_command(f"s3://bucket/{source}", target, require_lock=True, force=True)
         )
         for source in ("one", "two")
     ]
@@ -217,24 +213,107 @@ def test_first_error_ends_the_sync_and_nothing_is_deleted(faults, bucket, tmp_pa
     assert not [path for path in left if path.endswith(".tmp")]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file")
-def test_unreadable_file_among_many_is_named(bucket, tmp_path: Path):
-    make_files(tmp_path / "src", 200)
-    (tmp_path / "src" / "3" / "0103").chmod(0)
+@pytest.mark.parametrize("destination", ["s3://bucket/dst", "{tmp}/dst"])
+def test_unreadable_file_among_thousands_is_named_and_nothing_is_deleted(
+    bucket, tmp_path: Path, destination
+):
+    content = make_files(tmp_path / "src", 2000)
+    unreadable = tmp_path / "src" / "3" / "1103"
+    unreadable.chmod(0)
+    (tmp_path / "dst").mkdir()
+    (tmp_path / "dst" / "extra").write_text("kept")
     bucket.put("dst/extra", "kept")
-    with pytest.raises((OSError, AWSError), match="0103"):
-        sync(tmp_path / "src", "s3://bucket/dst")
-    assert "extra" in bucket.read("dst/")
+    command = sync_command(
+        tmp_path / "src", destination.format(tmp=tmp_path), retain_source_data=False
+    )
+    done = subprocess.run([*AS_A_USER, *command], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    reason = done.stderr.splitlines()[-1]
+    assert "Permission denied" in reason
+    assert str(unreadable) in reason
+    assert bucket.get("dst/extra") == b"kept"
+    assert (tmp_path / "dst" / "extra").read_text() == "kept"
+    unreadable.chmod(0o644)
+    assert read_files(tmp_path / "src") == content
+
+
+@pytest.fixture
+def on_small_disk(tmp_path: Path):
+    """Runs a command where ``disk`` is a file system of 1 MiB, and lists what is left there."""
+    namespace = ["unshare", "--map-root-user", "--mount"]
+    if subprocess.run([*namespace, "true"], check=False).returncode:
+        pytest.skip("nothing can be mounted here")
+    (tmp_path / "disk").mkdir()
+    script = (
+        f'mount -t tmpfs -o size=1m none "{tmp_path}/disk" && echo older > "{tmp_path}/disk/0"; '
+        f'"$@"; status=$?; cd "{tmp_path}/disk"; ls -A; cat 0; exit $status'
+    )
+
+    def run(command: list[str]):
+        return subprocess.run(
+            [*namespace, "sh", "-c", script, "sh", *command],
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    return run
+
+
+@pytest.mark.parametrize("number", [40, 2], ids=["many small objects", "a large one"])
+def test_full_disk_is_named_and_leaves_whole_files_only(
+    bucket, tmp_path: Path, on_small_disk, number
+):
+    for key in range(number):
+        bucket.put(f"src/{number - key - 1}", "x" * (4_000_000 // number))
+    done = on_small_disk(sync_command("s3://bucket/src", tmp_path / "disk"))
+    assert done.returncode == 1
+    assert "No space left on device" in done.stderr.splitlines()[-1]
+    assert str(tmp_path / "disk") in done.stderr.splitlines()[-1]
+    *names, content = done.stdout.splitlines()
+    assert not [name for name in names if name.endswith(".tmp")]
+    assert content in ("older", "x" * (4_000_000 // number))
+
+
+def test_full_disk_of_a_local_copy_is_named(tmp_path: Path, on_small_disk):
+    make_files(tmp_path / "src", 40, size=100_000)
+    done = on_small_disk(sync_command(tmp_path / "src", tmp_path / "disk" / "dst"))
+    assert done.returncode == 1
+    assert f"No space left on device: '{tmp_path}/disk" in done.stderr.splitlines()[-1]
+    assert done.stdout.splitlines()[-1] == "older"
+
+
+def test_full_disk_of_the_report_is_named_and_no_part_of_it_is_left(
+    bucket, tmp_path: Path, on_small_disk
+):
+    make_files(tmp_path / "src", 40)
+    path = tmp_path / "disk" / "report"
+    filler = ["sh", "-c", f'head -c 1040000 /dev/zero > "{tmp_path}/disk/filler"; exec "$@"', "sh"]
+    done = on_small_disk(
+        [*filler, *sync_command(tmp_path / "src", "s3://bucket/dst", report_path=str(path))]
+    )
+    assert done.returncode == 1
+    assert f"No space left on device: '{tmp_path}/disk" in done.stderr.splitlines()[-1]
+    assert done.stdout.split() == ["0", "filler", "older"]
+
+
+def test_full_folder_of_temporary_files_is_named(tmp_path: Path, monkeypatch, on_small_disk):
+    (tmp_path / "src").mkdir()
+    for number in range(20_000):
+        (tmp_path / "src" / f"{'n' * 100}{number}").touch()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "disk"))
+    done = on_small_disk(sync_command(tmp_path / "src", tmp_path / "dst"))
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].endswith(f"No space left on device: '{tmp_path}/disk'")
+    assert not (tmp_path / "dst").exists()
 
 
 def test_killed_sync_leaves_nothing_half_and_the_next_one_completes_it(bucket, tmp_path: Path):
     content = put_objects(bucket, 40, size=200_000)
     target = tmp_path / "dst"
-    request = {"source_path": "s3://bucket/src", "destination_path": str(target)}
-    arguments = [sys.executable, "-c", SYNC, json.dumps(request)]
     chance = random.Random(7)
     for _ in range(4):
-        process = subprocess.Popen(arguments)
+        process = subprocess.Popen(sync_command("s3://bucket/src", target))
         deadline = time.monotonic() + 30
         wanted = chance.randrange(1, 30)
         while process.poll() is None and time.monotonic() < deadline:
@@ -246,16 +325,14 @@ def test_killed_sync_leaves_nothing_half_and_the_next_one_completes_it(bucket, t
         for path, data in read_files(target).items():
             if not path.endswith(".tmp"):
                 assert data == content[path]
-    sync(source=request["source_path"], destination=target)
+    sync("s3://bucket/src", target)
     assert read_files(target) == content
 
 
 def test_killed_upload_is_completed_by_the_next_sync(bucket, tmp_path: Path):
     content = make_files(tmp_path / "src", 40, size=200_000)
-    request = {"source_path": str(tmp_path / "src"), "destination_path": "s3://bucket/dst"}
-    arguments = [sys.executable, "-c", SYNC, json.dumps(request)]
     for wanted in (1, 10, 25):
-        process = subprocess.Popen(arguments)
+        process = subprocess.Popen(sync_command(tmp_path / "src", "s3://bucket/dst"))
         deadline = time.monotonic() + 30
         while process.poll() is None and time.monotonic() < deadline:
             if len(bucket.keys()) >= wanted:
@@ -265,7 +342,7 @@ def test_killed_upload_is_completed_by_the_next_sync(bucket, tmp_path: Path):
         process.wait()
         for path, data in bucket.read("dst/").items():
             assert data == content[path]
-    sync(request["source_path"], request["destination_path"])
+    sync(tmp_path / "src", "s3://bucket/dst")
     assert bucket.read("dst/") == content
     assert read_files(tmp_path / "src") == content
 

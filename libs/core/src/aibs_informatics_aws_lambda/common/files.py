@@ -4,9 +4,24 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["why_unwritable", "write_atomically"]
+__all__ = ["naming", "why_unwritable", "write_atomically"]
+
+
+@contextmanager
+def naming(path: Path | str) -> Iterator[None]:
+    """Have errors name the file at ``path`` where they name none.
+
+    The operating system names a file that cannot be opened, and none that cannot be written to.
+    """
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
 
 
 def why_unwritable(path: Path) -> str | None:
@@ -36,7 +51,8 @@ def write_atomically(path: Path, text: str) -> None:
         OSError: the folder is missing or not writable, or the disk is full; ``path`` is as before.
     """
     if not _is_replaceable(path):
-        path.write_text(text, encoding="utf-8")
+        with naming(path):
+            path.write_text(text, encoding="utf-8")
         return
     target = Path(os.path.realpath(path))
     mode = _mode_of(target)
@@ -45,7 +61,7 @@ def write_atomically(path: Path, text: str) -> None:
     try:
         # Nobody may read it who may not read the old file, not even for a moment.
         temporary.touch(0o666 if mode is None else mode | stat.S_IWUSR, exist_ok=False)
-        with temporary.open("w", encoding="utf-8") as file:
+        with naming(target), temporary.open("w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

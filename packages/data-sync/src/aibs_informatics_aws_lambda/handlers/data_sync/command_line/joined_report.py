@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from aibs_informatics_aws_lambda.common.files import why_unwritable
+from aibs_informatics_aws_lambda.common.files import naming, why_unwritable
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.places import Place, resolve
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.sync import Engine
@@ -45,7 +45,7 @@ class Reports:
 
     def write(self, target: Path) -> None:
         """Write all reports that there are to one file, line by line."""
-        with target.open("w", encoding="ascii") as joined:
+        with naming(target), target.open("w", encoding="ascii") as joined:
             for path, leaves_out_kept in self._parts:
                 if path.exists():
                     with path.open(encoding="ascii") as lines:

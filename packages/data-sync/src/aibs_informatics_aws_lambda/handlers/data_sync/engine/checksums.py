@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import zip_longest
 from typing import IO, Final, TypeAlias
 
+from aibs_informatics_aws_lambda.common.files import naming
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.s3 import PART_BYTES, S3, Request
 
 __all__ = [
@@ -84,12 +86,8 @@ def same_content(path: str, other: str, check: Check) -> bool:
     Raises:
         OSError: one of them cannot be read.
     """
-    with open(path, "rb") as file, open(other, "rb") as other_file:  # noqa: PTH123
-        while block := file.read(_BLOCK_BYTES):
-            check()
-            if block != other_file.read(_BLOCK_BYTES):
-                return False
-        return not other_file.read(1)
+    pairs = zip_longest(_blocks(path, check), _blocks(other, check))
+    return all(block == other_block for block, other_block in pairs)
 
 
 def _number_of_parts(size: int, part_bytes: int) -> int:
@@ -110,10 +108,8 @@ def same_as_object(path: str, s3: S3, version: Request, check: Check) -> bool:
         AWSError: the object cannot be fetched.
     """
     digest = hashlib.sha256()
-    with open(path, "rb") as file:  # noqa: PTH123
-        while block := file.read(_BLOCK_BYTES):
-            check()
-            digest.update(block)
+    for block in _blocks(path, check):
+        digest.update(block)
     return digest.digest() == object_digest(s3, version, check)
 
 
@@ -138,13 +134,20 @@ def object_digest(s3: S3, version: Request, check: Check) -> bytes:
     return digest.digest()
 
 
+def _blocks(path: str, check: Check) -> Iterator[bytes]:
+    with naming(path), open(path, "rb") as file:  # noqa: PTH123
+        while block := file.read(_BLOCK_BYTES):
+            check()
+            yield block
+
+
 def _md5(path: str, check: Check) -> str:
-    with open(path, "rb") as file:  # noqa: PTH123
+    with naming(path), open(path, "rb") as file:  # noqa: PTH123
         return _digest(file, os.fstat(file.fileno()).st_size, check).hex()
 
 
 def _md5_of_parts(path: str, part_bytes: int, check: Check) -> str:
-    with open(path, "rb") as file:  # noqa: PTH123
+    with naming(path), open(path, "rb") as file:  # noqa: PTH123
         size = os.fstat(file.fileno()).st_size
         number = _number_of_parts(size, part_bytes)
         digests = b"".join(_digest(file, part_bytes, check) for _ in range(number))

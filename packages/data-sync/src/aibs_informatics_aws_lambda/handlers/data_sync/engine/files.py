@@ -6,6 +6,7 @@ import itertools
 import os
 from pathlib import Path
 
+from aibs_informatics_aws_lambda.common.files import naming
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.items import Item
 
 __all__ = ["Folders", "check_unchanged", "flush", "temporary_path", "touch", "write_new"]
@@ -43,6 +44,9 @@ def write_new(path: str, content: bytes) -> None:
     try:
         while content:
             content = content[os.write(descriptor, content) :]
+    except OSError as error:
+        error.filename = path
+        raise
     finally:
         os.close(descriptor)
 
@@ -55,7 +59,8 @@ def flush(path: str) -> None:
     """
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        with naming(path):
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)
 

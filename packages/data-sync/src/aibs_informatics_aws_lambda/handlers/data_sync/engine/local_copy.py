@@ -10,6 +10,7 @@ import time
 from concurrent.futures import Executor, Future
 from typing import Final
 
+from aibs_informatics_aws_lambda.common.files import naming
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.checksums import Check, same_content
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.files import (
     Folders,
@@ -100,12 +101,17 @@ class LocalCopy:
 
     def _write(self, source: str, target: str, moved: Moved | None) -> None:
         # Not shutil.copyfile, which cannot be stopped half-way through a large file.
-        with open(source, "rb", 0) as reader, open(target, "xb", 0) as writer:  # noqa: PTH123
-            block = memoryview(bytearray(_BLOCK_BYTES))
+        block = memoryview(bytearray(_BLOCK_BYTES))
+        with (
+            naming(source),
+            open(source, "rb", 0) as reader,  # noqa: PTH123
+            open(target, "xb", 0) as writer,  # noqa: PTH123
+        ):
             while count := reader.readinto(block):
                 self._check()
                 rest = block[:count]
-                while rest:
-                    rest = rest[writer.write(rest) :]
+                with naming(target):
+                    while rest:
+                        rest = rest[writer.write(rest) :]
                 if moved:
                     moved(count)

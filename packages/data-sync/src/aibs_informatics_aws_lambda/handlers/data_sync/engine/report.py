@@ -8,9 +8,9 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Final, Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
-from aibs_informatics_aws_lambda.common.files import why_unwritable
+from aibs_informatics_aws_lambda.common.files import naming, why_unwritable
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.files import Folders, temporary_path
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.places import Place
@@ -70,12 +70,17 @@ class Report:
 
 
 class _Lines(Report):
-    """Writes a report to a file."""
+    """Writes a report to a new file.
+
+    Args:
+        path: where it is made.
+    """
 
     is_read = True
 
-    def __init__(self, file: IO[str]) -> None:
-        self._file = file
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._file = open(path, "x", encoding="ascii")  # noqa: PTH123, SIM115 - see `close`
 
     def add(
         self,
@@ -97,7 +102,13 @@ class _Lines(Report):
             "error": None if error is None else str(error) or type(error).__name__,
         }
         kept = {name: value for name, value in line.items() if value is not None}
-        self._file.write(json.dumps(kept) + "\n")
+        with naming(self._path):
+            self._file.write(json.dumps(kept) + "\n")
+
+    def close(self) -> None:
+        """Write what is still in memory; raise `OSError` if it cannot be."""
+        with naming(self._path):
+            self._file.close()
 
 
 @contextmanager
@@ -131,21 +142,27 @@ def _renamed(place: Path) -> Iterator[Report]:
     target = str(place.absolute())
     Folders().make_parent(target)
     temporary = temporary_path(target)
-    with open(temporary, "x", encoding="ascii") as file:  # noqa: PTH123
+    report = _Lines(temporary)
+    try:
         try:
-            yield _Lines(file)
+            yield report
         finally:
-            file.flush()
+            report.close()
             os.replace(temporary, target)  # noqa: PTH105
+    finally:
+        # What could not be written to its end.
+        Path(temporary).unlink(missing_ok=True)
 
 
 @contextmanager
 def _sent(place: S3Path, s3: S3) -> Iterator[Report]:
-    with tempfile.NamedTemporaryFile("w", encoding="ascii", suffix=".jsonl") as file:
+    with tempfile.TemporaryDirectory(prefix="data-sync-") as folder:
+        path = f"{folder}/report.jsonl"
+        report = _Lines(path)
         try:
-            yield _Lines(file)
+            yield report
         finally:
-            file.flush()
+            report.close()
             request = Request(
                 "PutObject",
                 "s3:PutObject",
@@ -153,7 +170,7 @@ def _sent(place: S3Path, s3: S3) -> Iterator[Report]:
                 place.key,
                 "PUT",
                 headers={"Content-Type": "application/x-ndjson"},
-                send_file=file.name,
-                size=os.stat(file.name).st_size,  # noqa: PTH116
+                send_file=path,
+                size=os.stat(path).st_size,  # noqa: PTH116
             )
             s3.ask(request)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import re
@@ -43,6 +44,15 @@ _FIRST_WAIT_MS: Final = 100
 _NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 _NOT_FOUND = {"NoSuchBucket", "NoSuchKey", "NotFound"}
 _REGION_HEADER = "x-amz-bucket-region"
+# What awscrt calls the errors of files.
+_FILE_ERRORS: Final[Mapping[str, int]] = MappingProxyType(
+    {
+        "AWS_ERROR_NO_PERMISSION": errno.EACCES,
+        "AWS_ERROR_FILE_INVALID_PATH": errno.ENOENT,
+        "AWS_ERROR_NO_SPACE": errno.ENOSPC,
+        "AWS_ERROR_MAX_FDS_EXCEEDED": errno.EMFILE,
+    }
+)
 
 
 class Request(NamedTuple):
@@ -384,8 +394,12 @@ def sends_checksums() -> bool:
 
 def _named(error: Exception, request: Request) -> Exception:
     """Return an error that says what failed, and how to mend it."""
+    file = request.receive_file or request.send_file
     if isinstance(error, OSError):
-        return OSError(error.errno, error.strerror, request.receive_file or request.send_file)
+        return OSError(error.errno, error.strerror, file)
+    number = _FILE_ERRORS.get(_name_of(error)) if file else None
+    if number is not None:
+        return OSError(number, os.strerror(number), file)
     status = getattr(error, "status_code", None)
     code, message = _reason(error, status)
     text = f"cannot {_in_words(request.operation)} {request.subject}: {code}: {message}"
@@ -398,11 +412,17 @@ def _named(error: Exception, request: Request) -> Exception:
 
 def _reason(error: Exception, status: int | None) -> tuple[str, str]:
     body = (getattr(error, "body", None) or b"").decode(errors="replace")
-    code = _element(body, "Code") or getattr(error, "name", type(error).__name__)
+    code = _element(body, "Code") or _name_of(error)
     message = _element(body, "Message") or getattr(error, "message", str(error))
     if status and not body:
         code = _in_words_of_http(status)
     return code, message
+
+
+def _name_of(error: Exception) -> str:
+    """Return the name that awscrt has for an error; some errors have it in their text only."""
+    found = re.search(r"\((AWS_\w+)\)", str(error))
+    return found[1] if found else getattr(error, "name", type(error).__name__)
 
 
 def _in_words_of_http(status: int) -> str:

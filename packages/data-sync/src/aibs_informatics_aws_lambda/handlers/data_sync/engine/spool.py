@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import IO, Final
 
+from aibs_informatics_aws_lambda.common.files import naming
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.items import Item
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.plan import Step
 
@@ -28,7 +29,11 @@ class Spool:
         return self._length
 
     def append(self, step: Step) -> None:
-        """Add a step."""
+        """Add a step.
+
+        Raises:
+            OSError: the folder of temporary files has no room.
+        """
         self._length += 1
         if self._length <= _IN_MEMORY:
             self._first.append(step)
@@ -36,14 +41,19 @@ class Spool:
         if self._file is None:
             # Closed by `close`: it outlives this function.
             self._file = tempfile.TemporaryFile("w+", encoding="ascii")  # noqa: SIM115
-        self._file.write(json.dumps(step) + "\n")
+        try:
+            self._file.write(json.dumps(step) + "\n")
+        except OSError as error:
+            error.filename = tempfile.gettempdir()
+            raise
 
     def __iter__(self) -> Iterator[Step]:
         """Yield the steps, in the order in which they were added."""
         yield from self._first
         if self._file is None:
             return
-        self._file.seek(0)
+        with naming(tempfile.gettempdir()):
+            self._file.seek(0)
         for line in self._file:
             action, reason, target, item, target_etag = json.loads(line)
             yield Step(action, reason, target, Item(*item), target_etag)
@@ -52,4 +62,6 @@ class Spool:
         """Give the memory and the disk space back."""
         self._first.clear()
         if self._file is not None:
-            self._file.close()
+            # What is not written yet is on its way to the disk once more.
+            with naming(tempfile.gettempdir()):
+                self._file.close()
