@@ -115,8 +115,11 @@ def test_missing_bucket_is_an_error_that_names_it(s3: S3):
         find_in_s3(s3, S3Path("s3://missing/src"))
 
 
-def test_unreachable_service_is_an_error(aws, monkeypatch: pytest.MonkeyPatch):
+def test_unreachable_service_is_an_error_that_says_where_it_was_looked_for(
+    aws, monkeypatch: pytest.MonkeyPatch
+):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     monkeypatch.setattr("aibs_informatics_aws_lambda.handlers.data_sync.engine.s3._RETRIES", 1)
-    with pytest.raises(AWSError, match="cannot list objects v2 s3://bucket/"):
+    expected = r"cannot list objects s3://bucket/: .*is S3 at 127\.0\.0\.1:1\?.*AWS_ENDPOINT_URL"
+    with pytest.raises(AWSError, match=expected):
         find_in_s3(S3(connections=1), S3Path("s3://bucket/src"))

@@ -44,7 +44,9 @@ _FIRST_WAIT_MS: Final = 100
 _NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 _NOT_FOUND = {"NoSuchBucket", "NoSuchKey", "NotFound"}
 _REGION_HEADER = "x-amz-bucket-region"
-# What awscrt calls the errors of files.
+# How awscrt calls the errors of connections.
+_UNREACHABLE: Final = ("AWS_IO_", "AWS_ERROR_HTTP_")
+# What it calls the errors of files.
 _FILE_ERRORS: Final[Mapping[str, int]] = MappingProxyType(
     {
         "AWS_ERROR_NO_PERMISSION": errno.EACCES,
@@ -201,7 +203,7 @@ class S3:
                 elif self._is_elsewhere(request, region, error):
                     self._send(request, future, collect)
                 else:
-                    future.set_exception(_named(error, request))
+                    future.set_exception(_named(error, request, host))
             except Exception as failure:
                 # In a thread of the library nobody would see it, and the caller would wait.
                 future.set_exception(failure)
@@ -224,7 +226,7 @@ class S3:
             )
         except (OSError, RuntimeError) as error:
             # The file cannot be opened.
-            future.set_exception(_named(error, request))
+            future.set_exception(_named(error, request, host))
             return
         self._in_flight[future] = sent
         future.add_done_callback(self._forget)
@@ -392,7 +394,7 @@ def sends_checksums() -> bool:
     return os.environ.get(CHECKSUM_VARIABLE, "").lower() != "when_required"
 
 
-def _named(error: Exception, request: Request) -> Exception:
+def _named(error: Exception, request: Request, host: str) -> Exception:
     """Return an error that says what failed, and how to mend it."""
     file = request.receive_file or request.send_file
     if isinstance(error, OSError):
@@ -407,6 +409,8 @@ def _named(error: Exception, request: Request) -> Exception:
         return ResourceNotFoundError(text)
     if status == HTTPStatus.FORBIDDEN:
         text += f"; allow {request.permission} on it to the role or user in use"
+    if status is None and code.startswith(_UNREACHABLE):
+        text += f"; is S3 at {host}? Check the network, the region and AWS_ENDPOINT_URL"
     return AWSError(text)
 
 
@@ -438,4 +442,4 @@ def _element(xml: str, name: str) -> str:
 
 
 def _in_words(operation: str) -> str:
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", operation).lower()
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", operation.removesuffix("V2")).lower()
