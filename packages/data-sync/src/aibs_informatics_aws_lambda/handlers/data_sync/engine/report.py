@@ -81,6 +81,7 @@ class _Lines(Report):
     def __init__(self, path: str) -> None:
         self._path = path
         self._file = open(path, "x", encoding="ascii")  # noqa: PTH123, SIM115 - see `close`
+        self._failure: OSError | None = None
 
     def add(
         self,
@@ -102,13 +103,20 @@ class _Lines(Report):
             "error": None if error is None else str(error) or type(error).__name__,
         }
         kept = {name: value for name, value in line.items() if value is not None}
-        with naming(self._path):
+        try:
             self._file.write(json.dumps(kept) + "\n")
+        except OSError as failure:
+            failure.filename = self._path
+            self._failure = failure
+            raise
 
     def close(self) -> None:
-        """Write what is still in memory; raise `OSError` if it cannot be."""
+        """Write what is still in memory; raise `OSError` if anything could not be written."""
         with naming(self._path):
             self._file.close()
+        # Python forgets what it could not write, or tries once more: that depends on its version.
+        if self._failure is not None:
+            raise self._failure
 
 
 @contextmanager
