@@ -45,6 +45,7 @@ def write_new(path: str, content: bytes) -> None:
         while content:
             content = content[os.write(descriptor, content) :]
     except OSError as error:
+        # Not by `naming`: a context manager for each of millions of files takes its time.
         error.filename = path
         raise
     finally:

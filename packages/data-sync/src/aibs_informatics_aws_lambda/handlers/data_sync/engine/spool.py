@@ -44,6 +44,7 @@ class Spool:
         try:
             self._file.write(json.dumps(step) + "\n")
         except OSError as error:
+            # Not by `naming`: a context manager for each of millions of steps takes its time.
             error.filename = tempfile.gettempdir()
             raise
 
