@@ -109,6 +109,7 @@ class Unnamed(LambdaHandler):
         (LambdaHandler, r"REQUEST, RESPONSE of LambdaHandler are: .* LambdaHandler\[...\]"),
         (Unnamed, r"Unnamed does not .* LambdaHandler are: .* LambdaHandler\[...\]"),
         (Half, r"T of Half are: .* Half\[...\]"),
+        (Half[Question], r"T of Half are: .* Half\[...\]"),
     ],
 )
 def test_class_that_does_not_name_its_models_is_told_how(executor, advice):
