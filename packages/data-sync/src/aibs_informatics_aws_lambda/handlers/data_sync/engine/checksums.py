@@ -14,12 +14,15 @@ from itertools import zip_longest
 from typing import IO, Final, TypeAlias
 
 from aibs_informatics_aws_lambda.common.files import naming
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.objects import head_first_part
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.s3 import PART_BYTES, S3, Request
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.versions import ObjectVersion
 
 __all__ = [
     "MAX_PARTS",
     "Check",
     "file_has_etag",
+    "first_part_bytes",
     "object_digest",
     "part_bytes_for",
     "parts_of",
@@ -92,6 +95,16 @@ def same_content(path: str, other: str, check: Check) -> bool:
 
 def _number_of_parts(size: int, part_bytes: int) -> int:
     return max(1, -(-size // part_bytes))
+
+
+def first_part_bytes(s3: S3, version: ObjectVersion) -> int:
+    """Return the size of the first part that an object was uploaded in, as S3 tells it.
+
+    Raises:
+        AWSError: S3 cannot be asked.
+    """
+    headers = s3.ask(head_first_part(version.bucket, version.key)).headers
+    return int(headers["content-length"])
 
 
 def same_as_object(path: str, s3: S3, version: Request, check: Check) -> bool:

@@ -6,12 +6,14 @@ import errno
 import os
 import shutil
 from concurrent.futures import Future
+from functools import partial
 from typing import Final
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.checksums import (
     Check,
     file_has_etag,
+    first_part_bytes,
     same_as_object,
 )
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.files import (
@@ -20,10 +22,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.engine.files import (
     temporary_path,
     write_new,
 )
-from aibs_informatics_aws_lambda.handlers.data_sync.engine.objects import (
-    get_version,
-    head_first_part,
-)
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.objects import get_version
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.plan import Step
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.progress import Moved
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.report import NO_EVIDENCE, Evidence
@@ -108,7 +107,8 @@ class Download:
         """Tell whether the file at the target has the content of an object."""
         path = self._route.target.at(step.target)
         source, size = source_version(self._route, step), step.item.size
-        return file_has_etag(path, size, source.etag, lambda: self._first_part_bytes(step), check)
+        part_bytes = partial(first_part_bytes, self._s3, source)
+        return file_has_etag(path, size, source.etag, part_bytes, check)
 
     def has_same_bytes(self, step: Step, check: Check) -> bool:
         """Tell the same by fetching the object."""
@@ -120,11 +120,6 @@ class Download:
         for path in self._temporary.values():
             _remove(path)
         self._temporary.clear()
-
-    def _first_part_bytes(self, step: Step) -> int:
-        source = source_version(self._route, step)
-        headers = self._s3.ask(head_first_part(source.bucket, source.key)).headers
-        return int(headers["content-length"])
 
 
 def _nothing() -> Future[None]:

@@ -9,6 +9,7 @@ from typing import Final
 
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.checksums import (
     Check,
+    first_part_bytes,
     object_digest,
     part_bytes_for,
     parts_of,
@@ -22,7 +23,6 @@ from aibs_informatics_aws_lambda.handlers.data_sync.engine.objects import (
     get_tags,
     get_version,
     head,
-    head_first_part,
     read_tags,
     read_text,
 )
@@ -110,8 +110,8 @@ class S3Copy:
 
     def _copy_large(self, step: Step, moved: Moved | None) -> Response:
         source, target = source_version(self._route, step), target_version(self._route, step)
-        first = self._s3.ask(head_first_part(source.bucket, source.key)).headers
-        part_bytes = _part_bytes(step.item.size, source.etag, int(first["content-length"]))
+        first_bytes = first_part_bytes(self._s3, source)
+        part_bytes = _part_bytes(step.item.size, source.etag, first_bytes)
         if part_bytes is None:
             return self._s3.ask(copy_whole(source, target.bucket, target.key))
         return self._copy_parts(step, part_bytes, self._metadata(source), moved)
@@ -158,10 +158,10 @@ def _note_part(etags: dict[int, str], number: int, part: Future[Response]) -> No
     etags[number] = read_text(part.result(), "ETag")
 
 
-def _part_bytes(size: int, etag: str, first_part_bytes: int) -> int | None:
+def _part_bytes(size: int, etag: str, first_bytes: int) -> int | None:
     """Return the size of the parts to copy an object in, or `None` if it is copied as a whole."""
     number = parts_of(etag)
-    is_regular = number == 1 or first_part_bytes >= _MIN_PART_BYTES
-    if number and is_regular and -(-size // max(1, first_part_bytes)) == number:
-        return first_part_bytes
+    is_regular = number == 1 or first_bytes >= _MIN_PART_BYTES
+    if number and is_regular and -(-size // max(1, first_bytes)) == number:
+        return first_bytes
     return part_bytes_for(size) if size > _MAX_COPY_BYTES else None

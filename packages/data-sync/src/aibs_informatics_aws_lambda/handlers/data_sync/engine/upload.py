@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
+from functools import partial
 
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.checksums import (
     Check,
     file_has_etag,
+    first_part_bytes,
     part_bytes_for,
     same_as_object,
 )
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.files import check_unchanged
-from aibs_informatics_aws_lambda.handlers.data_sync.engine.objects import (
-    get_version,
-    head_first_part,
-)
+from aibs_informatics_aws_lambda.handlers.data_sync.engine.objects import get_version
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.plan import Step
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.progress import Moved
 from aibs_informatics_aws_lambda.handlers.data_sync.engine.report import NO_EVIDENCE, Evidence
@@ -76,7 +75,8 @@ class Upload:
         """Tell whether a file has the content of the object at its target."""
         path = self._route.source.at(step.item.relative)
         target, size = target_version(self._route, step), step.item.size
-        return file_has_etag(path, size, target.etag, lambda: self._first_part_bytes(step), check)
+        part_bytes = partial(first_part_bytes, self._s3, target)
+        return file_has_etag(path, size, target.etag, part_bytes, check)
 
     def has_same_bytes(self, step: Step, check: Check) -> bool:
         """Tell the same by fetching the object."""
@@ -86,11 +86,6 @@ class Upload:
 
     def abandon(self) -> None:
         """Nothing is left of uploads that did not end: S3 makes objects whole or not at all."""
-
-    def _first_part_bytes(self, step: Step) -> int:
-        target = target_version(self._route, step)
-        headers = self._s3.ask(head_first_part(target.bucket, target.key)).headers
-        return int(headers["content-length"])
 
 
 def _evidence(response: Response) -> Evidence:
