@@ -232,7 +232,7 @@ CASES = {
     "notifications.notification_router_handler": Case(
         "notifications", notification, {"results.0.success": "true"}, "content"
     ),
-    "notifications.sqs.handler": Case(
+    "notifications.sqs_handler.handler": Case(
         "notifications",
         lambda aws, folder: message(json.dumps(notification(aws, folder))),
         {"batchItemFailures": r"\[\]"},

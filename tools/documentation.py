@@ -43,7 +43,7 @@ ROOT = Path(__file__).parents[1]
 # Whose API people build on.
 _BASE = ("core", "storage")
 # The parts of the command line are no API: `handle-lambda-request` is.
-_INTERNAL = "command_line"
+_INTERNAL = "cli"
 
 _WRITTEN = [
     {"Quick start": "quick-start.md"},

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.benchmark
 MIB = 1 << 20
 SIZE = 1024 * MIB
 ROUNDS = 3
-COMMAND = [sys.executable, "-m", "aibs_informatics_aws_lambda.handlers.ecr.command"]
+COMMAND = [sys.executable, "-m", "aibs_informatics_aws_lambda.handlers.ecr.cli"]
 
 
 def noise(size):

@@ -1,11 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from aibs_informatics_aws_lambda.common.description import (
-    HandlerDescription,
-    describe,
-    summary_of,
-)
+from aibs_informatics_aws_lambda.common.description import HandlerDescription, describe, summary_of
 from aibs_informatics_aws_lambda.common.handler import LambdaHandler
 from aibs_informatics_aws_lambda.common.model import ModelBase, PydanticBaseModel
 

@@ -17,8 +17,7 @@ from aibs_informatics_aws_lambda.common.env import (
 )
 from aibs_informatics_aws_lambda.common.exceptions import ApplicationException, ValidationError
 from aibs_informatics_aws_lambda.common.executor import BaseExecutor
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 VARIABLES = ("env_base", "env_type", "env_label", "label")
 

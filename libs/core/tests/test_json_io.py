@@ -14,8 +14,7 @@ from aibs_informatics_aws_lambda.common.json_io import (
     load_json_object,
     path_from_text,
 )
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 documents = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),

@@ -18,8 +18,7 @@ from aibs_informatics_aws_lambda.common.model import (
     ModelProtocol,
     PydanticBaseModel,
 )
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 
 class Inner(PydanticBaseModel):

@@ -21,8 +21,7 @@ from aibs_informatics_aws_lambda.common.s3 import (
     parse_location,
     upload_json,
 )
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 bucket_names = st.from_regex(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", fullmatch=True)
 keys = st.text(st.characters(exclude_categories=["Cs"]), max_size=100)

@@ -6,10 +6,7 @@ from pathlib import PurePosixPath
 import pytest
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 from aibs_informatics_aws_lambda.storage.efs import EFSPath
-from aibs_informatics_aws_lambda.storage.mount_discovery import (
-    find_mount_points,
-    resolve_efs_path,
-)
+from aibs_informatics_aws_lambda.storage.mount_discovery import find_mount_points, resolve_efs_path
 from aibs_informatics_aws_lambda.storage.mount_points import MountPoint
 
 
@@ -212,6 +209,6 @@ def test_what_is_kept_follows_the_environment(say_mounted, folder, file_system, 
     assert [str(mount.root) for mount in find_mount_points()] == ["/"]
 
 
-@pytest.mark.parametrize("module", ["data_sync", "file_systems", "mount_discovery"])
+@pytest.mark.parametrize("module", ["data_sync", "efs_inventory", "mount_discovery"])
 def test_importing_loads_nothing_heavy(heavy_modules_loaded_by, module):
     assert heavy_modules_loaded_by(f"aibs_informatics_aws_lambda.storage.{module}") == []

@@ -11,8 +11,7 @@ from aibs_informatics_aws_lambda.storage.mount_points import (
     to_env_vars,
     to_mounted_path,
 )
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 FS = "fs-12345678"
 OTHER_FS = "fs-23456789"

@@ -10,9 +10,7 @@ from typing import Any
 import pytest
 from aibs_informatics_aws_lambda.common.aws import get_client
 from aibs_informatics_aws_lambda.handlers.batch import registration
-from aibs_informatics_aws_lambda.handlers.batch.create import (
-    CreateDefinitionAndPrepareArgsHandler,
-)
+from aibs_informatics_aws_lambda.handlers.batch.create import CreateDefinitionAndPrepareArgsHandler
 from botocore.stub import Stubber
 
 VOLUME = {

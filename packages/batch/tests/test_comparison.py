@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 from aibs_informatics_aws_lambda.handlers.batch.comparison import find_differences
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 WANTED: dict[str, Any] = {
     "jobDefinitionName": "align",

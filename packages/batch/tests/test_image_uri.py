@@ -3,8 +3,7 @@ from __future__ import annotations
 import pytest
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 from aibs_informatics_aws_lambda.handlers.batch.create import DockerImageUri
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 DIGEST = "0123456789abcdef" * 4
 ECR = "123456789012.dkr.ecr.us-west-2.amazonaws.com"

@@ -8,9 +8,7 @@ from aibs_informatics_aws_lambda.handlers.batch.job_definition import (
     to_job_environment,
     to_resource_requirements,
 )
-from aibs_informatics_aws_lambda.handlers.batch.model import (
-    CreateDefinitionAndPrepareArgsRequest,
-)
+from aibs_informatics_aws_lambda.handlers.batch.model import CreateDefinitionAndPrepareArgsRequest
 from aibs_informatics_aws_lambda.handlers.batch.retry_strategy import default_retry_strategy
 
 IMAGE = "quay.io/a/b:1"

@@ -5,7 +5,9 @@ from aibs_informatics_aws_lambda.handlers import data_sync
 PACKAGE = "aibs_informatics_aws_lambda.handlers.data_sync"
 
 
-@pytest.mark.parametrize("module", ["", ".operations", ".file_system", ".summary", ".workflows"])
+@pytest.mark.parametrize(
+    "module", ["", ".operations", ".file_system", ".summarize.handler", ".workflows"]
+)
 def test_cold_start_loads_nothing_heavy(heavy_modules_loaded_by, module):
     assert heavy_modules_loaded_by(f"{PACKAGE}{module}") == []
 
@@ -13,13 +15,13 @@ def test_cold_start_loads_nothing_heavy(heavy_modules_loaded_by, module):
 def test_json_documents_do_without_the_engine_and_the_file_system_handlers(modules_loaded_by):
     loaded = modules_loaded_by(f"{PACKAGE}.operations")
 
-    assert not loaded.intersection({f"{PACKAGE}.engine.s3", f"{PACKAGE}.file_system"})
+    assert not loaded.intersection({f"{PACKAGE}.s3.client", f"{PACKAGE}.file_system"})
 
 
 def test_command_does_without_handlers_processes_and_bars_until_they_are_needed(
     modules_loaded_by,
 ):
-    loaded = modules_loaded_by(f"{PACKAGE}.command_line.sync, {PACKAGE}.command_line.process")
+    loaded = modules_loaded_by(f"{PACKAGE}.cli.sync, {PACKAGE}.cli.main")
 
     unwanted = {"aws_lambda_powertools", "boto3", "multiprocessing", "rich"}
     assert not loaded.intersection(unwanted)

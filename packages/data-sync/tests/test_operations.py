@@ -18,8 +18,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.operations import (
     PutJSONToFileHandler,
     get_s3_scratch_key,
 )
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 UUID = "11111111-2222-4333-8444-555555555555"
 

@@ -2,10 +2,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from aibs_informatics_aws_lambda.handlers.data_sync.engine.items import Item
+from aibs_informatics_aws_lambda.handlers.data_sync.entries import Item
 from aibs_informatics_aws_lambda.handlers.data_sync.tree import Node, Stand, fold
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 keys = st.lists(st.text("ab-", max_size=2), min_size=1, max_size=4).map("/".join)
 trees = st.dictionaries(keys, st.tuples(st.integers(0, 9), st.floats(0, 9)))

@@ -12,8 +12,7 @@ from aibs_informatics_aws_lambda.handlers.demand.context_manager import (
 )
 from aibs_informatics_aws_lambda.handlers.demand.execution import DemandExecution
 from aibs_informatics_aws_lambda.handlers.demand.model import ContextManagerConfiguration
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 REMOTE = "s3://bucket/raw/a.fastq"
 WORKING = "/opt/efs/scratch/exec-0001"

@@ -10,8 +10,7 @@ from aibs_informatics_aws_lambda.handlers.demand.environment_file import (
     quote,
     variables_mentioned_in,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 
 def values_in_bash(text: str, names: list[str], path) -> list[str]:

@@ -7,8 +7,7 @@ from aibs_informatics_aws_lambda.handlers.demand.execution import (
     DemandResourceRequirements,
 )
 from aibs_informatics_aws_lambda.handlers.demand.metadata import DemandExecutionMetadata
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 MINIMAL = {"execution_type": "align", "execution_id": "run-1", "execution_image": "image"}
 ARN = "arn:aws:states:us-west-2:123456789012:execution:machine:run"

@@ -9,8 +9,7 @@ from aibs_informatics_aws_lambda.handlers.demand.naming import (
     check_ecs_volume_component_budget,
     condense_str,
 )
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 
 @pytest.mark.parametrize(

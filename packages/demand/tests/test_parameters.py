@@ -3,8 +3,7 @@ from __future__ import annotations
 import pytest
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 from aibs_informatics_aws_lambda.handlers.demand.parameters import DemandExecutionParameters
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 REMOTE = "s3://bucket/raw/a.fastq"
 

@@ -8,8 +8,7 @@ from aibs_informatics_aws_lambda.handlers.demand.references import (
     references_in,
     to_variable_name,
 )
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 
 @pytest.mark.parametrize(

@@ -294,7 +294,7 @@ def test_the_batch_handler_registers_the_job_and_reuses_it(usual, prepare, lambd
 
 
 def test_one_listing_is_enough_for_three_volumes(usual, prepare, monkeypatch):
-    from aibs_informatics_aws_lambda.storage.file_systems import EfsInventory
+    from aibs_informatics_aws_lambda.storage.efs_inventory import EfsInventory
 
     asked = []
     ask = EfsInventory._ask

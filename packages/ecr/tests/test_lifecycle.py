@@ -3,8 +3,7 @@ from aibs_informatics_aws_lambda.handlers.ecr import (
     LifecyclePolicyAction,
     LifecyclePolicyRule,
 )
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 
 def test_rule_removes_untagged_images_after_some_days():

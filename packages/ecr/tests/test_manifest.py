@@ -10,8 +10,7 @@ from aibs_informatics_aws_lambda.handlers.ecr.manifest import (
     choose_platforms,
 )
 from aibs_informatics_aws_lambda.handlers.ecr.platforms import Platform
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 
 def digest(number):

@@ -7,8 +7,7 @@ from aibs_informatics_aws_lambda.handlers.ecr.names import (
     RegionName,
     RepositoryName,
 )
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 HEX = "0123456789abcdef" * 4
 ACCEPTED = [

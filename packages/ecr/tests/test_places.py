@@ -1,6 +1,6 @@
 import pytest
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
-from aibs_informatics_aws_lambda.handlers.ecr.places import (
+from aibs_informatics_aws_lambda.handlers.ecr.locations import (
     Place,
     parse_destination,
     parse_source,

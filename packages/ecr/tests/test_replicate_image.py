@@ -18,7 +18,7 @@ from aibs_informatics_aws_lambda.handlers.ecr import (
     ImageReplicatorHandler,
     ReplicateImageRequest,
 )
-from aibs_informatics_aws_lambda.handlers.ecr.ecr_repository import EcrRepository
+from aibs_informatics_aws_lambda.handlers.ecr.registry.ecr import EcrRepository
 from aibs_informatics_aws_lambda.handlers.ecr.replicate_image import lambda_handler
 from botocore.exceptions import ClientError
 from registry import INDEX, MANIFEST, digest_of
@@ -280,7 +280,7 @@ import json, sys
 from pathlib import Path
 from types import SimpleNamespace
 from aibs_informatics_aws_lambda.handlers.ecr import ECRImageReplicator, ImageReplicatorHandler
-from aibs_informatics_aws_lambda.handlers.ecr.ecr_repository import EcrRepository
+from aibs_informatics_aws_lambda.handlers.ecr.registry.ecr import EcrRepository
 event, urls = json.loads(sys.argv[1]), json.loads(sys.argv[2])
 context = SimpleNamespace(
     function_name="f", memory_limit_in_mb=1, aws_request_id="r", invoked_function_arn="arn"

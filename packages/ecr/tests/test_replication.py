@@ -5,14 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
-from aibs_informatics_aws_lambda.common.exceptions import (
-    ResourceNotFoundError,
-    ValidationError,
-)
-from aibs_informatics_aws_lambda.handlers.ecr.distribution import DistributionRepository
+from aibs_informatics_aws_lambda.common.exceptions import ResourceNotFoundError, ValidationError
 from aibs_informatics_aws_lambda.handlers.ecr.platforms import Platform
+from aibs_informatics_aws_lambda.handlers.ecr.registry.distribution import DistributionRepository
+from aibs_informatics_aws_lambda.handlers.ecr.registry.protocol import RegistryError
 from aibs_informatics_aws_lambda.handlers.ecr.replication import Replication, make_plan
-from aibs_informatics_aws_lambda.handlers.ecr.repository import RegistryError
 from registry import INDEX, MANIFEST, digest_of
 
 ATTESTS = "vnd.docker.reference.digest"

@@ -20,7 +20,7 @@ from aibs_informatics_aws_lambda.handlers.ecr import (
     TagMode,
     get_ecr_client,
 )
-from aibs_informatics_aws_lambda.handlers.ecr.ecr_repository import EcrRepository
+from aibs_informatics_aws_lambda.handlers.ecr.registry.ecr import EcrRepository
 from botocore.exceptions import ClientError
 from registry import digest_of
 

@@ -8,17 +8,17 @@ import sys
 
 import pytest
 from aibs_informatics_aws_lambda.handlers.ecr import transfer
-from aibs_informatics_aws_lambda.handlers.ecr.connection import RegistryConnection
-from aibs_informatics_aws_lambda.handlers.ecr.distribution import (
+from aibs_informatics_aws_lambda.handlers.ecr.manifest import Descriptor
+from aibs_informatics_aws_lambda.handlers.ecr.registry.connection import RegistryConnection
+from aibs_informatics_aws_lambda.handlers.ecr.registry.distribution import (
     DistributionBlobs,
     DistributionRepository,
 )
-from aibs_informatics_aws_lambda.handlers.ecr.manifest import Descriptor
-from aibs_informatics_aws_lambda.handlers.ecr.replication import Replication, make_plan
-from aibs_informatics_aws_lambda.handlers.ecr.repository import (
+from aibs_informatics_aws_lambda.handlers.ecr.registry.protocol import (
     InterruptedTransferError,
     RegistryError,
 )
+from aibs_informatics_aws_lambda.handlers.ecr.replication import Replication, make_plan
 from registry import digest_of
 
 MIB = 1 << 20
@@ -315,7 +315,7 @@ def test_failure_of_one_blob_ends_the_others_and_leaves_no_upload_open(
 MEASURE = """
 import sys
 from pathlib import Path
-from aibs_informatics_aws_lambda.handlers.ecr.command import main
+from aibs_informatics_aws_lambda.handlers.ecr.cli import main
 status = main()
 # Not getrusage: what it tells starts with the peak of the process that started this one.
 peak = Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]

@@ -1,10 +1,6 @@
 import pytest
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
-from aibs_informatics_aws_lambda.handlers.ecr import (
-    ECRImageUri,
-    ECRRegistryUri,
-    ECRRepositoryUri,
-)
+from aibs_informatics_aws_lambda.handlers.ecr import ECRImageUri, ECRRegistryUri, ECRRepositoryUri
 
 DIGEST = f"sha256:{'0123456789abcdef' * 4}"
 REGISTRY = "123456789012.dkr.ecr.us-west-2.amazonaws.com"

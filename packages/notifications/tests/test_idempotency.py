@@ -5,8 +5,7 @@ from aibs_informatics_aws_lambda.handlers.notifications.notifiers.model import (
     SESEmailTarget,
     SNSTopicTarget,
 )
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 TARGETS = [
     SNSTopicTarget(topic="arn:aws:sns:us-west-2:123456789012:alerts"),

@@ -6,8 +6,7 @@ from email.policy import default
 
 import pytest
 from aibs_informatics_aws_lambda.handlers.notifications.mime import AttachedFile, attach, compose
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 # Line breaks become those of the reader, and other control characters are no text.
 words = st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]))

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 from aibs_informatics_aws_lambda.handlers.new_family.words import count_words
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 
 @pytest.mark.parametrize(

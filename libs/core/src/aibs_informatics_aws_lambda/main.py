@@ -11,13 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aibs_informatics_aws_lambda.common.collector import paused_collector
+from .common.collector import paused_collector
 
 if TYPE_CHECKING:
-    from aibs_informatics_aws_lambda.common.json_io import JSON
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-__all__ = ["handle", "handle_cli", "main"]
+    from .common.json_io import JSON
 
 
 def handle(event: JSON, context: LambdaContext) -> JSON | None:
@@ -34,7 +33,7 @@ def handle(event: JSON, context: LambdaContext) -> JSON | None:
         ValueError: the event is no object, or does not name a handler.
         Exception: whatever the handler raises.
     """
-    from aibs_informatics_aws_lambda.common.models import LambdaHandlerRequest
+    from .common.models import LambdaHandlerRequest
 
     if not isinstance(event, dict):
         raise ValueError(f"the router takes an object (a dict), not {type(event).__name__}")
@@ -50,8 +49,8 @@ def handle_cli(args: Sequence[str] | None = None) -> None:
         ImportError: the handler cannot be imported.
         Exception: whatever the handler raises.
     """
-    from aibs_informatics_aws_lambda.common.command_line.errors import CommandError
-    from aibs_informatics_aws_lambda.common.command_line.run import run
+    from .common.cli.errors import CommandError
+    from .common.cli.run import run
 
     try:
         run(args)
@@ -62,9 +61,9 @@ def handle_cli(args: Sequence[str] | None = None) -> None:
 def main() -> int:
     """Run the command line as a process and return its exit status."""
     with paused_collector():
-        from aibs_informatics_aws_lambda.common.command_line.arguments import PROGRAM
-        from aibs_informatics_aws_lambda.common.command_line.process import run_as_process
-        from aibs_informatics_aws_lambda.common.command_line.run import in_words, run
+        from .common.cli.arguments import PROGRAM
+        from .common.cli.process import run_as_process
+        from .common.cli.run import in_words, run
 
     if not sys.flags.safe_path:
         # As `python -m` does, so that a handler in the current folder is found; last, so that

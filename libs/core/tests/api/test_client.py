@@ -6,16 +6,15 @@ import json
 from urllib.parse import urlsplit
 
 import pytest
-from aibs_informatics_aws_lambda.common.api.front_doors import (
+from aibs_informatics_aws_lambda.common.api.http_parameters import read_literal
+from aibs_informatics_aws_lambda.common.api.integrations import (
     HttpRequest,
     front_door_of,
     read_answer,
 )
-from aibs_informatics_aws_lambda.common.api.http_parameters import read_literal
 from aibs_informatics_aws_lambda.common.api.resolver import ApiResolverBuilder
 from api_under_test import RESOLVERS, Anything, Api, make_handler
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=20)
 # A text in quotes loses them, and None is nothing: each is read as the literal that it is.

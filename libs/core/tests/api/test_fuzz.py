@@ -11,8 +11,7 @@ import pytest
 from aibs_informatics_aws_lambda.common.api.handler import ApiLambdaHandler
 from api_under_test import Anything, Api, rest_event
 from aws_lambda_powertools.event_handler.exceptions import ServiceError
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 SECRET = "s3cret-of-the-service"
 

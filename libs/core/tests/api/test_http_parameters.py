@@ -9,8 +9,7 @@ from aibs_informatics_aws_lambda.common.api.http_parameters import (
     decode_query,
     read_literal,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 JSON_VALUES = st.recursive(
     st.none()

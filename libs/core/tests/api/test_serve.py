@@ -9,7 +9,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from aibs_informatics_aws_lambda.common.api.front_doors import (
+from aibs_informatics_aws_lambda.common.api.integrations import (
     HttpRequest,
     front_door_of,
     read_answer,

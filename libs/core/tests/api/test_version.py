@@ -6,8 +6,7 @@ import pytest
 from aibs_informatics_aws_lambda.common.api.version import Version, VersionStr
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 from aibs_informatics_aws_lambda.common.model import PydanticBaseModel
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 numbers = st.integers(0, 10**6)
 versions = st.builds(

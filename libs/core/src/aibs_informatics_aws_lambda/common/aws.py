@@ -9,19 +9,8 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
-from aibs_informatics_aws_lambda.common.constants import AWS_REGION_KEY, REGION_KEY
-from aibs_informatics_aws_lambda.common.exceptions import AWSError, ResourceNotFoundError
-
-__all__ = [
-    "REGION_NAME",
-    "find_account",
-    "find_partition",
-    "find_region",
-    "forget_clients",
-    "get_client",
-    "get_region",
-    "named_errors",
-]
+from .constants import AWS_REGION_KEY, REGION_KEY
+from .exceptions import AWSError, ResourceNotFoundError
 
 # us-west-2, ap-southeast-1, us-gov-east-1, us-isob-east-1, eusc-de-east-1, ...
 REGION_NAME = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+", re.ASCII)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-__all__ = ["HandlerMixins"]
-
 
 class HandlerMixins:
     """Gives a handler the context of its invocation, and its names."""

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 from pydantic_core import core_schema
+
+from .exceptions import ValidationError
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
     from pydantic.json_schema import JsonSchemaValue
-
-__all__ = ["CheckedText"]
 
 
 class CheckedText(str):

@@ -7,9 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
-from aibs_informatics_aws_lambda.common.constants import AWS_LAMBDA_FUNCTION_NAME_KEY
-
-__all__ = ["paused_collector", "paused_collector_in_lambda"]
+from .constants import AWS_LAMBDA_FUNCTION_NAME_KEY
 
 
 @contextmanager

@@ -7,12 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from aibs_informatics_aws_lambda.common.json_io import JSONObject
+from .json_io import JSONObject
 
 if TYPE_CHECKING:
-    from aibs_informatics_aws_lambda.common.handler import LambdaHandler
-
-__all__ = ["HandlerDescription", "describe", "summary_of"]
+    from .handler import LambdaHandler
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ def describe(handler_cls: type[LambdaHandler[Any, Any]]) -> JSONObject:
         2020-12), ``example``, ``environment`` and ``iam_actions``; ``route`` (``rule`` and
         ``methods``) as well if it answers one of an HTTP API.
     """
-    from aibs_informatics_aws_lambda.common.qualified_name import get_qualified_name
+    from .handler_names import get_qualified_name
 
     own = handler_cls.description
     return {

@@ -7,30 +7,8 @@ import re
 from enum import Enum, StrEnum
 from typing import ClassVar, Final, Literal, TypeAlias
 
-from aibs_informatics_aws_lambda.common.checked_text import CheckedText
-from aibs_informatics_aws_lambda.common.exceptions import (
-    ApplicationException,
-    ValidationError,
-)
-
-__all__ = [
-    "ENV_BASE_KEY",
-    "ENV_BASE_KEY_ALIAS",
-    "ENV_LABEL_KEY",
-    "ENV_LABEL_KEY_ALIAS",
-    "ENV_TYPE_KEY",
-    "ENV_TYPE_KEY_ALIAS",
-    "LABEL_KEY",
-    "LABEL_KEY_ALIAS",
-    "EnvBase",
-    "EnvBaseEnumMixins",
-    "EnvBaseMixins",
-    "EnvType",
-    "ResourceNameBaseEnum",
-    "get_env_base",
-    "get_env_label",
-    "get_env_type",
-]
+from .checked_text import CheckedText
+from .exceptions import ApplicationException, ValidationError
 
 ENV_BASE_KEY: Final = "env_base"
 ENV_BASE_KEY_ALIAS: Final = "ENV_BASE"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["AWSError", "ApplicationException", "ResourceNotFoundError", "ValidationError"]
-
 
 class ApplicationException(Exception):  # noqa: N818 - the name is part of the public contract
     """The application is set up in a way that leaves it unable to work."""

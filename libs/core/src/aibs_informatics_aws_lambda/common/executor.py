@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aibs_informatics_aws_lambda.common.env import EnvBaseMixins
-from aibs_informatics_aws_lambda.common.files import why_unwritable, write_atomically
-from aibs_informatics_aws_lambda.common.json_io import (
+from .env import EnvBaseMixins
+from .files import why_unwritable, write_atomically
+from .generics import REQUEST, RESPONSE, TypedExchange
+from .handler_names import load_qualified_name
+from .json_io import (
     JSON,
     JSONObject,
     as_json_object,
@@ -17,15 +19,11 @@ from aibs_informatics_aws_lambda.common.json_io import (
     json_or_path,
     load_json_object,
 )
-from aibs_informatics_aws_lambda.common.logging import logger
-from aibs_informatics_aws_lambda.common.qualified_name import load_qualified_name
-from aibs_informatics_aws_lambda.common.s3 import S3Path, parse_location
-from aibs_informatics_aws_lambda.common.typed_exchange import REQUEST, RESPONSE, TypedExchange
+from .logging import logger
+from .s3 import S3Path, parse_location
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
-
-__all__ = ["REQUEST", "RESPONSE", "BaseExecutor", "get_cli_parser", "run_cli_executor"]
 
 
 @dataclass

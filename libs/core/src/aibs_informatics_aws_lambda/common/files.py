@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["naming", "why_unwritable", "write_atomically"]
-
 
 @contextmanager
 def naming(path: Path | str) -> Iterator[None]:

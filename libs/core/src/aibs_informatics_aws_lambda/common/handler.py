@@ -6,17 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias
 
-from aibs_informatics_aws_lambda.common.description import HandlerDescription
-from aibs_informatics_aws_lambda.common.executor import REQUEST, RESPONSE, BaseExecutor
-from aibs_informatics_aws_lambda.common.json_io import JSON, JSONObject
-from aibs_informatics_aws_lambda.common.logging import LoggingMixins, with_lambda_context
-from aibs_informatics_aws_lambda.common.metrics import MetricsMixins
-from aibs_informatics_aws_lambda.common.s3 import (
-    S3Path,
-    download_to_json_object,
-    upload_json,
-)
 from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from .description import HandlerDescription
+from .executor import BaseExecutor
+from .generics import REQUEST, RESPONSE
+from .json_io import JSON, JSONObject
+from .logging import LoggingMixins, with_lambda_context
+from .metrics import MetricsMixins
+from .s3 import S3Path, download_to_json_object, upload_json
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import (
@@ -27,14 +25,6 @@ if TYPE_CHECKING:
     )
     from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-__all__ = [
-    "DynamoDBRecord",
-    "KinesisStreamRecord",
-    "LambdaEvent",
-    "LambdaHandler",
-    "LambdaHandlerType",
-    "SQSRecord",
-]
 
 LambdaEvent: TypeAlias = JSON
 LambdaHandlerType: TypeAlias = Callable[[LambdaEvent, LambdaContext], JSON | None]
@@ -140,7 +130,7 @@ class LambdaHandler(
             RuntimeError: there is no such type of queue.
             ValueError: ``skip_group_on_error`` is asked for a standard queue.
         """
-        from aibs_informatics_aws_lambda.common.batch import sqs_batch_handler
+        from .records import sqs_batch_handler
 
         return sqs_batch_handler(
             cls,
@@ -159,7 +149,7 @@ class LambdaHandler(
         A subclass says in `deserialize_dynamodb_record` what a record asks for. Arguments are
         those of `get_sqs_batch_handler`; records that fail are named by sequence number.
         """
-        from aibs_informatics_aws_lambda.common.batch import dynamodb_stream_handler
+        from .records import dynamodb_stream_handler
 
         return dynamodb_stream_handler(
             cls,
@@ -176,7 +166,7 @@ class LambdaHandler(
         Arguments are those of `get_sqs_batch_handler`; records that fail are named by sequence
         number.
         """
-        from aibs_informatics_aws_lambda.common.batch import kinesis_stream_handler
+        from .records import kinesis_stream_handler
 
         return kinesis_stream_handler(
             cls,
@@ -222,7 +212,7 @@ class LambdaHandler(
 
     @classmethod
     def _load_record(cls, text: str) -> REQUEST:
-        from aibs_informatics_aws_lambda.common.batch import load_body
+        from .records import load_body
 
         request: REQUEST = load_body(cls, text)
         return request

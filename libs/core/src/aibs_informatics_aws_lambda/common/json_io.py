@@ -8,21 +8,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeAlias
 
-__all__ = [
-    "JSON",
-    "DecimalEncoder",
-    "JSONArray",
-    "JSONObject",
-    "as_json_object",
-    "dump_json_line",
-    "is_json_str",
-    "json_or_path",
-    "load_json",
-    "load_json_object",
-    "parse_json",
-    "path_from_text",
-]
-
 JSON: TypeAlias = Any
 JSONObject: TypeAlias = dict[str, Any]
 JSONArray: TypeAlias = list[Any]

@@ -8,20 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from aibs_informatics_aws_lambda.common.base import HandlerMixins
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-__all__ = [
-    "SERVICE_NAME",
-    "LoggingMixins",
-    "add_handler_to_logger",
-    "get_service_logger",
-    "logger",
-    "show_library_lines",
-    "temporary_keys",
-    "with_lambda_context",
-]
+from .base import HandlerMixins
 
 SERVICE_NAME: Final = "aibs"
 

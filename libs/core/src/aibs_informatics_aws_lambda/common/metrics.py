@@ -6,8 +6,6 @@ import datetime as dt
 from functools import cache
 from typing import Any, Final, TypeAlias
 
-from aibs_informatics_aws_lambda.common.base import HandlerMixins
-from aibs_informatics_aws_lambda.common.logging import logger
 from aws_lambda_powertools.metrics import (
     EphemeralMetrics,
     MetricResolution,
@@ -19,13 +17,8 @@ from aws_lambda_powertools.metrics.functions import is_metrics_disabled
 from aws_lambda_powertools.metrics.provider import cold_start
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-__all__ = [
-    "EnhancedMetrics",
-    "MetricsMixins",
-    "add_duration_metric",
-    "add_failure_metric",
-    "add_success_metric",
-]
+from .base import HandlerMixins
+from .logging import logger
 
 AnyMetrics: TypeAlias = Metrics | EphemeralMetrics
 

@@ -10,9 +10,6 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Protocol, Self, runtime_checkable
 
 import pydantic
-from aibs_informatics_aws_lambda.common.exceptions import ValidationError
-from aibs_informatics_aws_lambda.common.files import write_atomically
-from aibs_informatics_aws_lambda.common.json_io import JSONObject, parse_json
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -24,14 +21,9 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-__all__ = [
-    "AwareIsoDateTime",
-    "IsoDate",
-    "IsoDateTime",
-    "ModelBase",
-    "ModelProtocol",
-    "PydanticBaseModel",
-]
+from .exceptions import ValidationError
+from .files import write_atomically
+from .json_io import JSONObject, parse_json
 
 _DUMP_OPTIONS: Final = frozenset(
     {

@@ -10,7 +10,12 @@ from dataclasses import dataclass, field
 from types import FunctionType, SimpleNamespace
 from typing import Annotated, Any
 
-from aibs_informatics_aws_lambda.common.constants import (
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from aws_lambda_powertools.utilities.typing.lambda_client_context import LambdaClientContext
+from aws_lambda_powertools.utilities.typing.lambda_cognito_identity import LambdaCognitoIdentity
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+
+from .constants import (
     AWS_LAMBDA_FUNCTION_ARN_KEY,
     AWS_LAMBDA_FUNCTION_MEMORY_SIZE_KEY,
     AWS_LAMBDA_FUNCTION_NAME_KEY,
@@ -23,27 +28,9 @@ from aibs_informatics_aws_lambda.common.constants import (
     DEFAULT_AWS_LAMBDA_FUNCTION_VERSION,
     HANDLER_ALLOWED_MODULES_KEY,
 )
-from aibs_informatics_aws_lambda.common.handler import (
-    LambdaEvent,
-    LambdaHandler,
-    LambdaHandlerType,
-)
-from aibs_informatics_aws_lambda.common.model import PydanticBaseModel
-from aibs_informatics_aws_lambda.common.qualified_name import (
-    get_qualified_name,
-    load_qualified_name,
-)
-from aws_lambda_powertools.utilities.typing import LambdaContext
-from aws_lambda_powertools.utilities.typing.lambda_client_context import LambdaClientContext
-from aws_lambda_powertools.utilities.typing.lambda_cognito_identity import LambdaCognitoIdentity
-from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
-
-__all__ = [
-    "DefaultLambdaContext",
-    "LambdaHandlerRequest",
-    "deserialize_handler",
-    "serialize_handler",
-]
+from .handler import LambdaEvent, LambdaHandler, LambdaHandlerType
+from .handler_names import get_qualified_name, load_qualified_name
+from .model import PydanticBaseModel
 
 
 @dataclass
@@ -182,8 +169,8 @@ class LambdaHandlerRequest(PydanticBaseModel):
 
 
 def _default_arn(function_name: str) -> str:
-    from aibs_informatics_aws_lambda.common.aws import find_account, find_partition, find_region
-    from aibs_informatics_aws_lambda.common.exceptions import AWSError
+    from .aws import find_account, find_partition, find_region
+    from .exceptions import AWSError
 
     try:
         region = find_region()

@@ -7,27 +7,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
-from aibs_informatics_aws_lambda.common.checked_text import CheckedText
-from aibs_informatics_aws_lambda.common.exceptions import (
-    AWSError,
-    ValidationError,
-)
-from aibs_informatics_aws_lambda.common.json_io import (
-    JSON,
-    JSONObject,
-    dump_json_line,
-    parse_json,
-    path_from_text,
-)
-
-__all__ = [
-    "S3Path",
-    "bucket_exists",
-    "download_to_json",
-    "download_to_json_object",
-    "parse_location",
-    "upload_json",
-]
+from .checked_text import CheckedText
+from .exceptions import AWSError, ValidationError
+from .json_io import JSON, JSONObject, dump_json_line, parse_json, path_from_text
 
 _SCHEME = "s3://"
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html, and upper case,
@@ -184,7 +166,7 @@ def upload_json(
     """
     from io import BytesIO
 
-    from aibs_informatics_aws_lambda.common.aws import get_client, named_errors
+    from .aws import get_client, named_errors
 
     body = dump_json_line(content).encode()
     arguments = {"ContentType": "application/json", **(extra_args or {})}
@@ -196,8 +178,9 @@ def upload_json(
 
 def bucket_exists(bucket: str, **client: Any) -> bool:
     """Tell whether a bucket is there; one that may not be looked at counts as being there."""
-    from aibs_informatics_aws_lambda.common.aws import get_client, named_errors
     from botocore.exceptions import ClientError
+
+    from .aws import get_client, named_errors
 
     with named_errors(f"look for the bucket {bucket}", permission="s3:ListBucket"):
         try:
@@ -208,12 +191,13 @@ def bucket_exists(bucket: str, **client: Any) -> bool:
 
 
 def _read(s3_path: S3Path, **client: Any) -> bytes:
-    from aibs_informatics_aws_lambda.common.aws import get_client, named_errors
     from botocore.exceptions import (
         IncompleteReadError,
         ReadTimeoutError,
         ResponseStreamingError,
     )
+
+    from .aws import get_client, named_errors
 
     with named_errors(f"read {s3_path}", permission="s3:GetObject"):
         s3 = get_client("s3", **client)

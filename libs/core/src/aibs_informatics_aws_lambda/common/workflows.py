@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Final, Literal, TypeAlias
 
-from aibs_informatics_aws_lambda.common.json_io import JSONObject
-
-__all__ = ["Variant", "Workflows"]
+from .json_io import JSONObject
 
 Variant: TypeAlias = Literal["lambda", "batch"]
 """What runs the handlers: a Lambda function each, or AWS Batch jobs of one container image."""

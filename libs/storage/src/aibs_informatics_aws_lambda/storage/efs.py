@@ -9,8 +9,6 @@ from typing import ClassVar
 from aibs_informatics_aws_lambda.common.checked_text import CheckedText
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 
-__all__ = ["EFSPath"]
-
 _SCHEME = "efs://"
 _ID = r"fs-[0-9a-f]{8,40}"
 _HOST = rf"({_ID})(?:\.efs\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?)?"

@@ -10,16 +10,15 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
 from aibs_informatics_aws_lambda.common.constants import AWS_LAMBDA_FUNCTION_NAME_KEY
-from aibs_informatics_aws_lambda.storage.efs import EFSPath
-from aibs_informatics_aws_lambda.storage.file_systems import EfsInventory, find_efs_id
-from aibs_informatics_aws_lambda.storage.mount_points import (
+
+from .efs import EFSPath
+from .efs_inventory import EfsInventory, find_efs_id
+from .mount_points import (
     MOUNT_POINT_ID_VARIABLE,
     MOUNT_POINT_PATH_VARIABLE,
     MountPoint,
     to_mounted_path,
 )
-
-__all__ = ["find_mount_points", "forget_mount_points", "resolve_efs_path"]
 
 # https://docs.aws.amazon.com/batch/latest/userguide/job_env_vars.html
 AWS_BATCH_JOB_ID_KEY = "AWS_BATCH_JOB_ID"

@@ -11,19 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from aibs_informatics_aws_lambda.storage.efs import EFSPath
-
-__all__ = [
-    "MOUNT_POINT_ID_VARIABLE",
-    "MOUNT_POINT_PATH_VARIABLE",
-    "MountPoint",
-    "innermost_for_efs_path",
-    "innermost_for_path",
-    "resolve_dots",
-    "to_efs_path",
-    "to_env_vars",
-    "to_mounted_path",
-]
+from .efs import EFSPath
 
 MOUNT_POINT_PATH_VARIABLE = "EFS_MOUNT_POINT_PATH"
 MOUNT_POINT_ID_VARIABLE = "EFS_MOUNT_POINT_ID"

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
 from aibs_informatics_aws_lambda.common.s3 import S3Path
-from aibs_informatics_aws_lambda.storage.efs import EFSPath
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 
-__all__ = ["DataPath", "EFSOrLocalPath", "S3OrLocalPath", "parse_data_path"]
+from .efs import EFSPath
 
 
 def parse_data_path(value: Any) -> S3Path | EFSPath | Path:

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, runtime_checkable
 from urllib.parse import quote
 
-from aibs_informatics_aws_lambda.common.exceptions import ValidationError
+from ..exceptions import ValidationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from aibs_informatics_aws_lambda.common.api.route import ApiRoute
+    from .route import ApiRoute
 
-__all__ = ["ApiClientInterface", "BoundClientRouteMethod", "ClientRouteMethod", "fill_rule"]
 
 REQUEST = TypeVar("REQUEST")
 RESPONSE = TypeVar("RESPONSE")

@@ -7,19 +7,18 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from aibs_informatics_aws_lambda.common.api.event import headers_of
-from aibs_informatics_aws_lambda.common.api.handler import ApiLambdaHandler
-from aibs_informatics_aws_lambda.common.api.headers import requested_log_level
-from aibs_informatics_aws_lambda.common.api.request import read_request
-from aibs_informatics_aws_lambda.common.json_io import JSON
-from aibs_informatics_aws_lambda.common.metrics import EnhancedMetrics
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import BaseRouter
 from aws_lambda_powertools.event_handler.exceptions import BadRequestError
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.utilities.data_classes.common import BaseProxyEvent
 
-__all__ = ["handler_class_of_route", "route_function"]
+from ..json_io import JSON
+from ..metrics import EnhancedMetrics
+from .event import headers_of
+from .handler import ApiLambdaHandler
+from .headers import requested_log_level
+from .request import read_request
 
 AnyApiHandler = ApiLambdaHandler[Any, Any]
 

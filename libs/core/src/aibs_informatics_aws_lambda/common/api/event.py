@@ -17,8 +17,6 @@ from urllib.parse import parse_qs, unquote_plus
 from aws_lambda_powertools.utilities.data_classes import ALBEvent, VPCLatticeEvent
 from aws_lambda_powertools.utilities.data_classes.common import BaseProxyEvent
 
-__all__ = ["body_of", "caller_of", "correlation_id_of", "headers_of", "query_of"]
-
 Query: TypeAlias = dict[str, list[str]]
 
 

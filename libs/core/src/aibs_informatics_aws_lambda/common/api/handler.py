@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Generic
 
-from aibs_informatics_aws_lambda.common.api.headers import CLIENT_VERSION_KEY
-from aibs_informatics_aws_lambda.common.api.route import ApiRoute
-from aibs_informatics_aws_lambda.common.handler import (
-    LambdaEvent,
+from ..generics import REQUEST, RESPONSE
+
+# Names that the contracts of this module promise, and that live elsewhere.
+from ..handler import (
+    LambdaEvent as LambdaEvent,
     LambdaHandler,
-    LambdaHandlerType,
+    LambdaHandlerType as LambdaHandlerType,
 )
-from aibs_informatics_aws_lambda.common.typed_exchange import REQUEST, RESPONSE
+from .headers import CLIENT_VERSION_KEY
+from .route import ApiRoute
 
 if TYPE_CHECKING:
-    from aibs_informatics_aws_lambda.common.api.version import VersionStr
-    from aibs_informatics_aws_lambda.common.metrics import EnhancedMetrics
     from aws_lambda_powertools.event_handler import Response
     from aws_lambda_powertools.event_handler.api_gateway import BaseRouter
     from aws_lambda_powertools.logging import Logger
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
         BaseProxyEvent,
     )
 
-__all__ = ["ApiLambdaHandler", "LambdaEvent", "LambdaHandlerType"]
+    from ..metrics import EnhancedMetrics
+    from .version import VersionStr
 
 
 class ApiLambdaHandler(
@@ -95,7 +96,7 @@ class ApiLambdaHandler(
     @property
     def api_gateway_caller(self) -> str:
         """Who signed the current request, or ``Unknown``."""
-        from aibs_informatics_aws_lambda.common.api.event import caller_of
+        from .event import caller_of
 
         return caller_of(self.current_event) or "Unknown"
 
@@ -137,7 +138,7 @@ class ApiLambdaHandler(
             The function that is registered; it takes the parts of the path by name.
         """
         # The event handler is a third of the import budget, and only an API needs it.
-        from aibs_informatics_aws_lambda.common.api.dispatch import route_function
+        from .dispatch import route_function
 
         answer = route_function(cls, lambda: cls(*args, **kwargs), router, logger, metrics)
         register = router.route(

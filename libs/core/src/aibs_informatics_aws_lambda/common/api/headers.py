@@ -8,13 +8,6 @@ from typing import Final
 
 from aws_lambda_powertools.logging import Logger
 
-__all__ = [
-    "API_SERVICE_LOG_LEVEL_ENV_VAR",
-    "API_SERVICE_LOG_LEVEL_KEY",
-    "CLIENT_VERSION_KEY",
-    "requested_log_level",
-]
-
 CLIENT_VERSION_KEY: Final = "x-client-version"
 API_SERVICE_LOG_LEVEL_KEY: Final = "x-log-level"
 API_SERVICE_LOG_LEVEL_ENV_VAR: Final = "API_LOG_LEVEL"

@@ -12,9 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final, NoReturn
 from urllib.parse import unquote
 
-from aibs_informatics_aws_lambda.common.json_io import JSON, JSONObject
-
-__all__ = ["QUERY_PARAMS_KEY", "HTTPParameters", "decode_body", "decode_query", "read_literal"]
+from ..json_io import JSON, JSONObject
 
 QUERY_PARAMS_KEY: Final = "data"
 

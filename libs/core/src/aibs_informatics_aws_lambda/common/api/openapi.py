@@ -12,25 +12,22 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, get_type_hints
 
-from aibs_informatics_aws_lambda.common.api.dispatch import handler_class_of_route
-from aibs_informatics_aws_lambda.common.api.handler import ApiLambdaHandler
-from aibs_informatics_aws_lambda.common.api.headers import (
-    API_SERVICE_LOG_LEVEL_KEY,
-    CLIENT_VERSION_KEY,
-)
-from aibs_informatics_aws_lambda.common.api.problem import PROBLEM_CONTENT_TYPE, title_of
-from aibs_informatics_aws_lambda.common.api.resolver import ApiResolverBuilder, routes_of
-from aibs_informatics_aws_lambda.common.api.version import VersionStr
-from aibs_informatics_aws_lambda.common.description import summary_of
-from aibs_informatics_aws_lambda.common.json_io import JSONObject
 from aws_lambda_powertools.event_handler.openapi.constants import DEFAULT_OPENAPI_TITLE
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from ..description import summary_of
+from ..json_io import JSONObject
+from .dispatch import handler_class_of_route
+from .handler import ApiLambdaHandler
+from .headers import API_SERVICE_LOG_LEVEL_KEY, CLIENT_VERSION_KEY
+from .problem import PROBLEM_CONTENT_TYPE, title_of
+from .resolver import ApiResolverBuilder, routes_of
+from .version import VersionStr
+
 if TYPE_CHECKING:
     from aws_lambda_powertools.event_handler.api_gateway import Route
 
-__all__ = ["openapi_document"]
 
 AnyApiHandler: TypeAlias = type[ApiLambdaHandler[Any, Any]]
 

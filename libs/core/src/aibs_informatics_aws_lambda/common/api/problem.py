@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
-from aibs_informatics_aws_lambda.common.json_io import JSON, JSONObject
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.exceptions import ServiceError, UnauthorizedError
 from aws_lambda_powertools.event_handler.openapi.exceptions import (
@@ -15,17 +14,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import (
     RequestValidationError,
 )
 
-__all__ = [
-    "PROBLEM_CONTENT_TYPE",
-    "EventRefusedError",
-    "InvalidRequestError",
-    "MethodNotAllowedError",
-    "as_told",
-    "legacy_answer",
-    "problem_answer",
-    "status_of",
-    "title_of",
-]
+from ..json_io import JSON, JSONObject
 
 PROBLEM_CONTENT_TYPE: Final = "application/problem+json"
 

@@ -8,21 +8,15 @@ from typing import Any, TypeAlias, TypeVar
 from urllib.parse import unquote
 
 import pydantic
-from aibs_informatics_aws_lambda.common.api.event import body_of, query_of
-from aibs_informatics_aws_lambda.common.api.http_parameters import (
-    QUERY_PARAMS_KEY,
-    decode_body,
-    decode_query,
-    read_literal,
-)
-from aibs_informatics_aws_lambda.common.api.problem import InvalidRequestError
-from aibs_informatics_aws_lambda.common.exceptions import ValidationError
-from aibs_informatics_aws_lambda.common.json_io import JSON, JSONObject
-from aibs_informatics_aws_lambda.common.model import ModelProtocol, PydanticBaseModel
 from aws_lambda_powertools.event_handler.exceptions import BadRequestError
 from aws_lambda_powertools.utilities.data_classes.common import BaseProxyEvent
 
-__all__ = ["merge_parameters", "read_request"]
+from ..exceptions import ValidationError
+from ..json_io import JSON, JSONObject
+from ..model import ModelProtocol, PydanticBaseModel
+from .event import body_of, query_of
+from .http_parameters import QUERY_PARAMS_KEY, decode_body, decode_query, read_literal
+from .problem import InvalidRequestError
 
 MODEL = TypeVar("MODEL", bound=ModelProtocol)
 

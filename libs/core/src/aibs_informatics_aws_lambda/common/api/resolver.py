@@ -10,19 +10,6 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
-from aibs_informatics_aws_lambda.common.api.event import correlation_id_of, headers_of
-from aibs_informatics_aws_lambda.common.api.headers import requested_log_level
-from aibs_informatics_aws_lambda.common.api.problem import (
-    EventRefusedError,
-    MethodNotAllowedError,
-    as_told,
-    legacy_answer,
-    problem_answer,
-    status_of,
-)
-from aibs_informatics_aws_lambda.common.json_io import JSON, JSONObject
-from aibs_informatics_aws_lambda.common.logging import LoggingMixins, with_lambda_context
-from aibs_informatics_aws_lambda.common.metrics import EnhancedMetrics, MetricsMixins
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.api_gateway import (
     ApiGatewayResolver,
@@ -35,16 +22,24 @@ from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.utilities.data_classes.common import BaseProxyEvent
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from ..json_io import JSON, JSONObject
+from ..logging import LoggingMixins, with_lambda_context
+from ..metrics import EnhancedMetrics, MetricsMixins
+from .event import correlation_id_of, headers_of
+from .headers import requested_log_level
+from .problem import (
+    EventRefusedError,
+    MethodNotAllowedError,
+    as_told,
+    legacy_answer,
+    problem_answer,
+    status_of,
+)
+
 if TYPE_CHECKING:
     # Only the handlers bring pydantic along: a module without any starts faster.
-    from aibs_informatics_aws_lambda.common.api.handler import ApiLambdaHandler
+    from .handler import ApiLambdaHandler
 
-__all__ = [
-    "ApiResolverBuilder",
-    "add_handlers_to_router",
-    "get_target_handler_classes",
-    "routes_of",
-]
 
 ApiFunction: TypeAlias = Callable[[JSON, LambdaContext], JSONObject]
 
@@ -174,7 +169,7 @@ class ApiResolverBuilder(LoggingMixins, MetricsMixins):
                 not be said again.
         """
         # Only a document needs the models' JSON Schema.
-        from aibs_informatics_aws_lambda.common.api.openapi import openapi_document
+        from .openapi import openapi_document
 
         return openapi_document(self, **options)
 
@@ -281,7 +276,7 @@ def get_target_handler_classes(
     Direct subclasses of `ApiLambdaHandler` come first, then theirs, each once. Classes that
     cannot answer, such as a base without a route or without ``handle``, are passed over.
     """
-    from aibs_informatics_aws_lambda.common.api.handler import ApiLambdaHandler
+    from .handler import ApiLambdaHandler
 
     _import_modules_of(target_module)
     found: dict[type[ApiLambdaHandler[Any, Any]], None] = {}
@@ -327,7 +322,7 @@ def _import_modules_of(package: ModuleType) -> None:
 
 
 def _can_answer(handler_cls: type[ApiLambdaHandler[Any, Any]]) -> bool:
-    from aibs_informatics_aws_lambda.common.executor import BaseExecutor
+    from ..executor import BaseExecutor
 
     try:
         handler_cls.route_rule()

@@ -8,37 +8,24 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from aibs_informatics_aws_lambda.common.api.client import (
-    ApiClientInterface,
-    BoundClientRouteMethod,
+from ..exceptions import ValidationError
+from ..generics import REQUEST, RESPONSE, TypedExchange
+from ..model import PydanticBaseModel
+
+# Names that the contracts of this module promise, and that live elsewhere.
+from .client import (
+    ApiClientInterface as ApiClientInterface,
+    BoundClientRouteMethod as BoundClientRouteMethod,
     ClientRouteMethod,
     fill_rule,
 )
-from aibs_informatics_aws_lambda.common.api.headers import (
-    API_SERVICE_LOG_LEVEL_ENV_VAR,
-    API_SERVICE_LOG_LEVEL_KEY,
-    CLIENT_VERSION_KEY,
-)
-from aibs_informatics_aws_lambda.common.api.http_parameters import HTTPParameters
-from aibs_informatics_aws_lambda.common.api.version import VersionStr
-from aibs_informatics_aws_lambda.common.exceptions import ValidationError
-from aibs_informatics_aws_lambda.common.model import PydanticBaseModel
-from aibs_informatics_aws_lambda.common.typed_exchange import REQUEST, RESPONSE, TypedExchange
+from .headers import API_SERVICE_LOG_LEVEL_ENV_VAR, API_SERVICE_LOG_LEVEL_KEY, CLIENT_VERSION_KEY
+from .http_parameters import HTTPParameters
+from .version import VersionStr
 
 if TYPE_CHECKING:
     import requests
 
-__all__ = [
-    "API_SERVICE_LOG_LEVEL_ENV_VAR",
-    "API_SERVICE_LOG_LEVEL_KEY",
-    "CLIENT_VERSION_KEY",
-    "ApiClientInterface",
-    "ApiHeadersMixin",
-    "ApiRequestConfig",
-    "ApiRoute",
-    "BoundClientRouteMethod",
-    "ClientRouteMethod",
-]
 
 _DYNAMIC_PART = re.compile(r"<(\w+)>", re.ASCII)
 _WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")

@@ -18,17 +18,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from aibs_informatics_aws_lambda.common.api.front_doors import (
-    HttpRequest,
-    HttpResponse,
-    front_door_of,
-    read_answer,
-)
-from aibs_informatics_aws_lambda.common.api.handler import ApiLambdaHandler
-from aibs_informatics_aws_lambda.common.api.resolver import ApiResolverBuilder, routes_of
-from aibs_informatics_aws_lambda.common.models import DefaultLambdaContext
-
-__all__ = ["DOCUMENT_PATH", "TARGET_KEY", "LocalServer", "find_api", "server_from_environment"]
+from ..models import DefaultLambdaContext
+from .handler import ApiLambdaHandler
+from .integrations import HttpRequest, HttpResponse, front_door_of, read_answer
+from .resolver import ApiResolverBuilder, routes_of
 
 DOCUMENT_PATH: Final = "/openapi.json"
 

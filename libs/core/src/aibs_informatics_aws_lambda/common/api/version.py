@@ -6,10 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import ClassVar
 
-from aibs_informatics_aws_lambda.common.checked_text import CheckedText
-from aibs_informatics_aws_lambda.common.exceptions import ValidationError
-
-__all__ = ["Version", "VersionStr"]
+from ..checked_text import CheckedText
+from ..exceptions import ValidationError
 
 _VERSION = re.compile(r"v?(\d+)(?:\.(\d+))?(?:\.(\*|\d+))?", re.ASCII)
 

@@ -12,8 +12,6 @@ from typing import Any
 
 from aibs_informatics_aws_lambda.common.json_io import JSONObject
 
-__all__ = ["find_differences"]
-
 # The other fields of a definition name it, or do not say how a job runs.
 _FIELDS = (
     "consumableResourceProperties",

@@ -7,30 +7,18 @@ import uuid
 from aibs_informatics_aws_lambda.common.aws import get_region
 from aibs_informatics_aws_lambda.common.description import HandlerDescription
 from aibs_informatics_aws_lambda.common.handler import LambdaHandler
-from aibs_informatics_aws_lambda.handlers.batch.image_resolution import resolve_image
-from aibs_informatics_aws_lambda.handlers.batch.image_uri import DockerImageUri
-from aibs_informatics_aws_lambda.handlers.batch.job_definition import (
-    build_container_overrides,
-    build_job_definition,
-    to_job_environment,
-)
-from aibs_informatics_aws_lambda.handlers.batch.model import (
+
+from .image_resolution import resolve_image
+
+# Names that the contracts of this module promise, and that live elsewhere.
+from .image_uri import DockerImageUri as DockerImageUri
+from .job_definition import build_container_overrides, build_job_definition, to_job_environment
+from .model import (
     MAX_NAME_LENGTH,
     CreateDefinitionAndPrepareArgsRequest,
     CreateDefinitionAndPrepareArgsResponse,
 )
-from aibs_informatics_aws_lambda.handlers.batch.registration import (
-    compare_with_newest,
-    register_unless_present,
-)
-
-__all__ = [
-    "CreateDefinitionAndPrepareArgsHandler",
-    "CreateDefinitionAndPrepareArgsRequest",
-    "CreateDefinitionAndPrepareArgsResponse",
-    "DockerImageUri",
-    "handler",
-]
+from .registration import compare_with_newest, register_unless_present
 
 
 class CreateDefinitionAndPrepareArgsHandler(

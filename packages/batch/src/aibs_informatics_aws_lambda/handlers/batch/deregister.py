@@ -10,19 +10,9 @@ from aibs_informatics_aws_lambda.common.description import HandlerDescription
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 from aibs_informatics_aws_lambda.common.handler import LambdaHandler
 from aibs_informatics_aws_lambda.common.json_io import JSONObject
-from aibs_informatics_aws_lambda.handlers.batch.model import (
-    DeregisterUnusedDefinitionsRequest,
-    DeregisterUnusedDefinitionsResponse,
-)
-from aibs_informatics_aws_lambda.handlers.batch.registration import list_active_revisions
 
-__all__ = [
-    "DeregisterUnusedDefinitionsHandler",
-    "DeregisterUnusedDefinitionsRequest",
-    "DeregisterUnusedDefinitionsResponse",
-    "find_old_revisions",
-    "handler",
-]
+from .model import DeregisterUnusedDefinitionsRequest, DeregisterUnusedDefinitionsResponse
+from .registration import list_active_revisions
 
 _FINISHED = ("SUCCEEDED", "FAILED")
 

@@ -4,19 +4,11 @@ from __future__ import annotations
 
 import re
 
-from aibs_informatics_aws_lambda.common.aws import (
-    get_client,
-    get_region,
-    named_errors,
-)
-from aibs_informatics_aws_lambda.common.exceptions import (
-    ResourceNotFoundError,
-    ValidationError,
-)
+from aibs_informatics_aws_lambda.common.aws import get_client, get_region, named_errors
+from aibs_informatics_aws_lambda.common.exceptions import ResourceNotFoundError, ValidationError
 from aibs_informatics_aws_lambda.common.json_io import JSONObject
-from aibs_informatics_aws_lambda.handlers.batch.image_uri import DockerImageUri, has_registry
 
-__all__ = ["find_newest_tagged_image", "resolve_image"]
+from .image_uri import DockerImageUri, has_registry
 
 
 def resolve_image(image: str) -> DockerImageUri:

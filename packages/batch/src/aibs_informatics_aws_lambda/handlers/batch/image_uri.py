@@ -8,8 +8,6 @@ from typing import ClassVar
 from aibs_informatics_aws_lambda.common.checked_text import CheckedText
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 
-__all__ = ["DockerImageUri", "has_registry"]
-
 # https://pkg.go.dev/github.com/distribution/reference: the grammar, and the limit of a name.
 _LABEL = r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)"
 _HOST = rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?"

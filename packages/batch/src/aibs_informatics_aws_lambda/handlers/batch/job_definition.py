@@ -12,20 +12,11 @@ from typing import TYPE_CHECKING
 from aibs_informatics_aws_lambda.common.constants import AWS_REGION_KEY
 from aibs_informatics_aws_lambda.common.env import ENV_BASE_KEY_ALIAS, EnvBase
 from aibs_informatics_aws_lambda.common.json_io import JSONObject
-from aibs_informatics_aws_lambda.handlers.batch.retry_strategy import build_retry_strategy
+
+from .retry_strategy import build_retry_strategy
 
 if TYPE_CHECKING:
-    from aibs_informatics_aws_lambda.handlers.batch.model import (
-        CreateDefinitionAndPrepareArgsRequest,
-    )
-
-__all__ = [
-    "build_container_overrides",
-    "build_job_definition",
-    "to_environment_list",
-    "to_job_environment",
-    "to_resource_requirements",
-]
+    from .model import CreateDefinitionAndPrepareArgsRequest
 
 
 def to_job_environment(

@@ -7,12 +7,6 @@ from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from aibs_informatics_aws_lambda.common.json_io import JSONObject
 from aibs_informatics_aws_lambda.common.model import PydanticBaseModel
-from aibs_informatics_aws_lambda.handlers.batch.job_definition import to_resource_requirements
-from aibs_informatics_aws_lambda.handlers.batch.retry_strategy import (
-    MAX_RULES,
-    RetryPreset,
-    build_retry_strategy,
-)
 from pydantic import (
     AfterValidator,
     AliasChoices,
@@ -22,15 +16,8 @@ from pydantic import (
     model_validator,
 )
 
-__all__ = [
-    "MAX_NAME_LENGTH",
-    "BatchName",
-    "CreateDefinitionAndPrepareArgsRequest",
-    "CreateDefinitionAndPrepareArgsResponse",
-    "DeregisterUnusedDefinitionsRequest",
-    "DeregisterUnusedDefinitionsResponse",
-    "ResourceRequirements",
-]
+from .job_definition import to_resource_requirements
+from .retry_strategy import MAX_RULES, RetryPreset, build_retry_strategy
 
 MAX_NAME_LENGTH = 128
 

@@ -16,17 +16,12 @@ from typing import TYPE_CHECKING
 
 from aibs_informatics_aws_lambda.common.aws import get_client
 from aibs_informatics_aws_lambda.common.json_io import JSONObject
-from aibs_informatics_aws_lambda.handlers.batch.comparison import find_differences
+
+from .comparison import find_differences
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
 
-__all__ = [
-    "NewestRevision",
-    "compare_with_newest",
-    "list_active_revisions",
-    "register_unless_present",
-]
 
 # A fixed number: names that share one wait for each other, which costs time and no more.
 _LOCKS = tuple(threading.Lock() for _ in range(64))

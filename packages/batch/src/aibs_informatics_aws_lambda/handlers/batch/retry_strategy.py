@@ -11,8 +11,6 @@ from enum import StrEnum
 
 from aibs_informatics_aws_lambda.common.json_io import JSONObject
 
-__all__ = ["MAX_RULES", "RetryPreset", "build_retry_strategy", "default_retry_strategy"]
-
 MAX_RULES = 5
 """The most rules that Batch takes in one strategy."""
 

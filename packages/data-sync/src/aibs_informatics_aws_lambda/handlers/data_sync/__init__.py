@@ -42,10 +42,10 @@ _CLASSES: Final = {
     "get_json_from_file_handler": "json_documents.GetJSONFromFileHandler",
     "list_data_paths_handler": "file_system.ListDataPathsHandler",
     "outdated_data_path_scanner_handler": "file_system.OutdatedDataPathScannerHandler",
-    "prepare_batch_data_sync_handler": "prepare.PrepareBatchDataSyncHandler",
+    "prepare_batch_data_sync_handler": "prepare.handler.PrepareBatchDataSyncHandler",
     "put_json_to_file_handler": "json_documents.PutJSONToFileHandler",
     "remove_data_paths_handler": "file_system.RemoveDataPathsHandler",
-    "summarize_batch_data_sync_handler": "summary.SummarizeBatchDataSyncHandler",
+    "summarize_batch_data_sync_handler": "summarize.handler.SummarizeBatchDataSyncHandler",
 }
 
 
@@ -53,7 +53,7 @@ def __getattr__(name: str) -> LambdaHandlerType:
     # A function has one of these: its cold start does without what the others need.
     if name not in _CLASSES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module, _, class_name = _CLASSES[name].partition(".")
+    module, _, class_name = _CLASSES[name].rpartition(".")
     with paused_collector_in_lambda():
         handler_cls = getattr(import_module(f"{__name__}.{module}"), class_name)
     handler: LambdaHandlerType = handler_cls.get_handler()

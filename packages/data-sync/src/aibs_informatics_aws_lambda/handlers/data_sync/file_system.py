@@ -11,18 +11,18 @@ from pathlib import Path
 from aibs_informatics_aws_lambda.common.description import HandlerDescription
 from aibs_informatics_aws_lambda.common.handler import LambdaHandler
 from aibs_informatics_aws_lambda.common.s3 import S3Path
-from aibs_informatics_aws_lambda.handlers.data_sync import stale
-from aibs_informatics_aws_lambda.handlers.data_sync.contents import Names, find_contents
-from aibs_informatics_aws_lambda.handlers.data_sync.engine.filters import compile_patterns
-from aibs_informatics_aws_lambda.handlers.data_sync.engine.items import Item
-from aibs_informatics_aws_lambda.handlers.data_sync.engine.places import resolve
-from aibs_informatics_aws_lambda.handlers.data_sync.local_removal import (
-    ROOTS_VARIABLE,
-    Extent,
-    measure,
-    remove,
+from aibs_informatics_aws_lambda.storage.data_sync.removals import (
+    PlannedPath,
+    RemoveDataPathsRequest,
+    RemoveDataPathsResponse,
 )
-from aibs_informatics_aws_lambda.handlers.data_sync.path_models import (
+from aibs_informatics_aws_lambda.storage.efs import EFSPath
+from aibs_informatics_aws_lambda.storage.paths import DataPath
+
+from .entries import Item
+from .housekeeping import stale
+from .housekeeping.contents import Names, find_contents
+from .housekeeping.models import (
     DataPathStats,
     GetDataPathStatsRequest,
     GetDataPathStatsResponse,
@@ -31,24 +31,13 @@ from aibs_informatics_aws_lambda.handlers.data_sync.path_models import (
     OutdatedDataPathScannerRequest,
     OutdatedDataPathScannerResponse,
 )
-from aibs_informatics_aws_lambda.handlers.data_sync.references import store_list
-from aibs_informatics_aws_lambda.handlers.data_sync.removals import fence_for, read_removal
-from aibs_informatics_aws_lambda.handlers.data_sync.tree import Keeps, Node, Stand, fold, node_of
-from aibs_informatics_aws_lambda.handlers.data_sync.variables import MOUNT_VARIABLES
-from aibs_informatics_aws_lambda.storage.efs import EFSPath
-from aibs_informatics_aws_lambda.storage.paths import DataPath
-from aibs_informatics_aws_lambda.storage.removals import (
-    PlannedPath,
-    RemoveDataPathsRequest,
-    RemoveDataPathsResponse,
-)
-
-__all__ = [
-    "GetDataPathStatsHandler",
-    "ListDataPathsHandler",
-    "OutdatedDataPathScannerHandler",
-    "RemoveDataPathsHandler",
-]
+from .housekeeping.removal_requests import fence_for, read_removal
+from .local.delete import ROOTS_VARIABLE, Extent, measure, remove
+from .locations import resolve
+from .settings import MOUNT_VARIABLES
+from .stored_lists import store_list
+from .sync.filters import compile_patterns
+from .tree import Keeps, Node, Stand, fold, node_of
 
 
 class GetDataPathStatsHandler(LambdaHandler[GetDataPathStatsRequest, GetDataPathStatsResponse]):

@@ -14,15 +14,14 @@ from aibs_informatics_aws_lambda.common.files import write_atomically
 from aibs_informatics_aws_lambda.common.handler import LambdaHandler
 from aibs_informatics_aws_lambda.common.json_io import JSON, dump_json_line, load_json
 from aibs_informatics_aws_lambda.common.s3 import S3Path, download_to_json, upload_json
-from aibs_informatics_aws_lambda.handlers.data_sync.variables import DEFAULT_BUCKET_NAME_ENV_VAR
-from aibs_informatics_aws_lambda.storage.json_documents import (
+from aibs_informatics_aws_lambda.storage.data_sync.json_documents import (
     GetJSONFromFileRequest,
     GetJSONFromFileResponse,
     PutJSONToFileRequest,
     PutJSONToFileResponse,
 )
 
-__all__ = ["GetJSONFromFileHandler", "PutJSONToFileHandler", "get_s3_scratch_key"]
+from .settings import DEFAULT_BUCKET_NAME_ENV_VAR
 
 # Life-cycle rules of buckets expire objects by this tag.
 _SCRATCH_TAGGING: Final = {"Tagging": "time-to-live=scratch"}

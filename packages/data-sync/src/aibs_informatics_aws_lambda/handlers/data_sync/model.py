@@ -5,20 +5,6 @@ What starts a function imports the modules that these come from: each model take
 
 from __future__ import annotations
 
-from aibs_informatics_aws_lambda.handlers.data_sync.path_models import (
-    DataPathStats,
-    GetDataPathStatsRequest,
-    GetDataPathStatsResponse,
-    ListDataPathsRequest,
-    ListDataPathsResponse,
-    OutdatedDataPathScannerRequest,
-    OutdatedDataPathScannerResponse,
-)
-from aibs_informatics_aws_lambda.handlers.data_sync.summary_models import (
-    FailedBatch,
-    SummarizeBatchDataSyncRequest,
-    SummarizeBatchDataSyncResponse,
-)
 from aibs_informatics_aws_lambda.storage.data_sync import (
     AnswerByReference,
     BatchDataSyncRequest,
@@ -43,6 +29,21 @@ from aibs_informatics_aws_lambda.storage.data_sync import (
     RemoveDataPathsResponse,
 )
 from aibs_informatics_aws_lambda.storage.paths import DataPath
+
+from .housekeeping.models import (
+    DataPathStats,
+    GetDataPathStatsRequest,
+    GetDataPathStatsResponse,
+    ListDataPathsRequest,
+    ListDataPathsResponse,
+    OutdatedDataPathScannerRequest,
+    OutdatedDataPathScannerResponse,
+)
+from .summarize.models import (
+    FailedBatch,
+    SummarizeBatchDataSyncRequest,
+    SummarizeBatchDataSyncResponse,
+)
 
 __all__ = [
     "AnswerByReference",

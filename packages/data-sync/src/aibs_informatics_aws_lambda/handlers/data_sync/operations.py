@@ -9,32 +9,27 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from aibs_informatics_aws_lambda.handlers.data_sync.json_documents import (
-        GetJSONFromFileHandler,
-        PutJSONToFileHandler,
-        get_s3_scratch_key,
-    )
-    from aibs_informatics_aws_lambda.handlers.data_sync.prepare import PrepareBatchDataSyncHandler
-    from aibs_informatics_aws_lambda.handlers.data_sync.syncs import (
-        BatchDataSyncHandler,
-        DataSyncHandler,
-    )
-    from aibs_informatics_aws_lambda.handlers.data_sync.variables import (
-        DEFAULT_BUCKET_NAME_ENV_VAR,
-    )
-    from aibs_informatics_aws_lambda.storage.json_documents import (
-        GetJSONFromFileRequest,
-        GetJSONFromFileResponse,
-        PutJSONToFileRequest,
-        PutJSONToFileResponse,
-    )
-    from aibs_informatics_aws_lambda.storage.sync_batches import (
+    from aibs_informatics_aws_lambda.storage.data_sync.batch import (
         BatchDataSyncRequest,
         BatchDataSyncResponse,
         PrepareBatchDataSyncRequest,
         PrepareBatchDataSyncResponse,
     )
-    from aibs_informatics_aws_lambda.storage.syncs import DataSyncRequest, DataSyncResponse
+    from aibs_informatics_aws_lambda.storage.data_sync.json_documents import (
+        GetJSONFromFileRequest,
+        GetJSONFromFileResponse,
+        PutJSONToFileRequest,
+        PutJSONToFileResponse,
+    )
+    from aibs_informatics_aws_lambda.storage.data_sync.sync import (
+        DataSyncRequest,
+        DataSyncResponse,
+    )
+
+    from .json_documents import GetJSONFromFileHandler, PutJSONToFileHandler, get_s3_scratch_key
+    from .prepare.handler import PrepareBatchDataSyncHandler
+    from .settings import DEFAULT_BUCKET_NAME_ENV_VAR
+    from .syncs import BatchDataSyncHandler, DataSyncHandler
 
 __all__ = [
     "DEFAULT_BUCKET_NAME_ENV_VAR",
@@ -57,11 +52,11 @@ __all__ = [
 ]
 
 _HOMES: Final = {
-    "DEFAULT_BUCKET_NAME_ENV_VAR": "handlers.data_sync.variables",
+    "DEFAULT_BUCKET_NAME_ENV_VAR": "handlers.data_sync.settings",
     "BatchDataSyncHandler": "handlers.data_sync.syncs",
     "DataSyncHandler": "handlers.data_sync.syncs",
     "GetJSONFromFileHandler": "handlers.data_sync.json_documents",
-    "PrepareBatchDataSyncHandler": "handlers.data_sync.prepare",
+    "PrepareBatchDataSyncHandler": "handlers.data_sync.prepare.handler",
     "PutJSONToFileHandler": "handlers.data_sync.json_documents",
     "get_s3_scratch_key": "handlers.data_sync.json_documents",
 }

@@ -7,20 +7,16 @@ from typing import TYPE_CHECKING, Any
 from aibs_informatics_aws_lambda.common.description import HandlerDescription
 from aibs_informatics_aws_lambda.common.handler import LambdaHandler
 from aibs_informatics_aws_lambda.common.json_io import JSON
-from aibs_informatics_aws_lambda.handlers.data_sync.variables import (
-    SYNC_IAM_ACTIONS,
-    SYNC_VARIABLES,
-)
-from aibs_informatics_aws_lambda.storage.sync_batches import (
+from aibs_informatics_aws_lambda.storage.data_sync.batch import (
     BatchDataSyncRequest,
     BatchDataSyncResponse,
 )
-from aibs_informatics_aws_lambda.storage.syncs import DataSyncRequest, DataSyncResponse
+from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest, DataSyncResponse
+
+from .settings import SYNC_IAM_ACTIONS, SYNC_VARIABLES
 
 if TYPE_CHECKING:
-    from aibs_informatics_aws_lambda.handlers.data_sync.engine.sync import Engine
-
-__all__ = ["BatchDataSyncHandler", "DataSyncHandler"]
+    from .sync.engine import Engine
 
 
 class DataSyncHandler(LambdaHandler[DataSyncRequest, DataSyncResponse]):
@@ -77,7 +73,7 @@ class BatchDataSyncHandler(LambdaHandler[BatchDataSyncRequest, BatchDataSyncResp
             ValidationError: the stored requests are not a list of syncs; none was done.
             Exception: that of the first sync that fails, unless ``allow_partial_failure`` is set.
         """
-        from aibs_informatics_aws_lambda.handlers.data_sync.engine.batch import sync_batch
+        from .sync.batch import sync_batch
 
         return sync_batch(_make_engine(self), request)
 
@@ -91,6 +87,6 @@ class BatchDataSyncHandler(LambdaHandler[BatchDataSyncRequest, BatchDataSyncResp
 
 
 def _make_engine(handler: LambdaHandler[Any, Any]) -> Engine:
-    from aibs_informatics_aws_lambda.handlers.data_sync.engine.sync import Engine
+    from .sync.engine import Engine
 
     return Engine(seconds_left=lambda: handler.context.get_remaining_time_in_millis() / 1000)

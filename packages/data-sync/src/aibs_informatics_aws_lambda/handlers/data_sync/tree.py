@@ -6,9 +6,7 @@ from collections.abc import Callable, Iterable
 from enum import Enum, auto
 from typing import Literal, NamedTuple, TypeAlias
 
-from aibs_informatics_aws_lambda.handlers.data_sync.engine.items import Item
-
-__all__ = ["Keeps", "Kind", "Node", "Stand", "StandsFor", "fold", "node_of"]
+from .entries import Item
 
 Kind: TypeAlias = Literal["folder", "item", "lone"]
 """What a node is: a folder with all below it; a file or an object; or an object alone that has the

@@ -5,8 +5,6 @@ from __future__ import annotations
 from aibs_informatics_aws_lambda.common.collector import paused_collector_in_lambda
 
 with paused_collector_in_lambda():
-    from aibs_informatics_aws_lambda.handlers.demand.scaffolding import (
-        handler as scaffolding_handler,
-    )
+    from .scaffolding import handler as scaffolding_handler
 
 __all__ = ["scaffolding_handler"]

@@ -11,30 +11,8 @@ from typing import TypeVar
 
 from aibs_informatics_aws_lambda.common.env import EnvBase
 from aibs_informatics_aws_lambda.handlers.batch.model import CreateDefinitionAndPrepareArgsRequest
-from aibs_informatics_aws_lambda.handlers.demand.execution import DemandExecution
-from aibs_informatics_aws_lambda.handlers.demand.hashing import sha256_hexdigest
-from aibs_informatics_aws_lambda.handlers.demand.job import (
-    BatchJobBuilder,
-    generate_batch_job_builder,
-    get_batch_job_queue_name,
-)
-from aibs_informatics_aws_lambda.handlers.demand.job_params import SyncedJobParam
-from aibs_informatics_aws_lambda.handlers.demand.model import (
-    ContextManagerConfiguration,
-    FileSystemConfiguration,
-)
-from aibs_informatics_aws_lambda.handlers.demand.references import to_variable_name
-from aibs_informatics_aws_lambda.handlers.demand.syncs import (
-    to_failure_requests,
-    to_input_requests,
-    to_output_requests,
-)
-from aibs_informatics_aws_lambda.handlers.demand.volumes import (
-    SCRATCH,
-    SHARED,
-    BatchEFSConfiguration,
-    get_batch_efs_configuration,
-)
+from aibs_informatics_aws_lambda.storage.data_sync.batch import PrepareBatchDataSyncRequest
+from aibs_informatics_aws_lambda.storage.data_sync.removals import RemoveDataPathsRequest
 from aibs_informatics_aws_lambda.storage.efs import EFSPath
 from aibs_informatics_aws_lambda.storage.mount_points import (
     MountPoint,
@@ -42,20 +20,17 @@ from aibs_informatics_aws_lambda.storage.mount_points import (
     resolve_dots,
     to_efs_path,
 )
-from aibs_informatics_aws_lambda.storage.removals import RemoveDataPathsRequest
-from aibs_informatics_aws_lambda.storage.sync_batches import PrepareBatchDataSyncRequest
 
-__all__ = [
-    "BatchEFSConfiguration",
-    "ContextManagerConfiguration",
-    "DemandExecutionContextManager",
-    "FileSystemConfiguration",
-    "generate_batch_job_builder",
-    "get_batch_efs_configuration",
-    "get_batch_job_queue_name",
-    "update_demand_execution_parameter_inputs",
-    "update_demand_execution_parameter_outputs",
-]
+from .execution import DemandExecution
+from .hashing import sha256_hexdigest
+from .job import BatchJobBuilder, generate_batch_job_builder, get_batch_job_queue_name
+from .job_params import SyncedJobParam
+
+# Names that the contracts of this module promise, and that live elsewhere.
+from .model import ContextManagerConfiguration, FileSystemConfiguration as FileSystemConfiguration
+from .references import to_variable_name
+from .syncs import to_failure_requests, to_input_requests, to_output_requests
+from .volumes import SCRATCH, SHARED, BatchEFSConfiguration, get_batch_efs_configuration
 
 logger = logging.getLogger(__name__)
 

@@ -10,15 +10,6 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-__all__ = [
-    "ENVIRONMENT_FILE_NAME",
-    "ENVIRONMENT_FILE_VARIABLE",
-    "exceeds_overrides",
-    "format_environment_file",
-    "quote",
-    "variables_mentioned_in",
-]
-
 ENVIRONMENT_FILE_NAME: Final = ".demand.env"
 ENVIRONMENT_FILE_VARIABLE: Final = "_ENVIRONMENT_FILE"
 

@@ -9,16 +9,10 @@ from typing import Annotated, Any, Self, TypeAlias
 
 from aibs_informatics_aws_lambda.common.json_io import JSON
 from aibs_informatics_aws_lambda.common.model import PydanticBaseModel
-from aibs_informatics_aws_lambda.handlers.demand.metadata import DemandExecutionMetadata
-from aibs_informatics_aws_lambda.handlers.demand.parameters import DemandExecutionParameters
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
-__all__ = [
-    "AWSBatchExecutionPlatform",
-    "DemandExecution",
-    "DemandResourceRequirements",
-    "ExecutionPlatform",
-]
+from .metadata import DemandExecutionMetadata
+from .parameters import DemandExecutionParameters
 
 # The job's bash gets the working folder unquoted: it would split at white space, and take
 # wildcards for the folders of other executions. A '$' would be taken for a reference.

@@ -7,8 +7,6 @@ import uuid
 
 from aibs_informatics_aws_lambda.common.json_io import JSON, dump_json_line
 
-__all__ = ["sha256_hexdigest"]
-
 
 def sha256_hexdigest(content: JSON = None) -> str:
     """Return the SHA-256 of a value, in hex.

@@ -18,31 +18,24 @@ from aibs_informatics_aws_lambda.handlers.batch.job_definition import (
 )
 from aibs_informatics_aws_lambda.handlers.batch.model import CreateDefinitionAndPrepareArgsRequest
 from aibs_informatics_aws_lambda.handlers.batch.retry_strategy import default_retry_strategy
-from aibs_informatics_aws_lambda.handlers.demand.environment_file import (
-    ENVIRONMENT_FILE_NAME,
-    ENVIRONMENT_FILE_VARIABLE,
-    exceeds_overrides,
-    format_environment_file,
-    variables_mentioned_in,
-)
-from aibs_informatics_aws_lambda.handlers.demand.execution import DemandExecution
-from aibs_informatics_aws_lambda.handlers.demand.hashing import sha256_hexdigest
-from aibs_informatics_aws_lambda.handlers.demand.model import EnvFileWriteMode
-from aibs_informatics_aws_lambda.handlers.demand.naming import check_ecs_volume_component_budget
-from aibs_informatics_aws_lambda.handlers.demand.volumes import BatchEFSConfiguration
 from aibs_informatics_aws_lambda.storage.mount_points import (
     innermost_for_efs_path,
     to_efs_path,
     to_mounted_path,
 )
 
-__all__ = [
-    "BatchJobBuilder",
-    "EnvironmentFile",
-    "check_is_complete",
-    "generate_batch_job_builder",
-    "get_batch_job_queue_name",
-]
+from .environment_file import (
+    ENVIRONMENT_FILE_NAME,
+    ENVIRONMENT_FILE_VARIABLE,
+    exceeds_overrides,
+    format_environment_file,
+    variables_mentioned_in,
+)
+from .execution import DemandExecution
+from .hashing import sha256_hexdigest
+from .model import EnvFileWriteMode
+from .naming import check_ecs_volume_component_budget
+from .volumes import BatchEFSConfiguration
 
 logger = logging.getLogger(__name__)
 

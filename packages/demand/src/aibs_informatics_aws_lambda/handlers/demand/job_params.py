@@ -11,27 +11,10 @@ from typing import ClassVar, TypeVar
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 from aibs_informatics_aws_lambda.common.json_io import JSON
 from aibs_informatics_aws_lambda.common.s3 import S3Path
-from aibs_informatics_aws_lambda.handlers.demand.hashing import sha256_hexdigest
-from aibs_informatics_aws_lambda.handlers.demand.references import (
-    fill,
-    in_order_of_references,
-    references_in,
-    to_variable_name,
-)
-from aibs_informatics_aws_lambda.storage.filters import DataSyncFilterConfig, Patterns
+from aibs_informatics_aws_lambda.storage.data_sync.filters import DataSyncFilterConfig, Patterns
 
-__all__ = [
-    "DownloadableJobParam",
-    "JobParam",
-    "SyncedJobParam",
-    "UploadableJobParam",
-    "checked",
-    "leaves_folder",
-    "parse_input",
-    "parse_output",
-    "parse_plain",
-    "resolve",
-]
+from .hashing import sha256_hexdigest
+from .references import fill, in_order_of_references, references_in, to_variable_name
 
 _SEPARATOR = " @ "
 _TEXT_FORM = re.compile(r"(\S+)(?: @ (\S+))?")

@@ -10,8 +10,6 @@ from aibs_informatics_aws_lambda.common.json_io import JSONObject
 from aibs_informatics_aws_lambda.common.model import PydanticBaseModel
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-__all__ = ["DemandExecutionMetadata", "DemandExecutionStatus"]
-
 logger = logging.getLogger(__name__)
 
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsstepfunctions.html

@@ -11,46 +11,26 @@ from typing import Annotated, Any, TypeAlias
 from aibs_informatics_aws_lambda.common.model import PydanticBaseModel
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.handlers.batch.model import CreateDefinitionAndPrepareArgsRequest
-from aibs_informatics_aws_lambda.handlers.demand.execution import (
-    AWSBatchExecutionPlatform,
-    DemandExecution,
-    DemandResourceRequirements,
-    ExecutionPlatform,
-)
-from aibs_informatics_aws_lambda.handlers.demand.metadata import (
-    DemandExecutionMetadata,
-    DemandExecutionStatus,
-)
-from aibs_informatics_aws_lambda.handlers.demand.parameters import (
-    DemandExecutionParameters,
-    ParamPair,
-    ParamSetPair,
-)
-from aibs_informatics_aws_lambda.storage.removals import RemoveDataPathsRequest
-from aibs_informatics_aws_lambda.storage.sync_batches import PrepareBatchDataSyncRequest
+from aibs_informatics_aws_lambda.storage.data_sync.batch import PrepareBatchDataSyncRequest
+from aibs_informatics_aws_lambda.storage.data_sync.removals import RemoveDataPathsRequest
 from pydantic import AfterValidator, BeforeValidator, Field
 
-__all__ = [
-    "AWSBatchExecutionPlatform",
-    "ContextManagerConfiguration",
-    "DataSyncConfiguration",
-    "DemandExecution",
-    "DemandExecutionCleanupConfigs",
-    "DemandExecutionMetadata",
-    "DemandExecutionParameters",
-    "DemandExecutionSetupConfigs",
-    "DemandExecutionStatus",
-    "DemandFileSystemConfigurations",
-    "DemandResourceRequirements",
-    "EnvFileWriteMode",
-    "ExecutionPlatform",
-    "FileSystemConfiguration",
-    "FileSystemSelectionStrategy",
-    "ParamPair",
-    "ParamSetPair",
-    "PrepareDemandScaffoldingRequest",
-    "PrepareDemandScaffoldingResponse",
-]
+# Names that the contracts of this module promise, and that live elsewhere.
+from .execution import (
+    AWSBatchExecutionPlatform as AWSBatchExecutionPlatform,
+    DemandExecution,
+    DemandResourceRequirements as DemandResourceRequirements,
+    ExecutionPlatform as ExecutionPlatform,
+)
+from .metadata import (
+    DemandExecutionMetadata as DemandExecutionMetadata,
+    DemandExecutionStatus as DemandExecutionStatus,
+)
+from .parameters import (
+    DemandExecutionParameters as DemandExecutionParameters,
+    ParamPair as ParamPair,
+    ParamSetPair as ParamSetPair,
+)
 
 
 class EnvFileWriteMode(StrEnum):

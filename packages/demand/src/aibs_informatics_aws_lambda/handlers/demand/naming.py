@@ -12,16 +12,7 @@ from collections.abc import Sequence
 from pathlib import PurePath, PurePosixPath
 from typing import Final
 
-from aibs_informatics_aws_lambda.handlers.demand.hashing import sha256_hexdigest
-
-__all__ = [
-    "DEFAULT_HASH_LENGTH",
-    "ECS_VOLUME_COMPONENT_BUDGET",
-    "EFS_VOLUME_NAME_MAX_LENGTH",
-    "build_efs_volume_name",
-    "check_ecs_volume_component_budget",
-    "condense_str",
-]
+from .hashing import sha256_hexdigest
 
 DEFAULT_HASH_LENGTH: Final = 8
 ECS_VOLUME_COMPONENT_BUDGET: Final = 139

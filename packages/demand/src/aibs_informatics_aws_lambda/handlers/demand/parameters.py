@@ -9,7 +9,10 @@ from typing import Annotated, Any, Self, TypeAlias
 from aibs_informatics_aws_lambda.common.json_io import JSON, JSONObject
 from aibs_informatics_aws_lambda.common.model import PydanticBaseModel
 from aibs_informatics_aws_lambda.common.s3 import S3Path
-from aibs_informatics_aws_lambda.handlers.demand.job_params import (
+from pydantic import Discriminator, Field, PrivateAttr, Tag, model_validator
+from pydantic.alias_generators import to_camel
+
+from .job_params import (
     DownloadableJobParam,
     JobParam,
     UploadableJobParam,
@@ -18,11 +21,7 @@ from aibs_informatics_aws_lambda.handlers.demand.job_params import (
     parse_plain,
     resolve,
 )
-from aibs_informatics_aws_lambda.handlers.demand.references import to_variable_name
-from pydantic import Discriminator, Field, PrivateAttr, Tag, model_validator
-from pydantic.alias_generators import to_camel
-
-__all__ = ["DemandExecutionParameters", "ParamPair", "ParamSetPair"]
+from .references import to_variable_name
 
 # In the order in which their lists are joined.
 _PAIR_FIELDS = (

@@ -7,8 +7,6 @@ from collections.abc import Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
 from typing import Final
 
-__all__ = ["fill", "in_order_of_references", "references_in", "to_variable_name"]
-
 _NAME = re.compile(r"[_a-zA-Z][_a-zA-Z0-9]*")
 _REFERENCE = re.compile(rf"\$\{{({_NAME.pattern})\}}")
 

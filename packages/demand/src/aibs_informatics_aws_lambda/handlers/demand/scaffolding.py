@@ -4,34 +4,26 @@ from __future__ import annotations
 
 from aibs_informatics_aws_lambda.common.description import HandlerDescription
 from aibs_informatics_aws_lambda.common.handler import LambdaHandler
-from aibs_informatics_aws_lambda.handlers.demand.context_manager import (
-    DemandExecutionContextManager,
-)
-from aibs_informatics_aws_lambda.handlers.demand.job import check_is_complete
-from aibs_informatics_aws_lambda.handlers.demand.model import (
+
+from .context_manager import DemandExecutionContextManager
+from .job import check_is_complete
+from .model import (
     DemandExecutionCleanupConfigs,
     DemandExecutionSetupConfigs,
     PrepareDemandScaffoldingRequest,
     PrepareDemandScaffoldingResponse,
 )
-from aibs_informatics_aws_lambda.handlers.demand.volumes import (
+
+# Names that the contracts of this module promise, and that live elsewhere.
+from .volumes import (
     SCRATCH,
     SHARED,
     TMP,
-    construct_batch_efs_configuration,
+    construct_batch_efs_configuration as construct_batch_efs_configuration,
     make_inventory,
     resolve_volume,
-    select_file_system,
+    select_file_system as select_file_system,
 )
-
-__all__ = [
-    "PrepareDemandScaffoldingHandler",
-    "PrepareDemandScaffoldingRequest",
-    "PrepareDemandScaffoldingResponse",
-    "construct_batch_efs_configuration",
-    "handler",
-    "select_file_system",
-]
 
 
 class PrepareDemandScaffoldingHandler(

@@ -6,15 +6,11 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeAlias
 
 from aibs_informatics_aws_lambda.common.s3 import S3Path
-from aibs_informatics_aws_lambda.handlers.demand.job_params import (
-    DownloadableJobParam,
-    UploadableJobParam,
-)
-from aibs_informatics_aws_lambda.handlers.demand.model import DataSyncConfiguration
+from aibs_informatics_aws_lambda.storage.data_sync.batch import PrepareBatchDataSyncRequest
 from aibs_informatics_aws_lambda.storage.efs import EFSPath
-from aibs_informatics_aws_lambda.storage.sync_batches import PrepareBatchDataSyncRequest
 
-__all__ = ["to_failure_requests", "to_input_requests", "to_output_requests"]
+from .job_params import DownloadableJobParam, UploadableJobParam
+from .model import DataSyncConfiguration
 
 BATCH_SIZE_BYTES_LIMIT: Final = 75 * 1024**3
 

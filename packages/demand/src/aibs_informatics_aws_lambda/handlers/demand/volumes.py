@@ -9,29 +9,17 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from aibs_informatics_aws_lambda.common.env import ENV_BASE_KEY, EnvBase
 from aibs_informatics_aws_lambda.common.json_io import JSONObject
-from aibs_informatics_aws_lambda.handlers.demand.model import (
+from aibs_informatics_aws_lambda.storage.mount_points import MountPoint
+
+from .model import (
     DemandFileSystemConfigurations,
     FileSystemConfiguration,
     FileSystemSelectionStrategy,
 )
-from aibs_informatics_aws_lambda.handlers.demand.naming import build_efs_volume_name
-from aibs_informatics_aws_lambda.storage.mount_points import MountPoint
+from .naming import build_efs_volume_name
 
 if TYPE_CHECKING:
-    from aibs_informatics_aws_lambda.storage.file_systems import EfsInventory
-
-__all__ = [
-    "SCRATCH",
-    "SHARED",
-    "TMP",
-    "BatchEFSConfiguration",
-    "VolumeRole",
-    "construct_batch_efs_configuration",
-    "get_batch_efs_configuration",
-    "make_inventory",
-    "resolve_volume",
-    "select_file_system",
-]
+    from aibs_informatics_aws_lambda.storage.efs_inventory import EfsInventory
 
 
 class VolumeRole(NamedTuple):
@@ -127,7 +115,7 @@ def select_file_system(
 def make_inventory() -> EfsInventory:
     """Return what EFS is asked through; one for each request."""
     # As late as the client of EFS itself: a request that is refused does without.
-    from aibs_informatics_aws_lambda.storage.file_systems import EfsInventory
+    from aibs_informatics_aws_lambda.storage.efs_inventory import EfsInventory
 
     return EfsInventory()
 

@@ -8,8 +8,6 @@ from typing import Any
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError, ResourceNotFoundError
 
-__all__ = ["ecr_errors", "error_code", "get_ecr_client"]
-
 
 def get_ecr_client(region: str | None = None, **arguments: Any) -> Any:
     """Return the boto3 client of ECR, as `common.aws.get_client` does."""

@@ -11,13 +11,6 @@ from aibs_informatics_aws_lambda.common.json_io import JSONObject
 from aibs_informatics_aws_lambda.common.model import PydanticBaseModel
 from pydantic import Field, PositiveInt
 
-__all__ = [
-    "LifecyclePolicy",
-    "LifecyclePolicyAction",
-    "LifecyclePolicyRule",
-    "LifecyclePolicySelection",
-]
-
 
 class _EcrDocument(PydanticBaseModel):
     """A model that is written as ECR reads it, in camelCase."""

@@ -15,10 +15,9 @@ from typing import Any, Final
 
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 from aibs_informatics_aws_lambda.common.json_io import JSONObject, parse_json
-from aibs_informatics_aws_lambda.handlers.ecr.names import ImageDigest
-from aibs_informatics_aws_lambda.handlers.ecr.platforms import Platform
 
-__all__ = ["MEDIA_TYPES", "Descriptor", "Manifest", "choose_platforms", "digest_of"]
+from .names import ImageDigest
+from .platforms import Platform
 
 OCI_MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
 OCI_INDEX: Final = "application/vnd.oci.image.index.v1+json"

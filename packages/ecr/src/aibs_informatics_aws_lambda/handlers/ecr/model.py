@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 
 from aibs_informatics_aws_lambda.common.model import PydanticBaseModel
-from aibs_informatics_aws_lambda.handlers.ecr.names import ImageTag
-from aibs_informatics_aws_lambda.handlers.ecr.platforms import Platform
-from aibs_informatics_aws_lambda.handlers.ecr.resources import ECRImage, ECRRepository
 from pydantic import Field
 
-__all__ = ["ReplicateImageRequest", "ReplicateImageResponse"]
+from .names import ImageTag
+from .platforms import Platform
+from .resources import ECRImage, ECRRepository
 
 
 class ReplicateImageRequest(PydanticBaseModel):

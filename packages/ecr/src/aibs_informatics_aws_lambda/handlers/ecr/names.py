@@ -13,8 +13,6 @@ from aibs_informatics_aws_lambda.common.aws import REGION_NAME
 from aibs_informatics_aws_lambda.common.checked_text import CheckedText
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 
-__all__ = ["AccountId", "ImageDigest", "ImageTag", "RegionName", "RepositoryName"]
-
 
 class _Name(CheckedText):
     """Text that matches one pattern."""

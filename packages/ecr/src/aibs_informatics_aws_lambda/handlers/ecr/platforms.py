@@ -8,8 +8,6 @@ from typing import Any, ClassVar
 from aibs_informatics_aws_lambda.common.checked_text import CheckedText
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 
-__all__ = ["Platform"]
-
 _PLATFORM = re.compile(r"[a-z0-9_.-]+(/[a-z0-9_.-]+){1,2}")
 # The variants that an architecture has where none is named, as in containerd's `platforms`.
 _USUAL_VARIANTS = {"arm64": "v8", "arm": "v7"}

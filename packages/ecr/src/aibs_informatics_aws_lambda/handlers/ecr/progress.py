@@ -8,13 +8,12 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from aibs_informatics_aws_lambda.handlers.ecr.manifest import Descriptor
-from aibs_informatics_aws_lambda.handlers.ecr.transfer import Progress, Silent
+from .manifest import Descriptor
+from .transfer import Progress, Silent
 
 if TYPE_CHECKING:
     import rich.progress
 
-__all__ = ["show_progress"]
 
 _SHOWN_DIGITS = 12
 

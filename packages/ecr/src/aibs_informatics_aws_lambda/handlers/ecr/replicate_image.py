@@ -8,26 +8,12 @@ from dataclasses import dataclass, field
 from aibs_informatics_aws_lambda.common.description import HandlerDescription
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 from aibs_informatics_aws_lambda.common.handler import LambdaHandler
-from aibs_informatics_aws_lambda.handlers.ecr.manifest import Manifest
-from aibs_informatics_aws_lambda.handlers.ecr.model import (
-    ReplicateImageRequest,
-    ReplicateImageResponse,
-)
-from aibs_informatics_aws_lambda.handlers.ecr.replication import (
-    Replication,
-    Report,
-    make_plan,
-)
-from aibs_informatics_aws_lambda.handlers.ecr.repository import Repository
-from aibs_informatics_aws_lambda.handlers.ecr.resources import ECRImage, ECRRepository
 
-__all__ = [
-    "ECRImageReplicator",
-    "ImageReplicatorHandler",
-    "ReplicateImageRequest",
-    "ReplicateImageResponse",
-    "lambda_handler",
-]
+from .manifest import Manifest
+from .model import ReplicateImageRequest, ReplicateImageResponse
+from .registry.protocol import Repository
+from .replication import Replication, Report, make_plan
+from .resources import ECRImage, ECRRepository
 
 _EXAMPLE = {
     "source_image": {

@@ -12,27 +12,12 @@ from dataclasses import dataclass, field
 
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 from aibs_informatics_aws_lambda.common.json_io import parse_json
-from aibs_informatics_aws_lambda.handlers.ecr.manifest import (
-    Descriptor,
-    Manifest,
-    choose_platforms,
-)
-from aibs_informatics_aws_lambda.handlers.ecr.names import ImageDigest
-from aibs_informatics_aws_lambda.handlers.ecr.platforms import Platform
-from aibs_informatics_aws_lambda.handlers.ecr.repository import (
-    MissingBlobsError,
-    Repository,
-    TagConflictError,
-)
-from aibs_informatics_aws_lambda.handlers.ecr.transfer import (
-    Progress,
-    Silent,
-    Transfer,
-    copy_blobs,
-    read_blob,
-)
 
-__all__ = ["Plan", "Replication", "Report", "make_plan"]
+from .manifest import Descriptor, Manifest, choose_platforms
+from .names import ImageDigest
+from .platforms import Platform
+from .registry.protocol import MissingBlobsError, Repository, TagConflictError
+from .transfer import Progress, Silent, Transfer, copy_blobs, read_blob
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from aibs_informatics_aws_lambda.common.json_io import JSONObject
-from aibs_informatics_aws_lambda.handlers.ecr.manifest import Descriptor, Manifest
-from aibs_informatics_aws_lambda.handlers.ecr.replication import Plan, Report
 
-__all__ = ["as_document", "as_text", "format_size"]
+from .manifest import Descriptor, Manifest
+from .replication import Plan, Report
 
 _UNITS = ("B", "KiB", "MiB", "GiB")
 

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from aibs_informatics_aws_lambda.common.exceptions import (
-    ResourceNotFoundError,
-    ValidationError,
-)
-from aibs_informatics_aws_lambda.handlers.ecr.api import ecr_errors
-from aibs_informatics_aws_lambda.handlers.ecr.resources import ECRRepository
-from aibs_informatics_aws_lambda.handlers.ecr.uris import ECRImageUri, ECRRepositoryUri
+from aibs_informatics_aws_lambda.common.exceptions import ResourceNotFoundError, ValidationError
 
-__all__ = ["resolve_image_uri"]
+from .api import ecr_errors
+from .resources import ECRRepository
+from .uris import ECRImageUri, ECRRepositoryUri
 
 
 def resolve_image_uri(name: str, default_tag: str | None = None) -> ECRImageUri:

@@ -17,27 +17,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 from aibs_informatics_aws_lambda.common.json_io import JSONObject
 from aibs_informatics_aws_lambda.common.model import PydanticBaseModel
-from aibs_informatics_aws_lambda.handlers.ecr.api import ecr_errors, get_ecr_client
-from aibs_informatics_aws_lambda.handlers.ecr.lifecycle import LifecyclePolicy
-from aibs_informatics_aws_lambda.handlers.ecr.manifest import Manifest
-from aibs_informatics_aws_lambda.handlers.ecr.names import (
-    AccountId,
-    ImageDigest,
-    RegionName,
-    RepositoryName,
-)
-from aibs_informatics_aws_lambda.handlers.ecr.tags import ResourceTag, TagMode, surplus_keys
-from aibs_informatics_aws_lambda.handlers.ecr.uris import (
-    ECRImageUri,
-    ECRRegistryUri,
-    ECRRepositoryUri,
-)
 from pydantic import Field, PrivateAttr, SerializerFunctionWrapHandler, model_serializer
 
-if TYPE_CHECKING:
-    from aibs_informatics_aws_lambda.handlers.ecr.ecr_repository import EcrRepository
+from .api import ecr_errors, get_ecr_client
+from .lifecycle import LifecyclePolicy
+from .manifest import Manifest
+from .names import AccountId, ImageDigest, RegionName, RepositoryName
+from .tags import ResourceTag, TagMode, surplus_keys
+from .uris import ECRImageUri, ECRRegistryUri, ECRRepositoryUri
 
-__all__ = ["ECRImage", "ECRLogin", "ECRRegistry", "ECRRepository", "ECRResource"]
+if TYPE_CHECKING:
+    from .registry.ecr import EcrRepository
+
 
 TagStatus = Literal["ANY", "TAGGED", "UNTAGGED"]
 
@@ -324,7 +315,7 @@ class ECRRepository(ECRResource):
     def open(self) -> EcrRepository:
         """Return what reads and writes images and blobs of the repository."""
         # Not at the top: that module stands on this one.
-        from aibs_informatics_aws_lambda.handlers.ecr.ecr_repository import EcrRepository
+        from .registry.ecr import EcrRepository
 
         return EcrRepository(self, self._client)
 
@@ -439,7 +430,7 @@ class ECRImage(ECRResource):
 
     def get_image_config(self) -> JSONObject:
         """Return the config of the image, read from the registry."""
-        from aibs_informatics_aws_lambda.handlers.ecr.transfer import read_blob
+        from .transfer import read_blob
 
         content = read_blob(self._manifest.config, self.repository.open().blobs)
         config: JSONObject = json.loads(content)

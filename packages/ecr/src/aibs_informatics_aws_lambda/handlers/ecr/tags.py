@@ -6,8 +6,6 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import TypedDict
 
-__all__ = ["ResourceTag", "TagMode", "surplus_keys"]
-
 
 class ResourceTag(TypedDict):
     """A resource tag, as ECR's API writes it."""

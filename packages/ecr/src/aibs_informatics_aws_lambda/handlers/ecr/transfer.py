@@ -16,16 +16,14 @@ from dataclasses import dataclass
 from threading import Event
 from typing import Protocol
 
-from aibs_informatics_aws_lambda.handlers.ecr.manifest import Descriptor
-from aibs_informatics_aws_lambda.handlers.ecr.repository import (
+from .manifest import Descriptor
+from .registry.protocol import (
     BlobStore,
     InterruptedTransferError,
     NoRangesError,
     RegistryError,
     Repository,
 )
-
-__all__ = ["Progress", "Silent", "Transfer", "TransferCancelledError", "copy_blobs", "read_blob"]
 
 # Each blob in flight has a piece of 1 MiB in memory.
 _AT_ONCE = 4

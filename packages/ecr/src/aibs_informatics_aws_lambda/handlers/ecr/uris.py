@@ -7,15 +7,8 @@ from typing import ClassVar, Self
 
 from aibs_informatics_aws_lambda.common.checked_text import CheckedText
 from aibs_informatics_aws_lambda.common.exceptions import AWSError, ValidationError
-from aibs_informatics_aws_lambda.handlers.ecr.names import (
-    AccountId,
-    ImageDigest,
-    ImageTag,
-    RegionName,
-    RepositoryName,
-)
 
-__all__ = ["ECRImageUri", "ECRRegistryUri", "ECRRepositoryUri"]
+from .names import AccountId, ImageDigest, ImageTag, RegionName, RepositoryName
 
 _REGISTRY = re.compile(r"(?P<account>[^./]+)\.dkr\.ecr\.(?P<region>[^./]+)\.(?P<suffix>[^/]+)")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aibs_informatics_aws_lambda.common.collector import paused_collector_in_lambda
 
 with paused_collector_in_lambda():
-    from aibs_informatics_aws_lambda.handlers.notifications.router import NotificationRouter
+    from .router import NotificationRouter
 
 __all__ = ["notification_router_handler"]
 

@@ -8,10 +8,9 @@ from typing import Final
 
 from aibs_informatics_aws_lambda.common.aws import get_client, named_errors
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
-from aibs_informatics_aws_lambda.handlers.notifications.content import Attachment
-from aibs_informatics_aws_lambda.handlers.notifications.mime import AttachedFile
 
-__all__ = ["LARGEST_EMAIL_BYTES", "read_attachments"]
+from .content import Attachment
+from .mime import AttachedFile
 
 # https://docs.aws.amazon.com/ses/latest/dg/quotas.html, API version 1, as encoded.
 LARGEST_EMAIL_BYTES: Final = 10 * 1024 * 1024

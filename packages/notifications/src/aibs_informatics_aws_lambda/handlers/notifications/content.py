@@ -9,13 +9,6 @@ from aibs_informatics_aws_lambda.common.model import PydanticBaseModel
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field
 
-__all__ = [
-    "MESSAGE_KEY_ALIASES",
-    "Attachment",
-    "NotificationContent",
-    "NotificationContentType",
-]
-
 MESSAGE_KEY_ALIASES: Final = ["content", "body"]
 """Further keys of the message, in the order in which they are looked for."""
 

@@ -8,8 +8,6 @@ from typing import ClassVar
 from aibs_informatics_aws_lambda.common.checked_text import CheckedText
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 
-__all__ = ["EmailAddress"]
-
 _ADDRESS = re.compile(r"\S+@\S+")
 _SEVERAL = re.compile(r"@[^@\"]*[,;].*@")
 

@@ -13,22 +13,14 @@ from aibs_informatics_aws_lambda.common.aws import get_client, named_errors
 from aibs_informatics_aws_lambda.common.exceptions import ApplicationException
 from aibs_informatics_aws_lambda.common.json_io import JSONObject, dump_json_line
 from aibs_informatics_aws_lambda.common.models import DefaultLambdaContext
-from aibs_informatics_aws_lambda.handlers.notifications.content import NotificationContent
-from aibs_informatics_aws_lambda.handlers.notifications.notifiers.model import (
-    NotifierResult,
-    NotifierTarget,
-)
 from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from .content import NotificationContent
+from .notifiers.model import NotifierResult, NotifierTarget
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
 
-__all__ = [
-    "IDEMPOTENCY_TABLE_ENV_VAR",
-    "DeliveryInProgressError",
-    "DeliveryLog",
-    "delivery_ids",
-]
 
 IDEMPOTENCY_TABLE_ENV_VAR: Final = "IDEMPOTENCY_TABLE"
 

@@ -11,8 +11,6 @@ from email.mime.text import MIMEText
 from email.policy import SMTP
 from typing import Any, Final
 
-__all__ = ["AttachedFile", "attach", "compose"]
-
 # SES may change an email on its way, and keeps 7-bit content only
 # (https://docs.aws.amazon.com/ses/latest/APIReference/API_SendRawEmail.html).
 _POLICY: Final = SMTP.clone(cte_type="7bit")

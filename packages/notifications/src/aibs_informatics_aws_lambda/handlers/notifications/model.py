@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 from aibs_informatics_aws_lambda.common.model import PydanticBaseModel
-from aibs_informatics_aws_lambda.handlers.notifications.content import (
-    MESSAGE_KEY_ALIASES,
-    Attachment,
-    NotificationContent,
-    NotificationContentType,
-)
-from aibs_informatics_aws_lambda.handlers.notifications.notifiers.model import (
-    AnyTarget,
-    NotifierResult,
-)
 from pydantic import Field
 
-__all__ = [
-    "MESSAGE_KEY_ALIASES",
-    "Attachment",
-    "NotificationContent",
-    "NotificationContentType",
-    "NotificationRequest",
-    "NotificationResponse",
-]
+# Names that the contracts of this module promise, and that live elsewhere.
+from .content import (
+    MESSAGE_KEY_ALIASES as MESSAGE_KEY_ALIASES,
+    Attachment as Attachment,
+    NotificationContent,
+    NotificationContentType as NotificationContentType,
+)
+from .notifiers.model import AnyTarget, NotifierResult
 
 
 class NotificationRequest(PydanticBaseModel):

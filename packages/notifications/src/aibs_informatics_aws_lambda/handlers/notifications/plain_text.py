@@ -6,8 +6,6 @@ import re
 from html.parser import HTMLParser
 from typing import Final
 
-__all__ = ["text_of_html"]
-
 _UNSEEN: Final = {"head", "script", "style", "template", "title"}
 _BLOCKS: Final = {
     *("address", "article", "aside", "blockquote", "div", "dl", "dt", "dd", "fieldset"),

@@ -12,32 +12,20 @@ from aibs_informatics_aws_lambda.common.description import HandlerDescription
 from aibs_informatics_aws_lambda.common.handler import LambdaHandler
 from aibs_informatics_aws_lambda.common.json_io import JSON
 from aibs_informatics_aws_lambda.common.logging import logger
-from aibs_informatics_aws_lambda.handlers.notifications.content import NotificationContent
-from aibs_informatics_aws_lambda.handlers.notifications.idempotency import (
+
+from .content import NotificationContent
+from .idempotency import (
     IDEMPOTENCY_TABLE_ENV_VAR,
     DeliveryInProgressError,
     DeliveryLog,
     delivery_ids,
 )
-from aibs_informatics_aws_lambda.handlers.notifications.model import (
-    NotificationRequest,
-    NotificationResponse,
-)
-from aibs_informatics_aws_lambda.handlers.notifications.notifiers.base import Notifier
-from aibs_informatics_aws_lambda.handlers.notifications.notifiers.installed import (
-    default_notifiers,
-    installed_notifiers,
-)
-from aibs_informatics_aws_lambda.handlers.notifications.notifiers.model import (
-    NotifierResult,
-    NotifierTarget,
-)
-from aibs_informatics_aws_lambda.handlers.notifications.notifiers.ses import (
-    SOURCE_EMAIL_ADDRESS_ENV_VAR,
-)
-from aibs_informatics_aws_lambda.handlers.notifications.templates import fill_in
-
-__all__ = ["NotificationRouter"]
+from .model import NotificationRequest, NotificationResponse
+from .notifiers.base import Notifier
+from .notifiers.installed import default_notifiers, installed_notifiers
+from .notifiers.model import NotifierResult, NotifierTarget
+from .notifiers.ses import SOURCE_EMAIL_ADDRESS_ENV_VAR
+from .templates import fill_in
 
 Deliver: TypeAlias = Callable[[int, NotifierTarget], NotifierResult]
 

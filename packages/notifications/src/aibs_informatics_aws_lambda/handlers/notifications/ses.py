@@ -8,20 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aibs_informatics_aws_lambda.common.aws import get_client, named_errors
 from aibs_informatics_aws_lambda.common.json_io import JSONObject
-from aibs_informatics_aws_lambda.handlers.notifications.throttling import retry_throttled
+
+from .throttling import retry_throttled
 
 if TYPE_CHECKING:
     from email.mime.text import MIMEText
 
-__all__ = [
-    "CHARSET",
-    "is_verified",
-    "send_email",
-    "send_email_with_attachment",
-    "send_raw_email",
-    "send_simple_email",
-    "verify_email_identity",
-]
 
 # Without one, SES takes text for 7-bit ASCII.
 CHARSET: Final = "UTF-8"
@@ -98,11 +90,7 @@ def send_email_with_attachment(
         OSError: a file cannot be read.
     """
     # Most notifications have no attachment: Python's email package costs them nothing.
-    from aibs_informatics_aws_lambda.handlers.notifications.mime import (
-        AttachedFile,
-        attach,
-        compose,
-    )
+    from .mime import AttachedFile, attach, compose
 
     message = compose(source, to_addresses, subject, body)
     for path in map(Path, attachments_paths or ()):

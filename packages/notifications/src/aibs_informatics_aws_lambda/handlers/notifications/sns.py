@@ -7,9 +7,8 @@ from typing import Any
 from aibs_informatics_aws_lambda.common.aws import get_client, named_errors
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 from aibs_informatics_aws_lambda.common.json_io import JSONObject
-from aibs_informatics_aws_lambda.handlers.notifications.throttling import retry_throttled
 
-__all__ = ["publish", "publish_to_topic"]
+from .throttling import retry_throttled
 
 
 def publish(

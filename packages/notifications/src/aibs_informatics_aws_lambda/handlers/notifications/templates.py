@@ -4,19 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aibs_informatics_aws_lambda.common.exceptions import (
-    ApplicationException,
-    ValidationError,
-)
-from aibs_informatics_aws_lambda.handlers.notifications.content import (
-    NotificationContent,
-    NotificationContentType,
-)
+from aibs_informatics_aws_lambda.common.exceptions import ApplicationException, ValidationError
+
+from .content import NotificationContent, NotificationContentType
 
 if TYPE_CHECKING:
     from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-__all__ = ["fill_in"]
 
 
 def fill_in(content: NotificationContent) -> NotificationContent:

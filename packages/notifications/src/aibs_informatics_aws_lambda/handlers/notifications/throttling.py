@@ -9,8 +9,6 @@ from typing import Any, Final
 
 from aibs_informatics_aws_lambda.common.json_io import JSONObject
 
-__all__ = ["retry_throttled"]
-
 # Seconds. botocore has tried 6 times by then, but its pauses are made for busy servers: they end
 # too soon for a sending rate of a few messages per second that several functions share.
 _PAUSES: Final = (1, 2, 4, 8, 16)

@@ -8,8 +8,6 @@ from typing import ClassVar
 from aibs_informatics_aws_lambda.common.checked_text import CheckedText
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 
-__all__ = ["SNSTopicArn"]
-
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html, and
 # https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html for the name.
 _ARN = re.compile(

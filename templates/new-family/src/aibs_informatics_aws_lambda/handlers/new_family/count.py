@@ -7,13 +7,9 @@ from aibs_informatics_aws_lambda.common.description import HandlerDescription
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 from aibs_informatics_aws_lambda.common.handler import LambdaHandler
 from aibs_informatics_aws_lambda.common.s3 import S3Path
-from aibs_informatics_aws_lambda.handlers.new_family.model import (
-    NewFamilyRequest,
-    NewFamilyResponse,
-)
-from aibs_informatics_aws_lambda.handlers.new_family.words import count_words
 
-__all__ = ["NewFamilyHandler", "handler"]
+from .model import NewFamilyRequest, NewFamilyResponse
+from .words import count_words
 
 
 class NewFamilyHandler(LambdaHandler[NewFamilyRequest, NewFamilyResponse]):

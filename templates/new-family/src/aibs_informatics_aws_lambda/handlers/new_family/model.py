@@ -8,8 +8,6 @@ from aibs_informatics_aws_lambda.common.model import PydanticBaseModel
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from pydantic import Field
 
-__all__ = ["NewFamilyRequest", "NewFamilyResponse"]
-
 
 class NewFamilyRequest(PydanticBaseModel):
     """Which text to read, and what counts as a word."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["count_words"]
-
 
 def count_words(text: str, min_length: int = 1) -> int:
     """Return how many words a text has.

@@ -7,17 +7,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Generic
 
+from aibs_informatics_aws_lambda.common.generics import type_arguments
 from aibs_informatics_aws_lambda.common.json_io import JSONObject
 from aibs_informatics_aws_lambda.common.logging import logger
-from aibs_informatics_aws_lambda.common.type_arguments import type_arguments
-from aibs_informatics_aws_lambda.handlers.notifications.content import NotificationContent
-from aibs_informatics_aws_lambda.handlers.notifications.notifiers.model import (
-    NOTIFIER_TARGET,
-    NotifierResult,
-    NotifierTarget,
-)
 
-__all__ = ["Notifier", "attempt"]
+from ..content import NotificationContent
+from .model import NOTIFIER_TARGET, NotifierResult, NotifierTarget
 
 
 class Notifier(ABC, Generic[NOTIFIER_TARGET]):

@@ -6,11 +6,10 @@ from functools import cache
 from typing import Any, Final
 
 from aibs_informatics_aws_lambda.common.exceptions import ApplicationException
-from aibs_informatics_aws_lambda.handlers.notifications.notifiers.base import Notifier
-from aibs_informatics_aws_lambda.handlers.notifications.notifiers.ses import SESNotifier
-from aibs_informatics_aws_lambda.handlers.notifications.notifiers.sns import SNSNotifier
 
-__all__ = ["GROUP", "default_notifiers"]
+from .base import Notifier
+from .ses import SESNotifier
+from .sns import SNSNotifier
 
 GROUP: Final = "aibs_informatics_aws_lambda.notifiers"
 """The entry point group of `Notifier` subclasses that can be made without arguments."""

@@ -11,12 +11,6 @@ from typing import Annotated, Any, Final, Self, TypeVar
 from aibs_informatics_aws_lambda.common.json_io import JSONObject
 from aibs_informatics_aws_lambda.common.logging import logger
 from aibs_informatics_aws_lambda.common.model import PydanticBaseModel
-from aibs_informatics_aws_lambda.handlers.notifications.content import (
-    NotificationContent,
-    NotificationContentType,
-)
-from aibs_informatics_aws_lambda.handlers.notifications.email_address import EmailAddress
-from aibs_informatics_aws_lambda.handlers.notifications.topic_arn import SNSTopicArn
 from pydantic import (
     AfterValidator,
     BeforeValidator,
@@ -35,17 +29,13 @@ from pydantic import (
 )
 from pydantic.json_schema import SkipJsonSchema
 
-__all__ = [
-    "NOTIFIER_TARGET",
-    "AnyTarget",
-    "NotificationContent",
-    "NotificationContentType",
-    "NotifierResult",
-    "NotifierTarget",
-    "NotifierType",
-    "SESEmailTarget",
-    "SNSTopicTarget",
-]
+# Names that the contracts of this module promise, and that live elsewhere.
+from ..content import (
+    NotificationContent as NotificationContent,
+    NotificationContentType as NotificationContentType,
+)
+from ..email_address import EmailAddress
+from ..topic_arn import SNSTopicArn
 
 RECIPIENT_KEYS: Final = ("recipients", "recipient", "addresses", "address")
 TOPIC_KEY: Final = "topic"

@@ -7,24 +7,12 @@ from typing import Final
 
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 from aibs_informatics_aws_lambda.common.json_io import JSONObject
-from aibs_informatics_aws_lambda.handlers.notifications.content import (
-    Attachment,
-    NotificationContent,
-    NotificationContentType,
-)
-from aibs_informatics_aws_lambda.handlers.notifications.email_address import EmailAddress
-from aibs_informatics_aws_lambda.handlers.notifications.notifiers.base import Notifier, attempt
-from aibs_informatics_aws_lambda.handlers.notifications.notifiers.model import (
-    NotifierResult,
-    SESEmailTarget,
-)
-from aibs_informatics_aws_lambda.handlers.notifications.ses import (
-    CHARSET,
-    send_email,
-    send_raw_email,
-)
 
-__all__ = ["SOURCE_EMAIL_ADDRESS_ENV_VAR", "SESNotifier"]
+from ..content import Attachment, NotificationContent, NotificationContentType
+from ..email_address import EmailAddress
+from ..ses import CHARSET, send_email, send_raw_email
+from .base import Notifier, attempt
+from .model import NotifierResult, SESEmailTarget
 
 SOURCE_EMAIL_ADDRESS_ENV_VAR: Final = "SOURCE_EMAIL_ADDRESS"
 
@@ -83,8 +71,8 @@ def _raw_request(
     attachments: list[Attachment],
 ) -> JSONObject:
     # Most notifications have no attachment: Python's email package costs them nothing.
-    from aibs_informatics_aws_lambda.handlers.notifications.attachments import read_attachments
-    from aibs_informatics_aws_lambda.handlers.notifications.mime import attach, compose
+    from ..attachments import read_attachments
+    from ..mime import attach, compose
 
     text, html = _bodies(content)
     message = compose(source, target.recipients, content.subject, text, html)
@@ -104,7 +92,7 @@ def _bodies(content: NotificationContent) -> tuple[str, str | None]:
     if content.plain_text is not None:
         return content.plain_text, content.message
 
-    from aibs_informatics_aws_lambda.handlers.notifications.plain_text import text_of_html
+    from ..plain_text import text_of_html
 
     return text_of_html(content.message), content.message
 

@@ -8,15 +8,11 @@ from typing import Any
 
 from aibs_informatics_aws_lambda.common.json_io import JSONObject
 from aibs_informatics_aws_lambda.common.models import DefaultLambdaContext
-from aibs_informatics_aws_lambda.handlers.notifications.content import NotificationContent
-from aibs_informatics_aws_lambda.handlers.notifications.notifiers.base import Notifier, attempt
-from aibs_informatics_aws_lambda.handlers.notifications.notifiers.model import (
-    NotifierResult,
-    SNSTopicTarget,
-)
-from aibs_informatics_aws_lambda.handlers.notifications.sns import publish_to_topic
 
-__all__ = ["SNSNotifier"]
+from ..content import NotificationContent
+from ..sns import publish_to_topic
+from .base import Notifier, attempt
+from .model import NotifierResult, SNSTopicTarget
 
 
 class SNSNotifier(Notifier[SNSTopicTarget]):

@@ -1,0 +1,183 @@
+"""HTTP requests as events, and answers as HTTP responses, as AWS's front doors make them.
+
+They stand in for the front doors where there are none: in the local server, and in tests.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs, parse_qsl
+
+from aws_lambda_powertools.event_handler import (
+    ALBResolver,
+    APIGatewayHttpResolver,
+    ApiGatewayResolver,
+    APIGatewayRestResolver,
+    HttpResolverLocal,
+    LambdaFunctionUrlResolver,
+    VPCLatticeResolver,
+    VPCLatticeV2Resolver,
+)
+
+from ..json_io import JSONObject
+
+
+@dataclass(frozen=True)
+class HttpRequest:
+    """What a client sends.
+
+    Args:
+        method: in upper case.
+        path: as it is in the URL, percent-encoded.
+        query: what follows the question mark.
+        headers: by name; repeated ones joined by commas.
+        body: the content.
+        request_id: by what the front door knows the request.
+        source_ip: where the client is.
+    """
+
+    method: str
+    path: str
+    query: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    request_id: str = ""
+    source_ip: str = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class HttpResponse:
+    """What the client gets: ``headers`` are pairs, since a name may come more than once."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
+def front_door_of(app: ApiGatewayResolver) -> Callable[[HttpRequest], JSONObject]:
+    """Return what makes events of requests as the front door of ``app`` does.
+
+    Raises:
+        ValueError: there is no front door for apps of this class.
+    """
+    for app_cls, make_event in _MAKERS.items():
+        if isinstance(app, app_cls):
+            return make_event
+    known = ", ".join(app_cls.__name__ for app_cls in _MAKERS)
+    raise ValueError(f"a {type(app).__name__} has no front door (those that have: {known})")
+
+
+def read_answer(answer: Mapping[str, Any]) -> HttpResponse:
+    """Return the response that a front door makes of a function's answer."""
+    body = answer.get("body") or ""
+    headers = [(name, str(value)) for name, value in (answer.get("headers") or {}).items()]
+    for name, values in (answer.get("multiValueHeaders") or {}).items():
+        headers += [(name, str(value)) for value in values]
+    headers += [("Set-Cookie", str(cookie)) for cookie in answer.get("cookies") or []]
+    content = base64.b64decode(body) if answer.get("isBase64Encoded") else body.encode()
+    return HttpResponse(int(answer["statusCode"]), headers, content)
+
+
+def _rest_event(request: HttpRequest) -> JSONObject:
+    query = parse_qs(request.query, keep_blank_values=True)
+    return {
+        "resource": "/{proxy+}",
+        "path": request.path,
+        "httpMethod": request.method,
+        "headers": dict(request.headers),
+        "multiValueHeaders": {name: [value] for name, value in request.headers.items()},
+        "queryStringParameters": {name: values[-1] for name, values in query.items()} or None,
+        "multiValueQueryStringParameters": query or None,
+        "pathParameters": {"proxy": request.path.removeprefix("/")},
+        "stageVariables": None,
+        "requestContext": {
+            "requestId": request.request_id,
+            "stage": "local",
+            "httpMethod": request.method,
+            "path": request.path,
+            "identity": {"sourceIp": request.source_ip},
+        },
+        **_body_of(request),
+    }
+
+
+def _http_event(request: HttpRequest) -> JSONObject:
+    """Return the event of an HTTP API with payload format 2.0, or of a function URL."""
+    query = parse_qs(request.query, keep_blank_values=True)
+    return {
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": request.path,
+        "rawQueryString": request.query,
+        "headers": dict(request.headers),
+        "queryStringParameters": {name: ",".join(values) for name, values in query.items()},
+        "requestContext": {
+            "requestId": request.request_id,
+            "stage": "$default",
+            "http": {
+                "method": request.method,
+                "path": request.path,
+                "sourceIp": request.source_ip,
+            },
+        },
+        **_body_of(request),
+    }
+
+
+def _alb_event(request: HttpRequest) -> JSONObject:
+    # Unlike the others, a load balancer hands on the query as it is encoded.
+    pairs = [part.partition("=") for part in request.query.split("&") if part]
+    return {
+        "path": request.path,
+        "httpMethod": request.method,
+        "headers": dict(request.headers),
+        "queryStringParameters": {name: value for name, _, value in pairs},
+        "requestContext": {"elb": {"targetGroupArn": "local"}},
+        **_body_of(request),
+    }
+
+
+def _lattice_event(request: HttpRequest) -> JSONObject:
+    body = _body_of(request)
+    return {
+        "raw_path": f"{request.path}?{request.query}" if request.query else request.path,
+        "method": request.method,
+        "headers": dict(request.headers),
+        "query_string_parameters": dict(parse_qsl(request.query, keep_blank_values=True)),
+        "body": body["body"],
+        "is_base64_encoded": body["isBase64Encoded"],
+    }
+
+
+def _lattice_v2_event(request: HttpRequest) -> JSONObject:
+    query = parse_qs(request.query, keep_blank_values=True)
+    return {
+        "version": "2.0",
+        "path": f"{request.path}?{request.query}" if request.query else request.path,
+        "method": request.method,
+        "headers": {name: [value] for name, value in request.headers.items()},
+        "queryStringParameters": query or None,
+        "requestContext": {"identity": {}, "region": "local"},
+        **_body_of(request),
+    }
+
+
+def _body_of(request: HttpRequest) -> JSONObject:
+    try:
+        return {"body": request.body.decode() or None, "isBase64Encoded": False}
+    except UnicodeDecodeError:
+        return {"body": base64.b64encode(request.body).decode(), "isBase64Encoded": True}
+
+
+_MAKERS = {
+    APIGatewayRestResolver: _rest_event,
+    APIGatewayHttpResolver: _http_event,
+    LambdaFunctionUrlResolver: _http_event,
+    ALBResolver: _alb_event,
+    VPCLatticeResolver: _lattice_event,
+    VPCLatticeV2Resolver: _lattice_v2_event,
+    HttpResolverLocal: _rest_event,
+}

@@ -1,0 +1,91 @@
+"""Installed handlers: found by entry point, named, listed and described."""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from ..description import describe, summary_of
+from ..handler import LambdaHandler, LambdaHandlerType
+from ..json_io import JSONObject
+from ..models import deserialize_handler
+from .errors import UsageError, in_one_line
+
+GROUP = "aibs_informatics_aws_lambda.handlers"
+
+
+def find_handler(name: str) -> LambdaHandlerType:
+    """Return the handler with a qualified name, or with a name that `list_handlers` shows.
+
+    Raises:
+        UsageError: the name leads to no handler; the message says why.
+    """
+    try:
+        return deserialize_handler(_qualified(name))
+    except ImportError as error:
+        raise UsageError(
+            f"cannot import the handler {name}: {in_one_line(error)} "
+            "(is the package that holds it installed?)"
+        ) from error
+    except ValueError as error:
+        raise UsageError(
+            f"cannot use the handler {name}: {in_one_line(error)} "
+            "(--list shows the installed handlers)"
+        ) from error
+    except (Exception, SystemExit) as error:
+        raise UsageError(
+            f"importing the handler {name} failed: {type(error).__name__}: {in_one_line(error)}"
+        ) from error
+
+
+def handler_class_of(handler: LambdaHandlerType) -> type[LambdaHandler[Any, Any]] | None:
+    """Return the class that a handler was built from, or `None` for a plain function."""
+    return getattr(handler, "_handler_class", None)
+
+
+def list_handlers() -> str:
+    """Return a table of the installed handlers: name, qualified name, summary."""
+    rows = [(entry.name, _dotted(entry), _summary(entry)) for entry in _installed()]
+    if not rows:
+        return f"No handlers are installed (entry points of the group {GROUP})."
+    name_width = max(len(name) for name, _, _ in rows)
+    return "\n".join(
+        f"{name:<{name_width}}  {dotted}\n{'':<{name_width}}  {summary}"
+        for name, dotted, summary in rows
+    )
+
+
+def describe_handler(name: str) -> JSONObject:
+    """Return what a handler takes and needs, as `describe` does.
+
+    Raises:
+        UsageError: the name leads to no handler, or to one without models.
+    """
+    handler_cls = handler_class_of(find_handler(name))
+    if handler_cls is None:
+        raise UsageError(f"{name} is a plain function: it has no models to describe")
+    return describe(handler_cls)
+
+
+def _installed() -> list[EntryPoint]:
+    return sorted(entry_points(group=GROUP), key=lambda entry: entry.name)
+
+
+def _qualified(name: str) -> str:
+    if "." in name:
+        return name
+    found = {entry.name: _dotted(entry) for entry in _installed()}
+    if name not in found:
+        raise ValueError("it is neither a qualified name nor that of an installed handler")
+    return found[name]
+
+
+def _dotted(entry: EntryPoint) -> str:
+    return f"{entry.module}.{entry.attr}"
+
+
+def _summary(entry: EntryPoint) -> str:
+    try:
+        return summary_of(entry.load())
+    except (Exception, SystemExit) as error:
+        return f"(cannot be imported: {in_one_line(error)})"

@@ -1,0 +1,52 @@
+"""Reading the payload: text, file, stdin or S3."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ..handler import LambdaHandler
+from ..json_io import JSONObject, as_json_object, parse_json
+from ..s3 import parse_location
+from .errors import PayloadError, in_one_line
+
+
+def read_payload(payload: str) -> JSONObject:
+    """Return the JSON object that ``payload`` is or leads to.
+
+    Args:
+        payload: an S3 URI, JSON text, a path, ``-`` for stdin, or ``@`` and one of the last
+            three.
+
+    Raises:
+        PayloadError: there is none; the message says where it was looked for.
+    """
+    if payload.startswith("@"):
+        return read_payload_file(payload[1:])
+    if payload == "-":
+        return read_payload_file(payload)
+    with _payload_errors():
+        if not payload.strip():
+            raise ValueError("it is empty, expected a JSON object such as {}")
+        return LambdaHandler.load_input(payload)
+
+
+def read_payload_file(location: str) -> JSONObject:
+    """Return the JSON object at a path or an S3 URI, or that of stdin for ``-``.
+
+    Raises:
+        PayloadError: there is none; the message names the location.
+    """
+    with _payload_errors():
+        if location == "-":
+            return as_json_object(parse_json(sys.stdin.buffer.read()), origin=" on stdin")
+        return LambdaHandler.load_input(parse_location(location))
+
+
+@contextmanager
+def _payload_errors() -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        raise PayloadError(f"cannot use the payload: {in_one_line(error)}") from error

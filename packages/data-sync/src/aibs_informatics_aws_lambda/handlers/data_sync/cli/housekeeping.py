@@ -1,0 +1,44 @@
+"""What the verbs for files and folders have in common."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from aibs_informatics_aws_lambda.common.handler import LambdaHandler
+from aibs_informatics_aws_lambda.common.s3 import S3Path
+from aibs_informatics_aws_lambda.storage.efs import EFSPath
+from aws_lambda_powertools import Logger
+
+H = TypeVar("H", bound=LambdaHandler[Any, Any])
+
+
+def with_plain_log(handler: H) -> H:
+    """Return a handler, whose log lines go where those of the command go from now on."""
+    # The handlers' own logger writes JSON, for services that collect it.
+    handler.log = cast(Logger, logging.getLogger(type(handler).__module__))
+    return handler
+
+
+def in_full(root: S3Path | EFSPath | Path, paths: Iterable[str]) -> Iterator[str]:
+    """Yield the paths of an answer, those of objects as S3 URIs."""
+    if isinstance(root, S3Path):
+        yield from (f"s3://{root.bucket}/{key}" for key in paths)
+    else:
+        yield from paths
+
+
+def add_separator(group: argparse._ArgumentGroup) -> None:
+    """Add the option that sets what comes after each path."""
+    group.add_argument(
+        "-0",
+        "--null",
+        dest="end",
+        action="store_const",
+        const="\0",
+        default="\n",
+        help="end each path with a NUL instead of a line break, for xargs -0",
+    )

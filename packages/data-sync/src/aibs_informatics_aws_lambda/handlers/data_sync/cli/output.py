@@ -1,0 +1,41 @@
+"""What is printed: lines and JSON on stdout, sizes and counts as people read them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+
+from aibs_informatics_aws_lambda.common.cli.output import printing
+from aibs_informatics_aws_lambda.common.json_io import dump_json_line
+from aibs_informatics_aws_lambda.common.model import PydanticBaseModel
+from pydantic import ByteSize
+
+
+def print_json(answer: PydanticBaseModel) -> None:
+    """Print an answer as one line of JSON with sorted keys."""
+    print_lines([dump_json_line(answer.to_dict())])
+
+
+def print_lines(lines: Iterable[str], end: str = "\n") -> None:
+    """Print lines, names in them byte by byte as the file system has them.
+
+    On a terminal what is not printable is escaped, so that no name of a file can command it.
+    """
+    sys.stdout.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
+    shown = map(_escaped, lines) if sys.stdout.isatty() else lines
+    with printing(sys.stdout):
+        sys.stdout.writelines(f"{line}{end}" for line in shown)
+
+
+def count_of(number: int, noun: str = "file") -> str:
+    """Return a number with its noun: ``1 file``, ``5,000 files``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def size_of(number: int) -> str:
+    """Return a number of bytes in a unit that fits: ``19.5 MiB``."""
+    return ByteSize(number).human_readable(separator=" ")
+
+
+def _escaped(text: str) -> str:
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

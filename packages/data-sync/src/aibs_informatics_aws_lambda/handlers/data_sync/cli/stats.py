@@ -1,0 +1,62 @@
+"""``data-sync stats``: sum up what is at a path."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from aibs_informatics_aws_lambda.common.cli.errors import ExitCode
+
+from ..file_system import GetDataPathStatsHandler
+from ..housekeeping.models import DataPathStats, GetDataPathStatsRequest, GetDataPathStatsResponse
+from .arguments import PROGRAM, Parser, add_output_options, parse_path
+from .housekeeping import with_plain_log
+from .messages import show_log
+from .output import print_json, print_lines, size_of
+
+_PROGRAM: Final = f"{PROGRAM} stats"
+
+_DESCRIPTION: Final = """\
+Sum up size, number of files and time of the latest change (UTC): of what is immediately in a path,
+and of all of it, in the last line. A path at which there is nothing has nothing in it.
+"""
+
+_EXAMPLES: Final = f"""\
+examples:
+  {_PROGRAM} s3://bucket/results/
+  {_PROGRAM} --json /mnt/efs/results
+"""
+
+
+def run(arguments: Sequence[str]) -> ExitCode:
+    """Sum up what the arguments name."""
+    options = _parser().parse_args(arguments)
+    show_log(_PROGRAM, verbose=options.verbose)
+    request = GetDataPathStatsRequest(path=options.path)
+    answer = with_plain_log(GetDataPathStatsHandler()).handle(request)
+    if options.json:
+        print_json(answer)
+    else:
+        print_lines(_table(answer, str(options.path)))
+    return ExitCode.DONE
+
+
+def _table(answer: GetDataPathStatsResponse, path: str) -> Iterator[str]:
+    rows = [("SIZE", "FILES", "LATEST CHANGE", "NAME")]
+    rows += [_row(stats, name) for name, stats in sorted(answer.children.items())]
+    rows.append(_row(answer.path_stats, path))
+    size, files, time = (max(map(len, column)) for column in list(zip(*rows, strict=True))[:3])
+    for row in rows:
+        yield f"{row[0]:>{size}}  {row[1]:>{files}}  {row[2]:<{time}}  {row[3]}"
+
+
+def _row(stats: DataPathStats, name: str) -> tuple[str, str, str, str]:
+    latest = f"{stats.last_modified:%Y-%m-%d %H:%M:%S}" if stats.object_count else "-"
+    return size_of(stats.size_bytes), f"{stats.object_count:,}", latest, name
+
+
+def _parser() -> Parser:
+    parser = Parser(_PROGRAM, _DESCRIPTION, _EXAMPLES)
+    parser.add_argument("path", metavar="PATH", type=parse_path, help="on S3, on EFS or local")
+    add_output_options(parser)
+    return parser

@@ -1,0 +1,51 @@
+"""What a sync has done, in a line or two."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncCounts, Verification
+
+from .output import count_of, size_of
+
+_SHORTEST_SECONDS: Final = 1e-3
+
+
+def summary_of(counts: DataSyncCounts, seconds: float, *, dry_run: bool = False) -> str:
+    """Return the counts in a line.
+
+    Args:
+        counts: what was done.
+        seconds: how long it took.
+        dry_run: whether it was only planned.
+    """
+    return ", ".join(_parts(counts, seconds, dry_run))
+
+
+def verification_in_words(found: Verification) -> str:
+    """Return in a line how the destination compares with the source."""
+    return (
+        f"{count_of(found.files_equal)} equal, {found.files_different:,} different, "
+        f"{found.files_missing:,} missing at the destination, {found.files_extra:,} only there"
+    )
+
+
+def _parts(counts: DataSyncCounts, seconds: float, dry_run: bool) -> Iterator[str]:
+    would = "would be " if dry_run else ""
+    moved = count_of(counts.files_transferred)
+    if counts.files_transferred:
+        moved += f" ({size_of(counts.bytes_transferred)})"
+    yield f"{moved} {would}transferred{'' if dry_run else _pace(counts, seconds)}"
+    yield f"{counts.files_unchanged:,} unchanged"
+    if counts.files_deleted:
+        yield f"{counts.files_deleted:,} {would}deleted at the destination"
+    if counts.files_removed:
+        yield f"{counts.files_removed:,} {would}removed at the source"
+
+
+def _pace(counts: DataSyncCounts, seconds: float) -> str:
+    if not counts.files_transferred:
+        return f" in {seconds:.1f} s"
+    rate = size_of(int(counts.bytes_transferred / max(seconds, _SHORTEST_SECONDS)))
+    return f" in {seconds:.1f} s ({rate}/s)"

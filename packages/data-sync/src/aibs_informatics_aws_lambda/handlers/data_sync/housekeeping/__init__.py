@@ -1,0 +1,1 @@
+"""What is stored at a path: totals, stale entries, removals."""

@@ -1,0 +1,80 @@
+"""One sync of a destination at a time."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..settings import LOCK_ROOT_VARIABLE
+
+_PATIENCE_SECONDS = 6 * 60 * 60
+_FIRST_WAIT_SECONDS = 0.05
+_LONGEST_WAIT_SECONDS = 5.0
+
+
+@contextmanager
+def held_lock(destination: Path) -> Iterator[None]:
+    """Hold the lock of a destination; wait for another holder for six hours at most.
+
+    The lock is a file beside the destination, or in the folder that ``DATA_SYNC_LOCK_ROOT`` names.
+    It is there only while someone holds or waits for it.
+
+    Raises:
+        TimeoutError: another process holds it all the time.
+        OSError: the file cannot be made or locked.
+    """
+    path = _lock_path(destination)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = _acquire(path)
+    try:
+        yield
+    finally:
+        # Unlinked while it is held: who waits for it finds that it is no longer at the path.
+        path.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _lock_path(destination: Path) -> Path:
+    root = os.environ.get(LOCK_ROOT_VARIABLE)
+    if root:
+        digest = hashlib.sha256(str(destination).encode(errors="surrogateescape")).hexdigest()
+        return Path(root) / f"{digest}.lock"
+    return destination.with_name(f"{destination.name}.lock")
+
+
+def _acquire(path: Path) -> int:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    wait = _FIRST_WAIT_SECONDS
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _is_at(descriptor, path):
+                return descriptor
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.EACCES):  # NFS says either
+                os.close(descriptor)
+                raise
+            if time.monotonic() > deadline:
+                os.close(descriptor)
+                raise TimeoutError(
+                    f"another process has held {path} for {_PATIENCE_SECONDS // 3600} hours"
+                ) from None
+        os.close(descriptor)
+        time.sleep(wait)
+        wait = min(2 * wait, _LONGEST_WAIT_SECONDS)
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    """Tell whether a file is still at its path, which the last holder may have removed it from."""
+    try:
+        there = path.stat()
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(os.fstat(descriptor), there)

@@ -1,0 +1,1 @@
+"""One sync split into batches."""

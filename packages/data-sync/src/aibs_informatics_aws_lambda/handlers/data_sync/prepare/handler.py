@@ -1,0 +1,148 @@
+"""The handler that divides a sync into batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from aibs_informatics_aws_lambda.common.description import HandlerDescription
+from aibs_informatics_aws_lambda.common.handler import LambdaHandler
+from aibs_informatics_aws_lambda.common.s3 import S3Path, upload_json
+from aibs_informatics_aws_lambda.storage.data_sync.batch import (
+    BatchDataSyncRequest,
+    PrepareBatchDataSyncRequest,
+    PrepareBatchDataSyncResponse,
+)
+from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
+from aibs_informatics_aws_lambda.storage.efs import EFSPath
+
+from ..settings import DEFAULT_BUCKET_NAME_ENV_VAR, LOCK_ROOT_VARIABLE, SYNC_VARIABLES
+from ..stored_lists import store_list
+from .packing import S, pack
+
+if TYPE_CHECKING:
+    from ..s3.client import S3
+    from ..tree import Node
+    from .split import SubRequests
+
+
+# Ten thousand batches are stored within a minute.
+_STORED_AT_A_TIME: Final = 16
+
+
+class PrepareBatchDataSyncHandler(
+    LambdaHandler[PrepareBatchDataSyncRequest, PrepareBatchDataSyncResponse]
+):
+    """Divide one sync into batches of limited size."""
+
+    DEFAULT_SOFT_MAX_BYTES: ClassVar = 250 * 2**30
+    DEFAULT_MAX_CONCURRENT_BATCHES: ClassVar = 40
+
+    description = HandlerDescription(
+        example={
+            "source_path": "s3://bucket/run-1/",
+            "destination_path": "/mnt/efs/run-1",
+            "batch_size_bytes_limit": 10 * 2**30,
+            "temporary_request_payload_path": "s3://bucket/scratch/run-1/",
+        },
+        environment={
+            name: meaning
+            for name, meaning in SYNC_VARIABLES.items()
+            if name not in (LOCK_ROOT_VARIABLE, DEFAULT_BUCKET_NAME_ENV_VAR)
+        },
+        iam_actions=("s3:ListBucket", "s3:PutObject"),
+    )
+
+    def handle(self, request: PrepareBatchDataSyncRequest) -> PrepareBatchDataSyncResponse:
+        """List the source and return the batches; nothing is synced.
+
+        Raises:
+            ValueError: the request, or a name in the source, makes no sense, or the filters keep
+                nothing of what there is.
+            OSError: a local source cannot be read.
+            AWSError: S3 refuses or cannot be reached.
+        """
+        from .split import find_parts
+
+        limit = request.batch_size_bytes_limit or self.DEFAULT_SOFT_MAX_BYTES
+        parts = find_parts(request, limit, partial(_make_s3, request.max_concurrency))
+        batches = self.build_node_batches(parts, limit)
+        self.log.info(
+            "Divided %s into %s parts in %s batches", request.source_path, len(parts), len(batches)
+        )
+        syncs = _divide(request)
+        made = _batches([[syncs.sync(node) for node in batch] for batch in batches], request)
+        response = PrepareBatchDataSyncResponse(
+            requests=store_list(made, request.response_path, "requests")
+        )
+        if request.response_path is not None:
+            # The state machine that reads the list is told how to go through it.
+            concurrent = request.max_concurrent_batches
+            response.max_concurrent_batches = (
+                self.DEFAULT_MAX_CONCURRENT_BATCHES if concurrent is None else concurrent
+            )
+            response.tolerated_failure_percentage = request.tolerated_failure_percentage or 0.0
+        return response
+
+    @classmethod
+    def build_source_path(
+        cls, request: PrepareBatchDataSyncRequest, node: Node
+    ) -> S3Path | EFSPath | Path:
+        """Return the path of a part of the source."""
+        return _divide(request).source_path(node)
+
+    @classmethod
+    def build_destination_path(
+        cls, request: PrepareBatchDataSyncRequest, node: Node
+    ) -> S3Path | EFSPath | Path:
+        """Return where a part of the source goes."""
+        return _divide(request).destination_path(node)
+
+    @classmethod
+    def build_node_batches(
+        cls, nodes: Iterable[S], batch_size_bytes_limit: int | None = None
+    ) -> list[list[S]]:
+        """Return the parts, which have a ``size_bytes``, packed as `packing.pack` does."""
+        return pack(nodes, batch_size_bytes_limit or cls.DEFAULT_SOFT_MAX_BYTES)
+
+
+def _make_s3(connections: int) -> S3:
+    from ..s3.client import S3
+
+    return S3(connections)
+
+
+def _divide(request: PrepareBatchDataSyncRequest) -> SubRequests:
+    from .split import SubRequests
+
+    return SubRequests(request)
+
+
+def _batches(
+    batches: list[list[DataSyncRequest]], request: PrepareBatchDataSyncRequest
+) -> list[BatchDataSyncRequest]:
+    """Return the batches; if a place is given, their syncs are stored there."""
+    partial_failure = bool(request.allow_partial_failure)
+    place = request.temporary_request_payload_path
+    lists: Iterable[list[DataSyncRequest] | S3Path] = batches
+    if place is not None:
+        from concurrent.futures import ThreadPoolExecutor
+
+        places = [_numbered(place, number) for number in range(len(batches))]
+        with ThreadPoolExecutor(_STORED_AT_A_TIME) as pool:
+            lists = list(pool.map(_store, batches, places))
+    return [
+        BatchDataSyncRequest(requests=syncs, allow_partial_failure=partial_failure)
+        for syncs in lists
+    ]
+
+
+def _store(syncs: list[DataSyncRequest], place: S3Path) -> S3Path:
+    upload_json([sync.to_dict() for sync in syncs], place)
+    return place
+
+
+def _numbered(folder: S3Path, number: int) -> S3Path:
+    return folder / f"request_{number}.json"

@@ -1,0 +1,1 @@
+"""Amazon S3: the client, its requests, listings and ETags."""

@@ -1,0 +1,165 @@
+"""ETags of objects, made anew from files.
+
+An ETag is the MD5 of the content, or for an object that was uploaded in parts the MD5 of the MD5s
+of its parts, with their number. Of objects that are encrypted with KMS keys it is neither.
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from itertools import zip_longest
+from typing import IO, Final, TypeAlias
+
+from aibs_informatics_aws_lambda.common.files import naming
+
+from ..entries import ObjectVersion
+from .client import PART_BYTES, S3, Request
+from .requests import head_first_part
+
+Check: TypeAlias = Callable[[], None]
+"""Raises an error if it is time to stop."""
+
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
+MAX_PARTS: Final = 10_000
+
+_BLOCK_BYTES: Final = 2**20
+
+
+def part_bytes_for(size: int) -> int:
+    """Return the size of the parts that an object of some size is uploaded in."""
+    part_bytes = PART_BYTES
+    while part_bytes * MAX_PARTS < size:
+        part_bytes *= 2
+    return part_bytes
+
+
+def parts_of(etag: str) -> int | None:
+    """Return the number of parts that an object was uploaded in, or `None` if it was in one go."""
+    _, dash, number = etag.partition("-")
+    return int(number) if dash and number.isdigit() else None
+
+
+def file_has_etag(
+    path: str, size: int, etag: str, find_part_bytes: Callable[[], int], check: Check
+) -> bool:
+    """Tell whether a file has the content of an object.
+
+    Args:
+        path: the file.
+        size: its size in bytes, which the object's is too.
+        etag: the ETag of the object.
+        find_part_bytes: asks for the size of the object's first part; it is called only if the
+            object has parts that are not of the usual size.
+        check: is called at each block; what it raises ends the comparison.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    number = parts_of(etag)
+    if number is None:
+        return _md5(path, check) == etag
+    usual = part_bytes_for(size)
+    if _number_of_parts(size, usual) == number and _md5_of_parts(path, usual, check) == etag:
+        return True
+    actual = find_part_bytes()
+    if actual == usual or _number_of_parts(size, actual) != number:
+        return False
+    return _md5_of_parts(path, actual, check) == etag
+
+
+def same_content(path: str, other: str, check: Check) -> bool:
+    """Tell whether two files of one size have the same bytes.
+
+    ``check`` is called at each block; what it raises ends the comparison.
+
+    Raises:
+        OSError: one of them cannot be read.
+    """
+    pairs = zip_longest(_blocks(path, check), _blocks(other, check))
+    return all(block == other_block for block, other_block in pairs)
+
+
+def _number_of_parts(size: int, part_bytes: int) -> int:
+    return max(1, -(-size // part_bytes))
+
+
+def first_part_bytes(s3: S3, version: ObjectVersion) -> int:
+    """Return the size of the first part that an object was uploaded in, as S3 tells it.
+
+    Raises:
+        AWSError: S3 cannot be asked.
+    """
+    headers = s3.ask(head_first_part(version.bucket, version.key)).headers
+    return int(headers["content-length"])
+
+
+def same_as_object(path: str, s3: S3, version: Request, check: Check) -> bool:
+    """Tell whether a file has the bytes of an object, which is fetched for that.
+
+    Args:
+        path: the file.
+        s3: what fetches the object.
+        version: the request that does.
+        check: is called at each block; what it raises ends the comparison.
+
+    Raises:
+        OSError: the file cannot be read.
+        AWSError: the object cannot be fetched.
+    """
+    digest = hashlib.sha256()
+    for block in _blocks(path, check):
+        digest.update(block)
+    return digest.digest() == object_digest(s3, version, check)
+
+
+def object_digest(s3: S3, version: Request, check: Check) -> bytes:
+    """Return the SHA-256 of an object.
+
+    Args:
+        s3: what fetches the object.
+        version: the request that does.
+        check: is called at each block; what it raises ends the transfer.
+
+    Raises:
+        AWSError: the object cannot be fetched.
+    """
+    digest = hashlib.sha256()
+
+    def take(block: bytes) -> None:
+        check()
+        digest.update(block)
+
+    s3.send(version, take).result()
+    return digest.digest()
+
+
+def _blocks(path: str, check: Check) -> Iterator[bytes]:
+    with naming(path), open(path, "rb") as file:  # noqa: PTH123
+        while block := file.read(_BLOCK_BYTES):
+            check()
+            yield block
+
+
+def _md5(path: str, check: Check) -> str:
+    with naming(path), open(path, "rb") as file:  # noqa: PTH123
+        return _digest(file, os.fstat(file.fileno()).st_size, check).hex()
+
+
+def _md5_of_parts(path: str, part_bytes: int, check: Check) -> str:
+    with naming(path), open(path, "rb") as file:  # noqa: PTH123
+        size = os.fstat(file.fileno()).st_size
+        number = _number_of_parts(size, part_bytes)
+        digests = b"".join(_digest(file, part_bytes, check) for _ in range(number))
+    return f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{number}"
+
+
+def _digest(file: IO[bytes], length: int, check: Check) -> bytes:
+    digest = hashlib.md5(usedforsecurity=False)
+    while length > 0 and (block := file.read(min(length, _BLOCK_BYTES))):
+        check()
+        digest.update(block)
+        length -= len(block)
+    return digest.digest()

@@ -1,0 +1,82 @@
+"""Batches of syncs: one after the other, over the same connections."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from aibs_informatics_aws_lambda.storage.data_sync.batch import (
+    BatchContinuation,
+    BatchDataSyncRequest,
+    BatchDataSyncResponse,
+    BatchDataSyncResult,
+)
+from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest, SyncContinuation
+
+from .deadline import OutOfTimeError
+from .engine import Engine
+from .result import NoProgressError, add_counts, read_requests
+
+logger = logging.getLogger(__name__)
+
+
+def sync_batch(engine: Engine, request: BatchDataSyncRequest) -> BatchDataSyncResponse:
+    """Do the syncs of a batch in order, as far as there is time.
+
+    Raises:
+        ValidationError: the stored requests are not a list of syncs; none was done.
+        NoProgressError: the time was up before anything was done.
+        Exception: that of the first sync that fails, unless ``allow_partial_failure`` is set.
+    """
+    syncs = read_requests(request.requests)
+    clock = engine.clock(request.deadline)
+    state = _state(request, len(syncs))
+    first = state.requests_done
+    for number in range(first, len(syncs)):
+        sync = syncs[number].model_copy(update={"continuation": state.sync})
+        try:
+            clock.check_start()
+            response = engine.sync(sync, clock)
+        except (OutOfTimeError, NoProgressError) as error:
+            if number > first:
+                return _stopped(syncs, state, None)
+            if isinstance(error, NoProgressError):
+                raise
+            raise NoProgressError("the time was up before the batch began: give more") from None
+        except Exception:
+            if not request.allow_partial_failure:
+                raise
+            logger.exception("Sync of %s failed", sync.source_path)
+            state.result.failed_requests_count += 1
+            state.failed_requests.append(number)
+        else:
+            if response.continuation:
+                return _stopped(syncs, state, response.continuation)
+            add_counts(state.result, response.result)
+            state.result.successful_requests_count += 1
+        state.requests_done, state.sync = number + 1, None
+    return BatchDataSyncResponse(result=state.result, failed_requests=_failed(syncs, state))
+
+
+def _state(request: BatchDataSyncRequest, count: int) -> BatchContinuation:
+    if request.continuation:
+        return request.continuation.model_copy(deep=True)
+    return BatchContinuation(
+        requests_done=0, result=BatchDataSyncResult(total_requests_count=count)
+    )
+
+
+def _stopped(
+    syncs: Sequence[DataSyncRequest], state: BatchContinuation, sync: SyncContinuation | None
+) -> BatchDataSyncResponse:
+    """Return the answer of a batch that goes on in another call, in the middle of ``sync``."""
+    return BatchDataSyncResponse(
+        result=state.result,
+        failed_requests=_failed(syncs, state),
+        incomplete=True,
+        continuation=state.model_copy(update={"sync": sync}),
+    )
+
+
+def _failed(syncs: Sequence[DataSyncRequest], state: BatchContinuation) -> list[DataSyncRequest]:
+    return [syncs[number] for number in state.failed_requests]

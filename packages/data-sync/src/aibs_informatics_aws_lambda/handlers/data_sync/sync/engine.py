@@ -1,0 +1,248 @@
+"""Syncs: from a request to what was done."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
+from dataclasses import replace
+from functools import partial
+from itertools import chain
+from pathlib import Path
+
+from aibs_informatics_aws_lambda.common.s3 import S3Path
+from aibs_informatics_aws_lambda.storage.data_sync.sync import (
+    DataSyncRequest,
+    DataSyncResponse,
+    Deadline,
+    MaxDelete,
+)
+from aibs_informatics_aws_lambda.storage.efs import EFSPath
+
+from ..entries import Item, Source
+from ..local.locks import held_lock
+from ..local.staging import find_staging_root, staging_folder
+from ..locations import Place, resolve
+from ..progress import Progress, Silence
+from ..s3.client import S3
+from ..sources import find_source
+from .deadline import Clock, OutOfTimeError, make_clock
+from .diff import Rules
+from .executor import Means, Outcome, execute, remove_sources
+from .filters import Keeps, check_possible, make_filter
+from .planner import Demand, Plan, make_plan
+from .report import Report, find_report_path, written_report
+from .result import NoProgressError, make_response
+from .routes import Route, folder_route, same_or_apart, single_route
+
+logger = logging.getLogger(__name__)
+
+
+class Engine:
+    """Does syncs, one after the other, over the same connections to S3.
+
+    Args:
+        progress: is told how far they have come.
+        seconds_left: tells how long the Lambda function may still run; 0 outside of one.
+    """
+
+    def __init__(
+        self,
+        progress: Progress | None = None,
+        seconds_left: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        self._progress = progress or Silence()
+        self._seconds_left = seconds_left
+        self._s3: dict[int, S3] = {}
+
+    def clock(self, *deadlines: Deadline | None) -> Clock:
+        """Return the clock for the earliest of some deadlines."""
+        return make_clock(deadlines, self._seconds_left)
+
+    def sync(self, request: DataSyncRequest, limit: Clock | None = None) -> DataSyncResponse:
+        """Do one sync and return what was moved.
+
+        Args:
+            request: the sync.
+            limit: when to stop, beside the deadline of the request.
+
+        Raises:
+            FileNotFoundError: the source is missing, and ``fail_if_missing`` is set.
+            ValueError: the request, or a name in the source, makes no sense; nothing was changed.
+            NoProgressError: the time was up before anything was done.
+            OSError: a file cannot be read or written.
+            AWSError: S3 refuses or cannot be reached.
+        """
+        clock = self.clock(request.deadline, limit.seconds_left if limit else None)
+        source, destination = resolve(request.source_path), resolve(request.destination_path)
+        check_possible(request.filter_config, source, destination)
+        keeps = make_filter(request.filter_config, source, request.filter_root)
+        s3 = partial(self._find_s3, request.max_concurrency)
+        found = find_source(source, s3)
+        if not found.exists:
+            return _missing(request)
+        routes = [
+            (route, items)
+            for route, items in _routes(request, source, destination, found)
+            if not same_or_apart(route, delete=request.delete, retain=request.retain_source_data)
+        ]
+        if not routes:
+            logger.info("%s is source and destination: nothing to do", source)
+            return make_response(request, Outcome(), None)
+        details = find_report_path(request)
+        first = routes[0][0]
+        with ExitStack() as stack:
+            if request.require_lock and _changes(request) and first.is_remote_to_local:
+                stack.enter_context(held_lock(Path(destination)))
+            client = None if all(route.is_local for route, _ in routes) else s3()
+            plans = []
+            for route, items in routes:
+                others = frozenset(r.target.path for r, _ in routes if r is not route)
+                demand = _demand(request, route, keeps, others)
+                if details or clock.is_limited:
+                    demand = replace(demand, lists_all=True)
+                plan = _make_plan(route, clock.limit(items), demand, client)
+                plans.append(stack.enter_context(closing(plan)))
+            _check_deletions(request, plans)
+            means = Means(
+                pool=stack.enter_context(ThreadPoolExecutor(request.max_concurrency)),
+                concurrency=request.max_concurrency,
+                s3=client,
+                staging=stack.enter_context(_staging(request, first, plans)),
+                changes=_changes(request),
+                verifies=bool(request.verify),
+                fsync=bool(request.fsync),
+                progress=self._progress,
+                report=stack.enter_context(_report(details, s3)),
+                clock=clock,
+            )
+            outcome = execute(plans, means)
+            if outcome.is_complete and not request.retain_source_data and not request.verify:
+                _remove_sources(plans, means, outcome, is_whole=keeps is None)
+        return make_response(request, outcome, details)
+
+    def _find_s3(self, connections: int) -> S3:
+        if connections not in self._s3:
+            self._s3[connections] = S3(connections)
+        return self._s3[connections]
+
+
+def _missing(request: DataSyncRequest) -> DataSyncResponse:
+    message = f"there is nothing at the source {request.source_path}"
+    was_removed = bool(request.continuation and request.continuation.only_removes)
+    if request.fail_if_missing and not was_removed:
+        raise FileNotFoundError(f"{message}: check the path, or give fail_if_missing: false")
+    if not was_removed:
+        logger.warning("%s: nothing is synced", message)
+    return make_response(request, Outcome(), None)
+
+
+def _changes(request: DataSyncRequest) -> bool:
+    return not (request.dry_run or request.verify)
+
+
+def _routes(
+    request: DataSyncRequest, source: Place, destination: Place, found: Source
+) -> Iterator[tuple[Route, Iterable[Item]]]:
+    """Yield the routes, with the items that take them.
+
+    There are two if a key names both an object and what lies below it.
+    """
+    prefix = request.source_path_prefix
+    rest = iter(found.below)
+    first = next(rest, None)
+    if found.single and first and not isinstance(destination, S3Path):
+        raise ValueError(
+            f"{source} is an object and has objects below it: a local path cannot be a file and "
+            f"a folder; name {source}/ to sync what lies below"
+        )
+    if found.single:
+        yield single_route(source, destination, prefix), [found.single]
+    if first or not found.single:
+        below = chain([first] if first else [], rest)
+        yield folder_route(source, destination, prefix), below
+
+
+def _demand(
+    request: DataSyncRequest, route: Route, keeps: Keeps | None, taken: frozenset[str]
+) -> Demand:
+    before = request.continuation
+    rules = Rules(
+        force=request.force and not route.is_local,
+        size_only=request.size_only and not route.is_local,
+        verify=bool(request.verify),
+        through=before.through if before and not route.single else None,
+    )
+    # What was moved is extra to a source that is being removed.
+    mirrors = request.delete and not route.is_local and not (before and before.only_removes)
+    return Demand(
+        keeps=keeps,
+        rules=rules,
+        mirror=not route.single and (mirrors or rules.verify),
+        retain=request.retain_source_data or route.is_remote_to_local,
+        protects_excluded=bool(request.protect_excluded),
+        taken=taken,
+        lists_all=rules.verify,
+    )
+
+
+def _make_plan(route: Route, items: Iterable[Item], demand: Demand, s3: S3 | None) -> Plan:
+    try:
+        return make_plan(route, items, demand, s3)
+    except OutOfTimeError:
+        raise NoProgressError(
+            f"the time was up before {route.source.name()} was listed: give more time, or sync "
+            "parts of it"
+        ) from None
+
+
+def _check_deletions(request: DataSyncRequest, plans: Sequence[Plan]) -> None:
+    if request.max_delete is None or request.verify:
+        return
+    count, there = sum(len(plan.extras) for plan in plans), sum(plan.there for plan in plans)
+    if count > _most_deletions(request.max_delete, there):
+        raise ValueError(
+            f"{count} of {there} items would be deleted at {request.destination_path}, and "
+            f"max_delete allows {request.max_delete}: nothing was changed; check the paths, or "
+            "allow more"
+        )
+
+
+def _most_deletions(max_delete: MaxDelete, there: int) -> int:
+    """Return how many items may be deleted of those that are there."""
+    if isinstance(max_delete, str):
+        return int(there * float(max_delete.rstrip("%")) / 100)
+    return int(there * max_delete) if 0 < max_delete < 1 else int(max_delete)
+
+
+def _report(
+    path: S3Path | EFSPath | Path | None, s3: Callable[[], S3]
+) -> AbstractContextManager[Report]:
+    if path is None:
+        return nullcontext(Report())
+    return written_report(resolve(path), s3)
+
+
+@contextmanager
+def _staging(
+    request: DataSyncRequest, route: Route, plans: Sequence[Plan]
+) -> Iterator[str | None]:
+    config = request.remote_to_local_config
+    is_used = config.use_custom_tmp_dir and route.single and route.is_remote_to_local
+    if not is_used or not _changes(request) or not any(len(plan.steps) for plan in plans):
+        yield None
+        return
+    chosen = config.custom_tmp_dir
+    root = find_staging_root(route.target.path) if chosen is None else resolve(chosen)
+    with staging_folder(str(root)) as folder:
+        yield folder
+
+
+def _remove_sources(
+    plans: Sequence[Plan], means: Means, outcome: Outcome, *, is_whole: bool
+) -> None:
+    if any(plan.route.is_remote_to_local for plan in plans):
+        logger.warning("The source stays: objects are not removed after a sync to local files")
+    else:
+        remove_sources(plans, means, outcome, is_whole=is_whole)

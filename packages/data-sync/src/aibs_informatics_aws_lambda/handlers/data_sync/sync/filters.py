@@ -1,0 +1,109 @@
+"""Which items are synced, by regular expressions over their paths."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from aibs_informatics_aws_lambda.common.s3 import S3Path
+from aibs_informatics_aws_lambda.storage.data_sync.filters import DataSyncFilterConfig, Patterns
+from aibs_informatics_aws_lambda.storage.paths import parse_data_path
+
+from ..locations import Place, resolve
+
+Keeps = Callable[[str], bool]
+"""Tells whether an item is synced, by its path below the source (empty: the source itself)."""
+
+
+def has_patterns(config: DataSyncFilterConfig | None) -> bool:
+    """Tell whether a filter leaves anything out."""
+    return config is not None and bool(_listed(config.include) or _listed(config.exclude))
+
+
+def check_possible(config: DataSyncFilterConfig | None, source: Place, destination: Place) -> None:
+    """Raise `ValueError` if there are patterns, and both places are local."""
+    is_local = not isinstance(source, S3Path) and not isinstance(destination, S3Path)
+    if is_local and has_patterns(config):
+        raise ValueError(
+            "filters (include and exclude patterns) are not possible from one local path to "
+            "another: leave filter_config out"
+        )
+
+
+def make_filter(
+    config: DataSyncFilterConfig | None, source: Place, filter_root: str | None = None
+) -> Keeps | None:
+    """Return what tells the items that are synced, or `None` if all of them are.
+
+    A pattern must match the whole path of an item relative to the root. An item that is the root
+    goes by its name, one that is not below it by its whole path or URI.
+
+    Args:
+        config: the patterns.
+        source: the source, as `places.resolve` returns it.
+        filter_root: what paths are relative to; by default the source.
+
+    Raises:
+        ValueError: a pattern is no regular expression.
+    """
+    if config is None or not has_patterns(config):
+        return None
+    include = compile_patterns(config.include, "include")
+    exclude = compile_patterns(config.exclude, "exclude")
+    path_of = _path_maker(source, filter_root)
+
+    def keeps(relative: str) -> bool:
+        path = path_of(relative)
+        if any(pattern.fullmatch(path) for pattern in exclude):
+            return False
+        return not include or any(pattern.fullmatch(path) for pattern in include)
+
+    return keeps
+
+
+def _path_maker(source: Place, filter_root: str | None) -> Callable[[str], str]:
+    base = str(source).rstrip("/")
+    root = base if filter_root is None else _as_text(filter_root)
+    beginning = f"{root}/"
+
+    def path_of(relative: str) -> str:
+        path = f"{base}/{relative}" if relative else base
+        if path == root:
+            return path.rpartition("/")[2]
+        return path.removeprefix(beginning)
+
+    return path_of
+
+
+def _as_text(root: str) -> str:
+    path = parse_data_path(root)
+    resolved = path if isinstance(path, S3Path | Path) else resolve(path)
+    return str(resolved).rstrip("/")
+
+
+def _listed(patterns: Patterns | None) -> list[str]:
+    several = [patterns] if isinstance(patterns, str) else patterns or []
+    return [pattern for pattern in several if pattern]
+
+
+def compile_patterns(patterns: Patterns | None, name: str) -> list[re.Pattern[str]]:
+    """Return the patterns compiled; without any, none.
+
+    Args:
+        patterns: one or several regular expressions; empty ones are left out.
+        name: what messages call them.
+
+    Raises:
+        ValueError: one is no regular expression.
+    """
+    return [_compile(pattern, name) for pattern in _listed(patterns)]
+
+
+def _compile(pattern: str, name: str) -> re.Pattern[str]:
+    try:
+        return re.compile(pattern)
+    except re.error as error:
+        raise ValueError(
+            f"the {name} pattern {pattern!r} is no regular expression: {error}"
+        ) from None

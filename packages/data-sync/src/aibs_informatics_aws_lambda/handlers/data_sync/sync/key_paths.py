@@ -1,0 +1,139 @@
+"""Objects as local files: which path a key becomes, and which keys cannot be together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from ..entries import Item, is_placeholder
+from .diff import Pair, Step
+
+_MAX_NAME_BYTES = 255
+
+
+def as_local_pairs(items: Iterable[Item], source: str, odd: OddPaths) -> Iterator[Pair]:
+    """Yield the items with the paths they become, in order; placeholders are left out.
+
+    Args:
+        items: objects.
+        source: the URI that they lie below, for messages.
+        odd: takes those whose path is not simply the key, which would break the order.
+
+    Raises:
+        ValueError: a key cannot be a path below the destination.
+    """
+    for item in items:
+        if is_placeholder(item):
+            continue
+        path = local_path_of(item.relative, source)
+        if path == item.relative:
+            yield Pair(path, item)
+        else:
+            odd.add(Pair(path, item))
+
+
+def local_path_of(relative: str, source: str) -> str:
+    """Return the path below a folder that a key becomes: without empty parts and ``.``.
+
+    Raises:
+        ValueError: it would leave the folder, or cannot be the path of a file.
+    """
+    uri = f"{source}{relative}"
+    if not relative or relative.endswith("/"):
+        raise ValueError(
+            f"{uri!r} ends in a slash and is not empty: it cannot be a local file; exclude it"
+        )
+    if "\0" in relative:
+        raise ValueError(f"{uri!r} holds a null character: it cannot be a local file; exclude it")
+    parts = relative.split("/")
+    if ".." in parts:
+        raise ValueError(f"{uri!r} would lead out of the destination by '..'; exclude it")
+    kept = [part for part in parts if part not in ("", ".")]
+    if not kept or parts[-1] == ".":
+        raise ValueError(f"{uri!r} would be the folder that it lies in; exclude it")
+    if len(relative) > _MAX_NAME_BYTES and max(map(_byte_length, kept)) > _MAX_NAME_BYTES:
+        raise ValueError(
+            f"{uri!r} has a part of more than {_MAX_NAME_BYTES} bytes: it cannot be a local "
+            "file; exclude it"
+        )
+    return relative if len(kept) == len(parts) else "/".join(kept)
+
+
+class OddPaths:
+    """Objects whose local path is not simply their key, such as ``a//b``. There are few."""
+
+    def __init__(self) -> None:
+        self._items: dict[str, Item] = {}
+
+    def add(self, pair: Pair) -> None:
+        """Add an item.
+
+        Raises:
+            ValueError: another one becomes the same path.
+        """
+        other = self._items.setdefault(pair.target, pair.item)
+        if other is not pair.item:
+            raise ValueError(_same_target(other.relative, pair.item.relative))
+
+    def __iter__(self) -> Iterator[Pair]:
+        return (Pair(target, item) for target, item in self._items.items())
+
+    def __contains__(self, target: str) -> bool:
+        return target in self._items
+
+    def check(self, step: Step) -> None:
+        """Raise `ValueError` if an item of the plan gets in the way of one of these."""
+        if not self._items:
+            return
+        parts = step.target.split("/")
+        for count in range(1, len(parts) + 1):
+            other = self._items.get("/".join(parts[:count]))
+            if other is not None and other != step.item:
+                raise ValueError(_same_target(other.relative, step.item.relative))
+        below = f"{step.target}/"
+        for target, other in self._items.items():
+            if target.startswith(below):
+                raise ValueError(_same_target(other.relative, step.item.relative))
+
+
+class Nesting:
+    """Finds files of which another path makes a folder, in paths that come in order."""
+
+    def __init__(self, destination: str) -> None:
+        self._destination = destination
+        self._files: list[Step] = []
+
+    def check(self, step: Step) -> None:
+        """Take the next step; steps at the destination only are those of action ``extra``.
+
+        Raises:
+            ValueError: a file would have to be a folder as well.
+        """
+        while self._files and not step.target.startswith(self._files[-1].target):
+            self._files.pop()
+        for file in self._files:
+            if step.target.startswith(f"{file.target}/"):
+                raise ValueError(self._conflict(file, step))
+        if step.item.kind != "folder":
+            self._files.append(step)
+
+    def _conflict(self, file: Step, step: Step) -> str:
+        path = f"{self._destination}{file.target}"
+        if file.action == "extra":
+            return (
+                f"{path} is a {file.item.kind}, and {step.item.relative!r} needs a folder there: "
+                f"remove it, or choose another destination"
+            )
+        if step.action == "extra":
+            return f"{path} is a folder, and a file does not replace a folder: remove it"
+        return _same_target(file.item.relative, step.item.relative)
+
+
+def _same_target(one: str, other: str) -> str:
+    return (
+        f"{one!r} and {other!r} cannot both be local files, as they become one path or one lies "
+        "below the other; exclude one of them"
+    )
+
+
+def _byte_length(text: str) -> int:
+    return len(text.encode(errors="surrogateescape"))

@@ -1,0 +1,211 @@
+"""A report of a sync: one line of JSON for each item."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, Literal, NamedTuple, TypeAlias
+
+from aibs_informatics_aws_lambda.common.files import naming, why_unwritable
+from aibs_informatics_aws_lambda.common.s3 import S3Path
+from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
+from aibs_informatics_aws_lambda.storage.efs import EFSPath
+from aibs_informatics_aws_lambda.storage.paths import parse_data_path
+
+from ..local.files import Folders, temporary_path
+from ..locations import Place
+from ..s3.client import S3, Request
+from ..settings import DEFAULT_BUCKET_NAME_ENV_VAR
+from .diff import Step
+from .routes import Route
+
+Done: TypeAlias = Literal[
+    "transfer", "keep", "delete", "remove", "equal", "different", "missing", "extra"
+]
+"""Transferred; left as it is; deleted at the destination; removed at the source. Where nothing but
+a comparison was asked for: what that has found, ``missing`` and ``extra`` at the destination."""
+
+
+class Evidence(NamedTuple):
+    """What is known of the content of an item.
+
+    Args:
+        checksum: the kind of a checksum, a colon, and the checksum.
+        verified: whether the content was compared, or was verified by a checksum on its way.
+    """
+
+    checksum: str | None = None
+    verified: bool = False
+
+
+NO_EVIDENCE: Final = Evidence()
+"""Nothing is known of the content."""
+
+
+class Report:
+    """Is told what was done with each item, and forgets it.
+
+    Attributes:
+        is_read: whether anybody reads it, so that checksums are worth asking for.
+    """
+
+    is_read = False
+
+    def add(
+        self,
+        route: Route,
+        step: Step,
+        done: Done,
+        evidence: Evidence = NO_EVIDENCE,
+        error: BaseException | None = None,
+    ) -> None:
+        """Take one item, and the error that it has ended with, if any."""
+
+
+class _Lines(Report):
+    """Writes a report to a new file.
+
+    Args:
+        path: where it is made.
+    """
+
+    is_read = True
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._file = open(path, "x", encoding="ascii")  # noqa: PTH123, SIM115 - see `close`
+        self._failure: OSError | None = None
+
+    def add(
+        self,
+        route: Route,
+        step: Step,
+        done: Done,
+        evidence: Evidence = NO_EVIDENCE,
+        error: BaseException | None = None,
+    ) -> None:
+        is_extra = done in ("delete", "extra")
+        line = {
+            "action": done,
+            "reason": step.reason or None,
+            "source": None if is_extra else route.source.name(step.item.relative),
+            "destination": None if done == "remove" else route.target.name(step.target),
+            "size": step.item.size,
+            "checksum": evidence.checksum,
+            "verified": None if is_extra or done == "remove" else evidence.verified,
+            "error": None if error is None else str(error) or type(error).__name__,
+        }
+        kept = {name: value for name, value in line.items() if value is not None}
+        try:
+            self._file.write(json.dumps(kept) + "\n")
+        except OSError as failure:
+            failure.filename = self._path
+            self._failure = failure
+            raise
+
+    def close(self) -> None:
+        """Write what is still in memory; raise `OSError` if anything could not be written."""
+        with naming(self._path):
+            self._file.close()
+        # Python forgets what it could not write, or tries once more: that depends on its version.
+        if self._failure is not None:
+            raise self._failure
+
+
+@contextmanager
+def written_report(place: Place, s3: Callable[[], S3]) -> Iterator[Report]:
+    """Make a report, and put it in its place at the end, also if the sync has failed.
+
+    Args:
+        place: where it is to be.
+        s3: makes what sends it, if that is on S3.
+
+    Raises:
+        ValueError: nothing can be written there.
+        OSError: the report cannot be written.
+        AWSError: it cannot be sent.
+    """
+    if isinstance(place, S3Path):
+        if not place.key or place.has_folder_suffix():
+            raise ValueError(f"{place} names no object to write the report to")
+        with _sent(place, s3()) as report:
+            yield report
+        return
+    reason = why_unwritable(place)
+    if reason:
+        raise ValueError(f"cannot write the report to {place}: {reason}")
+    with _renamed(place) as report:
+        yield report
+
+
+@contextmanager
+def _renamed(place: Path) -> Iterator[Report]:
+    target = str(place.absolute())
+    Folders().make_parent(target)
+    temporary = temporary_path(target)
+    report = _Lines(temporary)
+    try:
+        try:
+            yield report
+        finally:
+            report.close()
+            os.replace(temporary, target)  # noqa: PTH105
+    finally:
+        # What could not be written to its end.
+        Path(temporary).unlink(missing_ok=True)
+
+
+@contextmanager
+def _sent(place: S3Path, s3: S3) -> Iterator[Report]:
+    with tempfile.TemporaryDirectory(prefix="data-sync-") as folder:
+        path = f"{folder}/report.jsonl"
+        report = _Lines(path)
+        try:
+            yield report
+        finally:
+            report.close()
+            request = Request(
+                "PutObject",
+                "s3:PutObject",
+                place.bucket,
+                place.key,
+                "PUT",
+                headers={"Content-Type": "application/x-ndjson"},
+                send_file=path,
+                size=os.stat(path).st_size,  # noqa: PTH116
+            )
+            s3.ask(request)
+
+
+def find_report_path(request: DataSyncRequest) -> S3Path | EFSPath | Path | None:
+    """Return where the report of a call is to be, if there is to be one.
+
+    The report of a call that continues another one has the number of the call in its name. One
+    that nobody has named a place for goes to the bucket for scratch data, if there is one, else to
+    the folder for temporary files.
+    """
+    if request.report_path is None:
+        return _new_path() if request.include_detailed_response else None
+    if request.continuation is None:
+        return request.report_path
+    return with_suffix(request.report_path, str(request.continuation.calls + 1))
+
+
+def with_suffix(path: S3Path | EFSPath | Path, suffix: str) -> S3Path | EFSPath | Path:
+    """Return a path with a dash and a suffix at the end of its name, before what follows a dot."""
+    folder, slash, name = str(path).rpartition("/")
+    stem, dot, rest = name.partition(".")
+    return parse_data_path(f"{folder}{slash}{stem}-{suffix}{dot}{rest}")
+
+
+def _new_path() -> S3Path | Path:
+    name = f"data-sync-report-{uuid.uuid4()}.jsonl"
+    bucket = os.environ.get(DEFAULT_BUCKET_NAME_ENV_VAR)
+    if bucket:
+        return S3Path.build(bucket, f"scratch/{name}")
+    return Path(tempfile.gettempdir()) / name

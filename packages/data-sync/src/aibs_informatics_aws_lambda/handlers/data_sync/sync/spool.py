@@ -1,0 +1,67 @@
+"""Steps of a plan, kept on disk beyond the first thousands."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from typing import IO, Final
+
+from aibs_informatics_aws_lambda.common.files import naming
+
+from ..entries import Item
+from .diff import Step
+
+# A few MB. Reading and writing text costs as much as half of a small transfer.
+_IN_MEMORY: Final = 10_000
+
+
+class Spool:
+    """A list of steps that is written once, at its end, and can be read several times."""
+
+    def __init__(self) -> None:
+        self._first: list[Step] = []
+        self._file: IO[str] | None = None
+        self._length = 0
+
+    def __len__(self) -> int:
+        return self._length
+
+    def append(self, step: Step) -> None:
+        """Add a step.
+
+        Raises:
+            OSError: the folder of temporary files has no room.
+        """
+        self._length += 1
+        if self._length <= _IN_MEMORY:
+            self._first.append(step)
+            return
+        if self._file is None:
+            # Closed by `close`: it outlives this function.
+            self._file = tempfile.TemporaryFile("w+", encoding="ascii")  # noqa: SIM115
+        try:
+            self._file.write(json.dumps(step) + "\n")
+        except OSError as error:
+            # Not by `naming`: a context manager for each of millions of steps takes its time.
+            error.filename = tempfile.gettempdir()
+            raise
+
+    def __iter__(self) -> Iterator[Step]:
+        """Yield the steps, in the order in which they were added."""
+        yield from self._first
+        if self._file is None:
+            return
+        with naming(tempfile.gettempdir()):
+            self._file.seek(0)
+        for line in self._file:
+            action, reason, target, item, target_etag = json.loads(line)
+            yield Step(action, reason, target, Item(*item), target_etag)
+
+    def close(self) -> None:
+        """Give the memory and the disk space back."""
+        self._first.clear()
+        if self._file is not None:
+            # What is not written yet is on its way to the disk once more.
+            with naming(tempfile.gettempdir()):
+                self._file.close()

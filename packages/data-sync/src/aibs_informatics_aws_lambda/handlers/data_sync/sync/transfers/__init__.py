@@ -1,0 +1,1 @@
+"""Transfers of entries, a module per direction."""

@@ -1,0 +1,156 @@
+"""Objects to objects, within S3."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import Executor, Future
+from functools import partial
+from typing import Final
+
+from ...entries import ObjectVersion
+from ...progress import Moved
+from ...s3.client import S3, Response
+from ...s3.etags import Check, first_part_bytes, object_digest, part_bytes_for, parts_of
+from ...s3.requests import (
+    abort_upload,
+    complete_upload,
+    copy_part,
+    copy_whole,
+    create_upload,
+    get_tags,
+    get_version,
+    head,
+    read_tags,
+    read_text,
+)
+from ..diff import Step
+from ..report import NO_EVIDENCE, Evidence
+from ..routes import Route
+from ..versions import source_version, target_version
+from ..window import Window
+
+# https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
+_MAX_COPY_BYTES: Final = 5 * 2**30
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
+_MIN_PART_BYTES: Final = 5 * 2**20
+_PARTS_AT_A_TIME: Final = 8
+
+# What an object that is made of parts does not get from the one that these are copied from.
+_METADATA: Final = frozenset(
+    {
+        "cache-control",
+        "content-disposition",
+        "content-encoding",
+        "content-language",
+        "content-type",
+        "expires",
+        "x-amz-website-redirect-location",
+    }
+)
+
+
+class S3Copy:
+    """Has S3 copy objects.
+
+    An object that was uploaded in parts is copied in the same parts, so that its ETag stays what
+    it is, and the next sync finds both equal.
+
+    Args:
+        route: where objects come from and go to.
+        s3: what asks S3.
+        pool: the threads that see to objects that are copied in parts.
+        reports: whether anybody asks for their checksums.
+    """
+
+    def __init__(self, route: Route, s3: S3, pool: Executor, *, reports: bool = False) -> None:
+        self._route = route
+        self._s3 = s3
+        self._pool = pool
+        self._reports = reports
+
+    def start(self, step: Step, moved: Moved | None) -> Future[Response]:
+        """Copy an object."""
+        source = source_version(self._route, step)
+        if step.item.size > _MAX_COPY_BYTES or parts_of(source.etag) is not None:
+            return self._pool.submit(self._copy_large, step, moved)
+        target = target_version(self._route, step)
+        return self._s3.send(copy_whole(source, target.bucket, target.key))
+
+    def finish(self, step: Step, response: Response) -> Evidence:
+        """Tell what S3 says of the copy of the version that was listed."""
+        if not self._reports:
+            return NO_EVIDENCE
+        etag = read_text(response, "ETag").strip('"')
+        return Evidence(f"etag:{etag}", verified=etag == step.item.etag)
+
+    def is_same(self, step: Step, check: Check) -> bool:  # noqa: ARG002
+        """Tell whether both objects have the same ETag."""
+        return step.item.etag == step.target_etag
+
+    def has_same_bytes(self, step: Step, check: Check) -> bool:
+        """Tell whether both objects have the same content by fetching both."""
+        versions = source_version(self._route, step), target_version(self._route, step)
+        source, target = (get_version(version, step.item.size) for version in versions)
+        digest = object_digest(self._s3, source, check)
+        return digest == object_digest(self._s3, target, check)
+
+    def abandon(self) -> None:
+        """Do nothing: S3 makes objects whole or not at all."""
+
+    def _copy_large(self, step: Step, moved: Moved | None) -> Response:
+        source, target = source_version(self._route, step), target_version(self._route, step)
+        first_bytes = first_part_bytes(self._s3, source)
+        part_bytes = _part_bytes(step.item.size, source.etag, first_bytes)
+        if part_bytes is None:
+            return self._s3.ask(copy_whole(source, target.bucket, target.key))
+        return self._copy_parts(step, part_bytes, self._metadata(source), moved)
+
+    def _copy_parts(
+        self, step: Step, part_bytes: int, metadata: Mapping[str, str], moved: Moved | None
+    ) -> Response:
+        source, size = source_version(self._route, step), step.item.size
+        bucket, key, _ = target_version(self._route, step)
+        created = self._s3.ask(create_upload(bucket, key, metadata))
+        upload_id = read_text(created, "UploadId")
+        try:
+            etags: dict[int, str] = {}
+            window = Window(_PARTS_AT_A_TIME)
+            for number, start in enumerate(range(0, size, part_bytes), 1):
+                span = range(start, min(start + part_bytes, size))
+                part = copy_part(source, bucket, key, upload_id, number, span)
+                window.add(partial(self._s3.send, part), partial(_note_part, etags, number))
+                if moved:
+                    moved(len(span))
+            window.drain()
+            in_order = [etags[number] for number in sorted(etags)]
+            return self._s3.ask(complete_upload(bucket, key, upload_id, in_order))
+        except BaseException:
+            # Not awaited: what went wrong is the error to report.
+            self._s3.send(abort_upload(bucket, key, upload_id))
+            raise
+
+    def _metadata(self, source: ObjectVersion) -> dict[str, str]:
+        # Not those of the first part: some services answer with that part's own.
+        headers = self._s3.ask(head(source.bucket, source.key)).headers
+        kept = {
+            name: value
+            for name, value in headers.items()
+            if name in _METADATA or name.startswith("x-amz-meta-")
+        }
+        if int(headers.get("x-amz-tagging-count", 0)):
+            tags = self._s3.ask(get_tags(source.bucket, source.key))
+            kept["x-amz-tagging"] = read_tags(tags)
+        return kept
+
+
+def _note_part(etags: dict[int, str], number: int, part: Future[Response]) -> None:
+    etags[number] = read_text(part.result(), "ETag")
+
+
+def _part_bytes(size: int, etag: str, first_bytes: int) -> int | None:
+    """Return the size of the parts to copy an object in, or `None` if it is copied as a whole."""
+    number = parts_of(etag)
+    is_regular = number == 1 or first_bytes >= _MIN_PART_BYTES
+    if number and is_regular and -(-size // max(1, first_bytes)) == number:
+        return first_bytes
+    return part_bytes_for(size) if size > _MAX_COPY_BYTES else None

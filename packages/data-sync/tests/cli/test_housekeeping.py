@@ -1,0 +1,240 @@
+"""The verbs ls, stats, stale and rm."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from importlib import import_module
+
+import pytest
+from aibs_informatics_aws_lambda.common.cli.errors import CommandError
+
+PACKAGE = "aibs_informatics_aws_lambda.handlers.data_sync.cli"
+
+
+@pytest.fixture
+def bucket(aws) -> str:
+    return aws.make_bucket()
+
+
+def test_ls_lists_files_and_folders_in_full(run, disk):
+    disk.write({"data/a": "a", "data/sub/b": "b"})
+
+    result = run("ls", "data")
+
+    root = disk.root / "data"
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout == f"{root}/\n{root}/a\n{root}/sub/\n{root}/sub/b\n"
+
+
+def test_ls_lists_objects_as_uris_and_in_json_as_keys(run, aws, bucket):
+    aws.put(bucket, "data/a", "a")
+
+    assert run("ls", "s3://bucket/data/").stdout == "s3://bucket/data/\ns3://bucket/data/a\n"
+    assert json.loads(run("ls", "--json", "s3://bucket/data/").stdout) == {
+        "paths": ["data/", "data/a"]
+    }
+
+
+def test_ls_goes_by_patterns(run, disk):
+    disk.write({"data/a.csv": "a", "data/b.txt": "b", "data/sub/c.csv": "c"})
+
+    result = run("ls", "data", "--include", r".*\.csv$", "--exclude", "sub/")
+
+    assert result.stdout == f"{disk.root}/data/a.csv\n"
+
+
+def test_ls_writes_names_byte_by_byte_and_can_end_them_with_nul(disk, script):
+    name = os.fsdecode(b"data/\xff\n")
+    disk.write({name: "x"})
+
+    result = subprocess.run(
+        [script, "ls", "-0", "data"], cwd=disk.root, capture_output=True, check=True
+    )
+
+    root = os.fsencode(disk.root)
+    assert result.stdout == root + b"/data/\0" + root + b"/data/\xff\n\0"
+
+
+def test_ls_on_a_terminal_escapes_what_is_not_printable(run_on_terminal, disk):
+    disk.write({"data/\x1b[31m": "x"})
+
+    shown = run_on_terminal("ls", "data")
+
+    assert shown.status == 0
+    assert r"data/\x1b[31m" in shown.text
+    assert "\x1b" not in shown.text
+
+
+def test_ls_ends_without_a_word_when_its_reader_has_seen_enough(disk, script, run_command):
+    disk.write({f"data/{number}": "" for number in range(5000)})
+
+    result = run_command(
+        "bash", "-c", f"{script} ls data | head -1; echo ${{PIPESTATUS[0]}}", folder=disk.root
+    )
+
+    assert result.stderr == ""
+    assert result.stdout == f"{disk.root}/data/\n141\n"
+
+
+def test_stats_sums_up_what_is_immediately_below(run, disk):
+    disk.write({"data/a": "a" * 2048, "data/sub/b": "b", "data/sub/c": "c"})
+    for name in ("data/a", "data/sub/b", "data/sub/c"):
+        os.utime(disk.root / name, (86400, 86400))
+
+    result = run("stats", "data")
+
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.splitlines() == [
+        "   SIZE  FILES  LATEST CHANGE        NAME",
+        "2.0 KiB      1  1970-01-02 00:00:00  a",
+        "    2 B      2  1970-01-02 00:00:00  sub",
+        "2.0 KiB      3  1970-01-02 00:00:00  data",
+    ]
+
+
+def test_stats_of_nothing_is_a_line_with_zeros_and_no_time(run, bucket):
+    result = run("stats", "s3://bucket/nothing/")
+
+    assert result.returncode == 0
+    assert result.stdout.splitlines()[-1].split() == ["0", "B", "0", "-", "s3://bucket/nothing/"]
+
+
+def test_stats_as_json(run, disk):
+    disk.write({"data/a": "abc"})
+
+    answer = json.loads(run("stats", "--json", "data").stdout)
+
+    assert answer["path_stats"]["size_bytes"] == 3
+    assert list(answer["children"]) == ["a"]
+
+
+def test_stale_finds_what_is_old_and_never_the_path_itself(run, disk):
+    disk.write({"data/old/a": "a", "data/older": "o"})
+    disk.age("data/old/a", 40)
+    disk.age("data/older", 50)
+
+    result = run("stale", "data", "--days", "30")
+    whole = run("stale", "data", "--days", "30", "--min-depth", "0")
+
+    assert result.stdout == f"{disk.root}/data/old/\n{disk.root}/data/older\n"
+    assert whole.stdout == f"{disk.root}/data/\n"
+
+
+def test_stale_keeps_so_much(run, disk):
+    disk.write({"data/a": "a" * 1000, "data/b": "b" * 1000})
+    disk.age("data/a", 2)
+    disk.age("data/b", 1)
+
+    result = run("stale", "data", "--days", "0", "--keep", "1kB")
+
+    assert result.stdout == f"{disk.root}/data/a\n"
+
+
+def test_plan_of_stale_removes_what_has_not_changed_and_says_what_has(run, disk):
+    disk.write({"data/a": "a", "data/b": "b", "data/new": "n"})
+    disk.age("data/a", 40)
+    disk.age("data/b", 40)
+
+    found = run("stale", "data", "--days", "30", "--plan", "stale.json")
+    disk.write({"data/b": "written again"})
+    removed = run("rm", "--yes", "--plan", "stale.json")
+
+    assert found.returncode == 0, found.stderr
+    assert removed.returncode == 4
+    assert removed.stdout == "1 path removed (1 B)\n"
+    assert "data/b has changed since it was planned to go: it stays" in removed.stderr
+    assert set(disk.read("data")) == {"b", "new"}
+
+
+def test_rm_removes_files_and_folders(run, disk):
+    disk.write({"data/a": "a" * 1024, "data/sub/b": "b" * 1024, "kept": "k"})
+
+    result = run("rm", "-y", "data")
+
+    assert (result.returncode, result.stdout) == (0, "1 path removed (2.0 KiB)\n")
+    assert disk.read() == {"kept": "k"}
+
+
+def test_rm_in_a_dry_run_tells_the_sizes_and_removes_nothing(run, disk):
+    disk.write({"data/a": "a" * 2048, "b": "b"})
+
+    result = run("rm", "-n", "data", "b")
+
+    assert result.stdout == "2.0 KiB  data\n    1 B  b\n2 paths (2.0 KiB) would be removed\n"
+    assert len(disk.read()) == 2
+
+
+def test_rm_removes_nothing_where_nobody_can_be_asked(run, disk):
+    disk.write({"a": "a"})
+
+    result = run("rm", "a")
+
+    assert result.returncode == 2
+    assert result.stderr == (
+        "data-sync: error: there is no terminal to ask on: give --yes to remove without a "
+        "question\n"
+    )
+    assert disk.read() == {"a": "a"}
+
+
+@pytest.mark.parametrize(("typed", "status", "left"), [("y\n", 0, {}), ("\n", 1, {"a": "a"})])
+def test_rm_asks_on_a_terminal(run_on_terminal, disk, typed, status, left):
+    disk.write({"a": "a"})
+
+    shown = run_on_terminal("rm", "a", typed=typed)
+
+    assert "Remove 1 path (1 B)? [y/N]" in shown.text
+    assert shown.status == status
+    assert disk.read() == left
+
+
+@pytest.mark.parametrize("arguments", [["/"], ["-n", "/"], ["-y", "/", "a"]])
+def test_rm_refuses_what_must_not_be_removed(run, disk, arguments):
+    disk.write({"a": "a"})
+
+    result = run("rm", "--yes", *arguments)
+
+    assert result.returncode == 1
+    assert "/ is a place where a file system is mounted" in result.stderr
+    assert disk.read() == {"a": "a"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "reason"),
+    [
+        (["rm", "s3://bucket/a"], 2, "s3://bucket/a is on S3, where nothing is removed"),
+        (["rm"], 2, "there is nothing to remove: give paths, or --plan"),
+        (["rm", "--yes", "--plan", "no.json"], 3, "cannot use the plan no.json"),
+        (["rm", "--yes", "--plan", "empty.json"], 3, "data-sync stale --plan makes one"),
+        (["stale", "data"], 2, "the following arguments are required: --days"),
+        (["stale", "data", "--days", "-3"], 2, "argument --days"),
+        (["stale", "s3://bucket/a/", "--days", "1", "--plan", "x"], 2, "on S3"),
+        (["stale", "data", "--days", "1", "--plan", "no/x"], 2, "plan"),
+        (["ls", "--include", "[", "data"], 2, "argument --include"),
+        (["ls"], 2, "the following arguments are required: PATH"),
+        (["stats", "s3://X/"], 2, "argument PATH"),
+    ],
+)
+def test_wrong_arguments_are_refused(monkeypatch, disk, arguments, status, reason):
+    disk.write({"data/a": "a", "empty.json": "{}"})
+    (disk.root / "no").write_text("a file")
+
+    monkeypatch.chdir(disk.root)
+    verb, *rest = arguments
+
+    with pytest.raises(CommandError) as refused:
+        import_module(f"{PACKAGE}.{verb}").run(rest)
+
+    assert refused.value.exit_code == status
+    assert reason in str(refused.value)
+
+
+@pytest.mark.parametrize("verb", ["ls", "stats", "stale", "rm"])
+def test_help_has_examples(run, verb):
+    result = run(verb, "--help")
+
+    assert result.returncode == 0
+    assert f"usage: data-sync {verb}" in result.stdout
+    assert "examples:" in result.stdout

@@ -1,0 +1,260 @@
+"""Syncs that several processes do."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from aibs_informatics_aws_lambda.handlers.data_sync.cli import parallel as jobs
+from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest
+
+FILES = {f"f{folder}/{name}": f"{folder}{name}" * 10 for folder in range(5) for name in "abc"}
+TREE = {**FILES, "top": "top"}
+IN_BATCHES = ("--jobs", "2", "--batch-bytes", "80")
+
+
+@pytest.fixture
+def bucket(aws) -> str:
+    return aws.make_bucket()
+
+
+@pytest.fixture
+def data(disk) -> Path:
+    disk.write({f"data/{name}": content for name, content in TREE.items()})
+    return disk.root / "data"
+
+
+def children_of(process):
+    """Return the processes that a process has started, but for multiprocessing's own."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(status.read_text().rpartition(")")[2].split()[1])
+            command = (status.parent / "cmdline").read_text()
+        except (OSError, IndexError):
+            continue
+        if parent == process.pid and "resource_tracker" not in command:
+            found.append(int(status.parent.name))
+    return found
+
+
+def wait_until(condition, seconds=30):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def test_batches_and_a_sync_of_the_whole_come_to_the_same(run, data, disk, aws, bucket):
+    up = run(*IN_BATCHES, "-v", "data", "s3://bucket/data/")
+    down = run(*IN_BATCHES, "s3://bucket/data/", "copy")
+    again = run("data", "s3://bucket/data/")
+
+    assert up.returncode == 0, up.stderr
+    assert "Divided data into batches: 5" in up.stderr
+    assert up.stdout.startswith("16 files (303 B) transferred in ")
+    assert down.returncode == 0, down.stderr
+    assert disk.read("copy") == TREE
+    assert again.stdout.endswith("16 unchanged\n")
+
+
+def test_what_is_extra_at_any_level_is_deleted_when_all_batches_are_done(run, data, aws, bucket):
+    for key in ("extra", "f1/extra", "gone/extra"):
+        aws.put(bucket, f"data/{key}", "x")
+    aws.put(bucket, "data.txt", "x")
+
+    result = run(*IN_BATCHES, "--delete", "data", "s3://bucket/data/")
+
+    assert result.returncode == 0, result.stderr
+    assert "3 deleted at the destination" in result.stdout
+    assert aws.keys(bucket) == sorted(["data.txt", *(f"data/{name}" for name in TREE)])
+
+
+def test_too_many_deletions_are_refused_before_anything_moves(run, data, aws, bucket):
+    for key in ("data/extra", "data/f1/extra"):
+        aws.put(bucket, key, "x")
+
+    options = ("--delete", "--max-delete", "1")
+    result = run(*IN_BATCHES, *options, "data", "s3://bucket/data/")
+
+    assert result.returncode == 1
+    assert "--max-delete allows 1" in result.stderr
+    assert aws.keys(bucket) == ["data/extra", "data/f1/extra"]
+
+
+def test_move_removes_the_source_when_all_batches_are_done(run, data, aws, bucket):
+    result = run(*IN_BATCHES, "--move", "data", "s3://bucket/data/")
+
+    assert result.returncode == 0, result.stderr
+    assert "16 removed at the source" in result.stdout
+    assert len(aws.keys(bucket)) == 16
+    assert not data.exists()
+
+
+# So long that a file cannot be sent there whose own path is as long as it can be.
+FAR = f"s3://bucket/{'d' * 40}/"
+
+
+@pytest.fixture
+def misfit(disk, data) -> None:
+    disk.write({f"data/f3/{'/'.join(['n' * 250] * 4)}": "x"})
+
+
+def test_failure_is_told_with_its_batch_and_the_rest_is_done(run, data, misfit, aws, bucket):
+    extra = aws.put(bucket, f"{FAR.removeprefix('s3://bucket/')}extra", "x")
+
+    result = run(*IN_BATCHES, "--delete", "--move", "data", FAR)
+
+    assert result.returncode == 4
+    [line] = result.stderr.splitlines()
+    assert line.startswith("data-sync: error: batch ")
+    assert " of 5, data/f3: " in line
+    assert "more than 1024 bytes" in line
+    uris = {f"s3://bucket/{key}" for key in aws.keys(bucket)}
+    assert {FAR + name for name in TREE if not name.startswith("f3")} <= uris
+    assert extra in uris, "it is deleted although not all batches have succeeded"
+    assert (data / "top").exists(), "it is removed although not all batches have succeeded"
+
+
+def test_report_is_one_and_has_a_line_for_each_item(run, data, aws, bucket, disk):
+    aws.put(bucket, "data/extra", "x")
+    where = ("--report", "reports/report.jsonl")
+
+    result = run(*IN_BATCHES, "--delete", *where, "data", "s3://bucket/data/")
+
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines()[-1] == "report: reports/report.jsonl"
+    lines = (disk.root / "reports/report.jsonl").read_text().splitlines()
+    items = [(line["action"], line["destination"]) for line in map(json.loads, lines)]
+    moved = [("transfer", f"s3://bucket/data/{name}") for name in TREE]
+    assert sorted(items) == sorted([*moved, ("delete", "s3://bucket/data/extra")])
+
+
+def test_deadline_leaves_the_rest_and_the_same_command_goes_on(run, data, aws, bucket):
+    stopped = run(*IN_BATCHES, "--deadline", "0.001", "data", "s3://bucket/data/")
+    rest = run(*IN_BATCHES, "--deadline", "60", "data", "s3://bucket/data/")
+
+    assert stopped.returncode == 4, stopped.stderr
+    assert stopped.stdout.endswith("stopped at the deadline: the same command goes on from here\n")
+    assert rest.returncode == 0, rest.stderr
+    assert len(aws.keys(bucket)) == 16
+
+
+def test_json_is_the_answer_of_the_handler_of_batches(run, data, misfit, bucket):
+    result = run(*IN_BATCHES, "--json", "data", FAR)
+
+    answer = json.loads(result.stdout)
+    assert answer["result"]["total_requests_count"] == 6
+    assert answer["result"]["failed_requests_count"] == 1
+    assert answer["result"]["successful_requests_count"] == 5
+    assert [request["source_path"] for request in answer["failed_requests"]] == ["data/f3"]
+
+
+def test_sync_that_is_one_batch_is_done_as_without_jobs(run, data, aws, bucket):
+    aws.put(bucket, "data/extra", "x")
+
+    result = run("--jobs", "4", "--delete", "data", "s3://bucket/data/")
+    missing = run("--jobs", "4", "nothing", "s3://bucket/data/")
+
+    assert result.returncode == 0, result.stderr
+    assert "1 deleted" in result.stdout
+    assert missing.returncode == 1
+    assert missing.stderr.count("\n") == 1
+
+
+@contextmanager
+def held(path):
+    """Hold a lock file as another sync does."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+        path.unlink()
+
+
+def test_folder_of_very_many_small_files_stays_whole_unless_a_size_is_given(monkeypatch, data):
+    monkeypatch.setattr(jobs, "_BATCH_BYTES", 30)
+    monkeypatch.setattr(jobs, "_MOST_SMALL", 2)
+    request = DataSyncRequest(source_path=data / "f1", destination_path="s3://bucket/data/")
+
+    by_default = jobs.divide(request, None)
+    as_given = jobs.divide(request, 30)
+
+    assert [len(batch.syncs) for batch in by_default] == [1]
+    assert [len(batch.syncs) for batch in as_given] == [1, 1, 1]
+
+
+def test_lock_is_held_for_all_batches(run, start, data, bucket, disk):
+    run("data", "s3://bucket/data/")
+    command = (*IN_BATCHES, "--require-lock", "s3://bucket/data/", "copy")
+    with held(disk.root / "copy.lock"):
+        process = start(*command)
+        time.sleep(2)
+        assert process.poll() is None
+        assert not (disk.root / "copy").exists()
+
+    assert process.wait(timeout=60) == 0
+    assert disk.read("copy") == TREE
+
+
+def test_ctrl_c_ends_all_processes_and_leaves_no_half_file(start, aws, bucket, disk):
+    for number in range(4):
+        aws.put(bucket, f"data/{number}", bytes(50_000_000))
+    process = start("-j", "2", "--batch-bytes", "1", "s3://bucket/data/", "copy")
+    wait_until(lambda: list((disk.root).glob("copy/.*.tmp")))
+    children = children_of(process)
+    assert len(children) == 2
+
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=30)
+
+    assert process.returncode == 130
+    assert stderr == "data-sync: error: interrupted\n"
+    assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
+    assert not list((disk.root).glob("copy/.*"))
+
+
+def test_ctrl_c_on_a_terminal_which_reaches_all_processes_is_one_line(start, data, bucket):
+    process = start(*IN_BATCHES, "data", "s3://bucket/data/", start_new_session=True)
+    wait_until(lambda: children_of(process))
+
+    os.killpg(process.pid, signal.SIGINT)
+    _, stderr = process.communicate(timeout=30)
+
+    assert (process.returncode, stderr) == (130, "data-sync: error: interrupted\n")
+
+
+def test_process_that_is_killed_is_told_with_its_batch_and_others_go_on(start, aws, bucket, disk):
+    for number in range(6):
+        aws.put(bucket, f"data/{number}", bytes(30_000_000))
+    process = start("-j", "2", "--batch-bytes", "1", "s3://bucket/data/", "copy")
+    wait_until(lambda: list((disk.root).glob("copy/.*.tmp")))
+
+    os.kill(children_of(process)[0], signal.SIGKILL)
+    _, stderr = process.communicate(timeout=60)
+
+    assert process.returncode == 4
+    [line] = stderr.splitlines()
+    assert "of 6, s3://bucket/data/" in line
+    assert "its process was killed" in line
+    whole = [path for path in (disk.root / "copy").iterdir() if not path.name.startswith(".")]
+    assert len(whole) == 5
+    assert {path.stat().st_size for path in whole} == {30_000_000}
+
+
+def test_children_end_when_the_command_is_killed(start, aws, bucket, disk):
+    for number in range(6):
+        aws.put(bucket, f"data/{number}", bytes(30_000_000))
+    process = start("-j", "2", "--batch-bytes", "1", "s3://bucket/data/", "copy")
+    wait_until(lambda: list((disk.root).glob("copy/.*.tmp")))
+    children = children_of(process)
+
+    process.kill()
+    process.wait()
+
+    wait_until(lambda: not [pid for pid in children if Path(f"/proc/{pid}").exists()])

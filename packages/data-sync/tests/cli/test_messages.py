@@ -1,0 +1,53 @@
+"""How errors and counts are said."""
+
+from __future__ import annotations
+
+import pytest
+from aibs_informatics_aws_lambda.common.exceptions import AWSError
+from aibs_informatics_aws_lambda.handlers.data_sync.cli.arguments import parse_size
+from aibs_informatics_aws_lambda.handlers.data_sync.cli.messages import explains_itself, in_words
+from aibs_informatics_aws_lambda.handlers.data_sync.cli.summary import summary_of
+from aibs_informatics_aws_lambda.storage.data_sync import DataSyncCounts
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (PermissionError(13, "Permission denied", "/data/a"), "/data/a: Permission denied"),
+        (FileNotFoundError("there is nothing at x"), "there is nothing at x"),
+        (AWSError("cannot list\n s3://b/"), "cannot list s3://b/"),
+        (ValueError("max_delete allows 1"), "--max-delete allows 1"),
+        (KeyError("x"), "KeyError: 'x'"),
+        (RuntimeError(), "RuntimeError"),
+    ],
+)
+def test_error_is_one_line_with_its_type_only_where_nobody_wrote_it_for_users(error, text):
+    assert in_words(error) == text
+    assert explains_itself(error) == isinstance(error, ValueError | OSError)
+
+
+@pytest.mark.parametrize(
+    ("counts", "text"),
+    [
+        ({}, "0 files transferred in 2.0 s, 0 unchanged"),
+        (
+            {"files_transferred": 1, "bytes_transferred": 4096, "files_unchanged": 5000},
+            "1 file (4.0 KiB) transferred in 2.0 s (2.0 KiB/s), 5,000 unchanged",
+        ),
+        (
+            {"files_deleted": 2, "files_removed": 3},
+            "0 files transferred in 2.0 s, 0 unchanged, 2 deleted at the destination, "
+            "3 removed at the source",
+        ),
+    ],
+)
+def test_summary_counts_what_was_done(counts, text):
+    assert summary_of(DataSyncCounts(**counts), seconds=2) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("10", 10), ("1kB", 1000), ("1.5GiB", 3 * 2**29), ("500 MB", 500_000_000)],
+)
+def test_sizes_have_decimal_and_binary_units(text, size):
+    assert parse_size(text) == size

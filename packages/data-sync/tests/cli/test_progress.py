@@ -1,0 +1,75 @@
+"""What a terminal shows while a sync runs, and what a pipe does not."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+
+
+@pytest.fixture
+def bucket(aws) -> str:
+    return aws.make_bucket()
+
+
+@pytest.fixture
+def data(disk):
+    disk.write({f"data/{folder}/{name}": "x" * 1000 for folder in "abcde" for name in range(20)})
+
+
+def test_terminal_shows_a_bar_with_files_bytes_and_rate(run_on_terminal, data, bucket):
+    shown = run_on_terminal("data", "s3://bucket/data/")
+
+    assert shown.status == 0
+    assert "Syncing" in shown.text
+    assert "100/100 files" in shown.text
+    assert "97.7 KiB of 97.7 KiB" in shown.text
+    assert "100 files (97.7 KiB) transferred in " in shown.text
+
+
+def test_bar_adds_up_all_processes(run_on_terminal, data, bucket):
+    shown = run_on_terminal("-j", "2", "--batch-bytes", "20kB", "data", "s3://bucket/data/")
+
+    assert shown.status == 0
+    assert "100/100 files" in shown.text
+    assert "97.7 KiB of 97.7 KiB" in shown.text
+
+
+def test_bar_is_full_if_there_was_nothing_to_do(run_on_terminal, data, bucket, run):
+    run("data", "s3://bucket/data/")
+
+    shown = run_on_terminal("-j", "2", "--batch-bytes", "20kB", "data", "s3://bucket/data/")
+
+    assert "100/100 files" in shown.text
+
+
+def test_quiet_shows_no_bar_on_a_terminal(run_on_terminal, data, bucket):
+    assert run_on_terminal("--quiet", "data", "s3://bucket/data/").text == ""
+
+
+def test_without_rich_a_terminal_shows_plain_lines(run_on_terminal, data, bucket, disk):
+    # A module of that name that cannot be imported, in front of the real one.
+    disk.write({"hidden/rich/__init__.py": "raise ModuleNotFoundError('none', name='rich')"})
+
+    shown = run_on_terminal("data", "s3://bucket/data/", PYTHONPATH=str(disk.root / "hidden"))
+
+    assert shown.status == 0
+    assert "100 files (97.7 KiB) transferred in " in shown.text
+    assert "\x1b" not in shown.text
+
+
+def test_rich_is_not_imported_in_a_pipe(run_command, data, bucket):
+    code = (
+        "import sys\n"
+        "from aibs_informatics_aws_lambda.handlers.data_sync.cli.main import main\n"
+        "sys.argv = ['data-sync', '--json', 'data', 's3://bucket/data/']\n"
+        "assert main() == 0\n"
+        "print('rich' in sys.modules)"
+    )
+
+    result = run_command(sys.executable, "-c", code)
+
+    answer, loaded = result.stdout.splitlines()
+    assert json.loads(answer)["result"]["files_transferred"] == 100
+    assert loaded == "False"

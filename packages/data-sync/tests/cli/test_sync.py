@@ -1,0 +1,321 @@
+"""Syncs as a user asks for them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from aibs_informatics_aws_lambda.common.cli.errors import UsageError
+from aibs_informatics_aws_lambda.handlers.data_sync.cli.sync_arguments import (
+    make_parser,
+    request_of,
+)
+
+FILES = {"a.txt": "a", "sub/b.csv": "bb", "sub/deep/c.csv": "ccc"}
+
+
+@pytest.fixture
+def bucket(aws) -> str:
+    return aws.make_bucket()
+
+
+def under(files, folder):
+    return {f"{folder}/{name}": content for name, content in files.items()}
+
+
+def test_folder_goes_to_s3_and_comes_back_and_the_last_line_counts(run, disk, aws, bucket):
+    disk.write(under(FILES, "data"))
+
+    up = run("data", "s3://bucket/data/")
+    down = run("s3://bucket/data/", "copy")
+
+    assert (up.returncode, up.stderr) == (0, "")
+    assert aws.keys(bucket) == ["data/a.txt", "data/sub/b.csv", "data/sub/deep/c.csv"]
+    assert up.stdout.startswith("3 files (6 B) transferred in ")
+    assert up.stdout.endswith("/s), 0 unchanged\n")
+    assert down.returncode == 0
+    assert disk.read("copy") == FILES
+
+
+def test_second_sync_has_nothing_to_do(run, disk, bucket):
+    disk.write(under(FILES, "data"))
+    run("data", "s3://bucket/data/")
+
+    second = run("data", "s3://bucket/data/")
+
+    assert second.stdout.startswith("0 files transferred in ")
+    assert second.stdout.endswith(" s, 3 unchanged\n")
+
+
+def test_nothing_is_deleted_unless_it_is_asked_for(run, disk, aws, bucket):
+    disk.write(under(FILES, "data"))
+    aws.put(bucket, "data/extra", "x")
+
+    kept = run("data", "s3://bucket/data/")
+    keys = aws.keys(bucket)
+    deleted = run("--delete", "data", "s3://bucket/data/")
+
+    assert "data/extra" in keys
+    assert "deleted" not in kept.stdout
+    assert deleted.stdout.endswith("3 unchanged, 1 deleted at the destination\n")
+    assert "data/extra" not in aws.keys(bucket)
+
+
+def test_dry_run_tells_what_would_be_done_and_changes_nothing(run, disk, aws, bucket):
+    disk.write(under(FILES, "data"))
+    aws.put(bucket, "data/extra", "x")
+
+    result = run("--delete", "-n", "data", "s3://bucket/data/")
+
+    assert result.stdout == (
+        "3 files (6 B) would be transferred, 0 unchanged, 1 would be deleted at the destination\n"
+    )
+    assert aws.keys(bucket) == ["data/extra"]
+
+
+def test_patterns_choose_what_is_synced_and_can_be_repeated(run, disk, aws, bucket):
+    disk.write(under({**FILES, "sub/d.tsv": "d", "e.csv": "e"}, "data"))
+    patterns = ("--include", r".*\.csv", "--include", r".*\.tsv", "--exclude", "sub/deep/.*")
+
+    result = run("data", "s3://bucket/data/", *patterns)
+
+    assert result.returncode == 0, result.stderr
+    assert aws.keys(bucket) == ["data/e.csv", "data/sub/b.csv", "data/sub/d.tsv"]
+
+
+def test_move_removes_the_source_when_all_of_it_is_there(run, disk, aws, bucket):
+    disk.write(under(FILES, "data"))
+
+    result = run("--move", "data", "s3://bucket/data/")
+
+    assert result.stdout.endswith("0 unchanged, 3 removed at the source\n")
+    assert len(aws.keys(bucket)) == 3
+    assert not (disk.root / "data").exists()
+
+
+def test_too_many_deletions_are_refused_in_terms_of_the_option(run, disk, aws, bucket):
+    disk.write({"data/a": "a"})
+    for name in ("x", "y"):
+        aws.put(bucket, f"data/{name}", "x")
+
+    result = run("--delete", "--max-delete", "1", "data", "s3://bucket/data/")
+
+    assert result.returncode == 1
+    assert "--max-delete allows 1" in result.stderr
+    assert aws.keys(bucket) == ["data/x", "data/y"]
+
+
+def test_excluded_objects_are_protected_if_asked_for(run, disk, aws, bucket):
+    disk.write({"data/a.csv": "a"})
+    aws.put(bucket, "data/notes.txt", "x")
+    options = ("--delete", "--exclude", r".*\.txt", "--protect-excluded")
+
+    result = run(*options, "data", "s3://bucket/data/")
+
+    assert result.returncode == 0, result.stderr
+    assert aws.keys(bucket) == ["data/a.csv", "data/notes.txt"]
+
+
+def test_verification_tells_what_differs_and_changes_nothing(run, disk, aws, bucket):
+    disk.write(under(FILES, "data"))
+    run("data", "s3://bucket/data/")
+    same = run("--verify", "data", "s3://bucket/data/")
+    aws.put(bucket, "data/a.txt", "A")
+    aws.put(bucket, "data/extra", "x")
+    (disk.root / "data/sub/b.csv").rename(disk.root / "data/new.csv")
+
+    other = run("--verify", "data", "s3://bucket/data/")
+
+    assert (same.returncode, same.stdout) == (
+        0,
+        "3 files equal, 0 different, 0 missing at the destination, 0 only there\n",
+    )
+    assert (other.returncode, other.stdout) == (
+        4,
+        "1 file equal, 1 different, 1 missing at the destination, 2 only there\n",
+    )
+    assert len(aws.keys(bucket)) == 4
+
+
+def test_report_has_a_line_for_each_item_and_its_place_is_told(run, disk, bucket):
+    disk.write(under(FILES, "data"))
+
+    result = run("--report", "report.jsonl", "data", "s3://bucket/data/")
+
+    assert result.stdout.splitlines()[-1] == "report: report.jsonl"
+    lines = (disk.root / "report.jsonl").read_text().splitlines()
+    assert {json.loads(line)["action"] for line in lines} == {"transfer"}
+    assert len(lines) == 3
+
+
+def test_deadline_stops_in_time_and_the_same_command_goes_on(run, disk, aws, bucket):
+    disk.write({f"data/{number:03}": "x" * 1000 for number in range(800)})
+    command = ("--max-concurrency", "1", "data", "s3://bucket/data/")
+
+    stopped = run("--deadline", "1", *command)
+    rest = run(*command)
+
+    assert stopped.returncode == 4, stopped.stderr
+    assert stopped.stdout.endswith("stopped at the deadline: the same command goes on from here\n")
+    assert rest.returncode == 0
+    assert rest.stdout.endswith("unchanged\n")
+    assert not rest.stdout.startswith(("0 files", "800 files"))
+
+
+def test_json_is_the_answer_of_the_handler_and_nothing_else(run, disk, bucket):
+    disk.write(under(FILES, "data"))
+
+    result = run("--json", "--size-only", "data", "s3://bucket/data/")
+
+    answer = json.loads(result.stdout)
+    assert result.stdout.count("\n") == 1
+    assert answer["result"]["files_transferred"] == 3
+    assert answer["request"]["delete"] is False
+    assert answer["request"]["size_only"] is True
+    assert answer["request"]["destination_path"] == "s3://bucket/data/"
+
+
+def test_quiet_says_nothing(run, disk, bucket):
+    disk.write(under(FILES, "data"))
+
+    result = run("-q", "data", "s3://bucket/data/")
+
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+def test_source_that_has_the_name_of_a_verb(run, disk, aws, bucket):
+    disk.write({"ls": "x"})
+
+    as_verb = run("-v", "ls", "s3://bucket/ls")
+    as_file = run("./ls", "s3://bucket/ls")
+
+    assert as_verb.returncode == 2
+    assert "a file or folder of that name is ./ls" in as_verb.stderr
+    assert as_file.returncode == 0, as_file.stderr
+    assert aws.get(bucket, "ls") == b"x"
+
+
+def test_missing_source_is_an_error_unless_it_may_be_missing(run, bucket):
+    missing = run("s3://bucket/nothing/", "copy")
+    ignored = run("--ignore-missing", "s3://bucket/nothing/", "copy")
+
+    assert missing.returncode == 1
+    assert missing.stderr == (
+        "data-sync: error: there is nothing at the source s3://bucket/nothing/: check the path, "
+        "or give --ignore-missing\n"
+    )
+    assert ignored.returncode == 0
+    assert ignored.stderr.startswith("data-sync: warning: there is nothing at the source")
+
+
+def test_missing_bucket_is_one_line_that_names_it(run, aws, disk):
+    disk.write({"data/a": "a"})
+
+    for places in (("s3://no-such-bucket/x/", "copy"), ("data", "s3://no-such-bucket/x/")):
+        result = run(*places)
+
+        assert result.returncode == 1
+        assert result.stderr.count("\n") == 1
+        assert "s3://no-such-bucket/" in result.stderr
+        assert "NoSuchBucket" in result.stderr
+
+
+def test_missing_credentials_are_one_line_that_says_what_to_set(run, aws, monkeypatch):
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+
+    result = run("s3://bucket/x/", "copy")
+
+    assert result.returncode == 1
+    assert result.stderr == (
+        "data-sync: error: there are no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID "
+        "and AWS_SECRET_ACCESS_KEY, or run where a role is attached\n"
+    )
+
+
+def test_unreadable_file_is_one_line_that_names_it(run, disk, bucket):
+    disk.write({"data/a": "a", "data/b": "b"})
+    (disk.root / "data" / "b").unlink()
+    (disk.root / "data" / "b").symlink_to("nowhere")
+
+    result = run("data", "s3://bucket/data/")
+
+    assert result.returncode == 1
+    assert result.stderr.startswith("data-sync: error: ")
+    assert result.stderr.count("\n") == 1
+    assert "data/b" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ([], "the following arguments are required: SRC, DST"),
+        (["data"], "the following arguments are required: DST"),
+        (["data", "s3://Bad_bucket/"], "argument DST: 's3://Bad_bucket/' is not an S3 URI"),
+        (["--include", "[", "data", "s3://bucket/"], "argument --include: the pattern '['"),
+        (["--jobs", "0", "data", "s3://bucket/"], "'0' is no whole number of at least 1"),
+        (["--batch-bytes", "lots", "data", "s3://bucket/"], "'lots' is no number of bytes"),
+        (["--deadline", "-1", "data", "s3://bucket/"], "argument --deadline"),
+        (["--max-delete", "many", "--delete", "data", "s3://bucket/"], "max_delete"),
+        (["--del", "data", "s3://bucket/"], "unrecognized arguments: --del"),
+        (["--delete", "data", "copy"], "leave --delete out"),
+        (["--exclude", "x", "data", "copy"], "no --include and --exclude"),
+        (["--max-delete", "1", "data", "s3://bucket/"], "about --delete, which is not given"),
+        (["--move", "s3://bucket/x/", "copy"], "leave --move out"),
+        (["--require-lock", "data", "s3://bucket/"], "--require-lock is for syncs from S3"),
+        (["--source-prefix", "x", "data", "s3://bucket/"], "--source-prefix is for syncs from S3"),
+        (["--batch-bytes", "1MB", "data", "s3://bucket/"], "about --jobs, which is not given"),
+        (["--jobs", "2", "--verify", "data", "s3://bucket/"], "leave --jobs out"),
+    ],
+)
+def test_wrong_arguments_are_refused(arguments, reason):
+    with pytest.raises(UsageError) as refused:
+        request_of(make_parser().parse_args(arguments))
+
+    assert reason in str(refused.value)
+
+
+def test_wrong_arguments_are_one_line_and_nothing_is_done(run, disk):
+    disk.write({"data/a": "a"})
+
+    result = run("--delete", "data", "copy")
+
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == (
+        "data-sync: error: from one local path to another nothing is deleted: leave --delete out\n"
+    )
+    assert disk.read() == {"data/a": "a"}
+
+
+def test_debug_shows_the_traceback(run, bucket):
+    result = run("--debug", "s3://bucket/nothing/", "copy")
+
+    assert result.returncode == 1
+    assert result.stderr.startswith("Traceback")
+    assert result.stderr.splitlines()[-1].startswith("data-sync: error: there is nothing")
+
+
+def test_help_shows_the_verbs_examples_and_exit_status(run):
+    result = run("--help")
+
+    assert (result.returncode, result.stderr) == (0, "")
+    for part in ("stats PATH", "--delete", "examples:", "exit status:"):
+        assert part in result.stdout
+
+
+def test_output_that_nobody_can_take_is_one_line(script, disk, bucket, tmp_path):
+    disk.write({"data/a": "a"})
+    with Path("/dev/full").open("w") as full:
+        result = subprocess.run(
+            [script, "data", "s3://bucket/data/"],
+            cwd=tmp_path,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+    assert result.returncode == 1
+    assert result.stderr == "data-sync: error: [Errno 28] No space left on device\n"

@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+from aibs_informatics_aws_lambda.handlers.data_sync.entries import Item
+from aibs_informatics_aws_lambda.handlers.data_sync.local.walk import find_local, walk
+from hypothesis import given, strategies as st
+
+NAMES = st.text(st.sampled_from("aA0!-./~é\U0001f600"), min_size=1, max_size=6)
+
+
+def write(path: Path, text: str = "x") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def paths(folder: Path) -> list[str]:
+    return [item.relative for item in walk(folder)]
+
+
+def test_files_come_with_size_and_time(tmp_path: Path):
+    file = write(tmp_path / "sub" / "a", "four")
+    os.utime(file, (5, 7.5))
+    assert list(walk(tmp_path)) == [Item("sub/a", 4, 7.5)]
+
+
+def test_folder_sorts_by_its_content(tmp_path: Path):
+    for name in ("a/b", "a-", "a0", "a.txt"):
+        write(tmp_path / name)
+    assert paths(tmp_path) == ["a-", "a.txt", "a/b", "a0"]
+
+
+@given(st.sets(NAMES))
+def test_order_is_that_of_utf_8(tmp_path_factory: pytest.TempPathFactory, keys: set[str]):
+    folder = tmp_path_factory.mktemp("tree")
+    for key in keys:
+        if not {"", ".", ".."} & set(key.split("/")):
+            try:
+                write(folder / key)
+            except (FileExistsError, IsADirectoryError, NotADirectoryError):
+                continue
+    found = paths(folder)
+    assert found == sorted(found, key=str.encode)
+    assert set(found) == {str(f.relative_to(folder)) for f in folder.rglob("*") if f.is_file()}
+
+
+def test_link_to_a_file_counts_as_the_file(tmp_path: Path):
+    write(tmp_path / "elsewhere", "four")
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / "link").symlink_to("../elsewhere")
+    [item] = walk(tmp_path / "root")
+    assert (item.relative, item.size) == ("link", 4)
+
+
+def test_link_to_a_folder_is_followed(tmp_path: Path):
+    write(tmp_path / "elsewhere" / "sub" / "x")
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / "link").symlink_to("../elsewhere")
+    assert paths(tmp_path / "root") == ["link/sub/x"]
+
+
+def test_folder_that_lies_below_the_root_is_read_at_its_own_place_only(tmp_path: Path):
+    write(tmp_path / "z" / "x")
+    (tmp_path / "a").symlink_to("z")
+    assert paths(tmp_path) == ["z/x"]
+
+
+def test_two_links_to_one_folder_read_it_once(tmp_path: Path):
+    write(tmp_path / "elsewhere" / "x")
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "b").symlink_to("../elsewhere")
+    (root / "a").symlink_to("../elsewhere")
+    assert paths(root) == ["a/x"]
+
+
+@pytest.mark.parametrize("target", [".", "..", "../..", "../other"])
+def test_links_in_circles_end(tmp_path: Path, target: str):
+    root = tmp_path / "top" / "root"
+    write(root / "sub" / "x")
+    (root / "sub" / "circle").symlink_to(target)
+    write(root / "other" / "y")
+    (root / "other" / "back").symlink_to("..")
+    write(tmp_path / "top" / "z")
+    found = paths(root)
+    assert {"sub/x", "other/y"} <= set(found)
+    assert found == sorted(set(found))
+    assert len({os.path.realpath(root / path) for path in found}) == len(found)
+
+
+def test_link_that_points_nowhere_is_an_error(tmp_path: Path):
+    (tmp_path / "link").symlink_to("nowhere")
+    with pytest.raises(ValueError, match=r"link .*/link points nowhere"):
+        paths(tmp_path)
+    with pytest.raises(ValueError, match=r"link .*/link points nowhere"):
+        find_local(tmp_path / "link")
+
+
+def test_what_is_no_file_is_left_out_with_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    os.mkfifo(tmp_path / "pipe")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "socket"))
+        assert paths(tmp_path) == []
+    assert "pipe is neither a file nor a folder" in caplog.text
+
+
+def test_file_that_vanishes_meanwhile_is_left_out(tmp_path: Path):
+    write(tmp_path / "a")
+    write(tmp_path / "b")
+    items = walk(tmp_path)
+    next(items)
+    (tmp_path / "b").unlink()
+    assert list(items) == []
+
+
+def test_folder_is_there_with_files_below(tmp_path: Path):
+    write(tmp_path / "a")
+    source = find_local(tmp_path)
+    assert (source.single, source.exists) == (None, True)
+    assert [item.relative for item in source.below] == ["a"]
+
+
+def test_empty_folder_is_there(tmp_path: Path):
+    source = find_local(tmp_path)
+    assert (list(source.below), source.exists) == ([], True)
+
+
+def test_file_is_a_single_item(tmp_path: Path):
+    source = find_local(write(tmp_path / "a", "four"))
+    assert source.single
+    assert (source.single.relative, source.single.size, source.exists) == ("", 4, True)
+
+
+@pytest.mark.parametrize("missing", ["nope", "file/below"])
+def test_missing_path_is_not_there(tmp_path: Path, missing: str):
+    write(tmp_path / "file")
+    assert find_local(tmp_path / missing) == (None, (), False)
+
+
+def test_pipe_is_no_source(tmp_path: Path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ValueError, match="pipe is neither a file nor a folder"):
+        find_local(tmp_path / "pipe")

@@ -1,0 +1,374 @@
+"""Division of a sync into batches, and that the batches together do what the sync would."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from aibs_informatics_aws_lambda.common.exceptions import ResourceNotFoundError, ValidationError
+from aibs_informatics_aws_lambda.common.s3 import S3Path
+from aibs_informatics_aws_lambda.handlers.data_sync import (
+    batch_data_sync_handler,
+    data_sync_handler,
+    prepare_batch_data_sync_handler,
+)
+from aibs_informatics_aws_lambda.handlers.data_sync.model import PrepareBatchDataSyncRequest
+from aibs_informatics_aws_lambda.handlers.data_sync.operations import PrepareBatchDataSyncHandler
+from aibs_informatics_aws_lambda.handlers.data_sync.tree import Node
+from aibs_informatics_aws_lambda.storage.mount_discovery import forget_mount_points
+from hypothesis import HealthCheck, given, settings, strategies as st
+
+
+@pytest.fixture
+def prepare(lambda_context):
+    """Return the batches of a sync, each a list of pairs of paths."""
+
+    def run(source: object, destination: object, limit: int | None = None, **event: Any):
+        answer = prepare_batch_data_sync_handler(
+            {
+                "source_path": str(source),
+                "destination_path": str(destination),
+                "batch_size_bytes_limit": limit,
+                **event,
+            }
+            if limit is not None
+            else {"source_path": str(source), "destination_path": str(destination), **event},
+            lambda_context,
+        )
+        return answer["requests"]
+
+    return run
+
+
+@pytest.fixture
+def paths(prepare):
+    def run(*arguments: Any, **event: Any) -> list[list[tuple[str, str]]]:
+        return [
+            [(sync["source_path"], sync["destination_path"]) for sync in batch["requests"]]
+            for batch in prepare(*arguments, **event)
+        ]
+
+    return run
+
+
+@pytest.fixture
+def bucket(aws) -> str:
+    aws.make_bucket("other")
+    return aws.make_bucket()
+
+
+@pytest.fixture
+def put(aws, bucket):
+    def run(**sizes: int) -> None:
+        for key, size in sizes.items():
+            aws.put(bucket, key, "x" * size)
+
+    return run
+
+
+def write(folder: Path, sizes: dict[str, int]) -> Path:
+    for name, size in sizes.items():
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"x" * size)
+    return folder
+
+
+EXAMPLE = {"a": 3, "b": 7, "c": 10, "d/1": 4, "d/2": 2, "e/1": 8, "e/2": 9}
+
+
+class TestPaths:
+    def test_worked_example(self, paths, tmp_path):
+        source = write(tmp_path / "s", EXAMPLE)
+        to = "s3://bucket/d"
+        assert paths(source, f"{to}/", 10) == [
+            [(f"{source}/c", f"{to}/c")],
+            [(f"{source}/e/2", f"{to}/e/2")],
+            [(f"{source}/e/1", f"{to}/e/1")],
+            [(f"{source}/a", f"{to}/a"), (f"{source}/b", f"{to}/b")],
+            [(f"{source}/d", f"{to}/d/")],
+        ]
+
+    def test_source_within_the_limit_is_one_request(self, paths, tmp_path):
+        source = write(tmp_path / "s", EXAMPLE)
+        assert paths(source, "s3://bucket/d", 43) == [[(str(source), "s3://bucket/d/")]]
+
+    @pytest.mark.parametrize("event", [{}, {"batch_size_bytes_limit": 0}])
+    def test_limit_is_large_by_default(self, paths, tmp_path, event):
+        source = write(tmp_path / "s", EXAMPLE)
+        assert len(paths(source, "s3://bucket/d", **event)) == 1
+        assert PrepareBatchDataSyncHandler.DEFAULT_SOFT_MAX_BYTES == 250 * 1024**3
+
+    def test_negative_limit_is_refused(self, paths, tmp_path):
+        with pytest.raises(ValidationError, match="batch_size_bytes_limit"):
+            paths(tmp_path, "s3://bucket/d", -1)
+
+    @pytest.mark.parametrize("source", ["s3://bucket/src", "s3://bucket/src/"])
+    @pytest.mark.parametrize("to", ["s3://other/dst", "s3://other/dst/"])
+    def test_folders_on_s3_end_in_a_slash(self, paths, put, source, to):
+        put(**{"src/a": 9, "src/sub/b": 5, "src2/c": 9})
+        assert paths(source, to, 10) == [
+            [("s3://bucket/src/a", "s3://other/dst/a")],
+            [("s3://bucket/src/sub/", "s3://other/dst/sub/")],
+        ]
+        assert paths(source, to, 14) == [[("s3://bucket/src/", "s3://other/dst/")]]
+
+    def test_whole_buckets(self, paths, put):
+        put(**{"a": 9, "sub/b": 5})
+        assert paths("s3://bucket", "s3://other", 10) == [
+            [("s3://bucket/a", "s3://other/a")],
+            [("s3://bucket/sub/", "s3://other/sub/")],
+        ]
+
+    def test_local_folders_end_in_none(self, paths, put, tmp_path):
+        put(**{"src/a": 9, "src/sub/b": 5})
+        assert paths("s3://bucket/src", tmp_path, 10) == [
+            [("s3://bucket/src/a", f"{tmp_path}/a")],
+            [("s3://bucket/src/sub/", f"{tmp_path}/sub")],
+        ]
+
+    @pytest.mark.parametrize("to", ["s3://other/dst", "s3://other/dst/"])
+    def test_single_item_and_empty_source_are_as_requested(self, paths, put, tmp_path, to):
+        put(**{"src/a": 9, "empty/": 0})
+        (tmp_path / "empty").mkdir()
+        for source in (
+            "s3://bucket/src/a",
+            "s3://bucket/empty",
+            "s3://bucket/empty/",
+            "s3://bucket/missing",
+            write(tmp_path, {"file": 3}) / "file",
+            tmp_path / "empty",
+            tmp_path / "missing",
+        ):
+            assert paths(source, to, 5) == [[(str(source), to)]]
+
+    def test_efs_paths_keep_their_form(self, paths, aws, tmp_path, monkeypatch):
+        forget_mount_points()
+        efs = aws.client("efs").create_file_system(CreationToken="t")["FileSystemId"]
+        monkeypatch.setenv("EFS_MOUNT_POINT_PATH_1", str(tmp_path))
+        monkeypatch.setenv("EFS_MOUNT_POINT_ID_1", efs)
+        write(tmp_path / "run", {"a": 9, "sub/b": 5})
+        for root in (f"efs://{efs}:/run", f"{efs}:run"):
+            assert paths(root, "s3://other/dst", 10) == [
+                [(f"{root}/a", "s3://other/dst/a")],
+                [(f"{root}/sub/", "s3://other/dst/sub/")],
+            ]
+            assert paths(root, "s3://other/dst", 99) == [[(f"{root}/", "s3://other/dst/")]]
+        assert paths(tmp_path / "run", f"efs://{efs}:/copy/", 10) == [
+            [(f"{tmp_path}/run/a", f"efs://{efs}:/copy/a")],
+            [(f"{tmp_path}/run/sub", f"efs://{efs}:/copy/sub")],
+        ]
+
+    def test_prefix_is_folded_into_the_destination(self, prepare, paths, put):
+        put(**{"run/A/x": 9, "run/A/s/y": 5})
+        source, to = "s3://bucket/run/A/", "s3://other/dst"
+        assert paths(source, to, 10, source_path_prefix="run/") == [
+            [("s3://bucket/run/A/x", "s3://other/dst/A/x")],
+            [("s3://bucket/run/A/s/", "s3://other/dst/A/s/")],
+        ]
+        [batch] = prepare(source, to, 99, source_path_prefix="run")
+        [sync] = batch["requests"]
+        assert sync["destination_path"] == "s3://other/dst/A/"
+        assert "source_path_prefix" not in sync
+        assert paths("s3://bucket/run/A/x", to, source_path_prefix="run/") == [
+            [("s3://bucket/run/A/x", "s3://other/dst/A/x")]
+        ]
+
+    def test_prefix_that_is_none_is_refused(self, paths, put):
+        put(**{"run/A/x": 9})
+        with pytest.raises(ValueError, match="source_path_prefix 'other/'"):
+            paths("s3://bucket/run/A/", "s3://other/d", source_path_prefix="other/")
+
+    def test_paths_can_be_asked_for_one_by_one(self):
+        request = PrepareBatchDataSyncRequest(
+            source_path="s3://bucket/src", destination_path="s3://other/dst"
+        )
+        node = Node("sub/", 1, 1, 0.0, "folder")
+        handler = PrepareBatchDataSyncHandler
+        assert handler.build_source_path(request, node) == "s3://bucket/src/sub/"
+        assert handler.build_destination_path(request, node) == "s3://other/dst/sub/"
+
+    def test_anything_with_a_size_can_be_packed(self):
+        class Box(NamedTuple):
+            size_bytes: int
+
+        boxes = [Box(6), Box(7), Box(3), Box(2)]
+        assert PrepareBatchDataSyncHandler.build_node_batches(boxes, 10) == [
+            [Box(7), Box(3)],
+            [Box(6), Box(2)],
+        ]
+
+
+class TestRequests:
+    def test_settings_are_handed_on(self, prepare, put):
+        put(**{"src/a": 9, "src/sub/b": 5})
+        chosen = {
+            "delete": False,
+            "force": True,
+            "max_concurrency": 3,
+            "filter_config": {"exclude": "z"},
+            "remote_to_local_config": {"use_custom_tmp_dir": True},
+        }
+        batches = prepare("s3://bucket/src", "s3://other/d", 10, **chosen)
+        assert len(batches) == 2
+        for batch in batches:
+            assert batch["allow_partial_failure"] is False
+            for sync in batch["requests"]:
+                assert chosen.items() <= sync.items()
+                assert sync["filter_root"] == "s3://bucket/src"
+                assert "batch_size_bytes_limit" not in sync
+
+    def test_filter_root_is_kept(self, prepare, put):
+        put(**{"src/a": 9})
+        [batch] = prepare("s3://bucket/src/", "s3://other/d", filter_root="s3://bucket")
+        assert batch["requests"][0]["filter_root"] == "s3://bucket"
+
+    def test_stored_batches_are_numbered_lists(self, prepare, aws, put, tmp_path):
+        put()
+        source = write(tmp_path / "src", {"a": 9, "b": 3})
+        place = "s3://bucket/tmp"
+        assert prepare(source, "s3://other/d", 10, temporary_request_payload_path=place) == [
+            {"requests": f"s3://bucket/tmp/request_{n}.json", "allow_partial_failure": False}
+            for n in (0, 1)
+        ]
+        [stored] = json.loads(aws.get("bucket", "tmp/request_1.json"))
+        assert stored["source_path"] == f"{source}/b"
+
+    def test_filters_choose_what_is_counted(self, paths, tmp_path):
+        source = write(tmp_path / "run", {"A/r.bam": 9, "A/n.txt": 50, "B/r.bam": 8})
+        only = {"include": r".*\.bam"}
+        assert paths(source, "s3://other/d/", 10, filter_config=only) == [
+            [(f"{source}/A", "s3://other/d/A/")],
+            [(f"{source}/B", "s3://other/d/B/")],
+        ]
+
+    def test_filters_that_keep_nothing_are_an_error(self, paths, tmp_path):
+        source, to = write(tmp_path / "run", {"a": 1}), "s3://other/d"
+        only = {"include": ["b", "c"]}
+        with pytest.raises(ValueError, match=rf"\['b', 'c'\].* keep nothing of {source}"):
+            paths(source, to, filter_config=only)
+        found = paths(source, to, filter_config=only, fail_if_missing=False)
+        assert found == [[(str(source), to)]]
+
+    def test_filters_between_local_paths_are_refused(self, paths, tmp_path):
+        with pytest.raises(ValueError, match="filters"):
+            paths(tmp_path, tmp_path / "to", filter_config={"include": "a"})
+
+
+class TestRefusals:
+    def test_missing_bucket_is_an_error(self, paths, aws):
+        with pytest.raises(ResourceNotFoundError, match="s3://missing"):
+            paths("s3://missing/src", "s3://other/d", fail_if_missing=False)
+
+    def test_key_that_leads_out_of_the_destination_is_refused(self, paths, put, tmp_path):
+        put(**{"src/../../x": 9, "src/a": 9})
+        with pytest.raises(ValueError, match="would lead out of the destination"):
+            paths("s3://bucket/src/", tmp_path, 10)
+
+    def test_destination_inside_the_source_is_refused_as_for_the_whole(self, paths, put):
+        put(**{"src/a": 9, "src/b": 9})
+        with pytest.raises(ValueError, match="lie one inside the other"):
+            paths("s3://bucket/src/", "s3://bucket/src/copy/", 10)
+
+    def test_object_with_objects_below_cannot_go_to_a_disk(self, paths, put, tmp_path):
+        put(**{"src": 9, "src/b": 9})
+        with pytest.raises(ValueError, match="a file and a folder"):
+            paths("s3://bucket/src", tmp_path, 10)
+
+
+class TestBatchesTogether:
+    """What the batches leave at the destination is what one sync leaves there."""
+
+    @pytest.fixture
+    def differences(self, aws, lambda_context, tmp_path_factory):
+        """Return what one sync of a tree, and the batches of it, leave there differently."""
+        s3 = aws.client("s3")
+        for bucket in ("bucket", "one", "parts"):
+            aws.make_bucket(bucket)
+
+        def compare(tree: dict[str, int], source: str, limit: int, *, to_disk: bool = False):
+            for bucket in ("bucket", "one", "parts"):
+                for key in _content(s3, bucket):
+                    s3.delete_object(Bucket=bucket, Key=key)
+            for key, size in tree.items():
+                s3.put_object(Bucket="bucket", Key=key, Body=os.urandom(size))
+            folder = tmp_path_factory.mktemp("disk")
+            one, parts = (
+                (folder / "1", folder / "2") if to_disk else ("s3://one/d", "s3://parts/d")
+            )
+            event = {"source_path": source, "batch_size_bytes_limit": limit}
+            data_sync_handler({**event, "destination_path": str(one)}, lambda_context)
+            whole = {**event, "destination_path": str(parts)}
+            for batch in prepare_batch_data_sync_handler(whole, lambda_context)["requests"]:
+                batch_data_sync_handler(batch, lambda_context)
+            if isinstance(one, Path):
+                return _files(one).items() ^ _files(parts).items()
+            return _content(s3, "one").items() ^ _content(s3, "parts").items()
+
+        return compare
+
+    @pytest.mark.parametrize("source", ["s3://bucket/src", "s3://bucket/src/", "s3://bucket"])
+    def test_odd_keys_arrive_on_s3(self, differences, source):
+        tree = {
+            "src": 3,
+            "src/": 0,
+            "src/a": 4,
+            "src/a-": 1,
+            "src/a/": 0,
+            "src/a/a": 5,
+            "src/a/b/": 2,
+            "src/a/b/c": 6,
+            "src/a/b//d": 6,
+            "src/ü +%/x": 7,
+            "src/./y": 8,
+            "src2/z": 9,
+        }
+        assert differences(tree, source, limit=10) == set()
+
+    names = st.text("ab", min_size=1, max_size=1)
+    keys = st.lists(names, min_size=1, max_size=3).map("/".join)
+
+    @given(st.dictionaries(keys, st.integers(0, 9), min_size=1, max_size=6), st.integers(1, 20))
+    @settings(
+        max_examples=5,
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture],
+    )
+    def test_any_tree_arrives_on_s3(self, differences, tree, limit):
+        below = {f"src/{key}": size for key, size in tree.items()}
+        assert differences(below, "s3://bucket/src", limit) == set()
+
+    def test_tree_arrives_on_a_disk(self, differences):
+        tree = {f"src/{key}": size for key, size in EXAMPLE.items()}
+        placeholders = {"src/": 0, "src/e/": 0, "src/p/": 0}
+        assert differences(tree | placeholders, "s3://bucket/src", 10, to_disk=True) == set()
+
+
+def _content(s3: Any, bucket: str) -> dict[str, str]:
+    listing = s3.list_objects_v2(Bucket=bucket)
+    return {found["Key"]: found["ETag"] for found in listing.get("Contents", [])}
+
+
+def _files(folder: Path) -> dict[Path, bytes]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder): path.read_bytes() for path in files}
+
+
+def test_uri_of_a_part_is_the_key_as_it_is(paths, put):
+    put(**{"src/a b+%41/é": 9, "src/c": 9})
+    [[(first, _)], _] = paths("s3://bucket/src", "s3://other/d", 10)
+    assert S3Path(first).key == "src/a b+%41/"
+
+
+def test_each_part_has_a_report_of_its_own(prepare, tmp_path: Path):
+    write(tmp_path, {"a": 10, "b": 10})
+    report = "s3://bucket/reports/run.jsonl"
+    batches = prepare(tmp_path, "s3://bucket/d/", 10, report_path=report)
+    reports = {sync["report_path"] for batch in batches for sync in batch["requests"]}
+    assert len(reports) == 2
+    assert all(path.startswith("s3://bucket/reports/run-") for path in reports)
+    [whole] = prepare(tmp_path, "s3://bucket/d/", 100, report_path=report)
+    assert whole["requests"][0]["report_path"] == report

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import pytest
+from aibs_informatics_aws_lambda.common.exceptions import AWSError, ResourceNotFoundError
+from aibs_informatics_aws_lambda.common.s3 import S3Path
+from aibs_informatics_aws_lambda.handlers.data_sync.entries import is_placeholder
+from aibs_informatics_aws_lambda.handlers.data_sync.s3.client import S3
+from aibs_informatics_aws_lambda.handlers.data_sync.s3.listing import (
+    find_in_s3,
+    find_object,
+    list_below,
+)
+
+ODD_KEYS = [
+    "src//a",
+    "src/ blank and+plus",
+    "src/%41",
+    "src/<&>\"'",
+    "src/é\U0001f600",
+    "src/control\x01",
+    "src/" + "k" * 1020,
+]
+
+
+@pytest.fixture
+def bucket(aws) -> str:
+    return aws.make_bucket()
+
+
+@pytest.fixture
+def s3(aws) -> S3:
+    return S3(connections=4)
+
+
+def relative(source) -> list[str]:
+    return [item.relative for item in source.below]
+
+
+def test_objects_come_with_size_time_and_etag(aws, bucket: str, s3: S3):
+    aws.put(bucket, "src/a", "four")
+    [item] = list_below(s3, bucket, "src/")
+    there = aws.client("s3").head_object(Bucket=bucket, Key="src/a")
+    assert item.relative == "a"
+    assert item.size == 4
+    assert int(item.modified) == there["LastModified"].timestamp()
+    assert item.etag == there["ETag"].strip('"')
+
+
+def test_keys_come_exactly_as_they_are(aws, bucket: str, s3: S3):
+    for key in ODD_KEYS:
+        aws.put(bucket, key)
+    found = ["src/" + item.relative for item in list_below(s3, bucket, "src/")]
+    assert found == sorted(ODD_KEYS, key=str.encode)
+
+
+def test_all_pages_are_read(aws, bucket: str, s3: S3):
+    client = aws.client("s3")
+    for n in range(1005):
+        client.put_object(Bucket=bucket, Key=f"{n:04}")
+    assert [item.relative for item in list_below(s3, bucket, "")] == [
+        f"{n:04}" for n in range(1005)
+    ]
+
+
+def test_prefix_is_a_folder_not_a_beginning_of_text(aws, bucket: str, s3: S3):
+    for key in ("src/a", "src2/b", "src.txt"):
+        aws.put(bucket, key)
+    for uri in ("s3://bucket/src", "s3://bucket/src/"):
+        source = find_in_s3(s3, S3Path(uri))
+        assert (source.single, relative(source), source.exists) == (None, ["a"], True)
+
+
+def test_object_and_what_is_below_its_key_are_told_apart(aws, bucket: str, s3: S3):
+    for key in ("src", "src-", "src/a"):
+        aws.put(bucket, key, "x")
+    source = find_in_s3(s3, S3Path("s3://bucket/src"))
+    assert source.single
+    assert source.single.relative == ""
+    assert relative(source) == ["a"]
+    assert find_in_s3(s3, S3Path("s3://bucket/src/")).single is None
+
+
+@pytest.mark.parametrize("uri", ["s3://bucket", "s3://bucket/"])
+def test_bare_bucket_is_all_of_it(aws, bucket: str, s3: S3, uri: str):
+    aws.put(bucket, "a")
+    aws.put(bucket, "b/c")
+    assert relative(find_in_s3(s3, S3Path(uri))) == ["a", "b/c"]
+
+
+def test_part_of_a_name_is_missing(aws, bucket: str, s3: S3):
+    aws.put(bucket, "src/a")
+    assert not find_in_s3(s3, S3Path("s3://bucket/sr")).exists
+
+
+@pytest.mark.parametrize("uri", ["s3://bucket/src", "s3://bucket/src/"])
+def test_placeholder_alone_is_there(aws, bucket: str, s3: S3, uri: str):
+    aws.put(bucket, "src/")
+    source = find_in_s3(s3, S3Path(uri))
+    assert source.exists
+    [item] = source.below
+    assert item.relative == ""
+    assert is_placeholder(item)
+
+
+def test_object_is_found_by_its_very_key(aws, bucket: str, s3: S3):
+    aws.put(bucket, "a.txt", "x")
+    assert find_object(s3, bucket, "a") is None
+    found = find_object(s3, bucket, "a.txt")
+    assert found
+    assert (found.relative, found.size) == ("", 1)
+
+
+def test_missing_bucket_is_an_error_that_names_it(s3: S3):
+    with pytest.raises(ResourceNotFoundError, match="s3://missing/: NoSuchBucket"):
+        find_in_s3(s3, S3Path("s3://missing/src"))
+
+
+def test_unreachable_service_is_an_error_that_says_where_it_was_looked_for(
+    aws, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    monkeypatch.setattr("aibs_informatics_aws_lambda.handlers.data_sync.s3.client._RETRIES", 1)
+    expected = r"cannot list objects s3://bucket/: .*is S3 at 127\.0\.0\.1:1\?.*AWS_ENDPOINT_URL"
+    with pytest.raises(AWSError, match=expected):
+        find_in_s3(S3(connections=1), S3Path("s3://bucket/src"))

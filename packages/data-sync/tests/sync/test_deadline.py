@@ -1,0 +1,194 @@
+"""Syncs that have not the time for everything, and go on in another call."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aibs_informatics_aws_lambda.handlers.data_sync.sync import deadline as clocks
+from aibs_informatics_aws_lambda.handlers.data_sync.sync.deadline import make_clock
+from aibs_informatics_aws_lambda.handlers.data_sync.sync.engine import Engine
+from aibs_informatics_aws_lambda.handlers.data_sync.sync.result import NoProgressError
+from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest, DataSyncResponse
+
+CONTENT = {f"d{n % 3}/f{n:02}": f"content {n}".encode() for n in range(20)}
+
+
+class Time:
+    """A time that goes on by a second with each item that is transferred or compared."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def plan(self, files: int, size: int) -> None:
+        """Take no time."""
+
+    def advance(self, files: int, size: int) -> None:
+        self.now += files
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
+    """An engine that takes a second for each item."""
+    passing = Time()
+    monkeypatch.setattr(clocks, "monotonic", lambda: passing.now)
+    return Engine(passing)
+
+
+class Places:
+    """A source and a destination, each on S3 or on a disk."""
+
+    def __init__(self, source: str, destination: str, bucket: Any, folder: Path) -> None:
+        self._bucket, self._folder = bucket, folder
+        self.source = self._path(source, "src")
+        self.destination = self._path(destination, "dst")
+
+    def _path(self, kind: str, name: str) -> str:
+        return f"s3://bucket/{name}" if kind == "s3" else str(self._folder / name)
+
+    def write(self, path: str, content: dict[str, bytes]) -> None:
+        for name, data in content.items():
+            if path.startswith("s3://"):
+                self._bucket.put(f"{path.removeprefix('s3://bucket/')}/{name}", data)
+            else:
+                file = Path(path, name)
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(data)
+
+    def rest(self) -> None:
+        """Let the source be older than anything that is written from now on."""
+        time.sleep(1.1)
+
+    def read(self, path: str) -> dict[str, bytes]:
+        if path.startswith("s3://"):
+            return self._bucket.read(f"{path.removeprefix('s3://bucket/')}/")
+        files = (file for file in Path(path).rglob("*") if file.is_file())
+        return {str(file.relative_to(path)): file.read_bytes() for file in files}
+
+
+@pytest.fixture(params=["local-s3", "s3-local", "s3-s3", "local-local"])
+def places(request, bucket, tmp_path: Path) -> Places:
+    return Places(*request.param.split("-"), bucket, tmp_path)
+
+
+def in_calls(engine: Engine, places: Places, **options: Any) -> Iterator[DataSyncResponse]:
+    """Yield the answers of the calls that it takes."""
+    request = DataSyncRequest(
+        source_path=places.source, destination_path=places.destination, **options
+    )
+    for _ in range(20):
+        answer = engine.sync(request)
+        yield answer
+        if not answer.incomplete:
+            return
+        request = request.model_copy(update={"continuation": answer.continuation})
+    pytest.fail("it does not end")
+
+
+class TestSyncInSeveralCalls:
+    @pytest.mark.parametrize("force", [False, True])
+    def test_it_does_what_one_call_does_and_counts_all_of_it(self, engine, places, force):
+        places.write(places.source, CONTENT)
+        places.write(places.destination, {"extra": b"x"})
+        places.rest()
+        answers = list(in_calls(engine, places, deadline=8, force=force, max_concurrency=1))
+        assert 1 < len(answers) < 10
+        last = answers[-1]
+        assert last.continuation is None
+        # What was done out of turn when the time was up is found unchanged in the next call.
+        result = last.result
+        assert result.files_transferred + result.files_unchanged >= len(CONTENT)
+        assert result.files_transferred > len(CONTENT) / 2
+        is_merged = not places.source.startswith("s3") and not places.destination.startswith("s3")
+        extra = {"extra": b"x"} if is_merged else {}
+        assert places.read(places.destination) == {**CONTENT, **extra}
+
+    def test_nothing_is_deleted_before_everything_is_there(self, engine, places):
+        places.write(places.source, CONTENT)
+        places.write(places.destination, {"extra": b"x"})
+        first = next(in_calls(engine, places, deadline=8, max_concurrency=1))
+        assert 0 < first.result.files_transferred < len(CONTENT)
+        assert first.result.files_deleted == 0
+
+    def test_what_is_unchanged_is_counted_once(self, engine, places):
+        places.write(places.source, CONTENT)
+        places.rest()
+        engine.sync(next(in_calls(engine, places)).request)
+        *_, last = in_calls(engine, places, deadline=8, max_concurrency=1)
+        assert (last.result.files_transferred, last.result.files_unchanged) == (0, len(CONTENT))
+
+    def test_item_that_changes_between_calls_is_transferred_again(self, engine, places):
+        places.write(places.source, CONTENT)
+        places.rest()
+        calls = in_calls(engine, places, deadline=8, max_concurrency=1)
+        assert next(calls).incomplete
+        changed = {"d0/f00": b"longer than it was before"}
+        places.write(places.source, changed)
+        for _ in calls:
+            pass
+        assert places.read(places.destination) == {**CONTENT, **changed}
+
+    def test_no_time_at_all_is_an_error_that_says_what_to_do(self, engine, places):
+        places.write(places.source, CONTENT)
+        with pytest.raises(NoProgressError, match="give more time"):
+            list(in_calls(engine, places, deadline=0))
+        assert places.read(places.destination) == {}
+
+    @pytest.mark.parametrize("delete", [False, True])
+    def test_move_loses_nothing_at_any_call(self, places, delete, monkeypatch):
+        # A second for each look at the clock, so that the time can be up at any step.
+        monkeypatch.setattr(clocks, "monotonic", itertools.count().__next__)
+        places.write(places.source, CONTENT)
+        places.rest()
+        answers = []
+        options = {"deadline": 60, "retain_source_data": False, "delete": delete}
+        for answer in in_calls(Engine(), places, max_concurrency=1, **options):
+            answers.append(answer)
+            everywhere = {**places.read(places.source), **places.read(places.destination)}
+            everywhere.pop(".data-sync-move", None)
+            assert everywhere == CONTENT
+        assert places.read(places.destination) == CONTENT
+        is_download = places.source.startswith("s3") and not places.destination.startswith("s3")
+        assert places.read(places.source) == (CONTENT if is_download else {})
+        assert answers[-1].result.files_removed == (0 if is_download else len(CONTENT))
+        assert len(answers) > 1 or places.source.startswith("s3")
+
+
+def test_transfer_that_does_not_end_in_time_is_given_up(bucket, faults, tmp_path: Path):
+    bucket.put("src/a", b"x" * 100)
+    bucket.put("src/b", b"x" * 100)
+
+    def wait(_: str, path: str) -> None:
+        if "src/b" in path:
+            time.sleep(3)
+
+    faults.before = wait
+    answer = Engine().sync(
+        DataSyncRequest(source_path="s3://bucket/src", destination_path=tmp_path, deadline=1.5)
+    )
+    assert answer.incomplete
+    assert answer.continuation is not None
+    assert answer.continuation.through == "a"
+    assert [file.name for file in tmp_path.iterdir()] == ["a"]
+
+
+class TestDeadline:
+    def test_auto_leaves_the_function_time_for_its_answer(self):
+        assert make_clock(["auto"], lambda: 900.0).seconds_left == pytest.approx(890, abs=1)
+        assert make_clock(["auto"], lambda: 10.0).seconds_left == pytest.approx(8, abs=1)
+
+    def test_auto_is_never_outside_of_lambda(self):
+        assert make_clock(["auto"], lambda: 0.0).seconds_left is None
+
+    def test_time_counts_from_now(self):
+        at = datetime.now(UTC) + timedelta(seconds=100)
+        assert make_clock([at], lambda: 0.0).seconds_left == pytest.approx(100, abs=1)
+
+    def test_earliest_one_counts(self):
+        clock = make_clock([50.0, None, "auto"], lambda: 40.0)
+        assert clock.seconds_left == pytest.approx(32, abs=1)

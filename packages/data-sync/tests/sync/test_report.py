@@ -1,0 +1,262 @@
+"""What a sync tells of each item."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aibs_informatics_aws_lambda.common.exceptions import AWSError
+from aibs_informatics_aws_lambda.handlers.data_sync.sync.engine import Engine
+from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest, DataSyncResult
+
+ETAG_OF_X = "etag:9dd4e461268c8034f5c8564e155c67a6"
+
+
+def sync(source: Any, destination: Any, **options: Any) -> DataSyncResult:
+    request = DataSyncRequest(
+        source_path=str(source), destination_path=str(destination), **options
+    )
+    return Engine().sync(request).result
+
+
+def write(path: Path, text: str = "x", *, age: float = 1000) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    then = time.time() - age
+    os.utime(path, (then, then))
+    return path
+
+
+def lines(text: str | bytes) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_report_has_a_line_for_each_item(bucket, tmp_path: Path):
+    source = tmp_path / "src"
+    for name in ("new", "same", "differs"):
+        write(source / name)
+    bucket.put("dst/same", "x")
+    bucket.put("dst/differs", "y")
+    bucket.put("dst/extra", "123")
+    report = tmp_path / "report.jsonl"
+    result = sync(source, "s3://bucket/dst", report_path=report)
+    assert result.details == report
+    by_name = {
+        (line.get("source") or line["destination"]).rpartition("/")[2]: line
+        for line in lines(report.read_text())
+    }
+    assert by_name["new"] == {
+        "action": "transfer",
+        "reason": "missing",
+        "source": f"{source}/new",
+        "destination": "s3://bucket/dst/new",
+        "size": 1,
+        "checksum": by_name["new"]["checksum"],
+        "verified": True,
+    }
+    assert by_name["differs"]["reason"] == "checksum"
+    assert by_name["same"] == {
+        "action": "keep",
+        "reason": "checksum",
+        "source": f"{source}/same",
+        "destination": "s3://bucket/dst/same",
+        "size": 1,
+        "checksum": ETAG_OF_X,
+        "verified": True,
+    }
+    assert by_name["extra"] == {
+        "action": "delete",
+        "destination": "s3://bucket/dst/extra",
+        "size": 3,
+    }
+    assert len(by_name) == 4
+
+
+def test_what_was_not_looked_into_is_not_called_verified(bucket, tmp_path: Path):
+    write(tmp_path / "src" / "a")
+    bucket.put("dst/a", "y")
+    sync(tmp_path / "src", "s3://bucket/dst", size_only=True, report_path=tmp_path / "r")
+    [line] = lines((tmp_path / "r").read_text())
+    assert (line["action"], line["verified"]) == ("keep", False)
+
+
+@pytest.mark.parametrize("size", [10, 300_000])
+def test_download_is_verified_by_the_checksum_that_it_was_sent_with(
+    bucket, faults, tmp_path: Path, size
+):
+    write(tmp_path / "src" / "a", "x" * size)
+    sync(tmp_path / "src", "s3://bucket/a")
+    [faults.crc] = faults.checksums
+    sync("s3://bucket/a", tmp_path / "dst", report_path=tmp_path / "r")
+    [line] = lines((tmp_path / "r").read_text())
+    assert (line["action"], line["verified"]) == ("transfer", True)
+
+
+@pytest.mark.parametrize("size", [10, 300_000])
+def test_download_with_another_checksum_never_becomes_a_file(bucket, faults, tmp_path: Path, size):
+    bucket.put("a/a", "x" * size)
+    faults.crc = "AAAAAAAAAAA="
+    with pytest.raises(AWSError, match="s3://bucket/a/a"):
+        sync("s3://bucket/a", tmp_path / "dst")
+    assert [file for file in (tmp_path / "dst").rglob("*") if file.is_file()] == []
+
+
+def test_copy_between_disks_is_not_called_verified(tmp_path: Path):
+    write(tmp_path / "src" / "a")
+    sync(tmp_path / "src", tmp_path / "dst", report_path=tmp_path / "r")
+    [line] = lines((tmp_path / "r").read_text())
+    assert (line["action"], line["verified"]) == ("transfer", False)
+
+
+def test_removal_at_the_source_is_reported(bucket, tmp_path: Path):
+    bucket.put("src/a", "x")
+    options = {"retain_source_data": False, "report_path": "s3://bucket/reports/r.jsonl"}
+    sync("s3://bucket/src", "s3://bucket/dst", **options)
+    found = lines(bucket.get("reports/r.jsonl"))
+    assert [line["action"] for line in found] == ["transfer", "remove"]
+    assert found[0]["checksum"] == ETAG_OF_X
+    assert found[0]["verified"] is True
+
+
+def test_report_of_a_sync_that_fails_names_the_item_and_the_error(bucket, faults, tmp_path: Path):
+    bucket.put("src/a", "x")
+    faults.status = 403
+    with pytest.raises(AWSError):
+        sync("s3://bucket/src", tmp_path / "dst", report_path=tmp_path / "r")
+    [line] = lines((tmp_path / "r").read_text())
+    assert line["source"] == "s3://bucket/src/a"
+    assert "s3:GetObject" in line["error"]
+
+
+def test_dry_run_writes_the_plan(bucket, tmp_path: Path):
+    write(tmp_path / "src" / "a")
+    bucket.put("dst/extra")
+    sync(tmp_path / "src", "s3://bucket/dst", dry_run=True, report_path=tmp_path / "plan")
+    plan = lines((tmp_path / "plan").read_text())
+    assert [(line["action"], line["destination"]) for line in plan] == [
+        ("transfer", "s3://bucket/dst/a"),
+        ("delete", "s3://bucket/dst/extra"),
+    ]
+    assert bucket.keys() == ["dst/extra"]
+
+
+def test_details_say_where_the_report_is_that_nobody_named_a_place_for(
+    bucket, tmp_path: Path, monkeypatch
+):
+    write(tmp_path / "src" / "a")
+    monkeypatch.setenv("DEFAULT_BUCKET_NAME", "bucket")
+    details = sync(tmp_path / "src", "s3://bucket/dst", include_detailed_response=True).details
+    assert str(details).startswith("s3://bucket/scratch/")
+    assert [line["action"] for line in lines(bucket.get(details.key))] == ["transfer"]
+    monkeypatch.delenv("DEFAULT_BUCKET_NAME")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    details = sync(tmp_path / "src", "s3://bucket/dst", include_detailed_response=True).details
+    assert details.parent == tmp_path
+    assert [line["action"] for line in lines(details.read_text())] == ["keep"]
+
+
+def test_each_call_of_a_sync_has_a_report_of_its_own(tmp_path: Path):
+    write(tmp_path / "src" / "a")
+    result = sync(
+        tmp_path / "src",
+        tmp_path / "dst",
+        report_path=tmp_path / "report.jsonl",
+        continuation={"calls": 1},
+    )
+    assert result.details == tmp_path / "report-2.jsonl"
+    assert result.details.exists()
+
+
+@pytest.mark.parametrize("place", ["s3://bucket", "s3://bucket/folder/", "{tmp}"])
+def test_place_that_is_no_file_is_refused_before_anything_moves(bucket, tmp_path: Path, place):
+    write(tmp_path / "src" / "a")
+    with pytest.raises(ValueError, match="report"):
+        sync(tmp_path / "src", "s3://bucket/dst", report_path=place.format(tmp=tmp_path))
+    assert bucket.keys() == []
+
+
+class TestVerify:
+    def test_it_compares_both_sides_and_changes_nothing(self, bucket, tmp_path: Path):
+        for name in ("equal", "other", "gone", "long"):
+            write(tmp_path / "src" / name)
+        bucket.put("dst/equal", "x")
+        bucket.put("dst/other", "y")
+        bucket.put("dst/long", "xx")
+        bucket.put("dst/extra")
+        before = bucket.read()
+        result = sync(tmp_path / "src", "s3://bucket/dst", verify=True, report_path=tmp_path / "r")
+        assert result.verification is not None
+        assert result.verification.to_dict() == {
+            "files_equal": 1,
+            "files_different": 2,
+            "files_missing": 1,
+            "files_extra": 1,
+        }
+        assert (result.files_transferred, result.files_deleted) == (0, 0)
+        assert bucket.read() == before
+        actions = {
+            line["destination"].rpartition("/")[2]: line["action"]
+            for line in lines((tmp_path / "r").read_text())
+        }
+        assert actions == {
+            "equal": "equal",
+            "other": "different",
+            "long": "different",
+            "gone": "missing",
+            "extra": "extra",
+        }
+
+    def test_time_does_not_make_a_difference(self, bucket, tmp_path: Path):
+        bucket.put("dst/a", "x")
+        write(tmp_path / "src" / "a", age=-1000)
+        result = sync(tmp_path / "src", "s3://bucket/dst", verify=True)
+        assert result.verification.files_equal == 1
+
+    @pytest.mark.parametrize(
+        ("source", "destination"),
+        [("{tmp}/src", "s3://bucket/dst"), ("s3://bucket/dst", "{tmp}/src")],
+    )
+    @pytest.mark.parametrize(("content", "is_equal"), [(b"x", True), (b"y", False)])
+    def test_object_with_an_etag_that_tells_nothing_is_read(
+        self, bucket, tmp_path: Path, source, destination, content, is_equal
+    ):
+        size = 6 * 2**20
+        (tmp_path / "src").mkdir()
+        (tmp_path / "src" / "a").write_bytes(b"x" * size)
+        upload_in_odd_parts(bucket, "dst/a", b"x" * (size - 1) + content)
+        result = sync(source.format(tmp=tmp_path), destination.format(tmp=tmp_path), verify=True)
+        assert result.verification.files_equal == int(is_equal)
+        assert result.verification.files_different == int(not is_equal)
+
+    def test_objects_with_different_etags_are_read(self, bucket):
+        content = b"x" * 6 * 2**20
+        bucket.put("src/a", content)
+        upload_in_odd_parts(bucket, "dst/a", content)
+        found = sync("s3://bucket/src", "s3://bucket/dst", verify=True).verification
+        assert found.files_equal == 1
+
+    def test_disks_are_compared_with_what_is_extra(self, tmp_path: Path):
+        write(tmp_path / "src" / "a")
+        write(tmp_path / "dst" / "a", "y")
+        write(tmp_path / "dst" / "b")
+        found = sync(tmp_path / "src", tmp_path / "dst", verify=True).verification
+        assert (found.files_different, found.files_extra) == (1, 1)
+        assert (tmp_path / "dst" / "a").read_text() == "y"
+
+
+def upload_in_odd_parts(bucket: Any, key: str, content: bytes) -> None:
+    """Make an object of parts whose sizes differ, so that nobody can make its ETag again."""
+    s3, at = bucket.client, {"Bucket": "bucket", "Key": key}
+    upload = s3.create_multipart_upload(**at)["UploadId"]
+    sizes = [5 * 2**20 + 7, len(content)]
+    parts, start = [], 0
+    for number, end in enumerate(sizes, 1):
+        body = content[start:end]
+        etag = s3.upload_part(**at, UploadId=upload, PartNumber=number, Body=body)["ETag"]
+        parts.append({"PartNumber": number, "ETag": etag})
+        start = end
+    s3.complete_multipart_upload(**at, UploadId=upload, MultipartUpload={"Parts": parts})

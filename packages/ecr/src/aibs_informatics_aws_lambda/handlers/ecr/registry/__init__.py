@@ -1,0 +1,1 @@
+"""Clients of container registries: the protocol, any registry, Amazon ECR."""

@@ -1,0 +1,276 @@
+"""The command as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from registry import digest_of
+
+MODULE = "aibs_informatics_aws_lambda.handlers.ecr.cli"
+LAYER = bytes(range(256)) * 8192
+AMD64 = {"os": "linux", "architecture": "amd64"}
+ARM64 = {"os": "linux", "architecture": "arm64"}
+ECR = "123456789012.dkr.ecr.us-west-2.amazonaws.com"
+
+
+@pytest.fixture
+def run(run_command):
+    """Run replicate-image; a registry's URL stands for its host."""
+
+    def run(*arguments: str, **options):
+        return run_command(sys.executable, "-m", MODULE, *arguments, **options)
+
+    return run
+
+
+def test_image_is_copied_and_the_report_names_every_digest(source, target, name, run):
+    digest = source.push_image(name, LAYER, tag="v1")
+
+    result = run(f"{source.url}/{name}:v1", f"{target.url}/{name}:v2", "--tag", "v3")
+
+    assert (result.returncode, result.stderr) == (0, "")
+    assert target.tags(name) == {"v2": digest, "v3": digest}
+    assert result.stdout.splitlines() == [
+        f"Copied  {source.host}/{name}:v1",
+        f"to      {target.host}/{name}@{digest}",
+        "tags    v2, v3",
+        f"image   {digest}",
+        "blobs   2 moved (2.0 MiB)",
+    ]
+
+
+def test_second_run_moves_nothing_and_says_so(source, target, name, run):
+    source.push_image(name, LAYER, tag="v1")
+    places = f"{source.url}/{name}:v1", f"{target.url}/{name}:v1"
+    run(*places)
+
+    result = run(*places)
+
+    assert result.returncode == 0
+    assert result.stdout.splitlines()[-1] == "blobs   2 there already (2.0 MiB)"
+
+
+def test_report_as_json(source, target, name, run):
+    amd64 = source.push_image(name, LAYER, platform=AMD64)
+    arm64 = source.push_image(name, LAYER, platform=ARM64)
+    about = {"vnd.docker.reference.digest": amd64}
+    attestation = source.push_image(name, b"attestation")
+    index = source.push_index(
+        name,
+        {"digest": amd64, "platform": AMD64},
+        {"digest": arm64, "platform": ARM64},
+        {"digest": attestation, "annotations": about},
+        tag="v1",
+    )
+
+    result = run(f"{source.url}/{name}@{index}", f"{target.url}/{name}:v1", "--json")
+
+    report = json.loads(result.stdout)
+    assert report["source"] == f"{source.host}/{name}@{index}"
+    assert report["destination"] == f"{target.host}/{name}@{index}"
+    assert (report["digest"], report["tags"], report["dry_run"]) == (index, ["v1"], False)
+    assert [(one["role"], one["digest"], one.get("platform")) for one in report["manifests"]] == [
+        ("image", amd64, "linux/amd64"),
+        ("image", arm64, "linux/arm64"),
+        ("attestation", attestation, None),
+        ("index", index, None),
+    ]
+    assert {"digest": digest_of(LAYER), "size": len(LAYER), "state": "moved"} in report["blobs"]
+    assert report["bytes_moved"] == sum(blob["size"] for blob in report["blobs"])
+
+
+def test_dry_run_tells_what_would_be_moved_and_changes_nothing(
+    source, target, name, run, proxy_of
+):
+    digest = source.push_image(name, LAYER, tag="v1")
+    here = proxy_of(target)
+
+    result = run("--dry-run", f"{source.url}/{name}:v1", f"{here.url}/{name}:v1")
+
+    assert result.returncode == 0
+    assert result.stdout.startswith("Would copy")
+    assert "2 to move (2.0 MiB)" in result.stdout
+    assert digest in result.stdout
+    assert {method for method, _, _ in here.requests} == {"HEAD"}
+
+
+def test_platform_and_referrers_are_chosen(source, target, name, run):
+    amd64 = source.push_image(name, LAYER, platform=AMD64)
+    arm64 = source.push_image(name, LAYER, platform=ARM64)
+    entries = ({"digest": amd64, "platform": AMD64}, {"digest": arm64, "platform": ARM64})
+    source.push_index(name, *entries, tag="v1")
+    signature_tag = f"{arm64.replace(':', '-')}.sig"
+    signature = source.push_image(name, b"signature", tag=signature_tag)
+
+    result = run(
+        "--platform",
+        "linux/arm64",
+        "--include-referrers",
+        f"{source.url}/{name}:v1",
+        f"{target.url}/{name}:v1",
+    )
+
+    assert result.returncode == 0, result.stderr
+    assert target.tags(name) == {signature_tag: signature, "v1": arm64}
+    assert f"referrer  {signature}" in result.stdout
+
+
+def test_image_of_ecr_is_named_by_its_uri(aws, source, target, name, run):
+    """ECR's API is moto's server here; blobs that it says are there are not moved."""
+    ecr = aws.client("ecr")
+    for repository in ("one", "two"):
+        ecr.create_repository(repositoryName=repository)
+    config = ecr.initiate_layer_upload(repositoryName="two")["uploadId"]
+    ecr.upload_layer_part(
+        repositoryName="two",
+        uploadId=config,
+        partFirstByte=0,
+        partLastByte=1,
+        layerPartBlob=b"{}",
+    )
+    ecr.complete_layer_upload(
+        repositoryName="two", uploadId=config, layerDigests=[digest_of(b"{}")]
+    )
+    manifest = json.dumps(
+        {
+            "schemaVersion": 2,
+            "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "config": {"digest": digest_of(b"{}"), "size": 2},
+            "layers": [],
+        }
+    )
+    digest = digest_of(manifest.encode())
+    ecr.put_image(repositoryName="one", imageManifest=manifest, imageDigest=digest, imageTag="v1")
+
+    result = run(f"{ECR}/one:v1", f"{ECR}/two:v2")
+
+    assert result.returncode == 0, result.stderr
+    assert f"{ECR}/two@{digest}" in result.stdout
+    (copied,) = ecr.describe_images(repositoryName="two")["imageDetails"]
+    assert (copied["imageDigest"], copied["imageTags"]) == (digest, ["v2"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        ([], "SOURCE, DESTINATION"),
+        ([f"{ECR}/image", f"{ECR}/copy"], f"'{ECR}/image' names no image"),
+        ([f"{ECR}/image:v1", f"{ECR}/copy@{digest_of(b'')}"], "names a digest"),
+        ([f"{ECR}/image:v1", "copy"], "'copy' is not a registry of Amazon ECR"),
+        ([f"{ECR}/Image:v1", f"{ECR}/copy"], "'Image' is not the name of a repository"),
+        ([f"{ECR}/image:v1", "ftp://host/copy"], "named by http://"),
+        ([f"{ECR}/image:v1", "http://user:secret@host/copy"], "without a user or password"),
+        ([f"{ECR}/image:v1", f"{ECR}/copy", "--tag", "a b"], "'a b' is not an image tag"),
+        ([f"{ECR}/image:v1", f"{ECR}/copy", "--platform", "arm"], "'arm' is not a platform"),
+    ],
+)
+def test_wrong_arguments_end_with_2_and_say_what_is_wrong(run, arguments, shown):
+    result = run(*arguments)
+
+    assert result.returncode == 2
+    assert shown in result.stderr
+    assert "secret" not in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_missing_credentials_end_with_1_and_say_how_to_give_them(run):
+    result = run(f"{ECR}/image:v1", f"{ECR}/copy")
+
+    assert result.returncode == 1
+    assert "Unable to locate credentials; set AWS_PROFILE" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_unknown_image_ends_with_1_in_one_line_and_with_its_traceback_if_asked_for(
+    source, target, name, run
+):
+    places = f"{source.url}/{name}:absent", f"{target.url}/{name}"
+
+    result = run(*places)
+    debugged = run(*places, "--debug")
+
+    assert (result.returncode, debugged.returncode) == (1, 1)
+    assert f"there is no image {source.host}/{name}:absent" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert "Traceback" in debugged.stderr
+
+
+def test_registry_that_cannot_be_reached_is_named(run, target, name):
+    result = run(f"http://127.0.0.1:9/{name}:v1", f"{target.url}/{name}")
+
+    assert result.returncode == 1
+    assert "no answer from http://127.0.0.1:9" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "word"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "stopped")],
+)
+def test_run_that_is_stopped_leaves_no_tag_and_the_same_command_goes_on(
+    source, target, name, run, proxy_of, fault, number, status, word
+):
+    small = b"layer that is quickly there " + name.encode()
+    digest = source.push_image(name, LAYER, small, tag="v1")
+    there = proxy_of(source, fault("GET", digest_of(LAYER), slow=0.2))
+    here = proxy_of(target)
+    places = f"{there.url}/{name}:v1", f"{here.url}/{name}:v1"
+    process = subprocess.Popen(
+        [sys.executable, "-m", MODULE, *places], stderr=subprocess.PIPE, text=True
+    )
+    wait_until(lambda: target.blob(name, digest_of(small)))
+
+    process.send_signal(number)
+    _, messages = process.communicate(timeout=30)
+
+    assert process.returncode == status
+    assert f"error: {word}; the same command goes on from here\n" in messages
+    assert "Traceback" not in messages
+    assert target.tags(name) == {}
+    assert here.made("DELETE", "/uploads/")
+
+    again = run(*places)
+
+    assert again.returncode == 0
+    assert target.tags(name) == {"v1": digest}
+    assert "1 moved (2.0 MiB), 2 there already" in again.stdout
+
+
+def wait_until(is_so, seconds=20):
+    end = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.01)
+
+
+def test_progress_is_drawn_on_a_terminal_and_nowhere_else(source, target, name, run):
+    source.push_image(name, LAYER, tag="v1")
+    places = f"{source.url}/{name}:v1", f"{target.url}/{name}:v1"
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", MODULE, *places],
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "120"},
+    )
+    os.close(theirs)
+    drawn = b""
+    try:
+        while piece := os.read(ours, 65536):
+            drawn += piece
+    except OSError:
+        """The terminal has gone with the process."""
+    report, _ = process.communicate(timeout=30)
+    os.close(ours)
+
+    assert process.returncode == 0
+    assert b"2 blobs" in drawn
+    assert b"MiB" in drawn
+    assert report.startswith(b"Copied")
+    assert b"\x1b" not in report
