@@ -106,8 +106,6 @@ def test_every_variable_is_described():
 
 
 def test_every_error_is_described():
-    assert {
-        name
-        for name, kind in vars(exceptions).items()
-        if isinstance(kind, type) and f"`{name}`" not in README
-    } == set()
+    errors = {name for name, value in vars(exceptions).items() if isinstance(value, type)}
+
+    assert {name for name in errors if f"`{name}`" not in README} == set()
