@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from hatchling.builders.utils import get_reproducible_timestamp
 
-from hatch_lambda.errors import LambdaBuildError
+from .errors import LambdaBuildError
 
 if TYPE_CHECKING:
     from pathlib import Path

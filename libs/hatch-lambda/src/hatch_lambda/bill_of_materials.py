@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from packaging.metadata import RawMetadata
 
-    from hatch_lambda.archive import Entry
-    from hatch_lambda.distributions import Distribution
-    from hatch_lambda.platforms import Platform
+    from .archive import Entry
+    from .distributions import Distribution
+    from .platforms import Platform
 
 _TOOLS = ("hatch-lambda", "hatchling", "uv")
 _LONGEST_LICENCE_NAME = 100

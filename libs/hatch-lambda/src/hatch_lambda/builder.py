@@ -11,10 +11,10 @@ from hatchling.builders.config import BuilderConfig
 from hatchling.builders.plugin.interface import BuilderInterface
 from hatchling.plugin.manager import PluginManager
 
-from hatch_lambda.errors import LambdaBuildError
-from hatch_lambda.options import Options, read_options
-from hatch_lambda.pack import pack
-from hatch_lambda.platforms import PLATFORMS, Platform
+from .errors import LambdaBuildError
+from .options import Options, read_options
+from .pack import pack
+from .platforms import PLATFORMS, Platform
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable

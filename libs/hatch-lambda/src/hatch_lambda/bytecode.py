@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from uv import find_uv_bin
 
-from hatch_lambda.commands import run
-from hatch_lambda.errors import LambdaBuildError
-from hatch_lambda.options import INTERPRETER_VARIABLE
+from .commands import run
+from .errors import LambdaBuildError
+from .options import INTERPRETER_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -14,8 +14,8 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from uv import find_uv_bin
 
-from hatch_lambda.commands import run
-from hatch_lambda.errors import LambdaBuildError
+from .commands import run
+from .errors import LambdaBuildError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     from packaging.tags import Tag
 
-    from hatch_lambda.options import Options
-    from hatch_lambda.platforms import Platform
-    from hatch_lambda.wheels import Wheel
+    from .options import Options
+    from .platforms import Platform
+    from .wheels import Wheel
 
 # What every managed Python runtime of Lambda brings.
 AWS_SDK = (

@@ -13,8 +13,8 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.tags import parse_tag
 from packaging.utils import canonicalize_name
 
-from hatch_lambda.errors import LambdaBuildError
-from hatch_lambda.prune import is_kept
+from .errors import LambdaBuildError
+from .prune import is_kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hatchling.plugin import hookimpl
 
-from hatch_lambda.builder import LambdaBuilder
+from .builder import LambdaBuilder
 
 
 @hookimpl

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
 
-from hatch_lambda.dependencies import local_requirements, run_uv, write_lines
-from hatch_lambda.errors import LambdaBuildError
-from hatch_lambda.options import TABLE, read_options
-from hatch_lambda.platforms import PLATFORMS, Platform
-from hatch_lambda.wheels import build_wheels
-from hatch_lambda.workspace import find_workspace, project_table
+from .dependencies import local_requirements, run_uv, write_lines
+from .errors import LambdaBuildError
+from .options import TABLE, read_options
+from .platforms import PLATFORMS, Platform
+from .wheels import build_wheels
+from .workspace import find_workspace, project_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from packaging.utils import InvalidName, canonicalize_name
 
-from hatch_lambda.errors import LambdaBuildError
-from hatch_lambda.platforms import ARCHITECTURES, PLATFORMS, RUNTIMES, Platform
+from .errors import LambdaBuildError
+from .platforms import ARCHITECTURES, PLATFORMS, RUNTIMES, Platform
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

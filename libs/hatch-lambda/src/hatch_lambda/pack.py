@@ -10,28 +10,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hatch_lambda.archive import publish, write_archive
-from hatch_lambda.bill_of_materials import Materials, describe
-from hatch_lambda.bytecode import compile_tree, find_interpreter
-from hatch_lambda.dependencies import check_siblings, find_hash, install, left_out, resolve
-from hatch_lambda.distributions import owners, read_distributions, repeated_licences
-from hatch_lambda.errors import LambdaBuildError
-from hatch_lambda.options import INTERPRETER_VARIABLE
-from hatch_lambda.prune import match_files, prune
-from hatch_lambda.sizes import check_budget, installed_sizes, measure, report
-from hatch_lambda.wheels import build_wheels
-from hatch_lambda.workspace import find_workspace
+from .archive import publish, write_archive
+from .bill_of_materials import Materials, describe
+from .bytecode import compile_tree, find_interpreter
+from .dependencies import check_siblings, find_hash, install, left_out, resolve
+from .distributions import owners, read_distributions, repeated_licences
+from .errors import LambdaBuildError
+from .options import INTERPRETER_VARIABLE
+from .prune import match_files, prune
+from .sizes import check_budget, installed_sizes, measure, report
+from .wheels import build_wheels
+from .workspace import find_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from hatch_lambda.archive import Entry
-    from hatch_lambda.bytecode import Interpreter
-    from hatch_lambda.dependencies import Resolved
-    from hatch_lambda.distributions import Distribution
-    from hatch_lambda.options import Options
-    from hatch_lambda.platforms import Platform
-    from hatch_lambda.wheels import Wheel
+    from .archive import Entry
+    from .bytecode import Interpreter
+    from .dependencies import Resolved
+    from .distributions import Distribution
+    from .options import Options
+    from .platforms import Platform
+    from .wheels import Wheel
 
 # What Lambda takes, layers included.
 _LARGEST_UNPACKED = 250 * 1024 * 1024

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from hatch_lambda.errors import LambdaBuildError
+from .errors import LambdaBuildError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator

@@ -7,14 +7,14 @@ from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from hatch_lambda.errors import LambdaBuildError
+from .errors import LambdaBuildError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from hatch_lambda.archive import Entry
-    from hatch_lambda.distributions import Distribution
+    from .archive import Entry
+    from .distributions import Distribution
 
 _NAMED_IN_ERRORS = 5
 _RECORDS_OF_INSTALLATION = frozenset(

@@ -16,16 +16,16 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 from uv import find_uv_bin
 
-from hatch_lambda.commands import run
-from hatch_lambda.errors import LambdaBuildError
-from hatch_lambda.workspace import project_table
+from .commands import run
+from .errors import LambdaBuildError
+from .workspace import project_table
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
 
-    from hatch_lambda.platforms import Platform
-    from hatch_lambda.workspace import Workspace
+    from .platforms import Platform
+    from .workspace import Workspace
 
 
 @dataclass(frozen=True)

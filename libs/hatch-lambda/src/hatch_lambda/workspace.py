@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from hatchling.utils.context import Context
 from packaging.utils import canonicalize_name
 
-from hatch_lambda.errors import LambdaBuildError
+from .errors import LambdaBuildError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
