@@ -73,9 +73,7 @@ def test_family_is_listed_beside_the_others(workspace):
 
     assert f"packages/{NAME}/src" in settings["mypy"]["mypy_path"]
     assert module in settings["importlinter"]["root_packages"]
-    (layers,) = [
-        one["layers"] for one in settings["importlinter"]["contracts"] if one["type"] == "layers"
-    ]
+    layers = settings["importlinter"]["contracts"][0]["layers"]
     assert module in layers[1].split(" | ")
     assert f"(packages/{NAME}/README.md)" in (workspace / "README.md").read_text()
     assert f"### {NAME}\n" in (workspace / "CHANGELOG.md").read_text()

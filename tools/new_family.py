@@ -111,7 +111,8 @@ def _list_in_pyproject(text: str, name: FamilyName) -> str:
     module = f"{_HANDLERS}.{name.snake}"
     text = _add_line(text, f'  "{module}",', rf'  "{re.escape(_HANDLERS)}\.\w+",')
     # The layer of the families that know nothing of each other.
-    layers = re.findall(r'^  "(\S+(?: \| \S+)+)",$', text, re.MULTILINE)
+    one = rf"{re.escape(_HANDLERS)}\.\w+"
+    layers = re.findall(rf'^  "({one}(?: \| {one})+)",$', text, re.MULTILINE)
     if len(layers) != 1:
         raise FamilyError("pyproject.toml has no layer of several families, or more than one")
     families = sorted([*layers[0].split(" | "), module])
