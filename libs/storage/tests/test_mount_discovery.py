@@ -207,8 +207,3 @@ def test_what_is_kept_follows_the_environment(say_mounted, folder, file_system, 
     assert [str(mount.root) for mount in find_mount_points()] == ["/scratch"]
     say_mounted(folder, file_system)
     assert [str(mount.root) for mount in find_mount_points()] == ["/"]
-
-
-@pytest.mark.parametrize("module", ["data_sync", "efs_inventory", "mount_discovery"])
-def test_importing_loads_nothing_heavy(heavy_modules_loaded_by, module):
-    assert heavy_modules_loaded_by(f"aibs_informatics_aws_lambda.storage.{module}") == []

@@ -312,11 +312,6 @@ def test_the_example_is_a_valid_request():
     assert PrepareDemandScaffoldingHandler.get_request_cls().is_valid(description.example)
 
 
-@pytest.mark.parametrize("module", ["demand", "demand.scaffolding", "demand.model"])
-def test_a_cold_start_loads_nothing_heavy(heavy_modules_loaded_by, module):
-    assert heavy_modules_loaded_by(f"aibs_informatics_aws_lambda.handlers.{module}") == []
-
-
 def test_outputs_that_are_wanted_of_a_failed_job_may_be_missing_and_delete_nothing(usual, prepare):
     cleanup = prepare(configuration={"outputs_on_failure": ["OUT"]})["cleanup_configs"]
 

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from aibs_informatics_aws_lambda.common.description import HandlerDescription
-from aibs_informatics_aws_lambda.common.handler import LambdaHandler
+from aibs_informatics_aws_lambda.common.collector import paused_collector_in_lambda
 
-from .context_manager import DemandExecutionContextManager
-from .job import check_is_complete
-from .model import (
-    DemandExecutionCleanupConfigs,
-    DemandExecutionSetupConfigs,
-    PrepareDemandScaffoldingRequest,
-    PrepareDemandScaffoldingResponse,
-)
+with paused_collector_in_lambda():
+    from aibs_informatics_aws_lambda.common.description import HandlerDescription
+    from aibs_informatics_aws_lambda.common.handler import LambdaHandler
 
-# Names that the contracts of this module promise, and that live elsewhere.
-from .volumes import (
-    SCRATCH,
-    SHARED,
-    TMP,
-    construct_batch_efs_configuration as construct_batch_efs_configuration,
-    make_inventory,
-    resolve_volume,
-    select_file_system as select_file_system,
-)
+    from .context_manager import DemandExecutionContextManager
+    from .job import check_is_complete
+    from .model import (
+        DemandExecutionCleanupConfigs,
+        DemandExecutionSetupConfigs,
+        PrepareDemandScaffoldingRequest,
+        PrepareDemandScaffoldingResponse,
+    )
+
+    # Names that the contracts of this module promise, and that live elsewhere.
+    from .volumes import (
+        SCRATCH,
+        SHARED,
+        TMP,
+        construct_batch_efs_configuration as construct_batch_efs_configuration,
+        make_inventory,
+        resolve_volume,
+        select_file_system as select_file_system,
+    )
 
 
 class PrepareDemandScaffoldingHandler(
