@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         to_mounted_path as to_mounted_path,
     )
     from .paths import (
+        DataLocation as DataLocation,
         DataPath as DataPath,
         EFSOrLocalPath as EFSOrLocalPath,
         S3OrLocalPath as S3OrLocalPath,
@@ -37,6 +38,12 @@ __getattr__, __dir__ = lazy_names(
         "efs_inventory": ("AccessPoint", "EfsInventory", "FileSystem"),
         "mount_discovery": ("find_mount_points", "resolve_efs_path"),
         "mount_points": ("MountPoint", "to_efs_path", "to_env_vars", "to_mounted_path"),
-        "paths": ("DataPath", "EFSOrLocalPath", "S3OrLocalPath", "parse_data_path"),
+        "paths": (
+            "DataLocation",
+            "DataPath",
+            "EFSOrLocalPath",
+            "S3OrLocalPath",
+            "parse_data_path",
+        ),
     },
 )

@@ -10,8 +10,11 @@ from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 
 from .efs import EFSPath
 
+DataLocation: TypeAlias = S3Path | EFSPath | Path
+"""A location in S3, on EFS or on a local disk."""
 
-def parse_data_path(value: Any) -> S3Path | EFSPath | Path:
+
+def parse_data_path(value: Any) -> DataLocation:
     """Return the path that a text stands for: S3 if it can be, else EFS, else local.
 
     Raises:
@@ -46,7 +49,7 @@ def _parse_efs_or_local(value: Any) -> EFSPath | Path:
 _as_text = PlainSerializer(str, return_type=str, when_used="json")
 
 DataPath: TypeAlias = Annotated[
-    S3Path | EFSPath | Path,
+    DataLocation,
     PlainValidator(parse_data_path),
     _as_text,
     WithJsonSchema({"type": "string", "description": "S3 URI, EFS path or local path"}),

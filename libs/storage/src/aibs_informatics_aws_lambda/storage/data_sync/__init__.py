@@ -32,8 +32,8 @@ if TYPE_CHECKING:
         RemoveDataPathsResponse as RemoveDataPathsResponse,
     )
     from .stored_lists import (
-        AnswerByReference as AnswerByReference,
         ListOrLocation as ListOrLocation,
+        ResponseByReference as ResponseByReference,
     )
     from .sync import (
         DataSyncConfig as DataSyncConfig,
@@ -69,7 +69,7 @@ __getattr__, __dir__ = lazy_names(
             "PutJSONToFileResponse",
         ),
         "removals": ("PlannedPath", "RemoveDataPathsRequest", "RemoveDataPathsResponse"),
-        "stored_lists": ("AnswerByReference", "ListOrLocation"),
+        "stored_lists": ("ResponseByReference", "ListOrLocation"),
         "sync": (
             "DataSyncConfig",
             "DataSyncCounts",

@@ -9,14 +9,14 @@ from aibs_informatics_aws_lambda.common.model import PydanticBaseModel
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from pydantic import Field, model_validator
 
-from .stored_lists import AnswerByReference, ListOrLocation
+from .stored_lists import ListOrLocation, ResponseByReference
 from .sync import DataSyncCounts, DataSyncRequest, Deadline, SyncContinuation
 
 RequestsOrLocation: TypeAlias = ListOrLocation[DataSyncRequest]
 """Syncs, or the S3 URI of a JSON list of them."""
 
 
-class PrepareBatchDataSyncRequest(DataSyncRequest, AnswerByReference):
+class PrepareBatchDataSyncRequest(DataSyncRequest, ResponseByReference):
     """One sync that is to be divided into batches."""
 
     batch_size_bytes_limit: int | None = Field(

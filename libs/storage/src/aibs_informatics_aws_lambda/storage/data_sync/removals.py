@@ -7,7 +7,7 @@ from aibs_informatics_aws_lambda.common.model import AwareIsoDateTime, PydanticB
 from pydantic import Field
 
 from ..paths import DataPath
-from .stored_lists import AnswerByReference, ListOrLocation
+from .stored_lists import ListOrLocation, ResponseByReference
 
 
 class PlannedPath(PydanticBaseModel):
@@ -18,7 +18,7 @@ class PlannedPath(PydanticBaseModel):
     last_modified: AwareIsoDateTime = Field(description="of the latest file in it")
 
 
-class RemoveDataPathsRequest(AnswerByReference):
+class RemoveDataPathsRequest(ResponseByReference):
     """Files and folders to remove."""
 
     paths: ListOrLocation[DataPath] = Field([])

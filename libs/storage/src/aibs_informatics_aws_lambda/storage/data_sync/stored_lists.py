@@ -22,7 +22,7 @@ ListOrLocation: TypeAlias = Annotated[
 """A list, or the S3 URI of a JSON document that holds it: state machines pass 256 KiB at most."""
 
 
-class AnswerByReference(PydanticBaseModel):
+class ResponseByReference(PydanticBaseModel):
     """What a request says whose answer holds lists of any length."""
 
     response_path: S3Path | None = Field(

@@ -17,7 +17,7 @@ from aibs_informatics_aws_lambda.storage.data_sync.removals import (
     RemoveDataPathsResponse,
 )
 from aibs_informatics_aws_lambda.storage.efs import EFSPath
-from aibs_informatics_aws_lambda.storage.paths import DataPath
+from aibs_informatics_aws_lambda.storage.paths import DataLocation, DataPath
 
 from .entries import Item
 from .housekeeping import stale
@@ -228,7 +228,7 @@ def _as_time(seconds: float) -> dt.datetime:
     return dt.datetime.fromtimestamp(seconds, dt.UTC)
 
 
-def _without_slash(path: S3Path | EFSPath | Path, text: str) -> str:
+def _without_slash(path: DataLocation, text: str) -> str:
     return text if isinstance(path, EFSPath) else text.rstrip("/") or text
 
 
@@ -245,7 +245,7 @@ def _name_filter(request: ListDataPathsRequest) -> Keeps:
     return keeps
 
 
-def _plan(root: S3Path | EFSPath | Path, nodes: dict[str, Node]) -> dict[str, PlannedPath]:
+def _plan(root: DataLocation, nodes: dict[str, Node]) -> dict[str, PlannedPath]:
     """Return what tells later whether a path is still what it was; what is gone is left out."""
     place = resolve(root)
     if isinstance(place, S3Path):

@@ -7,12 +7,13 @@ from typing import TypeAlias
 
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.efs import EFSPath
+from aibs_informatics_aws_lambda.storage.paths import DataLocation
 
 Place: TypeAlias = S3Path | Path
 """A path that data can be read from or written to."""
 
 
-def resolve(path: S3Path | EFSPath | Path) -> Place:
+def resolve(path: DataLocation) -> Place:
     """Return where a path is: an EFS path is resolved to its mount point, others stay.
 
     Raises:

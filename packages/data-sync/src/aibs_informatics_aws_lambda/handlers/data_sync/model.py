@@ -6,7 +6,6 @@ What starts a function imports the modules that these come from: each model take
 from __future__ import annotations
 
 from aibs_informatics_aws_lambda.storage.data_sync import (
-    AnswerByReference,
     BatchDataSyncRequest,
     BatchDataSyncResponse,
     BatchDataSyncResult,
@@ -27,6 +26,7 @@ from aibs_informatics_aws_lambda.storage.data_sync import (
     RemoteToLocalConfig,
     RemoveDataPathsRequest,
     RemoveDataPathsResponse,
+    ResponseByReference,
 )
 from aibs_informatics_aws_lambda.storage.paths import DataPath
 
@@ -46,7 +46,6 @@ from .summarize.models import (
 )
 
 __all__ = [
-    "AnswerByReference",
     "BatchDataSyncRequest",
     "BatchDataSyncResponse",
     "BatchDataSyncResult",
@@ -76,6 +75,7 @@ __all__ = [
     "RemoteToLocalConfig",
     "RemoveDataPathsRequest",
     "RemoveDataPathsResponse",
+    "ResponseByReference",
     "SummarizeBatchDataSyncRequest",
     "SummarizeBatchDataSyncResponse",
 ]

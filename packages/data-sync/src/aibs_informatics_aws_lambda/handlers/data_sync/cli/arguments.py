@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final, NoReturn, TypeVar
 
 from aibs_informatics_aws_lambda.common.cli.errors import UsageError, in_one_line
-from aibs_informatics_aws_lambda.common.s3 import S3Path
-from aibs_informatics_aws_lambda.storage.efs import EFSPath
-from aibs_informatics_aws_lambda.storage.paths import parse_data_path
+from aibs_informatics_aws_lambda.storage.paths import DataLocation, parse_data_path
 
 from ..sync.filters import compile_patterns
 
@@ -79,7 +76,7 @@ def as_argument(parse: Callable[[str], T]) -> Callable[[str], T]:
 
 
 @as_argument
-def parse_path(text: str) -> S3Path | EFSPath | Path:
+def parse_path(text: str) -> DataLocation:
     """Return a path on S3, on EFS or on a local disk."""
     return parse_data_path(text)
 

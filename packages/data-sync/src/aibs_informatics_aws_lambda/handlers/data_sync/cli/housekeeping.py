@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from aibs_informatics_aws_lambda.common.handler import LambdaHandler
 from aibs_informatics_aws_lambda.common.s3 import S3Path
-from aibs_informatics_aws_lambda.storage.efs import EFSPath
+from aibs_informatics_aws_lambda.storage.paths import DataLocation
 from aws_lambda_powertools import Logger
 
 H = TypeVar("H", bound=LambdaHandler[Any, Any])
@@ -23,7 +22,7 @@ def with_plain_log(handler: H) -> H:
     return handler
 
 
-def in_full(root: S3Path | EFSPath | Path, paths: Iterable[str]) -> Iterator[str]:
+def in_full(root: DataLocation, paths: Iterable[str]) -> Iterator[str]:
     """Yield the paths of an answer, those of objects as S3 URIs."""
     if isinstance(root, S3Path):
         yield from (f"s3://{root.bucket}/{key}" for key in paths)

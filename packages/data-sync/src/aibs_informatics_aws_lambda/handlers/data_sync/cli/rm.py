@@ -18,7 +18,7 @@ from aibs_informatics_aws_lambda.common.cli.errors import (
 from aibs_informatics_aws_lambda.common.json_io import load_json_object
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.data_sync.removals import RemoveDataPathsRequest
-from aibs_informatics_aws_lambda.storage.efs import EFSPath
+from aibs_informatics_aws_lambda.storage.paths import DataLocation
 
 from ..file_system import RemoveDataPathsHandler
 from ..housekeeping.removal_requests import fence_for, read_removal
@@ -29,7 +29,7 @@ from .housekeeping import with_plain_log
 from .messages import show_log
 from .output import count_of, print_json, print_lines, size_of
 
-Removable: TypeAlias = S3Path | EFSPath | Path
+Removable: TypeAlias = DataLocation
 
 _PROGRAM: Final = f"{PROGRAM} rm"
 

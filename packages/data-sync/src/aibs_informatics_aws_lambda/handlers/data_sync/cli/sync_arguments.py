@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from aibs_informatics_aws_lambda.common.cli.errors import UsageError, in_one_line
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
-from aibs_informatics_aws_lambda.storage.efs import EFSPath
+from aibs_informatics_aws_lambda.storage.paths import DataLocation
 
 from .arguments import (
     PROGRAM,
@@ -113,7 +112,7 @@ def _problems(request: DataSyncRequest, options: argparse.Namespace) -> Iterator
         yield "--verify compares in one process: leave --jobs out"
 
 
-def _parse_source(text: str) -> S3Path | EFSPath | Path:
+def _parse_source(text: str) -> DataLocation:
     if text in VERBS:
         raise argparse.ArgumentTypeError(
             f"{text} is a verb and comes first; a file or folder of that name is ./{text}"

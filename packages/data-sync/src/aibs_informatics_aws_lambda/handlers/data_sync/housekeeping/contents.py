@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from aibs_informatics_aws_lambda.common.s3 import S3Path
-from aibs_informatics_aws_lambda.storage.efs import EFSPath
+from aibs_informatics_aws_lambda.storage.paths import DataLocation
 
 from ..entries import Item, Source
 from ..local.walk import list_destination
@@ -26,7 +26,7 @@ _CONNECTIONS: Final = 2
 _LEADS_NOWHERE: Final = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ESTALE}
 
 
-def find_contents(path: S3Path | EFSPath | Path) -> Source:
+def find_contents(path: DataLocation) -> Source:
     """Return what a path names; ``below`` is an empty tuple if there is nothing below.
 
     On a disk a link to a file counts as that file; links to folders, those that point nowhere,
@@ -61,7 +61,7 @@ class Names:
         path: the root.
     """
 
-    path: S3Path | EFSPath | Path
+    path: DataLocation
 
     def root(self) -> str:
         """Return the root as it is given, a local path absolute."""

@@ -9,8 +9,8 @@ from aibs_informatics_aws_lambda.common.model import AwareIsoDateTime, PydanticB
 from aibs_informatics_aws_lambda.storage.data_sync.filters import Patterns
 from aibs_informatics_aws_lambda.storage.data_sync.removals import PlannedPath
 from aibs_informatics_aws_lambda.storage.data_sync.stored_lists import (
-    AnswerByReference,
     ListOrLocation,
+    ResponseByReference,
 )
 from aibs_informatics_aws_lambda.storage.paths import DataPath
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -38,7 +38,7 @@ class GetDataPathStatsResponse(PydanticBaseModel):
     children: dict[str, DataPathStats] = Field(description="immediate ones, by name")
 
 
-class ListDataPathsRequest(AnswerByReference):
+class ListDataPathsRequest(ResponseByReference):
     """What to list, and which of it."""
 
     path: DataPath
@@ -72,7 +72,7 @@ Time: TypeAlias = Annotated[dt.datetime, BeforeValidator(_refuse_boolean), After
 """ISO 8601 text, by default UTC, or seconds since 1970; large numbers are milliseconds."""
 
 
-class OutdatedDataPathScannerRequest(AnswerByReference):
+class OutdatedDataPathScannerRequest(ResponseByReference):
     """What is stale: in spite of the names, by the time of the last modification."""
 
     path: DataPath

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from aibs_informatics_aws_lambda.common.description import HandlerDescription
@@ -16,7 +15,7 @@ from aibs_informatics_aws_lambda.storage.data_sync.batch import (
     PrepareBatchDataSyncResponse,
 )
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
-from aibs_informatics_aws_lambda.storage.efs import EFSPath
+from aibs_informatics_aws_lambda.storage.paths import DataLocation
 
 from ..settings import DEFAULT_BUCKET_NAME_ENV_VAR, LOCK_ROOT_VARIABLE, SYNC_VARIABLES
 from ..stored_lists import store_list
@@ -87,16 +86,14 @@ class PrepareBatchDataSyncHandler(
         return response
 
     @classmethod
-    def build_source_path(
-        cls, request: PrepareBatchDataSyncRequest, node: Node
-    ) -> S3Path | EFSPath | Path:
+    def build_source_path(cls, request: PrepareBatchDataSyncRequest, node: Node) -> DataLocation:
         """Return the path of a part of the source."""
         return _divide(request).source_path(node)
 
     @classmethod
     def build_destination_path(
         cls, request: PrepareBatchDataSyncRequest, node: Node
-    ) -> S3Path | EFSPath | Path:
+    ) -> DataLocation:
         """Return where a part of the source goes."""
         return _divide(request).destination_path(node)
 

@@ -15,7 +15,7 @@ from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.data_sync.batch import PrepareBatchDataSyncRequest
 from aibs_informatics_aws_lambda.storage.data_sync.filters import DataSyncFilterConfig
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
-from aibs_informatics_aws_lambda.storage.efs import EFSPath
+from aibs_informatics_aws_lambda.storage.paths import DataLocation
 
 from ..entries import Item, Source, is_placeholder
 from ..locations import Place, resolve
@@ -126,7 +126,7 @@ class SubRequests:
         name = hashlib.sha256(node.relative.encode(errors="surrogateescape")).hexdigest()[:12]
         return {"report_path": with_suffix(path, name)}
 
-    def source_path(self, node: Node) -> S3Path | EFSPath | Path:
+    def source_path(self, node: Node) -> DataLocation:
         """Return the path of a part at the source; those of folders on S3 and EFS end in a slash.
 
         That of the whole source is as requested, unless it is a folder with something in it.
@@ -136,7 +136,7 @@ class SubRequests:
             return source
         return _joined(source, node.relative)
 
-    def destination_path(self, node: Node) -> S3Path | EFSPath | Path:
+    def destination_path(self, node: Node) -> DataLocation:
         """Return where a part goes; the paths of folders on S3 end in a slash."""
         destination = self._request.destination_path
         if not node.relative and node.kind == "item" and not self._cuts_prefix:
@@ -169,13 +169,13 @@ class SubRequests:
         return route.target.path + route.shift
 
 
-def _joined(path: S3Path | EFSPath | Path, relative: str) -> S3Path | EFSPath | Path:
+def _joined(path: DataLocation, relative: str) -> DataLocation:
     if isinstance(path, Path):
         return path / relative
     return type(path)(f"{path.rstrip('/')}/{relative}")
 
 
-def _alone(path: S3Path | EFSPath | Path) -> dict[str, object]:
+def _alone(path: DataLocation) -> dict[str, object]:
     """Return what makes a request for a path sync the one object that has that very key.
 
     Its name is that of a folder: a filter leaves out what is in there, and nothing is deleted.

@@ -8,12 +8,12 @@ from aibs_informatics_aws_lambda.storage.data_sync.batch import (
     BatchDataSyncResponse,
     BatchDataSyncResult,
 )
-from aibs_informatics_aws_lambda.storage.data_sync.stored_lists import AnswerByReference
+from aibs_informatics_aws_lambda.storage.data_sync.stored_lists import ResponseByReference
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
 from pydantic import Field
 
 
-class SummarizeBatchDataSyncRequest(AnswerByReference):
+class SummarizeBatchDataSyncRequest(ResponseByReference):
     """Answers of batches to add up."""
 
     responses: list[BatchDataSyncResponse] = Field([])

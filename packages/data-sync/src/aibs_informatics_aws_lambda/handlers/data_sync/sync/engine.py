@@ -18,7 +18,7 @@ from aibs_informatics_aws_lambda.storage.data_sync.sync import (
     Deadline,
     MaxDelete,
 )
-from aibs_informatics_aws_lambda.storage.efs import EFSPath
+from aibs_informatics_aws_lambda.storage.paths import DataLocation
 
 from ..entries import Item, Source
 from ..local.locks import held_lock
@@ -216,9 +216,7 @@ def _most_deletions(max_delete: MaxDelete, there: int) -> int:
     return int(there * max_delete) if 0 < max_delete < 1 else int(max_delete)
 
 
-def _report(
-    path: S3Path | EFSPath | Path | None, s3: Callable[[], S3]
-) -> AbstractContextManager[Report]:
+def _report(path: DataLocation | None, s3: Callable[[], S3]) -> AbstractContextManager[Report]:
     if path is None:
         return nullcontext(Report())
     return written_report(resolve(path), s3)

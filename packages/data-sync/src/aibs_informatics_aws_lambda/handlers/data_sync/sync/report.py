@@ -14,8 +14,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 from aibs_informatics_aws_lambda.common.files import naming, why_unwritable
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
-from aibs_informatics_aws_lambda.storage.efs import EFSPath
-from aibs_informatics_aws_lambda.storage.paths import parse_data_path
+from aibs_informatics_aws_lambda.storage.paths import DataLocation, parse_data_path
 
 from ..local.files import Folders, temporary_path
 from ..locations import Place
@@ -182,7 +181,7 @@ def _sent(place: S3Path, s3: S3) -> Iterator[Report]:
             s3.ask(request)
 
 
-def find_report_path(request: DataSyncRequest) -> S3Path | EFSPath | Path | None:
+def find_report_path(request: DataSyncRequest) -> DataLocation | None:
     """Return where the report of a call is to be, if there is to be one.
 
     The report of a call that continues another one has the number of the call in its name. One
@@ -196,7 +195,7 @@ def find_report_path(request: DataSyncRequest) -> S3Path | EFSPath | Path | None
     return with_suffix(request.report_path, str(request.continuation.calls + 1))
 
 
-def with_suffix(path: S3Path | EFSPath | Path, suffix: str) -> S3Path | EFSPath | Path:
+def with_suffix(path: DataLocation, suffix: str) -> DataLocation:
     """Return a path with a dash and a suffix at the end of its name, before what follows a dot."""
     folder, slash, name = str(path).rpartition("/")
     stem, dot, rest = name.partition(".")

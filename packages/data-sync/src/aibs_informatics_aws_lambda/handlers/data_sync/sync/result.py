@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TypeVar
 
 from aibs_informatics_aws_lambda.common.s3 import S3Path
@@ -15,7 +14,7 @@ from aibs_informatics_aws_lambda.storage.data_sync.sync import (
     SyncContinuation,
     Verification,
 )
-from aibs_informatics_aws_lambda.storage.efs import EFSPath
+from aibs_informatics_aws_lambda.storage.paths import DataLocation
 
 from ..stored_lists import read_list
 from .executor import Outcome
@@ -26,7 +25,7 @@ class NoProgressError(TimeoutError):
 
 
 def make_response(
-    request: DataSyncRequest, outcome: Outcome, details: S3Path | EFSPath | Path | None
+    request: DataSyncRequest, outcome: Outcome, details: DataLocation | None
 ) -> DataSyncResponse:
     """Return the answer to a request.
 
