@@ -152,6 +152,45 @@ def test_navigation_names_every_page_once(pages):
     assert set(found) == written | {page for page in pages if not page.startswith("files/")}
 
 
+def test_reference_has_the_public_modules_and_no_internal_ones():
+    modules = documentation.public_modules(ROOT)
+
+    assert {"common.handler", "common.api.route", "storage.data_sync", "main"} <= set(modules)
+    assert not [name for name in modules if name.startswith(("common.cli", "common.files"))]
+
+
+def test_every_internal_module_exists():
+    modules = documentation.base_modules(ROOT)
+
+    assert [name for name in documentation.INTERNAL if name not in modules] == []
+
+
+def test_modules_with_a_leading_underscore_are_internal(tmp_path):
+    folder = tmp_path / "libs" / "core" / "src" / "aibs_informatics_aws_lambda" / "common"
+    folder.mkdir(parents=True)
+    for name in ("__init__", "handler", "_powertools"):
+        (folder / f"{name}.py").write_text("NAME = 1\n")
+
+    assert list(documentation.public_modules(tmp_path)) == ["common", "common.handler"]
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ("def run(): ...\nclass Sync: ...\nSIZE: int = 1\n", ["run", "Sync", "SIZE"]),
+        ("def _run(): ...\n_SIZE = 1\n", []),
+        ("from os import path\nimport sys\n", []),
+        ("from os import path as path\n", ["path"]),
+        ("if TYPE_CHECKING:\n    from os import path as path\n", ["path"]),
+        ("from os import path, sep\n__all__ = ['sep']\n", ["sep"]),
+    ],
+)
+def test_public_names_are_definitions_and_re_exports(tmp_path, source, names):
+    (tmp_path / "module.py").write_text(source)
+
+    assert documentation.public_names(tmp_path / "module.py") == names
+
+
 def test_links_between_files_become_links_between_pages(tmp_path):
     folder = tmp_path / "packages" / "a"
     folder.mkdir(parents=True)

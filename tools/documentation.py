@@ -8,6 +8,8 @@ function family gets tables made of its models; each public module of the base g
 
 from __future__ import annotations
 
+import ast
+import json
 import os
 import posixpath
 import re
@@ -40,10 +42,31 @@ __all__ = [
 
 ROOT = Path(__file__).parents[1]
 
-# Whose API people build on.
+# Libraries whose API people build on.
 _BASE = ("core", "storage")
-# The parts of the command line are no API: `handle-lambda-request` is.
-_INTERNAL = "cli"
+_NAMESPACE = "aibs_informatics_aws_lambda"
+# Modules of these libraries that are no public API, and packages with all of their modules. So are
+# modules whose name has a leading underscore.
+INTERNAL = (
+    "common.api.dispatch",
+    "common.api.event",
+    "common.api.integrations",
+    "common.api.openapi",
+    "common.api.request",
+    "common.api.serve",
+    "common.checked_text",
+    "common.cli",
+    "common.collector",
+    "common.files",
+    "common.generics",
+    "common.handler_names",
+    "storage.data_sync.batch",
+    "storage.data_sync.filters",
+    "storage.data_sync.json_documents",
+    "storage.data_sync.removals",
+    "storage.data_sync.stored_lists",
+    "storage.data_sync.sync",
+)
 
 _WRITTEN = [
     {"Quick start": "quick-start.md"},
@@ -83,7 +106,7 @@ def navigation(root: Path) -> list[Any]:
     projects = find_projects(root).items()
     packages = [{name: f"{name}.md"} for name, one in projects if one.is_package]
     libraries = [{name: f"{name}.md"} for name, one in projects if not one.is_package]
-    reference = [{module: f"reference/{module}.md"} for module in _modules(root)]
+    reference = [{module: f"reference/{module}.md"} for module in public_modules(root)]
     return [
         {"Home": "index.md"},
         *_WRITTEN,
@@ -109,7 +132,8 @@ def generate(root: Path) -> dict[str, str]:
         if project.handlers:
             made[f"{name}.md"] += _handlers(project)
     made |= {
-        f"reference/{module}.md": f"# {module}\n\n::: {module}\n" for module in _modules(root)
+        f"reference/{module}.md": _reference(module, path)
+        for module, path in public_modules(root).items()
     }
     return made | _linked_files(readmes, root, pages)
 
@@ -195,12 +219,51 @@ def _help(program: str) -> str:
     ).stdout
 
 
-def _modules(root: Path) -> list[str]:
-    """Return the public modules of the base, sorted."""
-    return sorted(
-        ".".join(path.relative_to(source).with_suffix("").parts).removesuffix(".__init__")
+def public_modules(root: Path) -> dict[str, Path]:
+    """Return the files of the public modules of the base by their names below the namespace."""
+    return {
+        name: path
+        for name, path in sorted(base_modules(root).items())
+        if public_names(path)
+        and not any(part.startswith("_") for part in name.split("."))
+        and not any(f"{name}.".startswith(f"{internal}.") for internal in INTERNAL)
+    }
+
+
+def base_modules(root: Path) -> dict[str, Path]:
+    """Return the files of all modules of the base by their names below the namespace."""
+    return {
+        ".".join(path.relative_to(source).with_suffix("").parts).removesuffix(".__init__"): path
         for name in _BASE
-        for source in [root / "libs" / name / "src"]
+        for source in [root / "libs" / name / "src" / _NAMESPACE]
         for path in source.rglob("*.py")
-        if _INTERNAL not in path.parts and "__all__" in path.read_text()
-    )
+    }
+
+
+def _reference(module: str, path: Path) -> str:
+    """Return the page of a module; mkdocstrings leaves out names that it imports."""
+    members = json.dumps(public_names(path))
+    options = f"    options:\n      members: {members}\n"
+    return f"# {module}\n\n::: {_NAMESPACE}.{module}\n{options}"
+
+
+def public_names(path: Path) -> list[str]:
+    """Return the public names of a module in order: what it defines, and what it re-exports."""
+    body = ast.parse(path.read_text()).body
+    for node in body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            return [str(name) for name in ast.literal_eval(node.value)]
+    names = (name for node in body for name in _names_of(node))
+    return list(dict.fromkeys(name for name in names if not name.startswith("_")))
+
+
+def _names_of(node: ast.stmt) -> Iterator[str]:
+    match node:
+        case ast.ClassDef(name=name) | ast.FunctionDef(name=name):
+            yield name
+        case ast.ImportFrom(names=aliases):
+            yield from (alias.name for alias in aliases if alias.asname == alias.name)
+        case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+            yield name
+        case ast.If(test=ast.Name(id="TYPE_CHECKING"), body=body):
+            yield from (name for one in body for name in _names_of(one))
