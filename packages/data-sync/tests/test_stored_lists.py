@@ -143,7 +143,7 @@ def test_stored_plan_protects_what_has_changed(lambda_context, load, folder):
 
 @pytest.mark.parametrize("document", ['{"paths": []}', "[1]"])
 def test_document_that_is_no_list_of_paths_removes_nothing(lambda_context, aws, folder, document):
-    place = aws.put("bucket", "paths.json", document)
+    location = aws.put("bucket", "paths.json", document)
 
     with pytest.raises(ValueError, match="expected a"):
-        remove_data_paths_handler({"paths": place}, lambda_context)
+        remove_data_paths_handler({"paths": location}, lambda_context)

@@ -154,7 +154,7 @@ class TestDeadline:
     def test_batch_goes_on_where_it_has_stopped(
         self, aws, tmp_path: Path, lambda_context, monkeypatch
     ):
-        # Creating a clock, looking at it before each sync and at each item takes a second each.
+        # Creating a budget, looking at it before each sync and at each entry takes a second each.
         monkeypatch.setattr(clocks, "monotonic", itertools.count().__next__)
         request = self.request(tmp_path, deadline=14)
         answers = [batch_data_sync_handler(request, lambda_context)]

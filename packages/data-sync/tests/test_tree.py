@@ -2,16 +2,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from aibs_informatics_aws_lambda.handlers.data_sync.entries import Item
-from aibs_informatics_aws_lambda.handlers.data_sync.tree import Node, Stand, fold
+from aibs_informatics_aws_lambda.handlers.data_sync.entries import Entry
+from aibs_informatics_aws_lambda.handlers.data_sync.tree import Coverage, Node, fold
 from hypothesis import given, strategies as st
 
 keys = st.lists(st.text("ab-", max_size=2), min_size=1, max_size=4).map("/".join)
 trees = st.dictionaries(keys, st.tuples(st.integers(0, 9), st.floats(0, 9)))
 
 
-def items_of(tree: dict[str, tuple[int, float]]) -> list[Item]:
-    return [Item(key, *tree[key]) for key in sorted(tree, key=str.encode)]
+def items_of(tree: dict[str, tuple[int, float]]) -> list[Entry]:
+    return [Entry(key, *tree[key]) for key in sorted(tree, key=str.encode)]
 
 
 def folders_of(key: str) -> list[str]:
@@ -24,7 +24,7 @@ def test_each_folder_sums_up_all_that_is_below(tree):
     for key, content in tree.items():
         for folder in ["", *folders_of(key)]:
             expected[folder].append(content)
-    root, nodes = fold(items_of(tree), lambda _: Stand.BOTH, lambda _: False)
+    root, nodes = fold(items_of(tree), lambda _: Coverage.BOTH, lambda _: False)
     found = {node.relative: node for node in (root, *nodes)}
     assert found.keys() == {"", *expected}
     for path, contents in expected.items():
@@ -39,27 +39,29 @@ def test_each_folder_sums_up_all_that_is_below(tree):
 
 @given(trees)
 def test_items_come_in_order_where_parts_stand_for_all(tree):
-    _, nodes = fold(items_of(tree), lambda _: Stand.PARTS)
-    assert [node.relative for node in nodes] == [item.relative for item in items_of(tree)]
+    _, nodes = fold(items_of(tree), lambda _: Coverage.PARTS)
+    assert [node.relative for node in nodes] == [entry.relative for entry in items_of(tree)]
 
 
 def test_whole_folder_drops_what_was_kept_of_its_parts():
-    items = [Item("a/b/x", 1, 0), Item("a/y", 2, 0), Item("z", 3, 0)]
-    _, nodes = fold(items, lambda node: Stand.WHOLE if node.relative == "a/" else Stand.BOTH)
+    entries = [Entry("a/b/x", 1, 0), Entry("a/y", 2, 0), Entry("z", 3, 0)]
+    _, nodes = fold(
+        entries, lambda node: Coverage.WHOLE if node.relative == "a/" else Coverage.BOTH
+    )
     assert [(node.relative, node.size_bytes) for node in nodes] == [("a/", 3), ("z", 3)]
 
 
 def test_placeholder_counts_once_in_its_folder():
-    root, nodes = fold([Item("a/", 0, 5), Item("a/x", 1, 4)], lambda _: Stand.WHOLE)
+    root, nodes = fold([Entry("a/", 0, 5), Entry("a/x", 1, 4)], lambda _: Coverage.WHOLE)
     assert nodes == [Node("a/", 1, 2, 5, "folder")]
     assert root.object_count == 2
 
 
 def test_nothing_is_an_empty_root_of_1970():
-    assert fold([], lambda _: Stand.PARTS) == (Node("", 0, 0, 0.0, "folder"), [])
+    assert fold([], lambda _: Coverage.PARTS) == (Node("", 0, 0, 0.0, "folder"), [])
 
 
 def test_depth_counts_the_folders_above():
-    _, nodes = fold([Item("a/b/x", 1, 0)], lambda _: Stand.BOTH)
+    _, nodes = fold([Entry("a/b/x", 1, 0)], lambda _: Coverage.BOTH)
     assert {node.relative: node.depth for node in nodes} == {"a/": 1, "a/b/": 2, "a/b/x": 3}
-    assert fold([], lambda _: Stand.PARTS)[0].depth == 0
+    assert fold([], lambda _: Coverage.PARTS)[0].depth == 0

@@ -197,7 +197,7 @@ def test_rm_refuses_what_must_not_be_removed(run, disk, arguments):
     result = run("rm", "--yes", *arguments)
 
     assert result.returncode == 1
-    assert "/ is a place where a file system is mounted" in result.stderr
+    assert "/ is a location where a file system is mounted" in result.stderr
     assert disk.read() == {"a": "a"}
 
 

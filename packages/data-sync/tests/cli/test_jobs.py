@@ -131,9 +131,9 @@ def test_report_is_one_and_has_a_line_for_each_item(run, data, aws, bucket, disk
     assert result.returncode == 0, result.stderr
     assert result.stdout.splitlines()[-1] == "report: reports/report.jsonl"
     lines = (disk.root / "reports/report.jsonl").read_text().splitlines()
-    items = [(line["action"], line["destination"]) for line in map(json.loads, lines)]
+    entries = [(line["action"], line["destination"]) for line in map(json.loads, lines)]
     moved = [("transfer", f"s3://bucket/data/{name}") for name in TREE]
-    assert sorted(items) == sorted([*moved, ("delete", "s3://bucket/data/extra")])
+    assert sorted(entries) == sorted([*moved, ("delete", "s3://bucket/data/extra")])
 
 
 def test_deadline_leaves_the_rest_and_the_same_command_goes_on(run, data, aws, bucket):

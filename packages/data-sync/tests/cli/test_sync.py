@@ -213,8 +213,8 @@ def test_missing_source_is_an_error_unless_it_may_be_missing(run, bucket):
 def test_missing_bucket_is_one_line_that_names_it(run, aws, disk):
     disk.write({"data/a": "a"})
 
-    for places in (("s3://no-such-bucket/x/", "copy"), ("data", "s3://no-such-bucket/x/")):
-        result = run(*places)
+    for locations in (("s3://no-such-bucket/x/", "copy"), ("data", "s3://no-such-bucket/x/")):
+        result = run(*locations)
 
         assert result.returncode == 1
         assert result.stderr.count("\n") == 1

@@ -38,7 +38,7 @@ def test_lock_is_gone_after_an_error(tmp_path: Path):
 def test_other_holder_is_waited_for_and_not_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(locks, "_PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(locks, "_TIMEOUT_SECONDS", 0.1)
     with (tmp_path / "dst.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         with pytest.raises(TimeoutError, match=r"dst\.lock"), held_lock(tmp_path / "dst"):

@@ -5,7 +5,7 @@ import socket
 from pathlib import Path
 
 import pytest
-from aibs_informatics_aws_lambda.handlers.data_sync.entries import Item
+from aibs_informatics_aws_lambda.handlers.data_sync.entries import Entry
 from aibs_informatics_aws_lambda.handlers.data_sync.local.walk import find_local, walk
 from hypothesis import given, strategies as st
 
@@ -19,13 +19,13 @@ def write(path: Path, text: str = "x") -> Path:
 
 
 def paths(folder: Path) -> list[str]:
-    return [item.relative for item in walk(folder)]
+    return [entry.relative for entry in walk(folder)]
 
 
 def test_files_come_with_size_and_time(tmp_path: Path):
     file = write(tmp_path / "sub" / "a", "four")
     os.utime(file, (5, 7.5))
-    assert list(walk(tmp_path)) == [Item("sub/a", 4, 7.5)]
+    assert list(walk(tmp_path)) == [Entry("sub/a", 4, 7.5)]
 
 
 def test_folder_sorts_by_its_content(tmp_path: Path):
@@ -52,8 +52,8 @@ def test_link_to_a_file_counts_as_the_file(tmp_path: Path):
     write(tmp_path / "elsewhere", "four")
     (tmp_path / "root").mkdir()
     (tmp_path / "root" / "link").symlink_to("../elsewhere")
-    [item] = walk(tmp_path / "root")
-    assert (item.relative, item.size) == ("link", 4)
+    [entry] = walk(tmp_path / "root")
+    assert (entry.relative, entry.size) == ("link", 4)
 
 
 def test_link_to_a_folder_is_followed(tmp_path: Path):
@@ -113,17 +113,17 @@ def test_what_is_no_file_is_left_out_with_a_warning(
 def test_file_that_vanishes_meanwhile_is_left_out(tmp_path: Path):
     write(tmp_path / "a")
     write(tmp_path / "b")
-    items = walk(tmp_path)
-    next(items)
+    entries = walk(tmp_path)
+    next(entries)
     (tmp_path / "b").unlink()
-    assert list(items) == []
+    assert list(entries) == []
 
 
 def test_folder_is_there_with_files_below(tmp_path: Path):
     write(tmp_path / "a")
     source = find_local(tmp_path)
     assert (source.single, source.exists) == (None, True)
-    assert [item.relative for item in source.below] == ["a"]
+    assert [entry.relative for entry in source.below] == ["a"]
 
 
 def test_empty_folder_is_there(tmp_path: Path):

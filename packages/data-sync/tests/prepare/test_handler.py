@@ -229,8 +229,8 @@ class TestRequests:
     def test_stored_batches_are_numbered_lists(self, prepare, aws, put, tmp_path):
         put()
         source = write(tmp_path / "src", {"a": 9, "b": 3})
-        place = "s3://bucket/tmp"
-        assert prepare(source, "s3://other/d", 10, temporary_request_payload_path=place) == [
+        location = "s3://bucket/tmp"
+        assert prepare(source, "s3://other/d", 10, temporary_request_payload_path=location) == [
             {"requests": f"s3://bucket/tmp/request_{n}.json", "allow_partial_failure": False}
             for n in (0, 1)
         ]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from aibs_informatics_aws_lambda.handlers.data_sync.entries import Item
+from aibs_informatics_aws_lambda.handlers.data_sync.entries import Entry
 from aibs_informatics_aws_lambda.handlers.data_sync.prepare.split import partition
 from hypothesis import given, strategies as st
 
@@ -12,13 +12,13 @@ trees = st.dictionaries(keys, st.integers(0, 9))
 
 
 def parts(tree: dict[str, int], limit: int) -> list[str]:
-    items = [Item(key, tree[key], 0.0) for key in sorted(tree, key=str.encode)]
-    return [part.relative for part in partition(items, limit)]
+    entries = [Entry(key, tree[key], 0.0) for key in sorted(tree, key=str.encode)]
+    return [part.relative for part in partition(entries, limit)]
 
 
 def kinds(tree: dict[str, int], limit: int) -> dict[str, str]:
-    items = [Item(key, tree[key], 0.0) for key in sorted(tree, key=str.encode)]
-    return {part.relative: part.kind for part in partition(items, limit)}
+    entries = [Entry(key, tree[key], 0.0) for key in sorted(tree, key=str.encode)]
+    return {part.relative: part.kind for part in partition(entries, limit)}
 
 
 def replaced_by_children(tree: dict[str, int], limit: int, folder: str = "") -> Iterator[str]:
@@ -68,15 +68,15 @@ def test_worked_example():
 def test_placeholder_of_a_folder_that_is_cut_is_a_part():
     assert kinds({"a/": 0, "a/x": 9, "a/y": 9}, limit=10) == {
         "a/": "lone",
-        "a/x": "item",
-        "a/y": "item",
+        "a/x": "entry",
+        "a/y": "entry",
     }
 
 
 def test_object_beside_what_is_below_its_key_is_a_lone_part():
     assert kinds({"a": 9, "a-": 1, "a/x": 9}, limit=10) == {
         "a": "lone",
-        "a-": "item",
+        "a-": "entry",
         "a/": "folder",
     }
 

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.endpoint import (
-    Connection,
+    Endpoint,
     escape_key,
-    find_connection,
+    find_endpoint,
     make_credentials,
 )
 
-AWS = Connection("https://s3.us-west-2.amazonaws.com", "us-west-2")
+AWS = Endpoint("https://s3.us-west-2.amazonaws.com", "us-west-2")
 
 
 @pytest.fixture
@@ -21,19 +21,19 @@ def region(monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_aws_is_found_without_any_setting_but_the_region(region):
-    assert find_connection() == AWS
+    assert find_endpoint() == AWS
 
 
 def test_partition_in_china_has_a_domain_of_its_own(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("AWS_DEFAULT_REGION", "cn-north-1")
-    assert find_connection().endpoint == "https://s3.cn-north-1.amazonaws.com.cn"
+    assert find_endpoint().endpoint == "https://s3.cn-north-1.amazonaws.com.cn"
 
 
 @pytest.mark.parametrize("variable", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"])
 def test_endpoint_is_that_of_the_environment(region, monkeypatch: pytest.MonkeyPatch, variable):
     monkeypatch.setenv(variable, "http://127.0.0.1:9000")
-    connection = find_connection()
-    assert connection == Connection("http://127.0.0.1:9000", "us-west-2")
+    connection = find_endpoint()
+    assert connection == Endpoint("http://127.0.0.1:9000", "us-west-2")
     assert not connection.encrypted
 
 
@@ -45,23 +45,23 @@ def test_profile_is_read_as_boto3_reads_it(monkeypatch: pytest.MonkeyPatch, tmp_
     )
     monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
     monkeypatch.setenv("AWS_PROFILE", "lab")
-    assert find_connection() == Connection("http://127.0.0.1:9000", "eu-west-1")
+    assert find_endpoint() == Endpoint("http://127.0.0.1:9000", "eu-west-1")
     assert make_credentials().get_credentials().result().access_key_id == "A"
 
 
 def test_region_that_is_none_is_an_error(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("AWS_REGION", "nowhere")
     with pytest.raises(AWSError, match="nowhere"):
-        find_connection()
+        find_endpoint()
 
 
 def test_without_a_region_s3_is_asked_where_it_began():
-    assert find_connection().region == "us-east-1"
+    assert find_endpoint().region == "us-east-1"
 
 
 def test_endpoint_that_botocore_chose_is_kept(region, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("AWS_USE_FIPS_ENDPOINT", "true")
-    connection = find_connection()
+    connection = find_endpoint()
     assert connection.endpoint == "https://s3-fips.us-west-2.amazonaws.com"
     assert connection.in_region("us-west-2") == connection
 
@@ -81,14 +81,14 @@ def test_bucket_that_fits_no_certificate_is_part_of_the_path(bucket):
 
 
 def test_bucket_is_part_of_the_path_elsewhere():
-    connection = Connection("http://host:9000/base/", "us-west-2")
-    assert connection.address("data") == ("host:9000", "/base/data/")
+    connection = Endpoint("http://host:9000/root/", "us-west-2")
+    assert connection.address("data") == ("host:9000", "/root/data/")
 
 
 def test_other_region_of_aws_has_another_host_and_elsewhere_the_same():
     assert AWS.in_region("eu-west-1").endpoint == "https://s3.eu-west-1.amazonaws.com"
-    elsewhere = Connection("http://host:9000", "us-west-2")
-    assert elsewhere.in_region("eu-west-1") == Connection("http://host:9000", "eu-west-1")
+    elsewhere = Endpoint("http://host:9000", "us-west-2")
+    assert elsewhere.in_region("eu-west-1") == Endpoint("http://host:9000", "eu-west-1")
 
 
 def test_characters_of_keys_are_escaped():

@@ -33,23 +33,23 @@ def s3(aws) -> S3:
 
 
 def relative(source) -> list[str]:
-    return [item.relative for item in source.below]
+    return [entry.relative for entry in source.below]
 
 
 def test_objects_come_with_size_time_and_etag(aws, bucket: str, s3: S3):
     aws.put(bucket, "src/a", "four")
-    [item] = list_below(s3, bucket, "src/")
+    [entry] = list_below(s3, bucket, "src/")
     there = aws.client("s3").head_object(Bucket=bucket, Key="src/a")
-    assert item.relative == "a"
-    assert item.size == 4
-    assert int(item.modified) == there["LastModified"].timestamp()
-    assert item.etag == there["ETag"].strip('"')
+    assert entry.relative == "a"
+    assert entry.size == 4
+    assert int(entry.modified) == there["LastModified"].timestamp()
+    assert entry.etag == there["ETag"].strip('"')
 
 
 def test_keys_come_exactly_as_they_are(aws, bucket: str, s3: S3):
     for key in ODD_KEYS:
         aws.put(bucket, key)
-    found = ["src/" + item.relative for item in list_below(s3, bucket, "src/")]
+    found = ["src/" + entry.relative for entry in list_below(s3, bucket, "src/")]
     assert found == sorted(ODD_KEYS, key=str.encode)
 
 
@@ -57,7 +57,7 @@ def test_all_pages_are_read(aws, bucket: str, s3: S3):
     client = aws.client("s3")
     for n in range(1005):
         client.put_object(Bucket=bucket, Key=f"{n:04}")
-    assert [item.relative for item in list_below(s3, bucket, "")] == [
+    assert [entry.relative for entry in list_below(s3, bucket, "")] == [
         f"{n:04}" for n in range(1005)
     ]
 
@@ -97,9 +97,9 @@ def test_placeholder_alone_is_there(aws, bucket: str, s3: S3, uri: str):
     aws.put(bucket, "src/")
     source = find_in_s3(s3, S3Path(uri))
     assert source.exists
-    [item] = source.below
-    assert item.relative == ""
-    assert is_placeholder(item)
+    [entry] = source.below
+    assert entry.relative == ""
+    assert is_placeholder(entry)
 
 
 def test_object_is_found_by_its_very_key(aws, bucket: str, s3: S3):

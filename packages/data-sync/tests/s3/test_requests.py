@@ -1,4 +1,4 @@
-"""How many requests a sync makes: listings, and one for each item that moves."""
+"""How many requests a sync makes: listings, and one for each entry that moves."""
 
 from __future__ import annotations
 

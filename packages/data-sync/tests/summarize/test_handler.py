@@ -94,14 +94,14 @@ def test_results_of_a_map_run_are_added_up(summarize, map_run):
 
 
 def test_batch_that_failed_is_named_with_its_error_and_its_requests(summarize, map_run, aws):
-    place = aws.put("bucket", "payload/request_1.json", json.dumps([SYNC, SYNC]))
+    location = aws.put("bucket", "payload/request_1.json", json.dumps([SYNC, SYNC]))
     cause = json.dumps({"errorType": "OSError", "errorMessage": "disk full", "stackTrace": []})
-    manifest = map_run(SUCCEEDED=[succeeded(done(5))], FAILED=[failed(place, "OSError", cause)])
+    manifest = map_run(SUCCEEDED=[succeeded(done(5))], FAILED=[failed(location, "OSError", cause)])
 
     answer = summarize(results_path=manifest, response_path="s3://bucket/summary")
 
     assert answer["failed_batches"] == [
-        {"requests": place, "error": "OSError", "cause": "disk full"}
+        {"requests": location, "error": "OSError", "cause": "disk full"}
     ]
     assert answer["result"]["failed_requests_count"] == 2
     assert answer["result"]["total_requests_count"] == 5
@@ -109,7 +109,7 @@ def test_batch_that_failed_is_named_with_its_error_and_its_requests(summarize, m
     assert answer["cause"] == (
         "1 of 2 batches failed. What is to be repeated is in "
         "s3://bucket/summary/failed_requests.json: requests for BatchDataSync. "
-        f"The first of {place}: disk full"
+        f"The first of {location}: disk full"
     )
 
 
@@ -147,15 +147,15 @@ def test_child_that_timed_out_is_told_by_its_status(summarize, map_run):
 def test_batch_whose_requests_cannot_be_read_is_named_all_the_same(
     summarize, map_run, aws, document
 ):
-    place = "s3://bucket/payload/request_1.json"
-    manifest = map_run(FAILED=[failed(place, "ValidationError", "no list")])
+    location = "s3://bucket/payload/request_1.json"
+    manifest = map_run(FAILED=[failed(location, "ValidationError", "no list")])
     if document is not None:
         aws.put("bucket", "payload/request_1.json", document)
 
     answer = summarize(results_path=manifest, response_path="s3://bucket/summary")
 
     assert answer["failed_batches"] == [
-        {"requests": place, "error": "ValidationError", "cause": "no list"}
+        {"requests": location, "error": "ValidationError", "cause": "no list"}
     ]
     assert answer["failed_requests"] == []
     assert "failed_requests_path" not in answer
@@ -212,7 +212,7 @@ def test_two_manifests_are_one_too_many(summarize, map_run):
 
 def test_other_documents_are_refused(summarize, aws):
     aws.make_bucket()
-    place = aws.put("bucket", "results/manifest.json", "{}")
+    location = aws.put("bucket", "results/manifest.json", "{}")
 
     with pytest.raises(ValidationError, match="no ResultFiles"):
-        summarize(results_path=place)
+        summarize(results_path=location)

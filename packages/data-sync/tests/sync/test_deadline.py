@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from aibs_informatics_aws_lambda.handlers.data_sync.sync import deadline as clocks
-from aibs_informatics_aws_lambda.handlers.data_sync.sync.deadline import make_clock
+from aibs_informatics_aws_lambda.handlers.data_sync.sync.deadline import make_time_budget
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.engine import Engine
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.result import NoProgressError
 from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest, DataSyncResponse
@@ -20,7 +20,7 @@ CONTENT = {f"d{n % 3}/f{n:02}": f"content {n}".encode() for n in range(20)}
 
 
 class Time:
-    """A time that goes on by a second with each item that is transferred or compared."""
+    """A time that goes on by a second with each entry that is transferred or compared."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -34,7 +34,7 @@ class Time:
 
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
-    """An engine that takes a second for each item."""
+    """An engine that takes a second for each entry."""
     passing = Time()
     monkeypatch.setattr(clocks, "monotonic", lambda: passing.now)
     return Engine(passing)
@@ -72,14 +72,14 @@ class Places:
 
 
 @pytest.fixture(params=["local-s3", "s3-local", "s3-s3", "local-local"])
-def places(request, bucket, tmp_path: Path) -> Places:
+def locations(request, bucket, tmp_path: Path) -> Places:
     return Places(*request.param.split("-"), bucket, tmp_path)
 
 
-def in_calls(engine: Engine, places: Places, **options: Any) -> Iterator[DataSyncResponse]:
+def in_calls(engine: Engine, locations: Places, **options: Any) -> Iterator[DataSyncResponse]:
     """Yield the answers of the calls that it takes."""
     request = DataSyncRequest(
-        source_path=places.source, destination_path=places.destination, **options
+        source_path=locations.source, destination_path=locations.destination, **options
     )
     for _ in range(20):
         answer = engine.sync(request)
@@ -92,11 +92,11 @@ def in_calls(engine: Engine, places: Places, **options: Any) -> Iterator[DataSyn
 
 class TestSyncInSeveralCalls:
     @pytest.mark.parametrize("force", [False, True])
-    def test_it_does_what_one_call_does_and_counts_all_of_it(self, engine, places, force):
-        places.write(places.source, CONTENT)
-        places.write(places.destination, {"extra": b"x"})
-        places.rest()
-        answers = list(in_calls(engine, places, deadline=8, force=force, max_concurrency=1))
+    def test_it_does_what_one_call_does_and_counts_all_of_it(self, engine, locations, force):
+        locations.write(locations.source, CONTENT)
+        locations.write(locations.destination, {"extra": b"x"})
+        locations.rest()
+        answers = list(in_calls(engine, locations, deadline=8, force=force, max_concurrency=1))
         assert 1 < len(answers) < 10
         last = answers[-1]
         assert last.continuation is None
@@ -104,59 +104,66 @@ class TestSyncInSeveralCalls:
         result = last.result
         assert result.files_transferred + result.files_unchanged >= len(CONTENT)
         assert result.files_transferred > len(CONTENT) / 2
-        is_merged = not places.source.startswith("s3") and not places.destination.startswith("s3")
+        is_merged = not locations.source.startswith("s3") and not locations.destination.startswith(
+            "s3"
+        )
         extra = {"extra": b"x"} if is_merged else {}
-        assert places.read(places.destination) == {**CONTENT, **extra}
+        assert locations.read(locations.destination) == {**CONTENT, **extra}
 
-    def test_nothing_is_deleted_before_everything_is_there(self, engine, places):
-        places.write(places.source, CONTENT)
-        places.write(places.destination, {"extra": b"x"})
-        first = next(in_calls(engine, places, deadline=8, max_concurrency=1))
+    def test_nothing_is_deleted_before_everything_is_there(self, engine, locations):
+        locations.write(locations.source, CONTENT)
+        locations.write(locations.destination, {"extra": b"x"})
+        first = next(in_calls(engine, locations, deadline=8, max_concurrency=1))
         assert 0 < first.result.files_transferred < len(CONTENT)
         assert first.result.files_deleted == 0
 
-    def test_what_is_unchanged_is_counted_once(self, engine, places):
-        places.write(places.source, CONTENT)
-        places.rest()
-        engine.sync(next(in_calls(engine, places)).request)
-        *_, last = in_calls(engine, places, deadline=8, max_concurrency=1)
+    def test_what_is_unchanged_is_counted_once(self, engine, locations):
+        locations.write(locations.source, CONTENT)
+        locations.rest()
+        engine.sync(next(in_calls(engine, locations)).request)
+        *_, last = in_calls(engine, locations, deadline=8, max_concurrency=1)
         assert (last.result.files_transferred, last.result.files_unchanged) == (0, len(CONTENT))
 
-    def test_item_that_changes_between_calls_is_transferred_again(self, engine, places):
-        places.write(places.source, CONTENT)
-        places.rest()
-        calls = in_calls(engine, places, deadline=8, max_concurrency=1)
+    def test_item_that_changes_between_calls_is_transferred_again(self, engine, locations):
+        locations.write(locations.source, CONTENT)
+        locations.rest()
+        calls = in_calls(engine, locations, deadline=8, max_concurrency=1)
         assert next(calls).incomplete
         changed = {"d0/f00": b"longer than it was before"}
-        places.write(places.source, changed)
+        locations.write(locations.source, changed)
         for _ in calls:
             pass
-        assert places.read(places.destination) == {**CONTENT, **changed}
+        assert locations.read(locations.destination) == {**CONTENT, **changed}
 
-    def test_no_time_at_all_is_an_error_that_says_what_to_do(self, engine, places):
-        places.write(places.source, CONTENT)
+    def test_no_time_at_all_is_an_error_that_says_what_to_do(self, engine, locations):
+        locations.write(locations.source, CONTENT)
         with pytest.raises(NoProgressError, match="give more time"):
-            list(in_calls(engine, places, deadline=0))
-        assert places.read(places.destination) == {}
+            list(in_calls(engine, locations, deadline=0))
+        assert locations.read(locations.destination) == {}
 
     @pytest.mark.parametrize("delete", [False, True])
-    def test_move_loses_nothing_at_any_call(self, places, delete, monkeypatch):
-        # A second for each look at the clock, so that the time can be up at any step.
+    def test_move_loses_nothing_at_any_call(self, locations, delete, monkeypatch):
+        # A second for each look at the budget, so that the time can be up at any step.
         monkeypatch.setattr(clocks, "monotonic", itertools.count().__next__)
-        places.write(places.source, CONTENT)
-        places.rest()
+        locations.write(locations.source, CONTENT)
+        locations.rest()
         answers = []
         options = {"deadline": 60, "retain_source_data": False, "delete": delete}
-        for answer in in_calls(Engine(), places, max_concurrency=1, **options):
+        for answer in in_calls(Engine(), locations, max_concurrency=1, **options):
             answers.append(answer)
-            everywhere = {**places.read(places.source), **places.read(places.destination)}
+            everywhere = {
+                **locations.read(locations.source),
+                **locations.read(locations.destination),
+            }
             everywhere.pop(".data-sync-move", None)
             assert everywhere == CONTENT
-        assert places.read(places.destination) == CONTENT
-        is_download = places.source.startswith("s3") and not places.destination.startswith("s3")
-        assert places.read(places.source) == (CONTENT if is_download else {})
+        assert locations.read(locations.destination) == CONTENT
+        is_download = locations.source.startswith("s3") and not locations.destination.startswith(
+            "s3"
+        )
+        assert locations.read(locations.source) == (CONTENT if is_download else {})
         assert answers[-1].result.files_removed == (0 if is_download else len(CONTENT))
-        assert len(answers) > 1 or places.source.startswith("s3")
+        assert len(answers) > 1 or locations.source.startswith("s3")
 
 
 def test_transfer_that_does_not_end_in_time_is_given_up(bucket, faults, tmp_path: Path):
@@ -179,16 +186,16 @@ def test_transfer_that_does_not_end_in_time_is_given_up(bucket, faults, tmp_path
 
 class TestDeadline:
     def test_auto_leaves_the_function_time_for_its_answer(self):
-        assert make_clock(["auto"], lambda: 900.0).seconds_left == pytest.approx(890, abs=1)
-        assert make_clock(["auto"], lambda: 10.0).seconds_left == pytest.approx(8, abs=1)
+        assert make_time_budget(["auto"], lambda: 900.0).seconds_left == pytest.approx(890, abs=1)
+        assert make_time_budget(["auto"], lambda: 10.0).seconds_left == pytest.approx(8, abs=1)
 
     def test_auto_is_never_outside_of_lambda(self):
-        assert make_clock(["auto"], lambda: 0.0).seconds_left is None
+        assert make_time_budget(["auto"], lambda: 0.0).seconds_left is None
 
     def test_time_counts_from_now(self):
         at = datetime.now(UTC) + timedelta(seconds=100)
-        assert make_clock([at], lambda: 0.0).seconds_left == pytest.approx(100, abs=1)
+        assert make_time_budget([at], lambda: 0.0).seconds_left == pytest.approx(100, abs=1)
 
     def test_earliest_one_counts(self):
-        clock = make_clock([50.0, None, "auto"], lambda: 40.0)
-        assert clock.seconds_left == pytest.approx(32, abs=1)
+        budget = make_time_budget([50.0, None, "auto"], lambda: 40.0)
+        assert budget.seconds_left == pytest.approx(32, abs=1)

@@ -329,7 +329,7 @@ class TestOverlap:
         bucket.put("src/a", "1")
         write(tmp_path / "a")
         for path in ("s3://bucket/src", "s3://bucket/src/a", tmp_path, tmp_path / "a"):
-            with pytest.raises(ValueError, match="one place"):
+            with pytest.raises(ValueError, match="one location"):
                 sync(path, path, retain_source_data=False)
         assert bucket.read() == {"src/a": b"1"}
         assert read(tmp_path) == {"a": "x"}
@@ -693,7 +693,7 @@ class TestProtection:
         write(tmp_path / "a")
         for key in ("x", "y"):
             bucket.put(f"dst/{key}")
-        with pytest.raises(ValueError, match="2 items would be deleted"):
+        with pytest.raises(ValueError, match="2 entries would be deleted"):
             sync(tmp_path, "s3://bucket/dst", max_delete=1)
         assert bucket.keys() == ["dst/x", "dst/y"]
         assert sync(tmp_path, "s3://bucket/dst", max_delete=2).files_deleted == 2
@@ -707,7 +707,7 @@ class TestProtection:
         assert sync(tmp_path, "s3://bucket/dst", max_delete=share).files_deleted == 1
         bucket.put("dst/x")
         bucket.put("dst/y")
-        with pytest.raises(ValueError, match=f"2 of 5 items .* max_delete allows {share}"):
+        with pytest.raises(ValueError, match=f"2 of 5 entries .* max_delete allows {share}"):
             sync(tmp_path, "s3://bucket/dst", max_delete=share)
         assert len(bucket.keys()) == 5
 

@@ -354,23 +354,23 @@ def test_move_that_was_killed_loses_nothing_when_it_is_run_again(
     is_remote = source.startswith("s3")
     content = put_objects(bucket, 8) if is_remote else make_files(tmp_path / "src", 8)
 
-    def remove_three_objects(_, __, doomed, *___):
-        for entry in list(doomed)[:3]:
+    def remove_three_objects(_, __, deletions, *___):
+        for entry in list(deletions)[:3]:
             bucket.delete(entry.path)
         raise OSError("killed")
 
-    def remove_three_files(doomed, _):
-        for entry in list(doomed)[:3]:
+    def remove_three_files(deletions, _):
+        for entry in list(deletions)[:3]:
             Path(entry.path).unlink()
         raise OSError("killed")
 
-    place = source.format(tmp=tmp_path)
+    location = source.format(tmp=tmp_path)
     with monkeypatch.context() as patch:
         patch.setattr(execution, "remove_objects", remove_three_objects)
         patch.setattr(execution, "remove_source_files", remove_three_files)
         with pytest.raises(OSError, match="killed"):
-            sync(place, "s3://bucket/dst", retain_source_data=False)
-    sync(place, "s3://bucket/dst", retain_source_data=False)
+            sync(location, "s3://bucket/dst", retain_source_data=False)
+    sync(location, "s3://bucket/dst", retain_source_data=False)
     assert bucket.read("dst/") == content
     assert bucket.keys("src/") == []
     assert not (tmp_path / "src").exists()

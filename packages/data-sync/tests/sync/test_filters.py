@@ -10,10 +10,10 @@ from aibs_informatics_aws_lambda.storage.data_sync import DataSyncFilterConfig a
 SOURCE = S3Path("s3://bucket/run/A/")
 
 
-def kept(config: Config, *items: str, source: S3Path | Path = SOURCE, root: str | None = None):
+def kept(config: Config, *entries: str, source: S3Path | Path = SOURCE, root: str | None = None):
     keeps = make_filter(config, source, root)
     assert keeps
-    return [item for item in items if keeps(item)]
+    return [entry for entry in entries if keeps(entry)]
 
 
 def test_pattern_must_match_the_whole_path():

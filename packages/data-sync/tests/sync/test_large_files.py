@@ -31,8 +31,8 @@ def file(tmp_path: Path) -> Path:
     path = tmp_path / "file"
     with path.open("wb") as made:
         made.truncate(SIZE)
-        for place, content in MARKS.items():
-            os.pwrite(made.fileno(), content, place)
+        for location, content in MARKS.items():
+            os.pwrite(made.fileno(), content, location)
     return path
 
 
@@ -43,14 +43,17 @@ def sync(source: object, destination: object) -> DataSyncResult:
 
 def marks_of(path: Path) -> dict[int, bytes]:
     with path.open("rb") as read:
-        return {place: os.pread(read.fileno(), len(text), place) for place, text in MARKS.items()}
+        return {
+            location: os.pread(read.fileno(), len(text), location)
+            for location, text in MARKS.items()
+        }
 
 
 def test_file_goes_up_and_its_copy_comes_down_once(service: SparseS3, file: Path, tmp_path: Path):
-    places = [file, "s3://bucket/up", "s3://bucket/copy", tmp_path / "down"]
+    locations = [file, "s3://bucket/up", "s3://bucket/copy", tmp_path / "down"]
 
-    results = [sync(*pair) for pair in pairwise(places)]
-    again = [sync(*pair) for pair in pairwise(places)]
+    results = [sync(*pair) for pair in pairwise(locations)]
+    again = [sync(*pair) for pair in pairwise(locations)]
 
     assert [result.bytes_transferred for result in results] == [SIZE] * 3
     assert service.objects["bucket/copy"].size == SIZE

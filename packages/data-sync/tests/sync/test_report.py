@@ -1,4 +1,4 @@
-"""What a sync tells of each item."""
+"""What a sync tells of each entry."""
 
 from __future__ import annotations
 
@@ -171,11 +171,11 @@ def test_each_call_of_a_sync_has_a_report_of_its_own(tmp_path: Path):
     assert result.details.exists()
 
 
-@pytest.mark.parametrize("place", ["s3://bucket", "s3://bucket/folder/", "{tmp}"])
-def test_place_that_is_no_file_is_refused_before_anything_moves(bucket, tmp_path: Path, place):
+@pytest.mark.parametrize("location", ["s3://bucket", "s3://bucket/folder/", "{tmp}"])
+def test_place_that_is_no_file_is_refused_before_anything_moves(bucket, tmp_path: Path, location):
     write(tmp_path / "src" / "a")
     with pytest.raises(ValueError, match="report"):
-        sync(tmp_path / "src", "s3://bucket/dst", report_path=place.format(tmp=tmp_path))
+        sync(tmp_path / "src", "s3://bucket/dst", report_path=location.format(tmp=tmp_path))
     assert bucket.keys() == []
 
 

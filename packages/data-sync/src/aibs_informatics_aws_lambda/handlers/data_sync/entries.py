@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal, NamedTuple, TypeAlias
 
-Kind: TypeAlias = Literal["file", "folder", "link", "linked"]
-"""What an item is: a file or an object; at a local destination also a folder (``relative`` ends in
-a slash) or a link; at a local source also a file that a link to a folder has led to."""
+Kind: TypeAlias = Literal["file", "folder", "link", "symlink_target"]
+"""What an entry is: a file or an object; at a local destination also a folder (``relative`` ends
+in a slash) or a symbolic link; at a local source also a file below a symlinked folder."""
 
 
-class Item(NamedTuple):
+class Entry(NamedTuple):
     """A file or an object.
 
-    Listings yield items in the order of ``relative``, compared as text. That is the order of its
+    Listings yield entries in the order of ``relative``, compared as text. That is the order of its
     UTF-8 bytes, in which S3 lists keys.
 
     Args:
@@ -31,12 +31,12 @@ class Item(NamedTuple):
     kind: Kind = "file"
 
 
-def is_placeholder(item: Item) -> bool:
+def is_placeholder(entry: Entry) -> bool:
     """Tell whether an object only stands for a folder, as S3's console makes them."""
-    return item.size == 0 and (not item.relative or item.relative.endswith("/"))
+    return entry.size == 0 and (not entry.relative or entry.relative.endswith("/"))
 
 
-class Source(NamedTuple):
+class Listing(NamedTuple):
     """What a path names.
 
     Args:
@@ -46,8 +46,8 @@ class Source(NamedTuple):
         exists: whether there is anything; an empty folder is there.
     """
 
-    single: Item | None
-    below: Iterable[Item]
+    single: Entry | None
+    below: Iterable[Entry]
     exists: bool
 
 

@@ -19,7 +19,7 @@ from aibs_informatics_aws_lambda.storage.data_sync.removals import (
 from aibs_informatics_aws_lambda.storage.efs import EFSPath
 from aibs_informatics_aws_lambda.storage.paths import DataLocation, DataPath
 
-from .entries import Item
+from .entries import Entry
 from .housekeeping import stale
 from .housekeeping.contents import Names, find_contents
 from .housekeeping.models import (
@@ -31,13 +31,13 @@ from .housekeeping.models import (
     OutdatedDataPathScannerRequest,
     OutdatedDataPathScannerResponse,
 )
-from .housekeeping.removal_requests import fence_for, read_removal
+from .housekeeping.removal_requests import read_removal, removal_guard_for
 from .local.delete import ROOTS_VARIABLE, Extent, measure, remove
 from .locations import resolve
 from .settings import MOUNT_VARIABLES
 from .stored_lists import store_list
 from .sync.filters import compile_patterns
-from .tree import Keeps, Node, Stand, fold, node_of
+from .tree import Coverage, Keeps, Node, fold, node_of
 
 
 class GetDataPathStatsHandler(LambdaHandler[GetDataPathStatsRequest, GetDataPathStatsResponse]):
@@ -60,8 +60,8 @@ class GetDataPathStatsHandler(LambdaHandler[GetDataPathStatsRequest, GetDataPath
         found, names = find_contents(request.path), Names(request.path)
         root, children = fold(
             chain([found.single] if found.single else [], found.below),
-            lambda node: Stand.WHOLE if node.depth == 1 else Stand.NOTHING,
-            lambda node: node.kind == "item" and node.depth == 1,
+            lambda node: Coverage.WHOLE if node.depth == 1 else Coverage.NOTHING,
+            lambda node: node.kind == "entry" and node.depth == 1,
         )
         by_name = {child.relative.removesuffix("/"): child for child in children}
         is_efs_folder = isinstance(request.path, EFSPath) and children
@@ -93,13 +93,13 @@ class ListDataPathsHandler(LambdaHandler[ListDataPathsRequest, ListDataPathsResp
         found = find_contents(request.path)
         root, nodes = fold(
             found.below,
-            lambda node: Stand.BOTH if keeps(node) else Stand.PARTS,
-            lambda node: node.kind == "item" and keeps(node),
+            lambda node: Coverage.BOTH if keeps(node) else Coverage.PARTS,
+            lambda node: node.kind == "entry" and keeps(node),
         )
         if root.object_count:
             nodes.append(root)
         if found.single or not root.object_count:
-            nodes.append(node_of(found.single or Item("", 0, 0.0)))
+            nodes.append(node_of(found.single or Entry("", 0, 0.0)))
         paths = {names.of(node) for node in nodes if node.relative or keeps(node)}
         return ListDataPathsResponse(
             paths=store_list(sorted(paths), request.response_path, "paths")
@@ -141,19 +141,19 @@ class OutdatedDataPathScannerHandler(
         if found.single and not found.below:
             nodes = stale.find_stale_item(found.single, rules)
         else:
-            items = chain([found.single] if found.single else [], found.below)
-            nodes = stale.find_stale(items, rules)
+            entries = chain([found.single] if found.single else [], found.below)
+            nodes = stale.find_stale(entries, rules)
         by_path = {names.of(node): node for node in nodes}
         self.log.info("Found %s stale paths in %s", len(by_path), request.path)
-        place = request.response_path
+        location = request.response_path
         if not request.with_plan:
             return OutdatedDataPathScannerResponse(
-                paths=store_list(sorted(by_path), place, "paths")
+                paths=store_list(sorted(by_path), location, "paths")
             )
         plan = _plan(request.path, by_path)
         return OutdatedDataPathScannerResponse(
-            paths=store_list(list(plan), place, "paths"),
-            plan=store_list(list(plan.values()), place, "plan"),
+            paths=store_list(list(plan), location, "paths"),
+            plan=store_list(list(plan.values()), location, "plan"),
         )
 
 
@@ -194,11 +194,13 @@ class RemoveDataPathsHandler(LambdaHandler[RemoveDataPathsRequest, RemoveDataPat
                 size += extent.size_bytes
             removed.append(path)
         self.log.info("Removed %s paths with %s bytes", len(removed), size)
-        place = request.response_path
+        location = request.response_path
         return RemoveDataPathsResponse(
             size_bytes_removed=size,
-            paths_removed=store_list(removed, place, "paths_removed"),
-            paths_changed=None if planned is None else store_list(changed, place, "paths_changed"),
+            paths_removed=store_list(removed, location, "paths_removed"),
+            paths_changed=None
+            if planned is None
+            else store_list(changed, location, "paths_changed"),
         )
 
     def _check(
@@ -208,12 +210,12 @@ class RemoveDataPathsHandler(LambdaHandler[RemoveDataPathsRequest, RemoveDataPat
         for path in paths:
             if isinstance(path, S3Path):
                 self.log.warning("%s is on S3, where nothing is removed: it is skipped", path)
-        fence = fence_for(paths)
+        guard = removal_guard_for(paths)
         local = [path for path in map(resolve, paths) if not isinstance(path, S3Path)]
         for path in local:
             if planned is not None and path not in planned:
                 raise ValueError(f"{path} is to be removed, but is not in the plan")
-        return [(path, fence.check(path)) for path in local]
+        return [(path, guard.check(path)) for path in local]
 
 
 def _stats(node: Node) -> DataPathStats:
@@ -247,13 +249,13 @@ def _name_filter(request: ListDataPathsRequest) -> Keeps:
 
 def _plan(root: DataLocation, nodes: dict[str, Node]) -> dict[str, PlannedPath]:
     """Return what tells later whether a path is still what it was; what is gone is left out."""
-    place = resolve(root)
-    if isinstance(place, S3Path):
+    location = resolve(root)
+    if isinstance(location, S3Path):
         raise ValueError(f"{root} is on S3, where nothing is removed: give with_plan: false")
     plan = {}
     for path, node in sorted(nodes.items()):
         try:
-            found = os.lstat(place / node.relative)
+            found = os.lstat(location / node.relative)
         except FileNotFoundError:
             continue
         plan[path] = PlannedPath(
@@ -265,8 +267,8 @@ def _plan(root: DataLocation, nodes: dict[str, Node]) -> dict[str, PlannedPath]:
 def _by_local_path(plan: Iterable[PlannedPath] | None) -> dict[Path, PlannedPath] | None:
     if plan is None:
         return None
-    places = ((resolve(entry.path), entry) for entry in plan)
-    return {place: entry for place, entry in places if isinstance(place, Path)}
+    locations = ((resolve(planned.path), planned) for planned in plan)
+    return {location: planned for location, planned in locations if isinstance(location, Path)}
 
 
 def _is_as_planned(extent: Extent, planned: PlannedPath) -> bool:

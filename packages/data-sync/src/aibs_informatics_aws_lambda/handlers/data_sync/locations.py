@@ -9,11 +9,11 @@ from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.efs import EFSPath
 from aibs_informatics_aws_lambda.storage.paths import DataLocation
 
-Place: TypeAlias = S3Path | Path
+Location: TypeAlias = S3Path | Path
 """A path that data can be read from or written to."""
 
 
-def resolve(path: DataLocation) -> Place:
+def resolve(path: DataLocation) -> Location:
     """Return where a path is: an EFS path is resolved to its mount point, others stay.
 
     Raises:

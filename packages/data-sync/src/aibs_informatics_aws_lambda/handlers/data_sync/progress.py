@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
 Moved: TypeAlias = Callable[[int], None]
-"""Takes how many more bytes of a large item have moved, in any thread."""
+"""Takes how many more bytes of a large entry have moved, in any thread."""
 
 
 class Progress(Protocol):
@@ -19,7 +19,7 @@ class Progress(Protocol):
         """Take how many more of them have been; no file, and some bytes, within a large one."""
 
 
-class Silence:
+class NullProgress:
     """Tells nobody."""
 
     def plan(self, files: int, size: int) -> None:

@@ -14,11 +14,11 @@ MOUNT_VARIABLES: Final = {
 """Variables that tell where EFS is mounted, with their meaning."""
 
 DEFAULT_BUCKET_NAME_ENV_VAR: Final = "DEFAULT_BUCKET_NAME"
-"""Bucket for scratch data: documents and reports that nobody has named a place for."""
+"""Bucket for scratch data: documents and reports that nobody has named a location for."""
 
 SYNC_VARIABLES: Final = {
     LOCK_ROOT_VARIABLE: "folder for the lock files of require_lock",
-    DEFAULT_BUCKET_NAME_ENV_VAR: "bucket for reports that are asked for without a place",
+    DEFAULT_BUCKET_NAME_ENV_VAR: "bucket for reports that are asked for without a location",
     CHECKSUM_VARIABLE: "when_required: send files without a checksum",
     **MOUNT_VARIABLES,
 }

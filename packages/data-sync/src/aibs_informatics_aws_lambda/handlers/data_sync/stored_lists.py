@@ -13,16 +13,18 @@ from aibs_informatics_aws_lambda.common.s3 import S3Path, download_to_json, uplo
 T = TypeVar("T")
 
 
-def read_list(place: S3Path) -> JSONArray:
+def read_list(location: S3Path) -> JSONArray:
     """Return the list that a JSON document holds.
 
     Raises:
         ValidationError: it holds something else.
         AWSError: it cannot be read.
     """
-    document = download_to_json(place)
+    document = download_to_json(location)
     if not isinstance(document, list):
-        raise ValidationError(f"{place} holds a JSON {type(document).__name__}, expected a list")
+        raise ValidationError(
+            f"{location} holds a JSON {type(document).__name__}, expected a list"
+        )
     return document
 
 
@@ -39,9 +41,9 @@ def store_list(values: list[T], folder: S3Path | None, name: str) -> list[T] | S
     """
     if folder is None:
         return values
-    place = folder / f"{name}.json"
-    upload_json(_as_json(values), place)
-    return place
+    location = folder / f"{name}.json"
+    upload_json(_as_json(values), location)
+    return location
 
 
 def _as_json(values: Sequence[object]) -> JSON:

@@ -1,4 +1,4 @@
-"""The folders above items that come in order, with what is in them summed up: in one pass."""
+"""The folders above entries that come in order, with what is in them summed up: in one pass."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 from enum import Enum, auto
 from typing import Literal, NamedTuple, TypeAlias
 
-from .entries import Item
+from .entries import Entry
 
-Kind: TypeAlias = Literal["folder", "item", "lone"]
+Kind: TypeAlias = Literal["folder", "entry", "lone"]
 """What a node is: a folder with all below it; a file or an object; or an object alone that has the
 name of a folder (``a`` beside ``a/b``, and the placeholder ``a/``)."""
 
@@ -37,7 +37,7 @@ class Node(NamedTuple):
         return slashes if not self.relative or self.kind == "folder" else slashes + 1
 
 
-class Stand(Enum):
+class Coverage(Enum):
     """What stands for a folder in a result."""
 
     WHOLE = auto()
@@ -49,7 +49,7 @@ class Stand(Enum):
     NOTHING = auto()
 
 
-StandsFor: TypeAlias = Callable[[Node], Stand]
+Covers: TypeAlias = Callable[[Node], Coverage]
 Keeps: TypeAlias = Callable[[Node], bool]
 
 
@@ -70,7 +70,7 @@ class _Open:
 
 
 def fold(
-    items: Iterable[Item], stands_for: StandsFor, keeps: Keeps | None = None
+    entries: Iterable[Entry], covers: Covers, keeps: Keeps | None = None
 ) -> tuple[Node, list[Node]]:
     """Return the root of a tree, and the nodes that are to stand for all of it.
 
@@ -79,10 +79,10 @@ def fold(
     those folders that are open.
 
     Args:
-        items: what is in the tree, in the order in which listings yield it. One whose path is that
-            of a folder, with its slash, counts in the folder.
-        stands_for: decides about each folder but the root.
-        keeps: decides about each item; by default all are kept.
+        entries: the entries of the tree, in listing order. An entry that has the path of a folder,
+            slash included, counts in that folder.
+        covers: decides about each folder but the root.
+        keeps: decides about each entry; by default all are kept.
 
     Returns:
         The root, and the nodes that are kept, in the order of their paths; a folder that stands
@@ -91,10 +91,10 @@ def fold(
     kept: list[Node] = []
     folders = [_Open("", 0)]
     folder, path = folders[0], ""
-    for item in items:
-        relative = item.relative
+    for entry in entries:
+        relative = entry.relative
         while not relative.startswith(path):
-            _close(folders, kept, stands_for)
+            _close(folders, kept, covers)
             folder = folders[-1]
             path = folder.path
         end = relative.find("/", len(path))
@@ -103,30 +103,30 @@ def fold(
             folder = _Open(path, len(kept))
             folders.append(folder)
             end = relative.find("/", end + 1)
-        folder.size += item.size
+        folder.size += entry.size
         folder.count += 1
-        folder.latest = max(folder.latest, item.modified)
-        node = node_of(item, "lone" if relative == path else "item")
+        folder.latest = max(folder.latest, entry.modified)
+        node = node_of(entry, "lone" if relative == path else "entry")
         if keeps is None or keeps(node):
             kept.append(node)
     while len(folders) > 1:
-        _close(folders, kept, stands_for)
+        _close(folders, kept, covers)
     return folders[0].as_node(), kept
 
 
-def node_of(item: Item, kind: Kind = "item") -> Node:
-    """Return the node of a single item."""
-    return Node(item.relative, item.size, 1, item.modified, kind)
+def node_of(entry: Entry, kind: Kind = "entry") -> Node:
+    """Return the node of a single entry."""
+    return Node(entry.relative, entry.size, 1, entry.modified, kind)
 
 
-def _close(folders: list[_Open], kept: list[Node], stands_for: StandsFor) -> None:
+def _close(folders: list[_Open], kept: list[Node], covers: Covers) -> None:
     folder, parent = folders.pop(), folders[-1]
     parent.size += folder.size
     parent.count += folder.count
     parent.latest = max(parent.latest, folder.latest)
     node = folder.as_node()
-    stand = stands_for(node)
-    if stand in (Stand.WHOLE, Stand.NOTHING):
+    stand = covers(node)
+    if stand in (Coverage.WHOLE, Coverage.NOTHING):
         del kept[folder.first :]
-    if stand in (Stand.WHOLE, Stand.BOTH):
+    if stand in (Coverage.WHOLE, Coverage.BOTH):
         kept.append(node)

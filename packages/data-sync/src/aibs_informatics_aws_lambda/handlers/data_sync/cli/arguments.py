@@ -42,7 +42,7 @@ class Parser(argparse.ArgumentParser):
             description=description,
             epilog=f"{epilog}\n{EXIT_STATUS}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
-            # Or a new option could change what a command in somebody's script means.
+            # Or a new option could change what a command in somebody's script context.
             allow_abbrev=False,
         )
 

@@ -22,7 +22,7 @@ def with_plain_log(handler: H) -> H:
     return handler
 
 
-def in_full(root: DataLocation, paths: Iterable[str]) -> Iterator[str]:
+def absolute_paths(root: DataLocation, paths: Iterable[str]) -> Iterator[str]:
     """Yield the paths of an answer, those of objects as S3 URIs."""
     if isinstance(root, S3Path):
         yield from (f"s3://{root.bucket}/{key}" for key in paths)

@@ -10,7 +10,7 @@ from aibs_informatics_aws_lambda.common.cli.errors import ExitCode
 from ..file_system import ListDataPathsHandler
 from ..housekeeping.models import ListDataPathsRequest
 from .arguments import PROGRAM, Parser, add_output_options, parse_path, parse_pattern
-from .housekeeping import add_separator, in_full, with_plain_log
+from .housekeeping import absolute_paths, add_separator, with_plain_log
 from .messages import show_log
 from .output import print_json, print_lines
 
@@ -39,7 +39,7 @@ def run(arguments: Sequence[str]) -> ExitCode:
     if options.json:
         print_json(answer)
     else:
-        print_lines(in_full(options.path, answer.paths), options.end)
+        print_lines(absolute_paths(options.path, answer.paths), options.end)
     return ExitCode.DONE
 
 

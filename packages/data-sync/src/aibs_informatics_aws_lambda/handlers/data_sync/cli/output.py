@@ -27,12 +27,12 @@ def print_lines(lines: Iterable[str], end: str = "\n") -> None:
         sys.stdout.writelines(f"{line}{end}" for line in shown)
 
 
-def count_of(number: int, noun: str = "file") -> str:
+def format_count(number: int, noun: str = "file") -> str:
     """Return a number with its noun: ``1 file``, ``5,000 files``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def size_of(number: int) -> str:
+def format_size(number: int) -> str:
     """Return a number of bytes in a unit that fits: ``19.5 MiB``."""
     return ByteSize(number).human_readable(separator=" ")
 

@@ -53,7 +53,7 @@ class Jobs(NamedTuple):
 
     Args:
         processes: in how many processes its batches run.
-        batch_bytes: how large a batch is at most, unless a single item is larger; by default
+        batch_bytes: how large a batch is at most, unless a single entry is larger; by default
             16 GiB, or more where that would take a folder apart into very many small files.
     """
 
@@ -128,7 +128,7 @@ def divide(request: DataSyncRequest, batch_bytes: int | None) -> list[Batch]:
 
 
 def _is_too_fine(parts: Sequence[Node]) -> bool:
-    return sum(p.kind == "item" and p.size_bytes < _SMALL_BYTES for p in parts) > _MOST_SMALL
+    return sum(p.kind == "entry" and p.size_bytes < _SMALL_BYTES for p in parts) > _MOST_SMALL
 
 
 def _batch(syncs: SubRequests, nodes: Sequence[Node]) -> Batch:

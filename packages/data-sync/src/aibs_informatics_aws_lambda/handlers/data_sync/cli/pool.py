@@ -28,8 +28,8 @@ from .worker import Done, Line, Message, work
 
 logger = logging.getLogger(__name__)
 
-# Until what is under way is given up and what is half done is taken away.
-_PATIENCE_SECONDS: Final = 10.0
+# Until what is under way is given up and what is half done is cleaned up.
+_TIMEOUT_SECONDS: Final = 10.0
 
 
 class Batch(NamedTuple):
@@ -114,10 +114,10 @@ def run_batches(
     waiting = deque(enumerate(batches, 1))
     for batch in batches:
         progress.plan(*batch.extent)
-    with _crew(min(processes, len(batches))) as crew:
-        for worker in crew:
+    with _worker_pool(min(processes, len(batches))) as pool:
+        for worker in pool:
             worker.take(*waiting.popleft())
-        busy = list(crew)
+        busy = list(pool)
         while busy:
             ready = wait([worker.connection for worker in busy])
             for worker in [worker for worker in busy if worker.connection in ready]:
@@ -198,7 +198,7 @@ class _Worker:
     def end(self) -> None:
         """Let the process end, and wait until it has."""
         self.connection.close()
-        self._process.join(_PATIENCE_SECONDS)
+        self._process.join(_TIMEOUT_SECONDS)
         if self._process.is_alive():
             self._process.kill()
             self._process.join()
@@ -212,17 +212,17 @@ class _Worker:
 
 
 @contextmanager
-def _crew(size: int) -> Iterator[list[_Worker]]:
-    crew: list[_Worker] = []
+def _worker_pool(size: int) -> Iterator[list[_Worker]]:
+    pool: list[_Worker] = []
     # Or the first worker would start it, and that lets signals through.
     ensure_running()
     try:
-        crew.extend(_Worker() for _ in range(size))
-        yield crew
+        pool.extend(_Worker() for _ in range(size))
+        yield pool
     except BaseException:
-        for worker in crew:
+        for worker in pool:
             worker.stop()
         raise
     finally:
-        for worker in crew:
+        for worker in pool:
             worker.end()

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final, NamedTuple, TypeAlias
 
-from ..progress import Progress, Silence
-from .output import count_of, size_of
+from ..progress import NullProgress, Progress
+from .output import format_count, format_size
 
 _BAR_SECONDS: Final = 0.1
 _LINE_SECONDS: Final = 5.0
@@ -76,7 +76,7 @@ def show_progress(*, quiet: bool = False) -> Iterator[Progress]:
     Where rich is not installed, a line every few seconds tells the same.
     """
     if quiet or not sys.stderr.isatty():
-        yield Silence()
+        yield NullProgress()
         return
     try:
         # rich takes as long as a short sync: it is for terminals alone.
@@ -92,6 +92,6 @@ def show_progress(*, quiet: bool = False) -> Iterator[Progress]:
 
 def _write_line(planned: Extent, done: Extent) -> None:
     sys.stderr.write(
-        f"{done.files:,} of {count_of(planned.files)}, "
-        f"{size_of(done.size)} of {size_of(planned.size)}\n"
+        f"{done.files:,} of {format_count(planned.files)}, "
+        f"{format_size(done.size)} of {format_size(planned.size)}\n"
     )

@@ -16,7 +16,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from .output import size_of
+from .output import format_size
 from .progress import Extent, Show
 
 
@@ -40,7 +40,7 @@ def drawn_bar() -> Iterator[Show]:
                 total=planned.size,
                 completed=done.size,
                 amount=f"{done.files:,}/{planned.files:,} files, "
-                f"{size_of(done.size)} of {size_of(planned.size)}",
+                f"{format_size(done.size)} of {format_size(planned.size)}",
             )
 
         yield show
@@ -51,4 +51,4 @@ class _Rate(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
-        return Text(f"{size_of(int(speed))}/s" if speed else "")
+        return Text(f"{format_size(int(speed))}/s" if speed else "")

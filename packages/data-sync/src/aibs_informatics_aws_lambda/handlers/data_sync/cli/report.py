@@ -12,7 +12,7 @@ from aibs_informatics_aws_lambda.common.files import naming, why_unwritable
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
 
-from ..locations import Place, resolve
+from ..locations import Location, resolve
 from ..sync.engine import Engine
 
 _KEPT: Final = '{"action": "keep"'
@@ -34,7 +34,7 @@ class Reports:
 
         Args:
             sync: the sync.
-            leaves_out_kept: leave out what it finds in its place, which has been reported.
+            leaves_out_kept: leave out what it finds in its location, which has been reported.
         """
         path = None
         if self._folder is not None:
@@ -55,7 +55,7 @@ class Reports:
 
 @contextmanager
 def joined_report(request: DataSyncRequest) -> Iterator[Reports]:
-    """Give what makes the syncs report that a sync is divided into; then put all in its place.
+    """Give what makes the syncs report that a sync is divided into; then put all in its location.
 
     Raises:
         ValueError: nothing can be written there; nothing was done.
@@ -77,12 +77,12 @@ def joined_report(request: DataSyncRequest) -> Iterator[Reports]:
             )
 
 
-def _check(place: Place) -> None:
-    if isinstance(place, S3Path):
-        if not place.key or place.has_folder_suffix():
-            raise ValueError(f"{place} names no object to write the report to")
-    elif reason := why_unwritable(place):
-        raise ValueError(f"cannot write the report to {place}: {reason}")
+def _check(location: Location) -> None:
+    if isinstance(location, S3Path):
+        if not location.key or location.has_folder_suffix():
+            raise ValueError(f"{location} names no object to write the report to")
+    elif reason := why_unwritable(location):
+        raise ValueError(f"cannot write the report to {location}: {reason}")
 
 
 def _is_news(line: str) -> bool:

@@ -21,13 +21,13 @@ from aibs_informatics_aws_lambda.storage.data_sync.removals import RemoveDataPat
 from aibs_informatics_aws_lambda.storage.paths import DataLocation
 
 from ..file_system import RemoveDataPathsHandler
-from ..housekeeping.removal_requests import fence_for, read_removal
+from ..housekeeping.removal_requests import read_removal, removal_guard_for
 from ..local.delete import measure
 from ..locations import resolve
 from .arguments import PROGRAM, Parser, add_output_options, parse_path
 from .housekeeping import with_plain_log
 from .messages import show_log
-from .output import count_of, print_json, print_lines, size_of
+from .output import format_count, format_size, print_json, print_lines
 
 Removable: TypeAlias = DataLocation
 
@@ -73,8 +73,8 @@ def run(arguments: Sequence[str]) -> ExitCode:
     if options.json:
         print_json(answer)
     else:
-        size = size_of(answer.size_bytes_removed)
-        print_lines([f"{count_of(len(answer.paths_removed), 'path')} removed ({size})"])
+        size = format_size(answer.size_bytes_removed)
+        print_lines([f"{format_count(len(answer.paths_removed), 'path')} removed ({size})"])
     return ExitCode.PARTLY_FAILED if answer.paths_changed else ExitCode.DONE
 
 
@@ -98,8 +98,8 @@ def _ask(paths: Sequence[Removable]) -> None:
 
 def _measure(paths: Sequence[Removable]) -> list[tuple[Removable, int]]:
     """Return the paths with their sizes in bytes; refuse what must not be removed."""
-    fence = fence_for(paths)
-    extents = [(path, measure(fence.check(Path(resolve(path))))) for path in paths]
+    guard = removal_guard_for(paths)
+    extents = [(path, measure(guard.check(Path(resolve(path))))) for path in paths]
     return [(path, extent.size_bytes if extent else 0) for path, extent in extents]
 
 
@@ -112,15 +112,15 @@ def _preview(
 
 
 def _sizes(found: Sequence[tuple[Removable, int]]) -> Iterator[str]:
-    sizes = [size_of(size) for _, size in found]
+    sizes = [format_size(size) for _, size in found]
     width = max(map(len, sizes), default=0)
     for (path, _), size in zip(found, sizes, strict=True):
         yield f"{size:>{width}}  {path}"
 
 
 def _total(found: Sequence[tuple[Removable, int]]) -> str:
-    size = size_of(sum(size for _, size in found))
-    return f"{count_of(len(found), 'path')} ({size})"
+    size = format_size(sum(size for _, size in found))
+    return f"{format_count(len(found), 'path')} ({size})"
 
 
 def _request(options: argparse.Namespace) -> RemoveDataPathsRequest:

@@ -14,7 +14,7 @@ from aibs_informatics_aws_lambda.common.s3 import S3Path
 from ..file_system import OutdatedDataPathScannerHandler
 from ..housekeeping.models import OutdatedDataPathScannerRequest
 from .arguments import PROGRAM, Parser, add_output_options, not_negative, parse_path, parse_size
-from .housekeeping import add_separator, in_full, with_plain_log
+from .housekeeping import absolute_paths, add_separator, with_plain_log
 from .messages import show_log
 from .output import print_json, print_lines
 
@@ -63,7 +63,7 @@ def run(arguments: Sequence[str]) -> ExitCode:
     if options.json:
         print_json(answer)
     else:
-        print_lines(in_full(options.path, answer.paths), options.end)
+        print_lines(absolute_paths(options.path, answer.paths), options.end)
     return ExitCode.DONE
 
 

@@ -12,7 +12,7 @@ from ..housekeeping.models import DataPathStats, GetDataPathStatsRequest, GetDat
 from .arguments import PROGRAM, Parser, add_output_options, parse_path
 from .housekeeping import with_plain_log
 from .messages import show_log
-from .output import print_json, print_lines, size_of
+from .output import format_size, print_json, print_lines
 
 _PROGRAM: Final = f"{PROGRAM} stats"
 
@@ -52,7 +52,7 @@ def _table(answer: GetDataPathStatsResponse, path: str) -> Iterator[str]:
 
 def _row(stats: DataPathStats, name: str) -> tuple[str, str, str, str]:
     latest = f"{stats.last_modified:%Y-%m-%d %H:%M:%S}" if stats.object_count else "-"
-    return size_of(stats.size_bytes), f"{stats.object_count:,}", latest, name
+    return format_size(stats.size_bytes), f"{stats.object_count:,}", latest, name
 
 
 def _parser() -> Parser:

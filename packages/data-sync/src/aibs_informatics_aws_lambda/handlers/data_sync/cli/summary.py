@@ -7,7 +7,7 @@ from typing import Final
 
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncCounts, Verification
 
-from .output import count_of, size_of
+from .output import format_count, format_size
 
 _SHORTEST_SECONDS: Final = 1e-3
 
@@ -26,16 +26,16 @@ def summary_of(counts: DataSyncCounts, seconds: float, *, dry_run: bool = False)
 def verification_in_words(found: Verification) -> str:
     """Return in a line how the destination compares with the source."""
     return (
-        f"{count_of(found.files_equal)} equal, {found.files_different:,} different, "
+        f"{format_count(found.files_equal)} equal, {found.files_different:,} different, "
         f"{found.files_missing:,} missing at the destination, {found.files_extra:,} only there"
     )
 
 
 def _parts(counts: DataSyncCounts, seconds: float, dry_run: bool) -> Iterator[str]:
     would = "would be " if dry_run else ""
-    moved = count_of(counts.files_transferred)
+    moved = format_count(counts.files_transferred)
     if counts.files_transferred:
-        moved += f" ({size_of(counts.bytes_transferred)})"
+        moved += f" ({format_size(counts.bytes_transferred)})"
     yield f"{moved} {would}transferred{'' if dry_run else _pace(counts, seconds)}"
     yield f"{counts.files_unchanged:,} unchanged"
     if counts.files_deleted:
@@ -47,5 +47,5 @@ def _parts(counts: DataSyncCounts, seconds: float, dry_run: bool) -> Iterator[st
 def _pace(counts: DataSyncCounts, seconds: float) -> str:
     if not counts.files_transferred:
         return f" in {seconds:.1f} s"
-    rate = size_of(int(counts.bytes_transferred / max(seconds, _SHORTEST_SECONDS)))
+    rate = format_size(int(counts.bytes_transferred / max(seconds, _SHORTEST_SECONDS)))
     return f" in {seconds:.1f} s ({rate}/s)"

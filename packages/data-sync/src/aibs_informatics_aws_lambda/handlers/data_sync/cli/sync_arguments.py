@@ -31,10 +31,10 @@ _USAGE: Final = f"""\
        {PROGRAM} {{{" | ".join(VERBS)}}} ...      ({PROGRAM} ls --help, for example, says more)"""
 
 _DESCRIPTION: Final = """\
-Make DST what SRC is: only what differs is moved, many items at a time.
+Make DST equal to SRC. Only files that differ are transferred, many at a time.
 
-A place is an S3 URI (s3://BUCKET/KEY), an EFS path (efs://fs-ID:/PATH) or a local path. A file or
-folder that has the name of a verb is written ./ls. Unlike in requests to the handlers, nothing is
+A location is an S3 URI (s3://BUCKET/KEY), an EFS path (efs://fs-ID:/PATH) or a local path. Write a
+file or folder that has the name of a verb as ./ls. Unlike in requests to the handlers, nothing is
 deleted at DST unless --delete asks for it.
 
   ls PATH      list all files and folders        stale PATH   find what is old
@@ -191,7 +191,8 @@ def _add_deletions(group: Group) -> None:
     group.add_argument(
         "--max-delete",
         metavar="N|SHARE",
-        help="refuse to begin if more would be deleted: items, or a share of DST as in 0.05, 5%%",
+        help="fail before anything changes if more would be deleted: a number, or a share of "
+        "DST (0.05 or 5%%)",
     )
     group.add_argument(
         "--protect-excluded",
@@ -226,7 +227,7 @@ def _add_conduct(group: Group) -> None:
         metavar="PATH",
         dest="report_path",
         type=parse_path,
-        help="write there what was done, or would be, with each item: JSON Lines",
+        help="write there what was done, or would be, with each entry: JSON Lines",
     )
     group.add_argument(
         "--max-concurrency",
@@ -265,7 +266,7 @@ def _add_conduct(group: Group) -> None:
         "--fsync",
         action="store_true",
         default=None,
-        help="have local files on the disk before they are in their place",
+        help="have local files on the disk before they are in their location",
     )
     group.add_argument(
         "--deadline",

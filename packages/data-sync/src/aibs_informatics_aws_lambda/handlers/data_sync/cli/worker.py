@@ -75,7 +75,7 @@ def work(connection: Connection, log_level: int) -> None:
     """
     from ..sync.engine import Engine
 
-    # What is half done is taken away before the end.
+    # What is half done is cleaned up before the end.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     outbox = _Outbox(connection)
     logger = logging.getLogger(OWN_LOGGERS)

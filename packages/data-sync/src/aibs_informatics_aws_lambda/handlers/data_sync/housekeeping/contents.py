@@ -15,7 +15,7 @@ from typing import Final
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.paths import DataLocation
 
-from ..entries import Item, Source
+from ..entries import Entry, Listing
 from ..local.walk import list_destination
 from ..locations import resolve
 from ..tree import Node
@@ -26,7 +26,7 @@ _CONNECTIONS: Final = 2
 _LEADS_NOWHERE: Final = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ESTALE}
 
 
-def find_contents(path: DataLocation) -> Source:
+def find_contents(path: DataLocation) -> Listing:
     """Return what a path names; ``below`` is an empty tuple if there is nothing below.
 
     On a disk a link to a file counts as that file; links to folders, those that point nowhere,
@@ -36,16 +36,16 @@ def find_contents(path: DataLocation) -> Source:
         OSError: a local path cannot be looked at.
         AWSError: S3 cannot be asked, or has no such bucket.
     """
-    place = resolve(path)
-    if isinstance(place, S3Path):
-        return _with_empty_known(_find_in_s3(place))
-    if place.is_dir():
-        return _with_empty_known(Source(None, _files_below(place), exists=True))
-    file = _as_file(Item("", 0, 0.0, None, "link"), str(place))
-    return Source(file, (), exists=file is not None)
+    location = resolve(path)
+    if isinstance(location, S3Path):
+        return _with_empty_known(_find_in_s3(location))
+    if location.is_dir():
+        return _with_empty_known(Listing(None, _files_below(location), exists=True))
+    file = _as_file(Entry("", 0, 0.0, None, "link"), str(location))
+    return Listing(file, (), exists=file is not None)
 
 
-def _find_in_s3(path: S3Path) -> Source:
+def _find_in_s3(path: S3Path) -> Listing:
     # Functions that look at disks start without these.
     from ..s3.client import S3
     from ..s3.listing import find_in_s3
@@ -81,25 +81,25 @@ class Names:
         return self.folder() + node.relative
 
 
-def _with_empty_known(source: Source) -> Source:
-    items = iter(source.below)
-    first = next(items, None)
-    return source._replace(below=() if first is None else chain([first], items))
+def _with_empty_known(source: Listing) -> Listing:
+    entries = iter(source.below)
+    first = next(entries, None)
+    return source._replace(below=() if first is None else chain([first], entries))
 
 
-def _files_below(folder: Path) -> Iterator[Item]:
+def _files_below(folder: Path) -> Iterator[Entry]:
     as_file = partial(_as_file_below, os.fspath(folder))
     return filter(None, map(as_file, list_destination(folder)))
 
 
-def _as_file_below(folder: str, item: Item) -> Item | None:
-    if item.kind == "file":
-        return item
-    return None if item.kind == "folder" else _as_file(item, f"{folder}/{item.relative}")
+def _as_file_below(folder: str, entry: Entry) -> Entry | None:
+    if entry.kind == "file":
+        return entry
+    return None if entry.kind == "folder" else _as_file(entry, f"{folder}/{entry.relative}")
 
 
-def _as_file(item: Item, path: str) -> Item | None:
-    """Return the item with what its link leads to, if that is a file."""
+def _as_file(entry: Entry, path: str) -> Entry | None:
+    """Return the entry with what its link leads to, if that is a file."""
     try:
         found = os.stat(path)  # noqa: PTH116 - as for all files of a tree
     except OSError as error:
@@ -108,4 +108,4 @@ def _as_file(item: Item, path: str) -> Item | None:
         return None
     if not stat.S_ISREG(found.st_mode):
         return None
-    return item._replace(size=found.st_size, modified=found.st_mtime, kind="file")
+    return entry._replace(size=found.st_size, modified=found.st_mtime, kind="file")

@@ -12,7 +12,7 @@ from aibs_informatics_aws_lambda.storage.data_sync.removals import (
 from aibs_informatics_aws_lambda.storage.efs import EFSPath
 from aibs_informatics_aws_lambda.storage.paths import DataPath, parse_data_path
 
-from ..local.delete import Fence, find_fence
+from ..local.delete import RemovalGuard, find_removal_guard
 from ..stored_lists import read_list
 
 
@@ -29,11 +29,11 @@ def read_removal(
     if isinstance(paths, S3Path):
         paths = [parse_data_path(path) for path in read_list(paths)]
     if isinstance(plan, S3Path):
-        plan = [PlannedPath.from_dict(entry) for entry in read_list(plan)]
+        plan = [PlannedPath.from_dict(planned) for planned in read_list(plan)]
     return paths, plan
 
 
-def fence_for(paths: Iterable[DataPath]) -> Fence:
+def removal_guard_for(paths: Iterable[DataPath]) -> RemovalGuard:
     """Return what must not be removed; where EFS is mounted is looked up if a path is on EFS.
 
     Raises:
@@ -41,7 +41,7 @@ def fence_for(paths: Iterable[DataPath]) -> Fence:
         AWSError: the mount points cannot be asked for.
     """
     if not any(isinstance(path, EFSPath) for path in paths):
-        return find_fence()
+        return find_removal_guard()
     from aibs_informatics_aws_lambda.storage.mount_discovery import find_mount_points
 
-    return find_fence(find_mount_points())
+    return find_removal_guard(find_mount_points())

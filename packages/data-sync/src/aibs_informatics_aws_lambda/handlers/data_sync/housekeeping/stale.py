@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ..entries import Item
-from ..tree import Node, Stand, fold, node_of
+from ..entries import Entry
+from ..tree import Coverage, Node, fold, node_of
 
 
 @dataclass(frozen=True)
@@ -30,50 +30,50 @@ class Rules:
         """Tell whether a node is old enough."""
         return node.last_modified < self.modified_before
 
-    def stands_for(self, folder: Node) -> Stand:
+    def covers(self, folder: Node) -> Coverage:
         """Decide about a folder."""
         depth = folder.depth
         if self.is_stale(folder):
             goes = self.min_depth is None or depth >= self.min_depth
-            return Stand.WHOLE if goes else Stand.PARTS
+            return Coverage.WHOLE if goes else Coverage.PARTS
         descends = self.max_depth is None or depth < self.max_depth
-        return Stand.PARTS if descends else Stand.NOTHING
+        return Coverage.PARTS if descends else Coverage.NOTHING
 
 
-def find_stale(items: Iterable[Item], rules: Rules) -> list[Node]:
+def find_stale(entries: Iterable[Entry], rules: Rules) -> list[Node]:
     """Return the stale nodes of a folder that are to go, in no order that matters.
 
     The oldest go first, and of equal ones those whose path comes first, while what is left is
     above ``min_size_bytes``: the last one may take it below.
 
     Args:
-        items: what is in the folder, in order.
+        entries: what is in the folder, in order.
         rules: what is stale.
     """
-    # A lone item has the name of a folder, which would be taken for it.
+    # A lone entry has the name of a folder, which would be taken for it.
     root, candidates = fold(
-        items, rules.stands_for, lambda node: node.kind == "item" and rules.is_stale(node)
+        entries, rules.covers, lambda node: node.kind == "entry" and rules.is_stale(node)
     )
-    stand = rules.stands_for(root)
-    if stand is Stand.WHOLE:
+    stand = rules.covers(root)
+    if stand is Coverage.WHOLE:
         candidates = [root]
-    elif stand is Stand.NOTHING:
+    elif stand is Coverage.NOTHING:
         candidates = []
     return _oldest(candidates, root.size_bytes, rules.min_size_bytes)
 
 
-def find_stale_item(item: Item, rules: Rules) -> list[Node]:
+def find_stale_item(entry: Entry, rules: Rules) -> list[Node]:
     """Return the node of a single file or object if it is to go."""
-    node = node_of(item)
+    node = node_of(entry)
     candidates = [node] if rules.is_stale(node) else []
     return _oldest(candidates, node.size_bytes, rules.min_size_bytes)
 
 
 def _oldest(candidates: list[Node], left: int, min_size: int) -> list[Node]:
-    taken = []
+    stale = []
     for node in sorted(candidates, key=lambda node: (node.last_modified, node.relative)):
         if left <= min_size:
             break
-        taken.append(node)
+        stale.append(node)
         left -= node.size_bytes
-    return taken
+    return stale

@@ -19,7 +19,7 @@ _GONE = {errno.ENOENT, errno.ENOTDIR, errno.ESTALE}
 
 
 @dataclass(frozen=True)
-class Fence:
+class RemovalGuard:
     """What must not be removed.
 
     Args:
@@ -39,7 +39,7 @@ class Fence:
         real = _resolved_above(path)
         if os.path.ismount(real) or real in self.mounts:
             raise ValueError(
-                f"{path} is a place where a file system is mounted: it cannot be removed; name "
+                f"{path} is a location where a file system is mounted: it cannot be removed; name "
                 "what is to be removed in it"
             )
         inside = next((mount for mount in self.mounts if mount.is_relative_to(real)), None)
@@ -56,7 +56,7 @@ class Fence:
         return real
 
 
-def find_fence(mounts: tuple[MountPoint, ...] = ()) -> Fence:
+def find_removal_guard(mounts: tuple[MountPoint, ...] = ()) -> RemovalGuard:
     """Return what must not be removed, as environment variables tell.
 
     Args:
@@ -75,7 +75,7 @@ def find_fence(mounts: tuple[MountPoint, ...] = ()) -> Fence:
         if name.startswith(MOUNT_POINT_PATH_VARIABLE) and value
     ]
     folders += [str(mount.path) for mount in mounts]
-    return Fence(_real(roots), _real(folders))
+    return RemovalGuard(_real(roots), _real(folders))
 
 
 @dataclass(frozen=True)

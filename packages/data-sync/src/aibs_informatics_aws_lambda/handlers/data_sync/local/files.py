@@ -8,21 +8,21 @@ from pathlib import Path
 
 from aibs_informatics_aws_lambda.common.files import naming
 
-from ..entries import Item
+from ..entries import Entry
 
 # With the process and a number, a name that no other machine makes either.
 _OWN = os.urandom(6).hex()
 _numbers = itertools.count()
 
 
-def check_unchanged(path: str, item: Item) -> None:
+def check_unchanged(path: str, entry: Entry) -> None:
     """Check that a file is what was listed.
 
     Raises:
         OSError: it is not, or is gone.
     """
     found = os.stat(path)  # noqa: PTH116 - a Path for each file costs more than the call
-    if (found.st_size, found.st_mtime) != (item.size, item.modified):
+    if (found.st_size, found.st_mtime) != (entry.size, entry.modified):
         raise OSError(f"{path} has changed while it was synced: sync again when it is at rest")
 
 

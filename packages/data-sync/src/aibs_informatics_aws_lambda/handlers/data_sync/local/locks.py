@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..settings import LOCK_ROOT_VARIABLE
 
-_PATIENCE_SECONDS = 6 * 60 * 60
+_TIMEOUT_SECONDS = 6 * 60 * 60
 _FIRST_WAIT_SECONDS = 0.05
 _LONGEST_WAIT_SECONDS = 5.0
 
@@ -49,7 +49,7 @@ def _lock_path(destination: Path) -> Path:
 
 
 def _acquire(path: Path) -> int:
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+    deadline = time.monotonic() + _TIMEOUT_SECONDS
     wait = _FIRST_WAIT_SECONDS
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
@@ -64,7 +64,7 @@ def _acquire(path: Path) -> int:
             if time.monotonic() > deadline:
                 os.close(descriptor)
                 raise TimeoutError(
-                    f"another process has held {path} for {_PATIENCE_SECONDS // 3600} hours"
+                    f"another process has held {path} for {_TIMEOUT_SECONDS // 3600} hours"
                 ) from None
         os.close(descriptor)
         time.sleep(wait)

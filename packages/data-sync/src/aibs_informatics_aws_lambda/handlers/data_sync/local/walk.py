@@ -9,7 +9,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..entries import Item, Kind, Source
+from ..entries import Entry, Kind, Listing
 
 logger = logging.getLogger(__name__)
 
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 _GONE = {errno.ENOENT, errno.ENOTDIR, errno.ESTALE}
 
 
-def find_local(path: Path) -> Source:
+def find_local(path: Path) -> Listing:
     """Return what a local path names.
 
     Raises:
@@ -29,15 +29,15 @@ def find_local(path: Path) -> Source:
     except (FileNotFoundError, NotADirectoryError):
         if path.is_symlink():
             raise ValueError(_points_nowhere(str(path))) from None
-        return Source(None, (), exists=False)
+        return Listing(None, (), exists=False)
     if stat.S_ISDIR(found.st_mode):
-        return Source(None, walk(path), exists=True)
+        return Listing(None, walk(path), exists=True)
     if not stat.S_ISREG(found.st_mode):
         raise ValueError(f"{path} is neither a file nor a folder")
-    return Source(Item("", found.st_size, found.st_mtime), (), exists=True)
+    return Listing(Entry("", found.st_size, found.st_mtime), (), exists=True)
 
 
-def walk(folder: Path) -> Iterator[Item]:
+def walk(folder: Path) -> Iterator[Entry]:
     """Yield the files below a folder, in the order of their paths.
 
     A link to a file counts as that file. A link to a folder is followed, but no folder is read
@@ -52,7 +52,7 @@ def walk(folder: Path) -> Iterator[Item]:
     return _walk(root, "", _Reading(root), linked=False)
 
 
-def list_destination(folder: Path) -> Iterator[Item]:
+def list_destination(folder: Path) -> Iterator[Entry]:
     """Yield the files, links and folders below a folder, in the order of their paths.
 
     Links are not followed. A folder that is not there has nothing below it.
@@ -63,11 +63,11 @@ def list_destination(folder: Path) -> Iterator[Item]:
     return _list(os.fspath(folder), "")
 
 
-def _list(folder: str, prefix: str) -> Iterator[Item]:
+def _list(folder: str, prefix: str) -> Iterator[Entry]:
     for name, _ in _names_in_order(folder, None, linked=False):
         path = f"{folder}/{name}"
         if name.endswith("/"):
-            yield Item(prefix + name, 0, 0.0, None, "folder")
+            yield Entry(prefix + name, 0, 0.0, None, "folder")
             yield from _list(path[:-1], prefix + name)
             continue
         try:
@@ -77,10 +77,10 @@ def _list(folder: str, prefix: str) -> Iterator[Item]:
                 raise
             continue
         kind: Kind = "file" if stat.S_ISREG(found.st_mode) else "link"
-        yield Item(prefix + name, found.st_size, found.st_mtime, None, kind)
+        yield Entry(prefix + name, found.st_size, found.st_mtime, None, kind)
 
 
-def _walk(folder: str, prefix: str, reading: _Reading, *, linked: bool) -> Iterator[Item]:
+def _walk(folder: str, prefix: str, reading: _Reading, *, linked: bool) -> Iterator[Entry]:
     for name, is_link in _names_in_order(folder, reading, linked=linked):
         path = f"{folder}/{name}"
         if name.endswith("/"):
@@ -95,8 +95,8 @@ def _walk(folder: str, prefix: str, reading: _Reading, *, linked: bool) -> Itera
                 raise ValueError(_points_nowhere(path)) from None
             continue
         if stat.S_ISREG(found.st_mode):
-            kind: Kind = "linked" if linked else "file"
-            yield Item(prefix + name, found.st_size, found.st_mtime, None, kind)
+            kind: Kind = "symlink_target" if linked else "file"
+            yield Entry(prefix + name, found.st_size, found.st_mtime, None, kind)
         else:
             logger.warning("%s is neither a file nor a folder: it is left out", path)
 
@@ -111,15 +111,15 @@ def _names_in_order(
     names = []
     links = set()
     try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    names.append(f"{entry.name}/")
-                elif reading and entry.is_symlink() and entry.is_dir():
-                    names.append(f"{entry.name}/")
+        with os.scandir(folder) as found:
+            for child in found:
+                if child.is_dir(follow_symlinks=False):
+                    names.append(f"{child.name}/")
+                elif reading and child.is_symlink() and child.is_dir():
+                    names.append(f"{child.name}/")
                     links.add(names[-1])
                 else:
-                    names.append(entry.name)
+                    names.append(child.name)
     except OSError as error:
         if error.errno not in _GONE:
             raise

@@ -120,25 +120,25 @@ def _divide(request: PrepareBatchDataSyncRequest) -> SubRequests:
 def _batches(
     batches: list[list[DataSyncRequest]], request: PrepareBatchDataSyncRequest
 ) -> list[BatchDataSyncRequest]:
-    """Return the batches; if a place is given, their syncs are stored there."""
+    """Return the batches; if a location is given, their syncs are stored there."""
     partial_failure = bool(request.allow_partial_failure)
-    place = request.temporary_request_payload_path
+    location = request.temporary_request_payload_path
     lists: Iterable[list[DataSyncRequest] | S3Path] = batches
-    if place is not None:
+    if location is not None:
         from concurrent.futures import ThreadPoolExecutor
 
-        places = [_numbered(place, number) for number in range(len(batches))]
+        locations = [_numbered(location, number) for number in range(len(batches))]
         with ThreadPoolExecutor(_STORED_AT_A_TIME) as pool:
-            lists = list(pool.map(_store, batches, places))
+            lists = list(pool.map(_store, batches, locations))
     return [
         BatchDataSyncRequest(requests=syncs, allow_partial_failure=partial_failure)
         for syncs in lists
     ]
 
 
-def _store(syncs: list[DataSyncRequest], place: S3Path) -> S3Path:
-    upload_json([sync.to_dict() for sync in syncs], place)
-    return place
+def _store(syncs: list[DataSyncRequest], location: S3Path) -> S3Path:
+    upload_json([sync.to_dict() for sync in syncs], location)
+    return location
 
 
 def _numbered(folder: S3Path, number: int) -> S3Path:

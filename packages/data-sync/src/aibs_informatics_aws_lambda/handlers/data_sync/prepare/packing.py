@@ -39,7 +39,7 @@ def pack(parts: Iterable[S], limit: int) -> list[list[S]]:
     above = [index for index in order if given[index].size_bytes > limit]
     within = order[len(above) :]
     batches: list[list[int]] = []
-    room = _Room(len(within), limit)
+    room = _Capacity(len(within), limit)
     for index in within:
         batch = room.take(given[index].size_bytes)
         if batch == len(batches):
@@ -50,7 +50,7 @@ def pack(parts: Iterable[S], limit: int) -> list[list[S]]:
     ]
 
 
-class _Room:
+class _Capacity:
     """The room left in batches: a binary tree whose nodes know the most room below them."""
 
     def __init__(self, batches: int, limit: int) -> None:

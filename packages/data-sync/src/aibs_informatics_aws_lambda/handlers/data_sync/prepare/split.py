@@ -17,14 +17,14 @@ from aibs_informatics_aws_lambda.storage.data_sync.filters import DataSyncFilter
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
 from aibs_informatics_aws_lambda.storage.paths import DataLocation
 
-from ..entries import Item, Source, is_placeholder
-from ..locations import Place, resolve
+from ..entries import Entry, Listing, is_placeholder
+from ..locations import Location, resolve
 from ..sources import find_source
-from ..sync.filters import check_possible, make_filter
+from ..sync.filters import check_filters_supported, make_filter
 from ..sync.key_paths import local_path_of
 from ..sync.report import with_suffix
-from ..sync.routes import folder_route, same_or_apart, single_route
-from ..tree import Node, Stand, fold, node_of
+from ..sync.routes import check_overlap, folder_route, single_route
+from ..tree import Coverage, Node, fold, node_of
 
 if TYPE_CHECKING:
     from ..s3.client import S3
@@ -57,16 +57,16 @@ def find_parts(
         AWSError: S3 cannot be asked, or has no such bucket.
     """
     source, destination = resolve(request.source_path), resolve(request.destination_path)
-    check_possible(request.filter_config, source, destination)
+    check_filters_supported(request.filter_config, source, destination)
     keeps = make_filter(request.filter_config, source, request.filter_root)
     found = find_source(source, s3)
     if not found.exists:
         logger.info("There is nothing at %s: the sync will say so", source)
         return [_EMPTY]
     single, below = _without_lone_placeholder(found)
-    _check_places(request, source, destination, single, below)
+    _check_locations(request, source, destination, single, below)
     kept_single = single if single and (keeps is None or keeps("")) else None
-    kept_below = below if keeps is None else (item for item in below if keeps(item.relative))
+    kept_below = below if keeps is None else (entry for entry in below if keeps(entry.relative))
     if isinstance(source, S3Path) and not isinstance(destination, S3Path):
         kept_below = _checked(kept_below, source)
     parts = _parts(kept_single, kept_below, limit)
@@ -75,7 +75,7 @@ def find_parts(
     return parts
 
 
-def _parts(single: Item | None, below: Iterable[Item], limit: int) -> list[Node]:
+def _parts(single: Entry | None, below: Iterable[Entry], limit: int) -> list[Node]:
     if single is None:
         return partition(below, limit)
     rest = iter(below)
@@ -90,7 +90,7 @@ def _parts(single: Item | None, below: Iterable[Item], limit: int) -> list[Node]
             single.size + folder.size_bytes,
             1 + folder.object_count,
             max(single.modified, folder.last_modified),
-            "item",
+            "entry",
         )
     ]
 
@@ -119,7 +119,7 @@ class SubRequests:
         return self._whole.model_copy(update={**paths, **alone, **self._report(node)})
 
     def _report(self, node: Node) -> dict[str, Any]:
-        """Return a place for the report of a part that no other part has."""
+        """Return a location for the report of a part that no other part has."""
         path = self._whole.report_path
         if path is None or not node.relative:
             return {}
@@ -132,14 +132,14 @@ class SubRequests:
         That of the whole source is as requested, unless it is a folder with something in it.
         """
         source = self._request.source_path
-        if not node.relative and (node.kind == "item" or not node.object_count):
+        if not node.relative and (node.kind == "entry" or not node.object_count):
             return source
         return _joined(source, node.relative)
 
     def destination_path(self, node: Node) -> DataLocation:
         """Return where a part goes; the paths of folders on S3 end in a slash."""
         destination = self._request.destination_path
-        if not node.relative and node.kind == "item" and not self._cuts_prefix:
+        if not node.relative and node.kind == "entry" and not self._cuts_prefix:
             return destination
         if not node.relative and not node.object_count:
             return destination
@@ -150,7 +150,7 @@ class SubRequests:
         return _joined(destination, node.relative.removesuffix("/"))
 
     def _key_of(self, node: Node, destination: S3Path) -> S3Path:
-        if node.relative or node.kind != "item":
+        if node.relative or node.kind != "entry":
             return S3Path.build(destination.bucket, self._target_folder + node.relative)
         source, prefix = resolve(self._request.source_path), self._request.source_path_prefix
         route = single_route(source, destination, prefix)
@@ -166,7 +166,7 @@ class SubRequests:
         request = self._request
         source, destination = resolve(request.source_path), resolve(request.destination_path)
         route = folder_route(source, destination, request.source_path_prefix)
-        return route.target.path + route.shift
+        return route.target.path + route.kept_prefix
 
 
 def _joined(path: DataLocation, relative: str) -> DataLocation:
@@ -189,21 +189,21 @@ def _alone(path: DataLocation) -> dict[str, object]:
     }
 
 
-def _without_lone_placeholder(found: Source) -> tuple[Item | None, Iterable[Item]]:
+def _without_lone_placeholder(found: Listing) -> tuple[Entry | None, Iterable[Entry]]:
     """Return what is synced: the placeholder of the source itself is nothing if it is alone."""
-    items = iter(found.below)
-    beginning = [item for _, item in zip(range(2), items, strict=False)]
+    entries = iter(found.below)
+    beginning = [entry for _, entry in zip(range(2), entries, strict=False)]
     if len(beginning) == 1 and not beginning[0].relative and is_placeholder(beginning[0]):
         beginning = []
-    return found.single, chain(beginning, items) if beginning else ()
+    return found.single, chain(beginning, entries) if beginning else ()
 
 
-def _check_places(
+def _check_locations(
     request: PrepareBatchDataSyncRequest,
-    source: Place,
-    destination: Place,
-    single: Item | None,
-    below: Iterable[Item],
+    source: Location,
+    destination: Location,
+    single: Entry | None,
+    below: Iterable[Entry],
 ) -> None:
     """Refuse what the sync of the whole would refuse, and that of a part might not."""
     if single and below and not isinstance(destination, S3Path):
@@ -213,16 +213,16 @@ def _check_places(
         )
     make_route = single_route if single else folder_route
     route = make_route(source, destination, request.source_path_prefix)
-    same_or_apart(route, delete=request.delete, retain=request.retain_source_data)
+    check_overlap(route, delete=request.delete, retain=request.retain_source_data)
 
 
-def _checked(items: Iterable[Item], source: S3Path) -> Iterator[Item]:
+def _checked(entries: Iterable[Entry], source: S3Path) -> Iterator[Entry]:
     """Yield what becomes local files; refuse a key that cannot."""
     folder = source.with_folder_suffix
-    for item in items:
-        if not is_placeholder(item):
-            local_path_of(item.relative, folder)
-            yield item
+    for entry in entries:
+        if not is_placeholder(entry):
+            local_path_of(entry.relative, folder)
+            yield entry
 
 
 def _report_nothing_kept(request: PrepareBatchDataSyncRequest) -> None:
@@ -236,15 +236,15 @@ def _report_nothing_kept(request: PrepareBatchDataSyncRequest) -> None:
     logger.warning("%s", message)
 
 
-def partition(items: Iterable[Item], limit: int) -> list[Node]:
-    """Return the largest folders whose size is within the limit, and the items outside of them.
+def partition(entries: Iterable[Entry], limit: int) -> list[Node]:
+    """Return the largest folders whose size is within the limit, and the entries outside of them.
 
-    An item above the limit is a part all the same, and so is a folder with keys that no request
+    An entry above the limit is a part all the same, and so is a folder with keys that no request
     can name: those with an empty segment, ``folder//key``. An object that has the name of a folder
     is a part of the kind ``lone``, unless both are in one.
 
     Args:
-        items: what is in the tree, in order.
+        entries: what is in the tree, in order.
         limit: of a part, in bytes.
 
     Returns:
@@ -252,21 +252,21 @@ def partition(items: Iterable[Item], limit: int) -> list[Node]:
     """
     whole: set[str] = set()
 
-    def stands_for(folder: Node) -> Stand:
+    def covers(folder: Node) -> Coverage:
         path = folder.relative
         if path == "/" or path.endswith("//"):
             whole.add(path[:-1])
         fits = folder.size_bytes <= limit or path in whole
-        return Stand.WHOLE if fits else Stand.PARTS
+        return Coverage.WHOLE if fits else Coverage.PARTS
 
-    root, parts = fold(items, stands_for)
-    if stands_for(root) is Stand.WHOLE:
+    root, parts = fold(entries, covers)
+    if covers(root) is Coverage.WHOLE:
         return [root]
     return list(_with_lone_ones(parts))
 
 
 def _with_lone_ones(parts: list[Node]) -> Iterator[Node]:
-    """Yield the parts; an item ``a`` that is followed by some ``a/...`` becomes a lone one."""
+    """Yield the parts; an entry ``a`` that is followed by some ``a/...`` becomes a lone one."""
     shared: set[str] = set()
     beginnings: list[str] = []
     for part in parts:
@@ -275,7 +275,7 @@ def _with_lone_ones(parts: list[Node]) -> Iterator[Node]:
         shared.update(
             beginning for beginning in beginnings if part.relative.startswith("/", len(beginning))
         )
-        if part.kind == "item":
+        if part.kind == "entry":
             beginnings.append(part.relative)
     for part in parts:
         yield part._replace(kind="lone") if part.relative in shared else part

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from aibs_informatics_aws_lambda.common.exceptions import AWSError, ResourceNotFoundError
 
 from ..progress import Moved
-from .endpoint import escape_key, find_connection, make_credentials
+from .endpoint import escape_key, find_endpoint, make_credentials
 
 if TYPE_CHECKING:
     from awscrt.io import ClientBootstrap
@@ -64,7 +64,7 @@ class Request(NamedTuple):
         query: the query string, escaped.
         headers: further headers.
         body: what is sent.
-        send_file: the file to send in place of ``body``.
+        send_file: the file to send in location of ``body``.
         receive_file: the file to write the body of the response to.
         size: the size in bytes of the file that is sent or received.
         part_bytes: the size of the parts that ``send_file`` is sent in, if it is larger.
@@ -126,7 +126,7 @@ class S3:
         self._connections = connections
         self._connections_of_one = min(connections, _connections_of_one())
         self._sends_checksums = sends_checksums()
-        self._connection = find_connection()
+        self._connection = find_endpoint()
         self._clients: dict[tuple[str, int], S3Client] = {}
         self._regions: dict[str, str] = {}
         self._addresses: dict[tuple[str, str], tuple[str, str]] = {}
@@ -373,9 +373,9 @@ def _checksums_of(operation: str, in_one_piece: bool, sends: bool) -> Any:
         )
     if operation == "PutObject" and sends:
         # In a header where the content is at hand: a trailer takes one more packet.
-        place = S3ChecksumLocation
+        location = S3ChecksumLocation
         return S3ChecksumConfig(
-            S3ChecksumAlgorithm.CRC64NVME, place.HEADER if in_one_piece else place.TRAILER
+            S3ChecksumAlgorithm.CRC64NVME, location.HEADER if in_one_piece else location.TRAILER
         )
     if operation == "DeleteObjects":
         # S3 insists on one.

@@ -32,7 +32,7 @@ _BOTOCORE_SETTINGS = (
 
 
 @dataclass(frozen=True)
-class Connection:
+class Endpoint:
     """Where requests go.
 
     Args:
@@ -55,12 +55,12 @@ class Connection:
             return f"{bucket}.{parts.netloc}", "/"
         return parts.netloc, f"{parts.path.rstrip('/')}/{bucket}/"
 
-    def in_region(self, region: str) -> Connection:
+    def in_region(self, region: str) -> Endpoint:
         """Return the connection to the same service in another region."""
         if region == self.region:
             return self
         is_aws = self._is_aws(urlsplit(self.endpoint).hostname)
-        return Connection(_aws_endpoint(region) if is_aws else self.endpoint, region)
+        return Endpoint(_aws_endpoint(region) if is_aws else self.endpoint, region)
 
     @staticmethod
     def _is_aws(host: str | None) -> bool:
@@ -72,7 +72,7 @@ def escape_key(key: str) -> str:
     return key if _PLAIN_KEY.fullmatch(key) else quote(key, safe="/~")
 
 
-def find_connection() -> Connection:
+def find_endpoint() -> Endpoint:
     """Return where S3 is.
 
     Without a region, requests go where S3 began: it tells the region of a bucket.
@@ -85,18 +85,18 @@ def find_connection() -> Connection:
     # Asking botocore costs as much as all other imports together.
     if region and not _needs_botocore():
         if endpoint:
-            return Connection(endpoint, region)
+            return Endpoint(endpoint, region)
         if not _has_config_file() and not region.startswith(_OTHER_DOMAINS):
-            return Connection(_aws_endpoint(region), region)
+            return Endpoint(_aws_endpoint(region), region)
     from aibs_informatics_aws_lambda.common.aws import find_region, get_client
 
-    return Connection(get_client("s3").meta.endpoint_url, find_region() or _FIRST_REGION)
+    return Endpoint(get_client("s3").meta.endpoint_url, find_region() or _FIRST_REGION)
 
 
 def make_credentials() -> Any:
     """Return awscrt's provider of the credentials that boto3 would use.
 
-    Those in environment variables are taken as they are; any others come from botocore, which
+    Those in environment variables are used as they are. Any others come from botocore, which
     renews them when they expire.
 
     Raises:

@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote_plus
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 
-from ..entries import Item, Source
+from ..entries import Entry, Listing
 from .client import S3, Request
 
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html. A page of 1,000 objects
@@ -26,7 +26,7 @@ _NEXT_TOKEN = re.compile(r"<NextContinuationToken>([^<]*)</NextContinuationToken
 _ENCODED = re.compile(r"<EncodingType>url</EncodingType>")
 
 
-def find_in_s3(s3: S3, path: S3Path) -> Source:
+def find_in_s3(s3: S3, path: S3Path) -> Listing:
     """Return what an S3 path names.
 
     A key without a slash at its end names the object that has it, and all that lies below the key
@@ -40,11 +40,11 @@ def find_in_s3(s3: S3, path: S3Path) -> Source:
     below = list_below(s3, path.bucket, folder.key)
     single = None if path.key == folder.key else find_object(s3, path.bucket, path.key)
     first = next(below, None)
-    items = chain([] if first is None else [first], below)
-    return Source(single, items, exists=single is not None or first is not None)
+    entries = chain([] if first is None else [first], below)
+    return Listing(single, entries, exists=single is not None or first is not None)
 
 
-def find_object(s3: S3, bucket: str, key: str) -> Item | None:
+def find_object(s3: S3, bucket: str, key: str) -> Entry | None:
     """Return an object, with an empty ``relative``, or `None` if there is none.
 
     Raises:
@@ -58,7 +58,7 @@ def find_object(s3: S3, bucket: str, key: str) -> Item | None:
     return found._replace(relative="") if found and found.relative == key else None
 
 
-def list_below(s3: S3, bucket: str, prefix: str) -> Iterator[Item]:
+def list_below(s3: S3, bucket: str, prefix: str) -> Iterator[Entry]:
     """Yield the objects whose keys start with ``prefix``, which ``relative`` is without.
 
     One page is asked for ahead.
@@ -69,11 +69,11 @@ def list_below(s3: S3, bucket: str, prefix: str) -> Iterator[Item]:
     """
     previous = None
     for page in _pages(s3, bucket, prefix):
-        for item in page.objects:
-            if previous is not None and item.relative <= previous:
+        for entry in page.objects:
+            if previous is not None and entry.relative <= previous:
                 raise AWSError(_out_of_order(bucket, prefix))
-            previous = item.relative
-            yield item
+            previous = entry.relative
+            yield entry
 
 
 def _pages(s3: S3, bucket: str, prefix: str) -> Iterator[_Page]:
@@ -88,7 +88,7 @@ def _pages(s3: S3, bucket: str, prefix: str) -> Iterator[_Page]:
 
 
 class _Page(NamedTuple):
-    objects: list[Item]
+    objects: list[Entry]
     next_token: str | None
 
 
@@ -109,7 +109,7 @@ def _read_page(body: bytes, prefix_length: int = 0) -> _Page:
         raise AWSError("the service does not list objects as S3 does: fields are missing")
     decode = _decode_url if _ENCODED.search(text) else unescape
     objects = [
-        Item(
+        Entry(
             (decode(key) if "%" in key or "+" in key or "&" in key else key)[prefix_length:],
             int(size),
             datetime.fromisoformat(modified).timestamp(),

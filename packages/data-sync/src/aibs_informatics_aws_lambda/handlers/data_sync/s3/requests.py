@@ -149,11 +149,11 @@ def delete_several(bucket: str, objects: Sequence[tuple[str, str | None]]) -> Re
         bucket: the bucket.
         objects: keys that fit XML, each with the ETag that the object must still have, if any.
     """
-    entries = "".join(
+    objects_xml = "".join(
         f"<Object><Key>{_escaped(key)}</Key>{f'<ETag>{etag}</ETag>' if etag else ''}</Object>"
         for key, etag in objects
     )
-    body = f"<Delete {_NAMESPACE}>{entries}<Quiet>true</Quiet></Delete>"
+    body = f"<Delete {_NAMESPACE}>{objects_xml}<Quiet>true</Quiet></Delete>"
     return Request(
         "DeleteObjects", "s3:DeleteObject", bucket, "", "POST", "delete", body=body.encode()
     )

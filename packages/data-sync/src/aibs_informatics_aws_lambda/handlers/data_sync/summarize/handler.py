@@ -95,12 +95,12 @@ def _outcome_of_child(child: ChildResult) -> _Outcome:
     if child.succeeded:
         return _outcome_of_answer(BatchDataSyncResponse.from_dict(child.output))
     batch = BatchDataSyncRequest.from_dict(child.input) if child.input else None
-    place = batch.requests if batch and isinstance(batch.requests, S3Path) else None
+    location = batch.requests if batch and isinstance(batch.requests, S3Path) else None
     syncs = _read(batch.requests) if batch else []
     return _Outcome(
         BatchDataSyncResult(total_requests_count=len(syncs), failed_requests_count=len(syncs)),
         syncs,
-        FailedBatch(requests=place, error=child.error, cause=_in_brief(child.cause)),
+        FailedBatch(requests=location, error=child.error, cause=_in_brief(child.cause)),
     )
 
 
@@ -128,9 +128,9 @@ def _sum(results: Iterable[BatchDataSyncResult]) -> BatchDataSyncResult:
 
 def _explain(failed: list[FailedBatch], total: int, where: object) -> str:
     first = failed[0]
-    place = f" of {first.requests}" if first.requests else ""
+    location = f" of {first.requests}" if first.requests else ""
     advice = f" What is to be repeated is in {where}: requests for BatchDataSync." if where else ""
-    return f"{len(failed)} of {total} batches failed.{advice} The first{place}: {first.cause}"
+    return f"{len(failed)} of {total} batches failed.{advice} The first{location}: {first.cause}"
 
 
 def _in_brief(cause: str) -> str:

@@ -37,18 +37,18 @@ class ChildResult(NamedTuple):
     cause: str
 
 
-def read_map_results(place: S3Path) -> Iterator[ChildResult]:
+def read_map_results(location: S3Path) -> Iterator[ChildResult]:
     """Yield the results of all child executions of a Map Run, those that succeeded first.
 
     Args:
-        place: the manifest, or the prefix that the Map Run has written to.
+        location: the manifest, or the prefix that the Map Run has written to.
 
     Raises:
         ResourceNotFoundError: there is no manifest.
         ValidationError: there are several, or what is there is no manifest.
         AWSError: S3 cannot be asked.
     """
-    manifest = place if place.name == _MANIFEST else _find_manifest(place)
+    manifest = location if location.name == _MANIFEST else _find_manifest(location)
     document = download_to_json_object(manifest)
     files = document.get("ResultFiles")
     if not isinstance(files, dict):
@@ -56,8 +56,8 @@ def read_map_results(place: S3Path) -> Iterator[ChildResult]:
     bucket = document.get("DestinationBucket", manifest.bucket)
     for status in _STATUSES:
         for file in files.get(status, []):
-            for entry in read_list(S3Path.build(bucket, file["Key"])):
-                yield _result(entry, status)
+            for child in read_list(S3Path.build(bucket, file["Key"])):
+                yield _result(child, status)
 
 
 def _find_manifest(folder: S3Path) -> S3Path:
@@ -68,10 +68,10 @@ def _find_manifest(folder: S3Path) -> S3Path:
         pages = get_client("s3").get_paginator("list_objects_v2")
         listing = pages.paginate(Bucket=prefix.bucket, Prefix=prefix.key)
         found = [
-            item["Key"]
+            entry["Key"]
             for page in listing
-            for item in page.get("Contents", [])
-            if item["Key"].endswith(f"/{_MANIFEST}")
+            for entry in page.get("Contents", [])
+            if entry["Key"].endswith(f"/{_MANIFEST}")
         ]
     if not found:
         raise ResourceNotFoundError(f"no Map Run has written a {_MANIFEST} below {prefix}")
@@ -80,16 +80,16 @@ def _find_manifest(folder: S3Path) -> S3Path:
     return S3Path.build(prefix.bucket, found[0])
 
 
-def _result(entry: dict[str, str], status: str) -> ChildResult:
+def _result(child: dict[str, str], status: str) -> ChildResult:
     if status == "PENDING":
         error, cause = "NotStarted", "the state machine ended before this batch was begun"
     else:
         # Those that timed out or were aborted are among the failed ones, without an error.
-        error, cause = entry.get("Error") or entry.get("Status", status), entry.get("Cause", "")
+        error, cause = child.get("Error") or child.get("Status", status), child.get("Cause", "")
     return ChildResult(
         succeeded=status == "SUCCEEDED",
-        input=_parsed(entry.get("Input")),
-        output=_parsed(entry.get("Output")),
+        input=_parsed(child.get("Input")),
+        output=_parsed(child.get("Output")),
         error=error,
         cause=cause,
     )

@@ -29,14 +29,14 @@ def sync_batch(engine: Engine, request: BatchDataSyncRequest) -> BatchDataSyncRe
         Exception: that of the first sync that fails, unless ``allow_partial_failure`` is set.
     """
     syncs = read_requests(request.requests)
-    clock = engine.clock(request.deadline)
+    budget = engine.budget(request.deadline)
     state = _state(request, len(syncs))
     first = state.requests_done
     for number in range(first, len(syncs)):
         sync = syncs[number].model_copy(update={"continuation": state.sync})
         try:
-            clock.check_start()
-            response = engine.sync(sync, clock)
+            budget.check_start()
+            response = engine.sync(sync, budget)
         except (OutOfTimeError, NoProgressError) as error:
             if number > first:
                 return _stopped(syncs, state, None)

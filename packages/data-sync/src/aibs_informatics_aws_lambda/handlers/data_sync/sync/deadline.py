@@ -23,7 +23,7 @@ class OutOfTimeError(Exception):
     """The time of a sync is up."""
 
 
-class Clock:
+class TimeBudget:
     """The time that a sync has.
 
     Args:
@@ -54,29 +54,31 @@ class Clock:
         if self._end is not None and monotonic() >= self._end - self._grace:
             raise OutOfTimeError
 
-    def limit(self, items: Iterable[T]) -> Iterator[T]:
-        """Yield the items as long as it is not too late to begin with one.
+    def limit(self, entries: Iterable[T]) -> Iterator[T]:
+        """Yield the entries as long as it is not too late to begin with one.
 
         Raises:
             OutOfTimeError: it is.
         """
-        return self._limited(items) if self.is_limited else iter(items)
+        return self._limited(entries) if self.is_limited else iter(entries)
 
-    def _limited(self, items: Iterable[T]) -> Iterator[T]:
-        for item in items:
+    def _limited(self, entries: Iterable[T]) -> Iterator[T]:
+        for entry in entries:
             self.check_start()
-            yield item
+            yield entry
 
 
-def make_clock(deadlines: Iterable[Deadline | None], seconds_left: Callable[[], float]) -> Clock:
-    """Return the clock for the earliest of some deadlines.
+def make_time_budget(
+    deadlines: Iterable[Deadline | None], seconds_left: Callable[[], float]
+) -> TimeBudget:
+    """Return the budget for the earliest of some deadlines.
 
     Args:
         deadlines: what requests ask for.
         seconds_left: tells how long the Lambda function may still run; 0 outside of one.
     """
     seconds = [_seconds(deadline, seconds_left) for deadline in deadlines]
-    return Clock(min((number for number in seconds if number is not None), default=None))
+    return TimeBudget(min((number for number in seconds if number is not None), default=None))
 
 
 def _seconds(deadline: Deadline | None, seconds_left: Callable[[], float]) -> float | None:

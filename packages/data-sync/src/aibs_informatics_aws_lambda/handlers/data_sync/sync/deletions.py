@@ -11,20 +11,20 @@ from typing import NamedTuple, TypeAlias
 from ..local.files import check_unchanged
 from ..s3.client import S3, Request, Response
 from ..s3.requests import MAX_DELETIONS, check_deletions, delete_one, delete_several, fits_xml
-from .deadline import Clock
+from .deadline import TimeBudget
 from .diff import Step
 from .window import Window
 
-Gone: TypeAlias = Callable[[Step], None]
-"""Is told of an item that was removed."""
+OnDeleted: TypeAlias = Callable[[Step], None]
+"""Is told of an entry that was removed."""
 
 
-class Doomed(NamedTuple):
+class Deletion(NamedTuple):
     """What is to be removed.
 
     Args:
         path: the key or the local path.
-        step: the item, as it was planned.
+        step: the entry, as it was planned.
         etag: the ETag that an object must still have, if any.
     """
 
@@ -34,56 +34,61 @@ class Doomed(NamedTuple):
 
 
 def remove_objects(
-    s3: S3, bucket: str, doomed: Iterable[Doomed], window: Window, gone: Gone, clock: Clock
+    s3: S3,
+    bucket: str,
+    deletions: Iterable[Deletion],
+    window: Window,
+    gone: OnDeleted,
+    budget: TimeBudget,
 ) -> None:
     """Remove objects, as many as one request can name at a time.
 
     Args:
         s3: what asks S3.
         bucket: the bucket.
-        doomed: the objects.
+        deletions: the objects.
         window: how many requests are under way at a time.
         gone: is told of each one that is removed.
-        clock: the time there is.
+        budget: the time there is.
 
     Raises:
         AWSError: one of them cannot be removed.
         OutOfTimeError: the time was up before the next request.
     """
 
-    def send(request: Request, entries: Sequence[Doomed]) -> None:
-        window.add(lambda: s3.send(request), lambda future: check(future.result(), entries))
+    def send(request: Request, deletions: Sequence[Deletion]) -> None:
+        window.add(lambda: s3.send(request), lambda future: check(future.result(), deletions))
 
-    def check(response: Response, entries: Sequence[Doomed]) -> None:
+    def check(response: Response, deletions: Sequence[Deletion]) -> None:
         check_deletions(bucket, response)
-        for entry in entries:
-            gone(entry.step)
+        for deletion in deletions:
+            gone(deletion.step)
 
     try:
-        for several in clock.limit(_batched(doomed, MAX_DELETIONS)):
-            named = [entry for entry in several if fits_xml(entry.path)]
+        for several in budget.limit(_batched(deletions, MAX_DELETIONS)):
+            named = [deletion for deletion in several if fits_xml(deletion.path)]
             if named:
                 send(delete_several(bucket, [(e.path, e.etag) for e in named]), named)
-            for entry in several:
-                if not fits_xml(entry.path):
-                    send(delete_one(bucket, entry.path, entry.etag), [entry])
+            for deletion in several:
+                if not fits_xml(deletion.path):
+                    send(delete_one(bucket, deletion.path, deletion.etag), [deletion])
     finally:
         window.drain()
 
 
-def remove_files(doomed: Iterable[Doomed], gone: Gone) -> None:
+def remove_files(deletions: Iterable[Deletion], gone: OnDeleted) -> None:
     """Remove files and links, which may be gone already.
 
     Raises:
         OSError: one of them cannot be removed.
     """
-    for entry in doomed:
+    for deletion in deletions:
         with suppress(FileNotFoundError):
-            os.unlink(entry.path)  # noqa: PTH108
-        gone(entry.step)
+            os.unlink(deletion.path)  # noqa: PTH108
+        gone(deletion.step)
 
 
-def remove_source_files(doomed: Iterable[Doomed], gone: Gone) -> None:
+def remove_source_files(deletions: Iterable[Deletion], gone: OnDeleted) -> None:
     """Remove the files that were synced, if they still are what was listed.
 
     What lies behind a link to a folder stays; the link itself is for `remove_folder`.
@@ -91,11 +96,11 @@ def remove_source_files(doomed: Iterable[Doomed], gone: Gone) -> None:
     Raises:
         OSError: one of them has changed, or cannot be removed.
     """
-    for entry in doomed:
-        if entry.step.item.kind != "linked":
-            check_unchanged(entry.path, entry.step.item)
-            os.unlink(entry.path)  # noqa: PTH108
-        gone(entry.step)
+    for deletion in deletions:
+        if deletion.step.entry.kind != "symlink_target":
+            check_unchanged(deletion.path, deletion.step.entry)
+            os.unlink(deletion.path)  # noqa: PTH108
+        gone(deletion.step)
 
 
 def remove_folder(folder: str) -> None:
@@ -110,10 +115,12 @@ def remove_folder(folder: str) -> None:
     _remove_folder_or_link(folder.rstrip("/"))
 
 
-def remove_empty_parents(base: str, steps: Iterable[Step]) -> None:
+def remove_empty_parents(root: str, steps: Iterable[Step]) -> None:
     """Remove the folders that became empty, up to the source itself."""
     folders = {
-        step.item.relative.rpartition("/")[0] for step in steps if step.item.kind != "linked"
+        step.entry.relative.rpartition("/")[0]
+        for step in steps
+        if step.entry.kind != "symlink_target"
     }
     parents = {
         "/".join(parts[:count])
@@ -121,7 +128,7 @@ def remove_empty_parents(base: str, steps: Iterable[Step]) -> None:
         for count in range(len(parts) + 1)
     }
     for folder in sorted(parents, reverse=True):
-        _remove_if_empty(base + folder)
+        _remove_if_empty(root + folder)
 
 
 def _remove_folder_or_link(path: str) -> None:
@@ -132,13 +139,13 @@ def _remove_folder_or_link(path: str) -> None:
 
 
 def _remove_if_empty(path: str) -> None:
-    with os.scandir(path) as entries:
-        if next(entries, None) is not None:
+    with os.scandir(path) as found:
+        if next(found, None) is not None:
             return
     os.rmdir(path)  # noqa: PTH106
 
 
-def _batched(entries: Iterable[Doomed], size: int) -> Iterator[list[Doomed]]:
-    rest = iter(entries)
+def _batched(deletions: Iterable[Deletion], size: int) -> Iterator[list[Deletion]]:
+    rest = iter(deletions)
     while batch := list(islice(rest, size)):
         yield batch

@@ -1,43 +1,43 @@
-"""What to do with each item: decisions over listings, without any effect."""
+"""What to do with each entry: decisions over listings, without any effect."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple, TypeAlias
 
-from ..entries import Item
+from ..entries import Entry
 
 Action: TypeAlias = Literal["transfer", "compare", "keep", "extra"]
 """Transfer; transfer if the contents differ; leave as it is; at the destination only."""
 
 
 class Pair(NamedTuple):
-    """An item of the source, and the path below the destination at which it lands."""
+    """An entry of the source, and the path below the destination at which it lands."""
 
     target: str
-    item: Item
+    entry: Entry
 
 
 class Step(NamedTuple):
-    """What to do with an item.
+    """What to do with an entry.
 
     Args:
         action: what to do.
         reason: why it is transferred, in a word.
         target: the path below the destination.
-        item: the item of the source; that of the destination if it is extra.
+        entry: the entry of the source; that of the destination if it is extra.
         target_etag: the ETag of the object at the target, if there is one.
     """
 
     action: Action
     reason: str
     target: str
-    item: Item
+    entry: Entry
     target_etag: str | None = None
 
 
 class Rules(NamedTuple):
-    """What decides on a transfer beyond the items themselves.
+    """What decides on a transfer beyond the entries themselves.
 
     Args:
         force: transfer whatever there is at the target.
@@ -53,55 +53,55 @@ class Rules(NamedTuple):
     through: str | None = None
 
 
-def merge(pairs: Iterable[Pair], there: Iterable[Item], rules: Rules) -> Iterator[Step]:
-    """Yield what to do with each item, walking source and destination at once.
+def merge(pairs: Iterable[Pair], there: Iterable[Entry], rules: Rules) -> Iterator[Step]:
+    """Yield what to do with each entry, walking source and destination at once.
 
     Both must come in the order of their paths below the destination.
     """
     rest = iter(there)
     found = next(rest, None)
-    for target, item in pairs:
+    for target, entry in pairs:
         while found is not None and found.relative < target:
             yield _extra(found)
             found = next(rest, None)
         if found is not None and found.relative == target:
-            yield decide(target, item, found, rules)
+            yield decide(target, entry, found, rules)
             found = next(rest, None)
         else:
-            yield decide(target, item, None, rules)
+            yield decide(target, entry, None, rules)
     while found is not None:
         yield _extra(found)
         found = next(rest, None)
 
 
-def decide(target: str, item: Item, there: Item | None, rules: Rules) -> Step:
-    """Return what to do with one item, given what there is at its target."""
+def decide(target: str, entry: Entry, there: Entry | None, rules: Rules) -> Step:
+    """Return what to do with one entry, given what there is at its target."""
     if there is None or there.kind != "file":
-        return Step("transfer", "missing", target, item)
+        return Step("transfer", "missing", target, entry)
     is_done = rules.through is not None and target <= rules.through
     if rules.force and not is_done:
-        return Step("transfer", "forced", target, item)
-    if item.size != there.size:
-        return Step("transfer", "size", target, item)
-    age = int(there.modified) - int(item.modified)
+        return Step("transfer", "forced", target, entry)
+    if entry.size != there.size:
+        return Step("transfer", "size", target, entry)
+    age = int(there.modified) - int(entry.modified)
     if age < 0 and not rules.verify:
-        return Step("transfer", "newer", target, item)
-    if not item.size or (rules.size_only and not rules.verify):
-        return Step("keep", "", target, item)
-    if item.etag is not None and there.etag is not None:
-        return _by_etag(target, item, there.etag, rules)
+        return Step("transfer", "newer", target, entry)
+    if not entry.size or (rules.size_only and not rules.verify):
+        return Step("keep", "", target, entry)
+    if entry.etag is not None and there.etag is not None:
+        return _by_etag(target, entry, there.etag, rules)
     if is_done and age > 0:
-        return Step("keep", "", target, item)
-    return Step("compare", "checksum", target, item, there.etag)
+        return Step("keep", "", target, entry)
+    return Step("compare", "checksum", target, entry, there.etag)
 
 
-def _by_etag(target: str, item: Item, etag: str, rules: Rules) -> Step:
-    if item.etag == etag:
-        return Step("keep", "", target, item, etag)
+def _by_etag(target: str, entry: Entry, etag: str, rules: Rules) -> Step:
+    if entry.etag == etag:
+        return Step("keep", "", target, entry, etag)
     # The same content has another ETag if it was uploaded in other parts, or encrypted.
     action: Action = "compare" if rules.verify else "transfer"
-    return Step(action, "checksum", target, item, etag)
+    return Step(action, "checksum", target, entry, etag)
 
 
-def _extra(found: Item) -> Step:
+def _extra(found: Entry) -> Step:
     return Step("extra", "", found.relative, found)

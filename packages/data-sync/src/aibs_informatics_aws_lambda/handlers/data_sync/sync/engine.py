@@ -20,21 +20,21 @@ from aibs_informatics_aws_lambda.storage.data_sync.sync import (
 )
 from aibs_informatics_aws_lambda.storage.paths import DataLocation
 
-from ..entries import Item, Source
+from ..entries import Entry, Listing
 from ..local.locks import held_lock
 from ..local.staging import find_staging_root, staging_folder
-from ..locations import Place, resolve
-from ..progress import Progress, Silence
+from ..locations import Location, resolve
+from ..progress import NullProgress, Progress
 from ..s3.client import S3
 from ..sources import find_source
-from .deadline import Clock, OutOfTimeError, make_clock
+from .deadline import OutOfTimeError, TimeBudget, make_time_budget
 from .diff import Rules
-from .executor import Means, Outcome, execute, remove_sources
-from .filters import Keeps, check_possible, make_filter
-from .planner import Demand, Plan, make_plan
-from .report import Report, find_report_path, written_report
+from .executor import ExecutionContext, Outcome, execute, remove_sources
+from .filters import Keeps, check_filters_supported, make_filter
+from .planner import Plan, PlanOptions, make_plan
+from .report import Report, find_report_location, written_report
 from .result import NoProgressError, make_response
-from .routes import Route, folder_route, same_or_apart, single_route
+from .routes import Route, check_overlap, folder_route, single_route
 
 logger = logging.getLogger(__name__)
 
@@ -52,15 +52,15 @@ class Engine:
         progress: Progress | None = None,
         seconds_left: Callable[[], float] = lambda: 0.0,
     ) -> None:
-        self._progress = progress or Silence()
+        self._progress = progress or NullProgress()
         self._seconds_left = seconds_left
         self._s3: dict[int, S3] = {}
 
-    def clock(self, *deadlines: Deadline | None) -> Clock:
-        """Return the clock for the earliest of some deadlines."""
-        return make_clock(deadlines, self._seconds_left)
+    def budget(self, *deadlines: Deadline | None) -> TimeBudget:
+        """Return the budget for the earliest of some deadlines."""
+        return make_time_budget(deadlines, self._seconds_left)
 
-    def sync(self, request: DataSyncRequest, limit: Clock | None = None) -> DataSyncResponse:
+    def sync(self, request: DataSyncRequest, limit: TimeBudget | None = None) -> DataSyncResponse:
         """Do one sync and return what was moved.
 
         Args:
@@ -74,38 +74,38 @@ class Engine:
             OSError: a file cannot be read or written.
             AWSError: S3 refuses or cannot be reached.
         """
-        clock = self.clock(request.deadline, limit.seconds_left if limit else None)
+        budget = self.budget(request.deadline, limit.seconds_left if limit else None)
         source, destination = resolve(request.source_path), resolve(request.destination_path)
-        check_possible(request.filter_config, source, destination)
+        check_filters_supported(request.filter_config, source, destination)
         keeps = make_filter(request.filter_config, source, request.filter_root)
         s3 = partial(self._find_s3, request.max_concurrency)
         found = find_source(source, s3)
         if not found.exists:
             return _missing(request)
         routes = [
-            (route, items)
-            for route, items in _routes(request, source, destination, found)
-            if not same_or_apart(route, delete=request.delete, retain=request.retain_source_data)
+            (route, entries)
+            for route, entries in _routes(request, source, destination, found)
+            if not check_overlap(route, delete=request.delete, retain=request.retain_source_data)
         ]
         if not routes:
             logger.info("%s is source and destination: nothing to do", source)
             return make_response(request, Outcome(), None)
-        details = find_report_path(request)
+        details = find_report_location(request)
         first = routes[0][0]
         with ExitStack() as stack:
             if request.require_lock and _changes(request) and first.is_remote_to_local:
                 stack.enter_context(held_lock(Path(destination)))
             client = None if all(route.is_local for route, _ in routes) else s3()
             plans = []
-            for route, items in routes:
+            for route, entries in routes:
                 others = frozenset(r.target.path for r, _ in routes if r is not route)
-                demand = _demand(request, route, keeps, others)
-                if details or clock.is_limited:
-                    demand = replace(demand, lists_all=True)
-                plan = _make_plan(route, clock.limit(items), demand, client)
+                options = _plan_options(request, route, keeps, others)
+                if details or budget.is_limited:
+                    options = replace(options, lists_all=True)
+                plan = _make_plan(route, budget.limit(entries), options, client)
                 plans.append(stack.enter_context(closing(plan)))
             _check_deletions(request, plans)
-            means = Means(
+            context = ExecutionContext(
                 pool=stack.enter_context(ThreadPoolExecutor(request.max_concurrency)),
                 concurrency=request.max_concurrency,
                 s3=client,
@@ -115,11 +115,11 @@ class Engine:
                 fsync=bool(request.fsync),
                 progress=self._progress,
                 report=stack.enter_context(_report(details, s3)),
-                clock=clock,
+                budget=budget,
             )
-            outcome = execute(plans, means)
+            outcome = execute(plans, context)
             if outcome.is_complete and not request.retain_source_data and not request.verify:
-                _remove_sources(plans, means, outcome, is_whole=keeps is None)
+                _remove_sources(plans, context, outcome, is_whole=keeps is None)
         return make_response(request, outcome, details)
 
     def _find_s3(self, connections: int) -> S3:
@@ -143,9 +143,9 @@ def _changes(request: DataSyncRequest) -> bool:
 
 
 def _routes(
-    request: DataSyncRequest, source: Place, destination: Place, found: Source
-) -> Iterator[tuple[Route, Iterable[Item]]]:
-    """Yield the routes, with the items that take them.
+    request: DataSyncRequest, source: Location, destination: Location, found: Listing
+) -> Iterator[tuple[Route, Iterable[Entry]]]:
+    """Yield the routes, with the entries that take them.
 
     There are two if a key names both an object and what lies below it.
     """
@@ -164,9 +164,9 @@ def _routes(
         yield folder_route(source, destination, prefix), below
 
 
-def _demand(
-    request: DataSyncRequest, route: Route, keeps: Keeps | None, taken: frozenset[str]
-) -> Demand:
+def _plan_options(
+    request: DataSyncRequest, route: Route, keeps: Keeps | None, reserved_paths: frozenset[str]
+) -> PlanOptions:
     before = request.continuation
     rules = Rules(
         force=request.force and not route.is_local,
@@ -176,20 +176,22 @@ def _demand(
     )
     # What was moved is extra to a source that is being removed.
     mirrors = request.delete and not route.is_local and not (before and before.only_removes)
-    return Demand(
+    return PlanOptions(
         keeps=keeps,
         rules=rules,
         mirror=not route.single and (mirrors or rules.verify),
         retain=request.retain_source_data or route.is_remote_to_local,
         protects_excluded=bool(request.protect_excluded),
-        taken=taken,
+        reserved_paths=reserved_paths,
         lists_all=rules.verify,
     )
 
 
-def _make_plan(route: Route, items: Iterable[Item], demand: Demand, s3: S3 | None) -> Plan:
+def _make_plan(
+    route: Route, entries: Iterable[Entry], options: PlanOptions, s3: S3 | None
+) -> Plan:
     try:
-        return make_plan(route, items, demand, s3)
+        return make_plan(route, entries, options, s3)
     except OutOfTimeError:
         raise NoProgressError(
             f"the time was up before {route.source.name()} was listed: give more time, or sync "
@@ -203,14 +205,14 @@ def _check_deletions(request: DataSyncRequest, plans: Sequence[Plan]) -> None:
     count, there = sum(len(plan.extras) for plan in plans), sum(plan.there for plan in plans)
     if count > _most_deletions(request.max_delete, there):
         raise ValueError(
-            f"{count} of {there} items would be deleted at {request.destination_path}, and "
+            f"{count} of {there} entries would be deleted at {request.destination_path}, and "
             f"max_delete allows {request.max_delete}: nothing was changed; check the paths, or "
             "allow more"
         )
 
 
 def _most_deletions(max_delete: MaxDelete, there: int) -> int:
-    """Return how many items may be deleted of those that are there."""
+    """Return how many entries may be deleted of those that are there."""
     if isinstance(max_delete, str):
         return int(there * float(max_delete.rstrip("%")) / 100)
     return int(there * max_delete) if 0 < max_delete < 1 else int(max_delete)
@@ -238,9 +240,9 @@ def _staging(
 
 
 def _remove_sources(
-    plans: Sequence[Plan], means: Means, outcome: Outcome, *, is_whole: bool
+    plans: Sequence[Plan], context: ExecutionContext, outcome: Outcome, *, is_whole: bool
 ) -> None:
     if any(plan.route.is_remote_to_local for plan in plans):
         logger.warning("The source stays: objects are not removed after a sync to local files")
     else:
-        remove_sources(plans, means, outcome, is_whole=is_whole)
+        remove_sources(plans, context, outcome, is_whole=is_whole)

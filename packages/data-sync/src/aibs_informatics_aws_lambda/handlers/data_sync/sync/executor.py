@@ -14,13 +14,13 @@ from typing import Any, Final, Protocol, TypeVar
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncCounts, Verification
 
 from ..local.files import touch
-from ..progress import Moved, Progress, Silence
+from ..progress import Moved, NullProgress, Progress
 from ..s3.client import PART_BYTES, S3
 from ..s3.requests import delete_one, put_text
-from .deadline import Clock, OutOfTimeError
+from .deadline import OutOfTimeError, TimeBudget
 from .deletions import (
-    Doomed,
-    Gone,
+    Deletion,
+    OnDeleted,
     remove_empty_parents,
     remove_files,
     remove_folder,
@@ -41,15 +41,15 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-# Requests for small items that wait at each connection, so that none of these is ever idle.
+# Requests for small entries that wait at each connection, so that none of these is ever idle.
 _WAITING: Final = 4
 
-# Where putting a file in its place takes longer, as on NFS, several are put there at a time.
+# Where putting a file in its location takes longer, as on NFS, several are put there at a time.
 _SLOW_SECONDS: Final = 0.001
 
 
 @dataclass(frozen=True)
-class Means:
+class ExecutionContext:
     """What a sync is done with.
 
     Args:
@@ -59,10 +59,10 @@ class Means:
         staging: the folder in which a single object is staged, if not beside its target.
         changes: whether anything is changed, or only counted.
         verifies: whether contents are compared byte for byte where checksums leave it open.
-        fsync: whether files are flushed to the disk before they are put in their place.
+        fsync: whether files are flushed to the disk before they are put in their location.
         progress: is told how far the transfers have come.
-        report: takes what was done with each item.
-        clock: the time there is.
+        report: takes what was done with each entry.
+        budget: the time there is.
     """
 
     pool: Executor
@@ -72,9 +72,9 @@ class Means:
     changes: bool = True
     verifies: bool = False
     fsync: bool = False
-    progress: Progress = field(default_factory=Silence)
+    progress: Progress = field(default_factory=NullProgress)
     report: Report = field(default_factory=Report)
-    clock: Clock = field(default_factory=Clock)
+    budget: TimeBudget = field(default_factory=TimeBudget)
 
     def the_s3(self) -> S3:
         """Return what asks S3, where a route has made sure that there is one."""
@@ -92,7 +92,7 @@ class Outcome:
         verification: how both sides compare, if that was asked for.
         is_complete: whether there was time for everything.
         through: the path below the destination up to which everything is done.
-        unfinished: the first item that is not done, for messages.
+        unfinished: the first entry that is not done, for messages.
         only_removes: whether nothing but the removal of the source is left to do.
     """
 
@@ -105,16 +105,16 @@ class Outcome:
 
 
 class Mover(Protocol):
-    """Moves items in one direction."""
+    """Moves entries in one direction."""
 
     def start(self, step: Step, moved: Moved | None) -> Future[Any]:
-        """Begin to transfer an item, and tell how much of it has moved."""
+        """Begin to transfer an entry, and tell how much of it has moved."""
 
     def finish(self, step: Step, result: Any) -> Evidence:
-        """Put what was transferred in its place."""
+        """Put what was transferred in its location."""
 
     def is_same(self, step: Step, check: Callable[[], None]) -> bool:
-        """Tell whether what is at the target has the content of an item, as far as checksums say.
+        """Tell whether what is at the target has the content of an entry, as far as checksums say.
 
         ``check`` is called now and then, and raises if the time is up.
         """
@@ -126,7 +126,7 @@ class Mover(Protocol):
         """Take away what is left of transfers that did not end."""
 
 
-def execute(plans: Sequence[Plan], means: Means) -> Outcome:
+def execute(plans: Sequence[Plan], context: ExecutionContext) -> Outcome:
     """Transfer what is to be transferred, then delete what is extra.
 
     Returns:
@@ -140,26 +140,26 @@ def execute(plans: Sequence[Plan], means: Means) -> Outcome:
     for plan in plans:
         outcome.counts.files_unchanged += plan.unchanged
         outcome.counts.bytes_unchanged += plan.unchanged_bytes
-        means.progress.plan(plan.pending, plan.pending_bytes)
+        context.progress.plan(plan.pending, plan.pending_bytes)
     try:
         for plan in plans:
-            _Transfers(plan, means, outcome).run()
+            _Transfers(plan, context, outcome).run()
         for plan in plans:
-            _delete_extras(plan, means, outcome)
+            _delete_extras(plan, context, outcome)
     except OutOfTimeError:
         outcome.is_complete = False
     return outcome
 
 
 def remove_sources(
-    plans: Sequence[Plan], means: Means, outcome: Outcome, *, is_whole: bool
+    plans: Sequence[Plan], context: ExecutionContext, outcome: Outcome, *, is_whole: bool
 ) -> None:
     """Remove what was synced at the source, as long as there is time.
 
     Args:
         plans: what was done; all of it has succeeded.
-        means: what it is done with.
-        outcome: takes how many items that were.
+        context: what it is done with.
+        outcome: takes how many entries that were.
         is_whole: whether nothing was filtered out, so that folders go as well.
 
     Raises:
@@ -168,40 +168,42 @@ def remove_sources(
     """
     try:
         for plan in plans:
-            with _marked_move(plan, means):
-                _remove_source(plan, means, outcome, is_whole=is_whole)
+            with _marked_move(plan, context):
+                _remove_source(plan, context, outcome, is_whole=is_whole)
     except OutOfTimeError:
         outcome.is_complete, outcome.only_removes = False, True
 
 
 @contextmanager
-def _marked_move(plan: Plan, means: Means) -> Iterator[None]:
+def _marked_move(plan: Plan, context: ExecutionContext) -> Iterator[None]:
     """Leave a mark at the destination until the source is removed."""
     target = plan.route.target
-    if not means.changes or target.bucket is None or not (plan.mirror or plan.resumes_move):
+    if not context.changes or target.bucket is None or not (plan.mirror or plan.resumes_move):
         yield
         return
-    s3, key = means.the_s3(), target.at(MOVE_MARKER)
+    s3, key = context.the_s3(), target.at(MOVE_MARKER)
     s3.ask(put_text(target.bucket, key, f"{plan.route.source.name()} is being removed\n"))
     yield
     s3.ask(delete_one(target.bucket, key))
 
 
-def _remove_source(plan: Plan, means: Means, outcome: Outcome, *, is_whole: bool) -> None:
+def _remove_source(
+    plan: Plan, context: ExecutionContext, outcome: Outcome, *, is_whole: bool
+) -> None:
     source = plan.route.source
 
     def gone(step: Step) -> None:
         outcome.counts.files_removed += 1
-        means.report.add(plan.route, step, "remove")
+        context.report.add(plan.route, step, "remove")
 
-    doomed = (Doomed(source.at(s.item.relative), s, s.item.etag) for s in plan.steps)
-    if not means.changes:
-        for entry in doomed:
-            gone(entry.step)
+    deletions = (Deletion(source.at(s.entry.relative), s, s.entry.etag) for s in plan.steps)
+    if not context.changes:
+        for deletion in deletions:
+            gone(deletion.step)
     elif source.bucket is not None:
-        _remove_objects(source.bucket, doomed, means, gone)
+        _remove_objects(source.bucket, deletions, context, gone)
     else:
-        remove_source_files(means.clock.limit(doomed), gone)
+        remove_source_files(context.budget.limit(deletions), gone)
         if is_whole and not plan.route.single:
             remove_folder(source.path)
         elif not plan.route.single:
@@ -211,17 +213,17 @@ def _remove_source(plan: Plan, means: Means, outcome: Outcome, *, is_whole: bool
 class _Transfers:
     """The transfers of one plan."""
 
-    def __init__(self, plan: Plan, means: Means, outcome: Outcome) -> None:
+    def __init__(self, plan: Plan, context: ExecutionContext, outcome: Outcome) -> None:
         self._plan = plan
-        self._means = means
+        self._context = context
         self._outcome = outcome
-        self._mover = _make_mover(plan.route, means)
-        self._window = Window(_WAITING * means.concurrency)
+        self._mover = _make_mover(plan.route, context)
+        self._window = Window(_WAITING * context.concurrency)
         # What turned out to differ when its content was compared.
         self._differing: deque[Step] = deque()
         # The targets of what is not done yet, in order, each with the one before it.
         self._open: dict[str, str | None] = {}
-        # How much of large items has moved.
+        # How much of large entries has moved.
         self._moved: dict[str, int] = {}
         self._seconds_to_publish = _Average()
         self._transferred = 0
@@ -249,7 +251,7 @@ class _Transfers:
     def _take_all(self) -> None:
         through = self._outcome.through
         try:
-            for number, step in enumerate(self._means.clock.limit(self._plan.steps)):
+            for number, step in enumerate(self._context.budget.limit(self._plan.steps)):
                 self._open[step.target] = through
                 self._take(step)
                 self._transfer_differing()
@@ -257,8 +259,8 @@ class _Transfers:
                 if number < self._plan.ordered:
                     through = max(through or "", step.target)
             while not self._window.is_empty() or self._differing:
-                self._window.drain(self._means.clock.seconds_left)
-                self._means.clock.check()
+                self._window.drain(self._context.budget.seconds_left)
+                self._context.budget.check()
                 self._transfer_differing()
         finally:
             self._outcome.through = through
@@ -267,7 +269,7 @@ class _Transfers:
         """Let end what ends in time, and give up the rest."""
         self._differing.clear()
         try:
-            self._window.drain(self._means.clock.seconds_left)
+            self._window.drain(self._context.budget.seconds_left)
         except OutOfTimeError:
             logger.debug("Comparisons have not ended in time")
         finally:
@@ -277,9 +279,9 @@ class _Transfers:
             self._outcome.unfinished = self._plan.route.target.name(first)
 
     def _give_up(self) -> None:
-        if self._means.s3:
-            self._means.s3.cancel()
-        self._means.pool.shutdown(cancel_futures=True)
+        if self._context.s3:
+            self._context.s3.cancel()
+        self._context.pool.shutdown(cancel_futures=True)
         self._mover.abandon()
 
     def _take(self, step: Step) -> None:
@@ -287,7 +289,7 @@ class _Transfers:
             self._transfer(step)
         elif step.action == "compare":
             self._window.add(
-                lambda: self._means.pool.submit(self._is_same, step),
+                lambda: self._context.pool.submit(self._is_same, step),
                 lambda future: self._end_comparison(step, future),
                 _WAITING,
             )
@@ -295,14 +297,14 @@ class _Transfers:
             self._keep(step, _evidence_of(step))
 
     def _is_same(self, step: Step) -> bool:
-        check = self._means.clock.check
+        check = self._context.budget.check
         if self._mover.is_same(step, check):
             return True
-        return self._means.verifies and self._mover.has_same_bytes(step, check)
+        return self._context.verifies and self._mover.has_same_bytes(step, check)
 
     def _end_comparison(self, step: Step, future: Future[bool]) -> None:
         if self._result_of(step, future):
-            self._means.progress.advance(1, step.item.size)
+            self._context.progress.advance(1, step.entry.size)
             self._keep(step, _evidence_of(step)._replace(verified=True))
         else:
             self._differing.append(step)
@@ -312,7 +314,7 @@ class _Transfers:
             self._transfer(self._differing.popleft())
 
     def _transfer(self, step: Step) -> None:
-        if self._means.changes:
+        if self._context.changes:
             self._window.add(
                 lambda: self._started(step),
                 lambda future: self._finish(step, self._result_of(step, future)),
@@ -325,27 +327,27 @@ class _Transfers:
         return self._attempt(step, lambda: self._mover.start(step, self._counter(step)))
 
     def _counter(self, step: Step) -> Moved | None:
-        """Return what takes how much of a large item has moved."""
-        if step.item.size <= PART_BYTES:
+        """Return what takes how much of a large entry has moved."""
+        if step.entry.size <= PART_BYTES:
             return None
         return lambda size: self._window.call(lambda: self._move(step, size))
 
     def _move(self, step: Step, size: int) -> None:
         # Not more than there is, as what has failed is sent again.
         before = self._moved.get(step.target, 0)
-        now = min(before + size, step.item.size)
+        now = min(before + size, step.entry.size)
         self._moved[step.target] = now
-        self._means.progress.advance(0, now - before)
+        self._context.progress.advance(0, now - before)
 
     def _result_of(self, step: Step, future: Future[T]) -> T:
         return self._attempt(step, future.result)
 
     def _finish(self, step: Step, result: Any) -> None:
-        if self._seconds_to_publish.value < _SLOW_SECONDS and not self._means.fsync:
+        if self._seconds_to_publish.value < _SLOW_SECONDS and not self._context.fsync:
             self._note_transfer(step, self._publish(step, result))
             return
         self._window.add(
-            lambda: self._means.pool.submit(self._publish, step, result),
+            lambda: self._context.pool.submit(self._publish, step, result),
             lambda future: self._note_transfer(step, future.result()),
             _weight(step),
         )
@@ -358,13 +360,13 @@ class _Transfers:
 
     def _note_transfer(self, step: Step, evidence: Evidence) -> None:
         del self._open[step.target]
-        self._means.progress.advance(1, step.item.size - self._moved.pop(step.target, 0))
-        if self._means.verifies:
+        self._context.progress.advance(1, step.entry.size - self._moved.pop(step.target, 0))
+        if self._context.verifies:
             self._note_difference(step, evidence)
             return
-        self._means.report.add(self._plan.route, step, "transfer", evidence)
+        self._context.report.add(self._plan.route, step, "transfer", evidence)
         self._transferred += 1
-        self._transferred_bytes += step.item.size
+        self._transferred_bytes += step.entry.size
 
     def _note_difference(self, step: Step, evidence: Evidence) -> None:
         done: Done = "missing" if step.reason == "missing" else "different"
@@ -372,29 +374,29 @@ class _Transfers:
             self._outcome.verification.files_missing += 1
         else:
             self._outcome.verification.files_different += 1
-        self._means.report.add(self._plan.route, step, done, evidence)
+        self._context.report.add(self._plan.route, step, done, evidence)
 
     def _keep(self, step: Step, evidence: Evidence) -> None:
         del self._open[step.target]
         # Scanners take a file for stale by its time, and this one was asked for just now.
-        if self._plan.route.target.bucket is None and self._means.changes:
+        if self._plan.route.target.bucket is None and self._context.changes:
             touch(self._plan.route.target.at(step.target))
         if self._plan.was_counted(step):
             return
-        done: Done = "equal" if self._means.verifies else "keep"
-        self._means.report.add(self._plan.route, step, done, evidence)
+        done: Done = "equal" if self._context.verifies else "keep"
+        self._context.report.add(self._plan.route, step, done, evidence)
         self._outcome.verification.files_equal += 1
         self._outcome.counts.files_unchanged += 1
-        self._outcome.counts.bytes_unchanged += step.item.size
+        self._outcome.counts.bytes_unchanged += step.entry.size
 
     def _attempt(self, step: Step, action: Callable[[], T]) -> T:
-        """Do something with an item, and report the error that it ends in."""
+        """Do something with an entry, and report the error that it ends in."""
         try:
             return action()
         except OutOfTimeError:
             raise
         except Exception as error:
-            self._means.report.add(self._plan.route, step, "transfer", error=error)
+            self._context.report.add(self._plan.route, step, "transfer", error=error)
             raise
 
 
@@ -409,50 +411,56 @@ class _Average:
 
 
 def _weight(step: Step) -> int:
-    return 1 if step.item.size <= PART_BYTES else _WAITING
+    return 1 if step.entry.size <= PART_BYTES else _WAITING
 
 
 def _evidence_of(step: Step) -> Evidence:
-    """Return what the listings tell of the content of an item."""
-    etag = step.item.etag or step.target_etag
-    is_equal = step.action == "keep" and step.item.etag is not None
-    same = is_equal and step.item.etag == step.target_etag
+    """Return what the listings tell of the content of an entry."""
+    etag = step.entry.etag or step.target_etag
+    is_equal = step.action == "keep" and step.entry.etag is not None
+    same = is_equal and step.entry.etag == step.target_etag
     return Evidence(f"etag:{etag}" if etag else None, verified=same)
 
 
-def _make_mover(route: Route, means: Means) -> Mover:
+def _make_mover(route: Route, context: ExecutionContext) -> Mover:
     if route.is_local:
-        return LocalCopy(route, means.pool, means.clock.check, fsync=means.fsync)
+        return LocalCopy(route, context.pool, context.budget.check, fsync=context.fsync)
     if route.target.bucket is None:
         return Download(
-            route, means.the_s3(), means.staging, fsync=means.fsync, reports=means.report.is_read
+            route,
+            context.the_s3(),
+            context.staging,
+            fsync=context.fsync,
+            reports=context.report.is_read,
         )
     if route.source.bucket is None:
-        return Upload(route, means.the_s3(), reports=means.report.is_read)
-    return S3Copy(route, means.the_s3(), means.pool, reports=means.report.is_read)
+        return Upload(route, context.the_s3(), reports=context.report.is_read)
+    return S3Copy(route, context.the_s3(), context.pool, reports=context.report.is_read)
 
 
-def _delete_extras(plan: Plan, means: Means, outcome: Outcome) -> None:
+def _delete_extras(plan: Plan, context: ExecutionContext, outcome: Outcome) -> None:
     target = plan.route.target
 
     def gone(step: Step) -> None:
-        means.report.add(plan.route, step, "extra" if means.verifies else "delete")
-        if means.verifies:
+        context.report.add(plan.route, step, "extra" if context.verifies else "delete")
+        if context.verifies:
             outcome.verification.files_extra += 1
             return
         outcome.counts.files_deleted += 1
-        outcome.counts.bytes_deleted += step.item.size
+        outcome.counts.bytes_deleted += step.entry.size
 
-    doomed = (Doomed(target.at(step.target), step) for step in plan.extras)
-    if not means.changes:
-        for entry in doomed:
-            gone(entry.step)
+    deletions = (Deletion(target.at(step.target), step) for step in plan.extras)
+    if not context.changes:
+        for deletion in deletions:
+            gone(deletion.step)
     elif target.bucket is not None:
-        _remove_objects(target.bucket, doomed, means, gone)
+        _remove_objects(target.bucket, deletions, context, gone)
     else:
-        remove_files(means.clock.limit(doomed), gone)
+        remove_files(context.budget.limit(deletions), gone)
 
 
-def _remove_objects(bucket: str, doomed: Iterable[Doomed], means: Means, gone: Gone) -> None:
-    window = Window(means.concurrency)
-    remove_objects(means.the_s3(), bucket, doomed, window, gone, means.clock)
+def _remove_objects(
+    bucket: str, deletions: Iterable[Deletion], context: ExecutionContext, gone: OnDeleted
+) -> None:
+    window = Window(context.concurrency)
+    remove_objects(context.the_s3(), bucket, deletions, window, gone, context.budget)

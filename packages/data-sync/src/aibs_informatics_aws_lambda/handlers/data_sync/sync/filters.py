@@ -1,4 +1,4 @@
-"""Which items are synced, by regular expressions over their paths."""
+"""Which entries are synced, by regular expressions over their paths."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.data_sync.filters import DataSyncFilterConfig, Patterns
 from aibs_informatics_aws_lambda.storage.paths import parse_data_path
 
-from ..locations import Place, resolve
+from ..locations import Location, resolve
 
 Keeps = Callable[[str], bool]
-"""Tells whether an item is synced, by its path below the source (empty: the source itself)."""
+"""Tells whether an entry is synced, by its path below the source (empty: the source itself)."""
 
 
 def has_patterns(config: DataSyncFilterConfig | None) -> bool:
@@ -21,8 +21,10 @@ def has_patterns(config: DataSyncFilterConfig | None) -> bool:
     return config is not None and bool(_listed(config.include) or _listed(config.exclude))
 
 
-def check_possible(config: DataSyncFilterConfig | None, source: Place, destination: Place) -> None:
-    """Raise `ValueError` if there are patterns, and both places are local."""
+def check_filters_supported(
+    config: DataSyncFilterConfig | None, source: Location, destination: Location
+) -> None:
+    """Raise `ValueError` if there are patterns, and both locations are local."""
     is_local = not isinstance(source, S3Path) and not isinstance(destination, S3Path)
     if is_local and has_patterns(config):
         raise ValueError(
@@ -32,16 +34,16 @@ def check_possible(config: DataSyncFilterConfig | None, source: Place, destinati
 
 
 def make_filter(
-    config: DataSyncFilterConfig | None, source: Place, filter_root: str | None = None
+    config: DataSyncFilterConfig | None, source: Location, filter_root: str | None = None
 ) -> Keeps | None:
-    """Return what tells the items that are synced, or `None` if all of them are.
+    """Return what tells the entries that are synced, or `None` if all of them are.
 
-    A pattern must match the whole path of an item relative to the root. An item that is the root
+    A pattern must match the whole path of an entry relative to the root. An entry that is the root
     goes by its name, one that is not below it by its whole path or URI.
 
     Args:
         config: the patterns.
-        source: the source, as `places.resolve` returns it.
+        source: the source, as `locations.resolve` returns it.
         filter_root: what paths are relative to; by default the source.
 
     Raises:
@@ -62,13 +64,13 @@ def make_filter(
     return keeps
 
 
-def _path_maker(source: Place, filter_root: str | None) -> Callable[[str], str]:
-    base = str(source).rstrip("/")
-    root = base if filter_root is None else _as_text(filter_root)
+def _path_maker(source: Location, filter_root: str | None) -> Callable[[str], str]:
+    whole = str(source).rstrip("/")
+    root = whole if filter_root is None else _as_text(filter_root)
     beginning = f"{root}/"
 
     def path_of(relative: str) -> str:
-        path = f"{base}/{relative}" if relative else base
+        path = f"{whole}/{relative}" if relative else whole
         if path == root:
             return path.rpartition("/")[2]
         return path.removeprefix(beginning)

@@ -4,31 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ..entries import Item, is_placeholder
+from ..entries import Entry, is_placeholder
 from .diff import Pair, Step
 
 _MAX_NAME_BYTES = 255
 
 
-def as_local_pairs(items: Iterable[Item], source: str, odd: OddPaths) -> Iterator[Pair]:
-    """Yield the items with the paths they become, in order; placeholders are left out.
+def as_local_pairs(
+    entries: Iterable[Entry], source: str, non_canonical: NonCanonicalKeys
+) -> Iterator[Pair]:
+    """Yield the entries with the paths they become, in order; placeholders are left out.
 
     Args:
-        items: objects.
+        entries: objects.
         source: the URI that they lie below, for messages.
-        odd: takes those whose path is not simply the key, which would break the order.
+        non_canonical: takes those whose path is not simply the key, which would break the order.
 
     Raises:
         ValueError: a key cannot be a path below the destination.
     """
-    for item in items:
-        if is_placeholder(item):
+    for entry in entries:
+        if is_placeholder(entry):
             continue
-        path = local_path_of(item.relative, source)
-        if path == item.relative:
-            yield Pair(path, item)
+        path = local_path_of(entry.relative, source)
+        if path == entry.relative:
+            yield Pair(path, entry)
         else:
-            odd.add(Pair(path, item))
+            non_canonical.add(Pair(path, entry))
 
 
 def local_path_of(relative: str, source: str) -> str:
@@ -58,44 +60,44 @@ def local_path_of(relative: str, source: str) -> str:
     return relative if len(kept) == len(parts) else "/".join(kept)
 
 
-class OddPaths:
+class NonCanonicalKeys:
     """Objects whose local path is not simply their key, such as ``a//b``. There are few."""
 
     def __init__(self) -> None:
-        self._items: dict[str, Item] = {}
+        self._entries: dict[str, Entry] = {}
 
     def add(self, pair: Pair) -> None:
-        """Add an item.
+        """Add an entry.
 
         Raises:
             ValueError: another one becomes the same path.
         """
-        other = self._items.setdefault(pair.target, pair.item)
-        if other is not pair.item:
-            raise ValueError(_same_target(other.relative, pair.item.relative))
+        other = self._entries.setdefault(pair.target, pair.entry)
+        if other is not pair.entry:
+            raise ValueError(_same_target(other.relative, pair.entry.relative))
 
     def __iter__(self) -> Iterator[Pair]:
-        return (Pair(target, item) for target, item in self._items.items())
+        return (Pair(target, entry) for target, entry in self._entries.items())
 
     def __contains__(self, target: str) -> bool:
-        return target in self._items
+        return target in self._entries
 
     def check(self, step: Step) -> None:
-        """Raise `ValueError` if an item of the plan gets in the way of one of these."""
-        if not self._items:
+        """Raise `ValueError` if an entry of the plan gets in the way of one of these."""
+        if not self._entries:
             return
         parts = step.target.split("/")
         for count in range(1, len(parts) + 1):
-            other = self._items.get("/".join(parts[:count]))
-            if other is not None and other != step.item:
-                raise ValueError(_same_target(other.relative, step.item.relative))
+            other = self._entries.get("/".join(parts[:count]))
+            if other is not None and other != step.entry:
+                raise ValueError(_same_target(other.relative, step.entry.relative))
         below = f"{step.target}/"
-        for target, other in self._items.items():
+        for target, other in self._entries.items():
             if target.startswith(below):
-                raise ValueError(_same_target(other.relative, step.item.relative))
+                raise ValueError(_same_target(other.relative, step.entry.relative))
 
 
-class Nesting:
+class FileFolderConflicts:
     """Finds files of which another path makes a folder, in paths that come in order."""
 
     def __init__(self, destination: str) -> None:
@@ -113,19 +115,19 @@ class Nesting:
         for file in self._files:
             if step.target.startswith(f"{file.target}/"):
                 raise ValueError(self._conflict(file, step))
-        if step.item.kind != "folder":
+        if step.entry.kind != "folder":
             self._files.append(step)
 
     def _conflict(self, file: Step, step: Step) -> str:
         path = f"{self._destination}{file.target}"
         if file.action == "extra":
             return (
-                f"{path} is a {file.item.kind}, and {step.item.relative!r} needs a folder there: "
-                f"remove it, or choose another destination"
+                f"{path} is a {file.entry.kind}, and {step.entry.relative!r} needs a folder "
+                f"there: remove it, or choose another destination"
             )
         if step.action == "extra":
             return f"{path} is a folder, and a file does not replace a folder: remove it"
-        return _same_target(file.item.relative, step.item.relative)
+        return _same_target(file.entry.relative, step.entry.relative)
 
 
 def _same_target(one: str, other: str) -> str:

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from ..entries import Item, Kind, is_placeholder
+from ..entries import Entry, Kind, is_placeholder
 from ..local.walk import list_destination
 from ..s3.client import S3
 from ..s3.listing import find_object, list_below
 from .diff import Pair, Rules, Step, decide, merge
 from .filters import Keeps
-from .key_paths import Nesting, OddPaths, as_local_pairs
+from .key_paths import FileFolderConflicts, NonCanonicalKeys, as_local_pairs
 from .routes import Route
 from .spool import Spool
 
@@ -34,17 +34,17 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Demand:
+class PlanOptions:
     """What is asked of a sync.
 
     Args:
-        keeps: tells which items are synced; `None` for all.
+        keeps: tells which entries are synced; `None` for all.
         rules: what decides on a transfer.
         mirror: whether what the destination has beyond the source is to go.
         retain: whether the source stays.
         protects_excluded: whether what ``keeps`` leaves out stays at the destination as well.
-        taken: paths at the destination, from the bucket on, at which other items land.
-        lists_all: whether items in sync are steps as well, so that each can be told of.
+        reserved_paths: paths at the destination, from the bucket on, at which other entries land.
+        lists_all: whether entries in sync are steps as well, so that each can be told of.
     """
 
     keeps: Keeps | None = None
@@ -52,7 +52,7 @@ class Demand:
     mirror: bool = False
     retain: bool = True
     protects_excluded: bool = False
-    taken: frozenset[str] = frozenset()
+    reserved_paths: frozenset[str] = frozenset()
     lists_all: bool = False
 
 
@@ -62,13 +62,13 @@ class Plan:
 
     Args:
         route: from where to where.
-        steps: the items that something is to be done with, at the source or at the destination.
+        steps: the entries that something is to be done with, at the source or at the destination.
         extras: what is to be removed at the destination.
         ordered: how many of the steps, from the first on, come in the order of their targets.
         through: up to which target an earlier call of the same sync has done everything.
-        unchanged: how many items are in sync already, and are no steps.
+        unchanged: how many entries are in sync already, and are no steps.
         unchanged_bytes: their size.
-        pending: how many items are to be transferred or compared.
+        pending: how many entries are to be transferred or compared.
         pending_bytes: their size.
         there: how many files or objects the destination has.
         mirror: whether what is extra was to be removed at the destination.
@@ -89,7 +89,7 @@ class Plan:
     resumes_move: bool = False
 
     def was_counted(self, step: Step) -> bool:
-        """Tell whether an earlier call has counted an item that is in sync."""
+        """Tell whether an earlier call has counted an entry that is in sync."""
         return self.through is not None and step.target <= self.through
 
     def close(self) -> None:
@@ -98,64 +98,64 @@ class Plan:
         self.extras.close()
 
 
-def make_plan(route: Route, items: Iterable[Item], demand: Demand, s3: S3 | None) -> Plan:
-    """Return the plan for the items of one route.
+def make_plan(route: Route, entries: Iterable[Entry], options: PlanOptions, s3: S3 | None) -> Plan:
+    """Return the plan for the entries of one route.
 
     Args:
         route: from where to where.
-        items: the items of the source, in order.
-        demand: what is asked for.
+        entries: the entries of the source, in order.
+        options: what is asked for.
         s3: what lists a destination on S3.
 
     Raises:
-        ValueError: an item cannot land at its target.
+        ValueError: an entry cannot land at its target.
         OSError: a local folder cannot be read, or a file or folder is in the way.
         AWSError: the destination cannot be listed.
     """
-    found = items if route.single else _without_lone_placeholder(items)
-    kept = (item for item in found if demand.keeps is None or demand.keeps(item.relative))
+    found = entries if route.single else _without_lone_placeholder(entries)
+    kept = (entry for entry in found if options.keeps is None or options.keeps(entry.relative))
     with ExitStack() as stack:
-        plan = Plan(route, through=demand.rules.through, mirror=demand.mirror)
+        plan = Plan(route, through=options.rules.through, mirror=options.mirror)
         stack.callback(plan.close)
-        _fill(plan, kept, demand, s3)
+        _fill(plan, kept, options, s3)
         stack.pop_all()
         return plan
 
 
-def _fill(plan: Plan, items: Iterable[Item], demand: Demand, s3: S3 | None) -> None:
-    route, odd = plan.route, OddPaths()
-    pairs = _as_pairs(route, items, odd)
-    there = _counted(_list_targets(route, demand, s3), plan)
-    nesting = Nesting(route.target.path)
-    is_needed = demand.lists_all or not demand.retain or route.target.bucket is None
-    for step in merge(pairs, there, demand.rules):
+def _fill(plan: Plan, entries: Iterable[Entry], options: PlanOptions, s3: S3 | None) -> None:
+    route, non_canonical = plan.route, NonCanonicalKeys()
+    pairs = _as_pairs(route, entries, non_canonical)
+    there = _counted(_list_targets(route, options, s3), plan)
+    nesting = FileFolderConflicts(route.target.path)
+    is_needed = options.lists_all or not options.retain or route.target.bucket is None
+    for step in merge(pairs, there, options.rules):
         if route.target.bucket is None:
             nesting.check(step)
-        if demand.taken and route.target.at(step.target) in demand.taken:
-            _check_taken(route, step)
-        elif not _is_protected(route, step, demand):
-            _take(plan, step, is_needed=is_needed, mirror=demand.mirror)
+        if options.reserved_paths and route.target.at(step.target) in options.reserved_paths:
+            _check_reserved_paths(route, step)
+        elif not _is_protected(route, step, options):
+            _take(plan, step, is_needed=is_needed, mirror=options.mirror)
     plan.ordered = 0 if route.single else len(plan.steps)
-    for pair in odd:
+    for pair in non_canonical:
         target = _find_file(route.target.at(pair.target))
-        step = decide(*pair, target, demand.rules._replace(through=None))
+        step = decide(*pair, target, options.rules._replace(through=None))
         _take(plan, step, is_needed=is_needed, mirror=False)
-    _keep_odd_paths(plan, odd)
+    _keep_non_canonical(plan, non_canonical)
     if plan.resumes_move and plan.extras:
         _keep_extras(plan)
 
 
 def _take(plan: Plan, step: Step, *, is_needed: bool, mirror: bool) -> None:
     if step.action == "extra":
-        if mirror and step.item.kind != "folder":
+        if mirror and step.entry.kind != "folder":
             plan.extras.append(step)
         return
     if step.action != "keep":
         plan.pending += 1
-        plan.pending_bytes += step.item.size
+        plan.pending_bytes += step.entry.size
     elif not is_needed:
         plan.unchanged += 1
-        plan.unchanged_bytes += step.item.size
+        plan.unchanged_bytes += step.entry.size
         return
     plan.steps.append(step)
 
@@ -171,77 +171,79 @@ def _keep_extras(plan: Plan) -> None:
     plan.extras = Spool()
 
 
-def _counted(there: Iterable[Item], plan: Plan) -> Iterator[Item]:
-    for item in there:
-        if item.relative == MOVE_MARKER:
+def _counted(there: Iterable[Entry], plan: Plan) -> Iterator[Entry]:
+    for entry in there:
+        if entry.relative == MOVE_MARKER:
             plan.resumes_move = True
             continue
-        if item.kind != "folder":
+        if entry.kind != "folder":
             plan.there += 1
-        yield item
+        yield entry
 
 
-def _is_protected(route: Route, step: Step, demand: Demand) -> bool:
-    if step.action != "extra" or not demand.protects_excluded or demand.keeps is None:
+def _is_protected(route: Route, step: Step, options: PlanOptions) -> bool:
+    if step.action != "extra" or not options.protects_excluded or options.keeps is None:
         return False
-    return not demand.keeps(step.target.removeprefix(route.shift))
+    return not options.keeps(step.target.removeprefix(route.kept_prefix))
 
 
-def _check_taken(route: Route, step: Step) -> None:
+def _check_reserved_paths(route: Route, step: Step) -> None:
     if step.action != "extra":
         raise ValueError(
-            f"{route.source.name()!r} and {route.source.name(step.item.relative)!r} would both "
+            f"{route.source.name()!r} and {route.source.name(step.entry.relative)!r} would both "
             f"become {route.target.name(step.target)!r}: exclude one, or name another destination"
         )
 
 
-def _keep_odd_paths(plan: Plan, odd: OddPaths) -> None:
-    if not odd:
+def _keep_non_canonical(plan: Plan, non_canonical: NonCanonicalKeys) -> None:
+    if not non_canonical:
         return
     for step in plan.steps:
-        odd.check(step)
+        non_canonical.check(step)
     extras = Spool()
     for extra in plan.extras:
-        if extra.target not in odd:
+        if extra.target not in non_canonical:
             extras.append(extra)
     plan.extras.close()
     plan.extras = extras
 
 
-def _as_pairs(route: Route, items: Iterable[Item], odd: OddPaths) -> Iterator[Pair]:
+def _as_pairs(
+    route: Route, entries: Iterable[Entry], non_canonical: NonCanonicalKeys
+) -> Iterator[Pair]:
     if route.single:
-        return (Pair("", item) for item in items)
+        return (Pair("", entry) for entry in entries)
     if route.is_remote_to_local:
-        return as_local_pairs(items, route.source.name(), odd)
+        return as_local_pairs(entries, route.source.name(), non_canonical)
     if route.is_local:
-        return (Pair(item.relative, item) for item in items)
+        return (Pair(entry.relative, entry) for entry in entries)
     if route.source.bucket is None:
-        return _as_key_pairs(route, items)
-    shift = route.shift
-    return (Pair(shift + item.relative, item) for item in items)
+        return _as_key_pairs(route, entries)
+    kept_prefix = route.kept_prefix
+    return (Pair(kept_prefix + entry.relative, entry) for entry in entries)
 
 
-def _as_key_pairs(route: Route, items: Iterable[Item]) -> Iterator[Pair]:
+def _as_key_pairs(route: Route, entries: Iterable[Entry]) -> Iterator[Pair]:
     room = _MAX_KEY_BYTES - len(route.target.path.encode())
-    for item in items:
+    for entry in entries:
         try:
-            size = len(item.relative.encode())
+            size = len(entry.relative.encode())
         except UnicodeEncodeError:
             raise ValueError(
-                f"the name of {route.source.at(item.relative)!r} is not UTF-8 and cannot be a "
+                f"the name of {route.source.at(entry.relative)!r} is not UTF-8 and cannot be a "
                 "key: rename or exclude it"
             ) from None
         if size > room:
             raise ValueError(
-                f"{route.source.at(item.relative)!r} would have a key of more than "
+                f"{route.source.at(entry.relative)!r} would have a key of more than "
                 f"{_MAX_KEY_BYTES} bytes: rename or exclude it"
             )
-        yield Pair(item.relative, item)
+        yield Pair(entry.relative, entry)
 
 
-def _without_lone_placeholder(items: Iterable[Item]) -> Iterator[Item]:
-    """Yield the items; the placeholder of the source itself is none if it is all there is."""
-    rest = iter(items)
+def _without_lone_placeholder(entries: Iterable[Entry]) -> Iterator[Entry]:
+    """Yield the entries; the placeholder of the source itself is none if it is all there is."""
+    rest = iter(entries)
     first = next(rest, None)
     if first is not None and not first.relative and is_placeholder(first):
         second = next(rest, None)
@@ -254,13 +256,13 @@ def _without_lone_placeholder(items: Iterable[Item]) -> Iterator[Item]:
     yield from rest
 
 
-def _list_targets(route: Route, demand: Demand, s3: S3 | None) -> Iterable[Item]:
+def _list_targets(route: Route, options: PlanOptions, s3: S3 | None) -> Iterable[Entry]:
     target = route.target
     if target.bucket is not None and s3 is not None:
         if route.single:
             found = find_object(s3, target.bucket, target.path)
             return [found] if found else []
-        if demand.rules.force and not demand.mirror:
+        if options.rules.force and not options.mirror:
             return []
         return list_below(s3, target.bucket, target.path)
     if not route.single:
@@ -269,14 +271,14 @@ def _list_targets(route: Route, demand: Demand, s3: S3 | None) -> Iterable[Item]
     return [found] if found else []
 
 
-def _list_folder(path: str) -> Iterable[Item]:
+def _list_folder(path: str) -> Iterable[Entry]:
     folder = Path(path)
     if folder.exists() and not folder.is_dir():
         raise FileExistsError(f"{folder} is a file, and a folder does not replace a file")
     return list_destination(folder)
 
 
-def _find_file(path: str) -> Item | None:
+def _find_file(path: str) -> Entry | None:
     """Return the file or link at a path, with an empty ``relative``, if there is one."""
     try:
         found = os.lstat(path)
@@ -285,4 +287,4 @@ def _find_file(path: str) -> Item | None:
     if stat.S_ISDIR(found.st_mode):
         raise IsADirectoryError(f"{path} is a folder, and a file does not replace a folder")
     kind: Kind = "file" if stat.S_ISREG(found.st_mode) else "link"
-    return Item("", found.st_size, found.st_mtime, None, kind)
+    return Entry("", found.st_size, found.st_mtime, None, kind)

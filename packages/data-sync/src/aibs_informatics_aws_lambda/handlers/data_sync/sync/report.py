@@ -1,4 +1,4 @@
-"""A report of a sync: one line of JSON for each item."""
+"""A report of a sync: one line of JSON for each entry."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
 from aibs_informatics_aws_lambda.storage.paths import DataLocation, parse_data_path
 
 from ..local.files import Folders, temporary_path
-from ..locations import Place
+from ..locations import Location
 from ..s3.client import S3, Request
 from ..settings import DEFAULT_BUCKET_NAME_ENV_VAR
 from .diff import Step
@@ -31,7 +31,7 @@ a comparison was asked for: what that has found, ``missing`` and ``extra`` at th
 
 
 class Evidence(NamedTuple):
-    """What is known of the content of an item.
+    """What is known of the content of an entry.
 
     Args:
         checksum: the kind of a checksum, a colon, and the checksum.
@@ -47,7 +47,7 @@ NO_EVIDENCE: Final = Evidence()
 
 
 class Report:
-    """Is told what was done with each item, and forgets it.
+    """Is told what was done with each entry, and forgets it.
 
     Attributes:
         is_read: whether anybody reads it, so that checksums are worth asking for.
@@ -63,7 +63,7 @@ class Report:
         evidence: Evidence = NO_EVIDENCE,
         error: BaseException | None = None,
     ) -> None:
-        """Take one item, and the error that it has ended with, if any."""
+        """Take one entry, and the error that it has ended with, if any."""
 
 
 class _Lines(Report):
@@ -92,9 +92,9 @@ class _Lines(Report):
         line = {
             "action": done,
             "reason": step.reason or None,
-            "source": None if is_extra else route.source.name(step.item.relative),
+            "source": None if is_extra else route.source.name(step.entry.relative),
             "destination": None if done == "remove" else route.target.name(step.target),
-            "size": step.item.size,
+            "size": step.entry.size,
             "checksum": evidence.checksum,
             "verified": None if is_extra or done == "remove" else evidence.verified,
             "error": None if error is None else str(error) or type(error).__name__,
@@ -117,11 +117,11 @@ class _Lines(Report):
 
 
 @contextmanager
-def written_report(place: Place, s3: Callable[[], S3]) -> Iterator[Report]:
-    """Make a report, and put it in its place at the end, also if the sync has failed.
+def written_report(location: Location, s3: Callable[[], S3]) -> Iterator[Report]:
+    """Make a report, and put it in its location at the end, also if the sync has failed.
 
     Args:
-        place: where it is to be.
+        location: where it is to be.
         s3: makes what sends it, if that is on S3.
 
     Raises:
@@ -129,22 +129,22 @@ def written_report(place: Place, s3: Callable[[], S3]) -> Iterator[Report]:
         OSError: the report cannot be written.
         AWSError: it cannot be sent.
     """
-    if isinstance(place, S3Path):
-        if not place.key or place.has_folder_suffix():
-            raise ValueError(f"{place} names no object to write the report to")
-        with _sent(place, s3()) as report:
+    if isinstance(location, S3Path):
+        if not location.key or location.has_folder_suffix():
+            raise ValueError(f"{location} names no object to write the report to")
+        with _sent(location, s3()) as report:
             yield report
         return
-    reason = why_unwritable(place)
+    reason = why_unwritable(location)
     if reason:
-        raise ValueError(f"cannot write the report to {place}: {reason}")
-    with _renamed(place) as report:
+        raise ValueError(f"cannot write the report to {location}: {reason}")
+    with _renamed(location) as report:
         yield report
 
 
 @contextmanager
-def _renamed(place: Path) -> Iterator[Report]:
-    target = str(place.absolute())
+def _renamed(location: Path) -> Iterator[Report]:
+    target = str(location.absolute())
     Folders().make_parent(target)
     temporary = temporary_path(target)
     report = _Lines(temporary)
@@ -160,7 +160,7 @@ def _renamed(place: Path) -> Iterator[Report]:
 
 
 @contextmanager
-def _sent(place: S3Path, s3: S3) -> Iterator[Report]:
+def _sent(location: S3Path, s3: S3) -> Iterator[Report]:
     with tempfile.TemporaryDirectory(prefix="data-sync-") as folder:
         path = f"{folder}/report.jsonl"
         report = _Lines(path)
@@ -171,8 +171,8 @@ def _sent(place: S3Path, s3: S3) -> Iterator[Report]:
             request = Request(
                 "PutObject",
                 "s3:PutObject",
-                place.bucket,
-                place.key,
+                location.bucket,
+                location.key,
                 "PUT",
                 headers={"Content-Type": "application/x-ndjson"},
                 send_file=path,
@@ -181,12 +181,12 @@ def _sent(place: S3Path, s3: S3) -> Iterator[Report]:
             s3.ask(request)
 
 
-def find_report_path(request: DataSyncRequest) -> DataLocation | None:
+def find_report_location(request: DataSyncRequest) -> DataLocation | None:
     """Return where the report of a call is to be, if there is to be one.
 
-    The report of a call that continues another one has the number of the call in its name. One
-    that nobody has named a place for goes to the bucket for scratch data, if there is one, else to
-    the folder for temporary files.
+    The report of a call that continues another one has the number of the call in its name. By
+    default a report goes to the bucket for scratch data, if there is one, or else to the folder
+    for temporary files.
     """
     if request.report_path is None:
         return _new_path() if request.include_detailed_response else None

@@ -81,7 +81,7 @@ def read_requests(requests: RequestsOrLocation) -> list[DataSyncRequest]:
     """
     if not isinstance(requests, S3Path):
         return requests
-    return [DataSyncRequest.from_dict(entry) for entry in read_list(requests)]
+    return [DataSyncRequest.from_dict(request) for request in read_list(requests)]
 
 
 Counts = TypeVar("Counts", DataSyncCounts, Verification)

@@ -1,4 +1,4 @@
-"""From where to where items go."""
+"""From where to where entries go."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 
-from ..locations import Place
+from ..locations import Location
 
 
-class Base(NamedTuple):
-    """What stands before the relative path of an item.
+class Root(NamedTuple):
+    """What stands before the relative path of an entry.
 
     Args:
         bucket: the bucket, or `None` for local files.
@@ -24,29 +24,29 @@ class Base(NamedTuple):
     path: str
 
     def at(self, relative: str) -> str:
-        """Return the key or the local path of an item."""
+        """Return the key or the local path of an entry."""
         return self.path + relative
 
     def name(self, relative: str = "") -> str:
-        """Return the URI or the local path of an item."""
+        """Return the URI or the local path of an entry."""
         path = self.at(relative)
         return path if self.bucket is None else f"s3://{self.bucket}/{path}"
 
 
 @dataclass(frozen=True)
 class Route:
-    """Where the items of one listing come from and go to.
+    """Where the entries of one listing come from and go to.
 
     Args:
-        source: stands before an item's relative path at the source.
+        source: stands before an entry's relative path at the source.
         target: stands before the path of its target below the destination.
-        shift: stands between both: the part of keys that a prefix has kept.
-        single: whether there is one item, which has no relative path.
+        kept_prefix: stands between both: the part of keys that a prefix has kept.
+        single: whether there is one entry, which has no relative path.
     """
 
-    source: Base
-    target: Base
-    shift: str = ""
+    source: Root
+    target: Root
+    kept_prefix: str = ""
     single: bool = False
 
     @property
@@ -60,34 +60,34 @@ class Route:
         return self.source.bucket is None and self.target.bucket is None
 
 
-def folder_route(source: Place, destination: Place, prefix: str | None = None) -> Route:
+def folder_route(source: Location, destination: Location, prefix: str | None = None) -> Route:
     """Return the route of what lies below a folder or prefix.
 
     Args:
         source: the folder.
         destination: where it goes.
-        prefix: S3 to S3, what is cut off keys in place of the source.
+        prefix: S3 to S3, what is cut off keys in location of the source.
 
     Raises:
         ValueError: the source does not start with the prefix.
     """
     if isinstance(destination, S3Path):
-        target = Base(destination.bucket, destination.with_folder_suffix.key)
+        target = Root(destination.bucket, destination.with_folder_suffix.key)
     else:
-        target = Base(None, _folder(os.path.realpath(destination)))
+        target = Root(None, _folder(os.path.realpath(destination)))
     if not isinstance(source, S3Path):
-        return Route(Base(None, _folder(str(source))), target)
+        return Route(Root(None, _folder(str(source))), target)
     key = source.with_folder_suffix.key
-    shift = _kept(key, prefix, source) if prefix and isinstance(destination, S3Path) else ""
-    return Route(Base(source.bucket, key), target, shift)
+    kept_prefix = _kept(key, prefix, source) if prefix and isinstance(destination, S3Path) else ""
+    return Route(Root(source.bucket, key), target, kept_prefix)
 
 
-def single_route(source: Place, destination: Place, prefix: str | None = None) -> Route:
+def single_route(source: Location, destination: Location, prefix: str | None = None) -> Route:
     """Return the route of one file or object, as `folder_route` does."""
     key = source.key if isinstance(source, S3Path) else str(source)
-    base = Base(source.bucket if isinstance(source, S3Path) else None, key)
+    root = Root(source.bucket if isinstance(source, S3Path) else None, key)
     if not isinstance(destination, S3Path):
-        return Route(base, Base(None, _resolved_file(destination)), single=True)
+        return Route(root, Root(None, _resolved_file(destination)), single=True)
     kept = _kept(key, prefix, source) if prefix and isinstance(source, S3Path) else ""
     if kept:
         target = destination.with_folder_suffix.key + kept
@@ -95,11 +95,11 @@ def single_route(source: Place, destination: Place, prefix: str | None = None) -
         target = destination.key
     else:
         target = destination.with_folder_suffix.key + key.rpartition("/")[2]
-    return Route(base, Base(destination.bucket, target), single=True)
+    return Route(root, Root(destination.bucket, target), single=True)
 
 
-def same_or_apart(route: Route, *, delete: bool, retain: bool) -> bool:
-    """Tell whether source and target are one place.
+def check_overlap(route: Route, *, delete: bool, retain: bool) -> bool:
+    """Tell whether source and target are one location.
 
     Raises:
         ValueError: they are and the source is to be removed, or one lies inside the other and
@@ -108,16 +108,16 @@ def same_or_apart(route: Route, *, delete: bool, retain: bool) -> bool:
     source, target = _resolved(route.source), _resolved(route.target)
     if source.bucket != target.bucket:
         return False
-    if source.path == target.path + route.shift:
+    if source.path == target.path + route.kept_prefix:
         if retain:
             return True
         raise ValueError(
-            f"source and destination are one place, {route.source.name()}: removing the source "
+            f"source and destination are one location, {route.source.name()}: removing the source "
             "would lose the data; give retain_source_data: true"
         )
     if route.single:
         return False
-    mirror = target.path if delete else target.path + route.shift
+    mirror = target.path if delete else target.path + route.kept_prefix
     inside = source.path.startswith(mirror) or mirror.startswith(source.path)
     if inside and (delete or not retain or route.is_local):
         raise ValueError(
@@ -128,15 +128,15 @@ def same_or_apart(route: Route, *, delete: bool, retain: bool) -> bool:
     return False
 
 
-def _resolved(base: Base) -> Base:
-    if base.bucket is not None:
-        return base
-    real = os.path.realpath(base.path)
-    return Base(None, _folder(real) if base.path.endswith("/") else real)
+def _resolved(root: Root) -> Root:
+    if root.bucket is not None:
+        return root
+    real = os.path.realpath(root.path)
+    return Root(None, _folder(real) if root.path.endswith("/") else real)
 
 
 def _resolved_file(path: Path) -> str:
-    """Return the path of a file with all links resolved but one that stands in its place."""
+    """Return the path of a file with all links resolved but one that stands in its location."""
     if path.name in ("", ".."):
         return os.path.realpath(path)
     return f"{_folder(os.path.realpath(path.parent))}{path.name}"

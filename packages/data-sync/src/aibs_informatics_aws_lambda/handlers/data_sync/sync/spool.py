@@ -9,7 +9,7 @@ from typing import IO, Final
 
 from aibs_informatics_aws_lambda.common.files import naming
 
-from ..entries import Item
+from ..entries import Entry
 from .diff import Step
 
 # A few MB. Reading and writing text costs as much as half of a small transfer.
@@ -55,8 +55,8 @@ class Spool:
         with naming(tempfile.gettempdir()):
             self._file.seek(0)
         for line in self._file:
-            action, reason, target, item, target_etag = json.loads(line)
-            yield Step(action, reason, target, Item(*item), target_etag)
+            action, reason, target, entry, target_etag = json.loads(line)
+            yield Step(action, reason, target, Entry(*entry), target_etag)
 
     def close(self) -> None:
         """Give the memory and the disk space back."""

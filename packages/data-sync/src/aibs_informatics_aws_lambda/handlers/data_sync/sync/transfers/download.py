@@ -32,7 +32,7 @@ class Download:
     Args:
         route: where objects come from and files go to.
         s3: what fetches them.
-        staging: the folder to write to in place of the target's.
+        staging: the folder to write to in location of the target's.
         fsync: whether a file is flushed to the disk before it is renamed.
         reports: whether anybody asks for their checksums.
     """
@@ -60,7 +60,7 @@ class Download:
         self._folders.make_parent(target)
         temporary = f"{self._staging}/object" if self._staging else temporary_path(target)
         self._temporary[step.target] = temporary
-        size = step.item.size
+        size = step.entry.size
         if not size:
             return _nothing()
         file = temporary if size > _SMALL_BYTES else None
@@ -68,7 +68,7 @@ class Download:
         return self._s3.send(get_version(source, size, file), moved=moved)
 
     def finish(self, step: Step, response: Response | None) -> Evidence:
-        """Put the file in its place.
+        """Put the file in its location.
 
         Raises:
             OSError: it cannot be, or a folder is in the way.
@@ -78,9 +78,9 @@ class Download:
         target = self._route.target.at(step.target)
         body = response.body if response else b""
         received = response.size if response and response.size else len(body)
-        if received != step.item.size:
-            uri = self._route.source.name(step.item.relative)
-            raise AWSError(f"{uri} has {step.item.size} bytes, but {received} were received")
+        if received != step.entry.size:
+            uri = self._route.source.name(step.entry.relative)
+            raise AWSError(f"{uri} has {step.entry.size} bytes, but {received} were received")
         if received <= _SMALL_BYTES:
             write_new(temporary, body)
         if self._fsync:
@@ -90,18 +90,18 @@ class Download:
         if not self._reports:
             return NO_EVIDENCE
         is_verified = response is None or response.verified
-        return Evidence(f"etag:{step.item.etag}", verified=is_verified)
+        return Evidence(f"etag:{step.entry.etag}", verified=is_verified)
 
     def is_same(self, step: Step, check: Check) -> bool:
         """Tell whether the file at the target has the content of an object."""
         path = self._route.target.at(step.target)
-        source, size = source_version(self._route, step), step.item.size
+        source, size = source_version(self._route, step), step.entry.size
         part_bytes = partial(first_part_bytes, self._s3, source)
         return file_has_etag(path, size, source.etag, part_bytes, check)
 
     def has_same_bytes(self, step: Step, check: Check) -> bool:
         """Tell the same by fetching the object."""
-        request = get_version(source_version(self._route, step), step.item.size)
+        request = get_version(source_version(self._route, step), step.entry.size)
         return same_as_object(self._route.target.at(step.target), self._s3, request, check)
 
     def abandon(self) -> None:

@@ -51,12 +51,12 @@ class LocalCopy:
         return self._pool.submit(self._copy, step, target, moved)
 
     def finish(self, step: Step, _: None) -> Evidence:  # noqa: ARG002
-        """Do nothing: the copy is in its place."""
+        """Do nothing: the copy is in its location."""
         return NO_EVIDENCE
 
     def is_same(self, step: Step, check: Check) -> bool:
         """Tell whether the file at the target has the same content."""
-        source = self._route.source.at(step.item.relative)
+        source = self._route.source.at(step.entry.relative)
         return same_content(source, self._route.target.at(step.target), check)
 
     def has_same_bytes(self, step: Step, check: Check) -> bool:  # noqa: ARG002
@@ -79,14 +79,14 @@ class LocalCopy:
                 return
 
     def _copy_once(self, step: Step, target: str, moved: Moved | None) -> None:
-        source = self._route.source.at(step.item.relative)
+        source = self._route.source.at(step.entry.relative)
         temporary = temporary_path(target)
         try:
             self._write(source, temporary, moved)
             shutil.copymode(source, temporary)
             if self._fsync:
                 flush(temporary)
-            check_unchanged(source, step.item)
+            check_unchanged(source, step.entry)
             os.replace(temporary, target)  # noqa: PTH105
         except BaseException:
             if os.path.lexists(temporary):

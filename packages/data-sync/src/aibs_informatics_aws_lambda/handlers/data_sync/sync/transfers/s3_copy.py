@@ -71,7 +71,7 @@ class S3Copy:
     def start(self, step: Step, moved: Moved | None) -> Future[Response]:
         """Copy an object."""
         source = source_version(self._route, step)
-        if step.item.size > _MAX_COPY_BYTES or parts_of(source.etag) is not None:
+        if step.entry.size > _MAX_COPY_BYTES or parts_of(source.etag) is not None:
             return self._pool.submit(self._copy_large, step, moved)
         target = target_version(self._route, step)
         return self._s3.send(copy_whole(source, target.bucket, target.key))
@@ -81,16 +81,16 @@ class S3Copy:
         if not self._reports:
             return NO_EVIDENCE
         etag = read_text(response, "ETag").strip('"')
-        return Evidence(f"etag:{etag}", verified=etag == step.item.etag)
+        return Evidence(f"etag:{etag}", verified=etag == step.entry.etag)
 
     def is_same(self, step: Step, check: Check) -> bool:  # noqa: ARG002
         """Tell whether both objects have the same ETag."""
-        return step.item.etag == step.target_etag
+        return step.entry.etag == step.target_etag
 
     def has_same_bytes(self, step: Step, check: Check) -> bool:
         """Tell whether both objects have the same content by fetching both."""
         versions = source_version(self._route, step), target_version(self._route, step)
-        source, target = (get_version(version, step.item.size) for version in versions)
+        source, target = (get_version(version, step.entry.size) for version in versions)
         digest = object_digest(self._s3, source, check)
         return digest == object_digest(self._s3, target, check)
 
@@ -100,7 +100,7 @@ class S3Copy:
     def _copy_large(self, step: Step, moved: Moved | None) -> Response:
         source, target = source_version(self._route, step), target_version(self._route, step)
         first_bytes = first_part_bytes(self._s3, source)
-        part_bytes = _part_bytes(step.item.size, source.etag, first_bytes)
+        part_bytes = _part_bytes(step.entry.size, source.etag, first_bytes)
         if part_bytes is None:
             return self._s3.ask(copy_whole(source, target.bucket, target.key))
         return self._copy_parts(step, part_bytes, self._metadata(source), moved)
@@ -108,7 +108,7 @@ class S3Copy:
     def _copy_parts(
         self, step: Step, part_bytes: int, metadata: Mapping[str, str], moved: Moved | None
     ) -> Response:
-        source, size = source_version(self._route, step), step.item.size
+        source, size = source_version(self._route, step), step.entry.size
         bucket, key, _ = target_version(self._route, step)
         created = self._s3.ask(create_upload(bucket, key, metadata))
         upload_id = read_text(created, "UploadId")

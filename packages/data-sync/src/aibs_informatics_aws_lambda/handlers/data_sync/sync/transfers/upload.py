@@ -32,7 +32,7 @@ class Upload:
 
     def start(self, step: Step, moved: Moved | None) -> Future[Response]:
         """Send a file."""
-        item = step.item
+        entry = step.entry
         bucket, key, _ = target_version(self._route, step)
         return self._s3.send(
             Request(
@@ -41,9 +41,9 @@ class Upload:
                 bucket,
                 key,
                 "PUT",
-                send_file=self._route.source.at(item.relative),
-                size=item.size,
-                part_bytes=part_bytes_for(item.size),
+                send_file=self._route.source.at(entry.relative),
+                size=entry.size,
+                part_bytes=part_bytes_for(entry.size),
                 keeps_headers=self._reports,
             ),
             moved=moved,
@@ -55,20 +55,20 @@ class Upload:
         Raises:
             OSError: it is not, or is gone.
         """
-        check_unchanged(self._route.source.at(step.item.relative), step.item)
+        check_unchanged(self._route.source.at(step.entry.relative), step.entry)
         return _evidence(response) if self._reports else NO_EVIDENCE
 
     def is_same(self, step: Step, check: Check) -> bool:
         """Tell whether a file has the content of the object at its target."""
-        path = self._route.source.at(step.item.relative)
-        target, size = target_version(self._route, step), step.item.size
+        path = self._route.source.at(step.entry.relative)
+        target, size = target_version(self._route, step), step.entry.size
         part_bytes = partial(first_part_bytes, self._s3, target)
         return file_has_etag(path, size, target.etag, part_bytes, check)
 
     def has_same_bytes(self, step: Step, check: Check) -> bool:
         """Tell the same by fetching the object."""
-        path = self._route.source.at(step.item.relative)
-        request = get_version(target_version(self._route, step), step.item.size)
+        path = self._route.source.at(step.entry.relative)
+        request = get_version(target_version(self._route, step), step.entry.size)
         return same_as_object(path, self._s3, request, check)
 
     def abandon(self) -> None:
