@@ -8,7 +8,6 @@ from aibs_informatics_aws_lambda.storage.mount_points import (
     MountPoint,
     resolve_dots,
     to_efs_path,
-    to_env_vars,
     to_mounted_path,
 )
 from hypothesis import given, strategies as st
@@ -114,17 +113,3 @@ def test_dots_are_resolved_as_a_file_system_without_links_does(segments):
             resolve_dots(path)
     else:
         assert len(resolve_dots(path).parts) == depth + 1
-
-
-def test_variables_tell_of_a_mount():
-    mount_point = MountPoint(PurePosixPath("/opt/efs/scratch"), FS, "fsap-12345678")
-
-    assert mount_point.as_env_vars() == {
-        "EFS_MOUNT_POINT_PATH_ea9f88": "/opt/efs/scratch",
-        "EFS_MOUNT_POINT_ID_ea9f88": "fsap-12345678",
-    }
-    assert to_env_vars("/mnt", FS, "DATA") == {
-        "EFS_MOUNT_POINT_PATH_DATA": "/mnt",
-        "EFS_MOUNT_POINT_ID_DATA": FS,
-    }
-    assert mount("/mnt").as_env_vars("X")["EFS_MOUNT_POINT_ID_X"] == FS

@@ -6,7 +6,6 @@ from aibs_informatics_aws_lambda.handlers.batch.job_definition import (
     build_job_definition,
     to_environment_list,
     to_job_environment,
-    to_resource_requirements,
 )
 from aibs_informatics_aws_lambda.handlers.batch.model import CreateDefinitionAndPrepareArgsRequest
 from aibs_informatics_aws_lambda.handlers.batch.retry_strategy import default_retry_strategy
@@ -36,13 +35,6 @@ def test_variables_are_listed_by_name_without_nulls():
     assert to_environment_list({"B": "2", "NONE": None, "A": ""}) == [
         {"name": "A", "value": ""},
         {"name": "B", "value": "2"},
-    ]
-
-
-def test_unset_resources_are_left_out_and_zero_is_kept():
-    assert to_resource_requirements(vcpus=2, gpu=0) == [
-        {"type": "GPU", "value": "0"},
-        {"type": "VCPU", "value": "2"},
     ]
 
 

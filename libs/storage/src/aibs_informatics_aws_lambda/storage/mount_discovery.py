@@ -13,12 +13,8 @@ from aibs_informatics_aws_lambda.common.constants import AWS_LAMBDA_FUNCTION_NAM
 
 from .efs import EFSPath
 from .efs_inventory import EfsInventory, find_efs_id
-from .mount_points import (
-    MOUNT_POINT_ID_VARIABLE,
-    MOUNT_POINT_PATH_VARIABLE,
-    MountPoint,
-    to_mounted_path,
-)
+from .mount_points import MountPoint, to_mounted_path
+from .mount_variables import EFS_MOUNT_POINT_ID_KEY_PREFIX, EFS_MOUNT_POINT_PATH_KEY_PREFIX
 
 # https://docs.aws.amazon.com/batch/latest/userguide/job_env_vars.html
 AWS_BATCH_JOB_ID_KEY = "AWS_BATCH_JOB_ID"
@@ -137,7 +133,7 @@ def _source() -> _Source:
 
 
 def _variable_pairs() -> tuple[tuple[str, str | None, str | None], ...]:
-    prefixes = (MOUNT_POINT_PATH_VARIABLE, MOUNT_POINT_ID_VARIABLE)
+    prefixes = (EFS_MOUNT_POINT_PATH_KEY_PREFIX, EFS_MOUNT_POINT_ID_KEY_PREFIX)
     suffixes = {
         name.removeprefix(prefix)
         for name in os.environ
@@ -147,8 +143,8 @@ def _variable_pairs() -> tuple[tuple[str, str | None, str | None], ...]:
     return tuple(
         (
             suffix,
-            os.environ.get(MOUNT_POINT_PATH_VARIABLE + suffix),
-            os.environ.get(MOUNT_POINT_ID_VARIABLE + suffix),
+            os.environ.get(EFS_MOUNT_POINT_PATH_KEY_PREFIX + suffix),
+            os.environ.get(EFS_MOUNT_POINT_ID_KEY_PREFIX + suffix),
         )
         for suffix in sorted(suffixes)
     )
@@ -158,8 +154,8 @@ def _mounted_by_variables(
     inventory: EfsInventory, suffix: str, path: str | None, target: str | None
 ) -> MountPoint | None:
     path_variable, id_variable = (
-        MOUNT_POINT_PATH_VARIABLE + suffix,
-        MOUNT_POINT_ID_VARIABLE + suffix,
+        EFS_MOUNT_POINT_PATH_KEY_PREFIX + suffix,
+        EFS_MOUNT_POINT_ID_KEY_PREFIX + suffix,
     )
     if not path or not target:
         logger.warning("%s and %s come in pairs: one is not set", path_variable, id_variable)

@@ -5,19 +5,14 @@ All of it is text: a mount may be of a container that does not run yet, or of an
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from .efs import EFSPath
-
-MOUNT_POINT_PATH_VARIABLE = "EFS_MOUNT_POINT_PATH"
-MOUNT_POINT_ID_VARIABLE = "EFS_MOUNT_POINT_ID"
+from .mount_variables import to_env_vars
 
 _ROOT = PurePosixPath("/")
-_SUFFIX_LENGTH = 6
 
 
 @dataclass(frozen=True)
@@ -47,23 +42,6 @@ class MountPoint:
     def as_env_vars(self, name: str | None = None) -> dict[str, str]:
         """Return the two variables that tell a process of this mount, as `to_env_vars` does."""
         return to_env_vars(self.path, self.access_point_id or self.file_system_id, name)
-
-
-def to_env_vars(
-    path: str | PurePosixPath, target_id: str, name: str | None = None
-) -> dict[str, str]:
-    """Return the two variables that tell a process of a mount.
-
-    Args:
-        path: where it is mounted.
-        target_id: the id of the file system or access point.
-        name: what tells this pair from others; by default 6 hex digits made of both values.
-    """
-    suffix = name or _digest([str(path), target_id])
-    return {
-        f"{MOUNT_POINT_PATH_VARIABLE}_{suffix}": str(path),
-        f"{MOUNT_POINT_ID_VARIABLE}_{suffix}": target_id,
-    }
 
 
 def to_efs_path(path: str | PurePosixPath, mount_points: Iterable[MountPoint]) -> EFSPath:
@@ -137,7 +115,3 @@ def resolve_dots(path: str | PurePosixPath) -> PurePosixPath:
 
 def _listed(texts: Iterable[str]) -> str:
     return ", ".join(texts) or "none"
-
-
-def _digest(values: list[str]) -> str:
-    return hashlib.sha256(json.dumps(values).encode()).hexdigest()[:_SUFFIX_LENGTH]

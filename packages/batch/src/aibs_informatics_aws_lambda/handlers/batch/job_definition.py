@@ -7,16 +7,13 @@ https://docs.aws.amazon.com/batch/latest/APIReference/API_RegisterJobDefinition.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from aibs_informatics_aws_lambda.common.constants import AWS_REGION_KEY
 from aibs_informatics_aws_lambda.common.env import ENV_BASE_KEY_ALIAS, EnvBase
 from aibs_informatics_aws_lambda.common.json_io import JSONObject
 
+from .model import CreateDefinitionAndPrepareArgsRequest
 from .retry_strategy import build_retry_strategy
-
-if TYPE_CHECKING:
-    from .model import CreateDefinitionAndPrepareArgsRequest
 
 
 def to_job_environment(
@@ -38,24 +35,6 @@ def to_environment_list(environment: Mapping[str, str | None]) -> list[dict[str,
         {"name": name, "value": value}
         for name, value in sorted(environment.items())
         if value is not None
-    ]
-
-
-def to_resource_requirements(
-    *, gpu: int | None = None, memory: int | None = None, vcpus: int | None = None
-) -> list[dict[str, str]]:
-    """Return Batch's list of resources, in the order GPU, MEMORY, VCPU, without the unset ones.
-
-    Args:
-        gpu: the number of GPUs.
-        memory: the memory in MiB.
-        vcpus: the number of virtual CPUs.
-    """
-    amounts = {"GPU": gpu, "MEMORY": memory, "VCPU": vcpus}
-    return [
-        {"type": kind, "value": str(amount)}
-        for kind, amount in amounts.items()
-        if amount is not None
     ]
 
 

@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from .job_definition import to_resource_requirements
+from .resource_requirements import to_resource_requirements
 from .retry_strategy import MAX_RULES, RetryPreset, build_retry_strategy
 
 MAX_NAME_LENGTH = 128

@@ -17,6 +17,7 @@ from aibs_informatics_aws_lambda.storage.data_sync.removals import (
     RemoveDataPathsResponse,
 )
 from aibs_informatics_aws_lambda.storage.efs import EFSPath
+from aibs_informatics_aws_lambda.storage.mount_variables import EFS_MOUNT_VARIABLES
 from aibs_informatics_aws_lambda.storage.paths import DataLocation, DataPath
 
 from .entries import Entry
@@ -32,9 +33,8 @@ from .housekeeping.models import (
     OutdatedDataPathScannerResponse,
 )
 from .housekeeping.removal_requests import read_removal, removal_guard_for
-from .local.delete import ROOTS_VARIABLE, Extent, measure, remove
+from .local.delete import ROOTS_KEY, Extent, measure, remove
 from .locations import resolve
-from .settings import MOUNT_VARIABLES
 from .stored_lists import store_list
 from .sync.filters import compile_patterns
 from .tree import Coverage, Keeps, Node, fold, node_of
@@ -45,7 +45,7 @@ class GetDataPathStatsHandler(LambdaHandler[GetDataPathStatsRequest, GetDataPath
 
     description = HandlerDescription(
         example={"path": "/mnt/efs/run-1"},
-        environment=MOUNT_VARIABLES,
+        environment=EFS_MOUNT_VARIABLES,
         iam_actions=("s3:ListBucket",),
     )
 
@@ -77,7 +77,7 @@ class ListDataPathsHandler(LambdaHandler[ListDataPathsRequest, ListDataPathsResp
 
     description = HandlerDescription(
         example={"path": "s3://bucket/run-1/", "include": r".*\.csv", "exclude": "scratch/"},
-        environment=MOUNT_VARIABLES,
+        environment=EFS_MOUNT_VARIABLES,
         iam_actions=("s3:ListBucket", "s3:PutObject"),
     )
 
@@ -118,7 +118,7 @@ class OutdatedDataPathScannerHandler(
             "min_depth": 1,
             "with_plan": True,
         },
-        environment=MOUNT_VARIABLES,
+        environment=EFS_MOUNT_VARIABLES,
         iam_actions=("s3:ListBucket", "s3:PutObject"),
     )
 
@@ -163,9 +163,9 @@ class RemoveDataPathsHandler(LambdaHandler[RemoveDataPathsRequest, RemoveDataPat
     description = HandlerDescription(
         example={"paths": ["/mnt/efs/scratch/run-1", "efs://fs-0123456789abcdef0:/scratch/run-2"]},
         environment={
-            ROOTS_VARIABLE: "folders, with ':' in between, below which things may be removed; "
+            ROOTS_KEY: "folders, with ':' in between, below which things may be removed; "
             "without it, anywhere",
-            **MOUNT_VARIABLES,
+            **EFS_MOUNT_VARIABLES,
         },
         iam_actions=("s3:GetObject", "s3:PutObject"),
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import uuid
@@ -12,7 +11,8 @@ from typing import Final
 from aibs_informatics_aws_lambda.common.description import HandlerDescription
 from aibs_informatics_aws_lambda.common.files import write_atomically
 from aibs_informatics_aws_lambda.common.handler import LambdaHandler
-from aibs_informatics_aws_lambda.common.json_io import JSON, dump_json_line, load_json
+from aibs_informatics_aws_lambda.common.hashing import sha256_hexdigest
+from aibs_informatics_aws_lambda.common.json_io import JSON, load_json
 from aibs_informatics_aws_lambda.common.s3 import S3Path, download_to_json, upload_json
 from aibs_informatics_aws_lambda.storage.data_sync.json_documents import (
     GetJSONFromFileRequest,
@@ -100,7 +100,7 @@ def get_s3_scratch_key(
         ValueError: ``unique_id`` is no UUID.
     """
     folder = str(uuid.uuid4() if unique_id is None else _checked_uuid(unique_id))
-    return f"scratch/{folder}/{filename or _digest(content)}"
+    return f"scratch/{folder}/{filename or sha256_hexdigest(content)}"
 
 
 def _checked_uuid(text: str) -> uuid.UUID:
@@ -108,16 +108,6 @@ def _checked_uuid(text: str) -> uuid.UUID:
         return uuid.UUID(text)
     except ValueError:
         raise ValueError(f"the request id {text!r} is not a UUID") from None
-
-
-def _digest(content: JSON) -> str:
-    if content is None:
-        text = str(uuid.uuid4())
-    elif isinstance(content, str):
-        text = content
-    else:
-        text = dump_json_line(content)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _write_local(content: JSON, path: Path) -> None:

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
-CHECKSUM_VARIABLE: Final = "AWS_REQUEST_CHECKSUM_CALCULATION"
-LOCK_ROOT_VARIABLE: Final = "DATA_SYNC_LOCK_ROOT"
+from aibs_informatics_aws_lambda.storage.mount_variables import EFS_MOUNT_VARIABLES
 
-MOUNT_VARIABLES: Final = {
-    "EFS_MOUNT_POINT_PATH_<name>": "folder at which an EFS file system is mounted",
-    "EFS_MOUNT_POINT_ID_<name>": "id of the file system or access point that is mounted there",
-}
-"""Variables that tell where EFS is mounted, with their meaning."""
+CHECKSUM_KEY: Final = "AWS_REQUEST_CHECKSUM_CALCULATION"
+LOCK_ROOT_KEY: Final = "DATA_SYNC_LOCK_ROOT"
 
 DEFAULT_BUCKET_NAME_ENV_VAR: Final = "DEFAULT_BUCKET_NAME"
 """Bucket for scratch data: documents and reports that nobody has named a location for."""
 
 SYNC_VARIABLES: Final = {
-    LOCK_ROOT_VARIABLE: "folder for the lock files of require_lock",
+    LOCK_ROOT_KEY: "folder for the lock files of require_lock",
     DEFAULT_BUCKET_NAME_ENV_VAR: "bucket for reports that are asked for without a location",
-    CHECKSUM_VARIABLE: "when_required: send files without a checksum",
-    **MOUNT_VARIABLES,
+    CHECKSUM_KEY: "when_required: send files without a checksum",
+    **EFS_MOUNT_VARIABLES,
 }
 """Variables that a sync reads, with their meaning."""
 

@@ -10,6 +10,7 @@ from pathlib import PurePath, PurePosixPath
 from typing import TypeVar
 
 from aibs_informatics_aws_lambda.common.env import EnvBase
+from aibs_informatics_aws_lambda.common.hashing import sha256_hexdigest
 from aibs_informatics_aws_lambda.handlers.batch.model import CreateDefinitionAndPrepareArgsRequest
 from aibs_informatics_aws_lambda.storage.data_sync.batch import PrepareBatchDataSyncRequest
 from aibs_informatics_aws_lambda.storage.data_sync.removals import RemoveDataPathsRequest
@@ -22,7 +23,6 @@ from aibs_informatics_aws_lambda.storage.mount_points import (
 )
 
 from .execution import DemandExecution
-from .hashing import sha256_hexdigest
 from .job import BatchJobBuilder, generate_batch_job_builder, get_batch_job_queue_name
 from .job_params import SyncedJobParam
 

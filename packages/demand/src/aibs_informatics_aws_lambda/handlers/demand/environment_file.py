@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 ENVIRONMENT_FILE_NAME: Final = ".demand.env"
-ENVIRONMENT_FILE_VARIABLE: Final = "_ENVIRONMENT_FILE"
+ENVIRONMENT_FILE_KEY: Final = "_ENVIRONMENT_FILE"
 
 # https://docs.aws.amazon.com/batch/latest/userguide/service_limits.html
 _OVERRIDES_BYTES: Final = 8192

@@ -11,12 +11,13 @@ from typing import Final
 from aibs_informatics_aws_lambda.common.constants import AWS_REGION_KEY
 from aibs_informatics_aws_lambda.common.env import ENV_BASE_KEY_ALIAS, EnvBase
 from aibs_informatics_aws_lambda.common.files import write_atomically
+from aibs_informatics_aws_lambda.common.hashing import sha256_hexdigest
 from aibs_informatics_aws_lambda.common.json_io import JSONObject
-from aibs_informatics_aws_lambda.handlers.batch.job_definition import (
-    to_job_environment,
+from aibs_informatics_aws_lambda.handlers.batch.job_definition import to_job_environment
+from aibs_informatics_aws_lambda.handlers.batch.model import CreateDefinitionAndPrepareArgsRequest
+from aibs_informatics_aws_lambda.handlers.batch.resource_requirements import (
     to_resource_requirements,
 )
-from aibs_informatics_aws_lambda.handlers.batch.model import CreateDefinitionAndPrepareArgsRequest
 from aibs_informatics_aws_lambda.handlers.batch.retry_strategy import default_retry_strategy
 from aibs_informatics_aws_lambda.storage.mount_points import (
     innermost_for_efs_path,
@@ -25,14 +26,13 @@ from aibs_informatics_aws_lambda.storage.mount_points import (
 )
 
 from .environment_file import (
+    ENVIRONMENT_FILE_KEY,
     ENVIRONMENT_FILE_NAME,
-    ENVIRONMENT_FILE_VARIABLE,
     exceeds_overrides,
     format_environment_file,
     variables_mentioned_in,
 )
 from .execution import DemandExecution
-from .hashing import sha256_hexdigest
 from .model import EnvFileWriteMode
 from .naming import check_ecs_volume_component_budget
 from .volumes import BatchEFSConfiguration
@@ -42,7 +42,7 @@ logger = logging.getLogger(__name__)
 UNKNOWN_USER: Final = "unknown"
 
 _PREPARATIONS = ("mkdir -p ${WORKING_DIR}", "mkdir -p ${TMPDIR}", "cd ${WORKING_DIR}")
-_READ_ENVIRONMENT_FILE = f". ${{{ENVIRONMENT_FILE_VARIABLE}}}"
+_READ_ENVIRONMENT_FILE = f". ${{{ENVIRONMENT_FILE_KEY}}}"
 _SET_LAST = (ENV_BASE_KEY_ALIAS, AWS_REGION_KEY)
 
 
@@ -255,8 +255,8 @@ def _divide(
     path = _find_environment_file(path_in_container, volumes, mode, variables)
     if path is None:
         return _bash([*_PREPARATIONS, script]), dict(variables), None
-    if ENVIRONMENT_FILE_VARIABLE in variables:
-        logger.warning("A parameter is not passed on: %s is set here", ENVIRONMENT_FILE_VARIABLE)
+    if ENVIRONMENT_FILE_KEY in variables:
+        logger.warning("A parameter is not passed on: %s is set here", ENVIRONMENT_FILE_KEY)
     # The preparations run before the file is read, and the command's own variables would be
     # expanded once more in it.
     mentioned = variables_mentioned_in([*_PREPARATIONS, script])
@@ -264,11 +264,11 @@ def _divide(
     filed = {
         name: value
         for name, value in variables.items()
-        if name not in mentioned and name != ENVIRONMENT_FILE_VARIABLE
+        if name not in mentioned and name != ENVIRONMENT_FILE_KEY
     }
     return (
         _bash([*_PREPARATIONS, _READ_ENVIRONMENT_FILE, script]),
-        {**direct, ENVIRONMENT_FILE_VARIABLE: str(path_in_container)},
+        {**direct, ENVIRONMENT_FILE_KEY: str(path_in_container)},
         EnvironmentFile(path, format_environment_file(filed)),
     )
 

@@ -9,11 +9,11 @@ from pathlib import PurePosixPath
 from typing import ClassVar, TypeVar
 
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
+from aibs_informatics_aws_lambda.common.hashing import sha256_hexdigest
 from aibs_informatics_aws_lambda.common.json_io import JSON
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.data_sync.filters import DataSyncFilterConfig, Patterns
 
-from .hashing import sha256_hexdigest
 from .references import fill, in_order_of_references, references_in, to_variable_name
 
 _SEPARATOR = " @ "

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import PurePath, PurePosixPath
 from typing import Final
 
-from .hashing import sha256_hexdigest
+from aibs_informatics_aws_lambda.common.hashing import sha256_hexdigest
 
 DEFAULT_HASH_LENGTH: Final = 8
 ECS_VOLUME_COMPONENT_BUDGET: Final = 139

@@ -7,6 +7,7 @@ from aibs_informatics_aws_lambda.common.collector import paused_collector_in_lam
 with paused_collector_in_lambda():
     from aibs_informatics_aws_lambda.common.description import HandlerDescription
     from aibs_informatics_aws_lambda.common.handler import LambdaHandler
+    from aibs_informatics_aws_lambda.storage.mount_variables import EFS_MOUNT_VARIABLES
 
     from .context_manager import DemandExecutionContextManager
     from .job import check_is_complete
@@ -56,10 +57,7 @@ class PrepareDemandScaffoldingHandler(
             "ENV_TYPE": "its kind, where ENV_BASE is not set",
             "ENV_LABEL": "its label, beside ENV_TYPE",
             "AWS_REGION": "the region; the job gets it too",
-            "EFS_MOUNT_POINT_PATH<x>": (
-                "outside of Lambda and Batch: a local folder at which EFS is mounted"
-            ),
-            "EFS_MOUNT_POINT_ID<x>": "the file system or access point that is mounted there",
+            **EFS_MOUNT_VARIABLES,
         },
         iam_actions=(
             "elasticfilesystem:DescribeAccessPoints",

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from aibs_informatics_aws_lambda.storage.mount_points import MOUNT_POINT_PATH_VARIABLE, MountPoint
+from aibs_informatics_aws_lambda.storage.mount_points import MountPoint
+from aibs_informatics_aws_lambda.storage.mount_variables import EFS_MOUNT_POINT_PATH_KEY_PREFIX
 
-ROOTS_VARIABLE: Final = "DATA_REMOVE_ROOTS"
+ROOTS_KEY: Final = "DATA_REMOVE_ROOTS"
 
 _GONE = {errno.ENOENT, errno.ENOTDIR, errno.ESTALE}
 
@@ -51,7 +52,7 @@ class RemovalGuard:
             allowed = os.pathsep.join(map(str, self.roots))
             raise ValueError(
                 f"{path} must not be removed: it does not lie below {allowed}, which "
-                f"{ROOTS_VARIABLE} allows"
+                f"{ROOTS_KEY} allows"
             )
         return real
 
@@ -65,14 +66,14 @@ def find_removal_guard(mounts: tuple[MountPoint, ...] = ()) -> RemovalGuard:
     Raises:
         ValueError: a root is not an absolute path.
     """
-    roots = [Path(root) for root in os.environ.get(ROOTS_VARIABLE, "").split(os.pathsep) if root]
+    roots = [Path(root) for root in os.environ.get(ROOTS_KEY, "").split(os.pathsep) if root]
     for root in roots:
         if not root.is_absolute():
-            raise ValueError(f"{ROOTS_VARIABLE} holds {str(root)!r}, which is no absolute path")
+            raise ValueError(f"{ROOTS_KEY} holds {str(root)!r}, which is no absolute path")
     folders = [
         value
         for name, value in os.environ.items()
-        if name.startswith(MOUNT_POINT_PATH_VARIABLE) and value
+        if name.startswith(EFS_MOUNT_POINT_PATH_KEY_PREFIX) and value
     ]
     folders += [str(mount.path) for mount in mounts]
     return RemovalGuard(_real(roots), _real(folders))

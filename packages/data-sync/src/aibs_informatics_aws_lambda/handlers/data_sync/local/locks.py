@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..settings import LOCK_ROOT_VARIABLE
+from ..settings import LOCK_ROOT_KEY
 
 _TIMEOUT_SECONDS = 6 * 60 * 60
 _FIRST_WAIT_SECONDS = 0.05
@@ -41,7 +41,7 @@ def held_lock(destination: Path) -> Iterator[None]:
 
 
 def _lock_path(destination: Path) -> Path:
-    root = os.environ.get(LOCK_ROOT_VARIABLE)
+    root = os.environ.get(LOCK_ROOT_KEY)
     if root:
         digest = hashlib.sha256(str(destination).encode(errors="surrogateescape")).hexdigest()
         return Path(root) / f"{digest}.lock"

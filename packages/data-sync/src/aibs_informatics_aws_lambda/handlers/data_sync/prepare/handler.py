@@ -17,7 +17,7 @@ from aibs_informatics_aws_lambda.storage.data_sync.batch import (
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
 from aibs_informatics_aws_lambda.storage.paths import DataLocation
 
-from ..settings import DEFAULT_BUCKET_NAME_ENV_VAR, LOCK_ROOT_VARIABLE, SYNC_VARIABLES
+from ..settings import DEFAULT_BUCKET_NAME_ENV_VAR, LOCK_ROOT_KEY, SYNC_VARIABLES
 from ..stored_lists import store_list
 from .packing import S, pack
 
@@ -49,7 +49,7 @@ class PrepareBatchDataSyncHandler(
         environment={
             name: meaning
             for name, meaning in SYNC_VARIABLES.items()
-            if name not in (LOCK_ROOT_VARIABLE, DEFAULT_BUCKET_NAME_ENV_VAR)
+            if name not in (LOCK_ROOT_KEY, DEFAULT_BUCKET_NAME_ENV_VAR)
         },
         iam_actions=("s3:ListBucket", "s3:PutObject"),
     )

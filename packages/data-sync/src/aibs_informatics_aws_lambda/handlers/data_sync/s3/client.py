@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from awscrt.io import ClientBootstrap
     from awscrt.s3 import S3Client
 
-from ..settings import CHECKSUM_VARIABLE
+from ..settings import CHECKSUM_KEY
 from .thread_state import keep_thread_state
 
 PART_BYTES: Final = 8 * 2**20
@@ -386,7 +386,7 @@ def _checksums_of(operation: str, in_one_piece: bool, sends: bool) -> Any:
 def sends_checksums() -> bool:
     """Tell whether files are sent with a checksum, which S3 verifies."""
     # https://docs.aws.amazon.com/sdkref/latest/guide/feature-dataintegrity.html
-    return os.environ.get(CHECKSUM_VARIABLE, "").lower() != "when_required"
+    return os.environ.get(CHECKSUM_KEY, "").lower() != "when_required"
 
 
 def _named(error: Exception, request: Request, host: str) -> Exception:

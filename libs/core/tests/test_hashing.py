@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from aibs_informatics_aws_lambda.handlers.demand.hashing import sha256_hexdigest
+from aibs_informatics_aws_lambda.common.hashing import sha256_hexdigest
 
 IMAGE = "123456789012.dkr.ecr.us-west-2.amazonaws.com/tools/align:1.0"
 
@@ -27,9 +27,9 @@ IMAGE = "123456789012.dkr.ecr.us-west-2.amazonaws.com/tools/align:1.0"
         ),
     ],
 )
-def test_a_value_has_the_digest_of_its_text(value, digest):
+def test_the_digest_of_a_value_depends_on_nothing_but_the_value(value, digest):
     assert sha256_hexdigest(value) == digest
 
 
-def test_nothing_has_another_digest_each_time():
+def test_without_content_each_digest_differs():
     assert sha256_hexdigest() != sha256_hexdigest()
