@@ -1,4 +1,4 @@
-"""What tests of notifications share: mailboxes, inboxes of topics, and a service that refuses."""
+"""Fixtures of the notification tests: mailboxes, queues of topics, and a mock AWS service."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ import pytest
 from aibs_informatics_aws_lambda.common.aws import forget_clients
 from hypothesis import settings
 
-# A machine that does much else at once is slow, and nothing is broken by it.
-settings.register_profile("patient", deadline=None)
-settings.load_profile("patient")
+# A busy machine is slow; that must not fail a test.
+settings.register_profile("no-deadline", deadline=None)
+settings.load_profile("no-deadline")
 
 SOURCE = "from@example.org"
 ACCOUNT = "123456789012"
 
 MakeTopic: TypeAlias = Callable[..., "Topic"]
-Answer: TypeAlias = tuple[int, str, str]
+Response: TypeAlias = tuple[int, str, str]
 
 
 class Mail:
-    """What SES was given to send, as moto's server shows it."""
+    """Emails that moto's server has received."""
 
     def __init__(self, aws: Any) -> None:
         self._aws = aws
@@ -42,27 +42,27 @@ class Mail:
 
     @property
     def raw(self) -> list[EmailMessage]:
-        """Emails that came composed, read as a mail program reads them."""
+        """Raw emails, parsed as an email client does."""
         return [
             message_from_string(sent["raw_data"], policy=default)
             for sent in self._sent("RawMessage")
         ]
 
     def _sent(self, kind: str) -> list[dict[str, Any]]:
-        with urllib.request.urlopen(f"{self._aws.url}/moto-api/data.json") as answer:
-            return json.load(answer)["ses"].get(kind, [])
+        with urllib.request.urlopen(f"{self._aws.url}/moto-api/data.json") as response:
+            return json.load(response)["ses"].get(kind, [])
 
 
 @dataclass(frozen=True)
 class Topic:
-    """A topic, and a queue that gets its messages."""
+    """A topic, and a queue that is subscribed to it."""
 
     arn: str
     queue: str
     sqs: Any
 
     def messages(self) -> list[dict[str, Any]]:
-        """Return the notifications that have come since the last call."""
+        """Return the notifications received since the last call."""
         found = self.sqs.receive_message(
             QueueUrl=self.queue, MaxNumberOfMessages=10, AttributeNames=["All"]
         )
@@ -73,17 +73,17 @@ class Topic:
 
 
 @dataclass
-class StandIn:
-    """A service that records its requests and gives set answers, then good ones."""
+class MockService:
+    """A service that records requests and returns the given responses, then successes."""
 
     url: str = ""
     requests: list[dict[str, str]] = field(default_factory=list)
-    answers: list[Answer] = field(default_factory=list)
+    responses: list[Response] = field(default_factory=list)
 
 
 @pytest.fixture
 def mail(aws: Any, monkeypatch: pytest.MonkeyPatch) -> Mail:
-    """SES with a verified sender, which the function is told of."""
+    """SES with a verified sender, configured as the source of the function."""
     aws.client("ses").verify_email_identity(EmailAddress=SOURCE)
     monkeypatch.setenv("SOURCE_EMAIL_ADDRESS", SOURCE)
     return Mail(aws)
@@ -91,7 +91,7 @@ def mail(aws: Any, monkeypatch: pytest.MonkeyPatch) -> Mail:
 
 @pytest.fixture
 def make_topic(aws: Any) -> MakeTopic:
-    """Make a topic with a queue behind it."""
+    """Create a topic with a subscribed queue."""
 
     def make(name: str = "alerts", region: str = "us-west-2") -> Topic:
         sns, sqs = aws.client("sns", region), aws.client("sqs", region)
@@ -108,7 +108,7 @@ def make_topic(aws: Any) -> MakeTopic:
 
 @pytest.fixture
 def make_table(aws: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
-    """Make the table that remembers deliveries, and tell the function of it."""
+    """Create the idempotency table and configure the function to use it."""
 
     def make() -> str:
         aws.client("dynamodb").create_table(
@@ -124,15 +124,15 @@ def make_table(aws: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
 
 
 @pytest.fixture
-def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
-    """A service on loopback that boto3 takes for AWS."""
-    seen = StandIn()
+def mock_service(monkeypatch: pytest.MonkeyPatch) -> Iterator[MockService]:
+    """A mock AWS service on loopback."""
+    seen = MockService()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
             seen.requests.append(dict(parse_qsl(body, keep_blank_values=True)))
-            status, code, message = seen.answers.pop(0) if seen.answers else (200, "", "")
+            status, code, message = seen.responses.pop(0) if seen.responses else (200, "", "")
             self._send(status, _error(code, message) if code else _success(body))
 
         def _send(self, status: int, body: str) -> None:
@@ -142,7 +142,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
             self.wfile.write(body.encode())
 
         def log_message(self, *_: object) -> None:
-            """Keep the output of the tests clean."""
+            """Print nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -22,7 +22,7 @@ def payload(*targets):
     return json.dumps({"content": {"subject": "S", "message": "m"}, "targets": list(targets)})
 
 
-def test_the_handler_is_listed_by_its_name(cli):
+def test_the_handler_is_listed_by_name(cli):
     result = cli("--list")
 
     assert f"{HANDLER}  " in result.stdout
@@ -47,7 +47,7 @@ def test_an_invalid_payload_is_one_line_and_sends_nothing(cli, mail, target):
     assert mail.simple == []
 
 
-def test_an_answer_with_failed_targets_is_a_part_failure(cli, mail):
+def test_failed_targets_make_the_exit_status_4(cli, mail):
     good, bad = {"recipient": "a@x.org"}, {"recipients": []}
 
     assert cli("--handler", HANDLER, "--payload", payload(good)).returncode == 0

@@ -25,23 +25,23 @@ def content(**fields):
         ({"message": "", "body": "b"}, ""),
     ],
 )
-def test_message_comes_before_content_before_body(fields, message):
+def test_message_takes_precedence_over_content_over_body(fields, message):
     assert content(**fields).message == message
 
 
-def test_a_null_message_is_refused_even_beside_an_alias():
+def test_a_null_message_is_rejected_even_with_an_alias():
     with pytest.raises(ValidationError, match="message"):
         content(message=None, body="b")
 
 
 @pytest.mark.parametrize("value", [None, 1, True, ["m"], {"m": 1}])
-def test_a_message_is_text_whatever_its_type_says(value):
+def test_a_message_that_is_not_a_string_is_rejected(value):
     with pytest.raises(ValidationError, match="message"):
         content(message=value, content_type="json")
 
 
 @pytest.mark.parametrize("value", [None, 1, ["s"]])
-def test_a_subject_is_text(value):
+def test_a_subject_that_is_not_a_string_is_rejected(value):
     with pytest.raises(ValidationError, match="subject"):
         content(subject=value, message="m")
 
@@ -56,18 +56,18 @@ def test_subject_and_message_may_be_empty():
 
 @pytest.mark.parametrize("value", [None, "text/html", "PLAIN_TEXT", "HTML", "", 1])
 @pytest.mark.parametrize("key", ["content_type", "contentType"])
-def test_content_types_are_exact(key, value):
+def test_unknown_content_types_are_rejected(key, value):
     with pytest.raises(ValidationError, match="content_type"):
         content(message="m", **{key: value})
 
 
-def test_the_camel_case_name_counts_where_both_are_given():
+def test_the_camel_case_key_takes_precedence():
     both = content(message="m", content_type="json", contentType="html")
 
     assert both.content_type is NotificationContentType.HTML
 
 
-def test_unknown_keys_are_ignored_and_the_input_stays_as_it_was():
+def test_unknown_keys_are_ignored_and_the_input_is_not_modified():
     given = {"subject": "S", "body": "b", "priority": 1}
     before = copy.deepcopy(given)
 
@@ -76,25 +76,25 @@ def test_unknown_keys_are_ignored_and_the_input_stays_as_it_was():
     assert given == before
 
 
-def test_both_import_paths_lead_to_one_model():
+def test_both_import_paths_are_the_same_model():
     assert notifiers_model.NotificationContent is model.NotificationContent
     assert notifiers_model.NotificationContentType is model.NotificationContentType
 
 
-def test_an_attachment_may_be_given_by_its_uri_alone():
+def test_an_attachment_can_be_a_uri():
     short = content(message="m", attachments=["s3://bucket/report.pdf"])
 
     assert short == content(message="m", attachments=[{"path": "s3://bucket/report.pdf"}])
 
 
 @pytest.mark.parametrize("path", ["s3://bucket", "s3://bucket/", "s3://bucket/folder/", "report"])
-def test_an_attachment_is_an_object(path):
+def test_an_attachment_that_is_not_an_object_uri_is_rejected(path):
     with pytest.raises(ValidationError, match=r"attachments\.0\.path"):
         content(message="m", attachments=[path])
 
 
 @pytest.mark.parametrize("content_type", ["pdf", "text/plain\nBcc: x@y", ""])
-def test_the_media_type_of_an_attachment_has_the_form_of_one(content_type):
+def test_an_invalid_media_type_is_rejected(content_type):
     attachment = {"path": "s3://bucket/report.pdf", "content_type": content_type}
 
     with pytest.raises(ValidationError, match=r"attachments\.0\.content_type"):

@@ -20,7 +20,7 @@ def test_bare_addresses_are_kept_as_they_are(text):
         *("Ann <ann@example.org>", "ann@example.org, bob@example.org"),
     ],
 )
-def test_anything_else_is_refused_without_being_repeated(text):
+def test_an_invalid_address_is_rejected_without_repeating_it(text):
     with pytest.raises(ValidationError, match="not an email address") as refused:
         EmailAddress(text)
 
@@ -28,17 +28,17 @@ def test_anything_else_is_refused_without_being_repeated(text):
 
 
 @pytest.mark.parametrize("text", ["a@x.org,b@x.org", "a@x.org;b@x.org"])
-def test_several_addresses_in_one_text_are_refused(text):
+def test_several_addresses_in_one_string_are_rejected(text):
     with pytest.raises(ValidationError, match="several email addresses"):
         EmailAddress(text)
 
 
 @given(st.text())
-def test_an_address_has_an_at_sign_inside_and_no_blank(text):
+def test_an_address_has_an_at_sign_and_no_whitespace(text):
     if EmailAddress.is_valid(text):
         assert "@" in text[1:-1]
         assert not any(character.isspace() for character in text)
 
 
-def test_domain_is_what_comes_after_the_last_at_sign():
+def test_domain_is_the_part_after_the_last_at_sign():
     assert EmailAddress('"a@b"@example.org').domain == "example.org"

@@ -13,7 +13,7 @@ words = st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]))
 
 
 def sent(*args, files=(), **kwargs):
-    """Compose an email and read it as a mail program does."""
+    """Compose an email and read it as an email client does."""
     message = compose("from@x.org", ["a@x.org", "b@x.org"], *args, **kwargs)
     for file in files:
         attach(message, file)
@@ -24,12 +24,12 @@ def sent(*args, files=(), **kwargs):
 
 
 def text_of(part):
-    """Return a text as a mail program shows it: with the line ends of its own system."""
+    """Return a text with the line endings that an email client shows."""
     return part.get_content().replace("\r\n", "\n").removesuffix("\n")
 
 
 @given(words, words, words)
-def test_any_text_arrives_as_it_was(subject, text, html):
+def test_any_text_survives_a_round_trip(subject, text, html):
     message = sent(subject, text, html)
 
     plain, rich = message.iter_parts()
@@ -38,7 +38,7 @@ def test_any_text_arrives_as_it_was(subject, text, html):
     assert message["Subject"].split() == subject.split()
 
 
-def test_a_text_alone_is_no_multipart():
+def test_a_text_body_alone_is_not_multipart():
     message = sent("Grüße", "wörld " * 500)
 
     assert message["Subject"] == "Grüße"
@@ -48,14 +48,14 @@ def test_a_text_alone_is_no_multipart():
     assert text_of(message) == "wörld " * 500
 
 
-def test_a_text_part_of_any_kind_can_be_the_body():
+def test_a_text_part_of_any_subtype_can_be_the_body():
     message = sent("S", MIMEText("<b>ü</b>", "html", "utf-8"))
 
     assert (message.get_content_type(), text_of(message)) == ("text/html", "<b>ü</b>")
 
 
 @pytest.mark.parametrize("subject", ["a\nb", "a\r\nBcc: c@x.org"])
-def test_a_subject_cannot_smuggle_headers_in(subject):
+def test_a_subject_cannot_inject_headers(subject):
     with pytest.raises(ValueError, match="linefeed"):
         sent(subject, "text")
 
@@ -72,7 +72,7 @@ def test_a_subject_cannot_smuggle_headers_in(subject):
         ("mail.eml", "message/rfc822", "application/octet-stream"),
     ],
 )
-def test_files_have_the_type_that_is_told_or_that_of_their_name(name, told, content_type):
+def test_the_media_type_is_the_given_one_or_guessed_from_the_name(name, told, content_type):
     message = sent("S", "text", files=[AttachedFile(name, b"\x00\xff", told)])
 
     (file,) = message.iter_attachments()
@@ -81,7 +81,7 @@ def test_files_have_the_type_that_is_told_or_that_of_their_name(name, told, cont
     assert file.get_content() == b"\x00\xff"
 
 
-def test_parameters_of_the_type_stay():
+def test_parameters_of_the_media_type_are_kept():
     file = AttachedFile("tâble.csv", "ä,b\n".encode("latin-1"), "text/csv; charset=iso-8859-1")
 
     (arrived,) = sent("S", "text", files=[file]).iter_attachments()

@@ -18,18 +18,18 @@ def request(*targets, **fields):
 
 
 @pytest.mark.parametrize("content", [None, "text", [], 1])
-def test_content_is_an_object(content):
+def test_content_that_is_not_an_object_is_rejected(content):
     with pytest.raises(ValidationError, match="content"):
         request(content=content)
 
 
 @pytest.mark.parametrize("targets", [None, {}, {"topic": ARN}, "a@x.org"])
-def test_targets_are_a_list(targets):
+def test_targets_that_are_not_a_list_are_rejected(targets):
     with pytest.raises(ValidationError, match="targets"):
         request(targets=targets)
 
 
-def test_content_and_targets_have_to_be_there():
+def test_content_and_targets_are_required():
     for missing in ("content", "targets"):
         whole = {"content": CONTENT, "targets": []}
         del whole[missing]
@@ -42,7 +42,7 @@ def test_one_invalid_target_makes_the_request_invalid_and_is_named():
         request({"topic": ARN}, {"recipients": ["nobody"]})
 
 
-def test_refused_values_are_not_shown():
+def test_errors_do_not_show_values():
     with pytest.raises(ValidationError) as refused:
         request({"recipients": ["Ann <ann@x.org>"]}, content={"subject": 31415, "message": "x"})
 
@@ -50,7 +50,7 @@ def test_refused_values_are_not_shown():
     assert "31415" not in str(refused.value)
 
 
-def test_the_input_stays_as_it_was():
+def test_the_input_is_not_modified():
     given = {"content": {**CONTENT}, "targets": [{"address": "b@x.org", "recipient": "a@x.org"}]}
     before = copy.deepcopy(given)
 
@@ -59,10 +59,10 @@ def test_the_input_stays_as_it_was():
     assert given == before
 
 
-def test_an_empty_idempotency_key_is_refused():
+def test_an_empty_idempotency_key_is_rejected():
     with pytest.raises(ValidationError, match="idempotency_key"):
         request(idempotency_key="")
 
 
-def test_the_key_of_results_is_always_there():
+def test_results_are_always_present():
     assert NotificationResponse(results=[]).to_dict() == {"results": []}

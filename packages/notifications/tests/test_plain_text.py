@@ -29,12 +29,12 @@ from hypothesis import given, strategies as st
         ("", ""),
     ],
 )
-def test_a_reader_gets_what_would_be_seen(html, text):
+def test_visible_text_is_kept(html, text):
     assert text_of_html(html) == text
 
 
 @given(st.text(alphabet="<>/abip &;\"'=-!\n "))
-def test_broken_html_is_read_all_the_same(html):
+def test_malformed_html_is_accepted(html):
     text = text_of_html(html)
 
     assert "\n\n\n" not in text

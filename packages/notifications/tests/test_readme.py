@@ -1,4 +1,4 @@
-"""The examples of the README give what it says."""
+"""The examples of the README work as shown."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def shell(run_command):
     return lambda script: run_command("bash", "-ec", script.replace(PROGRAM, program))
 
 
-def test_the_request_is_checked_and_sent(shell, tmp_path, aws, mail, make_topic):
+def test_the_request_example_is_valid_and_sent(shell, tmp_path, aws, mail, make_topic):
     aws.client("ses").verify_email_identity(EmailAddress="pipeline@example.org")
     aws.put(aws.make_bucket("results"), "run-7/report.pdf", b"%PDF")
     topic = make_topic()
@@ -39,12 +39,12 @@ def test_the_request_is_checked_and_sent(shell, tmp_path, aws, mail, make_topic)
     assert len(topic.messages()) == 1
 
 
-def test_a_notifier_of_ones_own_delivers(shell, tmp_path):
+def test_the_custom_notifier_example_delivers(shell, tmp_path):
     (tmp_path / "chat.py").write_text(block("python"))
-    command, _, answer = block("console", -1).removeprefix("$ ").rpartition("\n{")
+    command, _, response = block("console", -1).removeprefix("$ ").rpartition("\n{")
 
     result = shell(command)
 
     assert result.returncode == 0, result.stderr
-    assert result.stdout == "{" + answer
+    assert result.stdout == "{" + response
     assert "#lab: Hi" in result.stderr

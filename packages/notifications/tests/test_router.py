@@ -56,9 +56,9 @@ def test_every_target_gets_the_content_once_and_has_a_result_in_order(route, mai
     assert [sent["body"] for sent in mail.simple] == [CONTENT["message"]]
     (received,) = topic.messages()
     assert (received["Subject"], received["Message"]) == ("Done", "All 12 steps are done.")
-    answer = json.loads(results[1]["response"])
-    assert answer["MessageId"]
-    assert answer["ResponseMetadata"]["HTTPStatusCode"] == 200
+    response = json.loads(results[1]["response"])
+    assert response["MessageId"]
+    assert response["ResponseMetadata"]["HTTPStatusCode"] == 200
 
 
 def test_no_targets_have_no_results(route):
@@ -74,23 +74,23 @@ def test_a_failing_target_does_not_stop_the_others(route, mail, make_topic):
     assert len(mail.simple) == len(topic.messages()) == 1
 
 
-def test_all_may_fail_without_an_error(route, aws):
+def test_the_handler_succeeds_even_if_every_delivery_fails(route, aws):
     assert successes(route(EMAIL, ABSENT)) == [False, False]
 
 
-def test_equal_targets_are_all_served(route, mail):
+def test_equal_targets_each_receive_the_message(route, mail):
     assert successes(route(EMAIL, {"recipient": "ann@example.org"})) == [True, True]
     assert len(mail.simple) == 2
 
 
-def test_one_invalid_target_and_nothing_is_sent(route, mail):
+def test_nothing_is_sent_if_a_target_is_invalid(route, mail):
     with pytest.raises(ValidationError, match=r"targets\.1"):
         route(EMAIL, {"recipients": ["nobody"]})
 
     assert mail.simple == []
 
 
-def test_a_target_that_no_notifier_takes_is_a_failed_result(route, mail):
+def test_a_target_without_a_notifier_is_a_failed_result(route, mail):
     results = route(ABSENT, EMAIL, notifiers=[SESNotifier()])
 
     assert results[0] == {
@@ -101,7 +101,7 @@ def test_a_target_that_no_notifier_takes_is_a_failed_result(route, mail):
     assert results[1]["success"]
 
 
-def test_notifiers_of_ones_own_are_asked_in_order_and_may_break_their_word(route, mail):
+def test_custom_notifiers_are_tried_in_order_and_may_raise(route, mail):
     class Broken(Notifier[SESEmailTarget]):
         def notify(self, content, target):
             raise RuntimeError("out of paper")
@@ -115,9 +115,7 @@ def test_notifiers_of_ones_own_are_asked_in_order_and_may_break_their_word(route
     assert (failed["success"], failed["response"]) == (False, "Broken: RuntimeError: out of paper")
 
 
-def test_logs_tell_the_target_and_the_reason_and_nothing_of_the_content(
-    route, mail, make_topic, caplog
-):
+def test_logs_name_the_target_and_the_reason_but_not_the_content(route, mail, make_topic, caplog):
     topic = make_topic()
     content = {"subject": "private subject", "message": "private text"}
 
@@ -133,7 +131,7 @@ def test_logs_tell_the_target_and_the_reason_and_nothing_of_the_content(
     assert "ann@" not in caplog.text
 
 
-def test_templates_are_filled_in_before_anything_is_sent(route, mail, make_topic):
+def test_templates_are_rendered_before_anything_is_sent(route, mail, make_topic):
     topic = make_topic()
     content = {
         "subject": "{{ run }} finished",
@@ -150,7 +148,7 @@ def test_templates_are_filled_in_before_anything_is_sent(route, mail, make_topic
     assert len(mail.simple) == 1
 
 
-def test_without_jinja_a_template_is_refused_before_anything_is_sent(route, mail, monkeypatch):
+def test_a_template_without_jinja_is_rejected_before_anything_is_sent(route, mail, monkeypatch):
     monkeypatch.setitem(sys.modules, "jinja2", None)
 
     with pytest.raises(ApplicationException, match="templates"):
@@ -190,7 +188,7 @@ def test_another_key_is_another_notification(route, mail, make_table):
     assert len(mail.simple) == 2
 
 
-def test_what_failed_is_sent_by_the_retry_and_nothing_else(route, aws, mail, make_table):
+def test_a_retry_sends_only_failed_deliveries(route, aws, mail, make_table):
     make_table()
     assert successes(route(EMAIL, ABSENT, idempotency_key="run-7")) == [True, False]
     aws.client("sns").create_topic(Name="absent")
@@ -199,17 +197,17 @@ def test_what_failed_is_sent_by_the_retry_and_nothing_else(route, aws, mail, mak
     assert len(mail.simple) == 1
 
 
-def test_a_key_that_was_used_for_other_content_is_refused(route, mail, make_table):
+def test_a_key_used_for_different_content_is_a_failed_result(route, mail, make_table):
     make_table()
     route(EMAIL, idempotency_key="run-7")
 
     (result,) = route(EMAIL, content={**CONTENT, "message": "other"}, idempotency_key="run-7")
 
-    assert (result["success"], "take a new one" in result["response"]) == (False, True)
+    assert (result["success"], "Use a new key" in result["response"]) == (False, True)
     assert len(mail.simple) == 1
 
 
-def test_without_a_table_a_key_is_of_no_use_and_the_log_says_so(route, mail, caplog):
+def test_a_key_without_a_table_is_ignored_with_a_warning(route, mail, caplog):
     for _ in range(2):
         assert successes(route(EMAIL, idempotency_key="run-7")) == [True]
 
@@ -217,7 +215,7 @@ def test_without_a_table_a_key_is_of_no_use_and_the_log_says_so(route, mail, cap
     assert "IDEMPOTENCY_TABLE is not set" in caplog.text
 
 
-def test_a_fifo_topic_drops_repeats_by_itself(route, make_topic):
+def test_a_fifo_topic_deduplicates_retries_without_a_table(route, make_topic):
     topic = make_topic("alerts.fifo")
 
     for _ in range(2):
@@ -235,7 +233,7 @@ def test_a_missing_table_is_named_and_nothing_is_sent(route, mail, monkeypatch):
     assert mail.simple == []
 
 
-def test_the_table_keeps_neither_addresses_nor_content(route, aws, mail, make_table):
+def test_the_table_contains_neither_addresses_nor_content(route, aws, mail, make_table):
     table = make_table()
 
     route(EMAIL, idempotency_key="run-7")
@@ -276,7 +274,7 @@ within = NotificationRouter.get_handler([SESNotifier(), DiesWithinATarget()])
 
 @pytest.fixture
 def crash(run_command):
-    """Handle a request in a process that ends in the middle of it."""
+    """Handle a request in a process that exits before it is done."""
 
     def run(where, *targets, milliseconds):
         event = {"content": CONTENT, "targets": list(targets), "idempotency_key": "run-7"}
@@ -286,7 +284,7 @@ def crash(run_command):
     return run
 
 
-def test_a_crash_between_two_targets_and_a_retry_send_each_once(
+def test_a_retry_after_a_crash_between_targets_delivers_each_once(
     crash, route, mail, make_topic, make_table
 ):
     make_table()
@@ -299,7 +297,7 @@ def test_a_crash_between_two_targets_and_a_retry_send_each_once(
     assert (len(mail.simple), len(topic.messages())) == (1, 1)
 
 
-def test_a_crash_within_a_target_is_an_error_until_that_run_cannot_go_on(
+def test_a_retry_after_a_crash_during_a_delivery_waits_for_the_timeout(
     crash, route, aws, mail, make_topic, make_table
 ):
     table = make_table()
@@ -311,14 +309,12 @@ def test_a_crash_within_a_target_is_an_error_until_that_run_cannot_go_on(
         route(*targets, idempotency_key="run-7")
     assert (len(mail.simple), len(topic.messages()), len(other.messages())) == (1, 0, 1)
 
-    end_time_of_the_runs_under_way(aws, table)
+    expire_invocations_in_progress(aws, table)
     assert successes(route(*targets, idempotency_key="run-7")) == [True, True, True]
     assert (len(mail.simple), len(topic.messages()), len(other.messages())) == (1, 1, 0)
 
 
-def test_a_run_without_a_time_limit_protects_its_deliveries_all_the_same(
-    crash, route, mail, make_topic, make_table
-):
+def test_deliveries_are_locked_without_a_timeout_too(crash, route, mail, make_topic, make_table):
     make_table()
     topic = make_topic()
 
@@ -328,8 +324,8 @@ def test_a_run_without_a_time_limit_protects_its_deliveries_all_the_same(
         route(EMAIL, {"topic": topic.arn}, idempotency_key="run-7")
 
 
-def end_time_of_the_runs_under_way(aws, table):
-    """Make their time limits lie in the past."""
+def expire_invocations_in_progress(aws, table):
+    """Move the timeouts of invocations in progress to the past."""
     dynamodb = aws.client("dynamodb")
     for item in dynamodb.scan(TableName=table)["Items"]:
         if item["status"]["S"] == "INPROGRESS":

@@ -9,11 +9,11 @@ from aibs_informatics_aws_lambda.handlers.notifications import ses
 SOURCE = "from@example.org"
 
 
-def test_a_simple_email_is_plain_text_in_utf_8(stand_in):
-    answer = ses.send_simple_email(SOURCE, ["a@x.org", "b@x.org"], "Grüße", "wörld")
+def test_a_simple_email_is_plain_text_in_utf_8(mock_service):
+    response = ses.send_simple_email(SOURCE, ["a@x.org", "b@x.org"], "Grüße", "wörld")
 
-    (request,) = stand_in.requests
-    assert answer["MessageId"] == "1"
+    (request,) = mock_service.requests
+    assert response["MessageId"] == "1"
     assert request == {
         "Action": "SendEmail",
         "Version": "2010-12-01",
@@ -28,7 +28,7 @@ def test_a_simple_email_is_plain_text_in_utf_8(stand_in):
 
 
 @pytest.mark.parametrize("body", ["text", MIMEText("text")])
-def test_local_files_of_any_kind_can_be_attached(mail, tmp_path, body):
+def test_local_files_of_any_type_can_be_attached(mail, tmp_path, body):
     binary, odd = tmp_path / "chart.png", tmp_path / "no-known-type"
     binary.write_bytes(b"\x89PNG\xff\x00")
     odd.write_bytes(b"\xff")
@@ -43,13 +43,13 @@ def test_local_files_of_any_kind_can_be_attached(mail, tmp_path, body):
     ]
 
 
-def test_an_email_with_attachments_needs_none(mail):
+def test_attachments_are_optional(mail):
     ses.send_email_with_attachment(SOURCE, ["a@x.org"], "S", "text")
 
     assert [message.get_content().strip() for message in mail.raw] == ["text"]
 
 
-def test_what_ses_refuses_is_told_in_its_words(aws):
+def test_an_error_has_the_code_and_message_of_ses(aws):
     message = {"Subject": {"Data": "S"}, "Body": {"Text": {"Data": "t"}}}
     request = {"Source": SOURCE, "Destination": {"ToAddresses": ["a@x.org"]}, "Message": message}
 
@@ -59,7 +59,7 @@ def test_what_ses_refuses_is_told_in_its_words(aws):
         ses.send_raw_email({"Source": SOURCE, "RawMessage": {"Data": b"To: a@x.org\r\n\r\n"}})
 
 
-def test_an_address_is_verified_once_its_owner_consents(aws):
+def test_an_address_is_verified_after_confirmation(aws):
     assert not ses.is_verified(SOURCE)
 
     ses.verify_email_identity(SOURCE)  # moto's owners consent at once
@@ -68,8 +68,8 @@ def test_an_address_is_verified_once_its_owner_consents(aws):
     assert not ses.is_verified("other@example.org")
 
 
-def test_a_look_up_that_is_denied_is_an_error(stand_in):
-    stand_in.answers = [(403, "AccessDenied", "not allowed")]
+def test_an_access_denied_error_names_the_permission(mock_service):
+    mock_service.responses = [(403, "AccessDenied", "not allowed")]
 
-    with pytest.raises(AWSError, match="allow ses:GetIdentityVerificationAttributes"):
+    with pytest.raises(AWSError, match="ses:GetIdentityVerificationAttributes"):
         ses.is_verified(SOURCE)

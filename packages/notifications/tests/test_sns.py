@@ -10,30 +10,30 @@ EMPTY = {"subject": "", "message_structure": None, "message_attributes": {}, "ph
 def test_a_message_reaches_its_topic(make_topic):
     topic = make_topic()
 
-    answer = publish_to_topic("text", topic.arn, subject="S")
+    response = publish_to_topic("text", topic.arn, subject="S")
 
     (message,) = topic.messages()
     assert (message["Message"], message["Subject"]) == ("text", "S")
-    assert message["MessageId"] == answer["MessageId"]
+    assert message["MessageId"] == response["MessageId"]
 
 
-def test_empty_options_are_left_out_of_the_request(stand_in):
+def test_empty_options_are_left_out_of_the_request(mock_service):
     publish("text", topic_arn="arn:aws:sns:us-west-2:123456789012:alerts", **EMPTY)
 
-    (request,) = stand_in.requests
+    (request,) = mock_service.requests
     assert set(request) == {"Action", "Version", "TopicArn", "Message"}
 
 
-def test_a_message_needs_a_place_to_go_to():
-    with pytest.raises(AWSError, match="needs a topic, a target or a phone number"):
+def test_a_message_without_a_destination_is_rejected():
+    with pytest.raises(AWSError, match="no destination"):
         publish("text")
 
 
-def test_a_phone_number_will_do(aws):
+def test_a_phone_number_is_a_destination(aws):
     assert publish("text", phone_number="+15555550100")["MessageId"]
 
 
-def test_a_topic_is_looked_for_in_its_own_region_unless_another_is_given(make_topic):
+def test_the_region_of_the_arn_is_the_default_region(make_topic):
     topic = make_topic(region="eu-west-1")
 
     publish_to_topic("text", topic.arn)
@@ -43,7 +43,7 @@ def test_a_topic_is_looked_for_in_its_own_region_unless_another_is_given(make_to
         publish_to_topic("text", topic.arn, region="us-east-1")
 
 
-def test_a_refusal_has_the_code_and_words_of_sns_and_not_the_message(make_topic):
+def test_an_error_has_the_code_and_message_of_sns_but_not_the_content(make_topic):
     topic = make_topic()
 
     with pytest.raises(AWSError, match="InvalidParameter") as refused:

@@ -27,25 +27,25 @@ def request(*targets, **fields):
     return {"content": content, "targets": list(targets), **fields}
 
 
-def test_each_message_is_a_request_and_only_errors_are_reported(mail, lambda_context):
+def test_only_invalid_messages_are_reported_as_item_failures(mail, lambda_context):
     event = batch(request(EMAIL), request({}), "no JSON", request(EMAIL))
 
-    answer = handler(event, lambda_context)
+    response = handler(event, lambda_context)
 
-    assert answer == {"batchItemFailures": [{"itemIdentifier": "1"}, {"itemIdentifier": "2"}]}
+    assert response == {"batchItemFailures": [{"itemIdentifier": "1"}, {"itemIdentifier": "2"}]}
     assert len(mail.simple) == 2
 
 
-def test_a_failed_delivery_is_no_error_of_its_message_and_is_logged(mail, lambda_context, caplog):
-    answer = handler(batch(request(ABSENT, EMAIL)), lambda_context)
+def test_a_failed_delivery_is_logged_and_not_an_item_failure(mail, lambda_context, caplog):
+    response = handler(batch(request(ABSENT, EMAIL)), lambda_context)
 
-    assert answer == {"batchItemFailures": []}
+    assert response == {"batchItemFailures": []}
     assert len(mail.simple) == 1
     (failed,) = [line.getMessage() for line in caplog.records if line.levelname == "ERROR"]
     assert ABSENT["topic"] in failed
 
 
-def test_a_message_that_comes_twice_is_delivered_once(mail, make_table, lambda_context):
+def test_a_message_received_twice_is_delivered_once(mail, make_table, lambda_context):
     make_table()
     event = batch(request(EMAIL, idempotency_key="run-7"))
 

@@ -5,23 +5,23 @@ import sys
 import pytest
 from aibs_informatics_aws_lambda.common.exceptions import ApplicationException, ValidationError
 from aibs_informatics_aws_lambda.handlers.notifications.content import NotificationContent
-from aibs_informatics_aws_lambda.handlers.notifications.templates import fill_in
+from aibs_informatics_aws_lambda.handlers.notifications.templates import render
 
 
 def content(message, **fields):
     return NotificationContent.from_dict({"subject": "{{ name }}", "message": message, **fields})
 
 
-def test_variables_are_filled_into_subject_and_message():
+def test_variables_are_rendered_in_subject_and_message():
     text = "{% for step in steps %}- {{ step }}\n{% endfor %}"
 
-    filled = fill_in(content(text, variables={"name": "R & D", "steps": ["a", "b"]}))
+    rendered = render(content(text, variables={"name": "R & D", "steps": ["a", "b"]}))
 
-    assert (filled.subject, filled.message) == ("R & D", "- a\n- b\n")
+    assert (rendered.subject, rendered.message) == ("R & D", "- a\n- b\n")
 
 
-def test_in_html_values_are_escaped_and_elsewhere_they_are_not():
-    filled = fill_in(
+def test_values_are_escaped_in_html_only():
+    rendered = render(
         content(
             "<b>{{ name }}</b>",
             plain_text="{{ name }}",
@@ -30,19 +30,19 @@ def test_in_html_values_are_escaped_and_elsewhere_they_are_not():
         )
     )
 
-    assert filled.message == "<b>R &amp; &lt;D&gt;</b>"
-    assert (filled.subject, filled.plain_text) == ("R & <D>", "R & <D>")
+    assert rendered.message == "<b>R &amp; &lt;D&gt;</b>"
+    assert (rendered.subject, rendered.plain_text) == ("R & <D>", "R & <D>")
 
 
-def test_without_variables_braces_are_text():
+def test_text_without_variables_is_not_a_template():
     plain = content("{{ message }} {% if %}")
 
-    assert fill_in(plain) is plain
+    assert render(plain) is plain
 
 
-def test_no_variables_are_not_the_same_as_none_of_them():
+def test_empty_variables_make_the_text_a_template():
     with pytest.raises(ValidationError, match="'name' is undefined"):
-        fill_in(content("text", variables={}))
+        render(content("text", variables={}))
 
 
 @pytest.mark.parametrize(
@@ -52,9 +52,9 @@ def test_no_variables_are_not_the_same_as_none_of_them():
         "{% include 'other' %}",
     ],
 )
-def test_what_cannot_be_filled_in_is_named(message):
-    with pytest.raises(ValidationError, match=r"content\.message cannot be filled in"):
-        fill_in(content(message, variables={"name": "n"}))
+def test_an_error_names_the_template_field(message):
+    with pytest.raises(ValidationError, match=r"content\.message with"):
+        render(content(message, variables={"name": "n"}))
 
 
 @pytest.mark.parametrize(
@@ -68,13 +68,13 @@ def test_what_cannot_be_filled_in_is_named(message):
         "{{ names.append(1) }}",
     ],
 )
-def test_templates_stay_in_their_sandbox(message):
+def test_templates_cannot_leave_the_sandbox(message):
     with pytest.raises(ValidationError, match=r"SecurityError|UndefinedError"):
-        fill_in(content(message, variables={"name": "n", "names": []}))
+        render(content(message, variables={"name": "n", "names": []}))
 
 
-def test_a_missing_jinja_is_named_with_the_way_to_get_it(monkeypatch):
+def test_the_error_without_jinja_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "jinja2", None)
 
     with pytest.raises(ApplicationException, match=r"notifications\[templates\]"):
-        fill_in(content("text", variables={"name": "n"}))
+        render(content("text", variables={"name": "n"}))

@@ -9,7 +9,7 @@ QUOTA = ("Throttling", "Daily message quota exceeded.")
 
 
 class Service:
-    """Refuses with the given errors, then takes the message."""
+    """Raises the given errors, then succeeds."""
 
     def __init__(self, *errors):
         self.errors = list(errors)
@@ -31,7 +31,7 @@ def pauses(monkeypatch):
 
 
 @pytest.mark.parametrize("code", ["Throttling", "Throttled", "ThrottlingException"])
-def test_a_message_above_the_rate_is_sent_after_growing_pauses(pauses, code):
+def test_a_throttled_call_is_retried_with_growing_pauses(pauses, code):
     service = Service(*[(code, "Rate exceeded")] * 3)
 
     assert retry_throttled(service.send) == {"MessageId": "1"}
@@ -40,7 +40,7 @@ def test_a_message_above_the_rate_is_sent_after_growing_pauses(pauses, code):
     assert 0.5 <= first <= 1 <= second <= 2 <= third <= 4
 
 
-def test_patience_has_an_end(pauses):
+def test_retries_end_after_31_seconds(pauses):
     service = Service(*[RATE] * 100)
 
     with pytest.raises(ClientError, match="Maximum sending rate"):
@@ -51,7 +51,7 @@ def test_patience_has_an_end(pauses):
 
 
 @pytest.mark.parametrize("error", [QUOTA, ("MessageRejected", "Email address is not verified.")])
-def test_what_no_pause_mends_is_not_tried_again(pauses, error):
+def test_other_errors_are_not_retried(pauses, error):
     service = Service(error)
 
     with pytest.raises(ClientError, match=error[0]):

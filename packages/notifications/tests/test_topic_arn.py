@@ -34,12 +34,12 @@ def test_topics_of_all_partitions_are_accepted(text):
         ARN.replace("alerts", "ünï"),
     ],
 )
-def test_what_is_no_topic_is_refused_by_name(text):
+def test_an_invalid_topic_arn_is_rejected(text):
     with pytest.raises(ValidationError, match="is not the ARN of an SNS topic"):
         SNSTopicArn(text)
 
 
-def test_an_arn_tells_its_region_and_whether_the_topic_is_fifo():
+def test_an_arn_has_a_region_and_may_be_fifo():
     arn = SNSTopicArn(f"{ARN}.fifo")
 
     assert (arn.region, arn.is_fifo) == ("us-west-2", True)

@@ -13,35 +13,35 @@ from aibs_informatics_aws_lambda.handlers.notifications.notifiers.sns import SNS
 ARN = "arn:aws:sns:us-west-2:123456789012:alerts"
 
 
-def test_notifiers_name_their_targets():
+def test_notifiers_have_a_target_class():
     assert SESNotifier.notifier_target_class() is SESEmailTarget
     assert SNSNotifier.notifier_target_class() is SNSTopicTarget
 
 
-def test_a_target_of_the_right_class_is_returned_as_it_is():
+def test_a_target_of_the_right_class_is_returned_unchanged():
     target = SNSTopicTarget(topic=ARN)
 
     assert SNSNotifier.parse_target(target) is target
 
 
-def test_a_dict_becomes_a_target():
+def test_a_dict_is_converted_to_a_target():
     assert SNSNotifier.parse_target({"topic": ARN}) == SNSTopicTarget(topic=ARN)
     assert SESNotifier.parse_target({"address": "a@x.org"}).recipients == ["a@x.org"]
 
 
 @pytest.mark.parametrize("target", [{}, {"topic": ARN}, {"recipients": None}])
-def test_a_dict_of_another_shape_is_refused(target):
+def test_a_dict_of_another_target_is_rejected(target):
     with pytest.raises(ValidationError, match="recipients"):
         SESNotifier.parse_target(target)
 
 
 @pytest.mark.parametrize("target", [None, "a@x.org", 1, ["a@x.org"], SNSTopicTarget(topic=ARN)])
-def test_anything_else_is_refused_by_type(target):
-    with pytest.raises(ValueError, match=f"not to {type(target).__name__}"):
+def test_other_types_are_rejected_by_name(target):
+    with pytest.raises(ValueError, match=f"cannot deliver to {type(target).__name__}"):
         SESNotifier.parse_target(target)
 
 
-def test_a_notifier_without_notify_cannot_be_made():
+def test_a_notifier_without_notify_cannot_be_created():
     class Unfinished(Notifier[SESEmailTarget]):
         pass
 

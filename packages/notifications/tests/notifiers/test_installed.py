@@ -21,7 +21,7 @@ REQUEST = {
 
 @pytest.fixture
 def run_with_plugin(run_command, tmp_path):
-    """Run the command line where a package with an entry point is installed."""
+    """Run the command line with an installed package that has an entry point."""
 
     def run(entry_point, *options):
         (tmp_path / "chat.py").write_text(
@@ -58,11 +58,11 @@ def run_with_plugin(run_command, tmp_path):
     return run
 
 
-def test_by_default_there_are_ses_and_sns():
+def test_default_notifiers_are_ses_and_sns():
     assert [type(notifier) for notifier in default_notifiers()] == [SESNotifier, SNSNotifier]
 
 
-def test_an_installed_notifier_gets_targets_of_its_own_shape(run_with_plugin):
+def test_an_installed_notifier_receives_its_targets(run_with_plugin):
     result = run_with_plugin("chat = chat:ChatNotifier")
 
     assert result.returncode == 4, result.stderr  # the email has no sender
@@ -71,7 +71,7 @@ def test_an_installed_notifier_gets_targets_of_its_own_shape(run_with_plugin):
     assert not mailed["success"]
 
 
-def test_an_installed_notifier_comes_before_the_one_that_it_replaces(run_with_plugin):
+def test_an_installed_notifier_takes_precedence_over_a_default_one(run_with_plugin):
     result = run_with_plugin("chat = chat:ChatNotifier\npost = chat:PostNotifier")
 
     assert result.returncode == 0, result.stderr
@@ -79,7 +79,7 @@ def test_an_installed_notifier_comes_before_the_one_that_it_replaces(run_with_pl
 
 
 @pytest.mark.parametrize("target", ["chat:not_a_notifier", "chat:absent", "absent:ChatNotifier"])
-def test_an_entry_point_that_leads_to_no_notifier_is_named(run_with_plugin, target):
+def test_an_error_names_the_invalid_entry_point(run_with_plugin, target):
     result = run_with_plugin(f"broken = {target}")
 
     assert result.returncode == 1

@@ -54,12 +54,12 @@ def test_an_empty_list_of_recipients_is_an_email():
 
 @pytest.mark.parametrize("key", KEYS)
 @pytest.mark.parametrize("value", [1, True, {}, ["a@x.org", 1], [{}], [["a@x.org"]], [None]])
-def test_recipients_are_texts(key, value):
+def test_recipients_that_are_not_strings_are_rejected(key, value):
     with pytest.raises(ValidationError, match=r"targets\.0\.email"):
         parse({key: value})
 
 
-def test_recipients_come_before_a_topic_which_is_ignored_with_a_warning(caplog):
+def test_recipients_take_precedence_over_a_topic_with_a_warning(caplog):
     with caplog.at_level(logging.WARNING, logger="aibs"):
         target = parse({"recipient": "a@x.org", "topic": ARN})
 
@@ -67,7 +67,7 @@ def test_recipients_come_before_a_topic_which_is_ignored_with_a_warning(caplog):
     assert "the topic is ignored" in caplog.text
 
 
-def test_null_recipients_leave_the_topic():
+def test_null_recipients_are_ignored():
     assert parse({"recipients": None, "topic": ARN}) == SNSTopicTarget(topic=ARN)
 
 
@@ -78,24 +78,24 @@ def test_null_recipients_leave_the_topic():
         *({"Recipients": ["a@x.org"]}, {"topicArn": ARN}, {"recipients": None}, {"channel": "#a"}),
     ],
 )
-def test_a_target_of_no_known_shape_is_refused(target):
+def test_an_unknown_target_is_rejected(target):
     with pytest.raises(ValidationError, match=r"targets\.0\n.*recipients .*or with topic"):
         parse(target)
 
 
 @pytest.mark.parametrize("topic", ["alerts", None, 1, "", f"{ARN}:subscription"])
-def test_a_malformed_topic_is_refused(topic):
+def test_a_malformed_topic_is_rejected(topic):
     with pytest.raises(ValidationError, match=r"targets\.0\.topic"):
         parse({"topic": topic})
 
 
 @pytest.mark.parametrize("attributes", [{"a": None}, {"a": True}, {"a": {}}, [], "a"])
-def test_attributes_are_texts_numbers_and_lists(attributes):
+def test_invalid_attributes_are_rejected(attributes):
     with pytest.raises(ValidationError, match=r"targets\.0\.topic\.attributes"):
         parse({"topic": ARN, "attributes": attributes})
 
 
-def test_a_target_class_of_ones_own_is_a_further_shape():
+def test_a_custom_target_class_is_accepted():
     assert parse({"pagerNumber": 7}) == PagerTarget(pager_number=7)
 
 
@@ -113,23 +113,23 @@ def test_a_target_class_of_ones_own_is_a_further_shape():
         ({}, {}),
     ],
 )
-def test_a_result_holds_the_target_that_a_dict_stands_for_or_the_dict(given_target, target):
+def test_a_result_converts_a_dict_to_a_target_where_possible(given_target, target):
     result = NotifierResult(target=given_target, success=False, response="why")
 
     assert result.target == target
     assert type(result.target) is type(target)
 
 
-def test_no_field_of_a_result_is_left_out():
+def test_every_field_of_a_result_is_present():
     result = NotifierResult(target={"channel": None}, success=False, response=None)
 
     assert result.to_dict() == {"target": {"channel": None}, "success": False, "response": None}
 
 
-def test_summaries_tell_no_addresses():
+def test_summaries_do_not_contain_addresses():
     email = SESEmailTarget(recipients=["a@x.org", "b@x.org", "c@y.org"])
 
     assert email.summary == "2 at x.org, 1 at y.org"
-    assert SESEmailTarget(recipients=[]).summary == "nobody"
+    assert SESEmailTarget(recipients=[]).summary == "no recipients"
     assert SNSTopicTarget(topic=ARN).summary == ARN
     assert PagerTarget(pager_number=7).summary == "PagerTarget"

@@ -21,10 +21,10 @@ def text_of(part):
     return part.get_content().replace("\r\n", "\n").strip()
 
 
-def test_an_email_is_one_request_with_all_recipients_in_utf_8(stand_in):
+def test_an_email_is_one_request_with_all_recipients_in_utf_8(mock_service):
     result = notify(content("wörld\n"))
 
-    (request,) = stand_in.requests
+    (request,) = mock_service.requests
     assert result.success
     assert request == {
         "Action": "SendEmail",
@@ -43,10 +43,10 @@ def test_an_email_is_one_request_with_all_recipients_in_utf_8(stand_in):
     ("fields", "plain"),
     [({}, "All 12 steps are done (https://x.org), Zoë."), ({"plain_text": "Done."}, "Done.")],
 )
-def test_html_comes_as_html_with_a_text_alternative(stand_in, fields, plain):
+def test_html_has_a_plain_text_alternative(mock_service, fields, plain):
     notify(content(HTML, content_type="html", **fields))
 
-    (request,) = stand_in.requests
+    (request,) = mock_service.requests
     bodies = {key: value for key, value in request.items() if ".Body." in key}
     assert bodies == {
         "Message.Body.Html.Data": HTML,
@@ -63,7 +63,7 @@ def test_json_is_sent_as_text(mail):
     assert (sent["subject"], sent["body"]) == ("Grüße", '{"steps": 12}')
 
 
-def test_attachments_from_s3_arrive_as_a_mail_program_shows_them(aws, mail):
+def test_attachments_from_s3_are_shown_by_email_clients(aws, mail):
     aws.make_bucket()
     aws.put("bucket", "runs/7/report.pdf", b"%PDF\x00\xff")
     aws.client("s3").put_object(
@@ -95,7 +95,7 @@ def test_attachments_from_s3_arrive_as_a_mail_program_shows_them(aws, mail):
     assert table.get_content() == "a,ä\n"
 
 
-def test_a_missing_attachment_is_named_and_nothing_is_sent(aws, mail):
+def test_a_missing_attachment_is_a_failed_result_that_names_it(aws, mail):
     aws.make_bucket()
 
     result = notify(content(attachments=["s3://bucket/absent.pdf"]))
@@ -105,14 +105,14 @@ def test_a_missing_attachment_is_named_and_nothing_is_sent(aws, mail):
     assert mail.raw == mail.simple == []
 
 
-def test_attachments_that_no_email_holds_are_not_even_read(aws, mail):
+def test_attachments_above_the_limit_are_not_downloaded(aws, mail):
     aws.make_bucket()
     aws.put("bucket", "large.bin", bytes(8_000_000))
 
     result = notify(content(attachments=["s3://bucket/large.bin"]))
 
     assert not result.success
-    assert "10485760 at most" in result.response
+    assert "more than the 10485760" in result.response
     assert mail.raw == []
 
 
@@ -143,14 +143,14 @@ def test_there_is_no_default_sender(mail, monkeypatch, address):
     assert mail.simple == []
 
 
-def test_an_email_to_nobody_is_not_sent(mail):
+def test_an_email_without_recipients_is_not_sent(mail):
     result = notify(content(), SESEmailTarget(recipients=[]))
 
     assert (result.success, "no recipients" in result.response) == (False, True)
     assert mail.simple == []
 
 
-def test_more_than_50_recipients_are_refused_by_ses(mail):
+def test_more_than_50_recipients_are_a_failed_result(mail):
     many = SESEmailTarget(recipients=[f"a{number}@example.org" for number in range(51)])
 
     result = notify(content(), many)
@@ -159,7 +159,7 @@ def test_more_than_50_recipients_are_refused_by_ses(mail):
     assert mail.simple == []
 
 
-def test_a_refusal_tells_the_code_and_words_of_ses_and_not_the_message(mail, monkeypatch):
+def test_a_failed_result_has_the_code_and_message_of_ses_but_not_the_content(mail, monkeypatch):
     monkeypatch.setenv("SOURCE_EMAIL_ADDRESS", "unknown@example.org")
 
     result = notify(content("private text"))
@@ -188,27 +188,27 @@ def test_missing_credentials_are_a_failed_result(monkeypatch):
     assert (result.success, "credentials" in result.response) == (False, True)
 
 
-def test_a_sending_rate_is_waited_for_longer_than_boto3_waits(stand_in, monkeypatch):
+def test_throttling_is_retried_longer_than_boto3_does(mock_service, monkeypatch):
     pauses = []
     monkeypatch.setattr("time.sleep", pauses.append)
-    stand_in.answers = [(400, "Throttling", "Maximum sending rate exceeded.")] * 8
+    mock_service.responses = [(400, "Throttling", "Maximum sending rate exceeded.")] * 8
 
     assert notify(content()).success
-    assert len(stand_in.requests) == 9
+    assert len(mock_service.requests) == 9
 
 
-def test_a_daily_quota_is_not_waited_for(stand_in, monkeypatch):
+def test_an_exceeded_daily_quota_is_not_retried(mock_service, monkeypatch):
     monkeypatch.setattr("time.sleep", lambda _: None)
-    stand_in.answers = [(400, "Throttling", "Daily message quota exceeded.")] * 20
+    mock_service.responses = [(400, "Throttling", "Daily message quota exceeded.")] * 20
 
     result = notify(content())
 
     assert (result.success, "Daily message quota" in result.response) == (False, True)
-    assert len(stand_in.requests) == 6
+    assert len(mock_service.requests) == 6
 
 
-def test_a_denied_permission_is_named(stand_in):
-    stand_in.answers = [(403, "AccessDenied", "not authorized to perform ses:SendEmail")]
+def test_a_denied_permission_is_named(mock_service):
+    mock_service.responses = [(403, "AccessDenied", "not authorized to perform ses:SendEmail")]
 
     result = notify(content())
 

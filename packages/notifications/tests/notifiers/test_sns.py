@@ -14,7 +14,7 @@ def notify(topic, subject="S", message="text", content_type="text/plain", **targ
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "html", "json"])
-def test_a_topic_gets_subject_and_message_as_they_are(make_topic, content_type):
+def test_a_topic_receives_subject_and_message_unchanged(make_topic, content_type):
     topic = make_topic()
     message = ' {"default": "<b>wörld</b>"}\n'
 
@@ -27,10 +27,10 @@ def test_a_topic_gets_subject_and_message_as_they_are(make_topic, content_type):
     assert json.loads(result.response)["ResponseMetadata"]["HTTPStatusCode"] == 200
 
 
-def test_only_what_is_needed_is_sent(stand_in):
+def test_optional_parameters_are_omitted(mock_service):
     notify("arn:aws:sns:us-west-2:123456789012:alerts", subject="")
 
-    (request,) = stand_in.requests
+    (request,) = mock_service.requests
     assert request == {
         "Action": "Publish",
         "Version": "2010-03-31",
@@ -46,20 +46,20 @@ def test_a_topic_is_reached_in_its_own_region(make_topic):
     assert len(topic.messages()) == 1
 
 
-def test_a_topic_without_a_region_is_looked_for_in_the_functions(make_topic):
+def test_a_topic_without_a_region_uses_the_region_of_the_function(make_topic):
     result = notify(make_topic().arn.replace("us-west-2", ""))
 
     assert "NotFound" in result.response
 
 
 @pytest.mark.parametrize("region", ["moon_1", "-", "x" * 80])
-def test_a_region_that_cannot_be_one_is_a_failed_result(make_topic, region):
+def test_an_invalid_region_is_a_failed_result(make_topic, region):
     result = notify(make_topic().arn.replace("us-west-2", region))
 
     assert not result.success
 
 
-def test_attributes_have_the_types_that_subscriptions_filter_by(make_topic):
+def test_attributes_have_the_types_of_filter_policies(make_topic):
     topic = make_topic()
 
     result = notify(
@@ -76,7 +76,7 @@ def test_attributes_have_the_types_that_subscriptions_filter_by(make_topic):
     }
 
 
-def test_a_fifo_topic_gets_the_functions_name_as_group_and_no_repeat_dropped(
+def test_fifo_defaults_are_the_function_name_and_a_unique_deduplication_id(
     make_topic, monkeypatch
 ):
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "notify")
@@ -90,7 +90,7 @@ def test_a_fifo_topic_gets_the_functions_name_as_group_and_no_repeat_dropped(
     assert len({message["attributes"]["MessageDeduplicationId"] for message in received}) == 2
 
 
-def test_group_and_deduplication_id_can_be_given(make_topic):
+def test_group_and_deduplication_ids_can_be_set(make_topic):
     topic = make_topic("alerts.fifo")
 
     for _ in range(2):
@@ -101,7 +101,7 @@ def test_group_and_deduplication_id_can_be_given(make_topic):
     assert received["attributes"]["MessageDeduplicationId"] == "d"
 
 
-def test_an_unknown_topic_is_a_failed_result_that_names_it(aws):
+def test_an_unknown_topic_is_a_failed_result_with_its_arn(aws):
     arn = "arn:aws:sns:us-west-2:123456789012:absent"
 
     result = notify(arn, message="private text")
@@ -112,7 +112,7 @@ def test_an_unknown_topic_is_a_failed_result_that_names_it(aws):
     assert "private" not in result.response
 
 
-def test_a_subject_that_sns_refuses_is_not_cut(make_topic):
+def test_a_subject_that_is_too_long_is_a_failed_result(make_topic):
     topic = make_topic()
 
     result = notify(topic.arn, subject="x" * 101)
@@ -121,8 +121,8 @@ def test_a_subject_that_sns_refuses_is_not_cut(make_topic):
     assert topic.messages() == []
 
 
-def test_a_rate_of_sns_is_waited_for(stand_in, monkeypatch):
+def test_a_throttled_publish_is_retried(mock_service, monkeypatch):
     monkeypatch.setattr("time.sleep", lambda _: None)
-    stand_in.answers = [(429, "Throttled", "Rate exceeded")] * 8
+    mock_service.responses = [(429, "Throttled", "Rate exceeded")] * 8
 
     assert notify("arn:aws:sns:us-west-2:123456789012:alerts").success

@@ -1,12 +1,55 @@
-"""Handler that sends notifications by email and to topics, ready to be called by Lambda."""
+"""Send notifications by email (Amazon SES) and to topics (Amazon SNS)."""
 
 from __future__ import annotations
 
-from aibs_informatics_aws_lambda.common.collector import paused_collector_in_lambda
+from typing import TYPE_CHECKING
 
-with paused_collector_in_lambda():
-    from .router import NotificationRouter
+from aibs_informatics_aws_lambda.common.lazy import lazy_names
 
-__all__ = ["notification_router_handler"]
+if TYPE_CHECKING:
+    from aibs_informatics_aws_lambda.common.handler import LambdaHandlerType
 
-notification_router_handler = NotificationRouter.get_handler()
+    from .content import (
+        Attachment as Attachment,
+        NotificationContent as NotificationContent,
+        NotificationContentType as NotificationContentType,
+    )
+    from .email_address import EmailAddress as EmailAddress
+    from .model import (
+        NotificationRequest as NotificationRequest,
+        NotificationResponse as NotificationResponse,
+    )
+    from .notifiers.base import Notifier as Notifier
+    from .notifiers.model import (
+        NotifierResult as NotifierResult,
+        NotifierTarget as NotifierTarget,
+        SESEmailTarget as SESEmailTarget,
+        SNSTopicTarget as SNSTopicTarget,
+    )
+    from .notifiers.ses import SESNotifier as SESNotifier
+    from .notifiers.sns import SNSNotifier as SNSNotifier
+    from .router import NotificationRouter as NotificationRouter
+    from .topic_arn import SNSTopicArn as SNSTopicArn
+
+    notification_router_handler: LambdaHandlerType
+
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "content": ("Attachment", "NotificationContent", "NotificationContentType"),
+        "direct_handler": ("handler as notification_router_handler",),
+        "email_address": ("EmailAddress",),
+        "model": ("NotificationRequest", "NotificationResponse"),
+        "notifiers.base": ("Notifier",),
+        "notifiers.model": (
+            "NotifierResult",
+            "NotifierTarget",
+            "SESEmailTarget",
+            "SNSTopicTarget",
+        ),
+        "notifiers.ses": ("SESNotifier",),
+        "notifiers.sns": ("SNSNotifier",),
+        "router": ("NotificationRouter",),
+        "topic_arn": ("SNSTopicArn",),
+    },
+)

@@ -1,4 +1,4 @@
-"""Attachments, read from S3."""
+"""Download attachments from S3."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ _ENCODED_PER_BYTE: Final = 78 / 57
 
 
 def read_attachments(attachments: Sequence[Attachment]) -> list[AttachedFile]:
-    """Read files from S3; none is read if they are too large for an email all together.
+    """Download the attachments of one email; nothing is downloaded if they exceed the size limit.
 
     Raises:
-        ResourceNotFoundError: there is no such object.
+        ResourceNotFoundError: an object does not exist.
         AWSError: an object cannot be read.
-        ValidationError: they are too large.
+        ValidationError: the attachments together are larger than an email may be.
     """
-    heads = [_look_at(attachment) for attachment in attachments]
+    heads = [_head(attachment) for attachment in attachments]
     size = int(sum(length for _, length in heads) * _ENCODED_PER_BYTE)
     if size > LARGEST_EMAIL_BYTES:
         raise ValidationError(
-            f"the attachments take {size} bytes as encoded for email, and an email "
-            f"{LARGEST_EMAIL_BYTES} at most: send links to them instead"
+            f"the attachments are {size} bytes when encoded for email, more than the "
+            f"{LARGEST_EMAIL_BYTES} that SES accepts. Send links to the objects instead."
         )
     return [
         AttachedFile(
@@ -44,8 +44,8 @@ def read_attachments(attachments: Sequence[Attachment]) -> list[AttachedFile]:
     ]
 
 
-def _look_at(attachment: Attachment) -> tuple[str, int]:
-    """Return the media type and the length of an object."""
+def _head(attachment: Attachment) -> tuple[str, int]:
+    """Return the media type and the size in bytes of an object."""
     with named_errors(f"read {attachment.path}", permission="s3:GetObject"):
         head = get_client("s3").head_object(**attachment.path.as_dict())
     return head.get("ContentType", ""), head["ContentLength"]

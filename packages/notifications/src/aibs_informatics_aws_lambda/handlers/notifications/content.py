@@ -1,4 +1,4 @@
-"""What a notification says."""
+"""The content of a notification: subject, message and attachments."""
 
 from __future__ import annotations
 
@@ -10,65 +10,66 @@ from aibs_informatics_aws_lambda.common.s3 import S3Path
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field
 
 MESSAGE_KEY_ALIASES: Final = ["content", "body"]
-"""Further keys of the message, in the order in which they are looked for."""
+"""Alternative keys of the message, in order of precedence."""
 
 
 class NotificationContentType(StrEnum):
-    """What the text of a message is."""
+    """Format of the message."""
 
     PLAIN_TEXT = "text/plain"
     HTML = "html"
     JSON = "json"
 
 
-def _name_of_object(path: S3Path) -> S3Path:
+def _require_object_key(path: S3Path) -> S3Path:
     if not path.name or path.has_folder_suffix():
-        raise ValueError(f"{path} names no object")
+        raise ValueError(f"{path} is not the URI of an object")
     return path
 
 
 class Attachment(PydanticBaseModel):
-    """A file that goes along with an email.
+    """A file attached to an email: an object, or only its S3 URI."""
 
-    It may also be given by the URI of the object alone.
-    """
-
-    path: Annotated[S3Path, AfterValidator(_name_of_object)] = Field(
-        description="the S3 object that holds the file"
+    path: Annotated[S3Path, AfterValidator(_require_object_key)] = Field(
+        description="S3 URI of the file"
     )
     filename: str | None = Field(
         default=None,
         min_length=1,
-        description="the name that the recipient sees; by default the last part of the key",
+        description="file name shown to the recipient; default: the last part of the key",
     )
     content_type: str | None = Field(
         default=None,
         pattern=r"^[\w.+-]+/[\w.+-]+(;.*)?$",
-        description="its media type; by default that of the object, or what the name tells",
+        description="media type; default: that of the object, or guessed from the file name",
     )
 
 
-def _attachment_of_path(value: Any) -> Any:
+def _attachment_from_uri(value: Any) -> Any:
     return {"path": value} if isinstance(value, str) else value
 
 
 class NotificationContent(PydanticBaseModel):
-    """Subject and message of a notification."""
+    """Subject, message and attachments of a notification."""
 
-    subject: str
+    subject: str = Field(description="subject; may be empty")
     message: str = Field(
         validation_alias=AliasChoices("message", *MESSAGE_KEY_ALIASES),
-        description="also read from content, else body, where there is no key message",
+        description="message; may be empty. Without it, content is used, then body",
     )
-    content_type: NotificationContentType = NotificationContentType.PLAIN_TEXT
+    content_type: NotificationContentType = Field(
+        default=NotificationContentType.PLAIN_TEXT, description="format of the message"
+    )
     plain_text: str | None = Field(
         default=None,
-        description="what a reader sees who is not shown HTML; by default made of the message",
+        description="with html: the text for email clients that do not show HTML; default: "
+        "generated from the message",
     )
     variables: dict[str, Any] | None = Field(
         default=None,
-        description="makes subject, message and plain_text Jinja templates of these variables",
+        description="variables of Jinja templates; if set, subject, message and plain_text are "
+        "rendered as templates",
     )
-    attachments: list[Annotated[Attachment, BeforeValidator(_attachment_of_path)]] | None = Field(
-        default=None, description="files that go along with emails; topics do not get them"
+    attachments: list[Annotated[Attachment, BeforeValidator(_attachment_from_uri)]] | None = Field(
+        default=None, description="files attached to emails; other targets ignore them"
     )

@@ -13,13 +13,13 @@ _SEVERAL = re.compile(r"@[^@\"]*[,;].*@")
 
 
 class EmailAddress(CheckedText):
-    """A bare email address: something, an ``@``, something, and no blanks.
+    """A bare email address: ``local-part@domain`` without whitespace.
 
-    Whether a mailbox can have this name is up to the service that delivers. Display names
-    (``Ann <ann@example.org>``) and several addresses in one text are refused.
+    The delivering service decides whether the mailbox name is valid. Display names
+    (``Ann <ann@example.org>``) and several addresses in one string are rejected.
 
     Raises:
-        ValidationError: the text is no such address; the message does not repeat it.
+        ValidationError: not an email address; the message does not repeat the value.
     """
 
     __slots__ = ()
@@ -33,13 +33,15 @@ class EmailAddress(CheckedText):
     def _checked(cls, text: str) -> str:
         if not _ADDRESS.fullmatch(text):
             raise ValidationError(
-                "not an email address such as ann@example.org, without blanks or a display name"
+                "not an email address such as ann@example.org (no whitespace, no display name)"
             )
         if _SEVERAL.search(text):
-            raise ValidationError("several email addresses in one text: give each on its own")
+            raise ValidationError(
+                "several email addresses in one string; pass them as a list of strings"
+            )
         return text
 
     @property
     def domain(self) -> str:
-        """What comes after the last ``@``."""
+        """The part after the last ``@``."""
         return self.rpartition("@")[2]

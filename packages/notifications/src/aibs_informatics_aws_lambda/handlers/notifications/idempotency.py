@@ -1,4 +1,4 @@
-"""Deliveries that a retry of their request does not repeat."""
+"""Deliver each target of a request once, even if the request is retried."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ if TYPE_CHECKING:
 
 IDEMPOTENCY_TABLE_ENV_VAR: Final = "IDEMPOTENCY_TABLE"
 
-# The longest that SQS keeps a message: no retry comes later.
-_REMEMBERED_SECONDS: Final = 14 * 24 * 60 * 60
-# The longest that a function runs.
-_LONGEST_RUN_MILLISECONDS: Final = 15 * 60 * 1000
+# The maximum retention of SQS: no retry is later than that.
+_RETENTION_SECONDS: Final = 14 * 24 * 60 * 60
+# The maximum timeout of a Lambda function.
+_MAX_TIMEOUT_MILLISECONDS: Final = 15 * 60 * 1000
 _PERMISSIONS: Final = "dynamodb:PutItem, GetItem, UpdateItem and DeleteItem"
 
 
 class DeliveryInProgressError(ApplicationException):
-    """Another run makes this delivery, or was cut off while it did: try again later."""
+    """Another invocation is making this delivery, or timed out while making it; retry later."""
 
 
 def delivery_ids(key: str, targets: Sequence[NotifierTarget]) -> list[str]:
-    """Return what the delivery to each target is known by in all runs with the same ``key``.
+    """Return one ID per target that is the same in every request with the same ``key``.
 
-    It does not change with the order of the targets, nor with what else is among them. Equal
-    targets are told apart by their number.
+    IDs do not depend on the order of the targets or on the other targets. Equal targets are
+    numbered.
     """
     texts = [dump_json_line([type(target).__name__, target.to_dict()]) for target in targets]
     seen: Counter[str] = Counter()
@@ -53,13 +53,13 @@ def delivery_ids(key: str, targets: Sequence[NotifierTarget]) -> list[str]:
 
 @dataclass(frozen=True)
 class DeliveryLog:
-    """Remembers deliveries in a DynamoDB table, as hashes and with the answer of the service.
+    """Records deliveries in a DynamoDB table, as hashes and with the response of the service.
 
     Args:
-        table: the name of the table. Its partition key is the text ``id``; items may be removed
-            at the time in ``expiration``.
-        context: the context of the invocation. One that is cut off counts as under way for the
-            time that it had left.
+        table: name of the table. Its partition key is the string ``id``, its time-to-live
+            attribute ``expiration``.
+        context: context of the invocation. If the invocation is interrupted, its delivery counts
+            as in progress until its timeout would have passed.
     """
 
     table: str
@@ -72,12 +72,12 @@ class DeliveryLog:
         target: NotifierTarget,
         send: Callable[[], NotifierResult],
     ) -> NotifierResult:
-        """Call ``send`` unless this delivery has succeeded before; then return what it answered.
+        """Call ``send``, or return the recorded result if this delivery has already succeeded.
 
-        A delivery that fails is not remembered, so that a retry makes it.
+        A failed delivery is not recorded, so a retry makes it again.
 
         Raises:
-            DeliveryInProgressError: another run is at it.
+            DeliveryInProgressError: another invocation is making this delivery.
             AWSError: the table cannot be used.
         """
         from aws_lambda_powertools.utilities.idempotency import (
@@ -91,7 +91,7 @@ class DeliveryLog:
             IdempotencyValidationError,
         )
 
-        def respond(*, delivery: JSONObject) -> JSONObject:  # noqa: ARG001 - what it is known by
+        def deliver(*, delivery: JSONObject) -> JSONObject:  # noqa: ARG001 - read by powertools
             result = send()
             if not result.success:
                 raise _NotDeliveredError(result)
@@ -100,61 +100,65 @@ class DeliveryLog:
         config = IdempotencyConfig(
             event_key_jmespath="id",
             payload_validation_jmespath="content",
-            expires_after_seconds=_REMEMBERED_SECONDS,
+            expires_after_seconds=_RETENTION_SECONDS,
             hash_function="sha256",
-            lambda_context=_with_deadline(self.context),
+            lambda_context=_with_timeout(self.context),
         )
         with named_errors(
             f"use the DynamoDB table {self.table} ({IDEMPOTENCY_TABLE_ENV_VAR})", _PERMISSIONS
         ):
-            respond_once = idempotent_function(
-                respond,
+            deliver_once = idempotent_function(
+                deliver,
                 data_keyword_argument="delivery",
                 persistence_store=_store(get_client("dynamodb"), self.table),
                 config=config,
                 key_prefix=DefaultLambdaContext().function_name,
             )
             try:
-                answer = respond_once(delivery={"id": delivery_id, "content": content.to_dict()})
+                record = deliver_once(delivery={"id": delivery_id, "content": content.to_dict()})
             except _NotDeliveredError as failure:
                 return failure.result
             except IdempotencyValidationError:
-                reason = "its idempotency_key was used before, for other content: take a new one"
+                reason = (
+                    "idempotency_key was already used with different content. Use a new key for "
+                    "each request."
+                )
                 return NotifierResult(target=target, success=False, response=reason)
             except (IdempotencyAlreadyInProgressError, IdempotencyInconsistentStateError) as error:
                 raise DeliveryInProgressError(
-                    f"a run with the same idempotency_key delivers to {target.summary} just now, "
-                    "or was cut off while it did: try again after that run's time limit"
+                    f"cannot deliver to {target.summary}: an invocation with the same "
+                    "idempotency_key is delivering to it, or was interrupted. Retry after the "
+                    "timeout of that invocation."
                 ) from error
             except IdempotencyPersistenceLayerError as error:
                 raise error.__cause__ or error from None
-        return NotifierResult(target=target, success=True, response=answer["response"])
+        return NotifierResult(target=target, success=True, response=record["response"])
 
 
 class _NotDeliveredError(Exception):
-    """Tells powertools to forget a delivery."""
+    """Makes powertools delete the record of a delivery."""
 
     def __init__(self, result: NotifierResult) -> None:
         super().__init__()
         self.result = result
 
 
-class _LongestRun(LambdaContext):
-    """The context of a run whose time is not set."""
+class _MaxTimeoutContext(LambdaContext):
+    """The context of an invocation without a timeout."""
 
     @staticmethod
     def get_remaining_time_in_millis() -> int:
-        return _LONGEST_RUN_MILLISECONDS
+        return _MAX_TIMEOUT_MILLISECONDS
 
 
-def _with_deadline(context: LambdaContext) -> LambdaContext:
-    # Outside of Lambda no time is left: every delivery would count as cut off at once.
-    return context if context.get_remaining_time_in_millis() else _LongestRun()
+def _with_timeout(context: LambdaContext) -> LambdaContext:
+    # Outside of Lambda the remaining time is 0: every delivery would count as interrupted.
+    return context if context.get_remaining_time_in_millis() else _MaxTimeoutContext()
 
 
 @lru_cache(maxsize=4)
 def _store(client: Any, table: str) -> DynamoDBPersistenceLayer:
-    # Cached: each one that is made leaves a hook of its own in the client.
+    # Cached, because each instance registers an event hook in the client.
     from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
 
     return DynamoDBPersistenceLayer(table_name=table, boto3_client=client)

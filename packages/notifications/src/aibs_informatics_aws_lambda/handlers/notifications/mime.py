@@ -1,4 +1,4 @@
-"""Composing emails as their recipients' programs read them (RFC 5322, RFC 2045)."""
+"""Compose MIME messages (RFC 5322, RFC 2045)."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from email.mime.text import MIMEText
 from email.policy import SMTP
 from typing import Any, Final
 
-# SES may change an email on its way, and keeps 7-bit content only
+# SES modifies messages in transit and preserves only 7-bit content
 # (https://docs.aws.amazon.com/ses/latest/APIReference/API_SendRawEmail.html).
 _POLICY: Final = SMTP.clone(cte_type="7bit")
 
 _ANY_TYPE: Final = "application/octet-stream"
-# What stores call an object whose type nobody told them.
-_UNTOLD_TYPES: Final = {"", "binary/octet-stream", _ANY_TYPE}
-# RFC 2045, 6.4: these cannot be encoded in base64, as files are here.
+# Object stores report these for an object that was uploaded without a type.
+_UNSPECIFIED_TYPES: Final = {"", "binary/octet-stream", _ANY_TYPE}
+# Attachments are base64-encoded, which RFC 2045, 6.4, forbids for these.
 _COMPOSITE_TYPES: Final = {"message", "multipart"}
 
 
 @dataclass(frozen=True)
 class AttachedFile:
-    """A file of an email.
+    """A file attached to an email.
 
     Args:
-        name: the name that the recipient sees.
-        data: its content.
-        content_type: its media type; by default what the name tells.
+        name: file name shown to the recipient.
+        data: content of the file.
+        content_type: media type; if empty, guessed from the name.
     """
 
     name: str
@@ -44,17 +44,17 @@ def compose(
     text: str | MIMEText,
     html: str | None = None,
 ) -> EmailMessage:
-    """Return an email.
+    """Return a MIME message without attachments.
 
     Args:
-        source: the sender's address.
-        recipients: the recipients' addresses.
-        subject: the subject.
-        text: plain text, or a text part of any kind.
-        html: the same as HTML, which readers prefer where they can show it.
+        source: address of the sender.
+        recipients: addresses of the recipients.
+        subject: subject of the email.
+        text: plain-text body, or a text part of any subtype.
+        html: HTML alternative of the body, preferred by email clients that show HTML.
 
     Raises:
-        ValueError: subject or addresses hold what no header can, such as a line break.
+        ValueError: the subject or an address contains a line break.
     """
     message = EmailMessage(policy=_POLICY)
     message["Subject"] = subject
@@ -71,7 +71,7 @@ def compose(
 
 
 def attach(message: EmailMessage, file: AttachedFile) -> None:
-    """Add a file to an email."""
+    """Attach a file to a message."""
     content_type = _content_type(file)
     message.add_attachment(
         file.data,
@@ -83,15 +83,15 @@ def attach(message: EmailMessage, file: AttachedFile) -> None:
 
 
 def _content_type(file: AttachedFile) -> Any:
-    told = file.content_type
-    if told in _UNTOLD_TYPES:
+    content_type = file.content_type
+    if content_type in _UNSPECIFIED_TYPES:
         guessed, encoding = mimetypes.guess_type(file.name)
-        told = _ANY_TYPE if encoding or not guessed else guessed
-    header = _parse(told)
+        content_type = _ANY_TYPE if encoding or not guessed else guessed
+    header = _parse(content_type)
     unusable = header.defects or header.maintype in _COMPOSITE_TYPES
     return _parse(_ANY_TYPE) if unusable else header
 
 
 def _parse(content_type: str) -> Any:
-    # Its class is made on the spot: it has `maintype`, `subtype`, `params` and `defects`.
+    # The class of the header is generated; it has `maintype`, `subtype`, `params` and `defects`.
     return _POLICY.header_factory("Content-Type", content_type)

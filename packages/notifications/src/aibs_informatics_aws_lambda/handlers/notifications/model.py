@@ -1,11 +1,11 @@
-"""Request and response of the router."""
+"""Request and response of the notification router."""
 
 from __future__ import annotations
 
 from aibs_informatics_aws_lambda.common.model import PydanticBaseModel
 from pydantic import Field
 
-# Names that the contracts of this module promise, and that live elsewhere.
+# Part of this module's public interface, defined elsewhere.
 from .content import (
     MESSAGE_KEY_ALIASES as MESSAGE_KEY_ALIASES,
     Attachment as Attachment,
@@ -16,19 +16,19 @@ from .notifiers.model import AnyTarget, NotifierResult
 
 
 class NotificationRequest(PydanticBaseModel):
-    """One content, and the targets that get it."""
+    """One message and the targets to deliver it to."""
 
-    content: NotificationContent
-    targets: list[AnyTarget]
+    content: NotificationContent = Field(description="message to deliver")
+    targets: list[AnyTarget] = Field(description="targets to deliver to; may be empty")
     idempotency_key: str | None = Field(
         default=None,
         min_length=1,
-        description="the same in a request and its retries: a target that has got the message "
-        "does not get it again",
+        description="identifies the request across retries: a target that has received the "
+        "message does not receive it again",
     )
 
 
 class NotificationResponse(PydanticBaseModel):
-    """One result per target, in their order."""
+    """One result per target, in the order of the targets."""
 
-    results: list[NotifierResult]
+    results: list[NotifierResult] = Field(description="result of each target, in request order")

@@ -1,4 +1,4 @@
-"""Plain text of HTML, for readers that show no HTML."""
+"""Convert HTML to plain text, for email clients that do not show HTML."""
 
 from __future__ import annotations
 
@@ -17,11 +17,7 @@ _CELLS: Final = {"td", "th"}
 
 
 def text_of_html(html: str) -> str:
-    """Return what a reader sees of ``html``, with the addresses that links lead to.
-
-    Blocks stand on lines of their own, paragraphs apart, list items after a dash. Broken HTML is
-    read as browsers do: nothing is refused.
-    """
+    """Return the visible text of ``html``, with the URLs of its links."""
     reader = _Reader()
     reader.feed(html)
     reader.close()

@@ -1,4 +1,4 @@
-"""The handler that sends notifications."""
+"""The handler that delivers notifications."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .notifiers.base import Notifier
 from .notifiers.installed import default_notifiers, installed_notifiers
 from .notifiers.model import NotifierResult, NotifierTarget
 from .notifiers.ses import SOURCE_EMAIL_ADDRESS_ENV_VAR
-from .templates import fill_in
+from .templates import render
 
 Deliver: TypeAlias = Callable[[int, NotifierTarget], NotifierResult]
 
@@ -35,8 +35,9 @@ class NotificationRouter(LambdaHandler[NotificationRequest, NotificationResponse
     """Send one message to email recipients and topics.
 
     Args:
-        notifiers: who delivers: to each target the first whose target class is the target's. By
-            default the installed ones, then `SESNotifier` and `SNSNotifier`.
+        notifiers: notifiers in order of precedence: the first one whose target class matches a
+            target delivers to it. Default: the installed ones, then `SESNotifier` and
+            `SNSNotifier`.
     """
 
     notifiers: list[Notifier[Any]] = field(default_factory=list)
@@ -50,9 +51,9 @@ class NotificationRouter(LambdaHandler[NotificationRequest, NotificationResponse
             ],
         },
         environment={
-            SOURCE_EMAIL_ADDRESS_ENV_VAR: "address that emails come from; verified in SES",
-            IDEMPOTENCY_TABLE_ENV_VAR: "DynamoDB table that remembers deliveries of requests "
-            "with an idempotency_key; without it they are not remembered",
+            SOURCE_EMAIL_ADDRESS_ENV_VAR: "sender address of emails, verified in SES",
+            IDEMPOTENCY_TABLE_ENV_VAR: "DynamoDB table that records the deliveries of requests "
+            "with an idempotency_key; without it, a retry sends again",
         },
         iam_actions=(
             "ses:SendEmail",
@@ -72,43 +73,44 @@ class NotificationRouter(LambdaHandler[NotificationRequest, NotificationResponse
 
     @classmethod
     def deserialize_request(cls, request: Any) -> NotificationRequest:
-        """Make a request of anything that a handler takes; targets may be of installed shapes."""
+        """Parse a request; see `LambdaHandler.deserialize_request`."""
+        # Importing the installed notifiers defines their target classes.
         installed_notifiers()
         return super().deserialize_request(request)
 
     @classmethod
     def partly_failed(cls, answer: JSON) -> bool:
-        """Tell whether an answer of this handler reports targets that did not get the message."""
+        """Return whether a response reports failed deliveries."""
         return super().partly_failed(answer) or not all(
             result["success"] for result in answer.get("results", [])
         )
 
     def handle(self, request: NotificationRequest) -> NotificationResponse:
-        """Deliver to each target in turn; a delivery that fails is a result, and no error.
+        """Deliver to each target in turn. A failed delivery is a result, not an exception.
 
         Raises:
-            ValidationError: the variables do not fit the templates; nothing was sent.
-            ApplicationException: templates are not installed; nothing was sent.
-            DeliveryInProgressError: another run with the same key makes a delivery, or was cut
-                off while it did. All other targets have been served.
-            AWSError: the table that remembers deliveries cannot be used.
+            ValidationError: a template cannot be rendered; nothing was sent.
+            ApplicationException: Jinja is not installed; nothing was sent.
+            DeliveryInProgressError: another invocation with the same idempotency key is making a
+                delivery, or was interrupted. The other targets have been delivered to.
+            AWSError: the idempotency table cannot be used.
         """
-        content = fill_in(request.content)
+        content = render(request.content)
         deliver = self._deliverer(request, content)
-        results, unknown = [], []
+        results, in_progress = [], []
         for number, target in enumerate(request.targets):
             try:
                 results.append(deliver(number, target))
             except DeliveryInProgressError as error:
-                unknown.append(f"targets.{number}: {error}")
+                in_progress.append(f"targets.{number}: {error}")
             else:
                 self._report(number, results[-1], target, content)
-        if unknown:
-            raise DeliveryInProgressError("; ".join(unknown))
+        if in_progress:
+            raise DeliveryInProgressError("; ".join(in_progress))
         return NotificationResponse(results=results)
 
     def _deliverer(self, request: NotificationRequest, content: NotificationContent) -> Deliver:
-        """Return what delivers to a target, given its number; with a key of the request, once."""
+        """Return a function that delivers to a target, once if the request has a key."""
         if request.idempotency_key is None:
             return lambda _, target: self._send(content, target)
         ids = delivery_ids(request.idempotency_key, request.targets)
@@ -126,7 +128,7 @@ class NotificationRouter(LambdaHandler[NotificationRequest, NotificationResponse
         if table:
             return DeliveryLog(table, self.context)
         self.log.warning(
-            "The request has an idempotency_key, but %s is not set: a retry sends again",
+            "The request has an idempotency_key, but %s is not set: a retry would send again",
             IDEMPOTENCY_TABLE_ENV_VAR,
         )
         return None
@@ -147,10 +149,12 @@ class NotificationRouter(LambdaHandler[NotificationRequest, NotificationResponse
         content: NotificationContent,
     ) -> None:
         if not result.success:
-            self.log.error("targets.%d (%s) failed: %s", number, target.summary, result.response)
+            self.log.error(
+                "Delivery to targets.%d (%s) failed: %s", number, target.summary, result.response
+            )
             return
         self.log.info(
-            "targets.%d (%s) has got the message: %d characters, subject of %d",
+            "Delivered to targets.%d (%s): message of %d characters, subject of %d",
             number,
             target.summary,
             len(content.message),
@@ -161,10 +165,13 @@ class NotificationRouter(LambdaHandler[NotificationRequest, NotificationResponse
 def _guarded(
     notifier: Notifier[Any], content: NotificationContent, target: NotifierTarget
 ) -> NotifierResult:
-    """Deliver, whatever a notifier of someone's own may raise against its contract."""
+    """Deliver, and turn an exception, which notifiers must not raise, into a failed result."""
     try:
         return notifier.notify(content, target)
     except Exception as error:
-        logger.exception("%s raised an error instead of returning it", type(notifier).__name__)
+        logger.exception(
+            "%s.notify raised an exception instead of returning a failed result",
+            type(notifier).__name__,
+        )
         reason = f"{type(notifier).__name__}: {type(error).__name__}: {error}"
         return NotifierResult(target=target, success=False, response=reason)

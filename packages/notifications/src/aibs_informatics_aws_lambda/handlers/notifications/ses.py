@@ -1,4 +1,4 @@
-"""Sending emails by Amazon SES, API version 1."""
+"""Send emails with Amazon SES, API version 1."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     from email.mime.text import MIMEText
 
 
-# Without one, SES takes text for 7-bit ASCII.
+# Without a charset, SES assumes 7-bit ASCII.
 CHARSET: Final = "UTF-8"
 
 
 def send_email(request: JSONObject) -> JSONObject:
-    """Send an email that SES composes, and return what SES answered.
+    """Call ``SendEmail`` and return its response. SES composes the MIME message.
 
     Args:
-        request: the arguments of SES's ``SendEmail``
+        request: parameters of the call
             (https://docs.aws.amazon.com/ses/latest/APIReference/API_SendEmail.html).
 
     Raises:
-        AWSError: SES did not take the email.
+        AWSError: SES rejected the email.
     """
     with named_errors("send the email", permission="ses:SendEmail"):
         client = get_client("ses")
@@ -35,14 +35,14 @@ def send_email(request: JSONObject) -> JSONObject:
 
 
 def send_raw_email(request: JSONObject) -> JSONObject:
-    """Send an email that is composed already, and return what SES answered.
+    """Call ``SendRawEmail``, which sends a composed MIME message, and return its response.
 
     Args:
-        request: the arguments of SES's ``SendRawEmail``
+        request: parameters of the call
             (https://docs.aws.amazon.com/ses/latest/APIReference/API_SendRawEmail.html).
 
     Raises:
-        AWSError: SES did not take the email.
+        AWSError: SES rejected the email.
     """
     with named_errors("send the email", permission="ses:SendRawEmail"):
         client = get_client("ses")
@@ -52,10 +52,10 @@ def send_raw_email(request: JSONObject) -> JSONObject:
 def send_simple_email(
     source: str, to_addresses: Sequence[str], subject: str, body: str = ""
 ) -> JSONObject:
-    """Send an email of plain text, and return what SES answered.
+    """Send a plain-text email and return the response of ``SendEmail``.
 
     Raises:
-        AWSError: SES did not take the email.
+        AWSError: SES rejected the email.
     """
     return send_email(
         {
@@ -76,20 +76,20 @@ def send_email_with_attachment(
     body: str | MIMEText = "",
     attachments_paths: Sequence[str | Path] | None = None,
 ) -> JSONObject:
-    """Send an email with local files attached, and return what SES answered.
+    """Send an email with local files attached and return the response of ``SendRawEmail``.
 
     Args:
-        source: the sender's address.
-        to_addresses: the recipients' addresses.
-        subject: the subject.
-        body: plain text, or a text part of any kind.
-        attachments_paths: the files.
+        source: address of the sender.
+        to_addresses: addresses of the recipients.
+        subject: subject of the email.
+        body: plain text, or a text part of any subtype.
+        attachments_paths: paths of the files.
 
     Raises:
-        AWSError: SES did not take the email.
+        AWSError: SES rejected the email.
         OSError: a file cannot be read.
     """
-    # Most notifications have no attachment: Python's email package costs them nothing.
+    # Imported here: most notifications have no attachment and do not need Python's email package.
     from .mime import AttachedFile, attach, compose
 
     message = compose(source, to_addresses, subject, body)
@@ -105,25 +105,25 @@ def send_email_with_attachment(
 
 
 def verify_email_identity(email: str) -> JSONObject:
-    """Have SES ask the owner of an address for consent, and return what SES answered.
+    """Call ``VerifyEmailIdentity``, which emails a confirmation link, and return its response.
 
     Raises:
-        AWSError: SES did not take the request.
+        AWSError: SES rejected the request.
     """
     with named_errors(f"verify {email}", permission="ses:VerifyEmailIdentity"):
-        answer: JSONObject = get_client("ses").verify_email_identity(EmailAddress=email)
-        return answer
+        response: JSONObject = get_client("ses").verify_email_identity(EmailAddress=email)
+        return response
 
 
 def is_verified(identity: str) -> bool:
-    """Tell whether SES may send from an address or domain; not so if SES does not know it.
+    """Return whether an address or domain is verified; false if SES does not know it.
 
     Raises:
-        AWSError: SES did not answer.
+        AWSError: the call failed.
     """
     with named_errors(f"look up {identity}", permission="ses:GetIdentityVerificationAttributes"):
-        answer: dict[str, Any] = get_client("ses").get_identity_verification_attributes(
+        response: dict[str, Any] = get_client("ses").get_identity_verification_attributes(
             Identities=[identity]
         )
-    found = answer["VerificationAttributes"].get(identity, {})
+    found = response["VerificationAttributes"].get(identity, {})
     return bool(found.get("VerificationStatus") == "Success")

@@ -1,4 +1,4 @@
-"""Publishing messages by Amazon SNS."""
+"""Publish messages with Amazon SNS."""
 
 from __future__ import annotations
 
@@ -23,18 +23,20 @@ def publish(
     message_group_id: str | None = None,
     region: str | None = None,
 ) -> JSONObject:
-    """Publish a message and return what SNS answered.
+    """Call ``Publish`` and return its response.
 
-    It is published in ``region``, by default the one in the ARN, else the function's. The other
-    arguments are those of SNS's ``Publish``; what is empty is left out
+    The region of the call is ``region``, else the one in the ARN, else that of the function. The
+    other arguments are the parameters of ``Publish``; empty ones are omitted
     (https://docs.aws.amazon.com/sns/latest/api/API_Publish.html).
 
     Raises:
-        AWSError: there is no topic, target or phone number, or SNS did not take the message.
+        AWSError: no topic, target or phone number is given, or SNS rejected the message.
     """
-    place = topic_arn or target_arn or phone_number
-    if not place:
-        raise AWSError("a message needs a topic, a target or a phone number to go to")
+    destination = topic_arn or target_arn or phone_number
+    if not destination:
+        raise AWSError(
+            "cannot publish: no destination. Set topic_arn, target_arn or phone_number."
+        )
     request = {
         "TopicArn": topic_arn,
         "TargetArn": target_arn,
@@ -46,17 +48,17 @@ def publish(
         "MessageGroupId": message_group_id,
     }
     given = {name: value for name, value in request.items() if value}
-    with named_errors(f"publish to {place}", permission="sns:Publish"):
+    with named_errors(f"publish to {destination}", permission="sns:Publish"):
         client = get_client("sns", region_name=region or _region_of(topic_arn or target_arn))
         return retry_throttled(lambda: client.publish(Message=message, **given))
 
 
 def publish_to_topic(message: str, topic_arn: str, **arguments: Any) -> JSONObject:
-    """Publish a message to a topic, as `publish` does."""
+    """Publish a message to a topic; see `publish` for the arguments and errors."""
     return publish(message, topic_arn=topic_arn, **arguments)
 
 
 def _region_of(arn: str | None) -> str | None:
-    """Return REGION of ``arn:PARTITION:SERVICE:REGION:...``."""
+    """Return the region of ``arn:PARTITION:SERVICE:REGION:...``, or `None` without one."""
     parts = (arn or "").split(":")
     return parts[3] or None if len(parts) > 3 else None

@@ -1,8 +1,8 @@
-"""The same handler for batches of an SQS queue, each message of which is a request."""
+"""Lambda function for an SQS queue: each message of a batch is one notification request."""
 
 from __future__ import annotations
 
 from .router import NotificationRouter
 
-# A module of its own: the other way to be called does not pay for powertools' batch processing.
+# A separate module: direct invocations do not import the batch processing of powertools.
 handler = NotificationRouter.get_sqs_batch_handler()

@@ -1,4 +1,4 @@
-"""Subject and message made of templates."""
+"""Render Jinja templates in subject and message."""
 
 from __future__ import annotations
 
@@ -12,52 +12,53 @@ if TYPE_CHECKING:
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 
-def fill_in(content: NotificationContent) -> NotificationContent:
-    """Return ``content`` with its variables filled in; without variables it stays as it is.
+def render(content: NotificationContent) -> NotificationContent:
+    """Return ``content`` with its templates rendered, or unchanged if it has no variables.
 
-    Templates are Jinja's, in its sandbox. In HTML, values are escaped. A variable that is not
-    given is an error.
+    Templates run in Jinja's sandbox. In HTML, values are escaped. An undefined variable is an
+    error.
 
     Raises:
         ApplicationException: Jinja is not installed.
-        ValidationError: a text is no template, or cannot be filled in with these variables.
+        ValidationError: a template is invalid, or rendering it with these variables failed.
     """
     if content.variables is None:
         return content
     is_html = content.content_type is NotificationContentType.HTML
     texts = {
-        "subject": _render("subject", content.subject, content.variables, is_html=False),
-        "message": _render("message", content.message, content.variables, is_html=is_html),
+        "subject": _render_field("subject", content.subject, content.variables, is_html=False),
+        "message": _render_field("message", content.message, content.variables, is_html=is_html),
     }
     if content.plain_text is not None:
-        texts["plain_text"] = _render(
+        texts["plain_text"] = _render_field(
             "plain_text", content.plain_text, content.variables, is_html=False
         )
     return content.model_copy(update={**texts, "variables": None})
 
 
-def _render(field: str, text: str, variables: dict[str, Any], *, is_html: bool) -> str:
+def _render_field(field: str, text: str, variables: dict[str, Any], *, is_html: bool) -> str:
     try:
         return _environment(is_html).from_string(text).render(variables)
     except ApplicationException:
         raise
     except Exception as error:
-        # Any type at all: filters and operators of a template raise whatever Python's raise.
+        # Filters and operators of a template may raise any exception that Python has.
         raise ValidationError(
-            f"content.{field} cannot be filled in with content.variables: "
+            f"cannot render the template content.{field} with content.variables: "
             f"{type(error).__name__}: {error}"
         ) from None
 
 
 def _environment(is_html: bool) -> ImmutableSandboxedEnvironment:
-    # An extra, and a slow import: only requests with variables need it.
+    # Imported here: optional, slow to import, and only requests with variables need it.
     try:
         from jinja2 import StrictUndefined
         from jinja2.sandbox import ImmutableSandboxedEnvironment
     except ImportError:
         raise ApplicationException(
-            "content.variables needs Jinja, which is not installed: install "
-            "aibs-informatics-aws-lambda-notifications[templates], or send texts without variables"
+            "cannot render content.variables: Jinja is not installed. Install "
+            "aibs-informatics-aws-lambda-notifications[templates], or send a request without "
+            "variables."
         ) from None
     return ImmutableSandboxedEnvironment(
         autoescape=is_html, undefined=StrictUndefined, keep_trailing_newline=True

@@ -1,4 +1,4 @@
-"""Waiting for services that take fewer messages per second than one would send."""
+"""Retry calls that exceed the sending rate of a service."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from aibs_informatics_aws_lambda.common.json_io import JSONObject
 
-# Seconds. botocore has tried 6 times by then, but its pauses are made for busy servers: they end
-# too soon for a sending rate of a few messages per second that several functions share.
+# Seconds. botocore has already retried by then, but its backoff is too short for a sending rate
+# of a few messages per second that several functions share.
 _PAUSES: Final = (1, 2, 4, 8, 16)
 
 _CODES: Final = {
@@ -24,13 +24,12 @@ _CODES: Final = {
 
 
 def retry_throttled(send: Callable[[], JSONObject]) -> JSONObject:
-    """Call ``send`` until its service does not refuse it for the sending rate.
+    """Call ``send``, and retry with exponential backoff and jitter while it is throttled.
 
-    The pauses grow, and are cut by chance, so that functions that send at once spread out. They
-    last 31 seconds at most in sum.
+    There are at most 6 attempts, with pauses of at most 31 seconds in total.
 
     Raises:
-        ClientError: any other error of the service; that of the last attempt.
+        ClientError: the service returned another error, or throttled the last attempt.
     """
     from botocore.exceptions import ClientError
 
@@ -38,14 +37,14 @@ def retry_throttled(send: Callable[[], JSONObject]) -> JSONObject:
         try:
             return send()
         except ClientError as error:
-            if not _is_for_sending_rate(error.response):
+            if not _exceeds_sending_rate(error.response):
                 raise
-        time.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - nothing is kept secret by it
+        time.sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - jitter, not a secret
     return send()
 
 
-def _is_for_sending_rate(response: Any) -> bool:
+def _exceeds_sending_rate(response: Any) -> bool:
     error = response.get("Error", {})
     # The daily quota has the same code (Amazon SES Developer Guide, "Errors related to the
-    # sending quotas"), and no function lives long enough to wait for the next day.
+    # sending quotas"), but waiting until the next day is longer than a function may run.
     return error.get("Code") in _CODES and "quota" not in error.get("Message", "").lower()

@@ -19,7 +19,7 @@ class SNSTopicArn(CheckedText):
     """The ARN of an SNS topic: ``arn:aws:sns:REGION:ACCOUNT:NAME``.
 
     Raises:
-        ValidationError: the text is no such ARN; that of a subscription is none.
+        ValidationError: not the ARN of a topic; the ARN of a subscription is not one.
     """
 
     __slots__ = ()
@@ -39,10 +39,10 @@ class SNSTopicArn(CheckedText):
 
     @property
     def region(self) -> str:
-        """The topic's region; it may be empty."""
+        """Region of the topic; may be empty."""
         return self.split(":")[3]
 
     @property
     def is_fifo(self) -> bool:
-        """Whether this is a FIFO topic, which wants a message group and no repeats."""
+        """Whether this is a FIFO topic, which requires a message group ID."""
         return self.endswith(".fifo")

@@ -1,1 +1,1 @@
-"""Notifiers: each delivers to targets of one kind."""
+"""Notifiers: each delivers to one type of target."""

@@ -1,4 +1,4 @@
-"""The base of notifiers."""
+"""Base class of notifiers."""
 
 from __future__ import annotations
 
@@ -16,24 +16,27 @@ from .model import NOTIFIER_TARGET, NotifierResult, NotifierTarget
 
 
 class Notifier(ABC, Generic[NOTIFIER_TARGET]):
-    """Delivers to targets of one class, which a subclass names: ``Notifier[SNSTopicTarget]``."""
+    """Delivers messages to targets of one class, its type argument.
+
+    Subclass it as ``Notifier[SNSTopicTarget]``.
+    """
 
     @abstractmethod
     def notify(self, content: NotificationContent, target: NOTIFIER_TARGET) -> NotifierResult:
-        """Deliver ``content`` to ``target``; a delivery that fails is a result, and no error."""
+        """Deliver ``content`` to ``target``. A failed delivery is a result, not an exception."""
 
     @classmethod
     def notifier_target_class(cls) -> type[NOTIFIER_TARGET]:
-        """Return the class of targets that this notifier delivers to."""
+        """Return the class of the targets that this notifier delivers to."""
         target_cls: type[NOTIFIER_TARGET] = type_arguments(cls, Notifier)[0]
         return target_cls
 
     @classmethod
     def parse_target(cls, target: Any) -> NOTIFIER_TARGET:
-        """Make a target of a dict; a target of the right class is returned as it is.
+        """Convert a dict to a target. A target of the right class is returned unchanged.
 
         Raises:
-            ValidationError: the dict does not fit.
+            ValidationError: the dict is not a valid target of this class.
             ValueError: ``target`` is of another type.
         """
         target_cls = cls.notifier_target_class()
@@ -42,31 +45,31 @@ class Notifier(ABC, Generic[NOTIFIER_TARGET]):
         if isinstance(target, dict):
             return target_cls.from_dict(target)
         raise ValueError(
-            f"{cls.__name__} delivers to {target_cls.__name__}, or a dict of one, "
-            f"not to {type(target).__name__}"
+            f"{cls.__name__} cannot deliver to {type(target).__name__}: expected "
+            f"{target_cls.__name__} or a dict"
         )
 
 
 def attempt(target: NotifierTarget, send: Callable[[], JSONObject]) -> NotifierResult:
-    """Return the result of a delivery that a call of boto3 makes.
+    """Call an AWS API and return its outcome as a result.
 
     Args:
-        target: where it goes.
-        send: makes the call and returns what the service answered; it may raise anything.
+        target: target of the delivery.
+        send: calls the API and returns its response; may raise any exception.
     """
     try:
-        answer = send()
+        response = send()
     except Exception as error:
         return NotifierResult(target=target, success=False, response=_reason(error))
-    status = answer["ResponseMetadata"]["HTTPStatusCode"]
+    status = response["ResponseMetadata"]["HTTPStatusCode"]
     return NotifierResult(
-        target=target, success=200 <= status < 300, response=json.dumps(answer, default=str)
+        target=target, success=200 <= status < 300, response=json.dumps(response, default=str)
     )
 
 
 def _reason(error: Exception) -> str:
-    # A `ValueError` (`AWSError`, `ValidationError`) says by itself what is wrong.
+    # The message of a `ValueError` (`AWSError`, `ValidationError`) is complete by itself.
     if isinstance(error, ValueError):
         return str(error)
-    logger.exception("A delivery failed in an unforeseen way")
+    logger.exception("A delivery failed with an unexpected error")
     return f"{type(error).__name__}: {error}"

@@ -1,4 +1,4 @@
-"""Notifiers that are used where none are passed in."""
+"""Default notifiers: those of installed packages, then SES and SNS."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from .ses import SESNotifier
 from .sns import SNSNotifier
 
 GROUP: Final = "aibs_informatics_aws_lambda.notifiers"
-"""The entry point group of `Notifier` subclasses that can be made without arguments."""
+"""Entry point group of `Notifier` subclasses; they are created without arguments."""
 
 
 def default_notifiers() -> list[Notifier[Any]]:
-    """Return new notifiers: the installed ones in order of their names, then SES and SNS.
+    """Return new notifiers: the installed ones, sorted by name, then SES and SNS.
 
     Raises:
-        ApplicationException: what an entry point names is no notifier, or cannot be imported.
+        ApplicationException: an entry point cannot be imported or is not a notifier.
     """
     return [*(notifier() for notifier in installed_notifiers()), SESNotifier(), SNSNotifier()]
 
 
 @cache
 def installed_notifiers() -> tuple[type[Notifier[Any]], ...]:
-    """Return the notifiers that entry points of `GROUP` name."""
+    """Return the classes that the entry points of `GROUP` refer to, sorted by name."""
     from importlib.metadata import entry_points
 
     found = sorted(entry_points(group=GROUP), key=lambda entry: entry.name)
@@ -38,11 +38,11 @@ def _load(entry: Any) -> type[Notifier[Any]]:
         notifier = entry.load()
     except Exception as error:
         raise ApplicationException(
-            f"the notifier {entry.name} ({entry.value}) cannot be imported: "
+            f"cannot import the notifier {entry.name} ({entry.value}): "
             f"{type(error).__name__}: {error}"
         ) from error
     if not (isinstance(notifier, type) and issubclass(notifier, Notifier)):
         raise ApplicationException(
-            f"the entry point {entry.name} ({entry.value}) of {GROUP} names no Notifier class"
+            f"the entry point {entry.name} ({entry.value}) of {GROUP} is not a Notifier class"
         )
     return notifier

@@ -1,4 +1,4 @@
-"""Where notifications go, and what became of them."""
+"""Targets of notifications, and the results of their deliveries."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from pydantic import (
 )
 from pydantic.json_schema import SkipJsonSchema
 
-# Names that the contracts of this module promise, and that live elsewhere.
+# Part of this module's public interface, defined elsewhere.
 from ..content import (
     NotificationContent as NotificationContent,
     NotificationContentType as NotificationContentType,
@@ -42,34 +42,31 @@ TOPIC_KEY: Final = "topic"
 
 
 class NotifierType(StrEnum):
-    """The services that this package delivers by."""
+    """AWS services that deliver notifications."""
 
     SES = "SES"
     SNS = "SNS"
 
 
 class NotifierTarget(PydanticBaseModel):
-    """Base of targets.
+    """Base class of targets.
 
-    A subclass is a further shape that the targets of a request may have, from its definition on.
-    It needs a required field that no other shape has.
+    Every subclass is accepted in requests as soon as it is defined. It must have a required field
+    that no other target has.
     """
 
     @property
     def summary(self) -> str:
-        """What logs call this target; it tells no one's address."""
+        """Description of this target for logs, without personal data."""
         return type(self).__name__
 
-    def identified_by(self, key: str) -> Self:  # noqa: ARG002 - subclasses use it
-        """Return this target, told to its service to be the one with ``key``.
-
-        Services that drop repeats by a key of the sender's thus drop those of a retry.
-        """
+    def identified_by(self, key: str) -> Self:  # noqa: ARG002 - used by subclasses
+        """Return a copy of this target whose service can deduplicate messages by ``key``."""
         return self
 
 
 def _merge_recipients(data: Any) -> Any:
-    """Put what all of `RECIPIENT_KEYS` hold into the first of them."""
+    """Merge the values of all `RECIPIENT_KEYS` into the first of them."""
     if not isinstance(data, dict):
         return data
     given = {key: data[key] for key in RECIPIENT_KEYS if data.get(key) is not None}
@@ -91,25 +88,26 @@ def _sorted_unique(addresses: list[EmailAddress]) -> list[EmailAddress]:
 
 
 class SESEmailTarget(NotifierTarget):
-    """An email, which goes to all recipients at once: they see each other."""
+    """One email to all recipients, who see each other's addresses."""
 
     recipients: Annotated[list[EmailAddress], AfterValidator(_sorted_unique)] = Field(
-        description="email addresses, one or a list; also read from recipient, addresses and "
-        "address, and merged. At most 50"
+        description="email addresses: a string or a list, at most 50. The values of recipient, "
+        "addresses and address are added"
     )
 
     @model_validator(mode="before")
     @classmethod
     def _read_aliases(cls, data: Any) -> Any:
         if isinstance(data, dict) and TOPIC_KEY in data:
-            logger.warning("A target has recipients and a topic: the topic is ignored")
+            logger.warning("A target has both recipients and a topic; the topic is ignored")
         return _merge_recipients(data)
 
     @property
     def summary(self) -> str:
-        """The number of recipients and their domains."""
+        """Number of recipients per domain."""
         domains = Counter(recipient.domain for recipient in self.recipients)
-        return ", ".join(f"{count} at {domain}" for domain, count in domains.items()) or "nobody"
+        counts = ", ".join(f"{count} at {domain}" for domain, count in domains.items())
+        return counts or "no recipients"
 
 
 _AttributeValue = StrictStr | StrictInt | StrictFloat | list[JsonValue]
@@ -118,29 +116,32 @@ _AttributeValue = StrictStr | StrictInt | StrictFloat | list[JsonValue]
 class SNSTopicTarget(NotifierTarget):
     """An SNS topic."""
 
-    topic: SNSTopicArn = Field(description="its ARN")
+    topic: SNSTopicArn = Field(description="ARN of the topic")
     attributes: dict[str, _AttributeValue] | None = Field(
-        default=None, description="message attributes, which subscriptions can filter by"
+        default=None, description="message attributes, for the filter policies of subscriptions"
     )
     message_group_id: str | None = Field(
         default=None,
         min_length=1,
-        description="for FIFO topics, by default the name of the function",
+        description="message group ID of FIFO topics; default: the name of the function",
     )
     message_deduplication_id: str | None = Field(
         default=None,
         min_length=1,
-        description="for FIFO topics: a message with the same one is dropped for five minutes. "
-        "By default one of its own for each message",
+        description="deduplication ID of FIFO topics: SNS drops further messages with the same ID "
+        "for five minutes; default: unique for each message",
     )
 
     @property
     def summary(self) -> str:
-        """The ARN of the topic."""
+        """ARN of the topic."""
         return self.topic
 
     def identified_by(self, key: str) -> Self:
-        """Return this target with a deduplication id made of ``key``, if it takes one."""
+        """Return a copy with a deduplication ID derived from ``key``, if the topic is FIFO.
+
+        A deduplication ID of the request takes precedence.
+        """
         if not self.topic.is_fifo or self.message_deduplication_id:
             return self
         digest = hashlib.sha256(key.encode()).hexdigest()
@@ -150,10 +151,10 @@ class SNSTopicTarget(NotifierTarget):
 NOTIFIER_TARGET = TypeVar("NOTIFIER_TARGET", bound=NotifierTarget)
 
 
-def _shape_of(value: Any) -> str | None:
-    """Return the tag of the shape that a target has, or `None` if it has none of the known."""
+def _tag_of(value: Any) -> str | None:
+    """Return the union tag of a target, or `None` if no target class accepts it."""
     if isinstance(value, NotifierTarget):
-        return _SHAPES.get(type(value), "other")
+        return _TAGS.get(type(value), "other")
     if not isinstance(value, dict):
         return None
     if any(value.get(key) is not None for key in RECIPIENT_KEYS):
@@ -164,14 +165,14 @@ def _shape_of(value: Any) -> str | None:
 
 
 def _parse_other(value: Any) -> Any:
-    """Return an instance of the first target class, beyond those above, that a dict fits."""
+    """Return an instance of the first user-defined target class that accepts a dict."""
     target_cls = _class_of_other(value) if isinstance(value, dict) else None
     return target_cls.from_dict(value) if target_cls else value
 
 
 def _class_of_other(value: JSONObject) -> type[NotifierTarget] | None:
-    others = (shape for shape in _subclasses(NotifierTarget) if shape not in _SHAPES)
-    return next((shape for shape in others if shape.is_valid(value)), None)
+    others = (cls for cls in _subclasses(NotifierTarget) if cls not in _TAGS)
+    return next((cls for cls in others if cls.is_valid(value)), None)
 
 
 def _subclasses(cls: type[NotifierTarget]) -> Iterator[type[NotifierTarget]]:
@@ -180,7 +181,7 @@ def _subclasses(cls: type[NotifierTarget]) -> Iterator[type[NotifierTarget]]:
         yield from _subclasses(subclass)
 
 
-_SHAPES: Final[dict[type[NotifierTarget], str]] = {
+_TAGS: Final[dict[type[NotifierTarget], str]] = {
     SESEmailTarget: "email",
     SNSTopicTarget: "topic",
 }
@@ -192,17 +193,17 @@ AnyTarget = Annotated[
         Annotated[SerializeAsAny[NotifierTarget], BeforeValidator(_parse_other), Tag("other")]
     ],
     Discriminator(
-        _shape_of,
+        _tag_of,
         custom_error_type="unknown_target",
-        custom_error_message="expected an object with recipients (or recipient, addresses, "
-        "address), or with topic",
+        custom_error_message="not a target: expected an object with recipients (or recipient, "
+        "addresses, address) or with topic",
     ),
 ]
-"""A target of any known shape, chosen by its keys: recipients, else a topic, else another."""
+"""Any target; its class is chosen by its keys: recipients, else topic, else another."""
 
 
 def _target_or_dict(value: Any) -> Any:
-    """Return the target that a dict stands for; a dict that stands for none stays one."""
+    """Convert a dict to a target; return it unchanged if it is not a valid target."""
     try:
         return _any_target.validate_python(value)
     except ValidationError:
@@ -213,7 +214,7 @@ _any_target: Final = TypeAdapter[NotifierTarget](AnyTarget, config={"defer_build
 
 
 class NotifierResult(PydanticBaseModel):
-    """What became of one target."""
+    """Outcome of the delivery to one target."""
 
     target: Annotated[
         SESEmailTarget
@@ -221,8 +222,8 @@ class NotifierResult(PydanticBaseModel):
         | SkipJsonSchema[SerializeAsAny[InstanceOf[NotifierTarget]]]
         | dict[str, Any],
         BeforeValidator(_target_or_dict),
-    ]
-    success: bool = Field(description="whether the service took the message")
+    ] = Field(description="the target as parsed")
+    success: bool = Field(description="whether the service accepted the message")
     response: JsonValue = Field(
-        description="what the service answered, as JSON text; or why it did not take the message"
+        description="response of the service, as a JSON string; or the reason of the failure"
     )

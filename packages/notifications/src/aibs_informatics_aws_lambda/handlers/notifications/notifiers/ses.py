@@ -1,4 +1,4 @@
-"""Emails by Amazon SES."""
+"""Deliver notifications by email with Amazon SES."""
 
 from __future__ import annotations
 
@@ -18,13 +18,12 @@ SOURCE_EMAIL_ADDRESS_ENV_VAR: Final = "SOURCE_EMAIL_ADDRESS"
 
 
 class SESNotifier(Notifier[SESEmailTarget]):
-    """Sends one email to all recipients of a target, in the region of the function."""
+    """Sends one email to all recipients of a target, with SES in the region of the function."""
 
     def notify(self, content: NotificationContent, target: SESEmailTarget) -> NotifierResult:
-        """Send an email; one that SES does not take is a result, and no error.
+        """Send an email: one ``SendRawEmail`` call with attachments, else one ``SendEmail`` call.
 
-        With attachments this is one ``SendRawEmail``, without them one ``SendEmail``. HTML comes
-        with a plain text for readers that show none.
+        An HTML message has a plain-text alternative.
         """
         return attempt(target, lambda: _send(content, target))
 
@@ -32,7 +31,7 @@ class SESNotifier(Notifier[SESEmailTarget]):
 def _send(content: NotificationContent, target: SESEmailTarget) -> JSONObject:
     source = _source()
     if not target.recipients:
-        raise ValidationError("there are no recipients to send the email to")
+        raise ValidationError("cannot send the email: it has no recipients")
     if content.attachments:
         return send_raw_email(_raw_request(source, target, content, content.attachments))
     return send_email(_request(source, target, content))
@@ -42,8 +41,8 @@ def _source() -> EmailAddress:
     text = os.environ.get(SOURCE_EMAIL_ADDRESS_ENV_VAR)
     if not text:
         raise ValidationError(
-            f"there is no address to send emails from: set {SOURCE_EMAIL_ADDRESS_ENV_VAR} to one "
-            "that is verified in SES"
+            f"cannot send the email: {SOURCE_EMAIL_ADDRESS_ENV_VAR} is not set. Set it to an "
+            "address that is verified in SES."
         )
     try:
         return EmailAddress(text)
@@ -70,7 +69,7 @@ def _raw_request(
     content: NotificationContent,
     attachments: list[Attachment],
 ) -> JSONObject:
-    # Most notifications have no attachment: Python's email package costs them nothing.
+    # Imported here: most notifications have no attachment and do not need Python's email package.
     from ..attachments import read_attachments
     from ..mime import attach, compose
 
@@ -86,7 +85,7 @@ def _raw_request(
 
 
 def _bodies(content: NotificationContent) -> tuple[str, str | None]:
-    """Return the message as plain text, and as HTML if it is that."""
+    """Return the plain-text body, and the HTML body of an HTML message."""
     if content.content_type is not NotificationContentType.HTML:
         return content.message, None
     if content.plain_text is not None:

@@ -1,4 +1,4 @@
-"""Messages to topics of Amazon SNS."""
+"""Deliver notifications to Amazon SNS topics."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from .model import NotifierResult, SNSTopicTarget
 
 
 class SNSNotifier(Notifier[SNSTopicTarget]):
-    """Publishes to topics, each in its own region."""
+    """Publishes to topics, each in the region of its ARN."""
 
     def notify(self, content: NotificationContent, target: SNSTopicTarget) -> NotifierResult:
-        """Publish the message as it is; one that SNS does not take is a result, and no error."""
+        """Publish the message unchanged."""
         return attempt(
             target,
             lambda: publish_to_topic(
@@ -33,7 +33,7 @@ class SNSNotifier(Notifier[SNSTopicTarget]):
 
 
 def _order(target: SNSTopicTarget) -> dict[str, str | None]:
-    """Return group and deduplication id, which a FIFO topic does not do without."""
+    """Return the message group ID and deduplication ID, which FIFO topics require."""
     group, deduplication = target.message_group_id, target.message_deduplication_id
     if target.topic.is_fifo:
         group = group or DefaultLambdaContext().function_name
@@ -46,7 +46,7 @@ def _attributes(target: SNSTopicTarget) -> JSONObject:
 
 
 def _attribute(value: Any) -> JSONObject:
-    """Return a value as SNS takes it.
+    """Return the ``MessageAttributeValue`` of a value.
 
     https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html
     """
