@@ -1,6 +1,6 @@
-"""Write the workflows into the packages that ship them, and their diagrams into the READMEs.
+"""Write the workflows into their packages and their diagrams into the READMEs.
 
-Run it after a change of `workflow_definitions` or `workflow_states`: `hatch run workflows`.
+Run `hatch run workflows` after changing `workflow_definitions` or `workflow_states`.
 """
 
 from __future__ import annotations
@@ -16,13 +16,11 @@ from workflow_diagrams import draw
 from workflow_policies import policy_of
 from workflow_states import VARIANTS
 
-__all__ = ["ROOT", "definition_path", "expected_files", "policy_path"]
-
 ROOT: Final = Path(__file__).parents[1]
 
 
 def definition_path(name: str, variant: str) -> Path:
-    """Return where the definition of a workflow is."""
+    """Return the path of the definition of a workflow."""
     package = WORKFLOWS[name][0]
     family = package.replace("-", "_")
     source = ROOT / "packages" / package / "src" / "aibs_informatics_aws_lambda"
@@ -30,12 +28,12 @@ def definition_path(name: str, variant: str) -> Path:
 
 
 def policy_path(name: str, variant: str) -> Path:
-    """Return where the policy of a workflow's role is."""
+    """Return the path of the policy of a workflow's role."""
     return definition_path(name, variant).with_name(f"{name}.{variant}.policy.json")
 
 
 def expected_files() -> Iterator[tuple[Path, str]]:
-    """Yield each file that is made of the workflows, and what it should hold."""
+    """Yield the path and the text of each generated file."""
     readmes: dict[Path, str] = {}
     for name, (package, make) in WORKFLOWS.items():
         for variant in VARIANTS:
@@ -57,7 +55,7 @@ def _with_diagram(text: str, name: str, diagram: str) -> str:
         rf"(<!-- diagram: {name} -->\n```mermaid\n).*?(```\n<!-- end of diagram -->)", re.DOTALL
     )
     if not block.search(text):
-        raise ValueError(f"the README has no place for the diagram of {name}")
+        raise ValueError(f"the README has no block for the diagram of {name}: add one")
     return block.sub(lambda found: found[1] + diagram + found[2], text)
 
 

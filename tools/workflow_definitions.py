@@ -1,7 +1,7 @@
-"""The workflows, each in its variants: the source of what the packages ship.
+"""The source of the workflows that the packages ship, each in two variants.
 
-State machines in Amazon States Language with JSONPath, of the type Standard. Placeholders in the
-form ``${Name}`` stand for what a deployment knows. https://states-language.net/spec.html
+Standard workflows in Amazon States Language with JSONPath. A deployment substitutes the
+placeholders, ``${Name}``. https://states-language.net/spec.html
 """
 
 from __future__ import annotations
@@ -20,35 +20,33 @@ from workflow_states import (
     sync_each,
 )
 
-__all__ = ["WORKFLOWS"]
-
 _CLEAN_UP_SECONDS: Final = 7 * 24 * 3600
 _DEMAND_SECONDS: Final = 31 * 24 * 3600
 
 
 def data_sync_distributed(variant: Variant) -> State:
-    """Return the workflow that divides one sync into batches, and runs these at the same time."""
+    """Return the workflow that splits a data sync into batches and runs them in parallel."""
     return {
-        "Comment": "Divide one sync into batches, run them at the same time, add up what was done",
+        "Comment": "Split a data sync into batches, run them in parallel, sum up their results",
         "TimeoutSeconds": DATA_SYNC_SECONDS,
-        "StartAt": "Choose a folder",
+        "StartAt": "Choose prefix",
         "States": {
-            "Choose a folder": _choose_folder("Name the places"),
-            "Name the places": {
-                "Comment": "Lists go through S3, whatever the request says",
+            "Choose prefix": _choose_prefix("Set response paths"),
+            "Set response paths": {
+                "Comment": "Lists are passed through S3, whatever the request says",
                 "Type": "Pass",
                 "Parameters": {
-                    "response_path.$": _in_folder("batches"),
-                    "temporary_request_payload_path.$": _in_folder("requests"),
+                    "response_path.$": _in_prefix("batches"),
+                    "temporary_request_payload_path.$": _in_prefix("requests"),
                 },
-                "ResultPath": "$.places",
+                "ResultPath": "$.paths",
                 "Next": "Prepare batches",
             },
             **call_handler(
                 variant,
                 "Prepare batches",
                 "prepare-batch-data-sync",
-                request="States.JsonMerge($.request, $.places, false)",
+                request="States.JsonMerge($.request, $.paths, false)",
                 result="$.prepared",
                 then="Run batches",
             ),
@@ -60,7 +58,7 @@ def data_sync_distributed(variant: Variant) -> State:
                     "ReaderConfig": {"InputType": "JSON"},
                     "Parameters": {
                         "Bucket": "${BucketName}",
-                        "Key.$": "States.Format('{}/batches/requests.json', $.folder)",
+                        "Key.$": "States.Format('{}/batches/requests.json', $.prefix)",
                     },
                 },
                 "ItemSelector": {
@@ -68,9 +66,9 @@ def data_sync_distributed(variant: Variant) -> State:
                     "allow_partial_failure.$": "$$.Map.Item.Value.allow_partial_failure",
                     "deadline": "auto",
                 },
-                "MaxConcurrencyPath": "$.prepared.answer.max_concurrent_batches",
+                "MaxConcurrencyPath": "$.prepared.response.max_concurrent_batches",
                 "ToleratedFailurePercentagePath": (
-                    "$.prepared.answer.tolerated_failure_percentage"
+                    "$.prepared.response.tolerated_failure_percentage"
                 ),
                 "ItemProcessor": {
                     "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
@@ -82,43 +80,43 @@ def data_sync_distributed(variant: Variant) -> State:
                             "batch-data-sync",
                             request="$",
                             result="$.sync",
-                            then="Is it done?",
+                            then="Is the batch complete?",
                         ),
-                        "Is it done?": {
+                        "Is the batch complete?": {
                             "Type": "Choice",
                             "Choices": [
                                 {
                                     "And": [
                                         {
-                                            "Variable": "$.sync.answer.incomplete",
+                                            "Variable": "$.sync.response.incomplete",
                                             "IsPresent": True,
                                         },
                                         {
-                                            "Variable": "$.sync.answer.incomplete",
+                                            "Variable": "$.sync.response.incomplete",
                                             "BooleanEquals": True,
                                         },
                                     ],
-                                    "Next": "Go on",
+                                    "Next": "Continue batch",
                                 }
                             ],
-                            "Default": "Tell what was done",
+                            "Default": "Return batch result",
                         },
-                        "Go on": {
-                            "Comment": "The function's time was up, and it says how far it came",
+                        "Continue batch": {
+                            "Comment": "The deadline was reached: call again to continue",
                             "Type": "Pass",
                             "Parameters": {
                                 "requests.$": "$.requests",
                                 "allow_partial_failure.$": "$.allow_partial_failure",
                                 "deadline.$": "$.deadline",
-                                "continuation.$": "$.sync.answer.continuation",
+                                "continuation.$": "$.sync.response.continuation",
                             },
                             "Next": "Sync",
                         },
-                        "Tell what was done": {
+                        "Return batch result": {
                             "Type": "Pass",
                             "Parameters": {
-                                "result.$": "$.sync.answer.result",
-                                "failed_requests.$": "$.sync.answer.failed_requests",
+                                "result.$": "$.sync.response.result",
+                                "failed_requests.$": "$.sync.response.failed_requests",
                             },
                             "End": True,
                         },
@@ -128,7 +126,7 @@ def data_sync_distributed(variant: Variant) -> State:
                     "Resource": "arn:${Partition}:states:::s3:putObject",
                     "Parameters": {
                         "Bucket": "${BucketName}",
-                        "Prefix.$": "States.Format('{}/results', $.folder)",
+                        "Prefix.$": "States.Format('{}/results', $.prefix)",
                     },
                 },
                 "ResultPath": "$.results",
@@ -136,37 +134,37 @@ def data_sync_distributed(variant: Variant) -> State:
                     {
                         "ErrorEquals": CATCH_ALL,
                         "ResultPath": "$.failure",
-                        "Next": "Add up results",
+                        "Next": "Sum up results",
                     }
                 ],
-                "Next": "Add up results",
+                "Next": "Sum up results",
             },
             **call_handler(
                 variant,
-                "Add up results",
+                "Sum up results",
                 "summarize-batch-data-sync",
                 request={
-                    "results_path.$": _in_folder("results"),
-                    "response_path.$": _in_folder("summary"),
+                    "results_path.$": _in_prefix("results"),
+                    "response_path.$": _in_prefix("summary"),
                 },
                 result="$.summary",
-                then="Has it failed?",
+                then="Has a step failed?",
                 catch=[
                     {
                         "ErrorEquals": CATCH_ALL,
                         "ResultPath": "$.summary_failure",
-                        "Next": "Has it failed?",
+                        "Next": "Has a step failed?",
                     }
                 ],
             ),
-            "Has it failed?": {
-                "Comment": "The first batch that failed says more than the Map does",
+            "Has a step failed?": {
+                "Comment": "The error of a failed batch says more than the error of the Map",
                 "Type": "Choice",
                 "Choices": [
                     {
                         "And": [
                             {"Variable": "$.failure", "IsPresent": True},
-                            {"Variable": "$.summary.answer.error", "IsPresent": True},
+                            {"Variable": "$.summary.response.error", "IsPresent": True},
                         ],
                         "Next": "Too many batches failed",
                     },
@@ -178,43 +176,43 @@ def data_sync_distributed(variant: Variant) -> State:
                     {
                         "Variable": "$.summary_failure",
                         "IsPresent": True,
-                        "Next": "Results could not be added up",
+                        "Next": "Results could not be summed up",
                     },
                 ],
-                "Default": "Report",
+                "Default": "Return result",
             },
             "Too many batches failed": {
                 "Type": "Fail",
-                "ErrorPath": "$.summary.answer.error",
-                "CausePath": "$.summary.answer.cause",
+                "ErrorPath": "$.summary.response.error",
+                "CausePath": "$.summary.response.cause",
             },
-            "Batches could not be run": _fail_as_told("$.failure"),
-            "Results could not be added up": _fail_as_told("$.summary_failure"),
-            "Report": {"Type": "Pass", "OutputPath": "$.summary.answer", "End": True},
+            "Batches could not be run": _fail_with("$.failure"),
+            "Results could not be summed up": _fail_with("$.summary_failure"),
+            "Return result": {"Type": "Pass", "OutputPath": "$.summary.response", "End": True},
         },
     }
 
 
 def clean_file_system(variant: Variant) -> State:
-    """Return the workflow that finds what is stale, and removes it."""
+    """Return the workflow that finds outdated paths and removes them."""
     return {
-        "Comment": "Remove from a file system what has not been modified for long",
+        "Comment": "Find the paths that have not been used for a number of days, and remove them",
         "TimeoutSeconds": _CLEAN_UP_SECONDS,
-        "StartAt": "Choose a folder",
+        "StartAt": "Choose prefix",
         "States": {
-            "Choose a folder": _choose_folder("Name the places"),
-            "Name the places": {
-                "Comment": "What changes between the two is not removed: that is in the plan",
+            "Choose prefix": _choose_prefix("Set response paths"),
+            "Set response paths": {
+                "Comment": "With a plan, paths that change after the scan are not removed",
                 "Type": "Pass",
-                "Parameters": {"response_path.$": _in_folder("found"), "with_plan": True},
-                "ResultPath": "$.places",
+                "Parameters": {"response_path.$": _in_prefix("found"), "with_plan": True},
+                "ResultPath": "$.paths",
                 "Next": "Scan",
             },
             **call_handler(
                 variant,
                 "Scan",
                 "outdated-data-path-scanner",
-                request="States.JsonMerge($.request, $.places, false)",
+                request="States.JsonMerge($.request, $.paths, false)",
                 result="$.scan",
                 then="Remove",
             ),
@@ -223,26 +221,26 @@ def clean_file_system(variant: Variant) -> State:
                 "Remove",
                 "remove-data-paths",
                 request={
-                    "paths.$": "$.scan.answer.paths",
-                    "plan.$": "$.scan.answer.plan",
-                    "response_path.$": _in_folder("removed"),
+                    "paths.$": "$.scan.response.paths",
+                    "plan.$": "$.scan.response.plan",
+                    "response_path.$": _in_prefix("removed"),
                 },
                 result="$.removal",
-                then="Report",
+                then="Return result",
             ),
-            "Report": {"Type": "Pass", "OutputPath": "$.removal.answer", "End": True},
+            "Return result": {"Type": "Pass", "OutputPath": "$.removal.response", "End": True},
         },
     }
 
 
 def demand_execution(variant: Variant) -> State:
-    """Return the workflow that runs a job between the syncs of its inputs and its outputs."""
+    """Return the workflow that syncs inputs, runs a job, and syncs its outputs."""
 
     def note_failure(then: str) -> list[State]:
         return [{"ErrorEquals": CATCH_ALL, "ResultPath": "$.failure", "Next": then}]
 
     return {
-        "Comment": "Bring inputs to a file system, run a job, bring outputs to S3, clean up",
+        "Comment": "Download inputs from S3 to EFS, run a job, upload its outputs, clean up",
         "TimeoutSeconds": _DEMAND_SECONDS,
         "StartAt": "Plan",
         "States": {
@@ -252,17 +250,17 @@ def demand_execution(variant: Variant) -> State:
                 "prepare-demand-scaffolding",
                 request="$",
                 result="$.plan",
-                then="Keep the plan",
+                then="Keep plan",
             ),
-            "Keep the plan": {
+            "Keep plan": {
                 "Type": "Pass",
                 "Parameters": {
-                    "setup.$": "$.plan.answer.setup_configs",
-                    "cleanup.$": "$.plan.answer.cleanup_configs",
+                    "setup.$": "$.plan.response.setup_configs",
+                    "cleanup.$": "$.plan.response.cleanup_configs",
                 },
-                "Next": "Get ready",
+                "Next": "Prepare job and inputs",
             },
-            "Get ready": {
+            "Prepare job and inputs": {
                 "Type": "Parallel",
                 "Branches": [
                     {
@@ -274,11 +272,11 @@ def demand_execution(variant: Variant) -> State:
                                 "create-definition",
                                 request="$.setup.batch_create_request",
                                 result="$.created",
-                                then="Take its arguments",
+                                then="Return job arguments",
                             ),
-                            "Take its arguments": {
+                            "Return job arguments": {
                                 "Type": "Pass",
-                                "OutputPath": "$.created.answer",
+                                "OutputPath": "$.created.response",
                                 "End": True,
                             },
                         },
@@ -294,7 +292,7 @@ def demand_execution(variant: Variant) -> State:
                 ],
                 "ResultSelector": {"job.$": "$[0]"},
                 "ResultPath": "$.ready",
-                "Catch": note_failure("Clean up after the failure"),
+                "Catch": note_failure("Clean up after failure"),
                 "Next": "Run job",
             },
             "Run job": run_job(
@@ -307,65 +305,68 @@ def demand_execution(variant: Variant) -> State:
                 },
                 ResultSelector={"job_id.$": "$.JobId"},
                 ResultPath="$.job",
-                Catch=note_failure("Are logs wanted?"),
+                Catch=note_failure("Are outputs wanted on failure?"),
                 Next="Sync outputs",
             ),
             "Sync outputs": sync_each(
                 "Sync output",
                 "$.cleanup.data_sync_requests",
-                # Nothing is removed: it would be the only copy.
-                Catch=note_failure("Does it tell a cause?"),
+                # Nothing is removed: EFS holds the only copy of the outputs.
+                Catch=note_failure("Is there a cause?"),
                 Next="Clean up",
             ),
             "Clean up": remove_each(
-                variant, "Remove paths", "$.cleanup.remove_data_paths_requests", Next="Report"
+                variant,
+                "Remove paths",
+                "$.cleanup.remove_data_paths_requests",
+                Next="Return result",
             ),
-            "Report": {"Type": "Pass", "OutputPath": "$.job", "End": True},
-            "Are logs wanted?": {
+            "Return result": {"Type": "Pass", "OutputPath": "$.job", "End": True},
+            "Are outputs wanted on failure?": {
                 "Type": "Choice",
                 "Choices": [
                     {
                         "Variable": "$.cleanup.failure_data_sync_requests",
                         "IsPresent": True,
-                        "Next": "Sync logs",
+                        "Next": "Sync outputs on failure",
                     }
                 ],
-                "Default": "Clean up after the failure",
+                "Default": "Clean up after failure",
             },
-            "Sync logs": sync_each(
-                "Sync log",
+            "Sync outputs on failure": sync_each(
+                "Sync output on failure",
                 "$.cleanup.failure_data_sync_requests",
                 Catch=[
                     {
                         "ErrorEquals": CATCH_ALL,
-                        "ResultPath": "$.logs_failure",
-                        "Next": "Does it tell a cause?",
+                        "ResultPath": "$.upload_failure",
+                        "Next": "Is there a cause?",
                     }
                 ],
-                Next="Clean up after the failure",
+                Next="Clean up after failure",
             ),
-            "Clean up after the failure": remove_each(
+            "Clean up after failure": remove_each(
                 variant,
-                "Remove paths after the failure",
+                "Remove paths after failure",
                 "$.cleanup.remove_data_paths_requests",
                 Catch=[
                     {
                         "ErrorEquals": CATCH_ALL,
                         "ResultPath": "$.removal_failure",
-                        "Next": "Does it tell a cause?",
+                        "Next": "Is there a cause?",
                     }
                 ],
-                Next="Does it tell a cause?",
+                Next="Is there a cause?",
             ),
-            "Does it tell a cause?": {
-                "Comment": "What has timed out tells none",
+            "Is there a cause?": {
+                "Comment": "A timeout has no cause",
                 "Type": "Choice",
                 "Choices": [
-                    {"Variable": "$.failure.Cause", "IsPresent": True, "Next": "Fail with a cause"}
+                    {"Variable": "$.failure.Cause", "IsPresent": True, "Next": "Fail with cause"}
                 ],
                 "Default": "Fail",
             },
-            "Fail with a cause": {
+            "Fail with cause": {
                 "Type": "Fail",
                 "ErrorPath": "$.failure.Error",
                 "CausePath": "$.failure.Cause",
@@ -375,22 +376,22 @@ def demand_execution(variant: Variant) -> State:
     }
 
 
-def _choose_folder(then: str) -> State:
+def _choose_prefix(then: str) -> State:
     return {
         "Type": "Pass",
         "Parameters": {
             "request.$": "$",
-            "folder.$": "States.Format('scratch/{}/{}', $$.Execution.Name, States.UUID())",
+            "prefix.$": "States.Format('scratch/{}/{}', $$.Execution.Name, States.UUID())",
         },
         "Next": then,
     }
 
 
-def _in_folder(name: str) -> str:
-    return f"States.Format('s3://${{BucketName}}/{{}}/{name}', $.folder)"
+def _in_prefix(name: str) -> str:
+    return f"States.Format('s3://${{BucketName}}/{{}}/{name}', $.prefix)"
 
 
-def _fail_as_told(path: str) -> State:
+def _fail_with(path: str) -> State:
     return {
         "Type": "Fail",
         "ErrorPath": f"{path}.Error",
@@ -403,4 +404,4 @@ WORKFLOWS: Final[Mapping[str, tuple[str, Callable[[Variant], State]]]] = {
     "clean-file-system": ("data-sync", clean_file_system),
     "demand-execution": ("demand", demand_execution),
 }
-"""The package that each workflow belongs to, and what makes it."""
+"""The package of each workflow, and the function that builds it."""

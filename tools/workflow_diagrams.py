@@ -9,11 +9,9 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
-__all__ = ["draw"]
-
 
 def draw(definition: dict[str, Any]) -> str:
-    """Return the flowchart of a state machine: one line a state, and one an arrow."""
+    """Return the flowchart of a state machine: one line per state and one per transition."""
     lines = ["flowchart TD", *_Drawing().machine(definition, "  "), "  classDef failed stroke:red"]
     return "\n".join(lines) + "\n"
 
@@ -57,7 +55,7 @@ def _kind_of_group(state: dict[str, Any]) -> str:
     if state["Type"] == "Parallel":
         return "in parallel"
     mode = state["ItemProcessor"]["ProcessorConfig"]["Mode"]
-    return "for each, in executions of their own" if mode == "DISTRIBUTED" else "for each"
+    return "for each, in child executions" if mode == "DISTRIBUTED" else "for each"
 
 
 def _arrows(state: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""The permissions that the role of a workflow needs, read off its definition."""
+"""The IAM policy that the role of a workflow needs, derived from its definition."""
 
 from __future__ import annotations
 
@@ -7,22 +7,20 @@ from typing import Any, Final
 
 from workflow_states import State
 
-__all__ = ["policy_of"]
-
 _HERE: Final = "${Region}:${AccountId}"
 _SCRATCH: Final = "arn:${Partition}:s3:::${BucketName}/scratch/*"
 _RULE: Final = f"arn:${{Partition}}:events:{_HERE}:rule/StepFunctionsGetEventsFor"
 _RULE_ACTIONS: Final = ("events:DescribeRule", "events:PutRule", "events:PutTargets")
 
 Permission = tuple[str, str]
-"""An action, and the resource that it is allowed on."""
+"""An action and a resource."""
 
 
 def policy_of(definition: State) -> dict[str, Any]:
-    """Return the policy document of least privilege, a statement for each resource.
+    """Return a least-privilege policy document with one statement per resource.
 
-    Besides the placeholders of the definition it has ``Region``, ``AccountId``,
-    ``StateMachineName`` and, for nested executions, ``DataSyncStateMachineName``.
+    It has the placeholders of the definition, ``Region``, ``AccountId``, ``StateMachineName``
+    and, for nested executions, ``DataSyncStateMachineName``.
     """
     actions: dict[str, set[str]] = {}
     for action, resource in _permissions(definition):
@@ -62,7 +60,7 @@ def _of_task(state: State) -> Iterator[Permission]:
     elif integration == "states:startExecution.sync:2":
         yield from _of_nested_execution(parameters)
     else:
-        raise ValueError(f"nobody knows what {integration} needs")
+        raise ValueError(f"the permissions of {integration} are unknown: add them to this module")
 
 
 def _of_job(parameters: State) -> Iterator[Permission]:
@@ -83,7 +81,7 @@ def _of_nested_execution(parameters: State) -> Iterator[Permission]:
 
 
 def _of_distributed_map() -> Iterator[Permission]:
-    """Yield what it needs to start its children, to read the list, and to write the results.
+    """Yield the permissions to start child executions, read the items, and write the results.
 
     https://docs.aws.amazon.com/step-functions/latest/dg/iam-policies-eg-dist-map.html
     """

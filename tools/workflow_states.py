@@ -1,24 +1,9 @@
-"""States that several workflows have, in the variants for AWS Lambda and AWS Batch."""
+"""States that workflows share, in the variants for AWS Lambda and AWS Batch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
-
-__all__ = [
-    "CATCH_ALL",
-    "DATA_SYNC_SECONDS",
-    "HANDLERS",
-    "VARIANTS",
-    "State",
-    "States",
-    "Variant",
-    "call_handler",
-    "next_or_end",
-    "remove_each",
-    "run_job",
-    "sync_each",
-]
 
 Variant: TypeAlias = Literal["lambda", "batch"]
 State: TypeAlias = dict[str, Any]
@@ -26,13 +11,14 @@ States: TypeAlias = dict[str, State]
 
 VARIANTS: Final[tuple[Variant, ...]] = ("lambda", "batch")
 
-# A function has 15 minutes; the rest is for one that is started anew.
+# A function runs for 15 minutes at most; the rest covers a cold start.
 _LAMBDA_SECONDS: Final = 16 * 60
 _S3_SECONDS: Final = 60
-# A day of work, and as long again in the queue.
+# A day to run, and another one to wait in the queue.
 _ATTEMPT_SECONDS: Final = 24 * 3600
 _HANDLER_JOB_SECONDS: Final = 2 * _ATTEMPT_SECONDS
-# What Fargate and EC2 let a job take at most, on Fargate 14 days.
+# On Fargate, AWS may stop jobs that run for more than 14 days.
+# https://docs.aws.amazon.com/batch/latest/userguide/fargate.html
 _JOB_SECONDS: Final = 14 * 24 * 3600
 DATA_SYNC_SECONDS: Final = 7 * 24 * 3600
 _NESTED_SECONDS: Final = DATA_SYNC_SECONDS + 600
@@ -41,11 +27,11 @@ _CONCURRENT_SYNCS: Final = 10
 
 @dataclass(frozen=True)
 class Handler:
-    """What runs a request.
+    """A handler that workflows call.
 
     Args:
-        function: the placeholder for the ARN of the Lambda function.
-        name: the qualified name for the command line.
+        function: the placeholder for the ARN of its Lambda function.
+        name: its qualified name, for the command line.
     """
 
     function: str
@@ -93,15 +79,15 @@ def call_handler(
     then: str | None,
     catch: list[State] | None = None,
 ) -> States:
-    """Return the states that run one request; the answer is ``answer`` at the result's path.
+    """Return the states that call a handler; its response is ``response`` at the result path.
 
     Args:
-        variant: how it is run.
-        name: of the first of these states.
+        variant: whether the handler runs as a Lambda function or as a Batch job.
+        name: the name of the first of these states.
         handler: a key of `HANDLERS`.
-        request: a template, or a path or intrinsic function that gives it.
-        result: the path of the result.
-        then: the next state; `None` ends.
+        request: a template of the request, or a path or intrinsic function that returns it.
+        result: the result path.
+        then: the next state; `None` ends the state machine.
         catch: the catchers of each task.
     """
     made = _call_function if variant == "lambda" else _call_in_batch
@@ -114,7 +100,7 @@ def call_handler(
 
 
 def next_or_end(then: str | None) -> State:
-    """Return the field that says what comes next."""
+    """Return the transition to a state, or to the end."""
     return {"End": True} if then is None else {"Next": then}
 
 
@@ -138,7 +124,7 @@ def _call_function(
                     "Lambda.TooManyRequestsException",
                 )
             ],
-            "ResultSelector": {"answer.$": "$.Payload"},
+            "ResultSelector": {"response.$": "$.Payload"},
             "ResultPath": result,
             **then,
         }
@@ -148,13 +134,13 @@ def _call_function(
 def _call_in_batch(
     name: str, handler: Handler, title: str, request: State | str, result: str, then: State
 ) -> States:
-    """Return states that store the request, run a job, and load what it has stored."""
+    """Return states that store the request in S3, run a job, and load its response from S3."""
     store, job, load = f"{name}: store request", f"{name}: run job", f"{name}: load response"
     return {
         name: {
             "Type": "Pass",
             "Parameters": {
-                "folder.$": "States.Format('scratch/{}/{}', $$.Execution.Name, States.UUID())"
+                "prefix.$": "States.Format('scratch/{}/{}', $$.Execution.Name, States.UUID())"
             },
             "ResultPath": "$.call",
             "Next": store,
@@ -164,7 +150,7 @@ def _call_in_batch(
             "Resource": _resource("aws-sdk:s3:putObject"),
             "Parameters": {
                 "Bucket": "${BucketName}",
-                "Key.$": "States.Format('{}/request.json', $.call.folder)",
+                "Key.$": "States.Format('{}/request.json', $.call.prefix)",
                 "ContentType": "application/json",
                 **_field("Body", request),
             },
@@ -184,7 +170,7 @@ def _call_in_batch(
                         {"Name": "AWS_LAMBDA_FUNCTION_HANDLER", "Value": handler.name},
                         _variable("AWS_LAMBDA_EVENT_PAYLOAD", "request"),
                         _variable("AWS_LAMBDA_EVENT_RESPONSE_LOCATION", "response"),
-                        # The answer tells what has failed: it is read before anybody judges.
+                        # The response lists partial failures; the workflow decides about them.
                         {"Name": "HANDLER_PARTIAL_OK", "Value": "true"},
                     ]
                 },
@@ -198,11 +184,11 @@ def _call_in_batch(
             "Resource": _resource("aws-sdk:s3:getObject"),
             "Parameters": {
                 "Bucket": "${BucketName}",
-                "Key.$": "States.Format('{}/response.json', $.call.folder)",
+                "Key.$": "States.Format('{}/response.json', $.call.prefix)",
             },
             "TimeoutSeconds": _S3_SECONDS,
             "Retry": [_RETRY_S3],
-            "ResultSelector": {"answer.$": "States.StringToJson($.Body)"},
+            "ResultSelector": {"response.$": "States.StringToJson($.Body)"},
             "ResultPath": result,
             **then,
         },
@@ -210,7 +196,7 @@ def _call_in_batch(
 
 
 def run_job(parameters: State, seconds: int = _JOB_SECONDS, **fields: Any) -> State:
-    """Return a state that runs a Batch job to its end."""
+    """Return a state that runs a Batch job and waits until it ends."""
     return {
         "Type": "Task",
         "Resource": _resource("batch:submitJob.sync"),
@@ -230,19 +216,19 @@ def run_job(parameters: State, seconds: int = _JOB_SECONDS, **fields: Any) -> St
 
 
 def sync_each(name: str, items: str, **fields: Any) -> State:
-    """Return a state that runs the workflow for syncs on each request of a list.
+    """Return a state that runs the data sync workflow for each request of a list.
 
     Args:
-        name: of the state within.
+        name: the name of the inner state.
         items: the path of the list.
-        fields: further ones of the state.
+        fields: further fields of the state.
     """
     return {
         "Type": "Map",
         "ItemsPath": items,
         "ItemSelector": {
             "request.$": "$$.Map.Item.Value",
-            # Step Functions shows the two executions as parent and child.
+            # Makes Step Functions link the two executions in its console.
             "parent": {"AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID.$": "$$.Execution.Id"},
         },
         "MaxConcurrency": _CONCURRENT_SYNCS,
@@ -280,10 +266,10 @@ def remove_each(variant: Variant, name: str, items: str, **fields: Any) -> State
     """Return a state that removes the paths of each request of a list.
 
     Args:
-        variant: how that is run.
-        name: of the state within.
+        variant: whether the handler runs as a Lambda function or as a Batch job.
+        name: the name of the inner state.
         items: the path of the list.
-        fields: further ones of the state.
+        fields: further fields of the state.
     """
     return {
         "Type": "Map",
@@ -315,8 +301,8 @@ def _field(name: str, value: State | str) -> State:
 
 
 def _variable(name: str, document: str) -> State:
-    place = f"States.Format('s3://${{BucketName}}/{{}}/{document}.json', $.call.folder)"
-    return {"Name": name, "Value.$": place}
+    uri = f"States.Format('s3://${{BucketName}}/{{}}/{document}.json', $.call.prefix)"
+    return {"Name": name, "Value.$": uri}
 
 
 def _retry(*errors: str, attempts: int = 6) -> State:
@@ -330,5 +316,5 @@ def _retry(*errors: str, attempts: int = 6) -> State:
     }
 
 
-# S3 names throttling and a refusal alike: a refusal shows within 20 seconds.
+# Throttling and denied access have the same error name: denied access fails within 20 seconds.
 _RETRY_S3: Final = _retry("S3.S3Exception", "S3.SdkClientException", attempts=3)

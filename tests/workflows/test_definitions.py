@@ -109,7 +109,7 @@ def broken(change: str) -> dict[str, Any]:
     job = states["Prepare batches: run job"]
     if change == "all":
         states["Run batches"]["Catch"].append(
-            {"ErrorEquals": ["Lambda.Unknown"], "Next": "Report"}
+            {"ErrorEquals": ["Lambda.Unknown"], "Next": "Return result"}
         )
     elif change == "reader":
         states["Run batches"]["ItemProcessor"]["ProcessorConfig"] = {"Mode": "INLINE"}

@@ -86,7 +86,10 @@ def test_batch_that_is_gone_on_with_for_days_stays_within_its_history():
     batch = definition["States"]["Run batches"]["ItemProcessor"]["States"]
     # Entered and left, and for a task scheduled, started and succeeded.
     events = {"Task": 5, "Choice": 2, "Pass": 2}
-    a_lap = sum(events[batch[name]["Type"]] for name in ("Sync", "Is it done?", "Go on"))
+    a_lap = sum(
+        events[batch[name]["Type"]]
+        for name in ("Sync", "Is the batch complete?", "Continue batch")
+    )
     # A call makes use of the time of its function, less the margin of "auto".
     seconds_of_a_call = 14 * 60
     laps = definition["TimeoutSeconds"] / seconds_of_a_call

@@ -1,4 +1,4 @@
-"""What the READMEs say of the workflows is so: costs, numbers, examples."""
+"""Costs, numbers and examples of workflows in the READMEs are right."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ENDS = 2
 
 
 def path_of(machine: dict[str, Any]) -> list[str]:
-    """Return the states that are passed where nothing is out of the ordinary."""
+    """Return the states that a successful execution passes."""
     name, passed = machine["StartAt"], []
     while name:
         passed.append(name)
@@ -40,7 +40,7 @@ def path_of(machine: dict[str, Any]) -> list[str]:
 
 
 @pytest.mark.parametrize(("variant", "parent", "child"), [("lambda", 9, 5), ("batch", 15, 8)])
-def test_transitions_are_as_many_as_the_readme_reckons_with(variant, parent, child):
+def test_an_execution_has_the_number_of_transitions_in_the_readme(variant, parent, child):
     definition = render_workflow("data-sync-distributed", variant, VALUES)
     batch = definition["States"]["Run batches"]["ItemProcessor"]
 
@@ -63,9 +63,10 @@ def test_a_million_files_cost_what_the_readme_says():
 
 
 def test_a_demand_execution_costs_what_the_readme_says():
-    # With an input and an output, and two removals: the way of one that succeeds.
-    states = ["Plan", "Keep the plan", "Get ready", "Create job definition", "Take its arguments"]
-    states += ["Sync inputs", "Run job", "Sync outputs", "Clean up", "Report"]
+    # A successful execution with one input, one output and two removals.
+    states = ["Plan", "Keep plan", "Prepare job and inputs", "Create job definition"]
+    states += ["Return job arguments", "Sync inputs", "Run job", "Sync outputs", "Clean up"]
+    states += ["Return result"]
     nested = ["Sync input", "Sync output", "Remove paths", "Remove paths"]
     syncs = 2 * (9 + 5)
     transitions = len(states) + ENDS + len(nested) + syncs
