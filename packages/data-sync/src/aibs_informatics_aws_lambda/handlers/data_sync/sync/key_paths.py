@@ -76,6 +76,9 @@ class NonCanonicalKeys:
         if other is not pair.entry:
             raise ValueError(_same_target(other.relative, pair.entry.relative))
 
+    def __bool__(self) -> bool:
+        return bool(self._entries)
+
     def __iter__(self) -> Iterator[Pair]:
         return (Pair(target, entry) for target, entry in self._entries.items())
 
@@ -84,8 +87,6 @@ class NonCanonicalKeys:
 
     def check(self, step: Step) -> None:
         """Raise `ValueError` if an entry of the plan gets in the way of one of these."""
-        if not self._entries:
-            return
         parts = step.target.split("/")
         for count in range(1, len(parts) + 1):
             other = self._entries.get("/".join(parts[:count]))
