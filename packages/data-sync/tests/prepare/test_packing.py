@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from aibs_informatics_aws_lambda.handlers.data_sync.prepare.packing import pack
 from hypothesis import given, strategies as st
+from tables import table
 
 
 class Part(NamedTuple):
@@ -42,24 +43,49 @@ def test_same_as_first_fit_decreasing(sizes, limit):
     assert pack(some, limit) == first_fit_decreasing(some, limit)
 
 
-def test_worked_examples():
-    assert packed({"a": 3, "b": 7, "c": 10, "d": 6, "1": 8, "2": 9}, 10) == [
-        "c",
-        "2",
-        "1",
-        "ab",
-        "d",
-    ]
-    assert packed({"a": 6, "b": 7, "c": 3, "d": 2}, 10) == ["bc", "ad"]
-    assert packed({"big": 25, "small": 1, "sub": 2}, 10) == ["big", "smallsub"]
-
-
-def test_parts_above_the_limit_are_alone_largest_first():
-    assert packed({"a": 11, "b": 0, "c": 12}, 10) == ["c", "a", "b"]
-
-
-def test_equal_sizes_go_by_path():
-    assert packed({"a": 6, "b": 6, "c": 4, "d": 4}, 10) == ["ac", "bd"]
+@table(
+    "sizes, batches",
+    {
+        "all that fits is one batch": ({"a": 3, "b": 7}, ["ab"]),
+        "a part of exactly the limit is within it": ({"a": 10, "b": 0}, ["ab"]),
+        "a part above the limit stays alone": ({"a": 11, "b": 0}, ["a", "b"]),
+        "parts above the limit come first, the largest before": (
+            {"a": 11, "b": 0, "c": 12},
+            ["c", "a", "b"],
+        ),
+        "parts of one size are packed in their order": (
+            {"a": 6, "b": 6, "c": 4, "d": 4},
+            ["ac", "bd"],
+        ),
+        "the first batch with enough room takes a part": (
+            {"a": 6, "b": 7, "c": 3, "d": 2},
+            ["bc", "ad"],
+        ),
+        "a batch that is full is passed over": (
+            {"a": 10, "b": 9, "c": 1, "d": 8, "e": 2},
+            ["a", "bc", "de"],
+        ),
+        "a part that fits no batch begins one": ({"a": 6, "b": 6, "c": 6}, ["a", "b", "c"]),
+        "parts of one batch keep the order in which they were given": (
+            {"a": 1, "b": 2, "c": 3},
+            ["abc"],
+        ),
+        "empty parts fit anywhere": ({"a": 10, "b": 0, "c": 0}, ["abc"]),
+        "a mixed tree is packed by first-fit decreasing": (
+            {"a": 3, "b": 7, "c": 10, "d": 6, "1": 8, "2": 9},
+            ["c", "2", "1", "ab", "d"],
+        ),
+        "small parts join each other, not the large one": (
+            {"big": 25, "small": 1, "sub": 2},
+            ["big", "smallsub"],
+        ),
+        "a single part is a batch": ({"a": 1}, ["a"]),
+        "a single part above the limit is a batch": ({"a": 11}, ["a"]),
+        "three batches need a tree of four": ({"a": 7, "b": 8, "c": 9, "d": 3}, ["c", "b", "ad"]),
+    },
+)
+def test_parts_are_packed(sizes, batches):
+    assert packed(sizes, 10) == batches
 
 
 def test_nothing_is_no_batch():

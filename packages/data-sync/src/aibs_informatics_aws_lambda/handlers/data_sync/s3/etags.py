@@ -39,7 +39,7 @@ def part_bytes_for(size: int) -> int:
 def parts_of(etag: str) -> int | None:
     """Return the number of parts that an object was uploaded in, or `None` if it was in one go."""
     _, dash, number = etag.partition("-")
-    return int(number) if dash and number.isdigit() else None
+    return int(number) if dash and number.isdecimal() else None
 
 
 def file_has_etag(

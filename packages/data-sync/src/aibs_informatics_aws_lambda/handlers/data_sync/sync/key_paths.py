@@ -52,7 +52,9 @@ def local_path_of(relative: str, source: str) -> str:
     kept = [part for part in parts if part not in ("", ".")]
     if not kept or parts[-1] == ".":
         raise ValueError(f"{uri!r} would be the folder that it lies in; exclude it")
-    if len(relative) > _MAX_NAME_BYTES and max(map(_byte_length, kept)) > _MAX_NAME_BYTES:
+    # A character has at most four bytes.
+    most_bytes = len(relative) if relative.isascii() else 4 * len(relative)
+    if most_bytes > _MAX_NAME_BYTES and max(map(_byte_length, kept)) > _MAX_NAME_BYTES:
         raise ValueError(
             f"{uri!r} has a part of more than {_MAX_NAME_BYTES} bytes: it cannot be a local "
             "file; exclude it"

@@ -1,0 +1,261 @@
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+
+import pytest
+from aibs_informatics_aws_lambda.handlers.data_sync.entries import ObjectVersion
+from aibs_informatics_aws_lambda.handlers.data_sync.s3.client import Request, Response
+from aibs_informatics_aws_lambda.handlers.data_sync.s3.etags import (
+    file_has_etag,
+    first_part_bytes,
+    object_digest,
+    part_bytes_for,
+    parts_of,
+    same_as_object,
+    same_content,
+)
+from tables import table
+
+MIB = 2**20
+GIB = 2**30
+TEN = b"0123456789"
+REQUEST = Request("GetObject", "s3:GetObject", "bucket", "key")
+
+
+def etag_of(content: bytes, part_bytes: int | None = None) -> str:
+    """The ETag that S3 gives an object that is uploaded in parts of some size, or in one go."""
+    if part_bytes is None:
+        return hashlib.md5(content).hexdigest()
+    starts = range(0, max(len(content), 1), part_bytes)
+    digests = [hashlib.md5(content[start : start + part_bytes]).digest() for start in starts]
+    return f"{hashlib.md5(b''.join(digests)).hexdigest()}-{len(digests)}"
+
+
+class Checks:
+    """Counts how often a comparison could have been stopped, and stops it after so many."""
+
+    def __init__(self, stop_at: int | None = None) -> None:
+        self.count = 0
+        self.stop_at = stop_at
+
+    def __call__(self) -> None:
+        self.count += 1
+        if self.count == self.stop_at:
+            raise InterruptedError("stopped")
+
+
+class FakeS3:
+    """An S3 that has one object."""
+
+    def __init__(self, *blocks: bytes, headers: dict[str, str] | None = None) -> None:
+        self.blocks = blocks
+        self.headers = headers or {}
+        self.requests: list[Request] = []
+
+    def ask(self, request: Request) -> Response:
+        self.requests.append(request)
+        return Response(self.headers, b"")
+
+    def send(self, request: Request, take: Callable[[bytes], None]) -> Future[Response]:
+        self.requests.append(request)
+        future: Future[Response] = Future()
+        try:
+            for block in self.blocks:
+                take(block)
+            future.set_result(Response({}, b""))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+@table(
+    "size, part_bytes",
+    {
+        "an empty object has parts of 8 MiB": (0, 8 * MIB),
+        "10,000 parts of 8 MiB are not too many": (8 * MIB * 10_000, 8 * MIB),
+        "a byte more doubles the parts": (8 * MIB * 10_000 + 1, 16 * MIB),
+        "10,000 parts of 16 MiB are not too many": (16 * MIB * 10_000, 16 * MIB),
+        "a byte more doubles the parts again": (16 * MIB * 10_000 + 1, 32 * MIB),
+        "the largest object of S3 has parts of 1 GiB": (5 * 2**40, GIB),
+    },
+)
+def test_size_of_parts(size, part_bytes):
+    assert part_bytes_for(size) == part_bytes
+
+
+@table(
+    "etag, number",
+    {
+        "an MD5 has no parts": ("d41d8cd98f00b204e9800998ecf8427e", None),
+        "the number of parts follows a dash": ("d41d8cd98f00b204e9800998ecf8427e-12", 12),
+        "one part is a number of parts": ("d41d8cd98f00b204e9800998ecf8427e-1", 1),
+        "a dash alone tells no number": ("d41d8cd98f00b204e9800998ecf8427e-", None),
+        "letters after a dash are no number": ("d41d8cd98f00b204e9800998ecf8427e-x1", None),
+        "an ETag with several dashes has no parts": ("d41d8cd9-8f00-1", None),
+        "a superscript is no number": ("d41d8cd98f00b204e9800998ecf8427e-²", None),
+        "no ETag has no parts": ("", None),
+    },
+)
+def test_number_of_parts(etag, number):
+    assert parts_of(etag) == number
+
+
+@table(
+    "content, etag, first_part, same",
+    {
+        "an MD5 is that of the content": (TEN, etag_of(TEN), None, True),
+        "another MD5 is another content": (TEN, etag_of(TEN[1:]), None, False),
+        "no content has an MD5": (b"", etag_of(b""), None, True),
+        "one part of the usual size needs no question": (TEN, etag_of(TEN, 8 * MIB), None, True),
+        "no content in one part needs no question": (b"", etag_of(b"", 8 * MIB), None, True),
+        "parts of the size that the object has are compared": (TEN, etag_of(TEN, 4), 4, True),
+        "a file of exactly the parts is compared": (TEN, etag_of(TEN, 5), 5, True),
+        "other content in such parts differs": (TEN[::-1], etag_of(TEN, 4), 4, False),
+        "as many parts of another size differ": (TEN, etag_of(TEN, 4), 5, False),
+        "parts that do not add up are not compared": (TEN, etag_of(TEN, 4), 1, False),
+        "other content in one part differs": (TEN[::-1], etag_of(TEN, 8 * MIB), 8 * MIB, False),
+        "an ETag that is no MD5 differs": (TEN, "0" * 32, None, False),
+    },
+)
+def test_file_has_the_etag_of_an_object(tmp_path: Path, content, etag, first_part, same):
+    file = tmp_path / "file"
+    file.write_bytes(content)
+
+    def find_part_bytes() -> int:
+        assert first_part is not None, "the size of the first part was asked for"
+        return first_part
+
+    assert file_has_etag(str(file), len(content), etag, find_part_bytes, Checks()) is same
+
+
+def test_large_file_in_parts_of_the_usual_size_needs_no_question(tmp_path: Path):
+    content = bytes(8 * MIB) + b"x"
+    file = tmp_path / "file"
+    file.write_bytes(content)
+    etag = etag_of(content, 8 * MIB)
+    assert etag.endswith("-2")
+    assert file_has_etag(str(file), len(content), etag, lambda: pytest.fail("asked"), Checks())
+
+
+def test_file_in_as_many_parts_of_another_size_is_compared_in_those(tmp_path: Path):
+    content = bytes(9 * MIB) + b"x"
+    file = tmp_path / "file"
+    file.write_bytes(content)
+    etag = etag_of(content, 5 * MIB)
+    assert etag.endswith("-2")
+    assert file_has_etag(str(file), len(content), etag, lambda: 5 * MIB, Checks())
+
+
+@table(
+    "etag_parts, parts_read",
+    {
+        "a file is read once for an MD5": (None, 1),
+        "a file is read once where the number of parts is not the usual": (4, 1),
+        "a file is read once where the parts are the usual": (8 * MIB, 1),
+    },
+)
+def test_file_that_differs_is_read_no_more_than_needed(tmp_path: Path, etag_parts, parts_read):
+    file = tmp_path / "file"
+    file.write_bytes(TEN[::-1])
+    checks = Checks()
+    first_part = etag_parts or 0
+    assert not file_has_etag(str(file), 10, etag_of(TEN, etag_parts), lambda: first_part, checks)
+    assert checks.count == (3 if etag_parts == 4 else parts_read)
+
+
+@table(
+    "size, blocks",
+    {
+        "no content is no block": (0, 0),
+        "1 MiB is one block": (MIB, 1),
+        "a byte more is two blocks": (MIB + 1, 2),
+        "3 MiB are three blocks": (3 * MIB, 3),
+    },
+)
+def test_each_block_can_be_stopped_at(tmp_path: Path, size, blocks):
+    file = tmp_path / "file"
+    file.write_bytes(bytes(size))
+    by_md5, by_content = Checks(), Checks()
+    file_has_etag(str(file), size, etag_of(bytes(size)), lambda: 0, by_md5)
+    same_content(str(file), str(file), by_content)
+    assert by_md5.count == blocks
+    assert by_content.count == 2 * blocks
+
+
+def test_comparison_ends_when_it_is_stopped(tmp_path: Path):
+    file = tmp_path / "file"
+    file.write_bytes(bytes(3 * MIB))
+    with pytest.raises(InterruptedError):
+        file_has_etag(str(file), 3 * MIB, etag_of(b""), lambda: 0, Checks(stop_at=2))
+
+
+def test_missing_file_is_named(tmp_path: Path):
+    path = str(tmp_path / "file")
+    for etag in (etag_of(TEN), etag_of(TEN, 8 * MIB)):
+        with pytest.raises(FileNotFoundError, match=path):
+            file_has_etag(path, 10, etag, lambda: 0, Checks())
+
+
+LONG = bytes(MIB)
+
+
+@table(
+    "one, other, same",
+    {
+        "empty files are the same": (b"", b"", True),
+        "the same bytes are the same": (TEN, TEN, True),
+        "another last byte differs": (b"aa", b"ab", False),
+        "another first byte differs": (b"ba", b"aa", False),
+        "a longer file differs": (b"aa", b"a", False),
+        "a shorter file differs": (b"a", b"aa", False),
+        "several blocks are the same": (LONG + b"a", LONG + b"a", True),
+        "another last block differs": (LONG + b"a", LONG + b"b", False),
+        "a block more differs": (LONG, LONG + b"b", False),
+    },
+)
+def test_same_content(tmp_path: Path, one, other, same):
+    for name, content in (("one", one), ("other", other)):
+        (tmp_path / name).write_bytes(content)
+    assert same_content(str(tmp_path / "one"), str(tmp_path / "other"), Checks()) is same
+
+
+@table(
+    "content, blocks, same",
+    {
+        "an empty file is an empty object": (b"", (), True),
+        "an object in one block is the same": (TEN, (TEN,), True),
+        "an object in several blocks is the same": (TEN, (TEN[:4], TEN[4:]), True),
+        "a file of several blocks is the same": (LONG + TEN, (LONG + TEN,), True),
+        "other bytes differ": (TEN, (TEN[::-1],), False),
+        "an object that is shorter differs": (TEN, (TEN[:-1],), False),
+    },
+)
+def test_file_has_the_bytes_of_an_object(tmp_path: Path, content, blocks, same):
+    file = tmp_path / "file"
+    file.write_bytes(content)
+    s3 = FakeS3(*blocks)
+    assert same_as_object(str(file), s3, REQUEST, Checks()) is same
+    assert s3.requests == [REQUEST]
+
+
+def test_digest_of_an_object_is_its_sha256():
+    checks = Checks()
+    digest = object_digest(FakeS3(TEN[:4], TEN[4:]), REQUEST, checks)
+    assert digest == hashlib.sha256(TEN).digest()
+    assert checks.count == 2
+
+
+def test_object_that_cannot_be_fetched_has_no_digest():
+    with pytest.raises(InterruptedError):
+        object_digest(FakeS3(TEN, TEN), REQUEST, Checks(stop_at=2))
+
+
+def test_size_of_the_first_part_is_asked_for():
+    s3 = FakeS3(headers={"content-length": "5242880"})
+    assert first_part_bytes(s3, ObjectVersion("bucket", "key", "etag")) == 5 * MIB
+    [request] = s3.requests
+    assert (request.method, request.bucket, request.key) == ("HEAD", "bucket", "key")
+    assert request.query == "partNumber=1"

@@ -1,0 +1,205 @@
+from __future__ import annotations
+
+import time
+from concurrent.futures import Future
+from queue import SimpleQueue
+
+import pytest
+from aibs_informatics_aws_lambda.handlers.data_sync.sync import window as window_module
+from aibs_informatics_aws_lambda.handlers.data_sync.sync.window import Window
+from tables import table
+
+
+class Work:
+    """What a window runs: futures that end when a test says so."""
+
+    def __init__(self) -> None:
+        self.started: list[str] = []
+        self.finished: list[str] = []
+        self.futures: dict[str, Future[str]] = {}
+
+    def add(self, window: Window, name: str, weight: int = 1, *, ends: bool = False) -> None:
+        def start() -> Future[str]:
+            self.started.append(name)
+            future = self.futures[name] = Future()
+            if ends:
+                future.set_result(name)
+            return future
+
+        window.add(start, lambda future: self.finished.append(future.result()), weight)
+
+    def end(self, name: str) -> None:
+        self.futures[name].set_result(name)
+
+
+def failing(_: Future[str]) -> None:
+    raise OSError("failed")
+
+
+@table(
+    "capacity, weights, at_once",
+    {
+        "as many as there is capacity for are under way": (3, [1, 1, 1, 1], 3),
+        "a capacity of one is one at a time": (1, [1, 1], 1),
+        "weights are summed up": (5, [4, 1, 1], 2),
+        "a weight may fill the capacity exactly": (4, [2, 2, 1], 2),
+        "a weight above the capacity runs alone": (2, [5, 1], 1),
+        "a weight above the capacity waits until all else has ended": (2, [1, 5], 1),
+    },
+)
+def test_window_starts_what_fits(capacity, weights, at_once):
+    window, work = Window(capacity), Work()
+    for number, weight in enumerate(weights[:at_once]):
+        work.add(window, str(number), weight)
+    assert len(work.started) == at_once
+    assert work.finished == []
+    # Only what has ended makes room: without it, `add` would wait for ever.
+    for number in range(at_once):
+        work.end(str(number))
+    work.add(window, "next", weights[at_once], ends=True)
+    assert work.started[-1] == "next"
+    assert work.finished
+
+
+@table(
+    "ended, next_weight, finished",
+    {
+        "one that has ended makes room for one": (["0"], 1, ["0"]),
+        "no more are finished than are in the way": (["0", "1"], 1, ["0"]),
+        "as many are finished as are in the way": (["1", "0"], 2, ["1", "0"]),
+    },
+)
+def test_add_finishes_what_has_ended(ended, next_weight, finished):
+    window, work = Window(3), Work()
+    for name in "012":
+        work.add(window, name)
+    for name in ended:
+        work.end(name)
+    work.add(window, "next", next_weight)
+    assert work.finished == finished
+
+
+def test_finished_work_frees_its_weight():
+    window, work = Window(4), Work()
+    work.add(window, "heavy", 4, ends=True)
+    work.add(window, "a", 2)
+    work.add(window, "b", 2)
+    assert work.started == ["heavy", "a", "b"]
+    assert work.finished == ["heavy"]
+
+
+def test_default_weight_is_one():
+    window, work = Window(2), Work()
+    for name in "ab":
+        window.add(lambda name=name: work.futures.setdefault(name, Future()), lambda _: None)
+    assert list(work.futures) == ["a", "b"]
+
+
+def test_drain_waits_for_everything():
+    window, work = Window(4), Work()
+    for name in "abc":
+        work.add(window, name, ends=True)
+    window.drain()
+    assert work.finished == ["a", "b", "c"]
+    assert window.is_empty()
+
+
+def test_drain_of_nothing_ends():
+    window = Window(1)
+    window.drain()
+    assert window.is_empty()
+
+
+def test_window_with_work_is_not_empty():
+    window, work = Window(1), Work()
+    work.add(window, "a")
+    assert not window.is_empty()
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.01, -1.0])
+def test_drain_leaves_what_takes_too_long(seconds):
+    window, work = Window(2), Work()
+    work.add(window, "a", ends=True)
+    work.add(window, "b")
+    window.drain(seconds)
+    assert work.finished == ["a"]
+    assert not window.is_empty()
+    work.end("b")
+    window.drain()
+    assert work.finished == ["a", "b"]
+
+
+def test_drain_waits_for_the_rest_of_its_time(monkeypatch: pytest.MonkeyPatch):
+    now, waits = 100.0, []
+
+    class Queue(SimpleQueue):
+        """Each look at it takes two seconds."""
+
+        def get(self, block=True, timeout=None):
+            nonlocal now
+            waits.append(timeout)
+            now += 2
+            return super().get(block=False)
+
+    monkeypatch.setattr(window_module, "SimpleQueue", Queue)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    window, work = Window(4), Work()
+    for name in "abc":
+        work.add(window, name, ends=name != "c")
+    window.drain(3.0)
+    assert waits == [3.0, 1.0, 0.0]
+    assert work.finished == ["a", "b"]
+
+
+def test_error_of_what_has_ended_is_raised_by_add():
+    window, work = Window(1), Work()
+    future: Future[str] = Future()
+    window.add(lambda: future, failing)
+    future.set_result("")
+    with pytest.raises(OSError, match="failed"):
+        work.add(window, "next")
+    assert work.started == []
+    assert window.is_empty()
+
+
+def test_error_of_what_has_ended_is_raised_by_drain():
+    window, work = Window(2), Work()
+    future: Future[str] = Future()
+    window.add(lambda: future, failing)
+    work.add(window, "b", ends=True)
+    future.set_result("")
+    with pytest.raises(OSError, match="failed"):
+        window.drain()
+    assert work.finished == ["b"]
+    assert window.is_empty()
+
+
+def test_start_that_fails_takes_no_capacity():
+    window = Window(1)
+
+    def start() -> Future[str]:
+        raise OSError("cannot start")
+
+    with pytest.raises(OSError, match="cannot start"):
+        window.add(start, lambda _: None)
+    assert window.is_empty()
+
+
+def test_call_runs_in_the_thread_that_drains():
+    window, work = Window(1), Work()
+    work.add(window, "a")
+    window.call(lambda: work.finished.append("called"))
+    assert work.finished == []
+    work.end("a")
+    window.drain()
+    assert work.finished == ["called", "a"]
+
+
+def test_call_runs_in_the_thread_that_adds():
+    window, work = Window(1), Work()
+    work.add(window, "a")
+    window.call(lambda: work.finished.append("called"))
+    work.end("a")
+    work.add(window, "b")
+    assert work.finished == ["called", "a"]
+    assert work.started == ["a", "b"]
