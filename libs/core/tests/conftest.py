@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 import sys
@@ -118,6 +119,15 @@ def work(tmp_path):
     """A module of handlers in the test's folder; returns the folder."""
     (tmp_path / "work.py").write_text(WORK)
     return tmp_path
+
+
+@pytest.fixture
+def work_module(work, monkeypatch):
+    """The module ``work``, imported; the test runs in its folder."""
+    monkeypatch.syspath_prepend(work)
+    monkeypatch.chdir(work)
+    yield importlib.import_module("work")
+    del sys.modules["work"]
 
 
 @pytest.fixture

@@ -158,7 +158,7 @@ def test_without_a_namespace_metrics_are_dropped_with_one_warning(capsys):
         metrics.flush_metrics()
 
     (line,) = capsys.readouterr().out.splitlines()
-    assert "set POWERTOOLS_METRICS_NAMESPACE" in json.loads(line)["message"]
+    assert "Set POWERTOOLS_METRICS_NAMESPACE" in json.loads(line)["message"]
 
 
 class Measured(MetricsMixins):

@@ -33,7 +33,7 @@ def handle(event: JSON, context: LambdaContext) -> JSON | None:
         ValueError: the event is no object, or does not name a handler.
         Exception: whatever the handler raises.
     """
-    from .common.models import LambdaHandlerRequest
+    from .common.router import LambdaHandlerRequest
 
     if not isinstance(event, dict):
         raise ValueError(f"the router takes an object (a dict), not {type(event).__name__}")

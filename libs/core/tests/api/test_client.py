@@ -9,8 +9,8 @@ import pytest
 from aibs_informatics_aws_lambda.common.api.http_parameters import read_literal
 from aibs_informatics_aws_lambda.common.api.integrations import (
     HttpRequest,
-    front_door_of,
-    read_answer,
+    event_maker_of,
+    http_response,
 )
 from aibs_informatics_aws_lambda.common.api.resolver import ApiResolverBuilder
 from api_under_test import RESOLVERS, Anything, Api, make_handler
@@ -57,7 +57,7 @@ def test_a_request_arrives_as_it_was_sent(api, lambda_context, sent, by_body):
     url = urlsplit(made.url)
     body = made.body.encode() if isinstance(made.body, str) else made.body or b""
     request = HttpRequest(made.method, url.path, url.query, dict(made.headers), body)
-    event = front_door_of(served.builder.app)(request)
-    answer = read_answer(served.function(event, lambda_context))
+    event = event_maker_of(served.builder.app)(request)
+    answer = http_response(served.function(event, lambda_context))
     assert answer.status == 200
     assert json.loads(answer.body) == sent.to_dict()

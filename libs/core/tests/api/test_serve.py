@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from aibs_informatics_aws_lambda.common.api.integrations import (
     HttpRequest,
-    front_door_of,
-    read_answer,
+    event_maker_of,
+    http_response,
 )
 from aibs_informatics_aws_lambda.common.api.resolver import ApiResolverBuilder
 from aibs_informatics_aws_lambda.common.api.serve import LocalServer, find_api
@@ -110,7 +110,7 @@ def test_the_local_front_door_is_that_of_the_app(app_cls, lambda_context):
         headers={"content-type": "application/json", "x-client-version": "1"},
         body=b'{"extra": "\xc3\xa9"}',
     )
-    answer = read_answer(api.function(front_door_of(api.builder.app)(request), lambda_context))
+    answer = http_response(api.function(event_maker_of(api.builder.app)(request), lambda_context))
     assert answer.status == 200
     assert ("Content-Type", "application/json") in answer.headers
     found = json.loads(answer.body)
@@ -120,12 +120,12 @@ def test_the_local_front_door_is_that_of_the_app(app_cls, lambda_context):
 
 def test_cookies_and_binary_content_are_handed_on():
     answer = {"statusCode": 200, "body": "/w==", "isBase64Encoded": True, "cookies": ["a=b"]}
-    assert read_answer(answer).body == b"\xff"
-    assert read_answer(answer).headers == [("Set-Cookie", "a=b")]
+    assert http_response(answer).body == b"\xff"
+    assert http_response(answer).headers == [("Set-Cookie", "a=b")]
 
 
 def test_an_app_without_front_door_is_refused():
-    with pytest.raises(ValueError, match="a BedrockAgentResolver has no front door"):
+    with pytest.raises(ValueError, match="BedrockAgentResolver has no integration"):
         LocalServer(ApiResolverBuilder(BedrockAgentResolver()))
 
 
@@ -181,7 +181,7 @@ def test_a_route_of_the_api_goes_before_its_document():
 
 
 def test_only_http_is_served():
-    with pytest.raises(ValueError, match="not websocket"):
+    with pytest.raises(ValueError, match="unsupported protocol websocket"):
         respond(ApiResolverBuilder(), type="websocket")
 
 
@@ -203,7 +203,7 @@ def test_a_handler_class_is_an_api_of_one_route():
     [
         ("shelf.app", "MODULE:NAME"),
         ("shelf.app:", "MODULE:NAME"),
-        ("shelf.app:nothing", "is no API"),
+        ("shelf.app:nothing", "is not an API"),
         ("shelf.items:SHELF", "found dict"),
         ("shelf.items:Item", "found ModelMetaclass"),
     ],

@@ -34,7 +34,7 @@ def failure(handle_lambda_request, work):
         ([], 2, ["no handler is named", "AWS_LAMBDA_FUNCTION_HANDLER", "--list"]),
         (["--handler", "work.echo"], 2, ["no payload is given", "AWS_LAMBDA_EVENT_PAYLOAD"]),
         (["--handler", "nope", "-e", "{}"], 2, ["handler nope", "--list"]),
-        (["--handler", "work.nope", "-e", "{}"], 2, ["work has nothing called 'nope'"]),
+        (["--handler", "work.nope", "-e", "{}"], 2, ["work has no attribute 'nope'"]),
         (
             ["--handler", "no_such.thing", "-e", "{}"],
             2,
@@ -46,7 +46,7 @@ def failure(handle_lambda_request, work):
         (["--handler", "broken.handler", "-e", "{}"], 2, ["importing", "ZeroDivisionError"]),
         (["--handler", "leaves.handler", "-e", "{}"], 2, ["importing", "SystemExit: bye"]),
         (["--describe", "work.echo"], 2, ["plain function"]),
-        (["--describe", "work.nope"], 2, ["nothing called 'nope'"]),
+        (["--describe", "work.nope"], 2, ["no attribute 'nope'"]),
         (["--handler", "work.Counter", "-e", '{"count": 1'], 3, ["not valid JSON", "line 1"]),
         (["--handler", "work.Counter", "-e", "none.json"], 3, ["'none.json'", "No such file"]),
         (["--handler", "work.Counter", "-e", "@none.json"], 3, ["'none.json'", "No such file"]),

@@ -201,7 +201,7 @@ def test_metrics_stay_out_of_the_answer(work, handle_lambda_request):
 
     assert with_namespace.stdout == without.stdout == '{"count": 2}\n'
     assert '"Items":[1.0]' in with_namespace.stderr
-    assert "set POWERTOOLS_METRICS_NAMESPACE" in without.stderr
+    assert "Set POWERTOOLS_METRICS_NAMESPACE" in without.stderr
 
 
 def test_handlers_of_the_current_folder_cannot_stand_in_for_what_is_installed(answer_of, work):

@@ -47,8 +47,8 @@ def test_help_says_how_to_serve(run_command):
     ("target", "message"),
     [
         ("no_such_module:api", "cannot serve no_such_module:api: ModuleNotFoundError"),
-        ("shelf.app", "has not the form MODULE:NAME"),
-        ("shelf.items:SHELF", "shelf.items:SHELF is no API: expected an ApiResolverBuilder"),
+        ("shelf.app", "is not of the form MODULE:NAME"),
+        ("shelf.items:SHELF", "shelf.items:SHELF is not an API: expected an ApiResolverBuilder"),
     ],
 )
 def test_what_cannot_be_served_is_a_usage_error_of_one_line(target, message, run_command):

@@ -1,8 +1,16 @@
-"""What every mixin of handlers stands on: the context of the invocation and the names."""
+"""The types of Lambda functions, and the base of handler mixins: context and names."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from .json_io import JSON
+
+LambdaEvent: TypeAlias = JSON
+LambdaHandlerType: TypeAlias = Callable[[LambdaEvent, LambdaContext], JSON | None]
 
 
 class HandlerMixins:
@@ -21,7 +29,7 @@ class HandlerMixins:
         """The context of the current invocation.
 
         Raises:
-            ValueError: this object never got one.
+            ValueError: no context has been set.
         """
         if self._context is None:
             raise ValueError(f"this {type(self).__name__} has no Lambda context: set it first")
@@ -33,10 +41,10 @@ class HandlerMixins:
 
     @classmethod
     def service_name(cls) -> str:
-        """Return the name by which logs and metrics speak of this class."""
+        """Return the service name in logs."""
         return cls.__name__
 
     @classmethod
     def handler_name(cls) -> str:
-        """Return the value of the dimension ``handler_name`` of this class's metrics."""
+        """Return the value of the metric dimension ``handler_name``."""
         return cls.__name__

@@ -1,26 +1,25 @@
-"""What a handler says about itself, beyond its models."""
+"""Descriptions of handlers: for help texts, docs, templates and OpenAPI documents."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from .generics import TypedExchange
+from .handler_names import get_qualified_name
 from .json_io import JSONObject
-
-if TYPE_CHECKING:
-    from .handler import LambdaHandler
 
 
 @dataclass(frozen=True)
 class HandlerDescription:
-    """The one place where a handler class states what it takes to run it.
+    """The requirements of a handler class.
 
     Args:
-        example: a request that the handler accepts.
-        environment: the environment variables that it reads, with their meaning.
-        iam_actions: the IAM actions that it needs.
+        example: a valid request.
+        environment: the environment variables that the handler reads, with their meaning.
+        iam_actions: the IAM actions that the handler needs.
     """
 
     example: JSONObject = field(default_factory=dict)
@@ -28,36 +27,34 @@ class HandlerDescription:
     iam_actions: tuple[str, ...] = ()
 
 
-def describe(handler_cls: type[LambdaHandler[Any, Any]]) -> JSONObject:
-    """Return everything that a caller needs to know of a handler, as a JSON object.
+def describe(handler_cls: type[TypedExchange[Any, Any]]) -> JSONObject:
+    """Return the description of a handler class as a JSON object.
 
     Returns:
-        ``handler`` (its qualified name), ``summary``, ``request`` and ``response`` (JSON Schema
-        2020-12), ``example``, ``environment`` and ``iam_actions``; ``route`` (``rule`` and
-        ``methods``) as well if it answers one of an HTTP API.
+        ``handler`` (the qualified name), ``summary``, ``request`` and ``response`` (JSON Schema
+        2020-12), ``example``, ``environment`` and ``iam_actions``; also ``route`` (``rule`` and
+        ``methods``) for a handler of an HTTP API.
     """
-    from .handler_names import get_qualified_name
-
-    own = handler_cls.description
+    description: HandlerDescription = getattr(handler_cls, "description", HandlerDescription())
     return {
         "handler": get_qualified_name(handler_cls),
         "summary": summary_of(handler_cls),
         "request": _schema_of(handler_cls.get_request_cls(), "validation"),
         "response": _schema_of(handler_cls.get_response_cls(), "serialization"),
-        "example": own.example,
-        "environment": dict(own.environment),
-        "iam_actions": list(own.iam_actions),
+        "example": description.example,
+        "environment": dict(description.environment),
+        "iam_actions": list(description.iam_actions),
         **_route_of(handler_cls),
     }
 
 
-def summary_of(handler_cls: type[LambdaHandler[Any, Any]]) -> str:
+def summary_of(handler_cls: type) -> str:
     """Return the first line of a handler's docstring."""
     return (inspect.getdoc(handler_cls) or "").partition("\n")[0]
 
 
 def _route_of(handler_cls: Any) -> JSONObject:
-    # Told by its methods: the base of API handlers need not be imported for the others.
+    # Recognised by its methods, so that the API modules are not imported for other handlers.
     if not hasattr(handler_cls, "route_methods"):
         return {}
     return {"route": {"rule": handler_cls.route_rule(), "methods": handler_cls.route_methods()}}

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final
 
 from aws_lambda_powertools.logging import Logger
-from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from .base import HandlerMixins
 
@@ -74,26 +73,6 @@ def show_library_lines(source_logger: Logger) -> None:
     _library_handler.setFormatter(source_logger.registered_formatter)
 
 
-def with_lambda_context(
-    source_logger: Logger, work: Callable[[Any, LambdaContext], Any]
-) -> Callable[[Any, LambdaContext], Any]:
-    """Return a Lambda function that does ``work``, with the context in all its log lines.
-
-    Keys that the work appends to the logger end with the invocation.
-    """
-
-    @source_logger.inject_lambda_context
-    def invoke(event: Any, _: object, context: LambdaContext) -> Any:
-        return work(event, context)
-
-    def handler(event: Any, context: LambdaContext) -> Any:
-        show_library_lines(source_logger)
-        with temporary_keys(source_logger):
-            return invoke(event, _for_logs(context), context)
-
-    return handler
-
-
 @contextmanager
 def temporary_keys(source_logger: Logger, **keys: object) -> Iterator[None]:
     """Append keys to a logger; these, and all that are appended inside, end with the block."""
@@ -134,11 +113,6 @@ class LoggingMixins(HandlerMixins):
     def add_logger_to_root(self) -> None:
         """Attach the handler of this handler's logger to the root logger."""
         add_handler_to_logger(self.log)
-
-
-def _for_logs(context: LambdaContext) -> object:
-    """Return what the logger may read of a context without causing requests to AWS."""
-    return getattr(context, "without_look_ups", context)
 
 
 def _has_own_handler(record: logging.LogRecord) -> bool:

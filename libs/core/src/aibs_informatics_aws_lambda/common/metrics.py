@@ -1,4 +1,4 @@
-"""Metrics in CloudWatch's embedded format, printed on stdout at the end of an invocation."""
+"""Metrics in CloudWatch embedded metric format (EMF), printed to stdout after an invocation."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from aws_lambda_powertools.metrics import (
     MetricUnit,
     SchemaValidationError,
 )
-from aws_lambda_powertools.metrics.functions import is_metrics_disabled
-from aws_lambda_powertools.metrics.provider import cold_start
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from . import _powertools
 from .base import HandlerMixins
 from .logging import logger
 
@@ -26,12 +25,12 @@ DEFAULT_TIME_START: Final = dt.datetime.now(dt.UTC)
 
 
 def add_success_metric(name: str = "", metrics: AnyMetrics | None = None) -> None:
-    """Count one success (and no failure) of what ``name`` says."""
+    """Add ``{name}Success`` = 1 and ``{name}Failure`` = 0."""
     _add_outcome(name, metrics, success=True)
 
 
 def add_failure_metric(name: str = "", metrics: AnyMetrics | None = None) -> None:
-    """Count one failure (and no success) of what ``name`` says."""
+    """Add ``{name}Success`` = 0 and ``{name}Failure`` = 1."""
     _add_outcome(name, metrics, success=False)
 
 
@@ -41,33 +40,30 @@ def add_duration_metric(
     name: str = "",
     metrics: AnyMetrics | None = None,
 ) -> None:
-    """Add the time between two moments, in milliseconds.
+    """Add ``{name}Duration``, the time between ``start`` and ``end``, in milliseconds.
 
     Args:
-        start: by default the moment at which this module was loaded.
-        end: by default now, in the zone of ``start``.
-        name: what took the time.
-        metrics: where to add it.
+        start: by default the time at which this module was imported.
+        end: by default now, in the time zone of ``start``.
+        name: the prefix of the metric's name.
+        metrics: the metrics to add it to.
     """
     start = start or DEFAULT_TIME_START
     end = end or dt.datetime.now(start.tzinfo)
     milliseconds = (end - start) / dt.timedelta(milliseconds=1)
-    _of(metrics).add_metric(f"{name}Duration", MetricUnit.Milliseconds, milliseconds)
+    _or_ephemeral(metrics).add_metric(f"{name}Duration", MetricUnit.Milliseconds, milliseconds)
 
 
 class EnhancedMetrics(Metrics):
-    """Powertools' `Metrics` with a collection of its own, and with short forms of common metrics.
+    """Powertools' `Metrics` with collections of its own, and with shortcuts for common metrics.
 
-    Unlike those of `Metrics`, instances share nothing: what one invocation collects cannot come
-    out with another's. Work is never failed over its metrics: where no namespace is set, they are
-    dropped with one warning per process.
+    Unlike those of `Metrics`, instances share nothing: the metrics of one invocation are never
+    printed with those of another. A handler never fails because of its metrics: without a
+    namespace, they are dropped with one warning per process.
     """
 
     def __init__(self, **kwargs: Any) -> None:
-        self._metrics: dict[str, Any] = {}
-        self._dimensions: dict[str, str] = {}
-        self._metadata: dict[str, Any] = {}
-        self._default_dimensions: dict[str, Any] = {}
+        _powertools.separate_collections(self)
         super().__init__(**kwargs)
 
     def add_metric(
@@ -77,38 +73,34 @@ class EnhancedMetrics(Metrics):
         value: float,
         resolution: MetricResolution | int = 60,
     ) -> None:
-        """Add a metric; a collection that is full (100 values) is printed first."""
+        """Add a metric; a full collection (100 values) is printed first."""
         try:
             super().add_metric(name, unit, value, resolution)
         except SchemaValidationError:
             self._drop()
 
     def flush_metrics(self, raise_on_empty_metrics: bool = False) -> None:
-        """Print what was collected, and start anew; print nothing where nothing was."""
+        """Print the collected metrics and clear them; print nothing if there are none."""
         if self.metric_set and not self.namespace:
             self._drop()
         elif self.metric_set or raise_on_empty_metrics:
             super().flush_metrics(raise_on_empty_metrics)
-            # Where metrics are disabled, powertools keeps them for ever.
+            # If metrics are disabled, Powertools never clears them.
             if self.metric_set:
                 self.clear_metrics()
 
     def print_cold_start(self, context: LambdaContext) -> None:
-        """Count the first invocation of a process, in a blob of its own; print nothing later."""
-        if cold_start.is_cold_start and self.namespace and not is_metrics_disabled():
-            self.provider.add_cold_start_metric(context)
-            cold_start.is_cold_start = False
+        """Print ``ColdStart`` at the first invocation of a process, in a blob of its own."""
+        if self.namespace and not _powertools.metrics_are_disabled():
+            _powertools.add_cold_start_metric(self, context)
 
     def take_over(self, other: EnhancedMetrics) -> None:
-        """Add the values of ``other``, which is empty afterwards.
+        """Move the values of ``other`` here.
 
-        Where they have dimensions, metadata or a time of their own, they are printed at once, by
-        themselves.
+        If ``other`` has different dimensions, metadata or a timestamp, it is printed separately,
+        at once.
         """
-        described_alike = other.dimension_set == self.dimension_set and not (
-            other.metadata_set or other.provider.dimension_sets or other.provider.timestamp
-        )
-        if not described_alike:
+        if not _powertools.described_alike(self, other):
             other.flush_metrics()
             return
         for name, metric in other.metric_set.items():
@@ -121,26 +113,26 @@ class EnhancedMetrics(Metrics):
         self.clear_metrics()
 
     def add_count_metric(self, name: str, value: float) -> None:
-        """Add a count."""
+        """Add a metric of the unit Count."""
         self.add_metric(name, MetricUnit.Count, value)
 
     def add_success_metric(self, name: str = "") -> None:
-        """Count one success (and no failure) of what ``name`` says."""
+        """Add ``{name}Success`` = 1 and ``{name}Failure`` = 0."""
         add_success_metric(name, self)
 
     def add_failure_metric(self, name: str = "") -> None:
-        """Count one failure (and no success) of what ``name`` says."""
+        """Add ``{name}Success`` = 0 and ``{name}Failure`` = 1."""
         add_failure_metric(name, self)
 
     def add_duration_metric(
         self, start: dt.datetime | None = None, end: dt.datetime | None = None, name: str = ""
     ) -> None:
-        """Add the time between two moments, as the function of this name does."""
+        """Add ``{name}Duration``, as the function `add_duration_metric` does."""
         add_duration_metric(start, end, name, self)
 
 
 class MetricsMixins(HandlerMixins):
-    """Gives a handler metrics of its own, made when they are first used."""
+    """Gives a handler metrics of its own, created on first use."""
 
     _enhanced_metrics: EnhancedMetrics | None = None
 
@@ -177,25 +169,25 @@ class MetricsMixins(HandlerMixins):
     def add_metric(
         cls, metrics: AnyMetrics, name: str, value: float, unit: MetricUnit = MetricUnit.Count
     ) -> None:
-        """Add a metric of any unit."""
+        """Add a metric to ``metrics``."""
         metrics.add_metric(name, unit, value)
 
     def flush_metrics(self) -> None:
-        """Print the metrics of the invocation, if any were added."""
+        """Print the metrics of the invocation, if there are any."""
         if self._enhanced_metrics is not None:
             self._enhanced_metrics.flush_metrics()
 
 
 def _add_outcome(name: str, metrics: AnyMetrics | None, *, success: bool) -> None:
-    collected = _of(metrics)
+    collected = _or_ephemeral(metrics)
     collected.add_metric(f"{name}Success", MetricUnit.Count, int(success))
     collected.add_metric(f"{name}Failure", MetricUnit.Count, int(not success))
 
 
-def _of(metrics: AnyMetrics | None) -> AnyMetrics:
+def _or_ephemeral(metrics: AnyMetrics | None) -> AnyMetrics:
     return EphemeralMetrics() if metrics is None else metrics
 
 
 @cache
 def _warn_of_missing_namespace() -> None:
-    logger.warning("Metrics are dropped: set POWERTOOLS_METRICS_NAMESPACE to keep them")
+    logger.warning("Metrics are dropped: no namespace is set. Set POWERTOOLS_METRICS_NAMESPACE.")

@@ -1,221 +1,206 @@
-"""Batches of records from SQS queues, DynamoDB streams and Kinesis data streams.
-
-Each record is handled by an instance of its own; those that fail are reported to AWS by their
-identifiers, so that only they are delivered again. The event source mapping has to ask for that:
-``FunctionResponseTypes: [ReportBatchItemFailures]``
-(https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html).
-"""
+"""Handling the records of SQS queues, DynamoDB streams and Kinesis data streams."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Generic
 
-from aws_lambda_powertools.logging import Logger
-from aws_lambda_powertools.utilities.batch import (
-    BasePartialBatchProcessor,
-    BatchProcessor,
-    EventType,
-    SqsFifoPartialProcessor,
-)
-from aws_lambda_powertools.utilities.batch.exceptions import (
-    SQSFifoCircuitBreakerError,
-    SQSFifoMessageGroupCircuitBreakerError,
-)
-from aws_lambda_powertools.utilities.typing import LambdaContext
-
-from .handler import LambdaHandler, LambdaHandlerType
-from .json_io import JSON, JSONObject, parse_json
-from .logging import temporary_keys, with_lambda_context
-from .metrics import EnhancedMetrics
+from .base import LambdaHandlerType
+from .executor import BaseExecutor
+from .generics import REQUEST, RESPONSE
+from .json_io import parse_json
+from .logging import LoggingMixins
+from .metrics import MetricsMixins
 from .s3 import S3Path
 
-AnyHandlerClass: TypeAlias = type[LambdaHandler[Any, Any]]
-MakeHandler: TypeAlias = Callable[[], LambdaHandler[Any, Any]]
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
+    from aws_lambda_powertools.utilities.data_classes.kinesis_stream_event import (
+        KinesisStreamRecord,
+    )
+    from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-_NOT_REACHED = (SQSFifoCircuitBreakerError, SQSFifoMessageGroupCircuitBreakerError)
+    from .record_batches import MakeProcessor
 
 
-@dataclass(frozen=True)
-class _Source:
-    """Where records come from.
+class RecordMixins(
+    LoggingMixins, MetricsMixins, BaseExecutor[REQUEST, RESPONSE], Generic[REQUEST, RESPONSE]
+):
+    """Gives a handler class Lambda functions for batches of records.
 
-    Args:
-        should_process: whether a record concerns the handler.
-        deserialize: the request that a record holds.
-        identifier: the path, in the record, of what AWS knows it by.
+    A subclass may override the hooks of an event source: ``should_process_..._record`` selects
+    the records to handle, ``deserialize_..._record`` reads the request of one.
     """
 
-    should_process: Callable[[Any], bool]
-    deserialize: Callable[[Any], Any]
-    identifier: tuple[str, ...]
+    reads_s3_uris_in_records: ClassVar[bool] = False
+    """Whether a record may contain the URI of an S3 object instead of the request itself."""
 
-    def identify(self, record: Any) -> str:
-        """Return what AWS knows a record by."""
-        found = record
-        for key in self.identifier:
-            found = found.get(key, {}) if hasattr(found, "get") else {}
-        return str(found or "unknown")
+    @classmethod
+    def get_sqs_batch_handler(
+        cls,
+        *args: Any,
+        queue_type: str = "standard",
+        raise_on_entire_batch_failure: bool = True,
+        skip_group_on_error: bool = False,
+        **kwargs: Any,
+    ) -> LambdaHandlerType:
+        """Return the function that AWS Lambda calls with batches of an SQS queue.
 
+        Each message is handled by a new instance, and the handler's response is discarded. The
+        function's response lists the messages that failed, and SQS delivers those again.
 
-def sqs_batch_handler(
-    handler_cls: AnyHandlerClass,
-    make_handler: MakeHandler,
-    *,
-    queue_type: str,
-    raise_on_entire_batch_failure: bool,
-    skip_group_on_error: bool,
-) -> LambdaHandlerType:
-    """Return the Lambda function that `LambdaHandler.get_sqs_batch_handler` describes."""
-    if queue_type not in ("standard", "fifo"):
-        raise RuntimeError(f"unknown queue_type {queue_type!r}: expected 'standard' or 'fifo'")
-    if skip_group_on_error and queue_type != "fifo":
-        raise ValueError("skip_group_on_error is for FIFO queues: a standard queue has no groups")
+        Args:
+            args: arguments of the constructor.
+            queue_type: ``standard`` or ``fifo``. In a FIFO queue, the messages after a failed one
+                are not handled, and are reported with it.
+            raise_on_entire_batch_failure: whether to raise if every message failed; otherwise
+                they are reported.
+            skip_group_on_error: whether to continue with other message groups of a FIFO queue.
+            kwargs: keyword arguments of the constructor.
 
-    def make_processor() -> BasePartialBatchProcessor:
-        if queue_type == "standard":
-            return BatchProcessor(EventType.SQS)
-        return SqsFifoPartialProcessor(skip_group_on_error=skip_group_on_error)
+        Raises:
+            RuntimeError: there is no such type of queue.
+            ValueError: ``skip_group_on_error`` is set for a standard queue.
+        """
+        # Powertools' batch utility is loaded only by functions that need it.
+        from .record_batches import sqs_processor
 
-    source = _Source(
-        handler_cls.should_process_sqs_record,
-        handler_cls.deserialize_sqs_record,
-        identifier=("messageId",),
-    )
-    return _batch_handler(
-        handler_cls, make_handler, source, make_processor, raise_on_entire_batch_failure
-    )
+        return cls._make_batch_function(
+            lambda: cls(*args, **kwargs),
+            cls.should_process_sqs_record,
+            cls.deserialize_sqs_record,
+            sqs_processor(queue_type, skip_group_on_error=skip_group_on_error),
+            raise_on_entire_batch_failure,
+        )
 
+    @classmethod
+    def get_dynamodb_stream_handler(
+        cls, *args: Any, raise_on_entire_batch_failure: bool = True, **kwargs: Any
+    ) -> LambdaHandlerType:
+        """Return the function that AWS Lambda calls with batches of a DynamoDB stream.
 
-def dynamodb_stream_handler(
-    handler_cls: AnyHandlerClass,
-    make_handler: MakeHandler,
-    *,
-    raise_on_entire_batch_failure: bool,
-) -> LambdaHandlerType:
-    """Return the Lambda function that `LambdaHandler.get_dynamodb_stream_handler` describes."""
-    source = _Source(
-        handler_cls.should_process_dynamodb_record,
-        handler_cls.deserialize_dynamodb_record,
-        identifier=("dynamodb", "SequenceNumber"),
-    )
-    return _batch_handler(
-        handler_cls,
-        make_handler,
-        source,
-        lambda: BatchProcessor(EventType.DynamoDBStreams),
-        raise_on_entire_batch_failure,
-    )
+        A subclass must define `deserialize_dynamodb_record`. Failed records are reported by
+        sequence number.
 
+        Args:
+            args: arguments of the constructor.
+            raise_on_entire_batch_failure: whether to raise if every record failed.
+            kwargs: keyword arguments of the constructor.
+        """
+        from .record_batches import stream_processor
 
-def kinesis_stream_handler(
-    handler_cls: AnyHandlerClass,
-    make_handler: MakeHandler,
-    *,
-    raise_on_entire_batch_failure: bool,
-) -> LambdaHandlerType:
-    """Return the Lambda function that `LambdaHandler.get_kinesis_stream_handler` describes."""
-    source = _Source(
-        handler_cls.should_process_kinesis_record,
-        handler_cls.deserialize_kinesis_record,
-        identifier=("kinesis", "sequenceNumber"),
-    )
-    return _batch_handler(
-        handler_cls,
-        make_handler,
-        source,
-        lambda: BatchProcessor(EventType.KinesisDataStreams),
-        raise_on_entire_batch_failure,
-    )
+        return cls._make_batch_function(
+            lambda: cls(*args, **kwargs),
+            cls.should_process_dynamodb_record,
+            cls.deserialize_dynamodb_record,
+            stream_processor("DynamoDBStreams"),
+            raise_on_entire_batch_failure,
+        )
 
+    @classmethod
+    def get_kinesis_stream_handler(
+        cls, *args: Any, raise_on_entire_batch_failure: bool = True, **kwargs: Any
+    ) -> LambdaHandlerType:
+        """Return the function that AWS Lambda calls with batches of a Kinesis data stream.
 
-def load_body(handler_cls: AnyHandlerClass, text: str) -> Any:
-    """Return the request that the text of a record holds.
+        Failed records are reported by sequence number.
 
-    The text is a JSON object, or JSON text of one within a JSON string. The URI of an S3 object
-    is followed where the handler class allows it; a local path never is, since whoever writes to
-    the queue could make the function read files of its own.
+        Args:
+            args: arguments of the constructor.
+            raise_on_entire_batch_failure: whether to raise if every record failed.
+            kwargs: keyword arguments of the constructor.
+        """
+        from .record_batches import stream_processor
 
-    Raises:
-        ValidationError: the object does not fit the request model.
-        ValueError: there is no JSON object.
-    """
-    document = parse_json(text)
-    if isinstance(document, str):
-        if handler_cls.reads_s3_uris_in_records and S3Path.is_valid(document):
-            return handler_cls.deserialize_request(S3Path(document))
-        document = parse_json(document)
-    if not isinstance(document, dict):
-        raise ValueError(f"the record holds no JSON object, but {type(document).__name__}")
-    return handler_cls.deserialize_request(document)
+        return cls._make_batch_function(
+            lambda: cls(*args, **kwargs),
+            cls.should_process_kinesis_record,
+            cls.deserialize_kinesis_record,
+            stream_processor("KinesisDataStreams"),
+            raise_on_entire_batch_failure,
+        )
 
+    @classmethod
+    def should_process_sqs_record(cls, record: SQSRecord) -> bool:  # noqa: ARG003
+        """Return whether to handle a message; a skipped message counts as handled."""
+        return True
 
-def _batch_handler(
-    handler_cls: AnyHandlerClass,
-    make_handler: MakeHandler,
-    source: _Source,
-    make_processor: Callable[[], BasePartialBatchProcessor],
-    raise_on_entire_batch_failure: bool,
-) -> LambdaHandlerType:
-    logger = handler_cls.get_logger(handler_cls.service_name())
+    @classmethod
+    def deserialize_sqs_record(cls, record: SQSRecord) -> REQUEST:
+        """Return the request in a message: by default, the body as a JSON object."""
+        return cls.load_body(record.body)
 
-    def handle_batch(event: JSON, context: LambdaContext) -> JSON:
-        records = _records_of(event)
-        metrics = _new_metrics(handler_cls)
+    @classmethod
+    def should_process_dynamodb_record(cls, record: DynamoDBRecord) -> bool:  # noqa: ARG003
+        """Return whether to handle a change; a skipped change counts as handled."""
+        return True
 
-        def handle_record(record: Any) -> None:
-            identifier = source.identify(record)
-            with temporary_keys(logger, record_id=identifier):
-                try:
-                    if source.should_process(record):
-                        _handle(record)
-                except Exception:
-                    logger.exception("Record %s failed", identifier)
-                    raise
+    @classmethod
+    def deserialize_dynamodb_record(cls, record: DynamoDBRecord) -> REQUEST:
+        """Return the request that a change of an item stands for; there is no default.
 
-        def _handle(record: Any) -> None:
-            handler = make_handler()
-            handler.log = logger
-            handler.context = context
-            handler.metrics = own = _new_metrics(handler_cls)
-            try:
-                handler.handle(request=source.deserialize(record))
-            finally:
-                metrics.take_over(own)
+        ``record.dynamodb.new_image`` contains plain Python values, numbers as `Decimal`.
+        """
+        raise NotImplementedError(
+            f"{cls.__name__} does not define deserialize_dynamodb_record(cls, record), "
+            "which returns the request for a change of an item"
+        )
 
-        # A processor per invocation: nothing of one batch is there in the next.
-        processor = make_processor()
-        processor.raise_on_entire_batch_failure = raise_on_entire_batch_failure
-        try:
-            with processor(records, handle_record):
-                processor.process()
-                _log_records_not_reached(logger, source, processor)
-            return processor.response()
-        finally:
-            metrics.flush_metrics()
+    @classmethod
+    def should_process_kinesis_record(cls, record: KinesisStreamRecord) -> bool:  # noqa: ARG003
+        """Return whether to handle a record; a skipped record counts as handled."""
+        return True
 
-    handler = with_lambda_context(logger, handle_batch)
-    handler.__module__ = handler_cls.__module__
-    return handler
+    @classmethod
+    def deserialize_kinesis_record(cls, record: KinesisStreamRecord) -> REQUEST:
+        """Return the request in a record: by default, the data as a JSON object."""
+        return cls.load_body(record.kinesis.data_as_text())
 
+    @classmethod
+    def load_body(cls, text: str) -> REQUEST:
+        """Return the request in the text of a record.
 
-def _records_of(event: JSON) -> list[JSONObject]:
-    if not isinstance(event, dict):
-        raise ValueError(f"Invalid event format: expected a dict, got {type(event).__name__}")
-    records = event.get("Records") or []
-    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
-        raise ValueError("Invalid event format: 'Records' is not a list of objects")
-    return records
+        The text is a JSON object, or a JSON string that contains one. The URI of an S3 object is
+        followed if ``reads_s3_uris_in_records`` is set. A local path never is: anyone who can
+        write to the queue could make the function read its own files.
 
+        Raises:
+            ValidationError: the object does not fit the request model.
+            ValueError: the text does not contain a JSON object.
+        """
+        document = parse_json(text)
+        if isinstance(document, str):
+            if cls.reads_s3_uris_in_records and S3Path.is_valid(document):
+                return cls.deserialize_request(S3Path(document))
+            document = parse_json(document)
+        if not isinstance(document, dict):
+            raise ValueError(f"the record is not a JSON object, but a {type(document).__name__}")
+        return cls.deserialize_request(document)
 
-def _new_metrics(handler_cls: AnyHandlerClass) -> EnhancedMetrics:
-    return handler_cls.get_metrics(handler_name=handler_cls.handler_name())
+    @classmethod
+    def _make_batch_function(
+        cls,
+        make_handler: Callable[[], RecordMixins[REQUEST, RESPONSE]],
+        should_process: Callable[[Any], bool],
+        deserialize: Callable[[Any], REQUEST],
+        make_processor: MakeProcessor,
+        raise_on_entire_batch_failure: bool,
+    ) -> LambdaHandlerType:
+        from .record_batches import make_batch_function
 
+        logger = cls.get_logger(cls.service_name())
 
-def _log_records_not_reached(
-    logger: Logger, source: _Source, processor: BasePartialBatchProcessor
-) -> None:
-    for record, (_, error, _) in zip(processor.fail_messages, processor.exceptions, strict=True):
-        if isinstance(error, _NOT_REACHED):
-            logger.warning("Record %s was not handled: %s", source.identify(record), error)
+        def handle_record(record: Any, context: Any, metrics: Any) -> None:
+            if should_process(record):
+                handler = make_handler()
+                handler.log, handler.context, handler.metrics = logger, context, metrics
+                handler.handle(request=deserialize(record))
+
+        return make_batch_function(
+            handle_record,
+            make_processor,
+            logger=logger,
+            new_metrics=lambda: cls.get_metrics(handler_name=cls.handler_name()),
+            module=cls.__module__,
+            raise_on_entire_batch_failure=raise_on_entire_batch_failure,
+        )

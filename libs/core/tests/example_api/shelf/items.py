@@ -54,7 +54,7 @@ class PutItem(ApiLambdaHandler[Item, Item]):
 class GetItem(ApiLambdaHandler[ItemKey, Item]):
     """Return an item."""
 
-    error_answers: ClassVar = {404: "There is no such item."}
+    error_responses: ClassVar = {404: "There is no such item."}
 
     @classmethod
     def route_rule(cls) -> str:

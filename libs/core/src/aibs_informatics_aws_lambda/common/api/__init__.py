@@ -1,1 +1,1 @@
-"""What handlers need behind an HTTP API."""
+"""Handlers behind an HTTP API."""

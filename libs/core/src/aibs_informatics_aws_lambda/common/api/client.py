@@ -1,18 +1,14 @@
-"""The side of the caller: routes as methods of a client, and the HTTP requests they make."""
+"""Clients of an API: routes as methods of a client class, and the paths of their requests."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, runtime_checkable
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 from urllib.parse import quote
 
 from ..exceptions import ValidationError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from .route import ApiRoute
-
+from ..generics import TypedExchange
 
 REQUEST = TypeVar("REQUEST")
 RESPONSE = TypeVar("RESPONSE")
@@ -20,7 +16,7 @@ RESPONSE = TypeVar("RESPONSE")
 
 @runtime_checkable
 class ApiClientInterface(Protocol):
-    """What sends requests: any class whose attributes are made by `create_route_method`."""
+    """A client that sends requests: any class with attributes made by `create_route_method`."""
 
     def call(self, route: Any, request: Any) -> Any:
         """Send a request to a route and return the response."""
@@ -28,22 +24,22 @@ class ApiClientInterface(Protocol):
 
 @dataclass(frozen=True)
 class BoundClientRouteMethod(Generic[REQUEST, RESPONSE]):
-    """A route of one client, to be called with a request."""
+    """A route as a method of one client."""
 
-    route: type[ApiRoute[Any, Any]]
+    route: type[TypedExchange[Any, Any]]
     client: ApiClientInterface
 
     def __call__(self, request: REQUEST) -> RESPONSE:
-        """Let the client send the request."""
+        """Send the request by the client, and return the response."""
         response: RESPONSE = self.client.call(self.route, request)
         return response
 
 
 @dataclass(frozen=True)
 class ClientRouteMethod(Generic[REQUEST, RESPONSE]):
-    """A route as an attribute of a client class: its instances have it as a method."""
+    """A route as an attribute of a client class, whose instances have it as a method."""
 
-    route: type[ApiRoute[Any, Any]]
+    route: type[TypedExchange[Any, Any]]
 
     def __get__(
         self, client: ApiClientInterface | None, owner: type | None = None
@@ -52,14 +48,14 @@ class ClientRouteMethod(Generic[REQUEST, RESPONSE]):
 
 
 def fill_rule(rule: str, values: Mapping[str, str]) -> str:
-    """Return the path that a rule makes of values, each quoted as one segment (RFC 3986).
+    """Return the path for a route rule, with each value quoted as one segment (RFC 3986).
 
     Raises:
-        ValidationError: a value cannot be a segment: it is empty, or ``.`` or ``..``, which
+        ValidationError: a value is not a valid segment: it is empty, or ``.`` or ``..``, which
             clients and servers resolve.
     """
     for name, value in values.items():
         if value in ("", ".", ".."):
-            raise ValidationError(f"{value!r} cannot be the part <{name}> of the path {rule}")
+            raise ValidationError(f"{value!r} is not a valid value for <{name}> in {rule}")
         rule = rule.replace(f"<{name}>", quote(value, safe=""))
     return rule

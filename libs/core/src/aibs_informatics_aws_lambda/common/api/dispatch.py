@@ -1,11 +1,11 @@
-"""What happens between a route of an app and the handler that answers it."""
+"""The function behind a route: reads the request, calls the handler, writes the response."""
 
 from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import BaseRouter
@@ -13,42 +13,53 @@ from aws_lambda_powertools.event_handler.exceptions import BadRequestError
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.utilities.data_classes.common import BaseProxyEvent
 
+from ..handler import LambdaHandler
 from ..json_io import JSON
+from ..lambda_function import with_handler_class
 from ..metrics import EnhancedMetrics
 from .event import headers_of
-from .handler import ApiLambdaHandler
 from .headers import requested_log_level
 from .request import read_request
+from .route import ApiRoute
 
-AnyApiHandler = ApiLambdaHandler[Any, Any]
+AnyHandler: TypeAlias = LambdaHandler[Any, Any]
 
 
 def route_function(
-    handler_cls: type[AnyApiHandler],
-    make_handler: Callable[[], AnyApiHandler],
+    handler_cls: type[AnyHandler],
+    route: type[ApiRoute[Any, Any]],
+    make_handler: Callable[[BaseProxyEvent], AnyHandler],
     router: BaseRouter,
     logger: Logger | None,
     metrics: EnhancedMetrics | None,
 ) -> Callable[..., Response[str]]:
-    """Return the function for a route that `ApiLambdaHandler.add_to_router` describes."""
+    """Return the function for a route, as `ApiLambdaHandler.add_to_router` describes it.
+
+    Args:
+        handler_cls: the handler class.
+        route: the route of the handler class.
+        make_handler: makes the instance that handles an event.
+        router: the router that the function is registered with.
+        logger: the logger of the API; by default each handler class has its own.
+        metrics: the metrics of the API; by default each request has its own.
+    """
     own_logger = logger or handler_cls.get_logger(handler_cls.service_name())
     configured_level = own_logger.log_level
-    rule, name = handler_cls.route_rule(), handler_cls.__name__
+    rule, name = route.route_rule(), handler_cls.__name__
 
-    def respond(route_parameters: dict[str, str], collected: EnhancedMetrics) -> str:
+    def respond(path_parameters: Mapping[str, str], collected: EnhancedMetrics) -> str:
         event = router.current_event
-        _check_headers(handler_cls, event)
-        request = read_request(handler_cls.get_request_cls(), event, route_parameters)
-        handler = make_handler()
+        _check_headers(route, event)
+        request = read_request(handler_cls.get_request_cls(), event, path_parameters)
+        handler = make_handler(event)
         handler.log = own_logger
         handler.metrics = collected
         handler.context = router.lambda_context
-        handler.current_event = event
         response = handler.handle(request=request)
         document = None if response is None else handler_cls.serialize_response(response)
         return _json_text(document)
 
-    def answer(**route_parameters: str) -> Response[str]:
+    def handle_route(**path_parameters: str) -> Response[str]:
         start = dt.datetime.now(dt.UTC)
         if logger is None:
             level = requested_log_level(headers_of(router.current_event), own_logger)
@@ -59,7 +70,7 @@ def route_function(
         collected.add_dimension("route", rule)
         collected.add_dimension("handler", name)
         try:
-            body = respond(route_parameters, collected)
+            body = respond(path_parameters, collected)
         except Exception:
             collected.add_failure_metric()
             raise
@@ -71,27 +82,21 @@ def route_function(
                 collected.flush_metrics()
         return Response(status_code=200, content_type="application/json", body=body)
 
-    answer.__name__ = handler_cls.get_client_method_name()
-    answer._handler_class = handler_cls  # type: ignore[attr-defined]
-    return answer
+    handle_route.__name__ = route.get_client_method_name()
+    return with_handler_class(handle_route, handler_cls)
 
 
-def handler_class_of_route(function: Callable[..., Any]) -> type[AnyApiHandler] | None:
-    """Return the handler class behind a route's function, or `None` for any other function."""
-    return getattr(function, "_handler_class", None)
-
-
-def _check_headers(handler_cls: type[AnyApiHandler], event: BaseProxyEvent) -> None:
+def _check_headers(route: type[ApiRoute[Any, Any]], event: BaseProxyEvent) -> None:
     try:
-        handler_cls.validate_headers(headers_of(event))
+        route.validate_headers(headers_of(event))
     except ValueError as error:
-        raise BadRequestError(f"The request is refused: {error}.") from error
+        raise BadRequestError(f"The request is invalid: {error}.") from error
 
 
 def _json_text(document: JSON) -> str:
     try:
         return json.dumps(document, separators=(",", ":"), allow_nan=False)
     except ValueError:
-        # JSON has no number that is infinite or none; as pydantic does, null stands for them.
+        # JSON has neither NaN nor infinity; null replaces them, as pydantic does by default.
         text = json.dumps(document, separators=(",", ":"))
         return json.dumps(json.loads(text, parse_constant=lambda _: None), separators=(",", ":"))

@@ -1,7 +1,7 @@
-"""What an event says of its HTTP request, whichever front door it comes from.
+"""The HTTP request in an event of any integration.
 
 API Gateway (REST and HTTP APIs), Lambda function URLs, Application Load Balancers and VPC Lattice
-write the same things in different ways:
+use different event formats:
 https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html
@@ -21,7 +21,7 @@ Query: TypeAlias = dict[str, list[str]]
 
 
 def headers_of(event: BaseProxyEvent) -> dict[str, str]:
-    """Return the headers by their names in lower case; of repeated ones, the last."""
+    """Return the headers by lowercase name; of repeated headers, the last value."""
     found = {**(event.get("multiValueHeaders") or {}), **(event.get("headers") or {})}
     last = {name.lower(): _last(value) for name, value in found.items()}
     return {name: value for name, value in last.items() if isinstance(value, str)}
@@ -37,7 +37,7 @@ def query_of(event: BaseProxyEvent) -> Query:
     query = _listed(event.get("queryStringParameters")) | _listed(
         event.get("multiValueQueryStringParameters")
     )
-    # Load balancers alone hand on what the client has encoded.
+    # Only load balancers pass on the query without decoding it.
     return _decoded(query) if isinstance(event, ALBEvent) else query
 
 
@@ -45,18 +45,18 @@ def body_of(event: BaseProxyEvent) -> str | None:
     """Return the text of the body.
 
     Raises:
-        ValueError: the body is no base64 though the event says so, or no UTF-8 text.
+        ValueError: the body is not valid base64 although the event says so, or not UTF-8 text.
     """
     body = event.get("body")
     if body is None:
         return None
     if not isinstance(body, str):
-        raise ValueError("the body is no text")
+        raise ValueError("the body is not a string")
     return base64.b64decode(body, validate=True).decode() if event.is_base64_encoded else body
 
 
 def caller_of(event: BaseProxyEvent) -> str | None:
-    """Return who signed the request, where the API asks callers to sign with IAM."""
+    """Return the IAM identity that signed the request, if there is one."""
     request_context = event.get("requestContext") or {}
     identity = request_context.get("identity") or {}
     signer = (request_context.get("authorizer") or {}).get("iam") or {}
@@ -70,7 +70,7 @@ def caller_of(event: BaseProxyEvent) -> str | None:
 
 
 def correlation_id_of(event: Any) -> str | None:
-    """Return the id under which the front door knows the request."""
+    """Return the request id of the integration."""
     request_context = event.get("requestContext") if isinstance(event, dict) else None
     return request_context.get("requestId") if isinstance(request_context, dict) else None
 

@@ -1,4 +1,4 @@
-"""The base of Lambda handlers behind an HTTP API."""
+"""The base class of Lambda handlers behind an HTTP API."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Generic
 
 from ..generics import REQUEST, RESPONSE
-
-# Names that the contracts of this module promise, and that live elsewhere.
 from ..handler import (
     LambdaEvent as LambdaEvent,
     LambdaHandler,
@@ -36,9 +34,9 @@ if TYPE_CHECKING:
 class ApiLambdaHandler(
     LambdaHandler[REQUEST, RESPONSE], ApiRoute[REQUEST, RESPONSE], Generic[REQUEST, RESPONSE]
 ):
-    """Base of handlers that answer a route of an HTTP API.
+    """Base class of handlers for a route of an HTTP API.
 
-    A subclass is a `LambdaHandler` with a route, its own or that of an `ApiRoute` beside it:
+    A subclass is a `LambdaHandler` with a route, which it defines or inherits from an `ApiRoute`:
 
         class GetItem(ApiLambdaHandler[GetItemRequest, Item], GetItemRoute):
             def handle(self, request):
@@ -46,10 +44,10 @@ class ApiLambdaHandler(
     """
 
     minimum_client_version: ClassVar[str | None] = None
-    """The oldest client version that is served; without one, clients need not tell theirs."""
+    """The oldest client version that is accepted; if set, clients must send their version."""
 
-    error_answers: ClassVar[Mapping[int, str]] = {}
-    """What it means when ``handle`` raises a `ServiceError` of a status, for the document."""
+    error_responses: ClassVar[Mapping[int, str]] = {}
+    """Descriptions, by status, of the `ServiceError`s that ``handle`` raises, for OpenAPI."""
 
     _current_event: BaseProxyEvent | None = None
 
@@ -58,10 +56,10 @@ class ApiLambdaHandler(
         """The event of the current request.
 
         Raises:
-            ValueError: this object does not answer an HTTP request.
+            ValueError: this instance does not handle an HTTP request.
         """
         if self._current_event is None:
-            raise ValueError(f"this {type(self).__name__} has no HTTP event: it was not routed to")
+            raise ValueError(f"this {type(self).__name__} does not handle an HTTP request")
         return self._current_event
 
     @current_event.setter
@@ -70,32 +68,32 @@ class ApiLambdaHandler(
 
     @property
     def api_gateway_proxy_event(self) -> APIGatewayProxyEvent:
-        """The event of the current request, where it comes from an API Gateway REST API.
+        """The event of the current request of an API Gateway REST API.
 
         Raises:
-            ValueError: there is no event, or it comes from another front door.
+            ValueError: there is no event, or it comes from another integration.
         """
-        # Powertools' event classes are a third of the import budget.
+        # Powertools' event classes take a third of the import budget.
         from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEvent
 
         event = self.current_event
         if not isinstance(event, APIGatewayProxyEvent):
-            raise ValueError(f"the event is no REST API event, but {type(event).__name__}")
+            raise ValueError(f"the event is not a REST API event, but a {type(event).__name__}")
         return event
 
     @property
     def api_gateway_proxy_request_context(self) -> APIGatewayEventRequestContext:
-        """What the REST API says about the current request."""
+        """The REST API's context of the current request."""
         return self.api_gateway_proxy_event.request_context
 
     @property
     def api_gateway_event_identity(self) -> APIGatewayEventIdentity:
-        """What the REST API knows about who sent the current request."""
+        """The REST API's identity of the caller of the current request."""
         return self.api_gateway_proxy_request_context.identity
 
     @property
     def api_gateway_caller(self) -> str:
-        """Who signed the current request, or ``Unknown``."""
+        """The IAM identity that signed the current request, or ``Unknown``."""
         from .event import caller_of
 
         return caller_of(self.current_event) or "Unknown"
@@ -104,11 +102,11 @@ class ApiLambdaHandler(
     def validate_headers(
         cls, headers: Mapping[str, str], minimum_client_version: VersionStr | str | None = None
     ) -> None:
-        """Check the version of the client, where it is told or a minimum is set.
+        """Check the client version, if the client sends it or a minimum is set.
 
         Raises:
-            ValidationError: it is malformed, or missing though there is a minimum.
-            ValueError: it is older than the minimum.
+            ValidationError: the version is malformed, or required and missing.
+            ValueError: the version is older than the minimum.
         """
         minimum = minimum_client_version or cls.minimum_client_version
         if minimum or any(name.lower() == CLIENT_VERSION_KEY for name in headers):
@@ -123,33 +121,38 @@ class ApiLambdaHandler(
         metrics: EnhancedMetrics | None = None,
         **kwargs: Any,
     ) -> Callable[..., Response[str]]:
-        """Let this class answer its route of an app; each request gets an instance of its own.
+        """Register this class for its route; each request is handled by a new instance.
 
         Args:
-            router: a resolver of powertools, or a `Router`.
+            router: a resolver of Powertools, or a `Router`.
             args: arguments of the constructor.
-            logger: the logger of the instances, which whoever gives it sets to the level that a
-                request asks for; by default one of this class.
-            metrics: where metrics are collected, for whoever gives it to print; by default they
-                are printed at the end of each request.
+            logger: the logger of the instances, whose level the caller sets; by default a logger
+                of this class, at the level that a request asks for.
+            metrics: the metrics of the instances, which the caller prints; by default each
+                request has its own, printed at its end.
             kwargs: keyword arguments of the constructor.
 
         Returns:
-            The function that is registered; it takes the parts of the path by name.
+            The registered function, which takes the path parameters by name.
         """
-        # The event handler is a third of the import budget, and only an API needs it.
+        # The event handler takes a third of the import budget, and only an API needs it.
         from .dispatch import route_function
 
-        answer = route_function(cls, lambda: cls(*args, **kwargs), router, logger, metrics)
+        def make_handler(event: BaseProxyEvent) -> ApiLambdaHandler[REQUEST, RESPONSE]:
+            handler = cls(*args, **kwargs)
+            handler.current_event = event
+            return handler
+
+        function = route_function(cls, cls, make_handler, router, logger, metrics)
         register = router.route(
             cls.route_rule(),
             method=cls.route_methods(),
             operation_id=cls.get_client_method_name(),
-            # The models do both, for the document and for the request.
+            # This package does both, by the models.
             include_in_schema=False,
             enable_validation=False,
         )
-        return register(answer)
+        return register(function)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(route={self.route_rule()}, method={self.route_method()})"

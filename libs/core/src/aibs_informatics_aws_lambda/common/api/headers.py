@@ -1,4 +1,4 @@
-"""The headers by which clients speak of themselves and of their requests."""
+"""The headers of clients, and their environment variable."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ API_SERVICE_LOG_LEVEL_ENV_VAR: Final = "API_LOG_LEVEL"
 
 
 def requested_log_level(headers: Mapping[str, str], logger: Logger) -> int | None:
-    """Return the log level that a request asks for; one that is unknown is logged and ignored.
+    """Return the log level that a request asks for; an unknown level is logged and ignored.
 
     Args:
-        headers: by their names in lower case.
-        logger: where to say that the level is unknown.
+        headers: the headers by lowercase name.
+        logger: the logger for a warning about an unknown level.
     """
     name = headers.get(API_SERVICE_LOG_LEVEL_KEY)
     if not name:
         return None
     level = logging.getLevelNamesMapping().get(name.upper())
     if level is None:
-        logger.warning("The header %s names no log level: ignored", API_SERVICE_LOG_LEVEL_KEY)
+        logger.warning("The header %s is ignored: not a log level", API_SERVICE_LOG_LEVEL_KEY)
     return level

@@ -1,4 +1,4 @@
-"""The parameters of an HTTP request: in its path, in its query, in its body."""
+"""The parameters of an HTTP request: path, query and body."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from ..json_io import JSON, JSONObject
 
 QUERY_PARAMS_KEY: Final = "data"
 
-# No path of a route needs more, and Python's parser is no place for long text from a stranger.
+# Longer values are not literals in practice, and untrusted text is not passed to Python's parser.
 _LONGEST_LITERAL: Final = 1024
 
-# All that looks like a name and is a value; most parts of paths need no parser.
+# The only identifiers that are literals; most path parameters need no parser.
 _NAMED_VALUES: Final = ("False", "None", "True")
 
 
@@ -28,9 +28,9 @@ class HTTPParameters:
     """The parameters of one request, as JSON values.
 
     Args:
-        route_params: those in the path.
-        query_params: those in the query.
-        request_body: those in the body.
+        route_params: the path parameters.
+        query_params: the query parameters.
+        request_body: the fields of the body.
     """
 
     route_params: JSONObject = field(default_factory=dict)
@@ -39,22 +39,22 @@ class HTTPParameters:
 
     @property
     def merged_params(self) -> JSONObject:
-        """All parameters: those of the query go over those of the path, the body's over both."""
+        """All parameters: body takes precedence over query, query over path."""
         return {**self.route_params, **self.query_params, **self.request_body}
 
     @property
     def stringified_route_params(self) -> dict[str, str]:
-        """The text of each parameter in the path, not yet quoted."""
+        """The text of each path parameter, not percent-encoded."""
         return self.to_stringified_route_params(self.route_params)
 
     @property
     def stringified_query_params(self) -> dict[str, str]:
-        """The query."""
+        """The query parameters as they are sent."""
         return self.to_stringified_query_params(self.query_params)
 
     @property
     def stringified_request_body(self) -> str | None:
-        """The JSON text of the body, if there is one."""
+        """The JSON text of the body, or `None` if the body is empty."""
         return self.to_stringified_request_body(self.request_body)
 
     @classmethod
@@ -82,12 +82,12 @@ class HTTPParameters:
 
     @staticmethod
     def from_stringified_route_params(parameters: Mapping[str, str] | None) -> JSONObject:
-        """Return the values that parts of a path stand for, percent-encoded or not."""
+        """Return the values of path parameters, percent-encoded or not."""
         return {name: read_literal(unquote(text)) for name, text in (parameters or {}).items()}
 
     @staticmethod
     def to_stringified_query_params(parameters: JSONObject | None) -> dict[str, str]:
-        """Return one query parameter ``data``: the JSON of all, in URL-safe base64 (RFC 4648)."""
+        """Return one query parameter ``data``: a JSON object in URL-safe base64 (RFC 4648)."""
         if not parameters:
             return {}
         text = json.dumps(parameters, sort_keys=True)
@@ -95,10 +95,10 @@ class HTTPParameters:
 
     @staticmethod
     def from_stringified_query_params(parameters: Mapping[str, str] | None) -> JSONObject:
-        """Return the parameters that ``data`` holds; without ``data``, those given, as text.
+        """Return the parameters in ``data``; without ``data``, the parameters as text.
 
         Raises:
-            ValueError: ``data`` is no base64 of a JSON object.
+            ValueError: ``data`` is not a JSON object in base64.
         """
         if not parameters or QUERY_PARAMS_KEY not in parameters:
             return dict(parameters or {})
@@ -106,27 +106,27 @@ class HTTPParameters:
 
     @staticmethod
     def to_stringified_request_body(parameters: JSONObject | None) -> str | None:
-        """Return the JSON text of the parameters, or `None` where there are none."""
+        """Return the JSON text of the parameters, or `None` if there are none."""
         return json.dumps(parameters, sort_keys=True) if parameters else None
 
     @staticmethod
     def from_stringified_request_body(parameters: str | None) -> JSONObject:
-        """Return the parameters that a body holds.
+        """Return the parameters in a body.
 
         Raises:
-            ValueError: the body is no JSON object.
+            ValueError: the body is not a JSON object.
         """
         document = decode_body(parameters)
         if not isinstance(document, dict):
-            raise ValueError(f"the body is no JSON object, but {type(document).__name__}")
+            raise ValueError(f"the body is not a JSON object, but a {type(document).__name__}")
         return document
 
 
 def decode_query(text: str) -> JSONObject:
-    """Return the JSON object that the query parameter ``data`` holds.
+    """Return the JSON object in the query parameter ``data``.
 
     Raises:
-        ValueError: it is no URL-safe base64, with or without padding, of a JSON object.
+        ValueError: the text is not a JSON object in URL-safe base64, with or without padding.
     """
     try:
         padded = text + "=" * (-len(text) % 4)
@@ -141,12 +141,12 @@ def decode_query(text: str) -> JSONObject:
 
 
 def decode_body(text: str | None) -> JSON:
-    """Return the JSON value of a body; an empty body, or one that is null, is ``{}``.
+    """Return the JSON value of a body; ``{}`` for an empty body or null.
 
-    A JSON string that holds JSON text, as typed clients send it, is read as what it holds.
+    A JSON string that contains JSON text, as typed clients send it, is decoded twice.
 
     Raises:
-        ValueError: the body is no JSON.
+        ValueError: the body is not JSON.
     """
     document = _parse(text) if text else None
     if isinstance(document, str) and document:
@@ -158,16 +158,16 @@ def decode_body(text: str | None) -> JSON:
 
 
 def read_literal(text: str) -> JSON:
-    """Return the JSON value that ``text`` is in Python's notation; other text as it is.
+    """Return the JSON value of a Python literal; return other text unchanged.
 
     ``12``, ``1.5``, ``None``, ``True``, ``'12'`` and ``[1, 'x']`` are values; ``true``, ``007``,
-    ``abc``, and forms for which JSON has no type, such as ``{1, 2}`` and ``...``, are text.
+    ``abc``, and literals of types that JSON lacks, such as ``{1, 2}`` and ``...``, are text.
     """
     if len(text) > _LONGEST_LITERAL or (text.isidentifier() and text not in _NAMED_VALUES):
         return text
     try:
         with warnings.catch_warnings():
-            # They concern programs: an odd escape in a path is nobody's mistake.
+            # They are meant for programs: an unknown escape in a path is not a mistake.
             warnings.simplefilter("ignore")
             value = ast.literal_eval(text)
     except (MemoryError, RecursionError, SyntaxError, TypeError, ValueError):
@@ -176,10 +176,10 @@ def read_literal(text: str) -> JSON:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON number")
+    raise ValueError(f"{name} is not a JSON number")
 
 
-# `json.loads` takes NaN and Infinity for numbers, RFC 8259 does not.
+# `json.loads` accepts NaN and Infinity, which RFC 8259 does not allow.
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 

@@ -1,6 +1,6 @@
-"""HTTP requests as events, and answers as HTTP responses, as AWS's front doors make them.
+"""The integrations of AWS: events from HTTP requests, HTTP responses from function responses.
 
-They stand in for the front doors where there are none: in the local server, and in tests.
+They replace the integrations in the local server and in tests.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from ..json_io import JSONObject
 
 @dataclass(frozen=True)
 class HttpRequest:
-    """What a client sends.
+    """An HTTP request.
 
     Args:
-        method: in upper case.
-        path: as it is in the URL, percent-encoded.
-        query: what follows the question mark.
-        headers: by name; repeated ones joined by commas.
-        body: the content.
-        request_id: by what the front door knows the request.
-        source_ip: where the client is.
+        method: the method in upper case.
+        path: the percent-encoded path.
+        query: the query string, without the question mark.
+        headers: the headers by name; the values of repeated headers are joined by commas.
+        body: the body.
+        request_id: the request id of the integration.
+        source_ip: the address of the client.
     """
 
     method: str
@@ -50,35 +50,35 @@ class HttpRequest:
 
 @dataclass(frozen=True)
 class HttpResponse:
-    """What the client gets: ``headers`` are pairs, since a name may come more than once."""
+    """An HTTP response; ``headers`` are pairs, since a header may be repeated."""
 
     status: int
     headers: list[tuple[str, str]]
     body: bytes
 
 
-def front_door_of(app: ApiGatewayResolver) -> Callable[[HttpRequest], JSONObject]:
-    """Return what makes events of requests as the front door of ``app`` does.
+def event_maker_of(app: ApiGatewayResolver) -> Callable[[HttpRequest], JSONObject]:
+    """Return the function that makes events like those of the integration of ``app``.
 
     Raises:
-        ValueError: there is no front door for apps of this class.
+        ValueError: the class of the app has no known integration.
     """
     for app_cls, make_event in _MAKERS.items():
         if isinstance(app, app_cls):
             return make_event
     known = ", ".join(app_cls.__name__ for app_cls in _MAKERS)
-    raise ValueError(f"a {type(app).__name__} has no front door (those that have: {known})")
+    raise ValueError(f"{type(app).__name__} has no integration: expected one of {known}")
 
 
-def read_answer(answer: Mapping[str, Any]) -> HttpResponse:
-    """Return the response that a front door makes of a function's answer."""
-    body = answer.get("body") or ""
-    headers = [(name, str(value)) for name, value in (answer.get("headers") or {}).items()]
-    for name, values in (answer.get("multiValueHeaders") or {}).items():
+def http_response(response: Mapping[str, Any]) -> HttpResponse:
+    """Return the HTTP response that an integration makes from a function's response."""
+    body = response.get("body") or ""
+    headers = [(name, str(value)) for name, value in (response.get("headers") or {}).items()]
+    for name, values in (response.get("multiValueHeaders") or {}).items():
         headers += [(name, str(value)) for value in values]
-    headers += [("Set-Cookie", str(cookie)) for cookie in answer.get("cookies") or []]
-    content = base64.b64decode(body) if answer.get("isBase64Encoded") else body.encode()
-    return HttpResponse(int(answer["statusCode"]), headers, content)
+    headers += [("Set-Cookie", str(cookie)) for cookie in response.get("cookies") or []]
+    content = base64.b64decode(body) if response.get("isBase64Encoded") else body.encode()
+    return HttpResponse(int(response["statusCode"]), headers, content)
 
 
 def _rest_event(request: HttpRequest) -> JSONObject:
@@ -128,7 +128,7 @@ def _http_event(request: HttpRequest) -> JSONObject:
 
 
 def _alb_event(request: HttpRequest) -> JSONObject:
-    # Unlike the others, a load balancer hands on the query as it is encoded.
+    # Unlike the others, a load balancer does not decode the query.
     pairs = [part.partition("=") for part in request.query.split("&") if part]
     return {
         "path": request.path,

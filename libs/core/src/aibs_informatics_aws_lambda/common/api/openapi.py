@@ -1,7 +1,7 @@
-"""The OpenAPI 3.1 document of an API, made of the models and routes of its handlers.
+"""The OpenAPI 3.1 document of an API, generated from the routes and models of its handlers.
 
-Powertools makes the frame of the document and describes functions that were put on the app
-directly; pydantic makes the schemas of the models.
+Powertools generates the frame of the document and the operations of plain functions; pydantic
+generates the schemas of the models.
 """
 
 from __future__ import annotations
@@ -10,29 +10,25 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, get_type_hints
+from typing import Any, Final, TypeAlias, get_type_hints
 
-from aws_lambda_powertools.event_handler.openapi.constants import DEFAULT_OPENAPI_TITLE
+from aws_lambda_powertools.event_handler.api_gateway import ApiGatewayResolver, Route
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from .._powertools import has_default_title, operation_id_of, routes_of
 from ..description import summary_of
 from ..json_io import JSONObject
-from .dispatch import handler_class_of_route
+from ..lambda_function import handler_class_of
 from .handler import ApiLambdaHandler
 from .headers import API_SERVICE_LOG_LEVEL_KEY, CLIENT_VERSION_KEY
 from .problem import PROBLEM_CONTENT_TYPE, title_of
-from .resolver import ApiResolverBuilder, routes_of
 from .version import VersionStr
-
-if TYPE_CHECKING:
-    from aws_lambda_powertools.event_handler.api_gateway import Route
-
 
 AnyApiHandler: TypeAlias = type[ApiLambdaHandler[Any, Any]]
 
 _SCHEMAS: Final = "#/components/schemas/"
-# For these, HTTP gives a body no meaning (RFC 9110, section 9.3).
+# The body of such a request has no meaning in HTTP (RFC 9110, section 9.3).
 _WITHOUT_BODY: Final = ("GET", "HEAD", "DELETE")
 _SCALARS: Final = ("boolean", "integer", "number", "string")
 
@@ -40,11 +36,11 @@ _PROBLEM: Final[JSONObject] = {
     "type": "object",
     "required": ["type", "title", "status", "request"],
     "properties": {
-        "type": {"type": "string", "description": "What kind of problem it is."},
+        "type": {"type": "string", "description": "A URI that identifies the problem type."},
         "title": {"type": "string"},
         "status": {"type": "integer", "description": "The HTTP status."},
-        "detail": {"type": "string", "description": "What is wrong with this very request."},
-        "request": {"type": "string", "description": "The id by which logs know the request."},
+        "detail": {"type": "string", "description": "What is wrong with this request."},
+        "request": {"type": "string", "description": "The request id in the logs."},
     },
 }
 _ERRORS: Final[JSONObject] = {
@@ -78,24 +74,44 @@ _ERROR_SCHEMAS: Final[Mapping[str, JSONObject]] = {
 }
 
 
-def openapi_document(api: ApiResolverBuilder, **options: Any) -> JSONObject:
+@dataclass(frozen=True)
+class DocumentedApi:
+    """An API, as far as its document depends on it.
+
+    Args:
+        app: the app with the routes.
+        title: the title of the document, unless the app or the caller sets one.
+        is_guarded: whether the API may reject a request with 401.
+        legacy_errors: whether errors are legacy responses instead of problem details.
+    """
+
+    app: ApiGatewayResolver
+    title: str
+    is_guarded: bool
+    legacy_errors: bool
+
+
+def openapi_document(api: DocumentedApi, **options: Any) -> JSONObject:
     """Return the OpenAPI 3.1 document that `ApiResolverBuilder.get_openapi_schema` describes.
 
     Raises:
         ValueError: a model has the name of one of the document's own schemas.
     """
-    if api.app.openapi_config.title == DEFAULT_OPENAPI_TITLE:
-        options.setdefault("title", api.service_name())
+    if has_default_title(api.app):
+        options.setdefault("title", api.title)
     document: JSONObject = json.loads(api.app.get_openapi_json_schema(**options))
-    routes = list(_handled_routes(api))
+    routes = list(_handled_routes(api.app))
     models = _Models.of([handler_cls for _, handler_cls in routes])
     names = _operation_ids([route for route, _ in routes])
     for (route, handler_cls), name in zip(routes, names, strict=True):
         operation = {"operationId": name, **_operation(api, route, handler_cls, models)}
         path = document["paths"].setdefault(route.openapi_path or "/", {})
         path[route.method.lower()] = operation
-    if taken := sorted(_ERROR_SCHEMAS.keys() & models.definitions.keys()):
-        raise ValueError(f"{', '.join(taken)} is a schema of the document: name the model anew")
+    if conflicts := sorted(_ERROR_SCHEMAS.keys() & models.definitions.keys()):
+        raise ValueError(
+            f"a model has the name of a schema of error responses: {', '.join(conflicts)}. "
+            "Rename the model."
+        )
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     schemas |= {**models.definitions, **({} if api.legacy_errors else _ERROR_SCHEMAS)}
     return document
@@ -106,8 +122,8 @@ class _Models:
     """The schemas of all requests and responses.
 
     Args:
-        references: where the schema of a model is, as a request or as a response.
-        definitions: the schemas that references lead to, by name.
+        references: the reference to the schema of each model, as a request or as a response.
+        definitions: the schemas that the references refer to, by name.
     """
 
     references: Mapping[tuple[type, str], JSONObject]
@@ -132,7 +148,7 @@ class _Models:
         return cls(references, found.get("$defs", {}))  # type: ignore[arg-type]
 
     def of_request(self, handler_cls: AnyApiHandler) -> JSONObject:
-        """Return the schema of a handler's requests, itself."""
+        """Return the schema of a handler's requests."""
         return self.resolve(self._reference(handler_cls.get_request_cls(), "validation"))
 
     def of_response(self, handler_cls: AnyApiHandler) -> JSONObject:
@@ -140,13 +156,13 @@ class _Models:
         return self._reference(handler_cls.get_response_cls(), "serialization")
 
     def resolve(self, schema: JSONObject) -> JSONObject:
-        """Follow references."""
+        """Return the schema that a reference refers to; return other schemas unchanged."""
         while "$ref" in schema:
             schema = self.definitions[schema["$ref"].removeprefix(_SCHEMAS)]
         return schema
 
     def is_text(self, schema: JSONObject) -> bool:
-        """Tell whether values, or lists of them, have a form as text in a query."""
+        """Return whether values, or lists of them, can be written as text in a query."""
         found = self.resolve(schema)
         if "anyOf" in found:
             return all(map(self.is_text, found["anyOf"]))
@@ -161,33 +177,33 @@ class _Models:
         return found.get("type") in _SCALARS or "enum" in found or "const" in found
 
     def _reference(self, model: type, mode: str) -> JSONObject:
-        # A model of another kind says no more than that it is made of an object.
+        # Of a model that is not pydantic's, only the type is known.
         return self.references.get((model, mode), {"type": "object", "title": model.__name__})
 
 
-def _handled_routes(api: ApiResolverBuilder) -> Iterator[tuple[Route, AnyApiHandler]]:
+def _handled_routes(app: ApiGatewayResolver) -> Iterator[tuple[Route, AnyApiHandler]]:
     seen = set()
-    for route in routes_of(api.app):
-        handler_cls = handler_class_of_route(route.func)
-        # Of two equal routes, the first one answers.
+    for route in routes_of(app):
+        handler_cls = handler_class_of(route.func)
+        # Of two equal routes, the first one is used.
         if handler_cls is not None and (route.method, route.path) not in seen:
             seen.add((route.method, route.path))
             yield route, handler_cls
 
 
 def _operation_ids(routes: list[Route]) -> list[str]:
-    """Return a name for each route: that of the client's method, if only one has it."""
+    """Return a name for each route: the name of the client's method, if it is unique."""
     names = Counter(route.operation_id for route in routes)
     return [
         route.operation_id
         if names[route.operation_id] == 1
-        else f"{route.operation_id}_{route._generate_operation_id()}"
+        else f"{route.operation_id}_{operation_id_of(route)}"
         for route in routes
     ]
 
 
 def _operation(
-    api: ApiResolverBuilder, route: Route, handler_cls: AnyApiHandler, models: _Models
+    api: DocumentedApi, route: Route, handler_cls: AnyApiHandler, models: _Models
 ) -> JSONObject:
     schema = models.of_request(handler_cls)
     in_path = handler_cls.route_rule_param_keys()
@@ -231,7 +247,7 @@ def _query_parameter(
     name: str, schema: JSONObject, required: bool, example: JSONObject, models: _Models
 ) -> JSONObject:
     schema = _without_null(schema)
-    # What has no form as text is sent as JSON text.
+    # Other values are sent as JSON text.
     form = (
         {"schema": schema}
         if models.is_text(schema)
@@ -252,7 +268,7 @@ def _header_parameters(handler_cls: AnyApiHandler) -> list[JSONObject]:
         {
             "name": API_SERVICE_LOG_LEVEL_KEY,
             "in": "header",
-            "description": "The level at which the service logs this request.",
+            "description": "The log level of this request.",
             "schema": {"type": "string"},
         },
     ]
@@ -271,12 +287,12 @@ def _request_body(schema: JSONObject, required: set[str], example: JSONObject) -
 
 def _success(handler_cls: AnyApiHandler, models: _Models) -> JSONObject:
     schema = models.of_response(handler_cls)
-    if _may_answer_nothing(handler_cls):
+    if _may_return_none(handler_cls):
         schema = {"anyOf": [schema, {"type": "null"}]}
     return _response("The response.", "application/json", schema)
 
 
-def _may_answer_nothing(handler_cls: AnyApiHandler) -> bool:
+def _may_return_none(handler_cls: AnyApiHandler) -> bool:
     try:
         annotation = get_type_hints(handler_cls.handle).get("return", object)
     except NameError:
@@ -284,39 +300,35 @@ def _may_answer_nothing(handler_cls: AnyApiHandler) -> bool:
     return not isinstance(annotation, type) or annotation in (object, type(None))
 
 
-def _errors(api: ApiResolverBuilder, handler_cls: AnyApiHandler) -> JSONObject:
-    told = {
-        400: "The request cannot be decoded, or its client is not served.",
+def _errors(api: DocumentedApi, handler_cls: AnyApiHandler) -> JSONObject:
+    descriptions = {
+        400: "The request cannot be decoded, or the client version is not supported.",
         404: "There is no such path.",
         500: "The service failed.",
-        **({401: "The request was refused."} if _is_guarded(api) else {}),
-        **handler_cls.error_answers,
+        **({401: "The request was rejected."} if api.is_guarded else {}),
+        **handler_cls.error_responses,
     }
-    answers = {
+    responses = {
         str(status): _problem_response(f"{title_of(status)}: {text}", "ProblemDetails")
-        for status, text in sorted(told.items())
+        for status, text in sorted(descriptions.items())
     }
     invalid = f"{title_of(422)}: The request does not fit its model."
-    answers.setdefault("422", _problem_response(invalid, "InvalidRequestDetails"))
-    return answers
+    responses.setdefault("422", _problem_response(invalid, "InvalidRequestDetails"))
+    return responses
 
 
 def _problem_response(description: str, schema: str) -> JSONObject:
     return _response(description, PROBLEM_CONTENT_TYPE, {"$ref": f"{_SCHEMAS}{schema}"})
 
 
-def _legacy_errors(api: ApiResolverBuilder) -> JSONObject:
+def _legacy_errors(api: DocumentedApi) -> JSONObject:
     text = {"type": "string"}
-    refused = {"401": _response("The request was refused.", "text/plain", text)}
+    rejected = {"401": _response("The request was rejected.", "text/plain", text)}
     return {
         "400": _response("The request or the service failed.", "application/json", _LEGACY_ERROR),
         "418": _response("There is no such path.", "text/plain", text),
-        **(refused if _is_guarded(api) else {}),
+        **(rejected if api.is_guarded else {}),
     }
-
-
-def _is_guarded(api: ApiResolverBuilder) -> bool:
-    return type(api).validate_event is not ApiResolverBuilder.validate_event
 
 
 def _response(description: str, content_type: str, schema: JSONObject) -> JSONObject:
@@ -324,7 +336,7 @@ def _response(description: str, content_type: str, schema: JSONObject) -> JSONOb
 
 
 def _without_null(schema: JSONObject) -> JSONObject:
-    """Return the schema of what can be said in a path or query, where null has no form."""
+    """Return a schema without null, which cannot be written in a path or query."""
     kept = {key: value for key, value in schema.items() if (key, value) != ("default", None)}
     options = [option for option in kept.get("anyOf", []) if option.get("type") != "null"]
     if len(options) == 1:

@@ -1,4 +1,4 @@
-"""Errors as HTTP answers: problem details (RFC 9457), or the form of the system it replaces."""
+"""Errors as HTTP responses: problem details (RFC 9457), or legacy error responses."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class InvalidRequestError(ServiceError):
     """The parameters of a request do not fit its model (422).
 
     Args:
-        errors: what is wrong, as objects with ``loc``, ``msg`` and ``type``.
+        errors: the errors of the fields, as objects with ``loc``, ``msg`` and ``type``.
     """
 
     def __init__(self, errors: list[JSONObject]) -> None:
@@ -32,10 +32,10 @@ class InvalidRequestError(ServiceError):
 
 
 class MethodNotAllowedError(ServiceError):
-    """The path has a route, but not for this method (405).
+    """The path does not support the method (405).
 
     Args:
-        allowed: the methods that it has routes for.
+        allowed: the methods that the path supports.
     """
 
     def __init__(self, allowed: set[str]) -> None:
@@ -43,58 +43,59 @@ class MethodNotAllowedError(ServiceError):
         super().__init__(HTTPStatus.METHOD_NOT_ALLOWED, f"The path allows {self.allow}.")
 
 
-class EventRefusedError(UnauthorizedError):
-    """The API's own check refused an event (401); the reason is the error's cause."""
+class EventRejectedError(UnauthorizedError):
+    """``validate_event`` rejected the event (401); the reason is the error's cause."""
 
     def __init__(self) -> None:
-        super().__init__("The request was refused.")
+        super().__init__("The request was rejected.")
 
 
-def as_told(error: Exception) -> Exception:
-    """Return an error of powertools' own validation in the form of this module's errors."""
+def normalize_error(error: Exception) -> Exception:
+    """Return an error of Powertools' own validation as a `ServiceError`; return others as is."""
     if isinstance(error, RequestUnsupportedContentType):
-        return ServiceError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body has another type.")
+        text = "The content type of the body is not supported."
+        return ServiceError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, text)
     if isinstance(error, RequestValidationError):
-        told = ("loc", "msg", "type")
-        return InvalidRequestError([{key: one[key] for key in told} for one in error.errors()])
+        keys = ("loc", "msg", "type")
+        return InvalidRequestError([{key: one[key] for key in keys} for one in error.errors()])
     return error
 
 
 def status_of(error: Exception) -> int:
-    """Return the HTTP status of an error: 500, unless it was raised to say another."""
+    """Return the HTTP status of an error: that of a `ServiceError`, 500 of any other."""
     return int(error.status_code) if isinstance(error, ServiceError) else 500
 
 
-def problem_answer(error: Exception, request_id: str) -> Response[str]:
-    """Return the answer that tells an error as problem details.
+def problem_response(error: Exception, request_id: str) -> Response[str]:
+    """Return the response for an error, as problem details.
 
-    Nothing of an error that was not raised to be told is in it.
+    It contains details of `ServiceError`s only.
     """
     status = status_of(error)
     problem: JSONObject = {"type": "about:blank", "title": title_of(status), "status": status}
     if isinstance(error, ServiceError):
-        problem |= _told_by(error)
+        problem |= _details_of(error)
     headers = {"Allow": error.allow} if isinstance(error, MethodNotAllowedError) else {}
-    return _answer(status, PROBLEM_CONTENT_TYPE, problem | {"request": request_id}, headers)
+    return _json_response(status, PROBLEM_CONTENT_TYPE, problem | {"request": request_id}, headers)
 
 
-def legacy_answer(error: Exception, request_id: str) -> Response[str]:
-    """Return the answer that the system which this one replaces gives for an error."""
-    if isinstance(error, EventRefusedError):
+def legacy_response(error: Exception, request_id: str) -> Response[str]:
+    """Return the response for an error in the legacy form: 400 with the error's arguments."""
+    if isinstance(error, EventRejectedError):
         text = f"Failed to validate event: {error.__cause__ or error.msg}"
         return Response(status_code=401, content_type="text/plain", body=text)
-    told = {"request": request_id, "error": [_json_or_text(value) for value in error.args]}
-    return _answer(400, "application/json", told)
+    body = {"request": request_id, "error": [_json_or_text(value) for value in error.args]}
+    return _json_response(400, "application/json", body)
 
 
-def _told_by(error: ServiceError) -> JSONObject:
+def _details_of(error: ServiceError) -> JSONObject:
     if isinstance(error, InvalidRequestError):
         return {"detail": error.msg, "errors": error.errors}
     return {"detail": error.msg} if isinstance(error.msg, str) else {"message": error.msg}
 
 
 def title_of(status: int) -> str:
-    """Return the name of an HTTP status."""
+    """Return the reason phrase of an HTTP status."""
     try:
         return HTTPStatus(status).phrase
     except ValueError:
@@ -109,7 +110,7 @@ def _json_or_text(value: Any) -> JSON:
     return value
 
 
-def _answer(
+def _json_response(
     status: int, content_type: str, body: JSONObject, headers: Mapping[str, str] | None = None
 ) -> Response[str]:
     return Response(

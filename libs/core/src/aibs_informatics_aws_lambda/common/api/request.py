@@ -1,4 +1,4 @@
-"""From the parameters of an HTTP request to the request of a handler."""
+"""Handler requests from the parameters of HTTP requests."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ from .problem import InvalidRequestError
 MODEL = TypeVar("MODEL", bound=ModelProtocol)
 
 Readings: TypeAlias = dict[str, list[JSON]]
-"""What the text of each parameter may mean, likeliest first: the type of the field decides."""
+"""The possible values of each parameter, in order of preference: the field's type decides."""
 
 
 def read_request(
-    request_cls: type[MODEL], event: BaseProxyEvent, route_parameters: Mapping[str, str]
+    request_cls: type[MODEL], event: BaseProxyEvent, path_parameters: Mapping[str, str]
 ) -> MODEL:
-    """Return the request of a handler that an event asks for.
+    """Return the handler request in an HTTP event.
 
     Args:
-        request_cls: the model of the request.
-        event: the event; its query goes over the parts of the path, its body over both.
-        route_parameters: the parts of the path by name, as they are in the path.
+        request_cls: the request model.
+        event: the event; its body takes precedence over its query, its query over the path.
+        path_parameters: the percent-encoded values of the path parameters.
 
     Raises:
         BadRequestError: the body, or the query parameter ``data``, cannot be decoded.
-        InvalidRequestError: the model refuses the parameters, or the body is no JSON object.
+        InvalidRequestError: the parameters do not fit the model, or the body is not a JSON object.
     """
     try:
         body = decode_body(body_of(event))
-        readings = _readings_of_route(route_parameters) | _readings_of_query(query_of(event))
+        readings = _readings_of_path(path_parameters) | _readings_of_query(query_of(event))
     except ValueError as error:
         raise BadRequestError(f"The request cannot be decoded: {_reason(error)}.") from error
     if not isinstance(body, dict):
@@ -51,12 +51,12 @@ def read_request(
 
 
 def merge_parameters(request_cls: type[MODEL], readings: Readings, body: JSONObject) -> MODEL:
-    """Return the request that parameters and body make together.
+    """Return the request for parameters and a body.
 
-    Where a field refuses a reading of its parameter, the next one is tried.
+    If a value of a parameter is invalid for its field, the next possible value is tried.
 
     Raises:
-        InvalidRequestError: the model refuses all readings.
+        InvalidRequestError: the model accepts none of the possible values.
     """
     names = _names_by_alias(request_cls)
     body = _by_field_name(body, names)
@@ -71,13 +71,13 @@ def merge_parameters(request_cls: type[MODEL], readings: Readings, body: JSONObj
         try:
             return request_cls.from_dict(document)
         except ValidationError as error:
-            refused = [name for name in _refused_fields(error, untried) if untried[name]]
-            if not refused:
-                raise InvalidRequestError(_told(error)) from error
-        document |= {name: untried[name].pop(0) for name in refused}
+            invalid = [name for name in _invalid_fields(error, untried) if untried[name]]
+            if not invalid:
+                raise InvalidRequestError(_field_errors(error)) from error
+        document |= {name: untried[name].pop(0) for name in invalid}
 
 
-def _readings_of_route(parameters: Mapping[str, str]) -> Readings:
+def _readings_of_path(parameters: Mapping[str, str]) -> Readings:
     return {name: _literal_then_text(unquote(text)) for name, text in parameters.items()}
 
 
@@ -101,7 +101,7 @@ def _readings_of_values(values: list[str]) -> list[JSON]:
 
 
 def _json_document(text: str | None) -> list[JSON]:
-    """Return the JSON object or list that ``text`` is, if it is one."""
+    """Return the JSON object or list in ``text``, if there is one."""
     if not text or text[0] not in "{[":
         return []
     try:
@@ -112,10 +112,10 @@ def _json_document(text: str | None) -> list[JSON]:
 
 @cache
 def _names_by_alias(request_cls: type[ModelProtocol]) -> dict[str, str]:
-    """Return the names of fields that have an alias as well.
+    """Return the names of fields by their aliases.
 
-    The same field can be named in two ways in path, query and body: without this, the later of
-    them would not go over the earlier.
+    Path, query and body may use either name of a field. Without this, one that uses the alias
+    would not replace one that uses the name.
     """
     if not issubclass(request_cls, PydanticBaseModel):
         return {}
@@ -129,20 +129,20 @@ def _names_by_alias(request_cls: type[ModelProtocol]) -> dict[str, str]:
 def _by_field_name(document: dict[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     if document.keys().isdisjoint(names):
         return document
-    # Within one document an alias goes over a name, as it does in the model.
+    # Within one document an alias takes precedence over a name, as in the model.
     aliased = {names[key]: value for key, value in document.items() if key in names}
     return {key: value for key, value in document.items() if key not in names} | aliased
 
 
-def _refused_fields(error: ValidationError, untried: Readings) -> list[str]:
-    """Return the fields that ``error`` speaks of; all, where it does not say."""
+def _invalid_fields(error: ValidationError, untried: Readings) -> list[str]:
+    """Return the fields that ``error`` names; all fields, if it names none."""
     if not isinstance(error.__cause__, pydantic.ValidationError):
         return list(untried)
-    places = {str(problem["loc"][0]) for problem in error.__cause__.errors() if problem["loc"]}
-    return [name for name in untried if name in places]
+    named = {str(problem["loc"][0]) for problem in error.__cause__.errors() if problem["loc"]}
+    return [name for name in untried if name in named]
 
 
-def _told(error: ValidationError) -> list[JSONObject]:
+def _field_errors(error: ValidationError) -> list[JSONObject]:
     if not isinstance(error.__cause__, pydantic.ValidationError):
         return [{"loc": [], "msg": str(error), "type": "value_error"}]
     problems = error.__cause__.errors(
@@ -155,4 +155,4 @@ def _told(error: ValidationError) -> list[JSONObject]:
 
 
 def _reason(error: ValueError) -> str:
-    return "the body is no UTF-8 text" if isinstance(error, UnicodeDecodeError) else str(error)
+    return "the body is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else str(error)

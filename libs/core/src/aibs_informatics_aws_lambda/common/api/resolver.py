@@ -1,4 +1,4 @@
-"""APIs: handlers behind the routes of one Lambda function."""
+"""HTTP APIs: one Lambda function for the routes of many handlers."""
 
 from __future__ import annotations
 
@@ -11,33 +11,30 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
-from aws_lambda_powertools.event_handler.api_gateway import (
-    ApiGatewayResolver,
-    BaseRouter,
-    Route,
-    Router,
-)
+from aws_lambda_powertools.event_handler.api_gateway import ApiGatewayResolver, BaseRouter, Router
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError, ServiceError
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.utilities.data_classes.common import BaseProxyEvent
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from .. import _powertools
 from ..json_io import JSON, JSONObject
-from ..logging import LoggingMixins, with_lambda_context
+from ..lambda_function import make_lambda_function
+from ..logging import LoggingMixins
 from ..metrics import EnhancedMetrics, MetricsMixins
 from .event import correlation_id_of, headers_of
 from .headers import requested_log_level
 from .problem import (
-    EventRefusedError,
+    EventRejectedError,
     MethodNotAllowedError,
-    as_told,
-    legacy_answer,
-    problem_answer,
+    legacy_response,
+    normalize_error,
+    problem_response,
     status_of,
 )
 
 if TYPE_CHECKING:
-    # Only the handlers bring pydantic along: a module without any starts faster.
+    # Handlers load pydantic: a module without any starts faster.
     from .handler import ApiLambdaHandler
 
 
@@ -46,21 +43,20 @@ ApiFunction: TypeAlias = Callable[[JSON, LambdaContext], JSONObject]
 
 @dataclass
 class ApiResolverBuilder(LoggingMixins, MetricsMixins):
-    """Builds the Lambda function that answers all routes of an API.
+    """Builds the Lambda function for all routes of an API.
 
         api = ApiResolverBuilder()
         api.add_handlers(my_package.items, prefix="/v1")
         handler = api.get_lambda_handler()
 
-    Subclasses override `validate_event` to let in whom they know.
+    Subclasses override `validate_event` to authorize requests.
 
     Args:
-        app: the resolver of powertools for the front door: `APIGatewayRestResolver`,
+        app: the resolver of Powertools for the integration: `APIGatewayRestResolver`,
             `APIGatewayHttpResolver`, `LambdaFunctionUrlResolver`, `ALBResolver`,
-            `VPCLatticeResolver` or `VPCLatticeV2Resolver`. Handlers of exceptions that it has
-            already keep theirs.
-        legacy_errors: answer errors as the system that this one replaces: 418 for unknown routes
-            and 400 with the exception's arguments for nearly everything else.
+            `VPCLatticeResolver` or `VPCLatticeV2Resolver`. Its exception handlers are kept.
+        legacy_errors: whether errors are legacy responses: 418 for unknown routes and 400 with
+            the exception's arguments for nearly everything else.
     """
 
     app: ApiGatewayResolver = field(default_factory=APIGatewayRestResolver)
@@ -71,11 +67,10 @@ class ApiResolverBuilder(LoggingMixins, MetricsMixins):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._level_before: int | None = None
-        self.app.use([_middleware(self._admit)])
-        taken = self.app.exception_handler_manager.get_registered_handlers()
-        for error_cls, answer in ((Exception, self._answer), (NotFoundError, self._not_found)):
-            if error_cls not in taken:
-                self.app.exception_handler(error_cls)(answer)
+        self.app.use([_middleware(self._authorize)])
+        for error_cls, respond in ((Exception, self._respond), (NotFoundError, self._not_found)):
+            if not _powertools.has_exception_handler(self.app, error_cls):
+                self.app.exception_handler(error_cls)(respond)
 
     def add_handlers(
         self,
@@ -85,43 +80,43 @@ class ApiResolverBuilder(LoggingMixins, MetricsMixins):
     ) -> None:
         """Add the handlers that a module, or any module of a package, defines.
 
-        The same handlers may be added several times, under different prefixes; of two equal
-        routes the first one answers.
+        The same handlers may be added several times, with different prefixes; of two equal routes
+        the first one is used.
 
         Args:
             target_module: the module or package.
             router: a `Router` to add them to, which is then included in the app.
-            prefix: what comes before the paths of their routes, such as ``/v1``.
+            prefix: a prefix of the paths of their routes, such as ``/v1``.
 
         Raises:
             ValueError: ``router`` is another app.
             ImportError: a module of the package cannot be imported.
         """
         if isinstance(router, ApiGatewayResolver) and router is not self.app:
-            raise ValueError("the router is an app of its own: give a Router, or none")
+            raise ValueError("the router is another app: pass a Router, or None")
         if not isinstance(router, Router):
             if not prefix:
                 self._add_to(self.app, target_module)
                 return
             router = Router()  # type: ignore[no-untyped-call]
         self._add_to(router, target_module)
-        self.app.include_router(router, prefix=_normalized(prefix))
+        self.app.include_router(router, prefix=_normalize_prefix(prefix))
 
     def get_lambda_handler(self) -> ApiFunction:
         """Return the function that AWS Lambda calls.
 
-        It answers every HTTP request, with an error where that is due, and raises only where the
-        event is none of the app's front door. Its metrics are printed in any case.
+        It responds to every HTTP request, and raises only if the event is not one of the app's
+        integration. Metrics are printed in either case.
         """
-        handler = with_lambda_context(self.logger, self._invoke)
-        handler._api_builder = self  # type: ignore[attr-defined]
-        return handler
+        function = make_lambda_function(self.logger, self._invoke, module=type(self).__module__)
+        function._api_builder = self  # type: ignore[attr-defined]
+        return function
 
     def handle(self, event: JSON, context: LambdaContext) -> JSONObject:
-        """Answer one event.
+        """Return the response to an event.
 
         Raises:
-            ValueError: the event is none of the app's front door.
+            ValueError: the event is not one of the app's integration.
         """
         app_name = type(self.app).__name__
         if not isinstance(event, dict):
@@ -129,14 +124,14 @@ class ApiResolverBuilder(LoggingMixins, MetricsMixins):
         try:
             return self.app.resolve(event, context)
         except (AttributeError, KeyError, TypeError) as error:
-            raise ValueError(f"this is no event that {app_name} takes: {error!r}") from error
+            raise ValueError(f"the event is not one that {app_name} takes: {error!r}") from error
 
     def validate_event(self, event: BaseProxyEvent) -> None:
-        """Refuse an event by raising an error; by default, all are let in.
+        """Reject an event by raising an error; by default, all events are accepted.
 
-        This is asked before anything else, for unknown routes too, but not for the preflight
-        requests of browsers where the app has a `CORSConfig`. A `ServiceError` of powertools
-        is answered with its own status and message, any other error with 401 and none.
+        This runs before anything else, for unknown routes too, but not for the preflight requests
+        of browsers if the app has a `CORSConfig`. A `ServiceError` of Powertools results in a
+        response with its status and message, any other error in 401 without a reason.
         """
 
     def update_logging_level(self, event: BaseProxyEvent) -> None:
@@ -147,31 +142,33 @@ class ApiResolverBuilder(LoggingMixins, MetricsMixins):
             self.logger.setLevel(level)
 
     def handle_exception(self, error: Exception) -> Response[Any]:
-        """Return the answer for an error of a handler, or of the request."""
+        """Return the response for an error of a handler, or of the request."""
         if self.legacy_errors:
-            return legacy_answer(error, self._request_id)
-        return problem_answer(error, self._request_id)
+            return legacy_response(error, self._request_id)
+        return problem_response(error, self._request_id)
 
     def handle_not_found(self, error: NotFoundError) -> Response[Any]:
-        """Return the answer for a path that has no route."""
+        """Return the response for a path without a route."""
         path = self.app.current_event.path
         if self.legacy_errors:
             text = f"Could not find route {path}: Not found"
             return Response(status_code=418, content_type="text/plain", body=text)
-        return problem_answer(error, self._request_id)
+        return problem_response(error, self._request_id)
 
     def get_openapi_schema(self, **options: Any) -> JSONObject:
         """Return the OpenAPI 3.1 document of all routes.
 
         Args:
-            options: ``title``, ``version``, ``servers`` and the like, as powertools'
-                ``get_openapi_schema`` takes them; what ``app.configure_openapi`` was told need
-                not be said again.
+            options: ``title``, ``version``, ``servers`` and the like, as Powertools'
+                ``get_openapi_schema`` takes them; the default is what was passed to
+                ``app.configure_openapi``.
         """
-        # Only a document needs the models' JSON Schema.
-        from .openapi import openapi_document
+        # Only the document needs the models' JSON Schema.
+        from .openapi import DocumentedApi, openapi_document
 
-        return openapi_document(self, **options)
+        is_guarded = type(self).validate_event is not ApiResolverBuilder.validate_event
+        api = DocumentedApi(self.app, self.service_name(), is_guarded, self.legacy_errors)
+        return openapi_document(api, **options)
 
     @property
     def _request_id(self) -> str:
@@ -188,13 +185,13 @@ class ApiResolverBuilder(LoggingMixins, MetricsMixins):
         metrics, name = self.metrics, self.metric_name_prefix
         metrics.print_cold_start(context)
         try:
-            answer = self.handle(event, context)
+            response = self.handle(event, context)
         except Exception:
             metrics.add_failure_metric(name)
             raise
         else:
             metrics.add_success_metric(name)
-            return answer
+            return response
         finally:
             metrics.add_duration_metric(start, name=name)
             metrics.flush_metrics()
@@ -204,7 +201,7 @@ class ApiResolverBuilder(LoggingMixins, MetricsMixins):
             self.logger.setLevel(self._level_before)
             self._level_before = None
 
-    def _admit(self, event: BaseProxyEvent) -> None:
+    def _authorize(self, event: BaseProxyEvent) -> None:
         if self._is_preflight(event):
             return
         try:
@@ -212,49 +209,47 @@ class ApiResolverBuilder(LoggingMixins, MetricsMixins):
         except ServiceError:
             raise
         except Exception as error:
-            raise EventRefusedError from error
+            raise EventRejectedError from error
         self.update_logging_level(event)
 
     def _is_preflight(self, event: BaseProxyEvent) -> bool:
-        """Tell whether powertools answers by itself: browsers ask for CORS without credentials."""
-        is_options = event.http_method.upper() == "OPTIONS"
-        return is_options and self.app._cors_enabled and "OPTIONS" not in self._methods_of_path()
+        """Return whether Powertools responds: browsers send preflights without credentials."""
+        return (
+            event.http_method.upper() == "OPTIONS"
+            and _powertools.answers_preflight_requests(self.app)
+            and "OPTIONS" not in _powertools.methods_of_path(self.app)
+        )
 
-    def _answer(self, error: Exception) -> Response[Any]:
-        error = as_told(error)
+    def _respond(self, error: Exception) -> Response[Any]:
+        error = normalize_error(error)
         try:
             self._log(error)
             return self.handle_exception(error)
         except Exception as failure:
             self._log(failure)
-            return problem_answer(failure, self._request_id)
+            return problem_response(failure, self._request_id)
 
     def _not_found(self, error: NotFoundError) -> Response[Any]:
-        # Powertools makes the error of an unknown route, but never raises it; a handler does.
-        if error.__traceback__ is not None:
-            return self._answer(error)
-        allowed = self._methods_of_path()
+        if not _powertools.is_unknown_route(error):
+            return self._respond(error)
+        allowed = _powertools.methods_of_path(self.app)
         if allowed and not self.legacy_errors:
-            return self._answer(MethodNotAllowedError(allowed))
+            return self._respond(MethodNotAllowedError(allowed))
         event = self.app.current_event
         self.logger.warning("There is no route for %s %s", event.http_method, event.path)
         self.metrics.add_count_metric("RouteNotFound", 1)
         return self.handle_not_found(error)
 
-    def _methods_of_path(self) -> set[str]:
-        path = self.app._remove_prefix(self.app.current_event.path)
-        return {route.method for route in routes_of(self.app) if route.rule.match(path)}
-
     def _log(self, error: Exception) -> None:
         status = status_of(error)
         if status >= 500:
             self.logger.error("The request failed", exc_info=error)
-        elif isinstance(error, EventRefusedError):
-            # The answer does not say why, and it may be the check itself that is broken.
-            self.logger.warning("The request was refused", exc_info=error.__cause__)
+        elif isinstance(error, EventRejectedError):
+            # The response does not contain the reason, and the check itself may have failed.
+            self.logger.warning("The request was rejected", exc_info=error.__cause__)
         else:
-            # What the caller did wrong is in the answer, and may hold what the caller sent.
-            self.logger.info("The request is answered with %s", status)
+            # The response contains the message, which may quote the request.
+            self.logger.info("The response has the status %s", status)
 
 
 def add_handlers_to_router(
@@ -273,8 +268,8 @@ def get_target_handler_classes(
 ) -> list[type[ApiLambdaHandler[Any, Any]]]:
     """Return the handlers with a route that a module, or any module of a package, defines.
 
-    Direct subclasses of `ApiLambdaHandler` come first, then theirs, each once. Classes that
-    cannot answer, such as a base without a route or without ``handle``, are passed over.
+    Direct subclasses of `ApiLambdaHandler` come first, then theirs, each once. Classes without a
+    route or without ``handle``, such as base classes, are skipped.
     """
     from .handler import ApiLambdaHandler
 
@@ -288,40 +283,38 @@ def get_target_handler_classes(
         handler_cls
         for handler_cls in found
         if f"{handler_cls.__module__}.".startswith(f"{target_module.__name__}.")
-        and _can_answer(handler_cls)
+        and _can_handle(handler_cls)
     ]
 
 
-def routes_of(app: ApiGatewayResolver) -> list[Route]:
-    """Return the routes of an app in the order in which they are looked up.
-
-    Powertools has no public name for them.
-    """
-    return [*app._static_routes, *app._dynamic_routes]
+def api_of_function(function: object) -> ApiResolverBuilder | None:
+    """Return the API whose `get_lambda_handler` returned a function, if there is one."""
+    api = getattr(function, "_api_builder", None)
+    return api if isinstance(api, ApiResolverBuilder) else None
 
 
-def _middleware(admit: Callable[[BaseProxyEvent], None]) -> Callable[..., Any]:
-    # A function: powertools looks into a bound method again at every request.
-    def admit_event(app: ApiGatewayResolver, next_middleware: Callable[..., Any]) -> Any:
-        admit(app.current_event)
+def _middleware(check: Callable[[BaseProxyEvent], None]) -> Callable[..., Any]:
+    # A function: Powertools inspects a bound method anew at every request.
+    def check_event(app: ApiGatewayResolver, next_middleware: Callable[..., Any]) -> Any:
+        check(app.current_event)
         return next_middleware(app)
 
-    return admit_event
+    return check_event
 
 
-def _normalized(prefix: str | None) -> str | None:
+def _normalize_prefix(prefix: str | None) -> str | None:
     parts = (prefix or "").strip("/")
     return f"/{parts}" if parts else None
 
 
 def _import_modules_of(package: ModuleType) -> None:
     for found in pkgutil.iter_modules(getattr(package, "__path__", []), f"{package.__name__}."):
-        # A program is not there to be imported.
+        # Importing a program runs it.
         if found.name.rpartition(".")[2] != "__main__":
             _import_modules_of(import_module(found.name))
 
 
-def _can_answer(handler_cls: type[ApiLambdaHandler[Any, Any]]) -> bool:
+def _can_handle(handler_cls: type[ApiLambdaHandler[Any, Any]]) -> bool:
     from ..executor import BaseExecutor
 
     try:

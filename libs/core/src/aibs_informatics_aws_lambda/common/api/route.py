@@ -1,4 +1,4 @@
-"""Routes: the typed request and response behind a path and a method of an HTTP API."""
+"""Routes of an HTTP API: path, method, request model and response model."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ..exceptions import ValidationError
 from ..generics import REQUEST, RESPONSE, TypedExchange
 from ..model import PydanticBaseModel
-
-# Names that the contracts of this module promise, and that live elsewhere.
 from .client import (
     ApiClientInterface as ApiClientInterface,
     BoundClientRouteMethod as BoundClientRouteMethod,
@@ -33,11 +31,11 @@ _RELEASE_NUMBERS = re.compile(r"\d+(\.\d+){0,2}", re.ASCII)
 
 
 class ApiRequestConfig(PydanticBaseModel):
-    """What a client says about itself and about its request, in headers.
+    """The configuration that a client sends in headers.
 
     Args:
         client_version: the version of the client.
-        service_log_level: the level at which the service is to log this one request.
+        service_log_level: the log level of the service for this request.
     """
 
     client_version_default: ClassVar[str | None] = None
@@ -52,15 +50,16 @@ class ApiRequestConfig(PydanticBaseModel):
         client_version: str | None = None,
         client_version_package_name: str | None = None,
     ) -> ApiRequestConfig:
-        """Return the configuration of this process's requests.
+        """Return the configuration for requests of this process.
 
         Args:
-            client_version: by default the installed version of a package.
-            client_version_package_name: that package; without it the class attributes
-                ``client_version_default``, then ``client_version_package_name_default``, decide.
+            client_version: the version; by default the installed version of a package.
+            client_version_package_name: the package; by default the class attribute
+                ``client_version_default``, then that of
+                ``client_version_package_name_default``, is used.
 
         Raises:
-            ValidationError: the package is not installed, or the version has another form.
+            ValidationError: the package is not installed, or the version is malformed.
         """
         if client_version is None:
             client_version = cls._default_version(client_version_package_name)
@@ -69,7 +68,7 @@ class ApiRequestConfig(PydanticBaseModel):
 
     @classmethod
     def from_headers(cls, headers: Mapping[str, str]) -> ApiRequestConfig:
-        """Read the configuration from headers, whose names may be of any case.
+        """Read the configuration from headers, whose names are case-insensitive.
 
         Raises:
             ValidationError: the version is missing or malformed.
@@ -104,7 +103,7 @@ class ApiRequestConfig(PydanticBaseModel):
             raise ValidationError(
                 f"the client version is unknown: the package {name} is not installed"
             ) from None
-        # Pre-releases and the like have more to them than a client version can hold.
+        # Pre-release and local parts are not allowed in a client version.
         numbers = _RELEASE_NUMBERS.match(installed)
         return numbers[0] if numbers else installed
 
@@ -119,31 +118,31 @@ class ApiHeadersMixin:
 
     @classmethod
     def resolve_request_config(cls, headers: Mapping[str, str]) -> ApiRequestConfig:
-        """Read the configuration of a request; raise `ValidationError` where it is malformed."""
+        """Read the configuration of a request; raise `ValidationError` if it is malformed."""
         return ApiRequestConfig.from_headers(headers)
 
     @classmethod
     def validate_headers(
         cls, headers: Mapping[str, str], minimum_client_version: VersionStr | str | None = None
     ) -> None:
-        """Check the version of the client.
+        """Check the client version.
 
         Raises:
-            ValidationError: it is missing or malformed.
-            ValueError: it is older than the minimum.
+            ValidationError: the version is missing or malformed.
+            ValueError: the version is older than the minimum.
         """
         client_version = cls.resolve_request_config(headers).client_version
         if minimum_client_version and client_version < VersionStr(minimum_client_version):
             raise ValueError(
                 f"client version {client_version} is too old: "
-                f"{minimum_client_version} or newer is needed"
+                f"{minimum_client_version} or newer is required"
             )
 
 
 class ApiRoute(ApiHeadersMixin, TypedExchange[REQUEST, RESPONSE]):
-    """A path and a method of an API, with the models of request and response.
+    """A path and a method of an API, with a request model and a response model.
 
-    A subclass names the models and says where it is:
+    A subclass names the models and defines path and method:
 
         class GetItemRoute(ApiRoute[GetItemRequest, Item]):
             @classmethod
@@ -157,7 +156,7 @@ class ApiRoute(ApiHeadersMixin, TypedExchange[REQUEST, RESPONSE]):
 
     @classmethod
     def route_rule(cls) -> str:
-        """Return the path; its parts ``<name>`` are fields of the request."""
+        """Return the path; ``<name>`` in it is the value of a field of the request."""
         raise NotImplementedError(f"{cls.__name__} does not define route_rule(cls)")
 
     @classmethod
@@ -173,17 +172,17 @@ class ApiRoute(ApiHeadersMixin, TypedExchange[REQUEST, RESPONSE]):
 
     @classmethod
     def primary_route_method(cls) -> str:
-        """Return the method that clients use: the only one, or the first."""
+        """Return the method that clients use: the first."""
         return cls.route_methods()[0]
 
     @classmethod
     def route_rule_param_keys(cls) -> list[str]:
-        """Return the names of the rule's dynamic parts, in order."""
+        """Return the names of the path parameters, in order."""
         return _DYNAMIC_PART.findall(cls.route_rule())
 
     @classmethod
     def service_name(cls) -> str:
-        """Return the name by which logs and metrics speak of this class."""
+        """Return the service name in logs and metrics."""
         return cls.__name__
 
     @classmethod
@@ -193,16 +192,16 @@ class ApiRoute(ApiHeadersMixin, TypedExchange[REQUEST, RESPONSE]):
 
     @classmethod
     def get_http_parameters_from_request(cls, request: REQUEST) -> HTTPParameters:
-        """Say where each field of a request goes: path, query (of a ``GET``), or body.
+        """Return the parameters of a request: path, and query (``GET``) or body.
 
         Raises:
-            ValidationError: a part of the path has no value.
+            ValidationError: a path parameter has no value.
         """
         rest = request.to_dict()
         missing = [key for key in cls.route_rule_param_keys() if key not in rest]
         if missing:
             raise ValidationError(
-                f"the path {cls.route_rule()} needs a value for {', '.join(missing)}"
+                f"path parameters without a value in {cls.route_rule()}: {', '.join(missing)}"
             )
         route_params = {key: rest.pop(key) for key in cls.route_rule_param_keys()}
         if cls.primary_route_method() == "GET":
@@ -211,24 +210,24 @@ class ApiRoute(ApiHeadersMixin, TypedExchange[REQUEST, RESPONSE]):
 
     @classmethod
     def get_request_from_http_parameters(cls, parameters: HTTPParameters) -> REQUEST:
-        """Make a request of parameters; raise `ValidationError` where they do not fit."""
+        """Return the request for parameters; raise `ValidationError` if they do not fit."""
         return cls.get_request_cls().from_dict(parameters.merged_params)
 
     @classmethod
     def get_http_request(
         cls, request: REQUEST, base_url: str, **request_kwargs: Any
     ) -> requests.Request:
-        """Return the HTTP request that asks a server for ``request``.
+        """Return the HTTP request that sends ``request`` to a server.
 
         Args:
-            request: what is asked for.
-            base_url: where the API is, such as ``https://api.example.com/prod``.
-            request_kwargs: arguments of `requests.Request` that go over those made here.
+            request: the request.
+            base_url: the URL of the API, such as ``https://api.example.com/prod``.
+            request_kwargs: arguments of `requests.Request` that replace the generated ones.
 
         Raises:
-            ValidationError: a part of the path has no value, or one that cannot be there.
+            ValidationError: a path parameter has no value, or an invalid one.
         """
-        # requests is the caller's: the functions behind an API do not need it.
+        # Only clients need requests: it is an optional dependency.
         import requests
 
         parameters = cls.get_http_parameters_from_request(request)
@@ -246,7 +245,7 @@ class ApiRoute(ApiHeadersMixin, TypedExchange[REQUEST, RESPONSE]):
 
     @classmethod
     def create_route_method(cls) -> ClientRouteMethod[REQUEST, RESPONSE]:
-        """Return an attribute for client classes: a method that calls this route."""
+        """Return an attribute for client classes: the method that calls this route."""
         return ClientRouteMethod(cls)
 
     def __repr__(self) -> str:

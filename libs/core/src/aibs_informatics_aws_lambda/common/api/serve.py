@@ -1,7 +1,7 @@
-"""An API on a port of this machine: the Lambda function behind a front door of plain HTTP.
+"""A local server for an API.
 
-It is an ASGI application (https://asgi.readthedocs.io), which uvicorn runs. Requests become the
-events of the API's own front door, and go through the very function that AWS Lambda calls.
+It is an ASGI application (https://asgi.readthedocs.io), run by uvicorn. Each request becomes an
+event of the API's integration, which is passed to the function that AWS Lambda calls.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from ..models import DefaultLambdaContext
+from .._powertools import routes_of
+from ..context import DefaultLambdaContext
 from .handler import ApiLambdaHandler
-from .integrations import HttpRequest, HttpResponse, front_door_of, read_answer
-from .resolver import ApiResolverBuilder, routes_of
+from .integrations import HttpRequest, HttpResponse, event_maker_of, http_response
+from .resolver import ApiResolverBuilder, api_of_function
 
 DOCUMENT_PATH: Final = "/openapi.json"
 
-# Names the API to a server that reloads: it starts in a process of its own at every change.
+# The API of a server that reloads, which starts a new process at every change.
 TARGET_KEY: Final = "HANDLER_SERVE_TARGET"
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -45,26 +46,26 @@ class _LocalContext(DefaultLambdaContext):
 
 
 class LocalServer:
-    """Serves an API over HTTP; ``/openapi.json``, unless it is a route, is its document.
+    """Serves an API over HTTP, and its OpenAPI document at ``/openapi.json``.
 
-    Like one instance of a Lambda function, it answers one request at a time.
+    Like one instance of a Lambda function, it handles one request at a time.
 
     Raises:
-        ValueError: the API's app has no front door.
+        ValueError: the class of the API's app has no known integration.
     """
 
     def __init__(self, api: ApiResolverBuilder) -> None:
         self._api = api
-        self._make_event = front_door_of(api.app)
+        self._make_event = event_maker_of(api.app)
         self._function = api.get_lambda_handler()
-        self._turn = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request of an ASGI server."""
+        """Handle one request of an ASGI server."""
         if scope["type"] != "http":
-            raise ValueError(f"an API is served over HTTP, not {scope['type']}")
+            raise ValueError(f"unsupported protocol {scope['type']}: expected http")
         request = _request_of(scope, await _read_body(receive))
-        async with self._turn:
+        async with self._lock:
             response = await asyncio.to_thread(self._respond, request)
         await send(
             {
@@ -86,9 +87,9 @@ class LocalServer:
             if request.path == DOCUMENT_PATH and not self._has_route_for_document():
                 return _json_response(200, self._api.get_openapi_schema())
             context = _LocalContext(request_id=request.request_id)
-            return read_answer(self._function(self._make_event(request), context))
+            return http_response(self._function(self._make_event(request), context))
         except Exception:
-            # What front doors answer where a function fails.
+            # As the integrations respond to a function that failed.
             traceback.print_exc()
             return _json_response(502, {"message": "Internal server error"})
 
@@ -97,20 +98,21 @@ class LocalServer:
 
 
 def find_api(target: str) -> ApiResolverBuilder:
-    """Return the API that ``MODULE:NAME`` stands for.
+    """Return the API with the name ``MODULE:NAME``.
 
     Args:
-        target: names an `ApiResolverBuilder`, the function that its `get_lambda_handler`
-            returned, or an `ApiLambdaHandler` class, which makes an API of one route.
+        target: the name of an `ApiResolverBuilder`, of the function that its
+            `get_lambda_handler` returned, or of an `ApiLambdaHandler` class, which makes an API
+            of one route.
 
     Raises:
-        ValueError: it stands for something else, or for nothing.
+        ValueError: the name does not refer to an API.
         ImportError: the module cannot be imported.
     """
     module_name, _, name = target.partition(":")
     if not (module_name and name):
-        raise ValueError(f"{target!r} has not the form MODULE:NAME")
-    # A program on the PATH does not find modules of the current folder by itself.
+        raise ValueError(f"{target!r} is not of the form MODULE:NAME")
+    # The folder of the program is on the module search path, the current folder is not.
     folder = str(Path.cwd())
     if folder not in sys.path:
         sys.path.insert(0, folder)
@@ -118,20 +120,21 @@ def find_api(target: str) -> ApiResolverBuilder:
     if isinstance(found, ApiResolverBuilder):
         return found
     if isinstance(found, type) and issubclass(found, ApiLambdaHandler):
-        api = ApiResolverBuilder()
-        found.add_to_router(api.app, logger=api.logger, metrics=api.metrics)
+        single = ApiResolverBuilder()
+        found.add_to_router(single.app, logger=single.logger, metrics=single.metrics)
+        return single
+    api = api_of_function(found)
+    if api is not None:
         return api
-    api_of_function = getattr(found, "_api_builder", None)
-    if isinstance(api_of_function, ApiResolverBuilder):
-        return api_of_function
     raise ValueError(
-        f"{target} is no API: expected an ApiResolverBuilder, what its get_lambda_handler() "
-        f"returns, or an ApiLambdaHandler class, found {type(found).__name__}"
+        f"{target} is not an API: expected an ApiResolverBuilder, the function that its "
+        "get_lambda_handler() returned, or an ApiLambdaHandler class, "
+        f"found {type(found).__name__}"
     )
 
 
 def server_from_environment() -> LocalServer:
-    """Return the server of the API that the variable `TARGET_KEY` names."""
+    """Return the server of the API that ``HANDLER_SERVE_TARGET`` names."""
     return LocalServer(find_api(os.environ[TARGET_KEY]))
 
 

@@ -14,7 +14,7 @@ _VERSION = re.compile(r"v?(\d+)(?:\.(\d+))?(?:\.(\*|\d+))?", re.ASCII)
 
 @dataclass(frozen=True)
 class Version:
-    """The numbers of a version; one that is missing counts as 0 in comparisons."""
+    """The numbers of a version; a missing number counts as 0 in comparisons."""
 
     major_version: int
     minor_version: int | None = None
@@ -29,12 +29,12 @@ class Version:
 class VersionStr(CheckedText):
     """A version of up to three numbers, ``v?N[.N][.N|.*]``, compared number by number.
 
-    A part that is missing or ``*`` counts as 0: ``1``, ``v1.0`` and ``1.*`` are equal. Text is
-    compared as the version that it is; text that is no version is unequal to every version, and
-    ordering against it raises `ValidationError`.
+    A part that is missing or ``*`` counts as 0: ``1``, ``v1.0`` and ``1.*`` are equal. Other
+    strings are compared as versions; a string that is not a version is unequal to every version,
+    and ordering against it raises `ValidationError`.
 
     Raises:
-        ValidationError: the text is no version.
+        ValidationError: the text is not a version.
     """
 
     __slots__ = ()
@@ -72,7 +72,7 @@ class VersionStr(CheckedText):
         """The third number, if there is one."""
         return self.version.revision
 
-    # `str` defines all six comparisons, so that each one has to be written here.
+    # `str` defines all six comparisons, so each of them is overridden.
 
     def __eq__(self, other: object) -> bool:
         return self.is_valid(other) and _numbers(self) == _numbers(other)

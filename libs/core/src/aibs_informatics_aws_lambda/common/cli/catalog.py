@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
 
 from ..description import describe, summary_of
-from ..handler import LambdaHandler, LambdaHandlerType
+from ..handler import LambdaHandlerType
+from ..handler_names import deserialize_handler
 from ..json_io import JSONObject
-from ..models import deserialize_handler
+from ..lambda_function import handler_class_of
 from .errors import UsageError, in_one_line
 
 GROUP = "aibs_informatics_aws_lambda.handlers"
@@ -36,11 +36,6 @@ def find_handler(name: str) -> LambdaHandlerType:
         raise UsageError(
             f"importing the handler {name} failed: {type(error).__name__}: {in_one_line(error)}"
         ) from error
-
-
-def handler_class_of(handler: LambdaHandlerType) -> type[LambdaHandler[Any, Any]] | None:
-    """Return the class that a handler was built from, or `None` for a plain function."""
-    return getattr(handler, "_handler_class", None)
 
 
 def list_handlers() -> str:

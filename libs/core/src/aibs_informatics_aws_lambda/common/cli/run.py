@@ -9,11 +9,12 @@ from contextlib import redirect_stdout
 from typing import TextIO
 
 from ..collector import paused_collector
+from ..context import DefaultLambdaContext
 from ..handler import LambdaHandler, LambdaHandlerType
 from ..json_io import JSON, JSONObject
-from ..models import DefaultLambdaContext
+from ..lambda_function import handler_class_of
 from .arguments import Options, parse_arguments
-from .catalog import describe_handler, find_handler, handler_class_of, list_handlers
+from .catalog import describe_handler, find_handler, list_handlers
 from .errors import AnswerError, CommandError, ExitCode, PayloadError, in_one_line
 from .output import UnreadError, print_to
 from .payload import read_payload, read_payload_file

@@ -1,0 +1,56 @@
+"""The functions that AWS Lambda calls, made from handler classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from aws_lambda_powertools.logging import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from .logging import show_library_lines, temporary_keys
+
+FUNCTION = TypeVar("FUNCTION", bound=Callable[..., Any])
+RESPONSE = TypeVar("RESPONSE")
+
+
+def make_lambda_function(
+    logger: Logger, work: Callable[[Any, LambdaContext], RESPONSE], *, module: str
+) -> Callable[[Any, LambdaContext], RESPONSE]:
+    """Return a Lambda function that calls ``work`` with the context in all its log lines.
+
+    Keys that ``work`` appends to the logger are removed at the end of the invocation.
+
+    Args:
+        logger: the logger of the handler.
+        work: takes an event and a context, and returns the response.
+        module: the module that the function counts as defined in.
+    """
+
+    @logger.inject_lambda_context
+    def invoke(event: Any, _: object, context: LambdaContext) -> RESPONSE:
+        return work(event, context)
+
+    def handler(event: Any, context: LambdaContext) -> RESPONSE:
+        show_library_lines(logger)
+        with temporary_keys(logger):
+            return invoke(event, _loggable(context), context)
+
+    handler.__module__ = module
+    return handler
+
+
+def with_handler_class(function: FUNCTION, handler_class: type) -> FUNCTION:
+    """Record the class that a function was made from, for `handler_class_of`, and return it."""
+    function._handler_class = handler_class  # type: ignore[attr-defined]
+    return function
+
+
+def handler_class_of(function: Callable[..., Any]) -> type[Any] | None:
+    """Return the class that a function was made from, or `None` for any other function."""
+    return getattr(function, "_handler_class", None)
+
+
+def _loggable(context: LambdaContext) -> object:
+    """Return the part of a context that a logger reads, without requests to AWS."""
+    return getattr(context, "without_look_ups", context)

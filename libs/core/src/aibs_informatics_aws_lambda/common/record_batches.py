@@ -1,0 +1,137 @@
+"""Batches of records, processed by the batch utility of Powertools.
+
+Only the records that failed are reported to AWS, by their identifiers, and delivered again. The
+event source mapping must have ``FunctionResponseTypes: [ReportBatchItemFailures]``
+(https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from aws_lambda_powertools.logging import Logger
+from aws_lambda_powertools.utilities import batch
+from aws_lambda_powertools.utilities.batch import exceptions
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from ._powertools import failures_of
+from .base import LambdaHandlerType
+from .json_io import JSON, JSONObject
+from .lambda_function import make_lambda_function
+from .logging import temporary_keys
+from .metrics import EnhancedMetrics
+
+HandleRecord: TypeAlias = Callable[[Any, LambdaContext, EnhancedMetrics], None]
+MakeProcessor: TypeAlias = Callable[[], batch.BasePartialBatchProcessor]
+
+_NOT_REACHED = (
+    exceptions.SQSFifoCircuitBreakerError,
+    exceptions.SQSFifoMessageGroupCircuitBreakerError,
+)
+
+# Where a record has the identifier by which AWS wants failures reported.
+_IDENTIFIERS = {
+    batch.EventType.SQS: ("messageId",),
+    batch.EventType.DynamoDBStreams: ("dynamodb", "SequenceNumber"),
+    batch.EventType.KinesisDataStreams: ("kinesis", "sequenceNumber"),
+}
+
+
+def sqs_processor(queue_type: str, *, skip_group_on_error: bool) -> MakeProcessor:
+    """Return a factory of processors for an SQS queue.
+
+    Raises:
+        RuntimeError: there is no such type of queue.
+        ValueError: ``skip_group_on_error`` is set for a standard queue.
+    """
+    if queue_type not in ("standard", "fifo"):
+        raise RuntimeError(f"unknown queue_type {queue_type!r}: expected 'standard' or 'fifo'")
+    if queue_type == "fifo":
+        return lambda: batch.SqsFifoPartialProcessor(skip_group_on_error=skip_group_on_error)
+    if skip_group_on_error:
+        raise ValueError(
+            "skip_group_on_error is for FIFO queues: a standard queue has no message groups"
+        )
+    return lambda: batch.BatchProcessor(batch.EventType.SQS)
+
+
+def stream_processor(source: str) -> MakeProcessor:
+    """Return a factory of processors for a stream.
+
+    Args:
+        source: ``DynamoDBStreams`` or ``KinesisDataStreams``.
+    """
+    return lambda: batch.BatchProcessor(batch.EventType[source])
+
+
+def make_batch_function(
+    handle_record: HandleRecord,
+    make_processor: MakeProcessor,
+    *,
+    logger: Logger,
+    new_metrics: Callable[[], EnhancedMetrics],
+    module: str,
+    raise_on_entire_batch_failure: bool,
+) -> LambdaHandlerType:
+    """Return a Lambda function that handles each record of a batch.
+
+    Args:
+        handle_record: handles one record; its metrics are passed in.
+        make_processor: makes the processor of one batch.
+        logger: has the identifier of the record in hand as ``record_id``.
+        new_metrics: makes an empty collection of metrics.
+        module: the module that the function counts as defined in.
+        raise_on_entire_batch_failure: whether to raise if every record failed.
+    """
+
+    def handle_batch(event: JSON, context: LambdaContext) -> JSON:
+        records = _records_of(event)
+        metrics = new_metrics()
+        # A processor per invocation: it keeps the failures of its batch.
+        processor = make_processor()
+        processor.raise_on_entire_batch_failure = raise_on_entire_batch_failure
+
+        def handle_logged(record: Any) -> None:
+            identifier = _identify(record, processor)
+            own_metrics = new_metrics()
+            with temporary_keys(logger, record_id=identifier):
+                try:
+                    handle_record(record, context, own_metrics)
+                except Exception:
+                    logger.exception("Record %s failed", identifier)
+                    raise
+                finally:
+                    metrics.take_over(own_metrics)
+
+        try:
+            with processor(records, handle_logged):
+                processor.process()
+                _log_records_not_reached(logger, processor)
+            return processor.response()
+        finally:
+            metrics.flush_metrics()
+
+    return make_lambda_function(logger, handle_batch, module=module)
+
+
+def _records_of(event: JSON) -> list[JSONObject]:
+    if not isinstance(event, dict):
+        raise ValueError(f"Invalid event format: expected a dict, got {type(event).__name__}")
+    records = event.get("Records") or []
+    if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
+        raise ValueError("Invalid event format: 'Records' is not a list of objects")
+    return records
+
+
+def _identify(record: Any, processor: batch.BasePartialBatchProcessor) -> str:
+    found = record
+    for key in _IDENTIFIERS[processor.event_type]:
+        found = found.get(key, {}) if hasattr(found, "get") else {}
+    return str(found or "unknown")
+
+
+def _log_records_not_reached(logger: Logger, processor: batch.BasePartialBatchProcessor) -> None:
+    for record, error in failures_of(processor):
+        if isinstance(error, _NOT_REACHED):
+            logger.warning("Record %s was not handled: %s", _identify(record, processor), error)
