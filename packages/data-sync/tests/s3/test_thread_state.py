@@ -50,7 +50,7 @@ def test_thread_that_tells_progress_has_one_state(bucket, states, tmp_path):
     for number in range(20):
         file = str(tmp_path / str(number))
         request = get_version(VERSION, 1, file)
-        s3.send(request, moved=states.note).result()
+        s3.send(request, on_bytes=states.note).result()
 
     assert states.made
     assert len(states.made) == len(set(states.made))

@@ -275,7 +275,7 @@ class TestFilesAndFolders:
         (tmp_path / "elsewhere").mkdir()
         (tmp_path / "dst").mkdir()
         (tmp_path / "dst" / "a").symlink_to(tmp_path / "elsewhere")
-        with pytest.raises(ValueError, match="is a link"):
+        with pytest.raises(ValueError, match="is a symlink"):
             sync("s3://bucket/src", tmp_path / "dst")
         assert read(tmp_path / "elsewhere") == {}
 

@@ -11,9 +11,9 @@ SOURCE = S3Path("s3://bucket/run/A/")
 
 
 def kept(config: Config, *entries: str, source: S3Path | Path = SOURCE, root: str | None = None):
-    keeps = make_filter(config, source, root)
-    assert keeps
-    return [entry for entry in entries if keeps(entry)]
+    selects = make_filter(config, source, root)
+    assert selects
+    return [entry for entry in entries if selects(entry)]
 
 
 def test_pattern_must_match_the_whole_path():

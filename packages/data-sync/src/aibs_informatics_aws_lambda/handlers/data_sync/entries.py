@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal, NamedTuple, TypeAlias
 
-Kind: TypeAlias = Literal["file", "folder", "link", "symlink_target"]
+EntryKind: TypeAlias = Literal["file", "folder", "symlink", "symlink_target"]
 """What an entry is: a file or an object; at a local destination also a folder (``relative`` ends
 in a slash) or a symbolic link; at a local source also a file below a symlinked folder."""
 
@@ -28,7 +28,7 @@ class Entry(NamedTuple):
     size: int
     modified: float
     etag: str | None = None
-    kind: Kind = "file"
+    kind: EntryKind = "file"
 
 
 def is_placeholder(entry: Entry) -> bool:

@@ -33,11 +33,11 @@ from .housekeeping.models import (
     OutdatedDataPathScannerResponse,
 )
 from .housekeeping.removal_requests import read_removal, removal_guard_for
-from .local.delete import ROOTS_KEY, Extent, measure, remove
+from .local.delete import ROOTS_KEY, TreeStat, remove_tree, stat_tree
 from .locations import resolve
 from .stored_lists import store_list
 from .sync.filters import compile_patterns
-from .tree import Coverage, Keeps, Node, fold, node_of
+from .tree import Coverage, Node, NodeFilter, fold, node_of
 
 
 class GetDataPathStatsHandler(LambdaHandler[GetDataPathStatsRequest, GetDataPathStatsResponse]):
@@ -89,18 +89,18 @@ class ListDataPathsHandler(LambdaHandler[ListDataPathsRequest, ListDataPathsResp
             OSError: a local path cannot be read.
             AWSError: S3 refuses or cannot be reached, or has no such bucket.
         """
-        keeps, names = _name_filter(request), Names(request.path)
+        selects, names = _name_filter(request), Names(request.path)
         found = find_contents(request.path)
         root, nodes = fold(
             found.below,
-            lambda node: Coverage.BOTH if keeps(node) else Coverage.PARTS,
-            lambda node: node.kind == "entry" and keeps(node),
+            lambda node: Coverage.BOTH if selects(node) else Coverage.PARTS,
+            lambda node: node.kind == "entry" and selects(node),
         )
         if root.object_count:
             nodes.append(root)
         if found.single or not root.object_count:
             nodes.append(node_of(found.single or Entry("", 0, 0.0)))
-        paths = {names.of(node) for node in nodes if node.relative or keeps(node)}
+        paths = {names.of(node) for node in nodes if node.relative or selects(node)}
         return ListDataPathsResponse(
             paths=store_list(sorted(paths), request.response_path, "paths")
         )
@@ -184,14 +184,14 @@ class RemoveDataPathsHandler(LambdaHandler[RemoveDataPathsRequest, RemoveDataPat
         targets = self._check(paths, planned)
         size, removed, changed = 0, [], []
         for path, real in targets:
-            extent = _measured(path, real)
-            if extent and planned is not None and not _is_as_planned(extent, planned[path]):
+            found = _measured(path, real)
+            if found and planned is not None and not _is_as_planned(found, planned[path]):
                 self.log.warning("%s has changed since it was planned to go: it stays", path)
                 changed.append(path)
                 continue
-            if extent:
-                _removed(path, real, extent)
-                size += extent.size_bytes
+            if found:
+                _removed(path, real, found)
+                size += found.size_bytes
             removed.append(path)
         self.log.info("Removed %s paths with %s bytes", len(removed), size)
         location = request.response_path
@@ -234,17 +234,17 @@ def _without_slash(path: DataLocation, text: str) -> str:
     return text if isinstance(path, EFSPath) else text.rstrip("/") or text
 
 
-def _name_filter(request: ListDataPathsRequest) -> Keeps:
+def _name_filter(request: ListDataPathsRequest) -> NodeFilter:
     include = compile_patterns(request.include, "include")
     exclude = compile_patterns(request.exclude, "exclude")
 
-    def keeps(node: Node) -> bool:
+    def selects(node: Node) -> bool:
         path = node.relative.removesuffix("/") or "."
         if any(pattern.match(path) for pattern in exclude):
             return False
         return not include or any(pattern.match(path) for pattern in include)
 
-    return keeps
+    return selects
 
 
 def _plan(root: DataLocation, nodes: dict[str, Node]) -> dict[str, PlannedPath]:
@@ -271,22 +271,20 @@ def _by_local_path(plan: Iterable[PlannedPath] | None) -> dict[Path, PlannedPath
     return {location: planned for location, planned in locations if isinstance(location, Path)}
 
 
-def _is_as_planned(extent: Extent, planned: PlannedPath) -> bool:
-    return (
-        extent.inode == planned.inode and _as_time(extent.last_modified) <= planned.last_modified
-    )
+def _is_as_planned(found: TreeStat, planned: PlannedPath) -> bool:
+    return found.inode == planned.inode and _as_time(found.last_modified) <= planned.last_modified
 
 
-def _measured(path: Path, real: Path) -> Extent | None:
+def _measured(path: Path, real: Path) -> TreeStat | None:
     try:
-        return measure(real)
+        return stat_tree(real)
     except OSError as error:
         raise _named(error, path) from error
 
 
-def _removed(path: Path, real: Path, extent: Extent) -> None:
+def _removed(path: Path, real: Path, found: TreeStat) -> None:
     try:
-        remove(real, extent)
+        remove_tree(real, found)
     except OSError as error:
         raise _named(error, path) from error
 

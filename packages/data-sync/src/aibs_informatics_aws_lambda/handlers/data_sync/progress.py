@@ -1,26 +1,29 @@
-"""How a sync tells how far it has come."""
+"""Callbacks of a running sync: its progress and its deadline."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
-Moved: TypeAlias = Callable[[int], None]
-"""Takes how many more bytes of a large entry have moved, in any thread."""
+OnBytes: TypeAlias = Callable[[int], None]
+"""Called, from any thread, with the number of further bytes of a large entry transferred."""
+
+CheckDeadline: TypeAlias = Callable[[], None]
+"""Raises an error once the time is up."""
 
 
 class Progress(Protocol):
-    """Is told of a sync, in the thread that runs it."""
+    """Receives the progress of a sync, in the thread that runs it."""
 
     def plan(self, files: int, size: int) -> None:
-        """Take how many more files, and bytes, are to be transferred or compared."""
+        """Add files and bytes to the total to transfer or compare."""
 
     def advance(self, files: int, size: int) -> None:
-        """Take how many more of them have been; no file, and some bytes, within a large one."""
+        """Add files and bytes that are done: ``files`` is 0 within a large file."""
 
 
 class NullProgress:
-    """Tells nobody."""
+    """Reports no progress."""
 
     def plan(self, files: int, size: int) -> None:
         """Do nothing."""

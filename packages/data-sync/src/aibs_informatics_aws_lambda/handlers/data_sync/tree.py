@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from .entries import Entry
 
-Kind: TypeAlias = Literal["folder", "entry", "lone"]
+NodeKind: TypeAlias = Literal["folder", "entry", "lone"]
 """What a node is: a folder with all below it; a file or an object; or an object alone that has the
 name of a folder (``a`` beside ``a/b``, and the placeholder ``a/``)."""
 
@@ -28,7 +28,7 @@ class Node(NamedTuple):
     size_bytes: int
     object_count: int
     last_modified: float
-    kind: Kind
+    kind: NodeKind
 
     @property
     def depth(self) -> int:
@@ -50,7 +50,7 @@ class Coverage(Enum):
 
 
 Covers: TypeAlias = Callable[[Node], Coverage]
-Keeps: TypeAlias = Callable[[Node], bool]
+NodeFilter: TypeAlias = Callable[[Node], bool]
 
 
 class _Open:
@@ -70,7 +70,7 @@ class _Open:
 
 
 def fold(
-    entries: Iterable[Entry], covers: Covers, keeps: Keeps | None = None
+    entries: Iterable[Entry], covers: Covers, selects: NodeFilter | None = None
 ) -> tuple[Node, list[Node]]:
     """Return the root of a tree, and the nodes that are to stand for all of it.
 
@@ -82,7 +82,7 @@ def fold(
         entries: the entries of the tree, in listing order. An entry that has the path of a folder,
             slash included, counts in that folder.
         covers: decides about each folder but the root.
-        keeps: decides about each entry; by default all are kept.
+        selects: decides about each entry; by default all are kept.
 
     Returns:
         The root, and the nodes that are kept, in the order of their paths; a folder that stands
@@ -107,14 +107,14 @@ def fold(
         folder.count += 1
         folder.latest = max(folder.latest, entry.modified)
         node = node_of(entry, "lone" if relative == path else "entry")
-        if keeps is None or keeps(node):
+        if selects is None or selects(node):
             kept.append(node)
     while len(folders) > 1:
         _close(folders, kept, covers)
     return folders[0].as_node(), kept
 
 
-def node_of(entry: Entry, kind: Kind = "entry") -> Node:
+def node_of(entry: Entry, kind: NodeKind = "entry") -> Node:
     """Return the node of a single entry."""
     return Node(entry.relative, entry.size, 1, entry.modified, kind)
 

@@ -22,7 +22,7 @@ from aibs_informatics_aws_lambda.storage.paths import DataLocation
 
 from ..file_system import RemoveDataPathsHandler
 from ..housekeeping.removal_requests import read_removal, removal_guard_for
-from ..local.delete import measure
+from ..local.delete import stat_tree
 from ..locations import resolve
 from .arguments import PROGRAM, Parser, add_output_options, parse_path
 from .housekeeping import with_plain_log
@@ -99,7 +99,7 @@ def _ask(paths: Sequence[Removable]) -> None:
 def _measure(paths: Sequence[Removable]) -> list[tuple[Removable, int]]:
     """Return the paths with their sizes in bytes; refuse what must not be removed."""
     guard = removal_guard_for(paths)
-    extents = [(path, measure(guard.check(Path(resolve(path))))) for path in paths]
+    extents = [(path, stat_tree(guard.check(Path(resolve(path))))) for path in paths]
     return [(path, extent.size_bytes if extent else 0) for path, extent in extents]
 
 

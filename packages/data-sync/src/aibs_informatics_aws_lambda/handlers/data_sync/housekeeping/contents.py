@@ -41,7 +41,7 @@ def find_contents(path: DataLocation) -> Listing:
         return _with_empty_known(_find_in_s3(location))
     if location.is_dir():
         return _with_empty_known(Listing(None, _files_below(location), exists=True))
-    file = _as_file(Entry("", 0, 0.0, None, "link"), str(location))
+    file = _as_file(Entry("", 0, 0.0, None, "symlink"), str(location))
     return Listing(file, (), exists=file is not None)
 
 

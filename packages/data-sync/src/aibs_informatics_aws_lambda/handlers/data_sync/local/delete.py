@@ -80,7 +80,7 @@ def find_removal_guard(mounts: tuple[MountPoint, ...] = ()) -> RemovalGuard:
 
 
 @dataclass(frozen=True)
-class Extent:
+class TreeStat:
     """What there is to remove.
 
     Args:
@@ -96,7 +96,7 @@ class Extent:
     is_folder: bool
 
 
-def measure(path: Path) -> Extent | None:
+def stat_tree(path: Path) -> TreeStat | None:
     """Return what is at a path, or `None` if there is nothing. Links are not followed.
 
     Raises:
@@ -112,7 +112,7 @@ def measure(path: Path) -> Extent | None:
         if not stat.S_ISDIR(found.st_mode):
             is_link = stat.S_ISLNK(found.st_mode)
             size, modified = (0, 0.0) if is_link else (found.st_size, found.st_mtime)
-            return Extent(size, found.st_ino, modified, is_folder=False)
+            return TreeStat(size, found.st_ino, modified, is_folder=False)
         size, latest = 0, 0.0
         for folder, names, fd in _folders(path, parent):
             if os.fstat(fd).st_dev != found.st_dev:
@@ -124,10 +124,10 @@ def measure(path: Path) -> Extent | None:
                 if below and not stat.S_ISLNK(below.st_mode) and not stat.S_ISDIR(below.st_mode):
                     size += below.st_size
                     latest = max(latest, below.st_mtime)
-        return Extent(size, found.st_ino, latest, is_folder=True)
+        return TreeStat(size, found.st_ino, latest, is_folder=True)
 
 
-def remove(path: Path, extent: Extent) -> None:
+def remove_tree(path: Path, found: TreeStat) -> None:
     """Remove what was measured at a path. Links are removed, never followed.
 
     Raises:
@@ -136,7 +136,7 @@ def remove(path: Path, extent: Extent) -> None:
     with _opened_parent(path) as parent:
         if parent is None:
             return
-        if not extent.is_folder:
+        if not found.is_folder:
             _unlink(path.name, parent)
             return
         for _, names, fd in _folders(path, parent):

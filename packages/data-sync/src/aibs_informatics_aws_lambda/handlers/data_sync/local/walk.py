@@ -9,7 +9,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..entries import Entry, Kind, Listing
+from ..entries import Entry, EntryKind, Listing
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +76,7 @@ def _list(folder: str, prefix: str) -> Iterator[Entry]:
             if error.errno not in _GONE:
                 raise
             continue
-        kind: Kind = "file" if stat.S_ISREG(found.st_mode) else "link"
+        kind: EntryKind = "file" if stat.S_ISREG(found.st_mode) else "symlink"
         yield Entry(prefix + name, found.st_size, found.st_mtime, None, kind)
 
 
@@ -95,7 +95,7 @@ def _walk(folder: str, prefix: str, reading: _Reading, *, linked: bool) -> Itera
                 raise ValueError(_points_nowhere(path)) from None
             continue
         if stat.S_ISREG(found.st_mode):
-            kind: Kind = "symlink_target" if linked else "file"
+            kind: EntryKind = "symlink_target" if linked else "file"
             yield Entry(prefix + name, found.st_size, found.st_mtime, None, kind)
         else:
             logger.warning("%s is neither a file nor a folder: it is left out", path)

@@ -58,15 +58,17 @@ def find_parts(
     """
     source, destination = resolve(request.source_path), resolve(request.destination_path)
     check_filters_supported(request.filter_config, source, destination)
-    keeps = make_filter(request.filter_config, source, request.filter_root)
+    selects = make_filter(request.filter_config, source, request.filter_root)
     found = find_source(source, s3)
     if not found.exists:
         logger.info("There is nothing at %s: the sync will say so", source)
         return [_EMPTY]
     single, below = _without_lone_placeholder(found)
     _check_locations(request, source, destination, single, below)
-    kept_single = single if single and (keeps is None or keeps("")) else None
-    kept_below = below if keeps is None else (entry for entry in below if keeps(entry.relative))
+    kept_single = single if single and (selects is None or selects("")) else None
+    kept_below = (
+        below if selects is None else (entry for entry in below if selects(entry.relative))
+    )
     if isinstance(source, S3Path) and not isinstance(destination, S3Path):
         kept_below = _checked(kept_below, source)
     parts = _parts(kept_single, kept_below, limit)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError, ResourceNotFoundError
 
-from ..progress import Moved
+from ..progress import OnBytes
 from .endpoint import escape_key, find_endpoint, make_credentials
 
 if TYPE_CHECKING:
@@ -145,20 +145,20 @@ class S3:
         self,
         request: Request,
         take: Callable[[bytes], None] | None = None,
-        moved: Moved | None = None,
+        on_bytes: OnBytes | None = None,
     ) -> Future[Response]:
         """Send a request.
 
         Args:
             request: the request.
             take: takes the body, piece by piece, in order; what it raises ends the transfer.
-            moved: is told of each part of a file that was sent or received.
+            on_bytes: is told of each part of a file that was sent or received.
 
         Returns:
             What raises the errors of `ask`.
         """
         future: Future[Response] = Future()
-        self._send(request, future, partial(_Collector, take, moved))
+        self._send(request, future, partial(_Collector, take, on_bytes))
         return future
 
     def cancel(self) -> None:
@@ -301,12 +301,12 @@ def _bootstrap(threads: int) -> ClientBootstrap:
 class _Collector:
     """Takes a response as it comes."""
 
-    def __init__(self, take: Callable[[bytes], None] | None, moved: Moved | None) -> None:
+    def __init__(self, take: Callable[[bytes], None] | None, on_bytes: OnBytes | None) -> None:
         self.is_stream = take is not None
         self._headers: dict[str, str] = {}
         self._chunks: list[bytes] = []
         self._take = take or self._chunks.append
-        self._moved = moved
+        self._on_bytes = on_bytes
         self._size = 0
 
     def take_headers(self, headers: list[tuple[str, str]], **_: Any) -> None:
@@ -320,8 +320,8 @@ class _Collector:
     def take_progress(self, size: int) -> None:
         keep_thread_state()
         self._size += size
-        if self._moved:
-            self._moved(size)
+        if self._on_bytes:
+            self._on_bytes(size)
 
     def as_response(self, *, verified: bool) -> Response:
         return Response(self._headers, b"".join(self._chunks), self._size, verified)

@@ -11,16 +11,14 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator
 from itertools import zip_longest
-from typing import IO, Final, TypeAlias
+from typing import IO, Final
 
 from aibs_informatics_aws_lambda.common.files import naming
 
 from ..entries import ObjectVersion
+from ..progress import CheckDeadline
 from .client import PART_BYTES, S3, Request
 from .requests import head_first_part
-
-Check: TypeAlias = Callable[[], None]
-"""Raises an error if it is time to stop."""
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 MAX_PARTS: Final = 10_000
@@ -43,7 +41,7 @@ def parts_of(etag: str) -> int | None:
 
 
 def file_has_etag(
-    path: str, size: int, etag: str, find_part_bytes: Callable[[], int], check: Check
+    path: str, size: int, etag: str, find_part_bytes: Callable[[], int], check: CheckDeadline
 ) -> bool:
     """Tell whether a file has the content of an object.
 
@@ -70,7 +68,7 @@ def file_has_etag(
     return _md5_of_parts(path, actual, check) == etag
 
 
-def same_content(path: str, other: str, check: Check) -> bool:
+def same_content(path: str, other: str, check: CheckDeadline) -> bool:
     """Tell whether two files of one size have the same bytes.
 
     ``check`` is called at each block; what it raises ends the comparison.
@@ -96,7 +94,7 @@ def first_part_bytes(s3: S3, version: ObjectVersion) -> int:
     return int(headers["content-length"])
 
 
-def same_as_object(path: str, s3: S3, version: Request, check: Check) -> bool:
+def same_as_object(path: str, s3: S3, version: Request, check: CheckDeadline) -> bool:
     """Tell whether a file has the bytes of an object, which is fetched for that.
 
     Args:
@@ -115,7 +113,7 @@ def same_as_object(path: str, s3: S3, version: Request, check: Check) -> bool:
     return digest.digest() == object_digest(s3, version, check)
 
 
-def object_digest(s3: S3, version: Request, check: Check) -> bytes:
+def object_digest(s3: S3, version: Request, check: CheckDeadline) -> bytes:
     """Return the SHA-256 of an object.
 
     Args:
@@ -136,19 +134,19 @@ def object_digest(s3: S3, version: Request, check: Check) -> bytes:
     return digest.digest()
 
 
-def _blocks(path: str, check: Check) -> Iterator[bytes]:
+def _blocks(path: str, check: CheckDeadline) -> Iterator[bytes]:
     with naming(path), open(path, "rb") as file:  # noqa: PTH123
         while block := file.read(_BLOCK_BYTES):
             check()
             yield block
 
 
-def _md5(path: str, check: Check) -> str:
+def _md5(path: str, check: CheckDeadline) -> str:
     with naming(path), open(path, "rb") as file:  # noqa: PTH123
         return _digest(file, os.fstat(file.fileno()).st_size, check).hex()
 
 
-def _md5_of_parts(path: str, part_bytes: int, check: Check) -> str:
+def _md5_of_parts(path: str, part_bytes: int, check: CheckDeadline) -> str:
     with naming(path), open(path, "rb") as file:  # noqa: PTH123
         size = os.fstat(file.fileno()).st_size
         number = _number_of_parts(size, part_bytes)
@@ -156,7 +154,7 @@ def _md5_of_parts(path: str, part_bytes: int, check: Check) -> str:
     return f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{number}"
 
 
-def _digest(file: IO[bytes], length: int, check: Check) -> bytes:
+def _digest(file: IO[bytes], length: int, check: CheckDeadline) -> bytes:
     digest = hashlib.md5(usedforsecurity=False)
     while length > 0 and (block := file.read(min(length, _BLOCK_BYTES))):
         check()

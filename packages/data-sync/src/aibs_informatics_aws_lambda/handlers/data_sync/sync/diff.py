@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from ..entries import Entry
 
-Action: TypeAlias = Literal["transfer", "compare", "keep", "extra"]
+Action: TypeAlias = Literal["transfer", "compare", "keep", "extraneous"]
 """Transfer; transfer if the contents differ; leave as it is; at the destination only."""
 
 
@@ -25,7 +25,7 @@ class Step(NamedTuple):
         action: what to do.
         reason: why it is transferred, in a word.
         target: the path below the destination.
-        entry: the entry of the source; that of the destination if it is extra.
+        entry: the entry of the source; that of the destination if it is extraneous.
         target_etag: the ETag of the object at the target, if there is one.
     """
 
@@ -36,24 +36,24 @@ class Step(NamedTuple):
     target_etag: str | None = None
 
 
-class Rules(NamedTuple):
+class DiffOptions(NamedTuple):
     """What decides on a transfer beyond the entries themselves.
 
     Args:
         force: transfer whatever there is at the target.
         size_only: leave the contents out of the decision.
         verify: nothing but the contents decides.
-        through: the path up to which an earlier call of the same sync has done everything. What
-            is there is not transferred again, whatever ``force`` says, and not read again.
+        resume_after: the path up to which an earlier call of the same sync has done everything.
+            Entries up to there are neither transferred again, not even by ``force``, nor read.
     """
 
     force: bool = False
     size_only: bool = False
     verify: bool = False
-    through: str | None = None
+    resume_after: str | None = None
 
 
-def merge(pairs: Iterable[Pair], there: Iterable[Entry], rules: Rules) -> Iterator[Step]:
+def merge(pairs: Iterable[Pair], there: Iterable[Entry], options: DiffOptions) -> Iterator[Step]:
     """Yield what to do with each entry, walking source and destination at once.
 
     Both must come in the order of their paths below the destination.
@@ -62,46 +62,46 @@ def merge(pairs: Iterable[Pair], there: Iterable[Entry], rules: Rules) -> Iterat
     found = next(rest, None)
     for target, entry in pairs:
         while found is not None and found.relative < target:
-            yield _extra(found)
+            yield _extraneous(found)
             found = next(rest, None)
         if found is not None and found.relative == target:
-            yield decide(target, entry, found, rules)
+            yield decide(target, entry, found, options)
             found = next(rest, None)
         else:
-            yield decide(target, entry, None, rules)
+            yield decide(target, entry, None, options)
     while found is not None:
-        yield _extra(found)
+        yield _extraneous(found)
         found = next(rest, None)
 
 
-def decide(target: str, entry: Entry, there: Entry | None, rules: Rules) -> Step:
+def decide(target: str, entry: Entry, there: Entry | None, options: DiffOptions) -> Step:
     """Return what to do with one entry, given what there is at its target."""
     if there is None or there.kind != "file":
         return Step("transfer", "missing", target, entry)
-    is_done = rules.through is not None and target <= rules.through
-    if rules.force and not is_done:
+    is_done = options.resume_after is not None and target <= options.resume_after
+    if options.force and not is_done:
         return Step("transfer", "forced", target, entry)
     if entry.size != there.size:
         return Step("transfer", "size", target, entry)
     age = int(there.modified) - int(entry.modified)
-    if age < 0 and not rules.verify:
+    if age < 0 and not options.verify:
         return Step("transfer", "newer", target, entry)
-    if not entry.size or (rules.size_only and not rules.verify):
+    if not entry.size or (options.size_only and not options.verify):
         return Step("keep", "", target, entry)
     if entry.etag is not None and there.etag is not None:
-        return _by_etag(target, entry, there.etag, rules)
+        return _by_etag(target, entry, there.etag, options)
     if is_done and age > 0:
         return Step("keep", "", target, entry)
     return Step("compare", "checksum", target, entry, there.etag)
 
 
-def _by_etag(target: str, entry: Entry, etag: str, rules: Rules) -> Step:
+def _by_etag(target: str, entry: Entry, etag: str, options: DiffOptions) -> Step:
     if entry.etag == etag:
         return Step("keep", "", target, entry, etag)
     # The same content has another ETag if it was uploaded in other parts, or encrypted.
-    action: Action = "compare" if rules.verify else "transfer"
+    action: Action = "compare" if options.verify else "transfer"
     return Step(action, "checksum", target, entry, etag)
 
 
-def _extra(found: Entry) -> Step:
-    return Step("extra", "", found.relative, found)
+def _extraneous(found: Entry) -> Step:
+    return Step("extraneous", "", found.relative, found)

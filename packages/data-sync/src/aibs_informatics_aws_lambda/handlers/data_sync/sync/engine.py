@@ -28,12 +28,12 @@ from ..progress import NullProgress, Progress
 from ..s3.client import S3
 from ..sources import find_source
 from .deadline import OutOfTimeError, TimeBudget, make_time_budget
-from .diff import Rules
-from .executor import ExecutionContext, Outcome, execute, remove_sources
-from .filters import Keeps, check_filters_supported, make_filter
+from .diff import DiffOptions
+from .executor import ExecutionContext, execute, remove_sources
+from .filters import PathFilter, check_filters_supported, make_filter
 from .planner import Plan, PlanOptions, make_plan
 from .report import Report, find_report_location, written_report
-from .result import NoProgressError, make_response
+from .result import NoProgressError, Outcome, make_response
 from .routes import Route, check_overlap, folder_route, single_route
 
 logger = logging.getLogger(__name__)
@@ -77,7 +77,7 @@ class Engine:
         budget = self.budget(request.deadline, limit.seconds_left if limit else None)
         source, destination = resolve(request.source_path), resolve(request.destination_path)
         check_filters_supported(request.filter_config, source, destination)
-        keeps = make_filter(request.filter_config, source, request.filter_root)
+        selects = make_filter(request.filter_config, source, request.filter_root)
         s3 = partial(self._find_s3, request.max_concurrency)
         found = find_source(source, s3)
         if not found.exists:
@@ -99,7 +99,7 @@ class Engine:
             plans = []
             for route, entries in routes:
                 others = frozenset(r.target.path for r, _ in routes if r is not route)
-                options = _plan_options(request, route, keeps, others)
+                options = _plan_options(request, route, selects, others)
                 if details or budget.is_limited:
                     options = replace(options, lists_all=True)
                 plan = _make_plan(route, budget.limit(entries), options, client)
@@ -119,7 +119,7 @@ class Engine:
             )
             outcome = execute(plans, context)
             if outcome.is_complete and not request.retain_source_data and not request.verify:
-                _remove_sources(plans, context, outcome, is_whole=keeps is None)
+                _remove_sources(plans, context, outcome, is_whole=selects is None)
         return make_response(request, outcome, details)
 
     def _find_s3(self, connections: int) -> S3:
@@ -165,25 +165,28 @@ def _routes(
 
 
 def _plan_options(
-    request: DataSyncRequest, route: Route, keeps: Keeps | None, reserved_paths: frozenset[str]
+    request: DataSyncRequest,
+    route: Route,
+    selects: PathFilter | None,
+    reserved_paths: frozenset[str],
 ) -> PlanOptions:
     before = request.continuation
-    rules = Rules(
+    diff = DiffOptions(
         force=request.force and not route.is_local,
         size_only=request.size_only and not route.is_local,
         verify=bool(request.verify),
-        through=before.through if before and not route.single else None,
+        resume_after=before.through if before and not route.single else None,
     )
-    # What was moved is extra to a source that is being removed.
+    # What was moved is extraneous to a source that is being removed.
     mirrors = request.delete and not route.is_local and not (before and before.only_removes)
     return PlanOptions(
-        keeps=keeps,
-        rules=rules,
-        mirror=not route.single and (mirrors or rules.verify),
+        selects=selects,
+        diff=diff,
+        mirror=not route.single and (mirrors or diff.verify),
         retain=request.retain_source_data or route.is_remote_to_local,
         protects_excluded=bool(request.protect_excluded),
         reserved_paths=reserved_paths,
-        lists_all=rules.verify,
+        lists_all=diff.verify,
     )
 
 
@@ -202,7 +205,7 @@ def _make_plan(
 def _check_deletions(request: DataSyncRequest, plans: Sequence[Plan]) -> None:
     if request.max_delete is None or request.verify:
         return
-    count, there = sum(len(plan.extras) for plan in plans), sum(plan.there for plan in plans)
+    count, there = sum(len(plan.extraneous) for plan in plans), sum(plan.there for plan in plans)
     if count > _most_deletions(request.max_delete, there):
         raise ValueError(
             f"{count} of {there} entries would be deleted at {request.destination_path}, and "

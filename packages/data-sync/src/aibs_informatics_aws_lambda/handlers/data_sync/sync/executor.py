@@ -11,10 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, TypeVar
 
-from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncCounts, Verification
-
 from ..local.files import touch
-from ..progress import Moved, NullProgress, Progress
+from ..progress import NullProgress, OnBytes, Progress
 from ..s3.client import PART_BYTES, S3
 from ..s3.requests import delete_one, put_text
 from .deadline import OutOfTimeError, TimeBudget
@@ -29,7 +27,8 @@ from .deletions import (
 )
 from .diff import Step
 from .planner import MOVE_MARKER, Plan
-from .report import Done, Evidence, Report
+from .report import Evidence, Report, ReportAction
+from .result import Outcome
 from .routes import Route
 from .transfers.download import Download
 from .transfers.local_copy import LocalCopy
@@ -83,31 +82,10 @@ class ExecutionContext:
         return self.s3
 
 
-@dataclass
-class Outcome:
-    """What was done.
-
-    Args:
-        counts: what was moved, was there already, and was deleted.
-        verification: how both sides compare, if that was asked for.
-        is_complete: whether there was time for everything.
-        through: the path below the destination up to which everything is done.
-        unfinished: the first entry that is not done, for messages.
-        only_removes: whether nothing but the removal of the source is left to do.
-    """
-
-    counts: DataSyncCounts = field(default_factory=DataSyncCounts)
-    verification: Verification = field(default_factory=Verification)
-    is_complete: bool = True
-    through: str | None = None
-    unfinished: str = ""
-    only_removes: bool = False
-
-
 class Mover(Protocol):
     """Moves entries in one direction."""
 
-    def start(self, step: Step, moved: Moved | None) -> Future[Any]:
+    def start(self, step: Step, on_bytes: OnBytes | None) -> Future[Any]:
         """Begin to transfer an entry, and tell how much of it has moved."""
 
     def finish(self, step: Step, result: Any) -> Evidence:
@@ -127,7 +105,7 @@ class Mover(Protocol):
 
 
 def execute(plans: Sequence[Plan], context: ExecutionContext) -> Outcome:
-    """Transfer what is to be transferred, then delete what is extra.
+    """Transfer what is to be transferred, then delete what is extraneous.
 
     Returns:
         What was done until the end, or until the time was up.
@@ -145,7 +123,7 @@ def execute(plans: Sequence[Plan], context: ExecutionContext) -> Outcome:
         for plan in plans:
             _Transfers(plan, context, outcome).run()
         for plan in plans:
-            _delete_extras(plan, context, outcome)
+            _delete_extraneous(plan, context, outcome)
     except OutOfTimeError:
         outcome.is_complete = False
     return outcome
@@ -249,21 +227,21 @@ class _Transfers:
             self._outcome.counts.bytes_transferred += self._transferred_bytes
 
     def _take_all(self) -> None:
-        through = self._outcome.through
+        resume_after = self._outcome.resume_after
         try:
             for number, step in enumerate(self._context.budget.limit(self._plan.steps)):
-                self._open[step.target] = through
+                self._open[step.target] = resume_after
                 self._take(step)
                 self._transfer_differing()
                 # Beyond, targets are in no order.
                 if number < self._plan.ordered:
-                    through = max(through or "", step.target)
+                    resume_after = max(resume_after or "", step.target)
             while not self._window.is_empty() or self._differing:
                 self._window.drain(self._context.budget.seconds_left)
                 self._context.budget.check()
                 self._transfer_differing()
         finally:
-            self._outcome.through = through
+            self._outcome.resume_after = resume_after
 
     def _end_in_time(self) -> None:
         """Let end what ends in time, and give up the rest."""
@@ -275,7 +253,7 @@ class _Transfers:
         finally:
             self._give_up()
         if self._open:
-            first, self._outcome.through = next(iter(self._open.items()))
+            first, self._outcome.resume_after = next(iter(self._open.items()))
             self._outcome.unfinished = self._plan.route.target.name(first)
 
     def _give_up(self) -> None:
@@ -326,7 +304,7 @@ class _Transfers:
     def _started(self, step: Step) -> Future[Any]:
         return self._attempt(step, lambda: self._mover.start(step, self._counter(step)))
 
-    def _counter(self, step: Step) -> Moved | None:
+    def _counter(self, step: Step) -> OnBytes | None:
         """Return what takes how much of a large entry has moved."""
         if step.entry.size <= PART_BYTES:
             return None
@@ -369,7 +347,7 @@ class _Transfers:
         self._transferred_bytes += step.entry.size
 
     def _note_difference(self, step: Step, evidence: Evidence) -> None:
-        done: Done = "missing" if step.reason == "missing" else "different"
+        done: ReportAction = "missing" if step.reason == "missing" else "different"
         if done == "missing":
             self._outcome.verification.files_missing += 1
         else:
@@ -383,7 +361,7 @@ class _Transfers:
             touch(self._plan.route.target.at(step.target))
         if self._plan.was_counted(step):
             return
-        done: Done = "equal" if self._context.verifies else "keep"
+        done: ReportAction = "equal" if self._context.verifies else "keep"
         self._context.report.add(self._plan.route, step, done, evidence)
         self._outcome.verification.files_equal += 1
         self._outcome.counts.files_unchanged += 1
@@ -438,7 +416,7 @@ def _make_mover(route: Route, context: ExecutionContext) -> Mover:
     return S3Copy(route, context.the_s3(), context.pool, reports=context.report.is_read)
 
 
-def _delete_extras(plan: Plan, context: ExecutionContext, outcome: Outcome) -> None:
+def _delete_extraneous(plan: Plan, context: ExecutionContext, outcome: Outcome) -> None:
     target = plan.route.target
 
     def gone(step: Step) -> None:
@@ -449,7 +427,7 @@ def _delete_extras(plan: Plan, context: ExecutionContext, outcome: Outcome) -> N
         outcome.counts.files_deleted += 1
         outcome.counts.bytes_deleted += step.entry.size
 
-    deletions = (Deletion(target.at(step.target), step) for step in plan.extras)
+    deletions = (Deletion(target.at(step.target), step) for step in plan.extraneous)
     if not context.changes:
         for deletion in deletions:
             gone(deletion.step)

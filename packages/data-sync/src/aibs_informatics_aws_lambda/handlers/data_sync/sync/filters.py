@@ -12,7 +12,7 @@ from aibs_informatics_aws_lambda.storage.paths import parse_data_path
 
 from ..locations import Location, resolve
 
-Keeps = Callable[[str], bool]
+PathFilter = Callable[[str], bool]
 """Tells whether an entry is synced, by its path below the source (empty: the source itself)."""
 
 
@@ -35,7 +35,7 @@ def check_filters_supported(
 
 def make_filter(
     config: DataSyncFilterConfig | None, source: Location, filter_root: str | None = None
-) -> Keeps | None:
+) -> PathFilter | None:
     """Return what tells the entries that are synced, or `None` if all of them are.
 
     A pattern must match the whole path of an entry relative to the root. An entry that is the root
@@ -55,13 +55,13 @@ def make_filter(
     exclude = compile_patterns(config.exclude, "exclude")
     path_of = _path_maker(source, filter_root)
 
-    def keeps(relative: str) -> bool:
+    def selects(relative: str) -> bool:
         path = path_of(relative)
         if any(pattern.fullmatch(path) for pattern in exclude):
             return False
         return not include or any(pattern.fullmatch(path) for pattern in include)
 
-    return keeps
+    return selects
 
 
 def _path_maker(source: Location, filter_root: str | None) -> Callable[[str], str]:

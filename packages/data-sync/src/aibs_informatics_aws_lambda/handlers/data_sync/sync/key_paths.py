@@ -108,7 +108,7 @@ class FileFolderConflicts:
         self._files: list[Step] = []
 
     def check(self, step: Step) -> None:
-        """Take the next step; steps at the destination only are those of action ``extra``.
+        """Take the next step; steps at the destination only are those of action ``extraneous``.
 
         Raises:
             ValueError: a file would have to be a folder as well.
@@ -123,12 +123,12 @@ class FileFolderConflicts:
 
     def _conflict(self, file: Step, step: Step) -> str:
         path = f"{self._destination}{file.target}"
-        if file.action == "extra":
+        if file.action == "extraneous":
             return (
                 f"{path} is a {file.entry.kind}, and {step.entry.relative!r} needs a folder "
                 f"there: remove it, or choose another destination"
             )
-        if step.action == "extra":
+        if step.action == "extraneous":
             return f"{path} is a folder, and a file does not replace a folder: remove it"
         return _same_target(file.entry.relative, step.entry.relative)
 

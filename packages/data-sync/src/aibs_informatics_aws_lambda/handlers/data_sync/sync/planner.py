@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from ..entries import Entry, Kind, is_placeholder
+from ..entries import Entry, EntryKind, is_placeholder
 from ..local.walk import list_destination
 from ..s3.client import S3
 from ..s3.listing import find_object, list_below
-from .diff import Pair, Rules, Step, decide, merge
-from .filters import Keeps
+from .diff import DiffOptions, Pair, Step, decide, merge
+from .filters import PathFilter
 from .key_paths import FileFolderConflicts, NonCanonicalKeys, as_local_pairs
 from .routes import Route
 from .spool import Spool
@@ -24,7 +24,7 @@ from .spool import Spool
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 _MAX_KEY_BYTES = 1024
 
-_BY_DEFAULT = Rules()
+_BY_DEFAULT = DiffOptions()
 
 MOVE_MARKER: Final = ".data-sync-move"
 """The object below a destination that says that the source of a move is being removed. Without it,
@@ -38,17 +38,17 @@ class PlanOptions:
     """What is asked of a sync.
 
     Args:
-        keeps: tells which entries are synced; `None` for all.
-        rules: what decides on a transfer.
+        selects: tells which entries are synced; `None` for all.
+        diff: what decides on a transfer.
         mirror: whether what the destination has beyond the source is to go.
         retain: whether the source stays.
-        protects_excluded: whether what ``keeps`` leaves out stays at the destination as well.
+        protects_excluded: whether what ``selects`` leaves out stays at the destination as well.
         reserved_paths: paths at the destination, from the bucket on, at which other entries land.
         lists_all: whether entries in sync are steps as well, so that each can be told of.
     """
 
-    keeps: Keeps | None = None
-    rules: Rules = _BY_DEFAULT
+    selects: PathFilter | None = None
+    diff: DiffOptions = _BY_DEFAULT
     mirror: bool = False
     retain: bool = True
     protects_excluded: bool = False
@@ -63,23 +63,23 @@ class Plan:
     Args:
         route: from where to where.
         steps: the entries that something is to be done with, at the source or at the destination.
-        extras: what is to be removed at the destination.
+        extraneous: what is to be removed at the destination.
         ordered: how many of the steps, from the first on, come in the order of their targets.
-        through: up to which target an earlier call of the same sync has done everything.
+        resume_after: up to which target an earlier call of the same sync has done everything.
         unchanged: how many entries are in sync already, and are no steps.
         unchanged_bytes: their size.
         pending: how many entries are to be transferred or compared.
         pending_bytes: their size.
         there: how many files or objects the destination has.
-        mirror: whether what is extra was to be removed at the destination.
+        mirror: whether what is extraneous was to be removed at the destination.
         resumes_move: whether an earlier move to the destination was interrupted.
     """
 
     route: Route
     steps: Spool = field(default_factory=Spool)
-    extras: Spool = field(default_factory=Spool)
+    extraneous: Spool = field(default_factory=Spool)
     ordered: int = 0
-    through: str | None = None
+    resume_after: str | None = None
     unchanged: int = 0
     unchanged_bytes: int = 0
     pending: int = 0
@@ -90,12 +90,12 @@ class Plan:
 
     def was_counted(self, step: Step) -> bool:
         """Tell whether an earlier call has counted an entry that is in sync."""
-        return self.through is not None and step.target <= self.through
+        return self.resume_after is not None and step.target <= self.resume_after
 
     def close(self) -> None:
         """Give the memory and the disk space back."""
         self.steps.close()
-        self.extras.close()
+        self.extraneous.close()
 
 
 def make_plan(route: Route, entries: Iterable[Entry], options: PlanOptions, s3: S3 | None) -> Plan:
@@ -113,9 +113,9 @@ def make_plan(route: Route, entries: Iterable[Entry], options: PlanOptions, s3: 
         AWSError: the destination cannot be listed.
     """
     found = entries if route.single else _without_lone_placeholder(entries)
-    kept = (entry for entry in found if options.keeps is None or options.keeps(entry.relative))
+    kept = (entry for entry in found if options.selects is None or options.selects(entry.relative))
     with ExitStack() as stack:
-        plan = Plan(route, through=options.rules.through, mirror=options.mirror)
+        plan = Plan(route, resume_after=options.diff.resume_after, mirror=options.mirror)
         stack.callback(plan.close)
         _fill(plan, kept, options, s3)
         stack.pop_all()
@@ -128,7 +128,7 @@ def _fill(plan: Plan, entries: Iterable[Entry], options: PlanOptions, s3: S3 | N
     there = _counted(_list_targets(route, options, s3), plan)
     nesting = FileFolderConflicts(route.target.path)
     is_needed = options.lists_all or not options.retain or route.target.bucket is None
-    for step in merge(pairs, there, options.rules):
+    for step in merge(pairs, there, options.diff):
         if route.target.bucket is None:
             nesting.check(step)
         if options.reserved_paths and route.target.at(step.target) in options.reserved_paths:
@@ -138,17 +138,17 @@ def _fill(plan: Plan, entries: Iterable[Entry], options: PlanOptions, s3: S3 | N
     plan.ordered = 0 if route.single else len(plan.steps)
     for pair in non_canonical:
         target = _find_file(route.target.at(pair.target))
-        step = decide(*pair, target, options.rules._replace(through=None))
+        step = decide(*pair, target, options.diff._replace(resume_after=None))
         _take(plan, step, is_needed=is_needed, mirror=False)
     _keep_non_canonical(plan, non_canonical)
-    if plan.resumes_move and plan.extras:
-        _keep_extras(plan)
+    if plan.resumes_move and plan.extraneous:
+        _keep_extraneous(plan)
 
 
 def _take(plan: Plan, step: Step, *, is_needed: bool, mirror: bool) -> None:
-    if step.action == "extra":
+    if step.action == "extraneous":
         if mirror and step.entry.kind != "folder":
-            plan.extras.append(step)
+            plan.extraneous.append(step)
         return
     if step.action != "keep":
         plan.pending += 1
@@ -160,15 +160,15 @@ def _take(plan: Plan, step: Step, *, is_needed: bool, mirror: bool) -> None:
     plan.steps.append(step)
 
 
-def _keep_extras(plan: Plan) -> None:
+def _keep_extraneous(plan: Plan) -> None:
     marker = plan.route.target.name(MOVE_MARKER)
     logger.warning(
-        "%s says that a move was interrupted: what it has moved looks extra, so that nothing is "
-        "deleted at the destination until a move has ended, or the object is removed",
+        "%s shows that a move was interrupted: what it moved looks extraneous, so nothing is "
+        "deleted at the destination until a move completes or this object is deleted",
         marker,
     )
-    plan.extras.close()
-    plan.extras = Spool()
+    plan.extraneous.close()
+    plan.extraneous = Spool()
 
 
 def _counted(there: Iterable[Entry], plan: Plan) -> Iterator[Entry]:
@@ -182,13 +182,13 @@ def _counted(there: Iterable[Entry], plan: Plan) -> Iterator[Entry]:
 
 
 def _is_protected(route: Route, step: Step, options: PlanOptions) -> bool:
-    if step.action != "extra" or not options.protects_excluded or options.keeps is None:
+    if step.action != "extraneous" or not options.protects_excluded or options.selects is None:
         return False
-    return not options.keeps(step.target.removeprefix(route.kept_prefix))
+    return not options.selects(step.target.removeprefix(route.kept_prefix))
 
 
 def _check_reserved_paths(route: Route, step: Step) -> None:
-    if step.action != "extra":
+    if step.action != "extraneous":
         raise ValueError(
             f"{route.source.name()!r} and {route.source.name(step.entry.relative)!r} would both "
             f"become {route.target.name(step.target)!r}: exclude one, or name another destination"
@@ -200,12 +200,12 @@ def _keep_non_canonical(plan: Plan, non_canonical: NonCanonicalKeys) -> None:
         return
     for step in plan.steps:
         non_canonical.check(step)
-    extras = Spool()
-    for extra in plan.extras:
-        if extra.target not in non_canonical:
-            extras.append(extra)
-    plan.extras.close()
-    plan.extras = extras
+    extraneous = Spool()
+    for step in plan.extraneous:
+        if step.target not in non_canonical:
+            extraneous.append(step)
+    plan.extraneous.close()
+    plan.extraneous = extraneous
 
 
 def _as_pairs(
@@ -262,7 +262,7 @@ def _list_targets(route: Route, options: PlanOptions, s3: S3 | None) -> Iterable
         if route.single:
             found = find_object(s3, target.bucket, target.path)
             return [found] if found else []
-        if options.rules.force and not options.mirror:
+        if options.diff.force and not options.mirror:
             return []
         return list_below(s3, target.bucket, target.path)
     if not route.single:
@@ -286,5 +286,5 @@ def _find_file(path: str) -> Entry | None:
         return None
     if stat.S_ISDIR(found.st_mode):
         raise IsADirectoryError(f"{path} is a folder, and a file does not replace a folder")
-    kind: Kind = "file" if stat.S_ISREG(found.st_mode) else "link"
+    kind: EntryKind = "file" if stat.S_ISREG(found.st_mode) else "symlink"
     return Entry("", found.st_size, found.st_mtime, None, kind)

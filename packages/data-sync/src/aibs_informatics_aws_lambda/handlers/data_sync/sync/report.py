@@ -23,7 +23,7 @@ from ..settings import DEFAULT_BUCKET_NAME_ENV_VAR
 from .diff import Step
 from .routes import Route
 
-Done: TypeAlias = Literal[
+ReportAction: TypeAlias = Literal[
     "transfer", "keep", "delete", "remove", "equal", "different", "missing", "extra"
 ]
 """Transferred; left as it is; deleted at the destination; removed at the source. Where nothing but
@@ -59,7 +59,7 @@ class Report:
         self,
         route: Route,
         step: Step,
-        done: Done,
+        done: ReportAction,
         evidence: Evidence = NO_EVIDENCE,
         error: BaseException | None = None,
     ) -> None:
@@ -84,19 +84,19 @@ class _Lines(Report):
         self,
         route: Route,
         step: Step,
-        done: Done,
+        done: ReportAction,
         evidence: Evidence = NO_EVIDENCE,
         error: BaseException | None = None,
     ) -> None:
-        is_extra = done in ("delete", "extra")
+        is_extraneous = done in ("delete", "extra")
         line = {
             "action": done,
             "reason": step.reason or None,
-            "source": None if is_extra else route.source.name(step.entry.relative),
+            "source": None if is_extraneous else route.source.name(step.entry.relative),
             "destination": None if done == "remove" else route.target.name(step.target),
             "size": step.entry.size,
             "checksum": evidence.checksum,
-            "verified": None if is_extra or done == "remove" else evidence.verified,
+            "verified": None if is_extraneous or done == "remove" else evidence.verified,
             "error": None if error is None else str(error) or type(error).__name__,
         }
         kept = {name: value for name, value in line.items() if value is not None}

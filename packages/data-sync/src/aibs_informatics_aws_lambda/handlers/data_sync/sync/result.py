@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from aibs_informatics_aws_lambda.common.s3 import S3Path
@@ -17,7 +18,27 @@ from aibs_informatics_aws_lambda.storage.data_sync.sync import (
 from aibs_informatics_aws_lambda.storage.paths import DataLocation
 
 from ..stored_lists import read_list
-from .executor import Outcome
+
+
+@dataclass
+class Outcome:
+    """What a call of a sync has done.
+
+    Args:
+        counts: entries transferred, unchanged and deleted.
+        verification: how both sides compare, if that was asked for.
+        is_complete: whether there was time for everything.
+        resume_after: the path below the destination up to which everything is done.
+        unfinished: the first entry that is not done, for messages.
+        only_removes: whether nothing but the removal of the source is left to do.
+    """
+
+    counts: DataSyncCounts = field(default_factory=DataSyncCounts)
+    verification: Verification = field(default_factory=Verification)
+    is_complete: bool = True
+    resume_after: str | None = None
+    unfinished: str = ""
+    only_removes: bool = False
 
 
 class NoProgressError(TimeoutError):
@@ -53,7 +74,7 @@ def make_response(
         return DataSyncResponse(request=request, result=result)
     continuation = SyncContinuation(
         calls=before.calls + 1,
-        through=outcome.through,
+        through=outcome.resume_after,
         only_removes=outcome.only_removes,
         counts=counts,
         verification=verification,
@@ -67,7 +88,7 @@ def _has_come_further(outcome: Outcome, before: SyncContinuation) -> bool:
     counts = outcome.counts
     return (
         any((counts.files_transferred, counts.files_deleted, counts.files_removed))
-        or outcome.through != before.through
+        or outcome.resume_after != before.through
         or outcome.only_removes != before.only_removes
     )
 

@@ -12,9 +12,9 @@ from typing import Final
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 
 from ...local.files import Folders, flush, temporary_path, write_new
-from ...progress import Moved
+from ...progress import CheckDeadline, OnBytes
 from ...s3.client import S3, Response
-from ...s3.etags import Check, file_has_etag, first_part_bytes, same_as_object
+from ...s3.etags import file_has_etag, first_part_bytes, same_as_object
 from ...s3.requests import get_version
 from ..diff import Step
 from ..report import NO_EVIDENCE, Evidence
@@ -54,7 +54,7 @@ class Download:
         self._folders = Folders()
         self._temporary: dict[str, str] = {}
 
-    def start(self, step: Step, moved: Moved | None) -> Future[Response] | Future[None]:
+    def start(self, step: Step, on_bytes: OnBytes | None) -> Future[Response] | Future[None]:
         """Fetch an object."""
         target = self._route.target.at(step.target)
         self._folders.make_parent(target)
@@ -65,7 +65,7 @@ class Download:
             return _nothing()
         file = temporary if size > _SMALL_BYTES else None
         source = source_version(self._route, step)
-        return self._s3.send(get_version(source, size, file), moved=moved)
+        return self._s3.send(get_version(source, size, file), on_bytes=on_bytes)
 
     def finish(self, step: Step, response: Response | None) -> Evidence:
         """Put the file in its location.
@@ -92,14 +92,14 @@ class Download:
         is_verified = response is None or response.verified
         return Evidence(f"etag:{step.entry.etag}", verified=is_verified)
 
-    def is_same(self, step: Step, check: Check) -> bool:
+    def is_same(self, step: Step, check: CheckDeadline) -> bool:
         """Tell whether the file at the target has the content of an object."""
         path = self._route.target.at(step.target)
         source, size = source_version(self._route, step), step.entry.size
         part_bytes = partial(first_part_bytes, self._s3, source)
         return file_has_etag(path, size, source.etag, part_bytes, check)
 
-    def has_same_bytes(self, step: Step, check: Check) -> bool:
+    def has_same_bytes(self, step: Step, check: CheckDeadline) -> bool:
         """Tell the same by fetching the object."""
         request = get_version(source_version(self._route, step), step.entry.size)
         return same_as_object(self._route.target.at(step.target), self._s3, request, check)

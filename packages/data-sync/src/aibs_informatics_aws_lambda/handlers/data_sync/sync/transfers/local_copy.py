@@ -13,8 +13,8 @@ from typing import Final
 from aibs_informatics_aws_lambda.common.files import naming
 
 from ...local.files import Folders, check_unchanged, flush, temporary_path
-from ...progress import Moved
-from ...s3.etags import Check, same_content
+from ...progress import CheckDeadline, OnBytes
+from ...s3.etags import same_content
 from ..diff import Step
 from ..report import NO_EVIDENCE, Evidence
 from ..routes import Route
@@ -37,39 +37,41 @@ class LocalCopy:
         fsync: whether a file is flushed to the disk before it is renamed.
     """
 
-    def __init__(self, route: Route, pool: Executor, check: Check, *, fsync: bool = False) -> None:
+    def __init__(
+        self, route: Route, pool: Executor, check: CheckDeadline, *, fsync: bool = False
+    ) -> None:
         self._route = route
         self._pool = pool
         self._check = check
         self._fsync = fsync
         self._folders = Folders()
 
-    def start(self, step: Step, moved: Moved | None) -> Future[None]:
+    def start(self, step: Step, on_bytes: OnBytes | None) -> Future[None]:
         """Copy a file."""
         target = self._route.target.at(step.target)
         self._folders.make_parent(target)
-        return self._pool.submit(self._copy, step, target, moved)
+        return self._pool.submit(self._copy, step, target, on_bytes)
 
     def finish(self, step: Step, _: None) -> Evidence:  # noqa: ARG002
         """Do nothing: the copy is in its location."""
         return NO_EVIDENCE
 
-    def is_same(self, step: Step, check: Check) -> bool:
+    def is_same(self, step: Step, check: CheckDeadline) -> bool:
         """Tell whether the file at the target has the same content."""
         source = self._route.source.at(step.entry.relative)
         return same_content(source, self._route.target.at(step.target), check)
 
-    def has_same_bytes(self, step: Step, check: Check) -> bool:  # noqa: ARG002
+    def has_same_bytes(self, step: Step, check: CheckDeadline) -> bool:  # noqa: ARG002
         """Tell that it has not: all of it was read before."""
         return False
 
     def abandon(self) -> None:
         """Do nothing: a copy that fails takes itself away."""
 
-    def _copy(self, step: Step, target: str, moved: Moved | None) -> None:
+    def _copy(self, step: Step, target: str, on_bytes: OnBytes | None) -> None:
         for attempt in range(_ATTEMPTS):
             try:
-                self._copy_once(step, target, moved)
+                self._copy_once(step, target, on_bytes)
             except OSError as error:
                 if error.errno != errno.EIO or attempt == _ATTEMPTS - 1:
                     raise
@@ -78,11 +80,11 @@ class LocalCopy:
             else:
                 return
 
-    def _copy_once(self, step: Step, target: str, moved: Moved | None) -> None:
+    def _copy_once(self, step: Step, target: str, on_bytes: OnBytes | None) -> None:
         source = self._route.source.at(step.entry.relative)
         temporary = temporary_path(target)
         try:
-            self._write(source, temporary, moved)
+            self._write(source, temporary, on_bytes)
             shutil.copymode(source, temporary)
             if self._fsync:
                 flush(temporary)
@@ -93,7 +95,7 @@ class LocalCopy:
                 os.unlink(temporary)  # noqa: PTH108
             raise
 
-    def _write(self, source: str, target: str, moved: Moved | None) -> None:
+    def _write(self, source: str, target: str, on_bytes: OnBytes | None) -> None:
         # Not shutil.copyfile, which cannot be stopped half-way through a large file.
         block = memoryview(bytearray(_BLOCK_BYTES))
         with (
@@ -107,5 +109,5 @@ class LocalCopy:
                 with naming(target):
                     while rest:
                         rest = rest[writer.write(rest) :]
-                if moved:
-                    moved(count)
+                if on_bytes:
+                    on_bytes(count)

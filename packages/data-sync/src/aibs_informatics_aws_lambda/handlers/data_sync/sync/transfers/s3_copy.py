@@ -8,9 +8,9 @@ from functools import partial
 from typing import Final
 
 from ...entries import ObjectVersion
-from ...progress import Moved
+from ...progress import CheckDeadline, OnBytes
 from ...s3.client import S3, Response
-from ...s3.etags import Check, first_part_bytes, object_digest, part_bytes_for, parts_of
+from ...s3.etags import first_part_bytes, object_digest, part_bytes_for, parts_of
 from ...s3.requests import (
     abort_upload,
     complete_upload,
@@ -68,11 +68,11 @@ class S3Copy:
         self._pool = pool
         self._reports = reports
 
-    def start(self, step: Step, moved: Moved | None) -> Future[Response]:
+    def start(self, step: Step, on_bytes: OnBytes | None) -> Future[Response]:
         """Copy an object."""
         source = source_version(self._route, step)
         if step.entry.size > _MAX_COPY_BYTES or parts_of(source.etag) is not None:
-            return self._pool.submit(self._copy_large, step, moved)
+            return self._pool.submit(self._copy_large, step, on_bytes)
         target = target_version(self._route, step)
         return self._s3.send(copy_whole(source, target.bucket, target.key))
 
@@ -83,11 +83,11 @@ class S3Copy:
         etag = read_text(response, "ETag").strip('"')
         return Evidence(f"etag:{etag}", verified=etag == step.entry.etag)
 
-    def is_same(self, step: Step, check: Check) -> bool:  # noqa: ARG002
+    def is_same(self, step: Step, check: CheckDeadline) -> bool:  # noqa: ARG002
         """Tell whether both objects have the same ETag."""
         return step.entry.etag == step.target_etag
 
-    def has_same_bytes(self, step: Step, check: Check) -> bool:
+    def has_same_bytes(self, step: Step, check: CheckDeadline) -> bool:
         """Tell whether both objects have the same content by fetching both."""
         versions = source_version(self._route, step), target_version(self._route, step)
         source, target = (get_version(version, step.entry.size) for version in versions)
@@ -97,16 +97,16 @@ class S3Copy:
     def abandon(self) -> None:
         """Do nothing: S3 makes objects whole or not at all."""
 
-    def _copy_large(self, step: Step, moved: Moved | None) -> Response:
+    def _copy_large(self, step: Step, on_bytes: OnBytes | None) -> Response:
         source, target = source_version(self._route, step), target_version(self._route, step)
         first_bytes = first_part_bytes(self._s3, source)
         part_bytes = _part_bytes(step.entry.size, source.etag, first_bytes)
         if part_bytes is None:
             return self._s3.ask(copy_whole(source, target.bucket, target.key))
-        return self._copy_parts(step, part_bytes, self._metadata(source), moved)
+        return self._copy_parts(step, part_bytes, self._metadata(source), on_bytes)
 
     def _copy_parts(
-        self, step: Step, part_bytes: int, metadata: Mapping[str, str], moved: Moved | None
+        self, step: Step, part_bytes: int, metadata: Mapping[str, str], on_bytes: OnBytes | None
     ) -> Response:
         source, size = source_version(self._route, step), step.entry.size
         bucket, key, _ = target_version(self._route, step)
@@ -119,8 +119,8 @@ class S3Copy:
                 span = range(start, min(start + part_bytes, size))
                 part = copy_part(source, bucket, key, upload_id, number, span)
                 window.add(partial(self._s3.send, part), partial(_note_part, etags, number))
-                if moved:
-                    moved(len(span))
+                if on_bytes:
+                    on_bytes(len(span))
             window.drain()
             in_order = [etags[number] for number in sorted(etags)]
             return self._s3.ask(complete_upload(bucket, key, upload_id, in_order))

@@ -6,9 +6,9 @@ from concurrent.futures import Future
 from functools import partial
 
 from ...local.files import check_unchanged
-from ...progress import Moved
+from ...progress import CheckDeadline, OnBytes
 from ...s3.client import S3, Request, Response, sends_checksums
-from ...s3.etags import Check, file_has_etag, first_part_bytes, part_bytes_for, same_as_object
+from ...s3.etags import file_has_etag, first_part_bytes, part_bytes_for, same_as_object
 from ...s3.requests import get_version
 from ..diff import Step
 from ..report import NO_EVIDENCE, Evidence
@@ -30,7 +30,7 @@ class Upload:
         self._s3 = s3
         self._reports = reports
 
-    def start(self, step: Step, moved: Moved | None) -> Future[Response]:
+    def start(self, step: Step, on_bytes: OnBytes | None) -> Future[Response]:
         """Send a file."""
         entry = step.entry
         bucket, key, _ = target_version(self._route, step)
@@ -46,7 +46,7 @@ class Upload:
                 part_bytes=part_bytes_for(entry.size),
                 keeps_headers=self._reports,
             ),
-            moved=moved,
+            on_bytes=on_bytes,
         )
 
     def finish(self, step: Step, response: Response) -> Evidence:
@@ -58,14 +58,14 @@ class Upload:
         check_unchanged(self._route.source.at(step.entry.relative), step.entry)
         return _evidence(response) if self._reports else NO_EVIDENCE
 
-    def is_same(self, step: Step, check: Check) -> bool:
+    def is_same(self, step: Step, check: CheckDeadline) -> bool:
         """Tell whether a file has the content of the object at its target."""
         path = self._route.source.at(step.entry.relative)
         target, size = target_version(self._route, step), step.entry.size
         part_bytes = partial(first_part_bytes, self._s3, target)
         return file_has_etag(path, size, target.etag, part_bytes, check)
 
-    def has_same_bytes(self, step: Step, check: Check) -> bool:
+    def has_same_bytes(self, step: Step, check: CheckDeadline) -> bool:
         """Tell the same by fetching the object."""
         path = self._route.source.at(step.entry.relative)
         request = get_version(target_version(self._route, step), step.entry.size)
