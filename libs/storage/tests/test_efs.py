@@ -25,7 +25,7 @@ HOST = f"{ID}.efs.us-west-2.amazonaws.com"
         (f"{ID}://a", "/a"),
     ],
 )
-def test_each_form_names_a_path_of_the_file_system(text, path):
+def test_all_forms_are_accepted(text, path):
     efs_path = EFSPath(text)
 
     assert (efs_path, efs_path.file_system_id, str(efs_path.path)) == (text, ID, path)
@@ -43,11 +43,11 @@ def test_each_form_names_a_path_of_the_file_system(text, path):
         "/a",
     ],
 )
-def test_text_of_no_such_form_is_refused(text):
+def test_other_text_is_refused(text):
     with pytest.raises(ValidationError, match="is not an EFS path"):
         EFSPath(text)
 
 
-def test_paths_that_differ_are_not_equal():
+def test_different_paths_are_not_equal():
     assert EFSPath(f"{ID}:/a") != EFSPath(f"{ID}:/b")
     assert EFSPath(f"{ID}:/a") != EFSPath("fs-12345678:/a")

@@ -38,7 +38,7 @@ def test_an_access_point_is_found_by_id_arn_and_name(efs, main):
 
 
 @pytest.mark.parametrize("by_id", [True, False])
-def test_tags_must_match_also_by_id(efs, by_id):
+def test_tags_must_match_even_when_found_by_id(efs, by_id):
     file_system = efs.make_file_system("main", env_base="dev-other")
     access_point = efs.make_access_point(file_system, "scratch", env_base="dev-other")
 
@@ -49,7 +49,7 @@ def test_tags_must_match_also_by_id(efs, by_id):
 
 
 @pytest.mark.parametrize("by_id", [True, False])
-def test_an_access_point_of_another_file_system_does_not_count(efs, main, by_id):
+def test_access_points_of_other_file_systems_are_ignored(efs, main, by_id):
     other = efs.make_file_system("other")
     access_point = efs.make_access_point(other, "scratch")
 
@@ -69,7 +69,7 @@ def test_an_unknown_access_point_is_named(efs, main, reference):
         EfsInventory().find_access_point(reference)
 
 
-def test_several_of_one_name_are_an_error_that_names_them(efs, main):
+def test_several_matches_are_an_error_that_lists_their_ids(efs, main):
     other = efs.make_file_system("other")
     ids = [efs.make_access_point(one, "scratch") for one in (main, other)]
 
@@ -85,7 +85,7 @@ def test_every_page_of_a_listing_is_read(efs, main):
     assert [inventory.find_access_point(f"point-{number}").id for number in range(103)] == made
 
 
-def test_each_listing_is_asked_for_once(aws, answer_with):
+def test_each_listing_is_requested_once(aws, answer_with):
     access_points = [
         {"AccessPointId": "fsap-12345678", "FileSystemId": "fs-12345678", "Name": name}
         for name in ("scratch", "shared")
@@ -99,7 +99,7 @@ def test_each_listing_is_asked_for_once(aws, answer_with):
     assert len(asked) == 1
 
 
-def test_what_is_being_deleted_does_not_count(aws, answer_with):
+def test_resources_that_are_being_deleted_are_ignored(aws, answer_with):
     states = {"fsap-12345678": "deleting", "fsap-23456789": "available"}
     answer_with(
         "EFS",
@@ -139,5 +139,5 @@ def test_denied_access_names_the_permission(aws, answer_with):
         ("scratch", None),
     ],
 )
-def test_ids_are_found_at_the_end_of_texts(text, found):
+def test_ids_are_found_at_the_end_of_arns(text, found):
     assert find_efs_id(text) == found

@@ -27,16 +27,16 @@ def access_point(efs, file_system):
 
 
 @pytest.fixture
-def say_mounted(monkeypatch):
-    def say(path, target, suffix="_SCRATCH"):
+def set_mounts(monkeypatch):
+    def set_variables(path, target, suffix="_SCRATCH"):
         monkeypatch.setenv(f"EFS_MOUNT_POINT_PATH{suffix}", str(path))
         monkeypatch.setenv(f"EFS_MOUNT_POINT_ID{suffix}", target)
 
-    return say
+    return set_variables
 
 
 def describe_job(path, volume):
-    """Return the answer of DescribeJobs for a job with one volume."""
+    """Return the response of DescribeJobs for a job with one EFS volume."""
     container = {
         "mountPoints": [
             {"containerPath": str(path), "readOnly": False, "sourceVolume": "scratch"},
@@ -51,8 +51,8 @@ def describe_job(path, volume):
 
 
 @pytest.mark.parametrize("suffix", ["", "_SCRATCH", "2"])
-def test_variables_name_an_access_point(say_mounted, folder, file_system, access_point, suffix):
-    say_mounted(folder, access_point, suffix)
+def test_variables_can_name_an_access_point(set_mounts, folder, file_system, access_point, suffix):
+    set_mounts(folder, access_point, suffix)
 
     assert find_mount_points() == (
         MountPoint(
@@ -62,10 +62,10 @@ def test_variables_name_an_access_point(say_mounted, folder, file_system, access
     assert resolve_efs_path(EFSPath(f"{file_system}:/scratch/a")) == folder / "a"
 
 
-def test_variables_name_a_file_system_or_an_arn(say_mounted, folder, file_system, access_point):
+def test_variables_can_name_a_file_system_or_an_arn(set_mounts, folder, file_system, access_point):
     arn = "arn:aws:elasticfilesystem:us-west-2:123456789012:access-point/" + access_point
-    say_mounted(folder, arn)
-    say_mounted(folder.parent, file_system, "_WHOLE")
+    set_mounts(folder, arn)
+    set_mounts(folder.parent, file_system, "_WHOLE")
 
     assert {mount.path.name: str(mount.root) for mount in find_mount_points()} == {
         "scratch": "/scratch",
@@ -74,58 +74,61 @@ def test_variables_name_a_file_system_or_an_arn(say_mounted, folder, file_system
 
 
 @pytest.mark.parametrize(
-    ("variables", "said"),
+    ("variables", "warning"),
     [
-        ({"EFS_MOUNT_POINT_PATH_X": "/tmp"}, "come in pairs"),
-        ({"EFS_MOUNT_POINT_ID_X": "fs-12345678"}, "come in pairs"),
-        ({"EFS_MOUNT_POINT_PATH_X": "/tmp", "EFS_MOUNT_POINT_ID_X": "vol-1"}, "does not end in"),
+        ({"EFS_MOUNT_POINT_PATH_X": "/tmp"}, "must both be set"),
+        ({"EFS_MOUNT_POINT_ID_X": "fs-12345678"}, "must both be set"),
+        (
+            {"EFS_MOUNT_POINT_PATH_X": "/tmp", "EFS_MOUNT_POINT_ID_X": "vol-1"},
+            "is not an ID or ARN",
+        ),
         ({"EFS_MOUNT_POINT_PATH_X": "/tmp", "EFS_MOUNT_POINT_ID_X": "fs-99999999"}, "fs-99999999"),
     ],
 )
 def test_a_broken_pair_of_variables_is_skipped_with_a_warning(
-    say_mounted, folder, access_point, monkeypatch, caplog, variables, said
+    set_mounts, folder, access_point, monkeypatch, caplog, variables, warning
 ):
-    say_mounted(folder, access_point)
+    set_mounts(folder, access_point)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
 
     assert [mount.access_point_id for mount in find_mount_points()] == [access_point]
-    assert [said in record.message for record in caplog.records] == [True]
+    assert [warning in record.message for record in caplog.records] == [True]
     assert caplog.records[0].levelno == logging.WARNING
 
 
-def test_a_mount_without_its_folder_is_left_out_and_looked_for_again(
-    say_mounted, tmp_path, access_point, caplog
+def test_a_mount_point_without_a_directory_is_skipped_and_not_cached(
+    set_mounts, tmp_path, access_point, caplog
 ):
-    say_mounted(tmp_path / "later", access_point)
+    set_mounts(tmp_path / "later", access_point)
 
     assert find_mount_points() == ()
-    assert "is not a folder here" in caplog.text
+    assert "is not a directory here" in caplog.text
     (tmp_path / "later").mkdir()
     assert len(find_mount_points()) == 1
 
 
-def test_two_targets_at_one_folder_are_an_error(say_mounted, folder, file_system, access_point):
-    say_mounted(folder, access_point)
-    say_mounted(f"{folder}/", file_system, "_OTHER")
+def test_two_targets_at_one_mount_path_are_an_error(set_mounts, folder, file_system, access_point):
+    set_mounts(folder, access_point)
+    set_mounts(f"{folder}/", file_system, "_OTHER")
 
-    with pytest.raises(ValueError, match=f"two EFS mounts are said to be at {folder}"):
+    with pytest.raises(ValueError, match=f"two EFS mounts have the mount path {folder}"):
         find_mount_points()
 
 
-def test_one_mount_said_twice_counts_once(say_mounted, folder, access_point):
-    say_mounted(folder, access_point)
-    say_mounted(f"{folder}/", access_point, "_AGAIN")
+def test_duplicate_mounts_are_merged(set_mounts, folder, access_point):
+    set_mounts(folder, access_point)
+    set_mounts(f"{folder}/", access_point, "_AGAIN")
 
     assert len(find_mount_points()) == 1
 
 
-def test_a_batch_job_is_asked_for_its_volumes(
-    aws, monkeypatch, answer_with, folder, file_system, access_point, say_mounted
+def test_a_batch_job_reads_its_own_description_once(
+    aws, monkeypatch, answer_with, folder, file_system, access_point, set_mounts
 ):
     monkeypatch.setenv("AWS_BATCH_JOB_ID", "job")
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "function")
-    say_mounted("/tmp", file_system)
+    set_mounts("/tmp", file_system)
     volume = {
         "fileSystemId": file_system,
         "rootDirectory": "/",
@@ -138,7 +141,7 @@ def test_a_batch_job_is_asked_for_its_volumes(
     assert asked == ["/v1/describejobs"]
 
 
-def test_a_volume_without_access_point_shows_its_root_directory(
+def test_a_volume_without_access_point_is_mounted_at_its_root_directory(
     aws, monkeypatch, answer_with, folder
 ):
     monkeypatch.setenv("AWS_BATCH_JOB_ID", "job")
@@ -149,7 +152,7 @@ def test_a_volume_without_access_point_shows_its_root_directory(
     assert resolve_efs_path(EFSPath("fs-12345678:/r/a")) == folder / "a"
 
 
-def test_a_job_that_batch_does_not_know_has_no_mounts(aws, monkeypatch, answer_with, caplog):
+def test_an_unknown_batch_job_has_no_mounts(aws, monkeypatch, answer_with, caplog):
     monkeypatch.setenv("AWS_BATCH_JOB_ID", "gone")
     asked = answer_with("BATCH", {"jobs": []})
 
@@ -159,11 +162,11 @@ def test_a_job_that_batch_does_not_know_has_no_mounts(aws, monkeypatch, answer_w
     assert len(asked) == 2
 
 
-def test_a_function_is_asked_for_its_configuration(
-    aws, monkeypatch, answer_with, folder, file_system, access_point, say_mounted
+def test_a_function_reads_its_own_configuration_once(
+    aws, monkeypatch, answer_with, folder, file_system, access_point, set_mounts
 ):
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "function")
-    say_mounted("/tmp", file_system)
+    set_mounts("/tmp", file_system)
     arn = f"arn:aws:elasticfilesystem:us-west-2:123456789012:access-point/{access_point}"
     asked = answer_with(
         "LAMBDA", {"FileSystemConfigs": [{"Arn": arn, "LocalMountPath": str(folder)}]}
@@ -175,35 +178,35 @@ def test_a_function_is_asked_for_its_configuration(
 
 
 def test_a_function_without_file_system_has_no_mounts(
-    aws, monkeypatch, answer_with, folder, access_point, say_mounted
+    aws, monkeypatch, answer_with, folder, access_point, set_mounts
 ):
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "function")
-    say_mounted(folder, access_point)
+    set_mounts(folder, access_point)
     answer_with("LAMBDA", {})
 
     assert find_mount_points() == ()
-    with pytest.raises(ValueError, match="not mounted here; mounted are none"):
+    with pytest.raises(ValueError, match="not mounted here; mount points: none"):
         resolve_efs_path(EFSPath("fs-12345678:/a"))
 
 
-def test_a_mount_that_is_not_of_efs_is_left_out(aws, monkeypatch, answer_with, caplog):
+def test_a_mount_of_another_kind_of_file_system_is_skipped(aws, monkeypatch, answer_with, caplog):
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "function")
     config = {"Arn": "arn:aws:other:us-west-2:123456789012:share/1", "LocalMountPath": "/tmp"}
     answer_with("LAMBDA", {"FileSystemConfigs": [config]})
 
     assert find_mount_points() == ()
-    assert "is no EFS file system" in caplog.text
+    assert "is not an EFS resource" in caplog.text
 
 
-def test_a_function_that_may_not_be_asked_is_an_error(aws, monkeypatch):
+def test_a_function_that_cannot_be_described_is_an_error(aws, monkeypatch):
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "missing")
 
     with pytest.raises(AWSError, match="the function missing"):
         find_mount_points()
 
 
-def test_what_is_kept_follows_the_environment(say_mounted, folder, file_system, access_point):
-    say_mounted(folder, access_point)
+def test_the_cache_follows_the_environment(set_mounts, folder, file_system, access_point):
+    set_mounts(folder, access_point)
     assert [str(mount.root) for mount in find_mount_points()] == ["/scratch"]
-    say_mounted(folder, file_system)
+    set_mounts(folder, file_system)
     assert [str(mount.root) for mount in find_mount_points()] == ["/"]

@@ -39,12 +39,12 @@ MOUNTS = (
         ("/mnt/a", f"{OTHER_FS}:/a"),
     ],
 )
-def test_a_path_lies_where_its_innermost_mount_says(path, efs_path):
+def test_a_path_is_translated_by_its_innermost_mount_point(path, efs_path):
     assert str(to_efs_path(path, MOUNTS)) == efs_path
 
 
 @pytest.mark.parametrize("path", ["/opt", "/opt/efs2/a", "/opt/efs/../x", "/", "opt/efs/a"])
-def test_a_path_outside_of_every_mount_is_an_error_that_names_it(path):
+def test_a_path_outside_of_every_mount_point_is_an_error_that_names_it(path):
     with pytest.raises(ValueError, match=f"{path!r}"):
         to_efs_path(path, MOUNTS)
 
@@ -58,11 +58,11 @@ def test_a_path_outside_of_every_mount_is_an_error_that_names_it(path):
         (f"{FS}:/shared/../scratch/a", "/opt/efs/a"),
     ],
 )
-def test_a_path_on_efs_is_found_where_it_is_mounted(efs_path, path):
+def test_an_efs_path_is_translated_into_a_local_path(efs_path, path):
     assert to_mounted_path(EFSPath(efs_path), MOUNTS) == Path(path)
 
 
-def test_the_innermost_of_several_mounts_of_a_file_system_counts():
+def test_the_innermost_of_several_mounts_of_a_file_system_applies():
     mounts = (mount("/whole"), mount("/part", "/a/b"), mount("/half", "/a"))
 
     assert to_mounted_path(EFSPath(f"{FS}:/a/b/c"), mounts) == Path("/part/c")
@@ -79,7 +79,7 @@ def test_the_innermost_of_several_mounts_of_a_file_system_counts():
         "fs-99999999:/a",
     ],
 )
-def test_a_path_that_no_mount_shows_is_an_error_that_names_it(efs_path):
+def test_an_efs_path_outside_of_every_mount_point_is_an_error_that_names_it(efs_path):
     with pytest.raises(ValueError, match=efs_path.partition(":")[2].partition("..")[0] or "/"):
         to_mounted_path(EFSPath(efs_path), MOUNTS)
 
@@ -90,7 +90,7 @@ _segments = st.lists(
 
 
 @given(_segments)
-def test_no_path_on_efs_leads_out_of_the_folder_it_is_mounted_at(segments):
+def test_no_efs_path_leaves_its_mount_point(segments):
     efs_path = EFSPath(f"{OTHER_FS}:/{'/'.join(segments)}")
     try:
         path = to_mounted_path(efs_path, MOUNTS)
@@ -102,7 +102,7 @@ def test_no_path_on_efs_leads_out_of_the_folder_it_is_mounted_at(segments):
 
 
 @given(_segments)
-def test_dots_are_resolved_as_a_file_system_without_links_does(segments):
+def test_dots_are_resolved_as_on_a_file_system_without_symbolic_links(segments):
     depth, path = 0, "/" + "/".join(segments)
     lowest = 0
     for segment in path.split("/"):

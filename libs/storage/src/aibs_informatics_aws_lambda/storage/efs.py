@@ -17,13 +17,14 @@ _WITHOUT_SCHEME = re.compile(rf"{_HOST}:(.*)", re.DOTALL)
 
 
 class EFSPath(CheckedText):
-    """A path on an EFS file system, kept as it is given.
+    """A path on an EFS file system.
 
-    Forms: ``efs://fs-ID:/a``, ``efs://fs-ID/a``, ``fs-ID:/a``, and each with the file system's
-    host name instead of its id. Two are equal if file system and path are.
+    Accepted forms are ``efs://fs-ID:/a``, ``efs://fs-ID/a`` and ``fs-ID:/a``, each also with the
+    DNS name of the file system instead of its ID. The text is kept as given; two paths are equal
+    if their file system IDs and paths are equal.
 
     Raises:
-        ValidationError: the text has none of these forms.
+        ValidationError: the text is not an EFS path.
     """
 
     __slots__ = ()
@@ -34,19 +35,19 @@ class EFSPath(CheckedText):
     def _checked(cls, text: str) -> str:
         if not _match(text):
             raise ValidationError(
-                f"{text!r} is not an EFS path: expected efs://fs-ID:/PATH with an id of 8 to 40 "
-                "digits and letters a to f"
+                f"{text!r} is not an EFS path: expected efs://fs-ID:/PATH, where ID has 8 to 40 "
+                "hexadecimal digits"
             )
         return text
 
     @classmethod
     def build(cls, file_system_id: str, path: str | PurePosixPath = "/") -> EFSPath:
-        """Return the path of a file system."""
+        """Return a path on a file system."""
         return cls(f"{_SCHEME}{file_system_id}:{PurePosixPath('/', path)}")
 
     @property
     def file_system_id(self) -> str:
-        """The id of the file system, ``fs-...``."""
+        """The ID of the file system, ``fs-...``."""
         return _parts(self)[0]
 
     @property
@@ -73,5 +74,5 @@ def _match(text: str) -> re.Match[str] | None:
 def _parts(path: EFSPath) -> tuple[str, PurePosixPath]:
     match = _match(path)
     file_system_id, *rest = match.groups() if match else ("",)
-    # One slash: two at its start would make it another kind of path (POSIX.1-2017, 4.13).
+    # POSIX gives two leading slashes a meaning of their own (POSIX.1-2017, 4.13).
     return file_system_id, PurePosixPath("/" + next(filter(None, rest), "").lstrip("/"))

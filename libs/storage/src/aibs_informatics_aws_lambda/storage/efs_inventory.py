@@ -1,4 +1,4 @@
-"""EFS file systems and access points: found by id, ARN or name, and by tags."""
+"""Look up EFS file systems and access points by ID, ARN or name, and by tags."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ARN = re.compile(
     rf"arn:aws[a-z-]*:elasticfilesystem:[a-z0-9-]+:\d{{12}}:(?:file-system|access-point)/({_ID})"
 )
 _ROOT = PurePosixPath("/")
-_GONE = {"deleting", "deleted"}
+_DELETED = {"deleting", "deleted"}
 _NOT_FOUND = {"AccessPointNotFound", "FileSystemNotFound"}
 
 
@@ -34,7 +34,7 @@ class FileSystem:
 
 @dataclass(frozen=True)
 class AccessPoint:
-    """An access point: a folder of an EFS file system that clients see as its root."""
+    """An EFS access point: a directory of a file system that clients see as its root."""
 
     id: str
     file_system_id: str
@@ -47,36 +47,36 @@ Resource = TypeVar("Resource", FileSystem, AccessPoint)
 
 
 class EfsInventory:
-    """The file systems and access points of a region. Each listing is asked for once.
+    """The EFS file systems and access points of a region, with cached listings.
 
-    Make one for each request, so that what is created later is found.
+    Create one per request: resources that are created later are not in the cache.
 
     Args:
-        client: arguments of `common.aws.get_client`, such as ``region_name``.
+        client: arguments for `common.aws.get_client`, such as ``region_name``.
     """
 
     def __init__(self, **client: Any) -> None:
         self._client = client
-        self._pages: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+        self._listings: dict[tuple[str, ...], list[dict[str, Any]]] = {}
 
     def find_file_system(
         self, reference: str, tags: Mapping[str, str] | None = None
     ) -> FileSystem:
-        """Return the one file system that a reference names.
+        """Find a file system.
 
         Args:
-            reference: its id (``fs-...``), ARN, or name.
-            tags: the tags that it must have, with these values.
+            reference: its ID (``fs-...``), ARN or name.
+            tags: tags that it must have.
 
         Raises:
-            ResourceNotFoundError: there is none.
-            ValueError: there are several.
-            AWSError: EFS cannot be asked.
+            ResourceNotFoundError: no file system matches.
+            ValueError: several file systems match.
+            AWSError: an EFS request failed.
         """
         found_id = _as_id(reference, _FILE_SYSTEM_ID)
         arguments = {"FileSystemId": found_id} if found_id else {}
         candidates = map(_to_file_system, self._list("file_systems", "FileSystems", **arguments))
-        return _the_one(candidates, "file system", reference, bool(found_id), tags or {})
+        return _find_single(candidates, "file system", reference, bool(found_id), tags or {})
 
     def find_access_point(
         self,
@@ -84,17 +84,17 @@ class EfsInventory:
         file_system_id: str | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> AccessPoint:
-        """Return the one access point that a reference names.
+        """Find an access point.
 
         Args:
-            reference: its id (``fsap-...``), ARN, or name.
-            file_system_id: the file system that it must belong to; by default any.
-            tags: the tags that it must have, with these values.
+            reference: its ID (``fsap-...``), ARN or name.
+            file_system_id: the file system that it must belong to; default: any.
+            tags: tags that it must have.
 
         Raises:
-            ResourceNotFoundError: there is none.
-            ValueError: there are several.
-            AWSError: EFS cannot be asked.
+            ResourceNotFoundError: no access point matches.
+            ValueError: several access points match.
+            AWSError: an EFS request failed.
         """
         found_id = _as_id(reference, _ACCESS_POINT_ID)
         arguments = {}
@@ -105,21 +105,21 @@ class EfsInventory:
         candidates = map(
             _to_access_point, self._list("access_points", "AccessPoints", **arguments)
         )
-        there = (
+        matching = (
             candidate
             for candidate in candidates
             if file_system_id in (None, candidate.file_system_id)
         )
         where = f" of the file system {file_system_id}" if file_system_id else ""
-        return _the_one(there, "access point", reference, bool(found_id), tags or {}, where)
+        return _find_single(matching, "access point", reference, bool(found_id), tags or {}, where)
 
     def _list(self, what: str, key: str, **arguments: str) -> list[dict[str, Any]]:
-        question = (what, *sum(arguments.items(), ()))
-        if question not in self._pages:
-            self._pages[question] = self._ask(what, key, arguments)
-        return self._pages[question]
+        request = (what, *sum(arguments.items(), ()))
+        if request not in self._listings:
+            self._listings[request] = self._describe(what, key, arguments)
+        return self._listings[request]
 
-    def _ask(self, what: str, key: str, arguments: Mapping[str, str]) -> list[dict[str, Any]]:
+    def _describe(self, what: str, key: str, arguments: Mapping[str, str]) -> list[dict[str, Any]]:
         from aibs_informatics_aws_lambda.common.aws import get_client, named_errors
         from botocore.exceptions import ClientError
 
@@ -133,23 +133,23 @@ class EfsInventory:
                 if error.response.get("Error", {}).get("Code") in _NOT_FOUND:
                     return []
                 raise
-        return [one for one in found if one.get("LifeCycleState") not in _GONE]
+        return [one for one in found if one.get("LifeCycleState") not in _DELETED]
 
 
 def find_efs_id(text: str) -> str | None:
-    """Return the id of a file system or access point that ``text`` is, or ends in (as an ARN)."""
+    """Return the file system or access point ID at the end of ``text``, an ID or an ARN."""
     match = _ENDS_IN_ID.fullmatch(text)
     return match.group(1) if match else None
 
 
 def _as_id(reference: str, form: re.Pattern[str]) -> str | None:
-    """Return the id that a reference is or holds as an ARN; `None` for a name."""
+    """Return the ID in a reference, an ID or an ARN; `None` for a name."""
     arn = _ARN.fullmatch(reference)
     candidate = arn.group(1) if arn else reference
     return candidate if form.fullmatch(candidate) else None
 
 
-def _the_one(
+def _find_single(
     candidates: Iterable[Resource],
     kind: str,
     reference: str,
@@ -167,13 +167,13 @@ def _the_one(
     tagged = "".join(f" with the tag {name}={value}" for name, value in tags.items())
     if not found:
         raise ResourceNotFoundError(
-            f"there is no EFS {kind} {reference!r}{where}{tagged}: check its id or Name, and its "
+            f"there is no EFS {kind} {reference!r}{where}{tagged}: check its ID or Name, and its "
             "tags"
         )
     ids = ", ".join(sorted(one.id for one in found))
     raise ValueError(
-        f"there are {len(found)} EFS {kind}s called {reference!r}{where}{tagged} ({ids}): "
-        "give an id instead of the name"
+        f"there are {len(found)} EFS {kind}s named {reference!r}{where}{tagged}: pass one of the "
+        f"IDs {ids} instead"
     )
 
 

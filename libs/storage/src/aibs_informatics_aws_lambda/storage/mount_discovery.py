@@ -1,4 +1,4 @@
-"""Which EFS file systems are mounted on this machine, and where."""
+"""Discover the EFS mount points of this machine."""
 
 from __future__ import annotations
 
@@ -21,53 +21,54 @@ AWS_BATCH_JOB_ID_KEY = "AWS_BATCH_JOB_ID"
 
 logger = logging.getLogger(__name__)
 
-_kept: dict[_Source, tuple[MountPoint, ...]] = {}
+_cache: dict[_Source, tuple[MountPoint, ...]] = {}
 
 
 def find_mount_points() -> tuple[MountPoint, ...]:
-    """Return the EFS mounts of this machine, as the first of these tells that applies.
+    """Return the EFS mount points of this machine.
+
+    They come from the first source that applies:
 
     - in an AWS Batch job (``AWS_BATCH_JOB_ID``), the description of the job;
     - in a Lambda function (``AWS_LAMBDA_FUNCTION_NAME``), its configuration;
-    - else each pair of variables ``EFS_MOUNT_POINT_PATH<x>`` and ``EFS_MOUNT_POINT_ID<x>``, the
-      latter the id of a file system or access point, or an ARN that ends in one.
+    - otherwise the pairs of variables ``EFS_MOUNT_POINT_PATH<suffix>`` and
+      ``EFS_MOUNT_POINT_ID<suffix>``. The ID is that of a file system or access point, or an ARN.
 
-    A mount whose folder is not there is left out with a warning, and so is a pair of variables
-    that leads nowhere. AWS is asked once in a process, unless something was left out or nothing
-    was found.
+    Mount points without a local directory, and pairs of variables that cannot be resolved, are
+    skipped with a warning. The result is cached for the life of the process, unless it is empty
+    or a mount point was skipped.
 
     Raises:
-        ValueError: two different mounts are said to be at one folder.
-        AWSError: Batch, Lambda or EFS cannot be asked.
+        ValueError: two different mounts have the same mount path.
+        AWSError: a request to Batch, Lambda or EFS failed.
     """
     source = _source()
-    if source in _kept:
-        return _kept[source]
-    claimed = list(source.read())
-    found = _without_repetitions(mount for mount in claimed if mount and _is_there(mount))
-    if found and len(found) == len(set(claimed)):
-        _kept[source] = found
+    if source in _cache:
+        return _cache[source]
+    described = list(source.read())
+    found = _deduplicate(mount for mount in described if mount and _exists(mount))
+    if found and len(found) == len(set(described)):
+        _cache[source] = found
     return found
 
 
 def forget_mount_points() -> None:
-    """Look for mounts anew from now on."""
-    _kept.clear()
+    """Clear the cache of `find_mount_points`."""
+    _cache.clear()
 
 
 def resolve_efs_path(path: EFSPath) -> Path:
-    """Return where a path on EFS is on this machine.
+    """Translate an EFS path into a local path of this machine.
 
     Raises:
-        ValueError: its file system, or that part of it, is not mounted here, or ``..`` leads
-            out of it.
-        AWSError: as `find_mount_points`.
+        ValueError: the path is not visible through a mount point, or leaves it by ``..``.
+        AWSError: a request to Batch, Lambda or EFS failed.
     """
     return to_mounted_path(path, find_mount_points())
 
 
 class _Source(Protocol):
-    """What tells of mounts. Yields `None` for each that it has to leave out."""
+    """A source of mount points; yields `None` for each that it skips."""
 
     def read(self) -> Iterator[MountPoint | None]: ...
 
@@ -82,7 +83,7 @@ class _BatchJob:
         with named_errors(f"describe the Batch job {self.job_id}", "batch:DescribeJobs"):
             jobs = get_client("batch").describe_jobs(jobs=[self.job_id])["jobs"]
         if not jobs:
-            logger.warning("Batch knows no job %s: no EFS mounts are taken for here", self.job_id)
+            logger.warning("The Batch job %s was not found: assuming no EFS mounts", self.job_id)
             return
         container = jobs[0].get("container", {})
         volumes = {
@@ -94,7 +95,7 @@ class _BatchJob:
         for mount in container.get("mountPoints", []):
             volume = volumes.get(mount.get("sourceVolume"))
             if volume:
-                yield _mounted_volume(inventory, mount["containerPath"], volume)
+                yield _from_volume(inventory, mount["containerPath"], volume)
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ class _LambdaFunction:
             function = get_client("lambda").get_function_configuration(FunctionName=self.name)
         inventory = EfsInventory()
         for config in function.get("FileSystemConfigs", []):
-            yield _mounted(inventory, config["LocalMountPath"], config["Arn"])
+            yield _from_id(inventory, config["LocalMountPath"], config["Arn"])
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ class _Variables:
     def read(self) -> Iterator[MountPoint | None]:
         inventory = EfsInventory()
         for suffix, path, target in self.pairs:
-            yield _mounted_by_variables(inventory, suffix, path, target)
+            yield _from_variables(inventory, suffix, path, target)
 
 
 def _source() -> _Source:
@@ -150,7 +151,7 @@ def _variable_pairs() -> tuple[tuple[str, str | None, str | None], ...]:
     )
 
 
-def _mounted_by_variables(
+def _from_variables(
     inventory: EfsInventory, suffix: str, path: str | None, target: str | None
 ) -> MountPoint | None:
     path_variable, id_variable = (
@@ -158,23 +159,23 @@ def _mounted_by_variables(
         EFS_MOUNT_POINT_ID_KEY_PREFIX + suffix,
     )
     if not path or not target:
-        logger.warning("%s and %s come in pairs: one is not set", path_variable, id_variable)
+        logger.warning("%s and %s must both be set: skipped", path_variable, id_variable)
         return None
     if not find_efs_id(target):
-        logger.warning("%s does not end in the id of an EFS resource: skipped", id_variable)
+        logger.warning("%s is not an ID or ARN of an EFS resource: skipped", id_variable)
         return None
     try:
-        return _mounted(inventory, path, target)
+        return _from_id(inventory, path, target)
     except ValueError as error:
-        logger.warning("%s is skipped: %s", id_variable, error)
+        logger.warning("%s was skipped: %s", id_variable, error)
         return None
 
 
-def _mounted(inventory: EfsInventory, path: str, target: str) -> MountPoint | None:
-    """Return the mount of what a text that ends in an id names."""
+def _from_id(inventory: EfsInventory, path: str, target: str) -> MountPoint | None:
+    """Return the mount point of a file system or access point, given by ID or ARN."""
     target_id = find_efs_id(target)
     if target_id is None:
-        logger.warning("%s is no EFS file system: its mount at %s is skipped", target, path)
+        logger.warning("%s is not an EFS resource: its mount at %s was skipped", target, path)
         return None
     folder = PurePosixPath(path)
     if target_id.startswith("fs-"):
@@ -183,34 +184,32 @@ def _mounted(inventory: EfsInventory, path: str, target: str) -> MountPoint | No
     return MountPoint(folder, access_point.file_system_id, target_id, access_point.root)
 
 
-def _mounted_volume(
-    inventory: EfsInventory, path: str, volume: dict[str, Any]
-) -> MountPoint | None:
+def _from_volume(inventory: EfsInventory, path: str, volume: dict[str, Any]) -> MountPoint | None:
     access_point_id = (volume.get("authorizationConfig") or {}).get("accessPointId")
     if access_point_id:
-        return _mounted(inventory, path, access_point_id)
+        return _from_id(inventory, path, access_point_id)
     root = PurePosixPath("/", volume.get("rootDirectory") or "/")
     return MountPoint(PurePosixPath(path), volume["fileSystemId"], root=root)
 
 
-def _is_there(mount_point: MountPoint) -> bool:
-    there = Path(mount_point.path).is_dir()
-    if not there:
+def _exists(mount_point: MountPoint) -> bool:
+    exists = Path(mount_point.path).is_dir()
+    if not exists:
         logger.warning(
-            "%s is not a folder here: the mount of %s there is left out",
+            "%s is not a directory here: the mount of %s was skipped",
             mount_point.path,
             mount_point.file_system_id,
         )
-    return there
+    return exists
 
 
-def _without_repetitions(mount_points: Iterable[MountPoint]) -> tuple[MountPoint, ...]:
+def _deduplicate(mount_points: Iterable[MountPoint]) -> tuple[MountPoint, ...]:
     by_path: dict[PurePosixPath, MountPoint] = {}
     for mount_point in mount_points:
         first = by_path.setdefault(mount_point.path, mount_point)
         if first != mount_point:
             raise ValueError(
-                f"two EFS mounts are said to be at {mount_point.path}: "
+                f"two EFS mounts have the mount path {mount_point.path}: "
                 f"{_target(first)} and {_target(mount_point)}"
             )
     return tuple(by_path.values())

@@ -1,6 +1,7 @@
-"""Mounts of EFS file systems, and paths told from one side to the other.
+"""EFS mount points, and the translation of paths between a mount point and its file system.
 
-All of it is text: a mount may be of a container that does not run yet, or of another machine.
+Nothing is looked up on disk: the mount may be on another machine, or in a container that has not
+started yet.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ _ROOT = PurePosixPath("/")
 
 @dataclass(frozen=True)
 class MountPoint:
-    """A folder at which an EFS file system, or what an access point shows of it, is mounted.
+    """A directory at which an EFS file system or access point is mounted.
 
     Args:
-        path: the folder, absolute.
-        file_system_id: the file system, ``fs-...``.
-        access_point_id: the access point that it is mounted through, ``fsap-...``, if any.
-        root: the folder of the file system that appears at ``path``.
+        path: the absolute path of the directory.
+        file_system_id: the ID of the file system, ``fs-...``.
+        access_point_id: the ID of the access point, ``fsap-...``, if it is mounted through one.
+        root: the directory of the file system that appears at ``path``.
     """
 
     path: PurePosixPath
@@ -32,72 +33,72 @@ class MountPoint:
     root: PurePosixPath = _ROOT
 
     def holds(self, path: str | PurePosixPath) -> bool:
-        """Tell whether a path on the machine or in the container lies in this mount."""
+        """Return whether a local or container path is below this mount point."""
         return PurePosixPath(path).is_relative_to(self.path)
 
     def holds_efs_path(self, path: EFSPath) -> bool:
-        """Tell whether a path on EFS can be seen through this mount."""
+        """Return whether a path on EFS is visible through this mount point."""
         return path.file_system_id == self.file_system_id and path.path.is_relative_to(self.root)
 
     def as_env_vars(self, name: str | None = None) -> dict[str, str]:
-        """Return the two variables that tell a process of this mount, as `to_env_vars` does."""
+        """Return the pair of environment variables that describes this mount (`to_env_vars`)."""
         return to_env_vars(self.path, self.access_point_id or self.file_system_id, name)
 
 
 def to_efs_path(path: str | PurePosixPath, mount_points: Iterable[MountPoint]) -> EFSPath:
-    """Return where on EFS a path of the machine or the container lies, as ``fs-ID:/PATH``.
+    """Translate a local or container path into an EFS path, ``fs-ID:/PATH``.
 
-    Of several mounts that hold the path the innermost one counts.
+    The innermost of several mount points applies.
 
     Raises:
-        ValueError: no mount holds it; the message names the path.
+        ValueError: the path is not below a mount point, or is not absolute.
     """
     plain = resolve_dots(path)
     mount_points = tuple(mount_points)
     mount_point = innermost_for_path(mount_points, plain)
     if mount_point is None:
         raise ValueError(
-            f"{str(path)!r} does not lie in a mounted EFS file system; "
-            f"mounted are {_listed(str(mount_point.path) for mount_point in mount_points)}"
+            f"{str(path)!r} is not on a mounted EFS file system; "
+            f"mount points: {_listed(str(mount_point.path) for mount_point in mount_points)}"
         )
-    place = mount_point.root / plain.relative_to(mount_point.path)
-    return EFSPath(f"{mount_point.file_system_id}:{place}")
+    efs_path = mount_point.root / plain.relative_to(mount_point.path)
+    return EFSPath(f"{mount_point.file_system_id}:{efs_path}")
 
 
 def to_mounted_path(path: EFSPath, mount_points: Iterable[MountPoint]) -> Path:
-    """Return where a path on EFS is on this machine.
+    """Translate an EFS path into a local path.
 
     Raises:
-        ValueError: no mount shows it, or ``..`` leads out of it; the message names the path.
+        ValueError: the path is not visible through a mount point, or leaves it by ``..``.
     """
     mount_points = tuple(mount_points)
     plain = EFSPath(f"{path.file_system_id}:{resolve_dots(path.path)}")
     mount_point = innermost_for_efs_path(mount_points, plain)
     if mount_point is None:
         shown = _listed(f"{m.file_system_id}:{m.root} at {m.path}" for m in mount_points)
-        raise ValueError(f"{str(path)!r} is not mounted here; mounted are {shown}")
+        raise ValueError(f"{str(path)!r} is not mounted here; mount points: {shown}")
     return Path(mount_point.path) / plain.path.relative_to(mount_point.root)
 
 
 def innermost_for_path(
     mount_points: Iterable[MountPoint], path: str | PurePosixPath
 ) -> MountPoint | None:
-    """Return the mount with the longest path of those that hold ``path``."""
+    """Return the innermost mount point above a path, if any."""
     holding = (mount_point for mount_point in mount_points if mount_point.holds(path))
     return max(holding, key=lambda mount_point: len(mount_point.path.parts), default=None)
 
 
 def innermost_for_efs_path(mount_points: Iterable[MountPoint], path: EFSPath) -> MountPoint | None:
-    """Return the mount with the longest root of those that show a path on EFS."""
+    """Return the mount point with the innermost root above an EFS path, if any."""
     holding = (mount_point for mount_point in mount_points if mount_point.holds_efs_path(path))
     return max(holding, key=lambda mount_point: len(mount_point.root.parts), default=None)
 
 
 def resolve_dots(path: str | PurePosixPath) -> PurePosixPath:
-    """Return an absolute path without ``.`` and ``..``; links are not looked at.
+    """Resolve ``.`` and ``..`` in an absolute path, without following symbolic links.
 
     Raises:
-        ValueError: the path is relative, or ``..`` leads above the root.
+        ValueError: the path is relative, or leads above the root.
     """
     pure = PurePosixPath(path)
     if not pure.is_absolute():

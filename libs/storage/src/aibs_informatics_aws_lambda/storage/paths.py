@@ -1,4 +1,4 @@
-"""Fields of models that take a path on S3, on EFS or on a local disk."""
+"""Fields of models that accept an S3 URI, an EFS path or a local path."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ DataLocation: TypeAlias = S3Path | EFSPath | Path
 
 
 def parse_data_path(value: Any) -> DataLocation:
-    """Return the path that a text stands for: S3 if it can be, else EFS, else local.
+    """Parse a location: an S3 URI, else an EFS path, else a local path.
 
     Raises:
-        ValidationError: the text starts with ``s3://`` or ``efs://`` and is no such path.
-        ValueError: ``value`` is no text.
+        ValidationError: the text starts with ``s3://`` or ``efs://`` and is not a valid S3 URI or
+            EFS path.
+        ValueError: ``value`` is neither a string nor a path.
     """
     if isinstance(value, S3Path | EFSPath | Path):
         return value
@@ -35,14 +36,14 @@ def parse_data_path(value: Any) -> DataLocation:
 def _parse_s3_or_local(value: Any) -> S3Path | Path:
     path = parse_data_path(value)
     if isinstance(path, EFSPath):
-        raise ValueError("an EFS path is not possible here: give an S3 URI or a local path")
+        raise ValueError("not an S3 URI or a local path, but an EFS path")
     return path
 
 
 def _parse_efs_or_local(value: Any) -> EFSPath | Path:
     path = parse_data_path(value)
     if isinstance(path, S3Path):
-        raise ValueError("an S3 URI is not possible here: give an EFS path or a local path")
+        raise ValueError("not an EFS path or a local path, but an S3 URI")
     return path
 
 
@@ -54,7 +55,7 @@ DataPath: TypeAlias = Annotated[
     _as_text,
     WithJsonSchema({"type": "string", "description": "S3 URI, EFS path or local path"}),
 ]
-"""A path on S3, on EFS or on a local disk."""
+"""A location: S3 URI, EFS path or local path."""
 
 S3OrLocalPath: TypeAlias = Annotated[
     S3Path | Path,
@@ -62,7 +63,7 @@ S3OrLocalPath: TypeAlias = Annotated[
     _as_text,
     WithJsonSchema({"type": "string", "description": "S3 URI or local path"}),
 ]
-"""A path on S3 or on a local disk."""
+"""A location: S3 URI or local path."""
 
 EFSOrLocalPath: TypeAlias = Annotated[
     EFSPath | Path,
@@ -70,4 +71,4 @@ EFSOrLocalPath: TypeAlias = Annotated[
     _as_text,
     WithJsonSchema({"type": "string", "description": "EFS path or local path"}),
 ]
-"""A path on EFS or on a local disk."""
+"""A location: EFS path or local path."""

@@ -1,4 +1,4 @@
-"""Requests and responses of batches of syncs, and of what prepares them."""
+"""Requests and responses of batches of syncs, and of their preparation."""
 
 # Cold start: annotations are not postponed, as pydantic would have to evaluate each at import, and
 # empty lists are defaults, which it copies: a factory's signature takes it milliseconds to find.
@@ -13,31 +13,34 @@ from .stored_lists import ListOrLocation, ResponseByReference
 from .sync import DataSyncCounts, DataSyncRequest, Deadline, SyncContinuation
 
 RequestsOrLocation: TypeAlias = ListOrLocation[DataSyncRequest]
-"""Syncs, or the S3 URI of a JSON list of them."""
+"""Sync requests, or the S3 URI of a JSON document that lists them."""
 
 
 class PrepareBatchDataSyncRequest(DataSyncRequest, ResponseByReference):
-    """One sync that is to be divided into batches."""
+    """A sync to split into batches."""
 
     batch_size_bytes_limit: int | None = Field(
-        None, ge=0, description="of one batch; by default, and for 0, 250 GiB"
+        None, ge=0, description="maximum size of a batch in bytes; default, and for 0: 250 GiB"
     )
     temporary_request_payload_path: S3Path | None = Field(
-        None, description="prefix at which the requests of batches are stored"
+        None, description="S3 prefix for the requests of the batches"
     )
     allow_partial_failure: bool | None = Field(
-        None, description="handed on to the batches; by default false"
+        None, description="passed on to the batches; default: false"
     )
     max_concurrent_batches: int | None = Field(
-        None, ge=0, description="how many batches a state machine runs at a time; 0: no limit"
+        None, ge=0, description="batches that a state machine runs in parallel; 0: no limit"
     )
     tolerated_failure_percentage: float | None = Field(
-        None, ge=0, le=100, description="of batches that may fail before a state machine does"
+        None,
+        ge=0,
+        le=100,
+        description="share of batches that may fail without failing the state machine",
     )
 
 
 class BatchDataSyncResult(DataSyncCounts):
-    """Sums over the syncs of a batch that succeeded, and how many did."""
+    """Totals of the successful syncs of a batch, and the numbers of syncs."""
 
     total_requests_count: int = 0
     successful_requests_count: int = 0
@@ -45,27 +48,27 @@ class BatchDataSyncResult(DataSyncCounts):
 
 
 class BatchContinuation(PydanticBaseModel):
-    """How far a batch has come that has stopped at its deadline."""
+    """The progress of a batch that stopped at its deadline."""
 
-    requests_done: int = Field(ge=0, description="how many syncs are done with, from the first on")
-    sync: SyncContinuation | None = Field(None, description="how far the next one has come")
-    result: BatchDataSyncResult = Field(description="of the calls so far")
-    failed_requests: list[int] = Field([], description="which syncs have failed, counted from 0")
+    requests_done: int = Field(ge=0, description="number of finished syncs, in their order")
+    sync: SyncContinuation | None = Field(None, description="progress of the next sync")
+    result: BatchDataSyncResult = Field(description="result so far")
+    failed_requests: list[int] = Field([], description="indexes of failed syncs")
 
 
 class BatchDataSyncRequest(PydanticBaseModel):
-    """Syncs that run one after the other.
+    """Syncs to run one after the other.
 
-    The fields of one `DataSyncRequest` in place of ``requests`` are a batch of that one.
+    The fields of a `DataSyncRequest` instead of ``requests`` make a batch of one sync.
     """
 
     requests: RequestsOrLocation
     allow_partial_failure: bool = Field(
-        False, description="go on after a sync that failed, and answer which did"
+        False, description="continue after a failed sync, and list it in the response"
     )
-    deadline: Deadline | None = Field(None, description="of the whole batch, as that of a sync")
+    deadline: Deadline | None = Field(None, description="deadline of the whole batch")
     continuation: BatchContinuation | None = Field(
-        None, description="what the previous call of the same batch has answered"
+        None, description="continuation from the previous response to the same batch"
     )
 
     @model_validator(mode="before")
@@ -73,7 +76,7 @@ class BatchDataSyncRequest(PydanticBaseModel):
     def _read_single_request(cls, data: Any) -> Any:
         if not isinstance(data, dict) or "requests" in data or not _names_paths(data):
             return data
-        # That of a batch, as its answers are a batch's.
+        # The continuation belongs to the batch, not to its only sync.
         sync = {name: value for name, value in data.items() if name != "continuation"}
         return {**data, "requests": [sync]}
 
@@ -84,25 +87,25 @@ def _names_paths(data: dict[str, Any]) -> bool:
 
 
 class BatchDataSyncResponse(PydanticBaseModel):
-    """A batch that was done, with the syncs that failed."""
+    """The result of a batch, and the syncs that failed."""
 
     result: BatchDataSyncResult
     failed_requests: list[DataSyncRequest] = Field([])
     incomplete: bool | None = Field(
-        None, description="true: the deadline came first; send the request again to go on"
+        None, description="true: stopped at the deadline; send the request again with continuation"
     )
     continuation: BatchContinuation | None = Field(
-        None, description="the field of that name in the request to go on with"
+        None, description="value for the field of the same name in the next request"
     )
 
 
 class PrepareBatchDataSyncResponse(PydanticBaseModel):
-    """The batches that a sync was divided into."""
+    """The batches of a sync."""
 
     requests: ListOrLocation[BatchDataSyncRequest]
     max_concurrent_batches: int | None = Field(
-        None, description="beside stored requests: that of the request, or its default"
+        None, description="with stored requests: value from the request, or its default"
     )
     tolerated_failure_percentage: float | None = Field(
-        None, description="beside stored requests: that of the request, or its default"
+        None, description="with stored requests: value from the request, or its default"
     )

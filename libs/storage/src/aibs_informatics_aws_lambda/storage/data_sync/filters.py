@@ -1,4 +1,4 @@
-"""Which items are synced, as requests say it."""
+"""Include and exclude filters of a data sync."""
 
 # Cold start: annotations are not postponed, as pydantic would have to evaluate each at import.
 
@@ -11,10 +11,11 @@ Patterns: TypeAlias = str | list[str]
 
 
 class DataSyncFilterConfig(PydanticBaseModel):
-    """Which items are synced: those that match an include, if any, and no exclude.
+    """Filters of a data sync: include patterns first, then exclude patterns.
 
-    Patterns are regular expressions that must match the whole path of an item relative to the
-    filter root. Null, empty text and an empty list are no pattern.
+    Patterns are full-match regular expressions for the path relative to the filter root. Without
+    include patterns, everything is included. Null, an empty string and an empty list mean no
+    pattern.
     """
 
     include: Patterns | None = None

@@ -9,25 +9,25 @@ from ..paths import S3OrLocalPath
 
 
 class GetJSONFromFileRequest(PydanticBaseModel):
-    """Where a JSON document is."""
+    """The location of a JSON document."""
 
     path: S3OrLocalPath
 
 
 class GetJSONFromFileResponse(PydanticBaseModel):
-    """The document, which may be null."""
+    """The content of the document, which may be null."""
 
     content: JSON
 
 
 class PutJSONToFileRequest(PydanticBaseModel):
-    """A JSON document, and where to write it; by default below the bucket for scratch data."""
+    """A JSON document and its destination; default: a scratch key in the default bucket."""
 
     content: JSON
     path: S3OrLocalPath | None = None
 
 
 class PutJSONToFileResponse(PydanticBaseModel):
-    """Where the document was written."""
+    """The location of the document."""
 
     path: S3OrLocalPath

@@ -1,4 +1,4 @@
-"""Request and response of a removal."""
+"""Request and response of the removal of data paths."""
 
 # Cold start: annotations are not postponed, as pydantic would have to evaluate each at import, and
 # empty lists are defaults, which it copies: a factory's signature takes it milliseconds to find.
@@ -11,27 +11,27 @@ from .stored_lists import ListOrLocation, ResponseByReference
 
 
 class PlannedPath(PydanticBaseModel):
-    """A path that was found fit to be removed, and how it was then."""
+    """An outdated path and its state at the time of the scan."""
 
     path: DataPath
-    inode: int = Field(description="of the file or folder")
-    last_modified: AwareIsoDateTime = Field(description="of the latest file in it")
+    inode: int = Field(description="inode of the file or directory")
+    last_modified: AwareIsoDateTime = Field(description="modification time of its latest file")
 
 
 class RemoveDataPathsRequest(ResponseByReference):
-    """Files and folders to remove."""
+    """Files and directories to remove."""
 
     paths: ListOrLocation[DataPath] = Field([])
     plan: ListOrLocation[PlannedPath] | None = Field(
-        None, description="of a scan: what has changed since is not removed"
+        None, description="plan of a scan: paths that changed since are not removed"
     )
 
 
 class RemoveDataPathsResponse(PydanticBaseModel):
-    """What was removed, in the order of the request."""
+    """The removed paths, in the order of the request."""
 
     size_bytes_removed: int
     paths_removed: ListOrLocation[DataPath]
     paths_changed: ListOrLocation[DataPath] | None = Field(
-        None, description="not removed, as they have changed since they were planned to go"
+        None, description="paths that were not removed because they changed since the scan"
     )

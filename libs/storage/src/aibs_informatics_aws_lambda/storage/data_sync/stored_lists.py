@@ -1,4 +1,4 @@
-"""Lists of any length in requests and answers: in place, or stored in S3."""
+"""Lists in requests and responses: inline, or stored in S3 as JSON documents."""
 
 # Cold start: annotations are not postponed, as pydantic would have to evaluate each at import.
 
@@ -19,14 +19,14 @@ ListOrLocation: TypeAlias = Annotated[
     Annotated[list[T], Tag("list")] | Annotated[S3Path, Tag("location")],
     Discriminator(_list_or_location),
 ]
-"""A list, or the S3 URI of a JSON document that holds it: state machines pass 256 KiB at most."""
+"""A list, or the S3 URI of a JSON document that holds it. State machines pass up to 256 KiB."""
 
 
 class ResponseByReference(PydanticBaseModel):
-    """What a request says whose answer holds lists of any length."""
+    """A request whose response can refer to lists in S3 instead of holding them."""
 
     response_path: S3Path | None = Field(
         None,
-        description="prefix at which the lists of the answer are stored, each as <field>.json; "
-        "the answer then has their S3 URIs in place of them",
+        description="S3 prefix for the lists of the response; each is stored as <field>.json, and "
+        "the response has its S3 URI instead",
     )

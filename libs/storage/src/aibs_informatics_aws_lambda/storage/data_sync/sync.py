@@ -1,4 +1,4 @@
-"""Request and response of a sync."""
+"""Request and response of a data sync."""
 
 # Cold start: annotations are not postponed, as pydantic would have to evaluate each at import, and
 # defaults are data that it validates: a model that is made alone needs a validator of its own.
@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
 from ..paths import DataPath, EFSOrLocalPath
 from .filters import DataSyncFilterConfig
 
-# Below this, a number is a length of time and no time: 1973 as seconds since 1970.
+# Smaller numbers are durations, larger ones times: 1e8 seconds since 1970 is in 1973.
 _LONGEST_SECONDS = 1e8
 
 
@@ -21,7 +21,9 @@ def _parse_deadline(value: Any) -> Any:
     if seconds is None:
         return value
     if not 0 <= seconds < _LONGEST_SECONDS:
-        raise ValueError(f"expected seconds from now, below {_LONGEST_SECONDS:.0f}, or a time")
+        raise ValueError(
+            f"not a time, nor a number of seconds from 0 to {_LONGEST_SECONDS:.0f} (exclusive)"
+        )
     return seconds
 
 
@@ -31,7 +33,7 @@ def _parse_max_delete(value: Any) -> int | float | str:
         return number if 0 < number < 1 else int(number)
     if isinstance(value, str) and _PERCENTAGE.fullmatch(value):
         return value
-    raise ValueError('expected a number of items, or a share such as 0.05 or "5%"')
+    raise ValueError('not a number of files, nor a share such as 0.05 or "5%"')
 
 
 def _as_number(value: Any) -> float | None:
@@ -49,144 +51,144 @@ Deadline: TypeAlias = Annotated[
     float | Literal["auto"] | AwareIsoDateTime,
     BeforeValidator(_parse_deadline),
 ]
-"""When to stop: seconds from the start of the call, a time, or ``auto``, which is shortly before
-the Lambda function ends, and never outside of Lambda."""
+"""When to stop: seconds from the start of the call, a time, or ``auto``: shortly before the Lambda
+function times out, and never outside of Lambda."""
 
 MaxDelete: TypeAlias = Annotated[
     int | float | str,
     PlainValidator(_parse_max_delete),
     WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0}, {"type": "string"}]}),
 ]
-"""A number of items, or a share of those at the destination, as in ``0.05`` or ``"5%"``."""
+"""A number of files, or a share of the files at the destination, such as ``0.05`` or ``"5%"``."""
 
 
 class RemoteToLocalConfig(PydanticBaseModel):
-    """Where a single object is staged on its way to a local file."""
+    """The staging directory for the download of a single object."""
 
     use_custom_tmp_dir: bool = False
     custom_tmp_dir: EFSOrLocalPath | None = Field(
-        None, description="by default the mount point of the destination"
+        None, description="default: the mount point of the destination"
     )
 
 
 class DataSyncConfig(PydanticBaseModel):
-    """How data are synced, whatever they are."""
+    """Options of a data sync."""
 
-    max_concurrency: int = Field(25, ge=1, description="transfers at a time")
+    max_concurrency: int = Field(25, ge=1, description="parallel transfers of large files")
     retain_source_data: bool = Field(
-        True, description="false: what was synced is removed at the source"
+        True, description="false: delete synced files from the source"
     )
-    delete: bool = Field(
-        True, description="remove at the destination what the filtered source does not have"
-    )
+    delete: bool = Field(True, description="delete extraneous files from the destination")
     require_lock: bool = Field(
-        False, description="S3 to local: one sync of a destination at a time"
+        False, description="S3 to local: allow one sync of a destination at a time"
     )
-    force: bool = Field(False, description="transfer whatever the destination holds")
-    size_only: bool = Field(False, description="leave the checksum out of the decision")
+    force: bool = Field(False, description="transfer all files, also unchanged ones")
+    size_only: bool = Field(
+        False, description="compare sizes and times, not ETags; newer source files are transferred"
+    )
     fail_if_missing: bool = True
     include_detailed_response: bool = Field(
-        False, description="write a report of each item, and answer where it is"
+        False, description="write a report with one line per file, and return its location"
     )
     remote_to_local_config: RemoteToLocalConfig = Field({}, validate_default=True)
     dry_run: bool | None = Field(
-        None, description="true: count what a sync would do, and change nothing"
+        None, description="true: count planned changes, and change nothing"
     )
     verify: bool | None = Field(
-        None, description="true: compare both sides by their content, and change nothing"
+        None, description="true: compare source and destination by content, and change nothing"
     )
     report_path: DataPath | None = Field(
-        None, description="where a report of each item is written, as JSON Lines"
+        None, description="location of a report in JSON Lines, one line per file"
     )
     max_delete: MaxDelete | None = Field(
         None,
-        description="refuse to sync if more than this number, or share, would be deleted",
+        description="fail before any change if more files, or a larger share, would be deleted",
     )
     protect_excluded: bool | None = Field(
-        None, description="true: what filters leave out is not deleted at the destination"
+        None, description="true: keep files at the destination that the filters exclude"
     )
     fsync: bool | None = Field(
-        None, description="true: local files are on the disk before they are in their place"
+        None, description="true: fsync each local file before it is renamed"
     )
     deadline: Deadline | None = Field(
         None,
-        description="stop then, and answer how to go on: a time, seconds, or auto for the end of "
-        "the Lambda function",
+        description="stop then, and return a continuation: a time, a number of seconds, or auto: "
+        "shortly before the Lambda function times out",
     )
 
 
 class DataSyncTask(PydanticBaseModel):
-    """What is synced, and where to."""
+    """Source and destination of a data sync."""
 
     source_path: DataPath
     destination_path: DataPath
     source_path_prefix: str | None = Field(
-        None, description="S3 to S3: cut off source keys instead of the source path itself"
+        None, description="S3 to S3: prefix to strip from source keys; default: the source path"
     )
     filter_config: DataSyncFilterConfig | None = None
     filter_root: str | None = Field(
-        None, description="what patterns are relative to; by default the source path"
+        None, description="path that patterns are relative to; default: the source path"
     )
 
 
 class DataSyncCounts(PydanticBaseModel):
-    """What was moved, and what was there already."""
+    """Numbers and sizes of transferred, unchanged and deleted files."""
 
     bytes_transferred: int = 0
     files_transferred: int = 0
     files_unchanged: int = 0
     bytes_unchanged: int = 0
-    files_deleted: int = Field(0, description="at the destination")
+    files_deleted: int = Field(0, description="extraneous files, at the destination")
     bytes_deleted: int = 0
-    files_removed: int = Field(0, description="at the source")
+    files_removed: int = Field(0, description="synced files, at the source")
 
 
 class Verification(PydanticBaseModel):
-    """How the destination compares with the source."""
+    """The comparison of the destination with the source."""
 
     files_equal: int = 0
     files_different: int = 0
-    files_missing: int = Field(0, description="at the destination")
-    files_extra: int = Field(0, description="at the destination, and not at the source")
+    files_missing: int = Field(0, description="files that are only at the source")
+    files_extra: int = Field(0, description="files that are only at the destination")
 
 
 class SyncContinuation(PydanticBaseModel):
-    """How far a sync has come that has stopped at its deadline."""
+    """The progress of a sync that stopped at its deadline."""
 
-    calls: int = Field(0, ge=0, description="how many there were so far")
+    calls: int = Field(0, ge=0, description="number of calls so far")
     through: str | None = Field(
-        None, description="the path below the destination up to which everything is done"
+        None, description="last finished path, relative to the destination"
     )
     only_removes: bool = Field(
-        False, description="all is at the destination; the source is being removed"
+        False, description="all transfers are done; only deletions from the source remain"
     )
-    counts: DataSyncCounts = Field({}, validate_default=True, description="of the calls so far")
-    verification: Verification | None = Field(None, description="of the calls so far")
+    counts: DataSyncCounts = Field({}, validate_default=True, description="counts so far")
+    verification: Verification | None = Field(None, description="verification so far")
 
 
 class DataSyncRequest(DataSyncConfig, DataSyncTask):
-    """One sync."""
+    """A data sync: source, destination and options."""
 
     continuation: SyncContinuation | None = Field(
-        None, description="what the previous call of the same sync has answered"
+        None, description="continuation from the previous response to the same sync"
     )
 
 
 class DataSyncResult(DataSyncCounts):
-    """What one sync has done, with the calls that it continues."""
+    """The result of a sync, including the calls that it continues."""
 
-    details: DataPath | None = Field(None, description="where the report of each item is")
-    verification: Verification | None = Field(None, description="what verify has found")
+    details: DataPath | None = Field(None, description="location of the report")
+    verification: Verification | None = Field(None, description="result of verify")
 
 
 class DataSyncResponse(PydanticBaseModel):
-    """A sync that was done: the request with its defaults, and its result."""
+    """The request with its defaults, and the result."""
 
     request: DataSyncRequest
     result: DataSyncResult
     incomplete: bool | None = Field(
-        None, description="true: the deadline came first; send the request again to go on"
+        None, description="true: stopped at the deadline; send the request again with continuation"
     )
     continuation: SyncContinuation | None = Field(
-        None, description="the field of that name in the request to go on with"
+        None, description="value for the field of the same name in the next request"
     )
