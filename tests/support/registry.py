@@ -159,6 +159,11 @@ class Registry:
         names = (json.loads(listing).get("tags") if listing else None) or []
         return {name: digest_of(self.read(repository, name) or b"") for name in sorted(names)}
 
+    def all_tags(self) -> dict[str, dict[str, str]]:
+        """Return the tags of all repositories, by repository."""
+        listing = json.loads(self._read("/v2/_catalog?n=10000") or b"{}")
+        return {name: self.tags(name) for name in listing.get("repositories") or []}
+
     def open_uploads(self, repository: str) -> list[str]:
         """Return the ids of uploads that are neither closed nor given up."""
         place = self.folder / "docker/registry/v2/repositories" / repository / "_uploads"

@@ -1,4 +1,4 @@
-"""Two registries, and one that misbehaves."""
+"""Two registries, and a proxy that injects faults."""
 
 from __future__ import annotations
 
@@ -34,36 +34,36 @@ def _servers(tmp_path_factory):
 
 @pytest.fixture
 def source(_servers) -> Registry:
-    """The registry that images come from."""
+    """The source registry."""
     return _servers[0]
 
 
 @pytest.fixture
 def target(_servers) -> Registry:
-    """The registry that images go to."""
+    """The destination registry."""
     return _servers[1]
 
 
 @pytest.fixture
 def name() -> str:
-    """A repository that no other test uses; in both registries it is empty."""
+    """The name of an empty repository of this test, in both registries."""
     return f"team/image-{next(_numbers)}"
 
 
 @dataclass
 class Fault:
-    """What goes wrong with a request, the first times that it is made.
+    """A fault that is injected into the first matching requests.
 
     Args:
         method: the method of the request.
         path: a regular expression that its path matches.
-        times: how many times.
-        cut_request: close the connection after so many bytes of its longer body.
-        cut_response: close the connection after so many bytes of the answer's body.
-        status: answer with this status, ``headers`` and ``body`` alone.
-        slow: send the answer's body in pieces, with pauses of so many seconds.
-        damage: replace each zero byte of the answer's body.
-        late: whether the registry gets the request all the same, before ``status`` is answered.
+        times: the number of requests.
+        cut_request: close the connection after this many bytes of a longer request body.
+        cut_response: close the connection after this many bytes of the response body.
+        status: respond with this status, ``headers`` and ``body`` instead.
+        slow: pause for this many seconds before each chunk of the response body.
+        damage: replace each zero byte of the response body.
+        late: whether to forward the request before responding with ``status``.
     """
 
     method: str
@@ -79,13 +79,13 @@ class Fault:
     late: bool = False
 
     def is_for(self, method: str, path: str, body_bytes: int) -> bool:
-        """Tell whether a request is one that goes wrong; one that cannot be cut is none."""
+        """Return whether the fault applies to a request."""
         is_long_enough = self.cut_request is None or body_bytes > self.cut_request
         return is_long_enough and self.method == method and bool(re.search(self.path, path))
 
 
 class Proxy:
-    """Stands before a registry, records requests, and lets some go wrong."""
+    """A reverse proxy of a registry that records requests and injects faults."""
 
     def __init__(self, upstream: str) -> None:
         self.upstream = urlsplit(upstream).netloc
@@ -97,7 +97,7 @@ class Proxy:
         self.url = f"http://127.0.0.1:{self.server.server_port}"
 
     def made(self, method: str, path: str = "") -> list[str]:
-        """Return the paths of the requests with a method that match a regular expression."""
+        """Return the paths of recorded requests that match a method and a regular expression."""
         return [p for m, p, _ in self.requests if m == method and re.search(path, p)]
 
     def take_fault(self, method: str, path: str, body_bytes: int) -> Fault | None:
@@ -115,7 +115,7 @@ def _handler_of(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
         disable_nagle_algorithm = True
 
         def log_message(self, *arguments):
-            """Keep quiet: the requests are recorded."""
+            """Log nothing: requests are recorded."""
 
         def handle(self):
             try:
@@ -129,7 +129,7 @@ def _handler_of(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
             fault = proxy.take_fault(self.command, self.path, body_bytes) or Fault("", "")
             if fault.status and not fault.late:
                 self.take_body()
-                self.answer_alone(fault)
+                self.respond_alone(fault)
                 return
             upstream = http.client.HTTPConnection(proxy.upstream)
             try:
@@ -144,16 +144,16 @@ def _handler_of(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
             upstream.endheaders()
             if not self.pass_on_body(upstream, fault):
                 return
-            answer = upstream.getresponse()
+            response = upstream.getresponse()
             if fault.status:
-                answer.read()
-                self.answer_alone(fault)
+                response.read()
+                self.respond_alone(fault)
                 return
-            self.send_response(answer.status)
-            for key, value in answer.getheaders():
+            self.send_response(response.status)
+            for key, value in response.getheaders():
                 self.send_header(key, value)
             self.end_headers()
-            self.pass_back_body(answer, fault)
+            self.pass_back_body(response, fault)
 
         def pass_on_body(self, upstream, fault) -> bool:
             size = int(self.headers.get("Content-Length", 0))
@@ -169,9 +169,9 @@ def _handler_of(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
                 self.hang_up()
             return end == size
 
-        def pass_back_body(self, answer, fault):
+        def pass_back_body(self, response, fault):
             left = fault.cut_response
-            while piece := answer.read(_PIECE):
+            while piece := response.read(_PIECE):
                 time.sleep(fault.slow)
                 if fault.damage:
                     piece = piece.replace(b"\0", b"\1")
@@ -182,7 +182,7 @@ def _handler_of(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
                         self.hang_up()
                         return
 
-        def answer_alone(self, fault):
+        def respond_alone(self, fault):
             self.send_response(fault.status)
             for key, value in fault.headers:
                 self.send_header(key, value)
@@ -207,7 +207,7 @@ def _handler_of(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
 
 @pytest.fixture
 def proxy_of():
-    """Put a proxy before a registry and return it; several in one test are possible."""
+    """Start a proxy in front of a registry and return it."""
     with ExitStack() as running:
 
         def put_before(registry: Registry, *faults: Fault) -> Proxy:
@@ -225,5 +225,5 @@ def proxy_of():
 
 @pytest.fixture
 def fault() -> Callable[..., Fault]:
-    """Return the class of faults; see `Fault`."""
+    """The class `Fault`."""
     return Fault

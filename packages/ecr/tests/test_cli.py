@@ -1,4 +1,4 @@
-"""The command as a user runs it."""
+"""The command, run as a process."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ECR = "123456789012.dkr.ecr.us-west-2.amazonaws.com"
 
 @pytest.fixture
 def run(run_command):
-    """Run replicate-image; a registry's URL stands for its host."""
+    """Run replicate-image."""
 
     def run(*arguments: str, **options):
         return run_command(sys.executable, "-m", MODULE, *arguments, **options)
@@ -30,7 +30,7 @@ def run(run_command):
     return run
 
 
-def test_image_is_copied_and_the_report_names_every_digest(source, target, name, run):
+def test_copy_reports_every_digest(source, target, name, run):
     digest = source.push_image(name, LAYER, tag="v1")
 
     result = run(f"{source.url}/{name}:v1", f"{target.url}/{name}:v2", "--tag", "v3")
@@ -42,19 +42,19 @@ def test_image_is_copied_and_the_report_names_every_digest(source, target, name,
         f"to      {target.host}/{name}@{digest}",
         "tags    v2, v3",
         f"image   {digest}",
-        "blobs   2 moved (2.0 MiB)",
+        "blobs   2 copied (2.0 MiB)",
     ]
 
 
-def test_second_run_moves_nothing_and_says_so(source, target, name, run):
+def test_second_run_copies_nothing(source, target, name, run):
     source.push_image(name, LAYER, tag="v1")
-    places = f"{source.url}/{name}:v1", f"{target.url}/{name}:v1"
-    run(*places)
+    locations = f"{source.url}/{name}:v1", f"{target.url}/{name}:v1"
+    run(*locations)
 
-    result = run(*places)
+    result = run(*locations)
 
     assert result.returncode == 0
-    assert result.stdout.splitlines()[-1] == "blobs   2 there already (2.0 MiB)"
+    assert result.stdout.splitlines()[-1] == "blobs   2 already present (2.0 MiB)"
 
 
 def test_report_as_json(source, target, name, run):
@@ -86,9 +86,7 @@ def test_report_as_json(source, target, name, run):
     assert report["bytes_moved"] == sum(blob["size"] for blob in report["blobs"])
 
 
-def test_dry_run_tells_what_would_be_moved_and_changes_nothing(
-    source, target, name, run, proxy_of
-):
+def test_dry_run_reports_and_changes_nothing(source, target, name, run, proxy_of):
     digest = source.push_image(name, LAYER, tag="v1")
     here = proxy_of(target)
 
@@ -96,12 +94,12 @@ def test_dry_run_tells_what_would_be_moved_and_changes_nothing(
 
     assert result.returncode == 0
     assert result.stdout.startswith("Would copy")
-    assert "2 to move (2.0 MiB)" in result.stdout
+    assert "2 to copy (2.0 MiB)" in result.stdout
     assert digest in result.stdout
     assert {method for method, _, _ in here.requests} == {"HEAD"}
 
 
-def test_platform_and_referrers_are_chosen(source, target, name, run):
+def test_platform_and_referrers_options(source, target, name, run):
     amd64 = source.push_image(name, LAYER, platform=AMD64)
     arm64 = source.push_image(name, LAYER, platform=ARM64)
     entries = ({"digest": amd64, "platform": AMD64}, {"digest": arm64, "platform": ARM64})
@@ -122,8 +120,8 @@ def test_platform_and_referrers_are_chosen(source, target, name, run):
     assert f"referrer  {signature}" in result.stdout
 
 
-def test_image_of_ecr_is_named_by_its_uri(aws, source, target, name, run):
-    """ECR's API is moto's server here; blobs that it says are there are not moved."""
+def test_copy_between_repositories_of_ecr(aws, source, target, name, run):
+    """The ECR API is that of moto's server, where all blobs exist at the destination."""
     ecr = aws.client("ecr")
     for repository in ("one", "two"):
         ecr.create_repository(repositoryName=repository)
@@ -162,16 +160,16 @@ def test_image_of_ecr_is_named_by_its_uri(aws, source, target, name, run):
     [
         ([], "SOURCE, DESTINATION"),
         ([f"{ECR}/image", f"{ECR}/copy"], f"'{ECR}/image' names no image"),
-        ([f"{ECR}/image:v1", f"{ECR}/copy@{digest_of(b'')}"], "names a digest"),
+        ([f"{ECR}/image:v1", f"{ECR}/copy@{digest_of(b'')}"], "has a digest"),
         ([f"{ECR}/image:v1", "copy"], "'copy' is not a registry of Amazon ECR"),
-        ([f"{ECR}/Image:v1", f"{ECR}/copy"], "'Image' is not the name of a repository"),
-        ([f"{ECR}/image:v1", "ftp://host/copy"], "named by http://"),
+        ([f"{ECR}/Image:v1", f"{ECR}/copy"], "'Image' is not a valid repository name"),
+        ([f"{ECR}/image:v1", "ftp://host/copy"], "must be given as http://"),
         ([f"{ECR}/image:v1", "http://user:secret@host/copy"], "without a user or password"),
         ([f"{ECR}/image:v1", f"{ECR}/copy", "--tag", "a b"], "'a b' is not an image tag"),
         ([f"{ECR}/image:v1", f"{ECR}/copy", "--platform", "arm"], "'arm' is not a platform"),
     ],
 )
-def test_wrong_arguments_end_with_2_and_say_what_is_wrong(run, arguments, shown):
+def test_invalid_arguments_exit_with_2_and_a_message(run, arguments, shown):
     result = run(*arguments)
 
     assert result.returncode == 2
@@ -180,7 +178,7 @@ def test_wrong_arguments_end_with_2_and_say_what_is_wrong(run, arguments, shown)
     assert "Traceback" not in result.stderr
 
 
-def test_missing_credentials_end_with_1_and_say_how_to_give_them(run):
+def test_missing_credentials_exit_with_1_and_a_remedy(run):
     result = run(f"{ECR}/image:v1", f"{ECR}/copy")
 
     assert result.returncode == 1
@@ -188,73 +186,74 @@ def test_missing_credentials_end_with_1_and_say_how_to_give_them(run):
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_unknown_image_ends_with_1_in_one_line_and_with_its_traceback_if_asked_for(
+def test_missing_image_exits_with_1_and_one_line_and_debug_adds_the_traceback(
     source, target, name, run
 ):
-    places = f"{source.url}/{name}:absent", f"{target.url}/{name}"
+    locations = f"{source.url}/{name}:absent", f"{target.url}/{name}"
 
-    result = run(*places)
-    debugged = run(*places, "--debug")
+    result = run(*locations)
+    debugged = run(*locations, "--debug")
 
     assert (result.returncode, debugged.returncode) == (1, 1)
-    assert f"there is no image {source.host}/{name}:absent" in result.stderr
+    assert f"image not found: {source.host}/{name}:absent" in result.stderr
     assert len(result.stderr.splitlines()) == 1
     assert "Traceback" in debugged.stderr
 
 
-def test_registry_that_cannot_be_reached_is_named(run, target, name):
+def test_unreachable_registry_is_named(run, target, name):
     result = run(f"http://127.0.0.1:9/{name}:v1", f"{target.url}/{name}")
 
     assert result.returncode == 1
-    assert "no answer from http://127.0.0.1:9" in result.stderr
+    assert "no response from http://127.0.0.1:9" in result.stderr
 
 
 @pytest.mark.parametrize(
     ("number", "status", "word"),
     [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "stopped")],
 )
-def test_run_that_is_stopped_leaves_no_tag_and_the_same_command_goes_on(
+def test_interrupted_run_leaves_no_tag_and_is_resumed_by_the_same_command(
     source, target, name, run, proxy_of, fault, number, status, word
 ):
-    small = b"layer that is quickly there " + name.encode()
+    small = b"small layer of " + name.encode()
     digest = source.push_image(name, LAYER, small, tag="v1")
+    config = source.manifest(name, "v1")["config"]["digest"]
     there = proxy_of(source, fault("GET", digest_of(LAYER), slow=0.2))
     here = proxy_of(target)
-    places = f"{there.url}/{name}:v1", f"{here.url}/{name}:v1"
+    locations = f"{there.url}/{name}:v1", f"{here.url}/{name}:v1"
     process = subprocess.Popen(
-        [sys.executable, "-m", MODULE, *places], stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", MODULE, *locations], stderr=subprocess.PIPE, text=True
     )
-    wait_until(lambda: target.blob(name, digest_of(small)))
+    wait_until(lambda: target.blob(name, digest_of(small)) and target.blob(name, config))
 
     process.send_signal(number)
     _, messages = process.communicate(timeout=30)
 
     assert process.returncode == status
-    assert f"error: {word}; the same command goes on from here\n" in messages
+    assert f"error: {word}; run the same command to resume\n" in messages
     assert "Traceback" not in messages
     assert target.tags(name) == {}
     assert here.made("DELETE", "/uploads/")
 
-    again = run(*places)
+    again = run(*locations)
 
     assert again.returncode == 0
     assert target.tags(name) == {"v1": digest}
-    assert "1 moved (2.0 MiB), 2 there already" in again.stdout
+    assert "1 copied (2.0 MiB), 2 already present" in again.stdout
 
 
 def wait_until(is_so, seconds=20):
     end = time.monotonic() + seconds
     while not is_so():
-        assert time.monotonic() < end, "it never came"
+        assert time.monotonic() < end, "timeout"
         time.sleep(0.01)
 
 
-def test_progress_is_drawn_on_a_terminal_and_nowhere_else(source, target, name, run):
+def test_progress_is_shown_on_a_terminal_only(source, target, name, run):
     source.push_image(name, LAYER, tag="v1")
-    places = f"{source.url}/{name}:v1", f"{target.url}/{name}:v1"
+    locations = f"{source.url}/{name}:v1", f"{target.url}/{name}:v1"
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", MODULE, *places],
+        [sys.executable, "-m", MODULE, *locations],
         stdout=subprocess.PIPE,
         stderr=theirs,
         env={**os.environ, "TERM": "xterm", "COLUMNS": "120"},
@@ -265,7 +264,7 @@ def test_progress_is_drawn_on_a_terminal_and_nowhere_else(source, target, name, 
         while piece := os.read(ours, 65536):
             drawn += piece
     except OSError:
-        """The terminal has gone with the process."""
+        """The terminal is closed with the process."""
     report, _ = process.communicate(timeout=30)
     os.close(ours)
 

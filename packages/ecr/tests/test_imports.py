@@ -2,11 +2,11 @@ import pytest
 
 
 @pytest.mark.parametrize("module", ["ecr", "ecr.replicate_image"])
-def test_cold_start_loads_nothing_heavy(heavy_modules_loaded_by, module):
+def test_cold_start_loads_no_heavy_modules(heavy_modules_loaded_by, module):
     assert heavy_modules_loaded_by(f"aibs_informatics_aws_lambda.handlers.{module}") == []
 
 
-def test_cold_start_loads_no_part_of_the_command(modules_loaded_by):
+def test_cold_start_loads_no_modules_of_the_command(modules_loaded_by):
     loaded = modules_loaded_by("aibs_informatics_aws_lambda.handlers.ecr.replicate_image")
 
     assert not [name for name in loaded if name.partition(".")[0] in ("argparse", "rich")]

@@ -6,7 +6,7 @@ from aibs_informatics_aws_lambda.handlers.ecr import (
 from hypothesis import given, strategies as st
 
 
-def test_rule_removes_untagged_images_after_some_days():
+def test_remove_untagged_rule():
     rule = LifecyclePolicyRule.REMOVE_UNTAGGED(rule_priority=3, days=7)
 
     assert rule.rule_priority == 3
@@ -19,14 +19,14 @@ def test_rule_removes_untagged_images_after_some_days():
     }
 
 
-def test_policy_that_is_written_is_read_again():
+def test_policy_round_trip():
     policy = LifecyclePolicy.from_rules(LifecyclePolicyRule.REMOVE_UNTAGGED())
 
     assert LifecyclePolicy.from_json(policy.to_json()) == policy
 
 
 @given(st.lists(st.tuples(st.integers(1, 9), st.integers(1, 999)), max_size=9))
-def test_priorities_grow_strictly_in_the_order_of_the_rules(pairs):
+def test_priorities_are_strictly_increasing(pairs):
     rules = [LifecyclePolicyRule.REMOVE_UNTAGGED(*pair) for pair in pairs]
 
     found = LifecyclePolicy.from_rules(*rules).rules

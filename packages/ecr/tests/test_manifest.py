@@ -29,26 +29,26 @@ def parse(document, media_type=None):
     return Manifest.parse(json.dumps(document).encode(), media_type)
 
 
-def test_blobs_are_the_layers_in_their_order_then_the_config():
+def test_blobs_are_the_layers_in_order_then_the_config():
     found = parse(image(descriptor(2), descriptor(1)))
 
     assert [blob.digest for blob in found.blobs] == [digest(2), digest(1), digest(0)]
     assert [blob.size for blob in found.blobs] == [2, 1, 0]
 
 
-def test_layer_that_is_listed_twice_is_one_blob():
+def test_repeated_layer_is_one_blob():
     found = parse(image(descriptor(1), descriptor(1)))
 
     assert [blob.digest for blob in found.blobs] == [digest(1), digest(0)]
 
 
-def test_layer_with_urls_is_no_blob_of_the_registry():
+def test_foreign_layer_is_not_a_blob_of_the_registry():
     found = parse(image(descriptor(1, urls=["https://example.com"]), descriptor(2, urls=[])))
 
     assert [blob.digest for blob in found.blobs] == [digest(2), digest(0)]
 
 
-def test_image_without_layers_has_its_config():
+def test_image_without_layers_has_a_config():
     assert [blob.digest for blob in parse(image(layers=None)).blobs] == [digest(0)]
 
 
@@ -61,11 +61,11 @@ def test_image_without_layers_has_its_config():
         ({"schemaVersion": 2, "manifests": []}, None, OCI_INDEX),
     ],
 )
-def test_type_is_the_reported_one_or_its_own_or_that_of_oci(document, reported, media_type):
+def test_media_type_is_reported_or_its_own_or_the_oci_default(document, reported, media_type):
     assert parse(document, reported).media_type == media_type
 
 
-def test_digest_is_made_of_the_bytes():
+def test_digest_is_that_of_the_bytes():
     spaced = Manifest.parse(json.dumps(image(), indent=4).encode())
 
     assert spaced.digest != parse(image()).digest
@@ -81,15 +81,18 @@ def test_digest_is_made_of_the_bytes():
         (b"{}", "neither manifests nor config and layers"),
         (b'{"config": {}, "layers": 1}', "neither manifests nor config"),
         (json.dumps({"schemaVersion": 1, "fsLayers": []}).encode(), "Docker schema 1"),
-        (json.dumps(image({"size": 1})).encode(), "without its digest"),
+        (json.dumps(image({"size": 1})).encode(), "has no digest"),
         (json.dumps(image({"digest": "../../x", "size": 1})).encode(), "'../../x'"),
-        (json.dumps(image({"digest": digest(1)})).encode(), f"{digest(1)} without its size"),
-        (json.dumps(image({"digest": digest(1), "size": -1})).encode(), "without its size"),
-        (json.dumps(image("layer")).encode(), "refers to a str"),
-        (b'{"manifests": [1]}', "refers to a int"),
+        (
+            json.dumps(image({"digest": digest(1)})).encode(),
+            f"{digest(1)} in the manifest",
+        ),
+        (json.dumps(image({"digest": digest(1), "size": -1})).encode(), "has no size"),
+        (json.dumps(image("layer")).encode(), "a str, not an object"),
+        (b'{"manifests": [1]}', "a int, not an object"),
     ],
 )
-def test_what_is_no_manifest_is_refused_with_the_reason(content, shown):
+def test_invalid_manifest_is_rejected_with_the_reason(content, shown):
     with pytest.raises(ValidationError) as caught:
         Manifest.parse(content)
 
@@ -104,7 +107,7 @@ ARCHITECTURES = ["amd64", "arm64", "s390x", "ppc64le"]
     attested=st.booleans(),
     data=st.data(),
 )
-def test_choice_has_the_wanted_images_and_their_attestations_in_order(there, attested, data):
+def test_reduced_index_has_the_images_and_their_attestations_in_order(there, attested, data):
     wanted = data.draw(st.lists(st.sampled_from(there), min_size=1, unique=True))
     entries = []
     for number, architecture in enumerate(there, 1):

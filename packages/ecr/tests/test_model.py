@@ -26,7 +26,7 @@ def test_defaults():
     assert request.source_image.image_manifest is None
 
 
-def test_camel_case_and_unknown_keys_are_taken_at_every_level():
+def test_camel_case_and_unknown_keys_are_accepted_at_every_level():
     camel = {
         "accountId": "123456789012",
         "region": "us-west-2",
@@ -69,14 +69,14 @@ def test_camel_case_and_unknown_keys_are_taken_at_every_level():
         ({"platforms": ["linux"]}, "'linux'"),
     ],
 )
-def test_request_that_does_not_fit_is_refused_and_names_the_field_or_value(change, named):
+def test_invalid_request_is_rejected_with_the_field_or_value(change, named):
     with pytest.raises(ValidationError) as caught:
         ReplicateImageRequest.from_dict({**REQUEST, **change})
 
     assert named in str(caught.value)
 
 
-def test_absent_manifest_is_left_out_of_every_form():
+def test_missing_manifest_is_left_out_of_every_form():
     response = ReplicateImageResponse(destination_image=ECRImage(**IMAGE))
 
     assert response.to_dict() == {"destination_image": IMAGE}
@@ -85,7 +85,7 @@ def test_absent_manifest_is_left_out_of_every_form():
     assert "image_manifest" not in response.to_json()
 
 
-def test_manifest_that_is_there_is_written():
+def test_given_manifest_is_serialized():
     assert ECRImage(**IMAGE, image_manifest="{}").to_dict()["image_manifest"] == "{}"
 
 
@@ -98,7 +98,7 @@ def test_uri_and_arn_of_a_repository():
     assert ECRImage(**IMAGE).image_uri == f"{repository.uri}@{DIGEST}"
 
 
-def test_schema_of_the_request_says_what_its_texts_are():
+def test_request_schema_has_the_patterns_of_names():
     schema = ReplicateImageRequest.model_json_schema(by_alias=False)
 
     fields = schema["$defs"]["ECRImage"]["properties"]

@@ -58,19 +58,19 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("kind", "text"), ACCEPTED)
-def test_name_of_the_form_of_ecr_is_accepted_as_it_is(kind, text):
+def test_valid_name_is_unchanged(kind, text):
     assert kind(text) == text
 
 
 @pytest.mark.parametrize(("kind", "text"), REFUSED)
-def test_other_text_is_refused_and_shown(kind, text):
+def test_invalid_name_is_rejected_with_the_value(kind, text):
     with pytest.raises(ValidationError) as caught:
         kind(text)
 
     assert repr(text) in str(caught.value)
 
 
-def test_digest_in_upper_case_is_the_same_digest():
+def test_digest_is_lowercased():
     assert ImageDigest(f"sha256:{HEX.upper()}") == f"sha256:{HEX}"
 
 
@@ -87,6 +87,6 @@ def test_components_joined_by_slashes_are_a_repository_name(name):
 
 
 @given(st.text(max_size=300))
-def test_any_text_is_taken_as_it_is_or_refused(text):
+def test_any_text_is_unchanged_or_rejected(text):
     for kind in (AccountId, RegionName, RepositoryName, ImageTag):
         assert not kind.is_valid(text) or kind(text) == text

@@ -4,7 +4,7 @@ from aibs_informatics_aws_lambda.handlers.ecr.platforms import Platform
 
 
 @pytest.mark.parametrize("text", ["linux", "linux/", "linux/arm/v7/x", "Linux/arm64", ""])
-def test_text_that_is_no_platform_is_refused(text):
+def test_invalid_platform_is_rejected(text):
     with pytest.raises(ValidationError, match="is not a platform"):
         Platform(text)
 
@@ -22,7 +22,7 @@ def test_text_that_is_no_platform_is_refused(text):
         ("linux/amd64", None),
     ],
 )
-def test_platform_is_read_from_what_states_it(document, platform):
+def test_platform_of_a_descriptor_or_config(document, platform):
     assert Platform.of(document) == platform
 
 
@@ -40,9 +40,9 @@ def test_platform_is_read_from_what_states_it(document, platform):
         ("linux/amd64/v3", "linux/amd64", False),
     ],
 )
-def test_platform_without_a_variant_allows_every_one(wanted, found, allowed):
-    assert Platform(wanted).allows(Platform(found)) is allowed
+def test_platform_without_a_variant_matches_every_variant(wanted, found, allowed):
+    assert Platform(wanted).matches(Platform(found)) is allowed
 
 
-def test_no_platform_is_not_allowed():
-    assert not Platform("linux/amd64").allows(None)
+def test_missing_platform_does_not_match():
+    assert not Platform("linux/amd64").matches(None)

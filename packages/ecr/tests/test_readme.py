@@ -99,13 +99,13 @@ def shell(run_command, monkeypatch):
     return run
 
 
-def test_dry_run_prints_what_the_readme_says(upload, shell):
+def test_dry_run_prints_the_output_of_the_readme(upload, shell):
     command, output = example("replicate-image")
 
     assert shell(command) == output
 
 
-def test_handler_answers_what_the_readme_says(upload, shell, tmp_path):
+def test_handler_returns_the_response_of_the_readme(upload, shell, tmp_path):
     upload()
     (request,) = blocks("json")
     (tmp_path / "request.json").write_text(request)
@@ -114,7 +114,7 @@ def test_handler_answers_what_the_readme_says(upload, shell, tmp_path):
     assert shell(command) == output
 
 
-def test_python_of_the_readme_runs(upload, run_command):
+def test_python_example_of_the_readme_runs(upload, run_command):
     upload()
     (code,) = blocks("python")
 

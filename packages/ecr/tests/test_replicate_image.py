@@ -1,4 +1,4 @@
-"""The handler: ECR's API on moto's server, blobs in two real registries."""
+"""The handler, with the ECR API of moto's server and blobs in two real registries."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from aibs_informatics_aws_lambda.handlers.ecr import (
     ImageReplicatorHandler,
     ReplicateImageRequest,
 )
-from aibs_informatics_aws_lambda.handlers.ecr.registry.ecr import EcrRepository
+from aibs_informatics_aws_lambda.handlers.ecr.registry.ecr import EcrRegistryClient
 from aibs_informatics_aws_lambda.handlers.ecr.replicate_image import lambda_handler
 from botocore.exceptions import ClientError
 from registry import INDEX, MANIFEST, digest_of
@@ -37,25 +37,25 @@ def ecr(aws):
 
 
 @pytest.fixture
-def open_repository(source, target):
-    """Return a repository whose blobs are in a registry on loopback."""
+def connect(source, target):
+    """Return registry clients whose blobs are in registries on loopback."""
 
-    def open_repository(repository):
+    def connect(repository):
         registry = source if repository.repository_name == SOURCE else target
-        return EcrRepository(repository, registry_url=registry.url)
+        return EcrRegistryClient(repository, registry_url=registry.url)
 
-    return open_repository
+    return connect
 
 
 @pytest.fixture
-def handler(ecr, open_repository):
-    """A handler that moves blobs between registries on loopback."""
-    return ImageReplicatorHandler.get_handler(replicator=ECRImageReplicator(open_repository))
+def handler(ecr, connect):
+    """A handler that copies blobs between registries on loopback."""
+    return ImageReplicatorHandler.get_handler(replicator=ECRImageReplicator(connect))
 
 
 @pytest.fixture
 def push(ecr, source):
-    """Store an image as ECR would: its blobs in the registry, its manifest on moto's server."""
+    """Store an image: its blobs in the registry, its manifest on moto's server."""
 
     def push(*layers, tag="", **further):
         digest = source.push_image(SOURCE, *layers, **further)
@@ -77,10 +77,10 @@ def put(ecr, content, tag="", repository=SOURCE):
 
 
 def request_for(digest, *tags, **further):
-    place = {"account_id": ACCOUNT, "region": REGION}
+    location = {"account_id": ACCOUNT, "region": REGION}
     return {
-        "source_image": {**place, "repository_name": SOURCE, "image_digest": digest},
-        "destination_repository": {**place, "repository_name": TARGET},
+        "source_image": {**location, "repository_name": SOURCE, "image_digest": digest},
+        "destination_repository": {**location, "repository_name": TARGET},
         "destination_image_tags": list(tags),
         **further,
     }
@@ -91,12 +91,12 @@ def images(ecr, repository=TARGET):
     return {one["imageDigest"]: sorted(one.get("imageTags", [])) for one in details}
 
 
-def test_image_is_copied_tagged_and_answered(ecr, handler, push, target, lambda_context):
+def test_image_is_copied_and_tagged(ecr, handler, push, target, lambda_context):
     digest = push(b"one layer of a function", b"another layer of a function")
 
-    answer = handler(request_for(digest, "v1", "latest"), lambda_context)
+    response = handler(request_for(digest, "v1", "latest"), lambda_context)
 
-    assert answer == {
+    assert response == {
         "destination_image": {
             "account_id": ACCOUNT,
             "region": REGION,
@@ -109,29 +109,27 @@ def test_image_is_copied_tagged_and_answered(ecr, handler, push, target, lambda_
         assert target.blob(TARGET, digest_of(layer)) == layer
 
 
-def test_replicator_does_the_same_from_python(ecr, push, open_repository):
+def test_replicator_copies_from_python(ecr, push, connect):
     digest = push(b"layer")
     request = ReplicateImageRequest.from_dict(request_for(digest, "v1"))
 
-    response = ECRImageReplicator(open_repository).process_request(request)
+    response = ECRImageReplicator(connect).process_request(request)
 
     assert response.destination_image.image_digest == digest
     assert images(ecr) == {digest: ["v1"]}
 
 
-def test_event_is_left_as_it_is_and_the_second_answer_equals_the_first(
-    handler, push, lambda_context
-):
+def test_event_is_not_modified_and_responses_are_equal(handler, push, lambda_context):
     event = request_for(push(b"layer"), "v1")
     before = copy.deepcopy(event)
 
-    answers = [handler(event, lambda_context) for _ in range(2)]
+    responses = [handler(event, lambda_context) for _ in range(2)]
 
     assert event == before
-    assert answers[0] == answers[1]
+    assert responses[0] == responses[1]
 
 
-def test_index_is_copied_with_its_images_and_tagged_alone(
+def test_index_is_copied_with_its_images_and_only_the_index_is_tagged(
     ecr, handler, push, source, lambda_context
 ):
     children = [push(b"layer for amd64"), push(b"layer for arm64")]
@@ -141,13 +139,13 @@ def test_index_is_copied_with_its_images_and_tagged_alone(
     ]
     index = put(ecr, json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}))
 
-    answer = handler(request_for(index, "v1"), lambda_context)
+    response = handler(request_for(index, "v1"), lambda_context)
 
-    assert answer["destination_image"]["image_digest"] == index
+    assert response["destination_image"]["image_digest"] == index
     assert images(ecr) == {index: ["v1"], children[0]: [], children[1]: []}
 
 
-def test_manifest_without_a_type_is_copied(ecr, handler, push, source, lambda_context):
+def test_manifest_without_media_type_is_copied(ecr, handler, push, source, lambda_context):
     typed = json.loads(source.read(SOURCE, push(b"untyped layer")))
     untyped = {key: value for key, value in typed.items() if key != "mediaType"}
     digest = put(ecr, json.dumps(untyped))
@@ -157,7 +155,7 @@ def test_manifest_without_a_type_is_copied(ecr, handler, push, source, lambda_co
     assert images(ecr) == {digest: ["v1"]}
 
 
-def test_tag_of_another_image_moves_where_it_may(ecr, handler, push, lambda_context):
+def test_mutable_tag_moves_from_another_image(ecr, handler, push, lambda_context):
     old, new = push(b"old"), push(b"new")
     handler(request_for(old, "v1", "old"), lambda_context)
 
@@ -173,7 +171,7 @@ def test_immutable_tag_of_another_image_is_an_error_and_the_copy_stays_untagged(
     ecr.put_image_tag_mutability(repositoryName=TARGET, imageTagMutability="IMMUTABLE")
     handler(request_for(old, "v1"), lambda_context)
 
-    with pytest.raises(AWSError, match=f"the tag v1 .*{new}.*{old}.*immutable"):
+    with pytest.raises(AWSError, match=f"{new} with v1: .*immutable.*{old}"):
         handler(request_for(new, "v1"), lambda_context)
 
     assert images(ecr) == {old: ["v1"], new: []}
@@ -189,9 +187,7 @@ def test_immutable_tag_of_the_same_image_is_success(ecr, handler, push, lambda_c
     assert images(ecr) == {digest: ["v1"]}
 
 
-def test_manifest_of_the_request_is_used_if_it_is_that_of_the_image(
-    ecr, handler, push, source, lambda_context
-):
+def test_manifest_in_the_request_must_match_the_digest(ecr, handler, push, source, lambda_context):
     digest = push(b"layer")
     ecr.batch_delete_image(repositoryName=SOURCE, imageIds=[{"imageDigest": digest}])
     event = request_for(digest, "v1")
@@ -206,7 +202,7 @@ def test_manifest_of_the_request_is_used_if_it_is_that_of_the_image(
         handler(event, lambda_context)
 
 
-def test_unknown_image_is_an_error_with_its_uri(ecr, handler, lambda_context):
+def test_missing_image_is_reported_with_its_uri(ecr, handler, lambda_context):
     digest = digest_of(b"absent")
     uri = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/{SOURCE}@{digest}"
 
@@ -217,7 +213,7 @@ def test_unknown_image_is_an_error_with_its_uri(ecr, handler, lambda_context):
 
 
 @pytest.mark.parametrize("missing", [SOURCE, TARGET])
-def test_unknown_repository_is_the_error_of_boto3(ecr, handler, push, lambda_context, missing):
+def test_missing_repository_raises_the_boto3_error(ecr, handler, push, lambda_context, missing):
     digest = push(b"layer")
     ecr.delete_repository(repositoryName=missing, force=True)
 
@@ -227,7 +223,7 @@ def test_unknown_repository_is_the_error_of_boto3(ecr, handler, push, lambda_con
     assert type(caught.value).__name__ == "RepositoryNotFoundException"
 
 
-def test_repository_of_another_account_is_never_taken_for_the_callers_own(
+def test_repository_of_another_account_is_not_confused_with_that_of_the_caller(
     ecr, handler, push, lambda_context
 ):
     event = request_for(push(b"layer of a cross-account copy"), "v1")
@@ -239,7 +235,7 @@ def test_repository_of_another_account_is_never_taken_for_the_callers_own(
     assert images(ecr) == {}
 
 
-def test_docker_schema_1_is_refused_in_words(handler, ecr, lambda_context):
+def test_docker_schema_1_is_rejected(handler, ecr, lambda_context):
     content = json.dumps({"schemaVersion": 1, "fsLayers": [], "mediaType": MANIFEST})
 
     with pytest.raises(ValidationError, match="Docker schema 1"):
@@ -250,10 +246,10 @@ def test_docker_schema_1_is_refused_in_words(handler, ecr, lambda_context):
     ("field", "value"),
     [("account_id", "1"), ("region", "moon"), ("repository_name", "No"), ("image_digest", "v1")],
 )
-def test_bad_name_is_refused_before_anything_is_asked_of_aws(
+def test_invalid_name_is_rejected_before_any_aws_call(
     aws, lambda_context, monkeypatch, field, value
 ):
-    # Whoever listens nowhere cannot be asked: a call would fail in another way.
+    # Nothing listens there: a call would fail with another error.
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     event = request_for(digest_of(b"image"))
     event["source_image"][field] = value
@@ -262,7 +258,7 @@ def test_bad_name_is_refused_before_anything_is_asked_of_aws(
         lambda_handler(event, lambda_context)
 
 
-def test_summary_is_logged_and_no_manifest(handler, push, lambda_context, caplog):
+def test_summary_is_logged_without_the_manifest(handler, push, lambda_context, caplog):
     digest = push(b"a logged layer")
     logger = logging.getLogger(ImageReplicatorHandler.service_name())
     logger.addHandler(caplog.handler)
@@ -280,19 +276,19 @@ import json, sys
 from pathlib import Path
 from types import SimpleNamespace
 from aibs_informatics_aws_lambda.handlers.ecr import ECRImageReplicator, ImageReplicatorHandler
-from aibs_informatics_aws_lambda.handlers.ecr.registry.ecr import EcrRepository
+from aibs_informatics_aws_lambda.handlers.ecr.registry.ecr import EcrRegistryClient
 event, urls = json.loads(sys.argv[1]), json.loads(sys.argv[2])
 context = SimpleNamespace(
     function_name="f", memory_limit_in_mb=1, aws_request_id="r", invoked_function_arn="arn"
 )
-def open_repository(repository):
-    return EcrRepository(repository, registry_url=urls[repository.repository_name])
-ImageReplicatorHandler.get_handler(replicator=ECRImageReplicator(open_repository))(event, context)
+def connect(repository):
+    return EcrRegistryClient(repository, registry_url=urls[repository.repository_name])
+ImageReplicatorHandler.get_handler(replicator=ECRImageReplicator(connect))(event, context)
 print(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
 """
 
 
-def test_function_needs_little_memory_whatever_the_layers(ecr, push, source, target, run_command):
+def test_memory_of_the_function_is_bounded(ecr, push, source, target, run_command):
     layers = [bytes([number]) * (40 << 20) for number in range(3)]
     event = request_for(push(*layers), "v1")
     urls = {SOURCE: source.url, TARGET: target.url}

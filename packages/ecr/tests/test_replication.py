@@ -7,7 +7,9 @@ import json
 import pytest
 from aibs_informatics_aws_lambda.common.exceptions import ResourceNotFoundError, ValidationError
 from aibs_informatics_aws_lambda.handlers.ecr.platforms import Platform
-from aibs_informatics_aws_lambda.handlers.ecr.registry.distribution import DistributionRepository
+from aibs_informatics_aws_lambda.handlers.ecr.registry.distribution import (
+    DistributionRegistryClient,
+)
 from aibs_informatics_aws_lambda.handlers.ecr.registry.protocol import RegistryError
 from aibs_informatics_aws_lambda.handlers.ecr.replication import Replication, make_plan
 from registry import INDEX, MANIFEST, digest_of
@@ -19,9 +21,9 @@ UNKNOWN = {"os": "unknown", "architecture": "unknown"}
 
 
 def replicate(there, here, name, reference, *tags, to="", platforms=(), include_referrers=False):
-    """Copy an image between what has the URL of a registry."""
-    source = DistributionRepository(there.url, name)
-    target = DistributionRepository(here.url, to or name)
+    """Copy an image between registries or proxies."""
+    source = DistributionRegistryClient(there.url, name)
+    target = DistributionRegistryClient(here.url, to or name)
     wanted = [Platform(platform) for platform in platforms]
     plan = make_plan(source, source.get_manifest(reference), wanted, include_referrers)
     return Replication(source, target).run(plan, tags)
@@ -43,7 +45,7 @@ def push_two_platforms(registry, name, tag="v1"):
 
 
 def assert_whole(registry, name, digest):
-    """Assert that a manifest is there with all that it refers to, each with its digest."""
+    """Assert that a manifest exists with everything that it refers to, undamaged."""
     assert digest_of(registry.read(name, digest)) == digest
     manifest = registry.manifest(name, digest)
     for child in manifest.get("manifests", []):
@@ -52,7 +54,7 @@ def assert_whole(registry, name, digest):
         assert digest_of(registry.blob(name, blob["digest"])) == blob["digest"]
 
 
-def test_image_of_two_layers_arrives_byte_by_byte_with_its_tags(source, target, name):
+def test_image_is_copied_byte_for_byte_with_tags(source, target, name):
     digest = source.push_image(name, b"first layer", b"second layer", tag="theirs")
 
     report = replicate(source, target, name, digest, "v1", "latest")
@@ -63,7 +65,7 @@ def test_image_of_two_layers_arrives_byte_by_byte_with_its_tags(source, target, 
     assert len(report.transfers) == 3
 
 
-def test_index_arrives_with_its_images_and_attestation_and_is_tagged_alone(source, target, name):
+def test_index_is_copied_with_its_children_and_only_the_index_is_tagged(source, target, name):
     index, amd64, arm64, about = push_two_platforms(source, name)
 
     report = replicate(source, target, name, index, "v1")
@@ -73,7 +75,7 @@ def test_index_arrives_with_its_images_and_attestation_and_is_tagged_alone(sourc
     assert [manifest.digest for manifest in report.plan.manifests] == [amd64, arm64, about, index]
 
 
-def test_index_in_an_index_arrives(source, target, name):
+def test_nested_index_is_copied(source, target, name):
     inner, *_ = push_two_platforms(source, name)
     outer = source.push_index(name, {"digest": inner}, tag="outer")
 
@@ -83,7 +85,7 @@ def test_index_in_an_index_arrives(source, target, name):
     assert target.tags(name) == {"v1": outer}
 
 
-def test_docker_manifest_arrives(source, target, name):
+def test_docker_manifest_is_copied(source, target, name):
     kind = "application/vnd.docker.distribution.manifest.v2+json"
     digest = source.push_image(name, b"layer", tag="v1", mediaType=kind)
 
@@ -92,7 +94,7 @@ def test_docker_manifest_arrives(source, target, name):
     assert_whole(target, name, digest)
 
 
-def test_image_without_layers_and_with_an_empty_layer_arrive(source, target, name):
+def test_images_without_layers_and_with_an_empty_layer_are_copied(source, target, name):
     without = source.push_image(name, tag="without")
     empty = source.push_image(name, b"", tag="empty")
 
@@ -103,7 +105,7 @@ def test_image_without_layers_and_with_an_empty_layer_arrive(source, target, nam
     assert_whole(target, name, empty)
 
 
-def test_without_tags_the_image_is_untagged(source, target, name):
+def test_copy_without_tags_is_untagged(source, target, name):
     digest = source.push_image(name, b"layer", tag="theirs")
 
     replicate(source, target, name, digest)
@@ -112,21 +114,21 @@ def test_without_tags_the_image_is_untagged(source, target, name):
     assert target.tags(name) == {}
 
 
-def test_repeat_moves_nothing(source, target, name, proxy_of):
+def test_repeated_copy_transfers_nothing(source, target, name, proxy_of):
     index, *_ = push_two_platforms(source, name)
     replicate(source, target, name, index, "v1")
     there, here = proxy_of(source), proxy_of(target)
 
     report = replicate(there, here, name, index, "v1")
 
-    assert report.bytes_moved == 0
+    assert report.bytes_copied == 0
     assert not there.made("GET", "/blobs/")
     assert not here.made("POST")
     assert not here.made("PATCH")
     assert target.tags(name) == {"v1": index}
 
 
-def test_only_missing_blobs_are_moved(source, target, name):
+def test_only_missing_blobs_are_transferred(source, target, name):
     first = source.push_image(name, b"shared layer", tag="first")
     second = source.push_image(name, b"shared layer", b"new layer", tag="second")
     replicate(source, target, name, first, "first")
@@ -137,21 +139,23 @@ def test_only_missing_blobs_are_moved(source, target, name):
     assert_whole(target, name, second)
 
 
-def test_within_one_registry_no_byte_moves(source, name, proxy_of):
+def test_blobs_are_mounted_within_one_registry(source, name, proxy_of):
     digest = source.push_image(name, b"layer to mount", tag="v1")
     proxy = proxy_of(source)
 
     report = replicate(proxy, proxy, name, digest, "v1", to=f"{name}/copy")
 
     assert_whole(source, f"{name}/copy", digest)
-    assert (report.mounted, report.bytes_moved) == (2, 0)
+    assert (report.mounted, report.bytes_copied) == (2, 0)
     assert not proxy.made("PATCH")
 
 
-def test_refused_mount_goes_on_with_the_upload_that_it_opened(source, name, proxy_of, fault):
-    digest = source.push_image(name, b"layer that cannot be mounted", tag="v1")
+def test_rejected_mount_continues_with_the_upload_session_of_the_response(
+    source, name, proxy_of, fault
+):
+    digest = source.push_image(name, b"layer that is not mounted", tag="v1")
     proxy = proxy_of(source)
-    # A registry that does not mount answers as if nothing but an upload had been asked for.
+    # A registry that does not mount the blob starts an upload session.
     opened = source.open_upload(f"{name}/copy")
     headers = (("Location", opened.replace(source.url, proxy.url)),)
     proxy.faults.append(fault("POST", "mount=", status=202, headers=headers))
@@ -163,7 +167,7 @@ def test_refused_mount_goes_on_with_the_upload_that_it_opened(source, name, prox
     assert len(proxy.made("POST")) == 2, "one per blob"
 
 
-def test_source_and_destination_may_be_one_repository(source, name):
+def test_copy_within_one_repository_adds_tags(source, name):
     digest = source.push_image(name, b"layer", tag="v1")
 
     report = replicate(source, source, name, digest, "v2")
@@ -182,7 +186,7 @@ def test_tag_moves_from_another_image(source, target, name):
     assert target.tags(name) == {"kept": old, "v1": new}
 
 
-def test_unknown_digest_is_an_error_that_names_the_image(source, target, name):
+def test_missing_digest_is_reported_with_the_image(source, target, name):
     source.push_image(name, b"layer", tag="v1")
     absent = digest_of(b"absent")
 
@@ -190,7 +194,7 @@ def test_unknown_digest_is_an_error_that_names_the_image(source, target, name):
         replicate(source, target, name, absent, "v1")
 
 
-def test_foreign_layers_are_neither_looked_for_nor_copied(source, target, name, proxy_of):
+def test_foreign_layers_are_neither_looked_up_nor_copied(source, target, name, proxy_of):
     foreign = {
         "mediaType": "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
         "digest": digest_of(b"elsewhere"),
@@ -207,7 +211,7 @@ def test_foreign_layers_are_neither_looked_for_nor_copied(source, target, name, 
     assert not [path for _, path, _ in here.requests if foreign["digest"] in path]
 
 
-def test_wrong_digest_tags_nothing_and_keeps_nothing(source, target, name, proxy_of, fault):
+def test_digest_mismatch_sets_no_tag_and_stores_nothing(source, target, name, proxy_of, fault):
     layer = b"a layer\0 with zeros" * 10
     digest = source.push_image(name, layer, tag="v1")
     there = proxy_of(source, fault("GET", digest_of(layer), damage=True))
@@ -221,29 +225,29 @@ def test_wrong_digest_tags_nothing_and_keeps_nothing(source, target, name, proxy
     assert target.open_uploads(name) == []
 
 
-def test_damaged_manifest_is_refused(source, target, name):
+def test_damaged_manifest_is_rejected(source, target, name):
     digest = source.push_image(name, b"layer of a damaged manifest", tag="v1")
     stored = source.blob_file(digest)
     stored.write_bytes(stored.read_bytes().replace(b"size", b"Size"))
 
     for reference in (digest, "v1"):
-        with pytest.raises(RegistryError, match=f"not {digest}: it is damaged"):
+        with pytest.raises(RegistryError, match=f"damaged in the registry.*not {digest}"):
             replicate(source, target, name, reference, "v1")
 
     assert target.tags(name) == {}
 
 
-def test_blob_of_another_size_than_the_manifest_says_is_refused(source, target, name):
+def test_source_blob_with_the_wrong_size_is_rejected(source, target, name):
     layer = {**source.push_blob(name, b"a layer"), "size": 8}
     digest = source.push_image(name, tag="v1", layers=[layer])
 
-    with pytest.raises(RegistryError, match="7 bytes where the manifest says 8"):
+    with pytest.raises(RegistryError, match="7 bytes, and the manifest says 8"):
         replicate(source, target, name, digest, "v1")
 
     assert target.tags(name) == {}
 
 
-def test_blob_that_the_registry_forgot_is_copied_when_the_manifest_is_refused(
+def test_blob_deleted_after_the_look_up_is_copied_when_the_manifest_is_rejected(
     source, target, name, proxy_of, fault
 ):
     layer = b"forgotten layer"
@@ -257,7 +261,7 @@ def test_blob_that_the_registry_forgot_is_copied_when_the_manifest_is_refused(
     assert len(report.transfers) == 2
 
 
-def test_registry_that_goes_on_missing_a_blob_ends_in_an_error(
+def test_manifest_rejected_twice_for_a_missing_blob_is_an_error(
     source, target, name, proxy_of, fault
 ):
     layer = b"layer"
@@ -274,7 +278,7 @@ def test_registry_that_goes_on_missing_a_blob_ends_in_an_error(
 
 
 @pytest.mark.parametrize("named", [digest_of(b"nothing of this image"), "no digest"])
-def test_refusal_that_names_no_blob_of_the_image_is_the_error(
+def test_rejection_without_a_blob_of_the_image_is_an_error(
     source, target, name, proxy_of, fault, named
 ):
     digest = source.push_image(name, b"layer", tag="v1")
@@ -288,20 +292,18 @@ def test_refusal_that_names_no_blob_of_the_image_is_the_error(
     assert len(here.made("PUT", "/manifests/")) == 1
 
 
-def test_blob_that_the_registry_keeps_by_another_digest_is_an_error(
-    source, target, name, proxy_of, fault
-):
+def test_blob_stored_under_another_digest_is_an_error(source, target, name, proxy_of, fault):
     digest = source.push_image(name, b"layer", tag="v1")
     other = digest_of(b"other")
-    answer = fault("PUT", "/uploads/", status=201, headers=(("Docker-Content-Digest", other),))
+    response = fault("PUT", "/uploads/", status=201, headers=(("Docker-Content-Digest", other),))
 
-    with pytest.raises(RegistryError, match=f"kept it as {other}"):
-        replicate(source, proxy_of(target, answer), name, digest, "v1")
+    with pytest.raises(RegistryError, match=f"stored it as {other}"):
+        replicate(source, proxy_of(target, response), name, digest, "v1")
 
     assert target.tags(name) == {}
 
 
-def test_tag_is_the_last_that_is_written(source, target, name, proxy_of):
+def test_tags_are_written_last(source, target, name, proxy_of):
     index, amd64, arm64, about = push_two_platforms(source, name)
     here = proxy_of(target)
 
@@ -316,8 +318,32 @@ def test_tag_is_the_last_that_is_written(source, target, name, proxy_of):
     assert last_blob < first_manifest
 
 
+def test_copy_leaves_only_the_requested_tags_in_either_registry(source, target, name):
+    push_two_platforms(source, name)
+    before, others = source.all_tags(), target.all_tags()
+
+    report = replicate(
+        source, target, name, "v1", "v2", platforms=["linux/amd64"], include_referrers=True
+    )
+
+    assert source.all_tags() == before
+    assert target.all_tags() == {**others, name: {"v2": report.plan.root.digest}}
+
+
+def test_failed_copy_leaves_no_tag_in_either_registry(source, target, name, proxy_of, fault):
+    push_two_platforms(source, name)
+    before, others = source.all_tags(), target.all_tags()
+    here = proxy_of(target, fault("PUT", "/manifests/v2", status=400, times=9))
+
+    with pytest.raises(RegistryError):
+        replicate(source, here, name, "v1", "v2")
+
+    assert source.all_tags() == before
+    assert target.all_tags() == {**others, name: {}}
+
+
 class TestPlatforms:
-    def test_one_platform_is_its_image_with_its_own_digest(self, source, target, name):
+    def test_one_platform_is_copied_as_its_image(self, source, target, name):
         index, amd64, arm64, _ = push_two_platforms(source, name)
 
         report = replicate(source, target, name, index, "v1", platforms=["linux/arm64"])
@@ -326,7 +352,7 @@ class TestPlatforms:
         assert target.tags(name) == {"v1": arm64}
         assert target.read(name, amd64) is None
 
-    def test_some_platforms_are_an_index_of_these_and_what_attests_them(
+    def test_several_platforms_are_copied_as_an_index_with_their_attestations(
         self, source, target, name
     ):
         amd64 = source.push_image(name, b"amd64 layer", platform=AMD64)
@@ -356,17 +382,17 @@ class TestPlatforms:
         assert index["annotations"] == {"kept": "yes"}
         assert_whole(target, name, first.plan.root.digest)
         assert again.plan.root.digest == first.plan.root.digest
-        assert again.bytes_moved == 0
+        assert again.bytes_copied == 0
         assert target.read(name, s390x) is None
 
-    def test_all_platforms_are_the_index_itself(self, source, target, name):
+    def test_all_platforms_are_copied_as_the_original_index(self, source, target, name):
         index, *_ = push_two_platforms(source, name)
 
         replicate(source, target, name, index, "v1", platforms=["linux/arm64", "linux/amd64"])
 
         assert target.tags(name) == {"v1": index}
 
-    def test_absent_platform_is_an_error_that_lists_what_is_there(
+    def test_missing_platform_is_reported_with_the_available_ones(
         self, source, target, name, proxy_of
     ):
         push_two_platforms(source, name)
@@ -377,7 +403,7 @@ class TestPlatforms:
 
         assert not here.requests
 
-    def test_single_image_has_to_be_for_the_platform(self, source, target, name):
+    def test_platform_of_a_single_image_is_checked(self, source, target, name):
         digest = source.push_image(name, b"layer", tag="v1", platform=ARM64)
 
         replicate(source, target, name, "v1", "v1", platforms=["linux/arm64/v8"])
@@ -388,7 +414,7 @@ class TestPlatforms:
 
 
 class TestReferrers:
-    def test_they_stay_behind_unless_asked_for(self, source, target, name):
+    def test_they_are_not_copied_by_default(self, source, target, name):
         digest = source.push_image(name, b"layer", tag="v1")
         source.push_image(name, b"signature", tag=f"{digest.replace(':', '-')}.sig")
 
@@ -396,7 +422,7 @@ class TestReferrers:
 
         assert target.tags(name) == {"v1": digest}
 
-    def test_signatures_of_an_index_and_its_images_arrive_before_the_tag(
+    def test_signatures_of_an_index_and_its_images_are_copied_before_the_tag(
         self, source, target, name, proxy_of
     ):
         index, amd64, *_ = push_two_platforms(source, name)
@@ -415,9 +441,7 @@ class TestReferrers:
             assert_whole(target, name, digest)
         assert here.made("PUT", "/manifests/")[-1].endswith("/v1")
 
-    def test_index_of_the_referrers_tag_schema_arrives_with_what_it_lists(
-        self, source, target, name
-    ):
+    def test_referrers_tag_schema_is_copied_with_its_children(self, source, target, name):
         digest = source.push_image(name, b"layer", tag="v1")
         sbom = source.push_image(name, b"bill of materials")
         fallback = digest.replace(":", "-")
@@ -428,9 +452,7 @@ class TestReferrers:
         assert target.tags(name) == {fallback: listing, "v1": digest}
         assert_whole(target, name, sbom)
 
-    def test_list_of_referrers_is_read_to_its_last_page(
-        self, source, target, name, proxy_of, fault
-    ):
+    def test_all_pages_of_the_referrers_api_are_read(self, source, target, name, proxy_of, fault):
         digest = source.push_image(name, b"layer", tag="v1")
         subject = {"mediaType": MANIFEST, "digest": digest, "size": 1}
         found = [

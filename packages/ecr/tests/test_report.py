@@ -14,5 +14,5 @@ from aibs_informatics_aws_lambda.handlers.ecr.report import format_size
         (1 << 50, "1048576.0 GiB"),
     ],
 )
-def test_sizes_are_told_in_units_for_people(size, text):
+def test_format_size(size, text):
     assert format_size(size) == text

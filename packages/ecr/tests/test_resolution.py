@@ -32,19 +32,19 @@ def push(aws):
 
 
 @pytest.mark.parametrize("end", [":v1", f"@{digest_of(b'')}"])
-def test_uri_of_an_image_is_returned_as_it_is(end):
+def test_image_uri_is_returned_unchanged(end):
     assert resolve_image_uri(f"{REPOSITORY}{end}") == f"{REPOSITORY}{end}"
 
 
 @pytest.mark.parametrize("name", ["team/image", REPOSITORY])
-def test_default_tag_chooses_the_image_of_a_repository(push, name):
+def test_default_tag_selects_the_image_of_a_repository(push, name):
     stable = push(1, "stable")
     push(2, "newer")
 
     assert resolve_image_uri(name, "stable") == f"{REPOSITORY}@{stable}"
 
 
-def test_without_a_tag_it_is_the_newest_of_those_with_a_tag(push, aws):
+def test_default_is_the_most_recently_pushed_tagged_image(push, aws):
     from aibs_informatics_aws_lambda.common.aws import get_client
 
     push(1, "v1")
@@ -63,17 +63,17 @@ def test_without_a_tag_it_is_the_newest_of_those_with_a_tag(push, aws):
         assert resolve_image_uri("team/image") == f"{REPOSITORY}@{digest_of(b'new')}"
 
 
-def test_untagged_images_are_never_chosen(push):
+def test_untagged_images_are_ignored(push):
     push(1)
 
-    with pytest.raises(ResourceNotFoundError, match=f"no image with a tag in {REPOSITORY}"):
+    with pytest.raises(ResourceNotFoundError, match=f"no tagged image in {REPOSITORY}"):
         resolve_image_uri("team/image")
 
 
 @pytest.mark.parametrize(
     ("name", "tag"), [("absent", None), ("absent", "v1"), ("team/image", "absent"), ("No", None)]
 )
-def test_what_leads_to_no_image_is_an_error_that_names_it(push, name, tag):
+def test_unresolvable_name_is_reported(push, name, tag):
     push(1, "v1")
 
     with pytest.raises(ResourceNotFoundError, match=name):

@@ -1,4 +1,4 @@
-"""Blobs on their way between two real registries, with connections that break."""
+"""Blob transfers between two real registries, over connections that fail."""
 
 from __future__ import annotations
 
@@ -8,11 +8,8 @@ import sys
 
 import pytest
 from aibs_informatics_aws_lambda.handlers.ecr import transfer
-from aibs_informatics_aws_lambda.handlers.ecr.manifest import Descriptor
-from aibs_informatics_aws_lambda.handlers.ecr.registry.connection import RegistryConnection
 from aibs_informatics_aws_lambda.handlers.ecr.registry.distribution import (
-    DistributionBlobs,
-    DistributionRepository,
+    DistributionRegistryClient,
 )
 from aibs_informatics_aws_lambda.handlers.ecr.registry.protocol import (
     InterruptedTransferError,
@@ -32,9 +29,9 @@ def short_pauses(monkeypatch):
 
 
 def replicate(there, here, name, reference="v1", progress=None):
-    source, target = (DistributionRepository(one.url, name) for one in (there, here))
+    source, target = (DistributionRegistryClient(one.url, name) for one in (there, here))
     plan = make_plan(source, source.get_manifest(reference))
-    return Replication(source, target, progress or transfer.Silent()).run(plan, ["v1"])
+    return Replication(source, target, progress or transfer.NullProgress()).run(plan, ["v1"])
 
 
 @pytest.fixture
@@ -49,9 +46,7 @@ def assert_copied(target, name, digest):
     assert target.open_uploads(name) == []
 
 
-def test_download_that_is_cut_goes_on_where_it_broke_off(
-    source, target, name, digest, proxy_of, fault
-):
+def test_interrupted_download_is_resumed(source, target, name, digest, proxy_of, fault):
     there = proxy_of(source, fault("GET", digest_of(LAYER), cut_response=MIB, times=2))
     here = proxy_of(target)
 
@@ -60,10 +55,10 @@ def test_download_that_is_cut_goes_on_where_it_broke_off(
     assert_copied(target, name, digest)
     ranges = [h.get("Range") for _, path, h in there.requests if path.endswith(digest_of(LAYER))]
     assert ranges == [None, f"bytes={MIB}-", f"bytes={2 * MIB}-"]
-    assert len(here.made("PATCH")) == 2, "one per blob: the upload stays open meanwhile"
+    assert len(here.made("PATCH")) == 2, "one per blob: the upload session stays open"
 
 
-def test_download_starts_again_where_the_registry_knows_no_ranges(
+def test_interrupted_download_restarts_if_the_registry_does_not_support_ranges(
     source, target, name, digest, proxy_of, fault
 ):
     whole = fault("GET", digest_of(LAYER), status=200, body=LAYER)
@@ -77,12 +72,12 @@ def test_download_starts_again_where_the_registry_knows_no_ranges(
     assert len(here.made("PATCH")) == 3, "the layer twice"
 
 
-def test_download_that_breaks_off_again_and_again_is_given_up(
+def test_download_fails_after_repeated_interruptions(
     source, target, name, digest, proxy_of, fault
 ):
     there = proxy_of(source, fault("GET", digest_of(LAYER), cut_response=0, times=99))
 
-    with pytest.raises(RegistryError, match=r"breaks off at byte 0 of 3145728 again and again"):
+    with pytest.raises(RegistryError, match=r"interrupted 5 times at byte 0 of 3145728"):
         replicate(there, target, name)
 
     assert target.tags(name) == {}
@@ -91,7 +86,7 @@ def test_download_that_breaks_off_again_and_again_is_given_up(
 
 
 @pytest.mark.parametrize("size", [0, MIB, 3 * MIB - 1])
-def test_upload_that_is_cut_starts_again_in_a_new_session(
+def test_interrupted_upload_restarts_in_a_new_session(
     source, target, name, digest, proxy_of, fault, size
 ):
     here = proxy_of(target, fault("PATCH", "", cut_request=size, times=1))
@@ -103,9 +98,7 @@ def test_upload_that_is_cut_starts_again_in_a_new_session(
     assert len(here.made("POST")) == 3
 
 
-def test_upload_that_is_cut_again_and_again_is_given_up(
-    source, target, name, digest, proxy_of, fault
-):
+def test_upload_fails_after_repeated_interruptions(source, target, name, digest, proxy_of, fault):
     here = proxy_of(target, fault("PATCH", "", cut_request=MIB, times=99))
 
     with pytest.raises(
@@ -119,7 +112,7 @@ def test_upload_that_is_cut_again_and_again_is_given_up(
 
 @pytest.mark.parametrize("status", [429, 500, 503])
 @pytest.mark.parametrize("method", ["HEAD", "POST", "PATCH", "PUT"])
-def test_passing_failure_of_the_target_is_got_over(
+def test_transient_errors_of_the_destination_are_retried(
     source, target, name, digest, proxy_of, fault, method, status
 ):
     here = proxy_of(target, fault(method, "", status=status))
@@ -130,7 +123,7 @@ def test_passing_failure_of_the_target_is_got_over(
     assert target.blob(name, digest_of(LAYER)) == LAYER
 
 
-def test_lost_answer_that_a_blob_is_complete_moves_it_once(
+def test_lost_response_to_a_commit_transfers_the_blob_once(
     source, target, name, digest, proxy_of, fault
 ):
     here = proxy_of(target, fault("PUT", "/uploads/", status=503, times=2, late=True))
@@ -141,9 +134,7 @@ def test_lost_answer_that_a_blob_is_complete_moves_it_once(
     assert len(here.made("PATCH")) == 2, "one per blob"
 
 
-def test_registry_that_keeps_less_than_was_sent_gets_it_again(
-    source, target, name, digest, proxy_of, fault
-):
+def test_partially_received_upload_is_repeated(source, target, name, digest, proxy_of, fault):
     here = proxy_of(target, fault("PATCH", "", status=202, headers=(("Range", "0-9"),)))
 
     replicate(source, here, name)
@@ -152,17 +143,17 @@ def test_registry_that_keeps_less_than_was_sent_gets_it_again(
     assert len(here.made("PATCH")) == 3
 
 
-def test_refused_upload_says_what_the_registry_said(source, target, name, digest, proxy_of, fault):
+def test_denied_upload_shows_the_message_of_the_registry(
+    source, target, name, digest, proxy_of, fault
+):
     body = json.dumps({"errors": [{"code": "DENIED", "message": "no push for you"}]}).encode()
     here = proxy_of(target, fault("POST", "", status=403, body=body, times=9))
 
-    with pytest.raises(RegistryError, match=r"403 DENIED: no push for you; allow the role"):
+    with pytest.raises(RegistryError, match=r"403 DENIED: no push for you. Grant the permission"):
         replicate(source, here, name)
 
 
-def test_upload_is_refused_in_the_middle_without_a_second_try(
-    source, target, name, digest, proxy_of, fault
-):
+def test_rejected_upload_is_not_retried(source, target, name, digest, proxy_of, fault):
     here = proxy_of(target, fault("PATCH", "", status=404, times=9))
 
     with pytest.raises(RegistryError, match="404"):
@@ -171,7 +162,7 @@ def test_upload_is_refused_in_the_middle_without_a_second_try(
     assert len(here.made("PATCH")) <= 2
 
 
-def test_manifest_that_is_cut_is_read_again(source, target, name, digest, proxy_of, fault):
+def test_truncated_manifest_is_read_again(source, target, name, digest, proxy_of, fault):
     there = proxy_of(source, fault("GET", "/manifests/", cut_response=100, times=2))
 
     replicate(there, target, name)
@@ -180,7 +171,7 @@ def test_manifest_that_is_cut_is_read_again(source, target, name, digest, proxy_
     assert len(there.made("GET", "/manifests/")) == 3
 
 
-def test_download_that_storage_denies_is_tried_again_with_another_url(
+def test_download_denied_by_the_storage_is_retried_with_a_new_url(
     source, target, name, digest, proxy_of, fault
 ):
     path = f"/v2/{name}/blobs/{digest_of(LAYER)}"
@@ -194,19 +185,19 @@ def test_download_that_storage_denies_is_tried_again_with_another_url(
     assert len(there.made("GET", path)) == 2
 
 
-def test_download_that_the_registry_denies_is_not_tried_again(
+def test_download_denied_by_the_registry_is_not_retried(
     source, target, name, digest, proxy_of, fault
 ):
     path = f"/v2/{name}/blobs/{digest_of(LAYER)}"
     there = proxy_of(source, fault("GET", path, status=403, times=9))
 
-    with pytest.raises(RegistryError, match="403; allow the role"):
+    with pytest.raises(RegistryError, match=r"403\. Grant the permission"):
         replicate(there, target, name)
 
     assert len(there.made("GET", path)) == 1
 
 
-def test_blob_goes_in_one_request_without_content_range(source, target, name, digest, proxy_of):
+def test_blob_is_sent_in_one_request_without_content_range(source, target, name, digest, proxy_of):
     here = proxy_of(target)
 
     replicate(source, here, name)
@@ -216,56 +207,7 @@ def test_blob_goes_in_one_request_without_content_range(source, target, name, di
     assert not any("Content-Range" in headers for headers in sent)
 
 
-def test_credentials_are_not_sent_to_where_a_download_is_redirected(
-    source, name, digest, proxy_of, fault
-):
-    storage = proxy_of(source)
-    path = f"/v2/{name}/blobs/{digest_of(LAYER)}"
-    there = proxy_of(
-        source, fault("GET", path, status=307, headers=(("Location", storage.url + path),))
-    )
-
-    blobs = DistributionBlobs(RegistryConnection(there.url, lambda: "Basic c2VjcmV0"), name)
-    blob = Descriptor(digest_of(LAYER), len(LAYER))
-
-    assert b"".join(blobs.read(blob, 0)) == LAYER
-    assert there.requests[0][2]["Authorization"] == "Basic c2VjcmV0"
-    assert "Authorization" not in storage.requests[0][2]
-
-
-def test_credentials_are_not_sent_to_another_host_that_an_upload_names(
-    source, target, name, proxy_of, fault
-):
-
-    elsewhere = proxy_of(target)
-    opened = target.open_upload(name).replace(target.url, elsewhere.url)
-    here = proxy_of(target, fault("POST", "", status=202, headers=(("Location", opened),)))
-    blobs = DistributionBlobs(RegistryConnection(here.url, lambda: "Basic c2VjcmV0"), name)
-    blob = Descriptor(digest_of(LAYER), len(LAYER))
-
-    upload = blobs.begin_upload(blob, None)
-    upload.send([LAYER], len(LAYER))
-    upload.commit(blob.digest)
-
-    assert target.blob(name, digest_of(LAYER)) == LAYER
-    assert here.requests[0][2]["Authorization"] == "Basic c2VjcmV0"
-    assert not any("Authorization" in headers for _, _, headers in elsewhere.requests)
-
-
-def test_requests_go_through_the_proxy_that_is_configured(
-    source, target, name, digest, proxy_of, monkeypatch
-):
-    proxy = proxy_of(source)
-    monkeypatch.setenv("http_proxy", proxy.url)
-    monkeypatch.setenv("no_proxy", target.host)
-
-    replicate(source, target, name)
-
-    assert_copied(target, name, digest)
-    assert {path.partition("/v2/")[0] for _, path, _ in proxy.requests} == {source.url}
-
-
-def test_several_blobs_are_on_their_way_at_once(source, target, name):
+def test_blobs_are_transferred_concurrently(source, target, name):
     layers = [bytes([number]) * MIB for number in range(8)]
     source.push_image(name, *layers, tag="v1")
     watched = _Watch()
@@ -280,7 +222,7 @@ def test_several_blobs_are_on_their_way_at_once(source, target, name):
 
 
 class _Watch:
-    """Counts the blobs that are on their way at one time."""
+    """Counts the blobs in flight."""
 
     def __init__(self):
         self.open, self.finished, self.most, self.planned = set(), [], 0, 0
@@ -297,9 +239,7 @@ class _Watch:
         self.finished.append(blob.digest)
 
 
-def test_failure_of_one_blob_ends_the_others_and_leaves_no_upload_open(
-    source, target, name, proxy_of, fault
-):
+def test_failure_of_one_blob_cancels_the_others(source, target, name, proxy_of, fault):
     bad = b"\0bad" * 1000
     layers = [bytes([number]) * 4 * MIB for number in range(1, 5)]
     source.push_image(name, bad, *layers, tag="v1")
@@ -317,16 +257,16 @@ import sys
 from pathlib import Path
 from aibs_informatics_aws_lambda.handlers.ecr.cli import main
 status = main()
-# Not getrusage: what it tells starts with the peak of the process that started this one.
+# Not getrusage: its value starts at the peak of the parent process.
 peak = Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]
 print(status, peak, file=sys.stderr)
 """
 
 
 def peak_mb_of_copying(source, target, name, run_command):
-    """Copy v1 in a process of its own and return the most memory that it had, in MB."""
-    places = f"{source.url}/{name}:v1", f"{target.url}/{name}:v1"
-    result = run_command(sys.executable, "-c", MEASURE, *places)
+    """Copy v1 in a process of its own and return its peak memory, in MB."""
+    locations = f"{source.url}/{name}:v1", f"{target.url}/{name}:v1"
+    result = run_command(sys.executable, "-c", MEASURE, *locations)
     status, peak_kib = result.stderr.split()[-2:]
     assert status == "0", result.stderr
     return int(peak_kib) * 1024 / 1e6
@@ -355,7 +295,7 @@ def test_memory_does_not_depend_on_the_size_of_a_layer(source, target, name, run
         assert f"sha256:{hashlib.file_digest(stored, 'sha256').hexdigest()}" == layer["digest"]
 
 
-def test_memory_is_bounded_with_several_layers_at_once(source, target, name, run_command):
+def test_memory_is_bounded_with_several_layers_in_flight(source, target, name, run_command):
     layers = [
         source.push_blob(name, (bytes([n]) + piece[1:] for piece in noise(32 * MIB)), 32 * MIB)
         for n in range(6)

@@ -6,7 +6,7 @@ DIGEST = f"sha256:{'0123456789abcdef' * 4}"
 REGISTRY = "123456789012.dkr.ecr.us-west-2.amazonaws.com"
 
 
-def test_image_uri_with_tag_is_taken_apart():
+def test_parts_of_an_image_uri_with_a_tag():
     uri = ECRImageUri(f"{REGISTRY}/team/image:v1")
 
     assert (uri.account_id, uri.region, uri.repository_name) == (
@@ -19,7 +19,7 @@ def test_image_uri_with_tag_is_taken_apart():
     assert uri.registry == REGISTRY
 
 
-def test_image_uri_with_digest_is_taken_apart():
+def test_parts_of_an_image_uri_with_a_digest():
     uri = ECRImageUri(f"{REGISTRY}/image@{DIGEST}")
 
     assert (uri.image_tag, uri.image_digest) == (None, DIGEST)
@@ -37,14 +37,14 @@ def test_image_uri_with_digest_is_taken_apart():
         ("eusc-de-east-1", "amazonaws.eu"),
     ],
 )
-def test_registry_of_a_partition_has_its_suffix(region, suffix):
+def test_registry_has_the_dns_suffix_of_its_partition(region, suffix):
     uri = ECRRegistryUri.from_components("123456789012", region)
 
     assert uri == f"123456789012.dkr.ecr.{region}.{suffix}"
     assert (uri.account_id, uri.region) == ("123456789012", region)
 
 
-def test_suffixes_are_those_that_boto3_knows():
+def test_dns_suffixes_equal_those_of_boto3():
     import boto3
     from botocore.loaders import create_loader
 
@@ -58,7 +58,7 @@ def test_suffixes_are_those_that_boto3_knows():
             assert ECRRegistryUri.from_components("1" * 12, region).endswith(f".{suffix}"), region
 
 
-def test_account_and_region_are_the_callers_by_default(aws):
+def test_default_account_and_region_are_those_of_the_caller(aws):
     assert ECRRegistryUri.from_components() == REGISTRY
     assert ECRRepositoryUri.from_components("image") == f"{REGISTRY}/image"
     assert ECRImageUri.from_components("image", image_tag="v1") == f"{REGISTRY}/image:v1"
@@ -68,28 +68,28 @@ def test_account_and_region_are_the_callers_by_default(aws):
     ("kind", "text", "shown"),
     [
         (ECRRegistryUri, "example.com", "'example.com'"),
-        (ECRRegistryUri, f"{REGISTRY}.cn", "it ends in amazonaws.com"),
+        (ECRRegistryUri, f"{REGISTRY}.cn", "is amazonaws.com"),
         (ECRRegistryUri, REGISTRY.replace(".", "x"), "is not a registry of Amazon ECR"),
         (ECRRegistryUri, REGISTRY.replace("123456789012", "12345"), "'12345'"),
         (ECRRegistryUri, REGISTRY.replace("us-west-2", "moon"), "'moon'"),
         (ECRRepositoryUri, REGISTRY, "''"),
         (ECRRepositoryUri, f"{REGISTRY}/Image", "'Image'"),
         (ECRRepositoryUri, f"{REGISTRY}/image:v1", "'image:v1'"),
-        (ECRImageUri, f"{REGISTRY}/image", "give :TAG or @DIGEST"),
-        (ECRImageUri, f"{REGISTRY}/image:v1@{DIGEST}", "give :TAG or @DIGEST"),
+        (ECRImageUri, f"{REGISTRY}/image", "give either :TAG or @DIGEST"),
+        (ECRImageUri, f"{REGISTRY}/image:v1@{DIGEST}", "give either :TAG or @DIGEST"),
         (ECRImageUri, f"{REGISTRY}/image@latest", "'latest'"),
         (ECRImageUri, f"{REGISTRY}/image:", "''"),
     ],
 )
-def test_other_text_is_refused_with_what_is_wrong_in_it(kind, text, shown):
+def test_invalid_uri_is_rejected_with_the_reason(kind, text, shown):
     with pytest.raises(ValidationError) as caught:
         kind(text)
 
     assert shown in str(caught.value)
 
 
-def test_image_is_named_by_tag_or_digest_and_not_by_both():
-    with pytest.raises(ValidationError, match="give :TAG or @DIGEST"):
+def test_image_uri_requires_either_tag_or_digest():
+    with pytest.raises(ValidationError, match="give either :TAG or @DIGEST"):
         ECRImageUri.from_components("image", "v1", DIGEST, "123456789012", "us-west-2")
-    with pytest.raises(ValidationError, match="give :TAG or @DIGEST"):
+    with pytest.raises(ValidationError, match="give either :TAG or @DIGEST"):
         ECRImageUri.from_components("image", account_id="123456789012", region="us-west-2")

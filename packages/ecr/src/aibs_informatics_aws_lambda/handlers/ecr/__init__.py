@@ -1,20 +1,60 @@
-"""Replication of container images between repositories of Amazon ECR, and these themselves."""
+"""Copy container images to Amazon ECR, and manage its registries, repositories and images."""
 
 from __future__ import annotations
 
-from .api import get_ecr_client
-from .lifecycle import (
-    LifecyclePolicy,
-    LifecyclePolicyAction,
-    LifecyclePolicyRule,
-    LifecyclePolicySelection,
-)
-from .model import ReplicateImageRequest, ReplicateImageResponse
-from .replicate_image import ECRImageReplicator, ImageReplicatorHandler
-from .resolution import resolve_image_uri
-from .resources import ECRImage, ECRLogin, ECRRegistry, ECRRepository, ECRResource
-from .tags import ResourceTag, TagMode
-from .uris import ECRImageUri, ECRRegistryUri, ECRRepositoryUri
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .api import get_ecr_client as get_ecr_client
+    from .lifecycle import (
+        LifecyclePolicy as LifecyclePolicy,
+        LifecyclePolicyAction as LifecyclePolicyAction,
+        LifecyclePolicyRule as LifecyclePolicyRule,
+        LifecyclePolicySelection as LifecyclePolicySelection,
+    )
+    from .login import ECRLogin as ECRLogin
+    from .model import (
+        ReplicateImageRequest as ReplicateImageRequest,
+        ReplicateImageResponse as ReplicateImageResponse,
+    )
+    from .replicate_image import (
+        ECRImageReplicator as ECRImageReplicator,
+        ImageReplicatorHandler as ImageReplicatorHandler,
+    )
+    from .resolution import resolve_image_uri as resolve_image_uri
+    from .resources.image import ECRImage as ECRImage
+    from .resources.registry import ECRRegistry as ECRRegistry
+    from .resources.repository import ECRRepository as ECRRepository
+    from .resources.resource import ECRResource as ECRResource
+    from .resources.tags import ResourceTag as ResourceTag, TagMode as TagMode
+    from .uris import (
+        ECRImageUri as ECRImageUri,
+        ECRRegistryUri as ECRRegistryUri,
+        ECRRepositoryUri as ECRRepositoryUri,
+    )
+
+# Loaded on first use: the command and the handler each need only some of them.
+_MODULES = {
+    "api": ("get_ecr_client",),
+    "lifecycle": (
+        "LifecyclePolicy",
+        "LifecyclePolicyAction",
+        "LifecyclePolicyRule",
+        "LifecyclePolicySelection",
+    ),
+    "login": ("ECRLogin",),
+    "model": ("ReplicateImageRequest", "ReplicateImageResponse"),
+    "replicate_image": ("ECRImageReplicator", "ImageReplicatorHandler"),
+    "resolution": ("resolve_image_uri",),
+    "resources.image": ("ECRImage",),
+    "resources.registry": ("ECRRegistry",),
+    "resources.repository": ("ECRRepository",),
+    "resources.resource": ("ECRResource",),
+    "resources.tags": ("ResourceTag", "TagMode"),
+    "uris": ("ECRImageUri", "ECRRegistryUri", "ECRRepositoryUri"),
+}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
     "ECRImage",
@@ -38,3 +78,13 @@ __all__ = [
     "get_ecr_client",
     "resolve_image_uri",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_MODULE_OF[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_MODULE_OF})

@@ -1,4 +1,4 @@
-"""Amazon ECR's API: its clients, and its errors."""
+"""The Amazon ECR API: its boto3 client and its errors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from aibs_informatics_aws_lambda.common.exceptions import AWSError, ResourceNotF
 
 
 def get_ecr_client(region: str | None = None, **arguments: Any) -> Any:
-    """Return the boto3 client of ECR, as `common.aws.get_client` does."""
+    """Return the cached boto3 ECR client of a region; see `common.aws.get_client`."""
     from aibs_informatics_aws_lambda.common.aws import get_client
 
     return get_client("ecr", region, **arguments)
@@ -18,17 +18,17 @@ def get_ecr_client(region: str | None = None, **arguments: Any) -> Any:
 
 @contextmanager
 def ecr_errors(action: str, operation: str) -> Iterator[None]:
-    """Turn errors of boto3 in the block into errors that say what failed and how to mend it.
+    """Convert boto3 errors in the block into errors that name the resource, cause and fix.
 
     Args:
         action: what the block does, to follow "cannot" in a message.
-        operation: the operation of ECR that it calls.
+        operation: the ECR API operation that the block calls.
 
     Raises:
-        ResourceNotFoundError: there is no such image.
-        AWSError: ECR refused or failed.
-        botocore.exceptions.ClientError: there is no such repository; left as it is, since
-            callers tell by ``RepositoryNotFoundException`` that they have to make it.
+        ResourceNotFoundError: the image does not exist.
+        AWSError: ECR denied the request or failed.
+        botocore.exceptions.ClientError: ``RepositoryNotFoundException``, unchanged, since
+            callers catch it to create the repository.
     """
     from aibs_informatics_aws_lambda.common.aws import named_errors
 
@@ -44,7 +44,7 @@ def ecr_errors(action: str, operation: str) -> Iterator[None]:
 
 
 def error_code(error: AWSError) -> str:
-    """Return the code of ECR's answer that an error of `ecr_errors` is about, if there is one."""
+    """Return the ECR error code behind an error of `ecr_errors`; empty if there is none."""
     response = getattr(error.__cause__, "response", None) or {}
     code: str = response.get("Error", {}).get("Code", "")
     return code

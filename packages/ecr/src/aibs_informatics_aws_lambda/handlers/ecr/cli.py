@@ -1,4 +1,4 @@
-"""The command ``replicate-image``: copy an image from registry to registry."""
+"""The ``replicate-image`` command: copy an image between registries."""
 
 from __future__ import annotations
 
@@ -26,32 +26,34 @@ _PROGRAM = "replicate-image"
 
 _EPILOG = f"""\
 examples:
-  to another account and region, under a tag:
+  copy an image to another account and region, with a tag:
     {_PROGRAM} 111122223333.dkr.ecr.us-east-1.amazonaws.com/team/image:v1 \\
       123456789012.dkr.ecr.us-west-2.amazonaws.com/team/image:v1
 
-  what would be moved:
+  show what would be copied:
     {_PROGRAM} --dry-run SOURCE DESTINATION
 
-  one platform, with signatures, from a registry without login:
+  copy one platform and its signatures from a local registry:
     {_PROGRAM} --platform linux/arm64 --include-referrers \\
       http://localhost:5000/image:v1 123456789012.dkr.ecr.us-west-2.amazonaws.com/image:v1
 
 exit status:
-  0  done        1  a registry refused or failed        2  wrong arguments
+  0  success
+  1  a registry denied a request or failed
+  2  invalid arguments
 
-What is in the destination already is not moved again, so a run that failed or was interrupted is
-repeated by the same command. Tags come last: an image that is found by its tag is whole.
+Blobs that exist at the destination are not copied again: to resume a failed or interrupted run,
+run the same command. Tags are set last, so that a tag never refers to an incomplete image.
 """
 
 
 def main() -> int:
-    """Run the command with the arguments of the process and return its exit status.
+    """Run the command with the arguments of the process and return the exit status.
 
-    Each failure is one line on stderr, after its traceback if ``--debug`` asks for it.
+    A failure is printed to stderr as one line, after the traceback with ``--debug``.
     """
     return run_as_process(
-        _PROGRAM, _run, in_words=_in_words, if_stopped="; the same command goes on from here"
+        _PROGRAM, _run, in_words=_in_words, if_stopped="; run the same command to resume"
     )
 
 
@@ -69,7 +71,7 @@ def _in_words(error: BaseException) -> str:
 
 
 def _copy(options: argparse.Namespace) -> JSONObject:
-    source, target = options.source.open(), options.destination.open()
+    source, target = options.source.connect(), options.destination.connect()
     reference = options.source.digest or options.source.tag
     root = source.get_manifest(reference)
     plan = make_plan(source, root, options.platforms, options.include_referrers)
@@ -86,9 +88,9 @@ def _copy(options: argparse.Namespace) -> JSONObject:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=_PROGRAM,
-        description="Copy a container image from one registry to another, by digest, without "
-        "Docker.\nThe place of a repository is its URI in Amazon ECR,\n"
-        "ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME, or, where no login is needed, its URL,\n"
+        description="Copy a container image between registries, by digest, without Docker.\n"
+        "A repository is given by its URI in Amazon ECR,\n"
+        "ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME, or by its URL in a registry without login,\n"
         "https://HOST/NAME.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -97,13 +99,13 @@ def _parser() -> argparse.ArgumentParser:
         "source",
         metavar="SOURCE",
         type=_with_message(parse_source),
-        help="the image: the place of its repository, and :TAG or @DIGEST",
+        help="the image to copy: a repository with :TAG or @DIGEST",
     )
     parser.add_argument(
         "destination",
         metavar="DESTINATION",
         type=_with_message(parse_destination),
-        help="the repository to copy to, which has to exist, and perhaps :TAG",
+        help="the repository to copy to, which must exist, optionally with :TAG",
     )
     parser.add_argument(
         "--tag",
@@ -113,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         type=_with_message(ImageTag),
-        help="a further tag of the copy; may be repeated",
+        help="an additional tag of the copy; may be repeated",
     )
     parser.add_argument(
         "--platform",
@@ -122,23 +124,23 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         type=_with_message(Platform),
-        help="copy this platform of an index, by default all; may be repeated",
+        help="a platform of an index to copy; may be repeated (default: all)",
     )
     parser.add_argument(
         "--include-referrers",
         action="store_true",
-        help="copy signatures, attestations and all else that refers to the image",
+        help="also copy referrers of the image: signatures, attestations, SBOMs",
     )
     parser.add_argument(
-        "--dry-run", "-n", action="store_true", help="tell what would be moved; change nothing"
+        "--dry-run", "-n", action="store_true", help="show what would be copied; change nothing"
     )
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
-    parser.add_argument("--debug", action="store_true", help="show the traceback of a failure")
+    parser.add_argument("--debug", action="store_true", help="print the traceback of a failure")
     return parser
 
 
 def _with_message(parse: Callable[[str], T]) -> Callable[[str], T]:
-    """Return a type for argparse that has it show the message of `parse`."""
+    """Return an argparse type that shows the error message of `parse`."""
 
     def parse_argument(text: str) -> T:
         try:

@@ -1,4 +1,4 @@
-"""Lifecycle policies of repositories.
+"""Lifecycle policies of repositories in Amazon ECR.
 
 https://docs.aws.amazon.com/AmazonECR/latest/userguide/lifecycle_policy_parameters.html
 """
@@ -13,21 +13,21 @@ from pydantic import Field, PositiveInt
 
 
 class _EcrDocument(PydanticBaseModel):
-    """A model that is written as ECR reads it, in camelCase."""
+    """A document of the ECR API: serialized in camelCase."""
 
     def to_dict(self, **kwargs: Any) -> JSONObject:
-        """Return the instance as a JSON object, in camelCase unless ``by_alias`` is false."""
+        """Return a JSON object, in camelCase unless ``by_alias`` is false."""
         return super().to_dict(**{"by_alias": True, **kwargs})
 
 
 class LifecyclePolicyAction(_EcrDocument):
-    """What happens to the images of a rule."""
+    """The action of a rule."""
 
     type: Literal["expire"] = "expire"
 
 
 class LifecyclePolicySelection(_EcrDocument):
-    """Which images a rule is about."""
+    """The images that a rule applies to."""
 
     tag_status: Literal["tagged", "untagged", "any"]
     count_type: Literal["imageCountMoreThan", "sinceImagePushed"]
@@ -38,7 +38,7 @@ class LifecyclePolicySelection(_EcrDocument):
 
 
 class LifecyclePolicyRule(_EcrDocument):
-    """A rule; of those that an image matches, the one with the lowest priority counts."""
+    """A rule; of several that match an image, the one with the lowest priority applies."""
 
     rule_priority: PositiveInt
     description: str | None = None
@@ -49,7 +49,7 @@ class LifecyclePolicyRule(_EcrDocument):
     def REMOVE_UNTAGGED(  # noqa: N802 - the name is part of the contract
         cls, rule_priority: int = 1, days: int = 14
     ) -> LifecyclePolicyRule:
-        """Return a rule that lets untagged images expire after some days."""
+        """Return a rule that expires untagged images after a number of days."""
         return cls(
             rule_priority=rule_priority,
             description=f"Expire untagged images after {days} days",
@@ -63,15 +63,15 @@ class LifecyclePolicyRule(_EcrDocument):
 
 
 class LifecyclePolicy(_EcrDocument):
-    """The rules of a repository."""
+    """A lifecycle policy: the rules of a repository."""
 
     rules: list[LifecyclePolicyRule]
 
     @classmethod
     def from_rules(cls, *rules: LifecyclePolicyRule) -> LifecyclePolicy:
-        """Return a policy of copies of the rules, in order of their priorities.
+        """Return a policy of copies of the rules, sorted by priority.
 
-        Of rules with one priority the later ones get higher ones, as ECR wants each once.
+        ECR requires unique priorities: those of later rules are raised where they clash.
         """
         ordered: list[LifecyclePolicyRule] = []
         for rule in sorted(rules, key=lambda rule: rule.rule_priority):

@@ -1,4 +1,4 @@
-"""Images and repositories as a command line names them."""
+"""Image and repository references on the command line."""
 
 from __future__ import annotations
 
@@ -9,76 +9,81 @@ from urllib.parse import urlsplit
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 
 from .names import ImageDigest, ImageTag, RepositoryName
-from .registry.protocol import Repository
-from .resources import ECRRepository
+from .registry.protocol import RegistryClient
+from .uris import ECRRepositoryUri
 
-# A tag comes after the last slash; a colon before that belongs to a port.
-_PLACE = re.compile(r"(?P<repository>.+?)(?::(?P<tag>[^:/@]*))?(?:@(?P<digest>[^@/]*))?")
+# A tag follows the last slash; a colon before that belongs to a port.
+_LOCATION = re.compile(r"(?P<repository>.+?)(?::(?P<tag>[^:/@]*))?(?:@(?P<digest>[^@/]*))?")
 
 
 @dataclass(frozen=True)
-class Place:
-    """A repository, and what is named in it.
+class Location:
+    """A repository, and optionally an image in it.
 
     Args:
-        repository: a repository of Amazon ECR, or the URL of another registry.
-        name: the name of the repository, where ``repository`` is such a URL.
-        tag: the tag that is named.
-        digest: the digest that is named.
+        repository: the URI of a repository in Amazon ECR, or the URL of another registry.
+        name: the name of the repository, if ``repository`` is the URL of a registry.
+        tag: the tag of the image.
+        digest: the digest of the image.
     """
 
-    repository: ECRRepository | str
+    repository: ECRRepositoryUri | str
     name: str = ""
     tag: ImageTag | None = None
     digest: ImageDigest | None = None
 
-    def open(self) -> Repository:
-        """Return what reads and writes the repository."""
-        if isinstance(self.repository, ECRRepository):
-            return self.repository.open()
-        from .registry.distribution import DistributionRepository
+    def connect(self) -> RegistryClient:
+        """Return a registry client for the repository."""
+        if isinstance(self.repository, ECRRepositoryUri):
+            from .registry.ecr import EcrRegistryClient
 
-        return DistributionRepository(self.repository, self.name)
+            return EcrRegistryClient(self.repository)
+        from .registry.distribution import DistributionRegistryClient
+
+        return DistributionRegistryClient(self.repository, self.name)
 
 
-def parse_source(text: str) -> Place:
-    """Return the image that text names, by tag or digest; a digest counts more than a tag.
+def parse_source(text: str) -> Location:
+    """Return the location of a source image; its digest takes precedence over its tag.
 
     Raises:
-        ValidationError: it names none; the message says why.
+        ValidationError: the text is not a reference to an image.
     """
-    place = _parse(text)
-    if not (place.tag or place.digest):
+    location = _parse(text)
+    if not (location.tag or location.digest):
         raise ValidationError(f"{text!r} names no image: add :TAG or @DIGEST")
-    return place
+    return location
 
 
-def parse_destination(text: str) -> Place:
-    """Return the repository that text names, and perhaps a tag.
+def parse_destination(text: str) -> Location:
+    """Return the location of a destination repository, optionally with a tag.
 
     Raises:
-        ValidationError: it names none; the message says why.
+        ValidationError: the text is not a reference to a repository or tag.
     """
-    place = _parse(text)
-    if place.digest:
-        raise ValidationError(f"{text!r} names a digest: a copy has the digest of its source")
-    return place
+    location = _parse(text)
+    if location.digest:
+        raise ValidationError(
+            f"{text!r} has a digest: the destination takes a tag only, and the copy has the "
+            "digest of the source"
+        )
+    return location
 
 
-def _parse(text: str) -> Place:
-    match = _PLACE.fullmatch(text)
+def _parse(text: str) -> Location:
+    match = _LOCATION.fullmatch(text)
     if not match:
-        raise ValidationError("the name of an image is empty")
+        raise ValidationError("the image reference is empty")
     tag = None if match["tag"] is None else ImageTag(match["tag"])
     digest = None if match["digest"] is None else ImageDigest(match["digest"])
     repository = match["repository"]
     if "://" not in repository:
-        return Place(ECRRepository.from_uri(repository), "", tag, digest)
+        return Location(ECRRepositoryUri(repository), "", tag, digest)
     url = urlsplit(repository)
     if url.scheme not in ("http", "https") or not url.hostname or url.username is not None:
         raise ValidationError(
-            "a registry other than Amazon ECR is named by http://HOST[:PORT]/NAME or https://..., "
-            "without a user or password"
+            "a registry other than Amazon ECR must be given as http://HOST[:PORT]/NAME or "
+            "https://HOST[:PORT]/NAME, without a user or password"
         )
     name = RepositoryName(url.path.removeprefix("/"))
-    return Place(f"{url.scheme}://{url.netloc}", name, tag, digest)
+    return Location(f"{url.scheme}://{url.netloc}", name, tag, digest)

@@ -1,7 +1,7 @@
-"""Manifests of images and indexes, and what they refer to.
+"""Image manifests and image indexes, and the descriptors in them.
 
-The forms are those of https://github.com/opencontainers/image-spec (``manifest.md``,
-``image-index.md``) and https://distribution.github.io/distribution/spec/manifest-v2-2/.
+See https://github.com/opencontainers/image-spec (``manifest.md``, ``image-index.md``) and
+https://distribution.github.io/distribution/spec/manifest-v2-2/.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ DOCKER_LIST: Final = "application/vnd.docker.distribution.manifest.list.v2+json"
 
 MEDIA_TYPES: Final = (OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST)
 
-# The annotation by which BuildKit says which image of an index an attestation is about.
+# The annotation by which BuildKit refers an attestation to its image in the same index.
 # https://docs.docker.com/build/metadata/attestations/attestation-storage/
 _ATTESTED_DIGEST = "vnd.docker.reference.digest"
 
 
 @dataclass(frozen=True)
 class Descriptor:
-    """What a manifest says of something that it refers to.
+    """A descriptor: the reference of a manifest to a blob or another manifest.
 
     Args:
-        digest: the SHA-256 of its content.
-        size: its size, bytes.
-        platform: of an image in an index, the platform it is for.
-        attests: of an attestation in an index, the digest of the image that it is about.
-        is_foreign: whether it lies at URLs outside of the registry.
+        digest: the digest of the content.
+        size: the size of the content, in bytes.
+        platform: the platform of an image in an index.
+        attests: the digest of the image that an attestation in an index is for.
+        is_foreign: whether it is a foreign (non-distributable) layer.
     """
 
     digest: ImageDigest
@@ -52,11 +52,11 @@ class Descriptor:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A manifest, byte by byte as it is stored; its digest is made of these bytes.
+    """An image manifest or image index, byte for byte.
 
     Args:
-        content: the bytes: JSON, UTF-8.
-        media_type: its media type.
+        content: the JSON document, in UTF-8.
+        media_type: the media type.
     """
 
     content: bytes
@@ -64,63 +64,64 @@ class Manifest:
 
     @classmethod
     def parse(cls, content: bytes, media_type: str | None = None) -> Manifest:
-        """Return the manifest that ``content`` is; everything it refers to is checked.
+        """Parse and validate a manifest.
 
         Args:
-            content: the bytes.
-            media_type: the type that the registry reports; by default, the manifest's own.
+            content: the JSON document, in UTF-8.
+            media_type: the media type that the registry returns; default: that of the document.
 
         Raises:
-            ValidationError: it is no manifest of an image or an index, or Docker's schema 1.
+            ValidationError: the content is not an image manifest or index, or a manifest of
+                Docker schema 1.
         """
         document = _document(content)
-        found = cls(content, media_type or document.get("mediaType") or _usual_type(document))
+        found = cls(content, media_type or document.get("mediaType") or _default_type(document))
         if document.get("schemaVersion") == 1:
             raise ValidationError(
-                "the image has a manifest of Docker schema 1, which has no config: pull and push "
-                "it with a current Docker to convert it"
+                "cannot copy an image with a manifest of Docker schema 1, which has no config. "
+                "Pull and push the image with a current version of Docker to convert it."
             )
         if not (found.is_index or found.is_image):
             raise ValidationError(
-                f"a manifest of type {found.media_type} that has neither manifests nor config and "
-                "layers: only images and indexes can be copied"
+                f"cannot copy a manifest of type {found.media_type} with neither manifests nor "
+                "config and layers: it is not an image manifest or image index"
             )
-        # Made now, so that what is wrong shows before anything is copied.
+        # Validates all descriptors now, before anything is copied.
         _ = found.children, found.blobs
         return found
 
     @cached_property
     def digest(self) -> ImageDigest:
-        """The SHA-256 of the content."""
+        """The digest of the content."""
         return digest_of(self.content)
 
     @cached_property
     def document(self) -> JSONObject:
-        """The content as a JSON object."""
+        """The parsed JSON document."""
         return _document(self.content)
 
     @property
     def is_index(self) -> bool:
-        """Whether it lists other manifests."""
+        """Whether the manifest is an image index."""
         return isinstance(self.document.get("manifests"), list)
 
     @property
     def is_image(self) -> bool:
-        """Whether it has a config and layers, be it an image or another artifact."""
+        """Whether the manifest has a config and layers, as images and other artifacts do."""
         return isinstance(self.document.get("config"), dict) and isinstance(
             self.document.get("layers") or [], list
         )
 
     @cached_property
     def children(self) -> tuple[Descriptor, ...]:
-        """The manifests that an index lists, in its order; none for an image."""
+        """The descriptors of the manifests in an index, in order; none for an image."""
         return _descriptors(self.document["manifests"]) if self.is_index else ()
 
     @cached_property
     def blobs(self) -> tuple[Descriptor, ...]:
-        """The layers in their order, then the config, each once; none for an index.
+        """The layers in manifest order, then the config, without duplicates.
 
-        Foreign layers are left out: they lie at URLs outside of the registry.
+        Foreign layers are left out, since registries do not store them. An index has no blobs.
         """
         if self.is_index:
             return ()
@@ -129,50 +130,52 @@ class Manifest:
 
     @property
     def config(self) -> Descriptor:
-        """The config of an image.
+        """The descriptor of the config of an image.
 
         Raises:
-            ValidationError: this is an index, which has none.
+            ValidationError: the manifest is an index.
         """
         return _descriptor(self.config_entry)
 
     @property
     def config_entry(self) -> JSONObject:
-        """What the manifest of an image says of its config.
+        """The JSON object of the config descriptor.
 
         Raises:
-            ValidationError: this is an index, which has none.
+            ValidationError: the manifest is an index.
         """
         if self.is_index:
-            raise ValidationError(f"{self.digest} is an index of images, which has no config")
+            raise ValidationError(f"{self.digest} is an image index, which has no config")
         entry: JSONObject = self.document["config"]
         return entry
 
 
 def digest_of(content: bytes) -> ImageDigest:
-    """Return the digest of content."""
+    """Return the SHA-256 digest of content."""
     return ImageDigest(f"sha256:{hashlib.sha256(content).hexdigest()}")
 
 
 def choose_platforms(index: Manifest, wanted: Sequence[Platform]) -> Manifest | ImageDigest:
-    """Return what is to be copied of an index to have some of its platforms.
+    """Return the part of an index with the wanted platforms.
 
     Returns:
-        The index itself where all of its images are wanted; the digest of the image where only
-        one is; else a new index of those images and the attestations about them.
+        The index itself if it has no other platforms; the digest of the image if there is only
+        one; otherwise a new index of the wanted images and their attestations.
 
     Raises:
         ValidationError: the index has no image for one of the platforms.
     """
     images = [child for child in index.children if child.platform]
     for platform in wanted:
-        if not any(platform.allows(image.platform) for image in images):
-            there = ", ".join(str(image.platform) for image in images) or "none"
-            raise ValidationError(f"the index has no image for {platform} (it has: {there})")
+        if not any(platform.matches(image.platform) for image in images):
+            available = ", ".join(str(image.platform) for image in images) or "none"
+            raise ValidationError(
+                f"the index has no image for {platform}; available platforms: {available}"
+            )
     chosen = {
         image.digest
         for image in images
-        if any(platform.allows(image.platform) for platform in wanted)
+        if any(platform.matches(image.platform) for platform in wanted)
     }
     if chosen == {image.digest for image in images}:
         return index
@@ -188,7 +191,7 @@ def _reduced(index: Manifest, chosen: set[ImageDigest]) -> Manifest:
         if child.digest in chosen or child.attests in chosen
     ]
     document = {**index.document, "manifests": entries}
-    # One form for one choice, so that a repeat finds what is there.
+    # Always the same bytes for the same choice, so that a repeated copy finds the first one.
     content = json.dumps(document, separators=(",", ":")).encode()
     return Manifest.parse(content, index.media_type)
 
@@ -203,8 +206,8 @@ def _document(content: bytes) -> JSONObject:
     return document
 
 
-def _usual_type(document: JSONObject) -> str:
-    # OCI alone lets a manifest do without its type.
+def _default_type(document: JSONObject) -> str:
+    # The media type is optional in OCI manifests only.
     return OCI_INDEX if "manifests" in document else OCI_MANIFEST
 
 
@@ -214,12 +217,14 @@ def _descriptors(entries: list[Any]) -> tuple[Descriptor, ...]:
 
 def _descriptor(entry: Any) -> Descriptor:
     if not isinstance(entry, dict):
-        raise ValidationError(f"the manifest refers to a {type(entry).__name__}, not an object")
+        raise ValidationError(
+            f"invalid descriptor in the manifest: a {type(entry).__name__}, not an object"
+        )
     digest, size = entry.get("digest"), entry.get("size")
     if not isinstance(digest, str):
-        raise ValidationError("the manifest refers to something without its digest")
+        raise ValidationError("invalid descriptor in the manifest: it has no digest")
     if not isinstance(size, int) or isinstance(size, bool) or size < 0:
-        raise ValidationError(f"the manifest refers to {digest} without its size in bytes")
+        raise ValidationError(f"invalid descriptor of {digest} in the manifest: it has no size")
     annotations = entry.get("annotations")
     return Descriptor(
         digest=ImageDigest(digest),

@@ -1,4 +1,4 @@
-"""Requests and responses of image replication."""
+"""Request and response of the handler that replicates images."""
 
 from __future__ import annotations
 
@@ -9,37 +9,38 @@ from pydantic import Field
 
 from .names import ImageTag
 from .platforms import Platform
-from .resources import ECRImage, ECRRepository
+from .resources.image import ECRImage
+from .resources.repository import ECRRepository
 
 
 class ReplicateImageRequest(PydanticBaseModel):
-    """Which image to copy, where to, and under which tags."""
+    """The image to copy, the destination and the tags of the copy."""
 
     source_image: Annotated[ECRImage, Field(description="The image to copy.")]
     destination_repository: Annotated[
-        ECRRepository, Field(description="The repository to copy it to; it has to exist.")
+        ECRRepository, Field(description="The repository to copy the image to. It must exist.")
     ]
     destination_image_tags: Annotated[
         list[ImageTag],
         Field(
             [],
-            description="Tags of the copy. The tags of the source are not taken over.",
+            description="Tags of the copy. The tags of the source image are not copied.",
         ),
     ]
     platforms: Annotated[
         list[Platform],
         Field(
             [],
-            description="The platforms of an index to copy; empty for all.",
+            description="The platforms of an index to copy. Default: all.",
         ),
     ]
     include_referrers: Annotated[
         bool,
-        Field(description="Copy signatures, attestations and all else that refers to the image."),
+        Field(description="Also copy referrers of the image: signatures, attestations, SBOMs."),
     ] = False
 
 
 class ReplicateImageResponse(PydanticBaseModel):
-    """The image that is in the destination now."""
+    """The image in the destination repository."""
 
-    destination_image: Annotated[ECRImage, Field(description="The copy, by digest.")]
+    destination_image: Annotated[ECRImage, Field(description="The copied image, by digest.")]

@@ -1,7 +1,7 @@
-"""The names that images are found by, each in the form that Amazon ECR takes.
+"""Validated account IDs, regions, repository names, digests and tags.
 
-https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html and
-https://github.com/opencontainers/distribution-spec/blob/main/spec.md state the forms.
+See https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html and
+https://github.com/opencontainers/distribution-spec/blob/main/spec.md.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 
 
 class _Name(CheckedText):
-    """Text that matches one pattern."""
+    """Text that matches a pattern."""
 
     __slots__ = ()
 
     pattern: ClassVar[re.Pattern[str]]
     form: ClassVar[str]
-    """What the text has to be, to follow "is not" in a message."""
+    """The expected form, to follow "is not" in a message."""
 
     @classmethod
     def _checked(cls, text: str) -> str:
@@ -31,17 +31,17 @@ class _Name(CheckedText):
 
 
 class AccountId(_Name):
-    """The id of an AWS account."""
+    """An AWS account ID."""
 
     __slots__ = ()
 
     pattern = re.compile(r"\d{12}", re.ASCII)
-    form = "the id of an AWS account: 12 digits"
+    form = "an AWS account ID: 12 digits"
     json_schema: ClassVar = {"pattern": r"^[0-9]{12}$", "examples": ["123456789012"]}
 
 
 class RegionName(_Name):
-    """The name of an AWS region of any partition."""
+    """The name of an AWS region in any partition."""
 
     __slots__ = ()
 
@@ -51,15 +51,15 @@ class RegionName(_Name):
 
 
 class RepositoryName(_Name):
-    """The name of a repository: 2 to 256 characters, components joined by slashes."""
+    """The name of a repository."""
 
     __slots__ = ()
 
     _component = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
     pattern = re.compile(rf"(?=.{{2,256}}\Z){_component}(?:/{_component})*", re.ASCII)
     form = (
-        "the name of a repository: 2 to 256 lower-case letters and digits, with single '.', "
-        "'_', '-' or '/' between them"
+        "a valid repository name: 2 to 256 lowercase letters and digits, separated by '.', '_', "
+        "'-' or '/'"
     )
     json_schema: ClassVar = {
         "pattern": f"^{_component}(?:/{_component})*$",
@@ -70,12 +70,12 @@ class RepositoryName(_Name):
 
 
 class ImageDigest(_Name):
-    """The digest of a manifest or blob; as in the OCI specification, in lower case."""
+    """The digest of a manifest or blob, in lowercase as the OCI specification requires."""
 
     __slots__ = ()
 
     pattern = re.compile(r"sha256:[0-9a-f]{64}")
-    form = "an image digest: sha256: and 64 hexadecimal digits"
+    form = "an image digest: sha256: followed by 64 hexadecimal digits"
     json_schema: ClassVar = {"pattern": f"^{pattern.pattern}$"}
 
     @classmethod
@@ -84,10 +84,10 @@ class ImageDigest(_Name):
 
 
 class ImageTag(_Name):
-    """A tag of an image."""
+    """An image tag."""
 
     __slots__ = ()
 
     pattern = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
-    form = "an image tag: 1 to 128 letters, digits, '_', '.' or '-', the first no '.' and no '-'"
+    form = "an image tag: 1 to 128 letters, digits, '_', '.' and '-', not starting with '.' or '-'"
     json_schema: ClassVar = {"pattern": f"^{pattern.pattern}$", "examples": ["v1", "latest"]}

@@ -1,4 +1,4 @@
-"""Platforms that an image is built for, and the choice of some of them."""
+"""Platforms of images."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from aibs_informatics_aws_lambda.common.checked_text import CheckedText
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 
 _PLATFORM = re.compile(r"[a-z0-9_.-]+(/[a-z0-9_.-]+){1,2}")
-# The variants that an architecture has where none is named, as in containerd's `platforms`.
-_USUAL_VARIANTS = {"arm64": "v8", "arm": "v7"}
+# The default variants of containerd's `platforms` package.
+_DEFAULT_VARIANTS = {"arm64": "v8", "arm": "v7"}
 
 
 class Platform(CheckedText):
     """``OS/ARCHITECTURE[/VARIANT]``, such as ``linux/amd64`` or ``linux/arm/v7``.
 
     Raises:
-        ValidationError: the text has another form.
+        ValidationError: the text is not a platform.
     """
 
     __slots__ = ()
@@ -38,9 +38,9 @@ class Platform(CheckedText):
 
     @classmethod
     def of(cls, document: Any) -> Platform | None:
-        """Return the platform that an index entry or an image's config states, if it does.
+        """Return the platform in an index descriptor or image config; `None` if there is none.
 
-        Attestations state ``unknown/unknown``, which is none.
+        ``unknown/unknown``, the platform of attestations, counts as none.
         """
         if not isinstance(document, dict) or document.get("os") in (None, "unknown"):
             return None
@@ -48,21 +48,21 @@ class Platform(CheckedText):
         text = "/".join(part for part in parts if isinstance(part, str) and part)
         return cls(text) if cls.is_valid(text) else None
 
-    def allows(self, found: Platform | None) -> bool:
-        """Tell whether an image for ``found`` is one for this platform.
+    def matches(self, found: Platform | None) -> bool:
+        """Return whether an image for ``found`` matches this platform.
 
-        Without a variant, this platform allows every one.
+        Without a variant, this platform matches every variant.
         """
         if found is None:
             return False
-        wanted, there = self.split("/"), found.split("/")
-        if wanted[:2] != there[:2]:
+        wanted, given = self.split("/"), found.split("/")
+        if wanted[:2] != given[:2]:
             return False
-        return len(wanted) == 2 or wanted[2] == _variant(there)
+        return len(wanted) == 2 or wanted[2] == _variant(given)
 
     def __str__(self) -> str:
         return str.__str__(self)
 
 
 def _variant(parts: list[str]) -> str | None:
-    return parts[2] if len(parts) > 2 else _USUAL_VARIANTS.get(parts[1])
+    return parts[2] if len(parts) > 2 else _DEFAULT_VARIANTS.get(parts[1])

@@ -1,4 +1,4 @@
-"""Bars on a terminal for blobs on their way."""
+"""Progress bars of blob transfers on a terminal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from .manifest import Descriptor
-from .transfer import Progress, Silent
+from .transfer import NullProgress, Progress
 
 if TYPE_CHECKING:
     import rich.progress
@@ -20,9 +20,9 @@ _SHOWN_DIGITS = 12
 
 @contextmanager
 def show_progress() -> Iterator[Progress]:
-    """Draw what happens to blobs on stderr while in the block, if that is a terminal."""
+    """Show progress bars on stderr during the block, if it is a terminal."""
     if not sys.stderr.isatty():
-        yield Silent()
+        yield NullProgress()
         return
 
     from rich.console import Console
@@ -47,7 +47,7 @@ def show_progress() -> Iterator[Progress]:
 
 
 class _Bars:
-    """A bar for all blobs, and one for each that is on its way; see `Progress`."""
+    """A bar for all blobs, and one per blob in flight; see `Progress`."""
 
     def __init__(self, bars: rich.progress.Progress) -> None:
         self._bars = bars
@@ -57,27 +57,27 @@ class _Bars:
         self._lock = Lock()
 
     def begin(self, blobs: Sequence[Descriptor]) -> None:
-        """Draw the bar for all blobs."""
+        """Add the bar for all blobs."""
         total = sum(blob.size for blob in blobs)
         self._total = self._bars.add_task(f"{len(blobs)} blobs", total=total)
 
     def advance(self, blob: Descriptor, done: int) -> None:
-        """Move the bars."""
+        """Update the bars."""
         with self._lock:
             if blob.digest not in self._tasks:
                 name = blob.digest.removeprefix("sha256:")[:_SHOWN_DIGITS]
                 self._tasks[blob.digest] = self._bars.add_task(name, total=blob.size)
             self._bars.update(self._tasks[blob.digest], completed=done)
-            self._move(blob, done)
+            self._update(blob, done)
 
     def finish(self, blob: Descriptor) -> None:
-        """Take the blob's bar away."""
+        """Remove the bar of the blob."""
         with self._lock:
             if blob.digest in self._tasks:
                 self._bars.remove_task(self._tasks.pop(blob.digest))
-            self._move(blob, blob.size)
+            self._update(blob, blob.size)
 
-    def _move(self, blob: Descriptor, done: int) -> None:
+    def _update(self, blob: Descriptor, done: int) -> None:
         self._done[blob.digest] = done
         if self._total is not None:
             self._bars.update(self._total, completed=sum(self._done.values()))

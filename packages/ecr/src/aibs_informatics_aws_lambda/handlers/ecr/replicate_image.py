@@ -1,4 +1,4 @@
-"""The handler that copies an image from one repository of Amazon ECR to another."""
+"""Handler that copies an image between repositories of Amazon ECR."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from aibs_informatics_aws_lambda.common.handler import LambdaHandler
 
 from .manifest import Manifest
 from .model import ReplicateImageRequest, ReplicateImageResponse
-from .registry.protocol import Repository
+from .registry.ecr import EcrRegistryClient
+from .registry.protocol import RegistryClient
 from .replication import Replication, Report, make_plan
-from .resources import ECRImage, ECRRepository
+from .resources.image import ECRImage
+from .uris import ECRRepositoryUri
 
 _EXAMPLE = {
     "source_image": {
@@ -36,28 +38,28 @@ class ECRImageReplicator:
     """Copies images between repositories of Amazon ECR.
 
     Args:
-        open_repository: makes what reads and writes a repository.
+        connect: returns a registry client for a repository.
     """
 
-    open_repository: Callable[[ECRRepository], Repository] = ECRRepository.open
+    connect: Callable[[ECRRepositoryUri], RegistryClient] = EcrRegistryClient
 
     def process_request(self, request: ReplicateImageRequest) -> ReplicateImageResponse:
-        """Copy the image that a request names, as `replicate` does."""
+        """Copy the image of a request; see `replicate`."""
         return _response(request, self.replicate(request))
 
     def replicate(self, request: ReplicateImageRequest) -> Report:
-        """Copy the image that a request names, and return what was done.
+        """Copy the image of a request and return the report.
 
         Raises:
-            ValidationError: the manifest in the request is not that of the image; the image has
-                not the platforms that are asked for, or is none that can be copied.
-            ResourceNotFoundError: there is no such image.
-            botocore.exceptions.ClientError: there is no such repository.
-            AWSError: ECR refused or failed.
+            ValidationError: the manifest in the request does not match the image, the image
+                lacks a requested platform, or its manifest is invalid.
+            ResourceNotFoundError: the image does not exist.
+            botocore.exceptions.ClientError: a repository does not exist.
+            AWSError: ECR denied a request or failed.
         """
         given = _given_manifest(request.source_image)
-        source = self.open_repository(request.source_image.repository)
-        target = self.open_repository(request.destination_repository)
+        source = self.connect(request.source_image.repository_uri)
+        target = self.connect(request.destination_repository.uri)
         root = given or source.get_manifest(request.source_image.image_digest)
         plan = make_plan(source, root, request.platforms, request.include_referrers)
         return Replication(source, target).run(plan, request.destination_image_tags)
@@ -65,7 +67,7 @@ class ECRImageReplicator:
 
 @dataclass(repr=False)
 class ImageReplicatorHandler(LambdaHandler[ReplicateImageRequest, ReplicateImageResponse]):
-    """Copy a container image, by digest, to another repository of Amazon ECR and tag it there."""
+    """Copy a container image, by digest, to another repository of Amazon ECR and tag the copy."""
 
     replicator: ECRImageReplicator = field(default_factory=ECRImageReplicator)
 
@@ -85,32 +87,32 @@ class ImageReplicatorHandler(LambdaHandler[ReplicateImageRequest, ReplicateImage
     )
 
     def handle(self, request: ReplicateImageRequest) -> ReplicateImageResponse:
-        """Copy what the destination does not have of the image, and tag it there.
+        """Copy the missing parts of the image to the destination, and tag it.
 
         Raises:
-            ValueError: as `ECRImageReplicator.replicate`.
+            ValueError: see `ECRImageReplicator.replicate`.
         """
         report = self.replicator.replicate(request)
         response = _response(request, report)
         self.log.info(
-            "Replicated %s to %s: %d of %d blobs were missing, %d mounted, %d bytes moved",
+            "Replicated %s to %s: %d of %d blobs were missing, %d mounted, %d bytes copied",
             request.source_image.image_uri,
             response.destination_image.image_uri,
             len(report.missing),
             len(report.plan.blobs),
             report.mounted,
-            report.bytes_moved,
+            report.bytes_copied,
         )
         return response
 
 
 def _response(request: ReplicateImageRequest, report: Report) -> ReplicateImageResponse:
-    image = ECRImage.of(request.destination_repository, report.plan.root.digest)
+    image = ECRImage.from_digest(request.destination_repository.uri, report.plan.root.digest)
     return ReplicateImageResponse(destination_image=image)
 
 
 def _given_manifest(image: ECRImage) -> Manifest | None:
-    """Return the manifest that the request brings along; insist that it is the image's."""
+    """Return the manifest in the request, checked against the digest of the image."""
     if image.image_manifest is None:
         return None
     manifest = Manifest.parse(image.image_manifest.encode())

@@ -1,8 +1,8 @@
-"""Replication of an image: what there is to copy, and copying it in the order that is safe.
+"""Replication of an image: plan the copy, then execute it in a safe order.
 
-Everything is read before anything is written, and blobs come before the manifests that refer to
-them, images before their index, signatures before the tag that makes an image visible. So a run
-that ends early leaves nothing that could be pulled and is not whole, and a repeat goes on.
+All manifests are read before anything is written. Blobs are copied before the manifests that refer
+to them, images before their index, and referrers before the tag. An interrupted run therefore
+leaves no incomplete image that can be pulled, and a repeated run resumes it.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from aibs_informatics_aws_lambda.common.json_io import parse_json
 from .manifest import Descriptor, Manifest, choose_platforms
 from .names import ImageDigest
 from .platforms import Platform
-from .registry.protocol import MissingBlobsError, Repository, TagConflictError
-from .transfer import Progress, Silent, Transfer, copy_blobs, read_blob
+from .registry.protocol import MissingBlobsError, RegistryClient, TagConflictError
+from .transfer import NullProgress, Progress, Transfer, copy_blobs, read_blob
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be copied.
+    """The manifests to copy.
 
     Args:
-        root: the image or index that was asked for.
-        children: the manifests that it lists, at all levels; each after what it lists itself.
-        referrers: manifests about these, and the tags that they are found by.
+        root: the requested image or index.
+        children: the manifests below an index, at all levels, each after its own children.
+        referrers: the referrers of these manifests, each with its tag if it is attached by one.
     """
 
     root: Manifest
@@ -36,25 +36,25 @@ class Plan:
 
     @property
     def manifests(self) -> tuple[Manifest, ...]:
-        """All manifests, in the order in which they are put."""
+        """All manifests, in the order to put them."""
         return (*self.children, self.root, *(manifest for manifest, _ in self.referrers))
 
     @property
     def blobs(self) -> tuple[Descriptor, ...]:
-        """All blobs, each once."""
+        """All blobs, without duplicates."""
         found = {blob.digest: blob for manifest in self.manifests for blob in manifest.blobs}
         return tuple(found.values())
 
 
 @dataclass
 class Report:
-    """What a replication did, or would do.
+    """The result of a replication or a dry run.
 
     Args:
-        plan: what there was to copy.
+        plan: the manifests to copy.
         tags: the tags of the copy.
-        missing: the blobs that the target did not have.
-        transfers: how these came there; none in a dry run.
+        missing: the blobs that were missing from the destination.
+        transfers: the transfers of these blobs; none in a dry run.
     """
 
     plan: Plan
@@ -63,34 +63,34 @@ class Report:
     transfers: list[Transfer] = field(default_factory=list)
 
     @property
-    def bytes_moved(self) -> int:
-        """The bytes that went from registry to registry."""
+    def bytes_copied(self) -> int:
+        """The number of bytes transferred between the registries."""
         return sum(transfer.blob.size for transfer in self.transfers if not transfer.is_mounted)
 
     @property
     def mounted(self) -> int:
-        """How many blobs the registry took from another of its own repositories."""
+        """The number of blobs mounted from another repository of the registry."""
         return sum(transfer.is_mounted for transfer in self.transfers)
 
 
 def make_plan(
-    source: Repository,
+    source: RegistryClient,
     root: Manifest,
     platforms: Sequence[Platform] = (),
     include_referrers: bool = False,
 ) -> Plan:
-    """Read all that an image is made of, but its blobs.
+    """Read the manifests of an image and return the plan to copy it.
 
     Args:
-        source: the repository that it is in.
-        root: its manifest.
-        platforms: the platforms to copy of an index; none for all. Some of several make a new
-            index of these; one of several stands for itself, without the index.
-        include_referrers: whether to copy what refers to the image and its children as well.
+        source: a client for the source repository.
+        root: the manifest of the image or index.
+        platforms: the platforms of an index to copy; default: all. One platform of several is
+            copied as an image without the index; more than one as a new index of these.
+        include_referrers: whether to copy the referrers of the image and its children.
 
     Raises:
-        ValidationError: there is no such platform, or a manifest cannot be understood.
-        ResourceNotFoundError: a manifest that is listed is not there.
+        ValidationError: a platform does not exist, or a manifest is invalid.
+        ResourceNotFoundError: a manifest of the index does not exist.
     """
     if platforms:
         root = _choose(source, root, platforms)
@@ -104,17 +104,17 @@ class Replication:
     """Copies images from one repository to another.
 
     Args:
-        source: where from.
-        target: where to.
-        progress: hears how far it is.
+        source: a client for the source repository.
+        target: a client for the destination repository.
+        progress: receives the progress of blob transfers.
     """
 
-    source: Repository
-    target: Repository
-    progress: Progress = field(default_factory=Silent)
+    source: RegistryClient
+    target: RegistryClient
+    progress: Progress = field(default_factory=NullProgress)
 
     def preview(self, plan: Plan, tags: Sequence[str] = ()) -> Report:
-        """Return what `run` would do; nothing is written."""
+        """Return the report of a dry run."""
         missing = self.target.find_missing(plan.blobs)
         return Report(
             plan,
@@ -123,22 +123,22 @@ class Replication:
         )
 
     def run(self, plan: Plan, tags: Sequence[str] = ()) -> Report:
-        """Copy what is missing, and let the tags point to the copy.
+        """Copy missing blobs and all manifests, then tag the copy.
 
         Args:
-            plan: what to copy.
-            tags: the tags; without any, the copy is untagged.
+            plan: the manifests to copy.
+            tags: the tags of the copy; default: none.
 
         Raises:
-            TagConflictError: a tag is on another image and must not move; the image is there.
-            RegistryError: a registry refused or failed. Nothing has been tagged.
+            TagConflictError: a tag is immutable and set on another image. The copy exists.
+            RegistryError: a registry denied a request or failed. No tag has been set.
         """
         report = self.preview(plan, tags)
         report.transfers = self._copy(report.missing)
         for child in plan.children:
             self._put(child, None, report)
         if plan.referrers:
-            # Before the tag, lest someone who sees the image misses its signature.
+            # Before the tag: whoever pulls the image by its tag finds its signatures.
             self._put(plan.root, None, report)
             for manifest, tag in plan.referrers:
                 self._put(manifest, tag, report)
@@ -152,7 +152,7 @@ class Replication:
             try:
                 self._put(root, tag, report)
             except TagConflictError:
-                # The copy is kept, so that another tag can be given to it without moving bytes.
+                # Keep the copy: setting another tag then transfers nothing.
                 self._put(root, None, report)
                 raise
 
@@ -160,7 +160,7 @@ class Replication:
         try:
             self.target.put_manifest(manifest, tag)
         except MissingBlobsError as error:
-            # The registry has forgotten blobs since it was asked for them, or said too much.
+            # Deleted since the look-up, for example by garbage collection of the registry.
             named = [blob for blob in report.plan.blobs if blob.digest in error.digests]
             if not named:
                 raise
@@ -171,7 +171,7 @@ class Replication:
         return copy_blobs(blobs, self.source, self.target, self.progress) if blobs else []
 
 
-def _choose(source: Repository, root: Manifest, platforms: Sequence[Platform]) -> Manifest:
+def _choose(source: RegistryClient, root: Manifest, platforms: Sequence[Platform]) -> Manifest:
     if not root.is_index:
         _check_platform(source, root, platforms)
         return root
@@ -179,17 +179,16 @@ def _choose(source: Repository, root: Manifest, platforms: Sequence[Platform]) -
     return chosen if isinstance(chosen, Manifest) else source.get_manifest(chosen)
 
 
-def _check_platform(source: Repository, root: Manifest, platforms: Sequence[Platform]) -> None:
-    there = Platform.of(parse_json(read_blob(root.config, source.blobs)))
-    if not any(platform.allows(there) for platform in platforms):
+def _check_platform(source: RegistryClient, root: Manifest, platforms: Sequence[Platform]) -> None:
+    found = Platform.of(parse_json(read_blob(root.config, source.blobs)))
+    if not any(platform.matches(found) for platform in platforms):
         raise ValidationError(
-            f"the image is for {there or 'no platform that it names'}, not for "
-            f"{', '.join(platforms)}"
+            f"the image is for {found or 'an unknown platform'}, not for {', '.join(platforms)}"
         )
 
 
-def _tree(source: Repository, root: Manifest, seen: set[ImageDigest]) -> Iterator[Manifest]:
-    """Yield a manifest after all that it lists; each once."""
+def _tree(source: RegistryClient, root: Manifest, seen: set[ImageDigest]) -> Iterator[Manifest]:
+    """Yield the manifests below a manifest, children first, then the manifest itself."""
     for child in root.children:
         if child.digest not in seen:
             seen.add(child.digest)
@@ -198,9 +197,9 @@ def _tree(source: Repository, root: Manifest, seen: set[ImageDigest]) -> Iterato
 
 
 def _referrers(
-    source: Repository, subjects: Sequence[Manifest]
+    source: RegistryClient, subjects: Sequence[Manifest]
 ) -> Iterator[tuple[Manifest, str | None]]:
-    """Yield what refers to the subjects, and what refers to that: each after what it lists."""
+    """Yield the referrers of the subjects, and the referrers of these, children first."""
     waiting = [subject.digest for subject in subjects]
     seen = set(waiting)
     while waiting:

@@ -1,4 +1,4 @@
-"""The report of a replication: for programs as a JSON object, for people as text."""
+"""The report of a replication, as JSON or text."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ def as_document(report: Report, source: str, target: str, is_dry_run: bool) -> J
     """Return a report as a JSON object.
 
     Args:
-        report: what was done.
-        source: the image that was asked for.
-        target: the repository of the copy.
-        is_dry_run: whether nothing was done but to look.
+        report: the report.
+        source: the source image.
+        target: the destination repository.
+        is_dry_run: whether the report is that of a dry run.
 
     Returns:
         ``source``, ``destination`` (by digest), ``digest``, ``tags``, ``dry_run``; ``manifests``,
-        each with ``digest``, ``media_type`` and ``role`` (``index``, ``image``, ``attestation``
-        or ``referrer``), and ``platform`` where it has one;
-        ``blobs``, each with ``digest``, ``size`` in bytes and ``state``: ``present`` before,
-        ``moved``, ``mounted``, or, in a dry run, ``missing``; and ``bytes_moved``.
+        each with ``digest``, ``media_type``, ``role`` (``index``, ``image``, ``attestation`` or
+        ``referrer``) and, if it has one, ``platform``; ``blobs``, each with ``digest``, ``size``
+        in bytes and ``state`` (``present`` before the copy, ``moved`` for transferred,
+        ``mounted``, or in a dry run ``missing``); ``bytes_moved``, the bytes transferred.
     """
     plan = report.plan
     states = {blob.digest: "missing" for blob in report.missing}
@@ -49,16 +49,16 @@ def as_document(report: Report, source: str, target: str, is_dry_run: bool) -> J
             }
             for blob in plan.blobs
         ],
-        "bytes_moved": report.bytes_moved,
+        "bytes_moved": report.bytes_copied,
     }
 
 
 def as_text(document: JSONObject) -> str:
-    """Return what `as_document` made as lines for people."""
+    """Return the document of `as_document` as lines of text."""
     rows = [
         ("Would copy" if document["dry_run"] else "Copied", document["source"]),
         ("to", document["destination"]),
-        ("tags", ", ".join(document["tags"]) or "none (name them with DESTINATION:TAG or --tag)"),
+        ("tags", ", ".join(document["tags"]) or "none (set them with DESTINATION:TAG or --tag)"),
         *(
             (manifest["role"], f"{manifest['digest']} {manifest.get('platform', '')}".rstrip())
             for manifest in document["manifests"]
@@ -70,7 +70,7 @@ def as_text(document: JSONObject) -> str:
 
 
 def format_size(size: int) -> str:
-    """Return a number of bytes in a unit for people."""
+    """Return a number of bytes in a readable unit."""
     amount, unit = float(size), _UNITS[0]
     for unit in _UNITS:
         if amount < 1024 or unit == _UNITS[-1]:
@@ -106,10 +106,10 @@ def _blobs(document: JSONObject) -> str:
     parts = [
         f"{len(sizes[state])} {words} ({format_size(sum(sizes[state]))})"
         for state, words in (
-            ("missing", "to move"),
-            ("moved", "moved"),
+            ("missing", "to copy"),
+            ("moved", "copied"),
             ("mounted", "mounted"),
-            ("present", "there already"),
+            ("present", "already present"),
         )
         if state in sizes
     ]

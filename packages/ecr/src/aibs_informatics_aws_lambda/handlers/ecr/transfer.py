@@ -1,8 +1,7 @@
-"""Moving blobs from one repository to another: streamed, verified, several at a time.
+"""Transfer of blobs from one repository to another: streamed, verified and concurrent.
 
-A blob is never on disk nor whole in memory: what a registry sends is passed on in pieces while
-its digest is made. Only when that is the one that was asked for does the other registry hear that
-the blob is complete.
+Blobs are streamed in chunks, without being held on disk or in memory as a whole. The digest is
+computed on the way, and an upload is committed only if it matches.
 """
 
 from __future__ import annotations
@@ -21,12 +20,12 @@ from .registry.protocol import (
     BlobStore,
     InterruptedTransferError,
     NoRangesError,
+    RegistryClient,
     RegistryError,
-    Repository,
 )
 
-# Each blob in flight has a piece of 1 MiB in memory.
-_AT_ONCE = 4
+# Each blob in flight holds a chunk of 1 MiB in memory.
+_MAX_IN_FLIGHT = 4
 _ATTEMPTS = 5
 _FIRST_PAUSE_SECONDS = 0.2
 
@@ -34,20 +33,20 @@ _log = logging.getLogger(__name__)
 
 
 class Progress(Protocol):
-    """Hears how far the transfer of blobs is; called by several threads at once."""
+    """Receives the progress of blob transfers, from several threads."""
 
     def begin(self, blobs: Sequence[Descriptor]) -> None:
-        """These blobs will be transferred."""
+        """The transfer of these blobs starts."""
 
     def advance(self, blob: Descriptor, done: int) -> None:
-        """Of this blob, ``done`` bytes have passed; fewer than before where it starts again."""
+        """``done`` bytes of the blob are transferred; fewer than before after a restart."""
 
     def finish(self, blob: Descriptor) -> None:
-        """This blob is in its place."""
+        """The blob is transferred."""
 
 
-class Silent:
-    """Tells nobody; see `Progress`."""
+class NullProgress:
+    """Ignores all progress; see `Progress`."""
 
     def begin(self, blobs: Sequence[Descriptor]) -> None:
         """Do nothing."""
@@ -60,17 +59,17 @@ class Silent:
 
 
 class TransferCancelledError(RegistryError):
-    """The transfer of a blob was given up, as that of another one failed."""
+    """The transfer of a blob was cancelled because another one failed."""
 
 
 @dataclass(frozen=True)
 class Transfer:
-    """What was done to have a blob in its place.
+    """A completed transfer.
 
     Args:
-        blob: which one.
-        is_mounted: whether the registry took it from another of its repositories, so that no
-            byte of it moved.
+        blob: the blob.
+        is_mounted: whether the registry mounted it from another repository, without a transfer
+            of bytes.
     """
 
     blob: Descriptor
@@ -78,12 +77,18 @@ class Transfer:
 
 
 def copy_blobs(
-    blobs: Sequence[Descriptor], source: Repository, target: Repository, progress: Progress
+    blobs: Sequence[Descriptor], source: RegistryClient, target: RegistryClient, progress: Progress
 ) -> list[Transfer]:
-    """Copy blobs, four at a time; the first failure ends all of them.
+    """Copy blobs, up to four at a time; the first failure cancels the others.
+
+    Args:
+        blobs: the blobs.
+        source: a client for the source repository.
+        target: a client for the destination repository.
+        progress: receives the progress.
 
     Raises:
-        RegistryError: a registry refused, failed, or has another content than its digest says.
+        RegistryError: a registry denied a request or failed, or a blob is damaged.
     """
     progress.begin(blobs)
     stop = Event()
@@ -93,8 +98,8 @@ def copy_blobs(
         progress.finish(blob)
         return transfer
 
-    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="blob") as pool:
-        # The longest first: one that is begun last would be waited for alone.
+    with ThreadPoolExecutor(_MAX_IN_FLIGHT, thread_name_prefix="blob") as pool:
+        # Largest first: started last, it would run alone at the end.
         ordered = sorted(blobs, key=lambda blob: -blob.size)
         futures = [pool.submit(copy, blob) for blob in ordered]
         try:
@@ -109,7 +114,7 @@ def read_blob(blob: Descriptor, source: BlobStore) -> bytes:
     """Return the content of a small blob.
 
     Raises:
-        RegistryError: as `copy_blobs`.
+        RegistryError: the registry denied the request or failed, or the blob is damaged.
     """
     reader = _BlobReader(blob, source, lambda _: None, Event())
     content = b"".join(reader)
@@ -118,7 +123,11 @@ def read_blob(blob: Descriptor, source: BlobStore) -> bytes:
 
 
 def _copy_blob(
-    blob: Descriptor, source: Repository, target: Repository, progress: Progress, stop: Event
+    blob: Descriptor,
+    source: RegistryClient,
+    target: RegistryClient,
+    progress: Progress,
+    stop: Event,
 ) -> Transfer:
     mount_from = source.name if source.registry == target.registry else None
     for attempt in range(_ATTEMPTS):
@@ -127,9 +136,9 @@ def _copy_blob(
         except InterruptedTransferError as error:
             if attempt == _ATTEMPTS - 1:
                 raise
-            _log.warning("%s; starting again", error)
+            _log.warning("%s; retrying", error)
         _pause(attempt, stop)
-        # The answer that it is complete may be what was lost.
+        # The upload may be complete, and only the response to the commit lost.
         if not target.find_missing([blob]):
             break
     return Transfer(blob, is_mounted=False)
@@ -143,7 +152,7 @@ def _copy_once(
     progress: Progress,
     stop: Event,
 ) -> Transfer:
-    upload = target.begin_upload(blob, mount_from)
+    upload = target.start_upload(blob, mount_from)
     if upload is None:
         return Transfer(blob, is_mounted=True)
     reader = _BlobReader(blob, source, lambda done: progress.advance(blob, done), stop)
@@ -152,7 +161,7 @@ def _copy_once(
         reader.verify()
         upload.commit(blob.digest)
     except BaseException:
-        # What failed first is the error to see; registries forget open uploads by themselves.
+        # Report the first error; registries expire open upload sessions by themselves.
         with suppress(RegistryError):
             upload.cancel()
         raise
@@ -160,7 +169,7 @@ def _copy_once(
 
 
 class _BlobReader:
-    """Iterates over the content of a blob, over broken connections, and makes its digest."""
+    """Iterates over the content of a blob, resumes after interruptions, computes the digest."""
 
     def __init__(
         self, blob: Descriptor, source: BlobStore, advance: Callable[[int], None], stop: Event
@@ -177,7 +186,7 @@ class _BlobReader:
         while self._done < self._blob.size:
             before = self._done
             try:
-                yield from self._read_on()
+                yield from self._resume()
                 error = None
             except NoRangesError:
                 raise
@@ -188,35 +197,38 @@ class _BlobReader:
             failures = 1 if self._done > before else failures + 1
             if failures == _ATTEMPTS:
                 raise RegistryError(
-                    f"gave up reading the blob {self._blob.digest}: it breaks off at byte "
-                    f"{self._done} of {self._blob.size} again and again ({error or 'no error'})"
+                    f"cannot read the blob {self._blob.digest}: interrupted {_ATTEMPTS} times at "
+                    f"byte {self._done} of {self._blob.size} ({error or 'truncated response'})"
                 )
             _log.warning(
-                "the blob %s broke off at byte %d: going on", self._blob.digest, self._done
+                "Resuming the blob %s at byte %d after an interruption",
+                self._blob.digest,
+                self._done,
             )
             _pause(failures - 1, self._stop)
 
-    def _read_on(self) -> Iterator[bytes]:
-        for piece in self._source.read(self._blob, self._done):
+    def _resume(self) -> Iterator[bytes]:
+        for chunk in self._source.read(self._blob, self._done):
             if self._stop.is_set():
-                raise TransferCancelledError(f"gave up the blob {self._blob.digest}")
-            self._done += len(piece)
+                raise TransferCancelledError(f"cancelled the transfer of {self._blob.digest}")
+            self._done += len(chunk)
             if self._done > self._blob.size:
                 break
-            self._hash.update(piece)
+            self._hash.update(chunk)
             self._advance(self._done)
-            yield piece
+            yield chunk
 
     def verify(self) -> None:
-        """Raise `RegistryError` where what passed is not the blob."""
+        """Raise `RegistryError` if the content does not match size and digest."""
         found = f"sha256:{self._hash.hexdigest()}"
         if self._done != self._blob.size or found != self._blob.digest:
             raise RegistryError(
-                f"what the source has for the blob {self._blob.digest} ({self._blob.size} bytes) "
-                f"has the digest {found} ({self._done} bytes): it is damaged, and was not kept"
+                f"the blob {self._blob.digest} ({self._blob.size} bytes) is damaged in the "
+                f"source: its content has the digest {found} ({self._done} bytes). It was not "
+                "copied."
             )
 
 
 def _pause(attempt: int, stop: Event) -> None:
     if stop.wait(_FIRST_PAUSE_SECONDS * 2**attempt):
-        raise TransferCancelledError("gave up a blob, as another one failed")
+        raise TransferCancelledError("cancelled a transfer because another one failed")

@@ -13,9 +13,9 @@ from .names import AccountId, ImageDigest, ImageTag, RegionName, RepositoryName
 _REGISTRY = re.compile(r"(?P<account>[^./]+)\.dkr\.ecr\.(?P<region>[^./]+)\.(?P<suffix>[^/]+)")
 
 _DEFAULT_SUFFIX = "amazonaws.com"
-# https://docs.aws.amazon.com/general/latest/gr/ecr.html and botocore's endpoints.json, by the
-# start of the region's name. Read here, since loading them from botocore takes longer than all
-# else that a request does before its first call.
+# By prefix of the region, from https://docs.aws.amazon.com/general/latest/gr/ecr.html and
+# botocore's endpoints.json. A copy, since loading the latter takes longer than everything else
+# before the first call of a request.
 _SUFFIXES = {
     "cn-": "amazonaws.com.cn",
     "eusc-": "amazonaws.eu",
@@ -27,10 +27,10 @@ _SUFFIXES = {
 
 
 class ECRRegistryUri(CheckedText):
-    """``ACCOUNT.dkr.ecr.REGION.amazonaws.com``, or the suffix of the region's partition.
+    """``ACCOUNT.dkr.ecr.REGION.SUFFIX``, with the DNS suffix of the region's partition.
 
     Raises:
-        ValidationError: the text has another form; the message says what is wrong with it.
+        ValidationError: the text is not such a URI.
     """
 
     __slots__ = ()
@@ -44,31 +44,31 @@ class ECRRegistryUri(CheckedText):
 
     @classmethod
     def from_components(cls, account_id: str | None = None, region: str | None = None) -> Self:
-        """Return the URI of an account's registry in a region, by default the caller's own.
+        """Return the URI of a registry, by default that of the caller's account and region.
 
         Raises:
-            AWSError: account or region is not given, and cannot be found.
+            AWSError: the account or region is neither given nor can be determined.
         """
         return cls(_registry(account_id, region))
 
     @property
     def account_id(self) -> AccountId:
-        """The account that owns the registry."""
+        """The AWS account ID of the registry."""
         return AccountId(self.partition(".")[0])
 
     @property
     def region(self) -> RegionName:
-        """The region that the registry is in."""
+        """The AWS region of the registry."""
         return RegionName(self.split(".", 4)[3])
 
     @property
     def registry(self) -> ECRRegistryUri:
-        """The registry itself."""
+        """The URI of the registry."""
         return ECRRegistryUri(self.partition("/")[0])
 
 
 class ECRRepositoryUri(ECRRegistryUri):
-    """The URI of a registry, ``/``, and the name of a repository."""
+    """``REGISTRY/NAME``, a repository."""
 
     __slots__ = ()
 
@@ -85,10 +85,10 @@ class ECRRepositoryUri(ECRRegistryUri):
     def from_components(  # type: ignore[override] # a repository needs its name
         cls, repository_name: str, account_id: str | None = None, region: str | None = None
     ) -> Self:
-        """Return the URI of a repository, by default in the caller's own registry.
+        """Return the URI of a repository, by default in the caller's account and region.
 
         Raises:
-            AWSError: account or region is not given, and cannot be found.
+            AWSError: the account or region is neither given nor can be determined.
         """
         return cls(f"{_registry(account_id, region)}/{RepositoryName(repository_name)}")
 
@@ -99,7 +99,7 @@ class ECRRepositoryUri(ECRRegistryUri):
 
 
 class ECRImageUri(ECRRepositoryUri):
-    """The URI of a repository and either ``:TAG`` or ``@DIGEST``."""
+    """``REGISTRY/NAME:TAG`` or ``REGISTRY/NAME@DIGEST``, an image."""
 
     __slots__ = ()
 
@@ -110,7 +110,7 @@ class ECRImageUri(ECRRepositoryUri):
         repository, at, digest = text.partition("@")
         repository, colon, tag = repository.partition(":")
         if bool(at) == bool(colon):
-            raise ValidationError(f"{text!r} is not the URI of an image: give :TAG or @DIGEST")
+            raise ValidationError(f"{text!r} is not an image URI: give either :TAG or @DIGEST")
         ECRRepositoryUri(repository)
         return f"{repository}@{ImageDigest(digest)}" if at else f"{repository}:{ImageTag(tag)}"
 
@@ -123,11 +123,11 @@ class ECRImageUri(ECRRepositoryUri):
         account_id: str | None = None,
         region: str | None = None,
     ) -> Self:
-        """Return the URI of an image, by default in the caller's own registry.
+        """Return the URI of an image, by default in the caller's account and region.
 
         Raises:
-            ValidationError: tag and digest are given, or none of both.
-            AWSError: account or region is not given, and cannot be found.
+            ValidationError: both or neither of tag and digest are given.
+            AWSError: the account or region is neither given nor can be determined.
         """
         repository = ECRRepositoryUri.from_components(repository_name, account_id, region)
         tag = "" if image_tag is None else f":{image_tag}"
@@ -136,18 +136,18 @@ class ECRImageUri(ECRRepositoryUri):
 
     @property
     def repository(self) -> ECRRepositoryUri:
-        """The repository that the image is in."""
+        """The URI of the repository."""
         return ECRRepositoryUri(re.split("[:@]", self)[0])
 
     @property
     def image_tag(self) -> ImageTag | None:
-        """The tag, where the image is named by one."""
+        """The tag; `None` in a URI with a digest."""
         tag = self.partition("@")[0].partition(":")[2]
         return ImageTag(tag) if tag else None
 
     @property
     def image_digest(self) -> ImageDigest | None:
-        """The digest, where the image is named by it."""
+        """The digest; `None` in a URI with a tag."""
         digest = self.partition("@")[2]
         return ImageDigest(digest) if digest else None
 
@@ -163,18 +163,19 @@ def _check_registry(text: str) -> None:
     expected = _suffix(RegionName(match["region"]))
     if match["suffix"] != expected:
         raise ValidationError(
-            f"{text!r} is not a registry of Amazon ECR: in {match['region']} it ends in {expected}"
+            f"{text!r} is not a registry of Amazon ECR: the suffix in {match['region']} is "
+            f"{expected}"
         )
 
 
 def _registry(account_id: str | None, region: str | None) -> str:
     from aibs_informatics_aws_lambda.common.aws import find_account, get_region
 
-    place = RegionName(region or get_region())
+    name = RegionName(region or get_region())
     account = account_id or find_account()
     if not account:
-        raise AWSError("the AWS account of the caller cannot be found: name the account")
-    return f"{AccountId(account)}.dkr.ecr.{place}.{_suffix(place)}"
+        raise AWSError("cannot determine the AWS account of the caller: give the account ID")
+    return f"{AccountId(account)}.dkr.ecr.{name}.{_suffix(name)}"
 
 
 def _suffix(region: RegionName) -> str:

@@ -1,1 +1,1 @@
-"""Clients of container registries: the protocol, any registry, Amazon ECR."""
+"""Registry clients: the protocol, the OCI distribution API and Amazon ECR."""

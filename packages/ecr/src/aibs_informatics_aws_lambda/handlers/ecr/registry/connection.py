@@ -1,8 +1,8 @@
-"""HTTP to one registry: connections, authorization, retries, and errors in words.
+"""HTTP connections to one registry: authorization, retries and error messages.
 
-urllib3 does the work. boto3 brings it along and every Lambda runtime has it, so it costs nothing;
-and unlike http.client it keeps connections for several threads, follows redirects without the
-credentials, verifies TLS, goes through proxies and tries again with growing pauses.
+Built on urllib3, which boto3 depends on and every Lambda runtime contains. Unlike http.client, it
+pools connections across threads, strips credentials from redirects, verifies TLS certificates,
+supports proxies and retries with exponential backoff.
 """
 
 from __future__ import annotations
@@ -21,34 +21,34 @@ if TYPE_CHECKING:
     import urllib3
 
 
-_PIECE_BYTES: Final = 1 << 20
+_CHUNK_BYTES: Final = 1 << 20
 
-_CONNECT_SECONDS = 10
-_READ_SECONDS = 120
-# A registry that closes an upload reads all of it once more to verify it.
-_CLOSE_SECONDS = 600
+_CONNECT_TIMEOUT_SECONDS = 10
+_READ_TIMEOUT_SECONDS = 120
+# A registry reads a whole blob again to verify it before it responds to the end of an upload.
+_COMMIT_TIMEOUT_SECONDS = 600
 
 _ATTEMPTS = 5
-_PASSING_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
+_TRANSIENT_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 _CONNECTIONS = 8
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_LONGEST_SHOWN = 500
+_MAX_MESSAGE_LENGTH = 500
 
 _ADVICE = {
-    401: "; it asks for credentials that it was not given",
-    403: "; allow the role or user in use to do this, by its own policy and, in another account, "
-    "by the repository's",
+    401: ". The registry requires credentials.",
+    403: ". Grant the permission to the role or user in use, in its IAM policy and, in another "
+    "account, in the repository policy.",
 }
 
 
 @dataclass(frozen=True)
-class Answer:
-    """An answer of a registry.
+class Response:
+    """A response of a registry.
 
     Args:
         status: the HTTP status.
-        headers: the headers; their names are case-insensitive.
-        url: where it came from.
+        headers: the headers, with case-insensitive names.
+        url: the URL of the request.
         body: the whole body.
     """
 
@@ -59,22 +59,23 @@ class Answer:
 
     @property
     def location(self) -> str:
-        """The absolute URL in the header ``Location``; this answer's own without it."""
+        """The absolute URL in the ``Location`` header; without one, the URL of the request."""
         return urljoin(self.url, self.headers.get("Location", ""))
 
     @property
     def error(self) -> str:
-        """The status, and what the registry says about it."""
-        return f"{self.status} {' '.join(_reasons(self.body).split())[:_LONGEST_SHOWN]}".strip()
+        """The status, and the error codes and messages of the body."""
+        reasons = " ".join(_reasons(self.body).split())
+        return f"{self.status} {reasons[:_MAX_MESSAGE_LENGTH]}".strip()
 
 
 class RegistryConnection:
-    """Sends requests to one registry; several threads may do so at once.
+    """Connections to one registry; safe to use from several threads.
 
     Args:
         url: scheme and host of the registry.
-        get_authorization: makes the value of the header ``Authorization``, when it is first
-            needed; it goes to this host alone.
+        get_authorization: returns the value of the ``Authorization`` header. It is called when
+            the first request is sent, and the header is sent to this host only.
     """
 
     def __init__(self, url: str, get_authorization: Callable[[], str] | None = None) -> None:
@@ -82,7 +83,7 @@ class RegistryConnection:
         self._get_authorization = get_authorization
         self._pool = _make_pool(urlsplit(self.url))
 
-    def ask(
+    def request(
         self,
         action: str,
         method: str,
@@ -91,19 +92,19 @@ class RegistryConnection:
         expect: Iterable[int],
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
-    ) -> Answer:
-        """Send a request that may be sent twice, again and again if need be.
+    ) -> Response:
+        """Send an idempotent request, with retries.
 
         Args:
-            action: what the request is for, to follow "cannot" in a message.
+            action: what the request does, to follow "cannot" in a message.
             method: the HTTP method.
             path: the path on the registry, or an absolute URL.
-            expect: the statuses that are answers; others are errors.
-            headers: further headers.
+            expect: the statuses of a response; every other status is an error.
+            headers: additional headers.
             body: the body.
 
         Raises:
-            RegistryError: the registry refused, failed, or cannot be reached.
+            RegistryError: the registry denied the request, failed, or cannot be reached.
         """
         import urllib3
 
@@ -111,11 +112,11 @@ class RegistryConnection:
             total=_ATTEMPTS,
             connect=2,
             backoff_factor=0.2,
-            status_forcelist=_PASSING_STATUSES,
+            status_forcelist=_TRANSIENT_STATUSES,
             allowed_methods=None,
             raise_on_status=False,
         )
-        with self._in_words(action, RegistryError):
+        with self._registry_errors(action, RegistryError):
             response = self._send(
                 method,
                 path,
@@ -124,60 +125,62 @@ class RegistryConnection:
                 retries=retries,
                 redirect=method in ("GET", "HEAD"),
             )
-        return self._checked(action, self._answer(response, path), expect)
+        return self._checked(action, self._response(response, path), expect)
 
-    def send(
+    def send_once(
         self,
         action: str,
         method: str,
         url: str,
         *,
         expect: Iterable[int],
-        pieces: Iterable[bytes] = (),
+        chunks: Iterable[bytes] = (),
         size: int = 0,
-    ) -> Answer:
-        """Send a request once, with a body that is made while it is sent.
+    ) -> Response:
+        """Send a request with a streamed body, without retries.
 
         Args:
-            action: what the request is for, to follow "cannot" in a message.
+            action: what the request does, to follow "cannot" in a message.
             method: the HTTP method.
             url: the URL.
-            expect: the statuses that are answers; others are errors.
-            pieces: the body.
-            size: its size, bytes.
+            expect: the statuses of a response; every other status is an error.
+            chunks: the body.
+            size: the size of the body, in bytes.
 
         Raises:
-            InterruptedTransferError: it may succeed when it is tried again.
-            RegistryError: the registry refused.
+            InterruptedTransferError: the connection or the registry failed; retry.
+            RegistryError: the registry denied the request.
         """
         headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
-        with self._in_words(action, InterruptedTransferError):
+        with self._registry_errors(action, InterruptedTransferError):
             response = self._send(
                 method,
                 url,
                 headers=headers,
-                body=pieces if size else None,
+                body=chunks if size else None,
                 retries=False,
                 redirect=False,
-                timeout=_timeout(_READ_SECONDS if size else _CLOSE_SECONDS),
+                timeout=_timeout(_READ_TIMEOUT_SECONDS if size else _COMMIT_TIMEOUT_SECONDS),
             )
-        return self._checked(action, self._answer(response, url), expect, InterruptedTransferError)
+        return self._checked(
+            action, self._response(response, url), expect, InterruptedTransferError
+        )
 
     @contextmanager
-    def open(
+    def stream(
         self, action: str, path: str, headers: Mapping[str, str], expect: Iterable[int]
-    ) -> Iterator[tuple[Answer, Iterator[bytes]]]:
-        """Get something large: yield the answer without its body, and the pieces of the body.
+    ) -> Iterator[tuple[Response, Iterator[bytes]]]:
+        """Yield the response to a GET request without its body, and the chunks of the body.
 
         Raises:
-            InterruptedTransferError: it may succeed when it is tried again.
-            RegistryError: the registry refused.
+            InterruptedTransferError: the connection or the registry failed; retry.
+            RegistryError: the registry denied the request.
         """
         import urllib3
 
-        # Tried once: who reads knows best from where to go on.
+        # No retries here: only the reader knows the byte to resume from.
         retries = urllib3.Retry(total=None, connect=0, read=0, status=0, redirect=5)
-        with self._in_words(action, InterruptedTransferError):
+        with self._registry_errors(action, InterruptedTransferError):
             response = self._send(
                 "GET",
                 path,
@@ -189,16 +192,16 @@ class RegistryConnection:
             )
             try:
                 if response.status == 403 and _was_redirected(response):
-                    # What a registry redirects to is signed for a short time.
+                    # Registries redirect to presigned URLs, which expire; a retry gets a new one.
                     raise InterruptedTransferError(
-                        f"cannot {action}: where {self.url} sent us to, access is denied (403)"
+                        f"cannot {action}: the storage that {self.url} redirects to returned 403"
                     )
                 is_expected = response.status in expect
-                answer = self._answer(response, path, has_body=not is_expected)
-                self._checked(action, answer, expect, InterruptedTransferError)
-                yield answer, response.stream(_PIECE_BYTES, decode_content=False)
+                found = self._response(response, path, has_body=not is_expected)
+                self._checked(action, found, expect, InterruptedTransferError)
+                yield found, response.stream(_CHUNK_BYTES, decode_content=False)
             finally:
-                # What is left of the body would have to be read before the next request.
+                # The connection cannot be reused while the body has unread bytes.
                 response.close()
                 response.release_conn()
 
@@ -211,11 +214,11 @@ class RegistryConnection:
             sent["Authorization"] = self._get_authorization()
         return self._pool.urlopen(method, url, headers=sent, **options)  # type: ignore[arg-type]
 
-    def _answer(
+    def _response(
         self, response: urllib3.BaseHTTPResponse, path: str, has_body: bool = True
-    ) -> Answer:
+    ) -> Response:
         body = response.data if has_body else b""
-        return Answer(response.status, response.headers, self._absolute(path), body)
+        return Response(response.status, response.headers, self._absolute(path), body)
 
     def _absolute(self, path: str) -> str:
         return path if "://" in path else f"{self.url}{path}"
@@ -223,25 +226,25 @@ class RegistryConnection:
     def _checked(
         self,
         action: str,
-        answer: Answer,
+        response: Response,
         expect: Iterable[int],
-        passing: type[RegistryError] = RegistryError,
-    ) -> Answer:
-        if answer.status in expect:
-            return answer
-        error = passing if answer.status in _PASSING_STATUSES else RegistryError
-        advice = _ADVICE.get(answer.status, "")
-        raise error(f"cannot {action}: {self.url} answered {answer.error}{advice}")
+        transient: type[RegistryError] = RegistryError,
+    ) -> Response:
+        if response.status in expect:
+            return response
+        error = transient if response.status in _TRANSIENT_STATUSES else RegistryError
+        advice = _ADVICE.get(response.status, "")
+        raise error(f"cannot {action}: {self.url} returned {response.error}{advice}")
 
     @contextmanager
-    def _in_words(self, action: str, error_cls: type[RegistryError]) -> Iterator[None]:
+    def _registry_errors(self, action: str, error_cls: type[RegistryError]) -> Iterator[None]:
         from urllib3.exceptions import HTTPError, MaxRetryError
 
         try:
             yield
         except HTTPError as error:
             reason = error.reason if isinstance(error, MaxRetryError) else error
-            raise error_cls(f"cannot {action}: no answer from {self.url}: {reason}") from error
+            raise error_cls(f"cannot {action}: no response from {self.url}: {reason}") from error
 
 
 def _make_pool(url: SplitResult) -> urllib3.PoolManager:
@@ -251,7 +254,7 @@ def _make_pool(url: SplitResult) -> urllib3.PoolManager:
 
     options = {
         "maxsize": _CONNECTIONS,
-        "timeout": _timeout(_READ_SECONDS),
+        "timeout": _timeout(_READ_TIMEOUT_SECONDS),
         "cert_reqs": "CERT_REQUIRED",
         "ca_certs": os.environ.get("AWS_CA_BUNDLE") or None,
     }
@@ -264,7 +267,7 @@ def _make_pool(url: SplitResult) -> urllib3.PoolManager:
 def _timeout(seconds: float) -> urllib3.Timeout:
     import urllib3
 
-    return urllib3.Timeout(connect=_CONNECT_SECONDS, read=seconds)
+    return urllib3.Timeout(connect=_CONNECT_TIMEOUT_SECONDS, read=seconds)
 
 
 def _was_redirected(response: urllib3.BaseHTTPResponse) -> bool:
@@ -277,7 +280,7 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
 
 
 def _reasons(body: bytes) -> str:
-    """Return what an error document of the distribution API says; other bodies as they are."""
+    """Return the messages of an error document of the distribution API; other bodies as text."""
     try:
         errors = json.loads(body)["errors"]
         return "; ".join(f"{error['code']}: {error.get('message', '')}" for error in errors)

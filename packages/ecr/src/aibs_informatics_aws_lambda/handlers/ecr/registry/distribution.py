@@ -1,6 +1,6 @@
-"""Repositories of any registry that speaks the distribution API.
+"""Registry client for any registry with the OCI distribution API.
 
-https://github.com/opencontainers/distribution-spec/blob/main/spec.md; Amazon ECR speaks it, too.
+https://github.com/opencontainers/distribution-spec/blob/main/spec.md
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from aibs_informatics_aws_lambda.common.json_io import JSONObject, parse_json
 
 from ..manifest import MEDIA_TYPES, OCI_INDEX, Descriptor, Manifest, digest_of
 from ..names import ImageDigest
-from .connection import Answer, RegistryConnection
+from .connection import RegistryConnection, Response
 from .protocol import (
     InterruptedTransferError,
     MissingBlobsError,
@@ -23,14 +23,14 @@ from .protocol import (
     RegistryError,
 )
 
-# cosign finds what it stored about an image by these ends of a tag made of the digest.
+# cosign stores signatures, attestations and SBOMs under tags made of the digest.
 # https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md
 _COSIGN_SUFFIXES = (".sig", ".att", ".sbom")
 _NEXT_PAGE = re.compile(r'<([^>]+)>\s*;[^,]*rel="?next"?')
 
 
-class DistributionRepository:
-    """A repository of a registry; see `Repository`.
+class DistributionRegistryClient:
+    """A client for one repository over the distribution API; see `RegistryClient`.
 
     Args:
         url: scheme and host of the registry.
@@ -47,28 +47,28 @@ class DistributionRepository:
     def get_manifest(self, reference: str) -> Manifest:
         """Return the manifest with a tag or a digest."""
         image = f"{self.uri}{'@' if ':' in reference else ':'}{reference}"
-        answer = self._connection.ask(
+        response = self._connection.request(
             f"read the manifest of {image}",
             "GET",
             self._manifest_path(reference),
             expect=(200, 404),
             headers={"Accept": ", ".join(MEDIA_TYPES)},
         )
-        if answer.status == 404:
-            raise ResourceNotFoundError(f"there is no image {image}: {answer.error}")
-        stated = answer.headers.get("Docker-Content-Digest")
-        check_digest(image, reference if ":" in reference else stated, answer.body)
-        media_type = answer.headers.get("Content-Type", "").partition(";")[0].strip()
-        return Manifest.parse(answer.body, media_type if media_type in MEDIA_TYPES else None)
+        if response.status == 404:
+            raise ResourceNotFoundError(f"image not found: {image}: {response.error}")
+        stated = response.headers.get("Docker-Content-Digest")
+        check_digest(image, reference if ":" in reference else stated, response.body)
+        media_type = response.headers.get("Content-Type", "").partition(";")[0].strip()
+        return Manifest.parse(response.body, media_type if media_type in MEDIA_TYPES else None)
 
     def find_missing(self, blobs: Collection[Descriptor]) -> set[ImageDigest]:
-        """Return the digests of those blobs that the repository does not have."""
+        """Return the digests of the blobs that are missing from the repository."""
         return {blob.digest for blob in blobs if not self.blobs.has(blob)}
 
     def put_manifest(self, manifest: Manifest, tag: str | None = None) -> None:
-        """Store a manifest, and let a tag point to it."""
+        """Store a manifest, and optionally tag it."""
         action = f"put {self.uri}@{manifest.digest}"
-        answer = self._connection.ask(
+        response = self._connection.request(
             action,
             "PUT",
             self._manifest_path(tag or manifest.digest),
@@ -76,34 +76,27 @@ class DistributionRepository:
             headers={"Content-Type": manifest.media_type},
             body=manifest.content,
         )
-        if answer.status == 400:
-            raise self._refusal(f"cannot {action}: {answer.error}", answer, manifest)
+        if response.status == 400:
+            raise _rejection(f"cannot {action}: {response.error}", response, manifest)
 
     def find_referrers(self, digest: ImageDigest) -> list[Referrer]:
-        """Return what is there about a manifest."""
+        """Return the referrers of a manifest."""
         listed = list_referrers(self._connection, self.name, digest)
         by_tag = [Referrer(tag, tag) for tag in referrer_tags(digest) if self._has(tag)]
         return listed + by_tag
 
     def _has(self, reference: str) -> bool:
-        answer = self._connection.ask(
-            f"look for {self.uri}:{reference}",
+        response = self._connection.request(
+            f"look up {self.uri}:{reference}",
             "HEAD",
             self._manifest_path(reference),
             expect=(200, 404),
             headers={"Accept": ", ".join(MEDIA_TYPES)},
         )
-        return answer.status == 200
+        return response.status == 200
 
     def _manifest_path(self, reference: str) -> str:
         return f"/v2/{quote(self.name)}/manifests/{quote(reference, safe=':')}"
-
-    def _refusal(self, message: str, answer: Answer, manifest: Manifest) -> RegistryError:
-        named = answer.body.decode(errors="replace")
-        missing = {blob.digest for blob in manifest.blobs if blob.digest in named}
-        if missing and "MANIFEST_BLOB_UNKNOWN" in named:
-            return MissingBlobsError(message, missing)
-        return RegistryError(message)
 
 
 class DistributionBlobs:
@@ -114,137 +107,158 @@ class DistributionBlobs:
         self._path = f"/v2/{quote(name)}/blobs/"
 
     def has(self, blob: Descriptor) -> bool:
-        """Tell whether the blob is there."""
-        answer = self._connection.ask(
-            f"look for the blob {blob.digest}",
+        """Return whether the repository has the blob."""
+        response = self._connection.request(
+            f"look up the blob {blob.digest}",
             "HEAD",
             f"{self._path}{blob.digest}",
             expect=(200, 404),
         )
-        return answer.status == 200
+        return response.status == 200
 
     def read(self, blob: Descriptor, start: int) -> Iterator[bytes]:
-        """Yield the content from byte ``start`` on, in pieces of at most 1 MiB."""
+        """Yield the content from byte ``start`` on, in chunks of at most 1 MiB."""
         action = f"read the blob {blob.digest}"
         headers = {"Range": f"bytes={start}-"} if start else {}
         path = f"{self._path}{blob.digest}"
-        with self._connection.open(action, path, headers, (200, 206)) as (answer, pieces):
-            if start and answer.status == 200:
-                raise NoRangesError(f"cannot {action} from byte {start} on: it comes whole only")
-            _check_size(action, answer, blob.size - start)
-            yield from pieces
+        with self._connection.stream(action, path, headers, (200, 206)) as (response, chunks):
+            if start and response.status == 200:
+                raise NoRangesError(
+                    f"cannot {action} from byte {start} on: the registry does not support "
+                    "range requests"
+                )
+            _check_size(action, response, blob.size - start)
+            yield from chunks
 
-    def begin_upload(self, blob: Descriptor, mount_from: str | None) -> DistributionUpload | None:
-        """Begin to upload a blob, or let the registry take it from another repository."""
+    def start_upload(self, blob: Descriptor, mount_from: str | None) -> DistributionUpload | None:
+        """Mount a blob from another repository, or start to upload it."""
         action = f"upload the blob {blob.digest}"
         mount = {"mount": blob.digest, "from": mount_from} if mount_from else {}
-        answer = self._connection.ask(
+        response = self._connection.request(
             action,
             "POST",
             f"{self._path}uploads/?{urlencode(mount)}".rstrip("?"),
             expect=(201, 202) if mount else (202,),
             body=b"",
         )
-        if answer.status == 201:
+        if response.status == 201:
             return None
-        return DistributionUpload(self._connection, action, answer)
+        return DistributionUpload(self._connection, action, response)
 
 
 class DistributionUpload:
     """An upload session; see `Upload`.
 
-    The blob goes in one request. That Amazon ECR keeps what comes in a second one is doubtful
-    (https://github.com/aws/containers-roadmap/issues/2831), and ``Content-Range`` would have it
-    count as a part, whose size is limited: Docker sends none either.
+    The blob is sent in one PATCH request without ``Content-Range``, as docker does. Amazon ECR is
+    reported to drop the body of a second PATCH
+    (https://github.com/aws/containers-roadmap/issues/2831), and treats a request with
+    ``Content-Range`` as a part of limited size.
     """
 
-    def __init__(self, connection: RegistryConnection, action: str, opened: Answer) -> None:
+    def __init__(self, connection: RegistryConnection, action: str, started: Response) -> None:
         self._connection = connection
         self._action = action
-        # The URL carries the state of the session: only the latest one counts.
-        self._url = opened.location
+        # The URL carries the state of the session; only the latest one is valid.
+        self._url = started.location
 
-    def send(self, pieces: Iterable[bytes], size: int) -> None:
-        """Send the whole blob, ``size`` bytes."""
+    def send(self, chunks: Iterable[bytes], size: int) -> None:
+        """Upload the whole blob, ``size`` bytes."""
         if not size:
             return
-        answer = self._connection.send(
-            self._action, "PATCH", self._url, expect=(201, 202, 204), pieces=pieces, size=size
+        response = self._connection.send_once(
+            self._action, "PATCH", self._url, expect=(201, 202, 204), chunks=chunks, size=size
         )
-        self._url = answer.location
-        kept = answer.headers.get("Range", f"0-{size - 1}")
-        if kept.removeprefix("bytes=") != f"0-{size - 1}":
+        self._url = response.location
+        stored = response.headers.get("Range", f"0-{size - 1}")
+        if stored.removeprefix("bytes=") != f"0-{size - 1}":
             raise InterruptedTransferError(
-                f"cannot {self._action}: of {size} bytes, the registry kept {kept}"
+                f"cannot {self._action}: the registry received bytes {stored} of {size} bytes"
             )
 
     def commit(self, digest: ImageDigest) -> None:
-        """Let the registry verify and keep the blob."""
+        """Complete the upload; the registry verifies and stores the blob."""
         separator = "&" if urlsplit(self._url).query else "?"
         url = f"{self._url}{separator}{urlencode({'digest': digest})}"
-        answer = self._connection.send(self._action, "PUT", url, expect=(201, 204))
-        kept = answer.headers.get("Docker-Content-Digest", digest)
-        if kept != digest:
-            raise RegistryError(f"cannot {self._action}: the registry kept it as {kept}")
+        response = self._connection.send_once(self._action, "PUT", url, expect=(201, 204))
+        stored = response.headers.get("Docker-Content-Digest", digest)
+        if stored != digest:
+            raise RegistryError(f"cannot {self._action}: the registry stored it as {stored}")
 
     def cancel(self) -> None:
-        """Let the registry forget what was sent."""
-        self._connection.ask(self._action, "DELETE", self._url, expect=(200, 202, 204, 404))
+        """Cancel the upload session."""
+        self._connection.request(self._action, "DELETE", self._url, expect=(200, 202, 204, 404))
 
 
 def list_referrers(
     connection: RegistryConnection, name: str, digest: ImageDigest
 ) -> list[Referrer]:
-    """Return the manifests whose subject is ``digest``; none where the registry has no such list.
+    """Return the manifests whose subject is ``digest``; none without the referrers API.
 
     https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers
     """
     found: list[Referrer] = []
     page: str | None = f"/v2/{quote(name)}/referrers/{digest}"
     while page:
-        answer = connection.ask(
-            f"list what refers to {name}@{digest}",
+        response = connection.request(
+            f"list the referrers of {name}@{digest}",
             "GET",
             page,
             expect=(200, 404),
             headers={"Accept": OCI_INDEX},
         )
-        if answer.status == 404:
+        if response.status == 404:
             break
-        entries = _referrer_index(answer).get("manifests") or []
+        entries = _referrer_index(response).get("manifests") or []
         found += [Referrer(ImageDigest(entry["digest"])) for entry in entries]
-        following = _NEXT_PAGE.search(answer.headers.get("Link", ""))
+        following = _NEXT_PAGE.search(response.headers.get("Link", ""))
         page = following[1] if following else None
     return found
 
 
 def referrer_tags(digest: ImageDigest) -> list[str]:
-    """Return the tags that may stand for what is about a manifest.
+    """Return the tags that the referrers of a manifest may be attached by.
 
-    The first is the index of the specification's "referrers tag schema", for registries without
-    a list of referrers; the others are those of cosign.
+    The first is that of the specification's referrers tag schema, for registries without the
+    referrers API; the others are those of cosign.
     """
     base = digest.replace(":", "-")
     return [base, *(f"{base}{suffix}" for suffix in _COSIGN_SUFFIXES)]
 
 
 def check_digest(image: str, digest: str | None, content: bytes) -> None:
-    """Raise `RegistryError` where the manifest of an image has not the digest that it should."""
+    """Check a manifest against its digest.
+
+    Args:
+        image: the image, for messages.
+        digest: the digest; `None` if the registry states none.
+        content: the manifest.
+
+    Raises:
+        RegistryError: the content does not match the digest.
+    """
     if digest is not None and digest_of(content) != digest:
         raise RegistryError(
-            f"what the registry has as the manifest of {image} has the digest "
-            f"{digest_of(content)}, not {digest}: it is damaged"
+            f"the manifest of {image} is damaged in the registry: its digest is "
+            f"{digest_of(content)}, not {digest}"
         )
 
 
-def _referrer_index(answer: Answer) -> JSONObject:
-    document = parse_json(answer.body)
+def _referrer_index(response: Response) -> JSONObject:
+    document = parse_json(response.body)
     return document if isinstance(document, dict) else {}
 
 
-def _check_size(action: str, answer: Answer, size: int) -> None:
-    stated = answer.headers.get("Content-Length")
+def _check_size(action: str, response: Response, size: int) -> None:
+    stated = response.headers.get("Content-Length")
     if stated is not None and stated != str(size):
         raise RegistryError(
-            f"cannot {action}: the registry has {stated} bytes where the manifest says {size}"
+            f"cannot {action}: the registry has {stated} bytes, and the manifest says {size}"
         )
+
+
+def _rejection(message: str, response: Response, manifest: Manifest) -> RegistryError:
+    text = response.body.decode(errors="replace")
+    missing = {blob.digest for blob in manifest.blobs if blob.digest in text}
+    if missing and "MANIFEST_BLOB_UNKNOWN" in text:
+        return MissingBlobsError(message, missing)
+    return RegistryError(message)

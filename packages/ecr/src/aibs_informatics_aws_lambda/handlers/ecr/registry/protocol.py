@@ -1,7 +1,7 @@
-"""What replication asks of a repository and its registry, and how these can fail.
+"""The interface of registry clients, and their errors.
 
-Two kinds fulfil it: `DistributionRepository`, any registry that speaks the distribution API, and
-`EcrRepository`, which knows Amazon ECR's own API as well.
+`DistributionRegistryClient` implements it for any registry with the OCI distribution API,
+`EcrRegistryClient` for Amazon ECR, whose own API it uses as well.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ from ..names import ImageDigest
 
 
 class RegistryError(AWSError):
-    """A registry refused, failed or cannot be reached."""
+    """A registry denied a request, failed or cannot be reached."""
 
 
 class InterruptedTransferError(RegistryError):
-    """The transfer of a blob broke off; it may succeed when it is tried again."""
+    """The transfer of a blob was interrupted; a retry may succeed."""
 
 
 class NoRangesError(InterruptedTransferError):
-    """The registry cannot send a blob from the middle on."""
+    """The registry does not support range requests for a blob."""
 
 
 class TagConflictError(RegistryError):
-    """The tag is on another image, and the repository does not let it move."""
+    """The tag is immutable and set on another image."""
 
 
 class MissingBlobsError(RegistryError):
-    """The registry refused a manifest, as blobs that it refers to are not there.
+    """The registry rejected a manifest because blobs that it refers to are missing.
 
     Args:
-        message: what was refused.
-        digests: the blobs that the registry named.
+        message: the error message.
+        digests: the digests of the missing blobs, as the registry named them.
     """
 
     def __init__(self, message: str, digests: Iterable[str]) -> None:
@@ -47,11 +47,11 @@ class MissingBlobsError(RegistryError):
 
 @dataclass(frozen=True)
 class Referrer:
-    """A manifest about another one: a signature, an attestation, a bill of materials.
+    """A manifest that refers to another one: a signature, an attestation or an SBOM.
 
     Args:
         reference: the tag or digest to read it by.
-        tag: the tag that it is found by, where it is found by one.
+        tag: its tag, if it is attached by a tag (the referrers tag schema, cosign).
     """
 
     reference: str
@@ -59,62 +59,66 @@ class Referrer:
 
 
 class Upload(Protocol):
-    """A blob on its way into a registry; it is there once it is committed, and not before."""
+    """An upload session for a blob; the blob exists in the registry once it is committed."""
 
-    def send(self, pieces: Iterable[bytes], size: int) -> None:
-        """Send the whole blob, ``size`` bytes.
+    def send(self, chunks: Iterable[bytes], size: int) -> None:
+        """Upload the whole blob.
+
+        Args:
+            chunks: the content.
+            size: its size, in bytes.
 
         Raises:
-            InterruptedTransferError: the connection or the registry broke off.
-            RegistryError: the registry refused.
+            InterruptedTransferError: the connection or the registry failed; retry.
+            RegistryError: the registry denied the request.
         """
 
     def commit(self, digest: ImageDigest) -> None:
-        """Let the registry verify and keep the blob.
+        """Complete the upload; the registry verifies and stores the blob.
 
         Raises:
-            InterruptedTransferError: the connection or the registry broke off.
-            RegistryError: the registry refused, such as for another digest.
+            InterruptedTransferError: the connection or the registry failed; retry.
+            RegistryError: the registry rejected the blob, for example for its digest.
         """
 
     def cancel(self) -> None:
-        """Let the registry forget what was sent. It is harmless if that fails."""
+        """Cancel the upload session, best effort."""
 
 
 class BlobStore(Protocol):
-    """The transport of the blobs of one repository."""
+    """The blobs of one repository."""
 
     def read(self, blob: Descriptor, start: int) -> Iterator[bytes]:
-        """Yield the content from byte ``start`` on, in pieces of at most 1 MiB.
+        """Yield the content from byte ``start`` on, in chunks of at most 1 MiB.
 
         Raises:
-            InterruptedTransferError: the connection or the registry broke off.
-            NoRangesError: the registry sends the whole blob or nothing.
-            RegistryError: the registry refused, or what it has is of another size.
+            InterruptedTransferError: the connection or the registry failed; retry.
+            NoRangesError: the registry does not support range requests.
+            RegistryError: the registry denied the request, or the blob has another size.
         """
 
-    def begin_upload(self, blob: Descriptor, mount_from: str | None) -> Upload | None:
-        """Begin to upload a blob.
+    def start_upload(self, blob: Descriptor, mount_from: str | None) -> Upload | None:
+        """Mount a blob from another repository, or start to upload it.
 
         Args:
-            blob: what will come.
+            blob: the blob.
             mount_from: the name of a repository of the same registry that has the blob.
 
         Returns:
-            The upload, or `None` where the registry took the blob from ``mount_from`` itself.
+            The upload session, or `None` if the registry mounted the blob.
         """
 
 
-class Repository(Protocol):
-    """One repository of a registry, to read images from and to write them to."""
+class RegistryClient(Protocol):
+    """A client for one repository of a registry."""
 
     @property
     def uri(self) -> str:
-        """The repository, as messages and reports name it."""
+        """The repository, for messages and reports."""
 
     @property
     def registry(self) -> str:
-        """The registry; repositories of one registry can share blobs."""
+        """The registry; blobs can be mounted between repositories of one registry."""
 
     @property
     def name(self) -> str:
@@ -122,26 +126,26 @@ class Repository(Protocol):
 
     @property
     def blobs(self) -> BlobStore:
-        """The transport of its blobs."""
+        """The blobs of the repository."""
 
     def get_manifest(self, reference: str) -> Manifest:
         """Return the manifest with a tag or a digest.
 
         Raises:
-            ResourceNotFoundError: there is none.
-            RegistryError: it does not have the digest that was asked for.
+            ResourceNotFoundError: the manifest does not exist.
+            RegistryError: the content does not match the digest.
         """
 
     def find_missing(self, blobs: Collection[Descriptor]) -> set[ImageDigest]:
-        """Return the digests of those blobs that the repository does not have."""
+        """Return the digests of the blobs that are missing from the repository."""
 
     def put_manifest(self, manifest: Manifest, tag: str | None = None) -> None:
-        """Store a manifest, and let a tag point to it. What is there already is left as it is.
+        """Store a manifest, and optionally tag it; succeed if it exists already.
 
         Raises:
-            MissingBlobsError: blobs of the manifest are not there.
-            TagConflictError: the tag is on another image and must not move.
+            MissingBlobsError: blobs of the manifest are missing.
+            TagConflictError: the tag is immutable and set on another image.
         """
 
     def find_referrers(self, digest: ImageDigest) -> list[Referrer]:
-        """Return what is there about a manifest: by subject, or by the tags that stand for it."""
+        """Return the referrers of a manifest, by subject or by tag."""
