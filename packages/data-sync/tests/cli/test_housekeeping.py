@@ -87,7 +87,7 @@ def test_stats_sums_up_what_is_immediately_below(run, disk):
 
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout.splitlines() == [
-        "   SIZE  FILES  LATEST CHANGE        NAME",
+        "   SIZE  FILES  LAST MODIFIED        NAME",
         "2.0 KiB      1  1970-01-02 00:00:00  a",
         "    2 B      2  1970-01-02 00:00:00  sub",
         "2.0 KiB      3  1970-01-02 00:00:00  data",
@@ -173,8 +173,7 @@ def test_rm_removes_nothing_where_nobody_can_be_asked(run, disk):
 
     assert result.returncode == 2
     assert result.stderr == (
-        "data-sync: error: there is no terminal to ask on: give --yes to remove without a "
-        "question\n"
+        "data-sync: error: cannot ask for confirmation without a terminal: give --yes\n"
     )
     assert disk.read() == {"a": "a"}
 
@@ -204,13 +203,13 @@ def test_rm_refuses_what_must_not_be_removed(run, disk, arguments):
 @pytest.mark.parametrize(
     ("arguments", "status", "reason"),
     [
-        (["rm", "s3://bucket/a"], 2, "s3://bucket/a is on S3, where nothing is removed"),
-        (["rm"], 2, "there is nothing to remove: give paths, or --plan"),
+        (["rm", "s3://bucket/a"], 2, "s3://bucket/a is on S3, which rm does not support"),
+        (["rm"], 2, "nothing to remove: give paths or --plan"),
         (["rm", "--yes", "--plan", "no.json"], 3, "cannot use the plan no.json"),
-        (["rm", "--yes", "--plan", "empty.json"], 3, "data-sync stale --plan makes one"),
+        (["rm", "--yes", "--plan", "empty.json"], 3, "Write one with data-sync stale --plan"),
         (["stale", "data"], 2, "the following arguments are required: --days"),
         (["stale", "data", "--days", "-3"], 2, "argument --days"),
-        (["stale", "s3://bucket/a/", "--days", "1", "--plan", "x"], 2, "on S3"),
+        (["stale", "s3://bucket/a/", "--days", "1", "--plan", "x"], 2, "for S3"),
         (["stale", "data", "--days", "1", "--plan", "no/x"], 2, "plan"),
         (["ls", "--include", "[", "data"], 2, "argument --include"),
         (["ls"], 2, "the following arguments are required: PATH"),

@@ -1,4 +1,4 @@
-"""Syncs that several processes do."""
+"""Syncs in several processes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from aibs_informatics_aws_lambda.handlers.data_sync.cli import parallel as jobs
+from aibs_informatics_aws_lambda.handlers.data_sync.cli import parallel
 from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest
 
 FILES = {f"f{folder}/{name}": f"{folder}{name}" * 10 for folder in range(5) for name in "abc"}
@@ -57,7 +57,7 @@ def test_batches_and_a_sync_of_the_whole_come_to_the_same(run, data, disk, aws, 
     again = run("data", "s3://bucket/data/")
 
     assert up.returncode == 0, up.stderr
-    assert "Divided data into batches: 5" in up.stderr
+    assert "Batches of data: 5" in up.stderr
     assert up.stdout.startswith("16 files (303 B) transferred in ")
     assert down.returncode == 0, down.stderr
     assert disk.read("copy") == TREE
@@ -141,7 +141,7 @@ def test_deadline_leaves_the_rest_and_the_same_command_goes_on(run, data, aws, b
     rest = run(*IN_BATCHES, "--deadline", "60", "data", "s3://bucket/data/")
 
     assert stopped.returncode == 4, stopped.stderr
-    assert stopped.stdout.endswith("stopped at the deadline: the same command goes on from here\n")
+    assert stopped.stdout.endswith("run the same command again to continue\n")
     assert rest.returncode == 0, rest.stderr
     assert len(aws.keys(bucket)) == 16
 
@@ -178,12 +178,12 @@ def held(path):
 
 
 def test_folder_of_very_many_small_files_stays_whole_unless_a_size_is_given(monkeypatch, data):
-    monkeypatch.setattr(jobs, "_BATCH_BYTES", 30)
-    monkeypatch.setattr(jobs, "_MOST_SMALL", 2)
+    monkeypatch.setattr(parallel, "_BATCH_BYTES", 30)
+    monkeypatch.setattr(parallel, "_MAX_SMALL_PARTS", 2)
     request = DataSyncRequest(source_path=data / "f1", destination_path="s3://bucket/data/")
 
-    by_default = jobs.divide(request, None)
-    as_given = jobs.divide(request, 30)
+    by_default = parallel.split_into_batches(request, None)
+    as_given = parallel.split_into_batches(request, 30)
 
     assert [len(batch.syncs) for batch in by_default] == [1]
     assert [len(batch.syncs) for batch in as_given] == [1, 1, 1]
@@ -241,7 +241,7 @@ def test_process_that_is_killed_is_told_with_its_batch_and_others_go_on(start, a
     assert process.returncode == 4
     [line] = stderr.splitlines()
     assert "of 6, s3://bucket/data/" in line
-    assert "its process was killed" in line
+    assert "its worker process was killed" in line
     whole = [path for path in (disk.root / "copy").iterdir() if not path.name.startswith(".")]
     assert len(whole) == 5
     assert {path.stat().st_size for path in whole} == {30_000_000}

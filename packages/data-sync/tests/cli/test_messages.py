@@ -1,12 +1,15 @@
-"""How errors and counts are said."""
+"""Format of errors and counts."""
 
 from __future__ import annotations
 
 import pytest
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 from aibs_informatics_aws_lambda.handlers.data_sync.cli.arguments import parse_size
-from aibs_informatics_aws_lambda.handlers.data_sync.cli.messages import explains_itself, in_words
-from aibs_informatics_aws_lambda.handlers.data_sync.cli.summary import summary_of
+from aibs_informatics_aws_lambda.handlers.data_sync.cli.messages import (
+    format_error,
+    is_self_explanatory,
+)
+from aibs_informatics_aws_lambda.handlers.data_sync.cli.summary import format_counts
 from aibs_informatics_aws_lambda.storage.data_sync import DataSyncCounts
 
 
@@ -21,9 +24,9 @@ from aibs_informatics_aws_lambda.storage.data_sync import DataSyncCounts
         (RuntimeError(), "RuntimeError"),
     ],
 )
-def test_error_is_one_line_with_its_type_only_where_nobody_wrote_it_for_users(error, text):
-    assert in_words(error) == text
-    assert explains_itself(error) == isinstance(error, ValueError | OSError)
+def test_error_is_one_line_and_names_its_type_unless_its_message_is_for_users(error, text):
+    assert format_error(error) == text
+    assert is_self_explanatory(error) == isinstance(error, ValueError | OSError)
 
 
 @pytest.mark.parametrize(
@@ -41,8 +44,8 @@ def test_error_is_one_line_with_its_type_only_where_nobody_wrote_it_for_users(er
         ),
     ],
 )
-def test_summary_counts_what_was_done(counts, text):
-    assert summary_of(DataSyncCounts(**counts), seconds=2) == text
+def test_counts_are_one_line(counts, text):
+    assert format_counts(DataSyncCounts(**counts), seconds=2) == text
 
 
 @pytest.mark.parametrize(

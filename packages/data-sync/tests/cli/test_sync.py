@@ -10,7 +10,7 @@ import pytest
 from aibs_informatics_aws_lambda.common.cli.errors import UsageError
 from aibs_informatics_aws_lambda.handlers.data_sync.cli.sync_arguments import (
     make_parser,
-    request_of,
+    make_request,
 )
 
 FILES = {"a.txt": "a", "sub/b.csv": "bb", "sub/deep/c.csv": "ccc"}
@@ -130,11 +130,11 @@ def test_verification_tells_what_differs_and_changes_nothing(run, disk, aws, buc
 
     assert (same.returncode, same.stdout) == (
         0,
-        "3 files equal, 0 different, 0 missing at the destination, 0 only there\n",
+        "3 files equal, 0 different, 0 missing at the destination, 0 only at the destination\n",
     )
     assert (other.returncode, other.stdout) == (
         4,
-        "1 file equal, 1 different, 1 missing at the destination, 2 only there\n",
+        "1 file equal, 1 different, 1 missing at the destination, 2 only at the destination\n",
     )
     assert len(aws.keys(bucket)) == 4
 
@@ -158,7 +158,9 @@ def test_deadline_stops_in_time_and_the_same_command_goes_on(run, disk, aws, buc
     rest = run(*command)
 
     assert stopped.returncode == 4, stopped.stderr
-    assert stopped.stdout.endswith("stopped at the deadline: the same command goes on from here\n")
+    assert stopped.stdout.endswith(
+        "stopped at the deadline: run the same command again to continue\n"
+    )
     assert rest.returncode == 0
     assert rest.stdout.endswith("unchanged\n")
     assert not rest.stdout.startswith(("0 files", "800 files"))
@@ -192,7 +194,7 @@ def test_source_that_has_the_name_of_a_verb(run, disk, aws, bucket):
     as_file = run("./ls", "s3://bucket/ls")
 
     assert as_verb.returncode == 2
-    assert "a file or folder of that name is ./ls" in as_verb.stderr
+    assert "write a file of that name as ./ls" in as_verb.stderr
     assert as_file.returncode == 0, as_file.stderr
     assert aws.get(bucket, "ls") == b"x"
 
@@ -255,24 +257,24 @@ def test_unreadable_file_is_one_line_that_names_it(run, disk, bucket):
         (["data"], "the following arguments are required: DST"),
         (["data", "s3://Bad_bucket/"], "argument DST: 's3://Bad_bucket/' is not an S3 URI"),
         (["--include", "[", "data", "s3://bucket/"], "argument --include: the pattern '['"),
-        (["--jobs", "0", "data", "s3://bucket/"], "'0' is no whole number of at least 1"),
-        (["--batch-bytes", "lots", "data", "s3://bucket/"], "'lots' is no number of bytes"),
+        (["--jobs", "0", "data", "s3://bucket/"], "'0' is not a positive integer"),
+        (["--batch-bytes", "lots", "data", "s3://bucket/"], "'lots' is not a size"),
         (["--deadline", "-1", "data", "s3://bucket/"], "argument --deadline"),
         (["--max-delete", "many", "--delete", "data", "s3://bucket/"], "max_delete"),
         (["--del", "data", "s3://bucket/"], "unrecognized arguments: --del"),
-        (["--delete", "data", "copy"], "leave --delete out"),
-        (["--exclude", "x", "data", "copy"], "no --include and --exclude"),
-        (["--max-delete", "1", "data", "s3://bucket/"], "about --delete, which is not given"),
-        (["--move", "s3://bucket/x/", "copy"], "leave --move out"),
-        (["--require-lock", "data", "s3://bucket/"], "--require-lock is for syncs from S3"),
-        (["--source-prefix", "x", "data", "s3://bucket/"], "--source-prefix is for syncs from S3"),
-        (["--batch-bytes", "1MB", "data", "s3://bucket/"], "about --jobs, which is not given"),
+        (["--delete", "data", "copy"], "--delete has no effect"),
+        (["--exclude", "x", "data", "copy"], "--include and --exclude are not supported"),
+        (["--max-delete", "1", "data", "s3://bucket/"], "require --delete"),
+        (["--move", "s3://bucket/x/", "copy"], "--move has no effect"),
+        (["--require-lock", "data", "s3://bucket/"], "--require-lock is only for"),
+        (["--source-prefix", "x", "data", "s3://bucket/"], "--source-prefix is only for"),
+        (["--batch-bytes", "1MB", "data", "s3://bucket/"], "--batch-bytes requires --jobs"),
         (["--jobs", "2", "--verify", "data", "s3://bucket/"], "leave --jobs out"),
     ],
 )
 def test_wrong_arguments_are_refused(arguments, reason):
     with pytest.raises(UsageError) as refused:
-        request_of(make_parser().parse_args(arguments))
+        make_request(make_parser().parse_args(arguments))
 
     assert reason in str(refused.value)
 
@@ -284,7 +286,7 @@ def test_wrong_arguments_are_one_line_and_nothing_is_done(run, disk):
 
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr == (
-        "data-sync: error: from one local path to another nothing is deleted: leave --delete out\n"
+        "data-sync: error: --delete has no effect between local paths: leave it out\n"
     )
     assert disk.read() == {"data/a": "a"}
 

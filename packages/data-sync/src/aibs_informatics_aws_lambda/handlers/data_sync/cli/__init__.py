@@ -1,1 +1,1 @@
-"""The command ``data-sync``."""
+"""The ``data-sync`` command."""

@@ -1,4 +1,4 @@
-"""What the arguments of all verbs have in common."""
+"""Argument parsing shared by all verbs."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ VERBS: Final = ("ls", "stats", "stale", "rm")
 
 EXIT_STATUS: Final = """\
 exit status:
-  0  done                     3  a file with a plan cannot be used
-  1  failed                   4  done in part
-  2  wrong arguments          130, 143  interrupted, stopped
+  0  success                  3  the plan file is invalid
+  1  failure                  4  partial failure, or a difference found by --verify
+  2  invalid arguments        130, 143  interrupted, terminated
 """
 
 T = TypeVar("T")
 
 
 class Parser(argparse.ArgumentParser):
-    """Parses the arguments of a verb.
+    """Parser of the arguments of one verb.
 
     Args:
-        prog: program and verb.
-        description: what it does.
-        epilog: examples.
-        usage: the form of the arguments, unless argparse is to tell.
+        prog: the program and the verb.
+        description: the description.
+        epilog: the examples.
+        usage: the usage line; by default argparse generates it.
     """
 
     def __init__(self, prog: str, description: str, epilog: str, usage: str | None = None) -> None:
@@ -42,29 +42,27 @@ class Parser(argparse.ArgumentParser):
             description=description,
             epilog=f"{epilog}\n{EXIT_STATUS}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
-            # Or a new option could change what a command in somebody's script context.
+            # With abbreviations, a new option could change the meaning of existing scripts.
             allow_abbrev=False,
         )
 
     def error(self, message: str) -> NoReturn:
-        """Raise a `UsageError`, which becomes one line."""
-        raise UsageError(f"{message} ({self.prog} --help says more)")
+        """Raise a `UsageError`."""
+        raise UsageError(f"{message} (see {self.prog} --help)")
 
 
 def add_output_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     """Add the options that every verb has, and return their group."""
     group = parser.add_argument_group("output")
-    group.add_argument(
-        "--json", action="store_true", help="print the answer as one line of JSON, and no more"
-    )
-    group.add_argument("--verbose", "-v", action="store_true", help="tell on stderr what is done")
-    # Read from the arguments themselves where a failure is shown: it may be one of reading them.
-    group.add_argument("--debug", action="store_true", help="show the traceback of a failure")
+    group.add_argument("--json", action="store_true", help="print the response as one JSON line")
+    group.add_argument("--verbose", "-v", action="store_true", help="log progress to stderr")
+    # `run_as_process` reads it from `sys.argv`: parsing the arguments may be what fails.
+    group.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return group
 
 
 def as_argument(parse: Callable[[str], T]) -> Callable[[str], T]:
-    """Return a type for argparse that has it show the message of a `ValueError`."""
+    """Return an argparse type that shows the message of a `ValueError`."""
 
     def parse_argument(text: str) -> T:
         try:
@@ -77,39 +75,39 @@ def as_argument(parse: Callable[[str], T]) -> Callable[[str], T]:
 
 @as_argument
 def parse_path(text: str) -> DataLocation:
-    """Return a path on S3, on EFS or on a local disk."""
+    """Return an S3 URI, an EFS path or a local path."""
     return parse_data_path(text)
 
 
 @as_argument
 def parse_pattern(text: str) -> str:
-    """Return a regular expression as it is given."""
+    """Return a valid regular expression unchanged."""
     compile_patterns(text, "")
     return text
 
 
 @as_argument
 def parse_size(text: str) -> int:
-    """Return a number of bytes, such as ``500MB`` or ``1.5GiB``."""
+    """Return a size such as ``500MB`` or ``1.5GiB`` in bytes."""
     from pydantic import ByteSize, TypeAdapter, ValidationError
 
     try:
         return int(TypeAdapter(ByteSize).validate_python(text))
     except ValidationError:
-        raise ValueError(f"{text!r} is no number of bytes, such as 500MB or 16GiB") from None
+        raise ValueError(f"{text!r} is not a size such as 500MB or 16GiB") from None
 
 
 @as_argument
 def positive(text: str) -> int:
-    """Return a whole number of at least 1."""
+    """Return a positive integer."""
     if not text.isdecimal() or not int(text):
-        raise ValueError(f"{text!r} is no whole number of at least 1")
+        raise ValueError(f"{text!r} is not a positive integer")
     return int(text)
 
 
 @as_argument
 def not_negative(text: str) -> float:
-    """Return a number that may have a fraction and is not below 0."""
+    """Return a number that is zero or positive."""
     if not text.replace(".", "", 1).isdecimal():
-        raise ValueError(f"{text!r} is no number of at least 0")
+        raise ValueError(f"{text!r} is not a number of at least 0")
     return float(text)

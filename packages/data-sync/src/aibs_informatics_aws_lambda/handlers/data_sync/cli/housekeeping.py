@@ -1,4 +1,4 @@
-"""What the verbs for files and folders have in common."""
+"""Helpers of the verbs that list, scan and remove files."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ H = TypeVar("H", bound=LambdaHandler[Any, Any])
 
 
 def with_plain_log(handler: H) -> H:
-    """Return a handler, whose log lines go where those of the command go from now on."""
-    # The handlers' own logger writes JSON, for services that collect it.
+    """Return a handler that logs plain text to stderr."""
+    # By default handlers log JSON to stdout, for Lambda.
     handler.log = cast(Logger, logging.getLogger(type(handler).__module__))
     return handler
 
 
 def absolute_paths(root: DataLocation, paths: Iterable[str]) -> Iterator[str]:
-    """Yield the paths of an answer, those of objects as S3 URIs."""
+    """Yield the paths of a response in full: keys as S3 URIs."""
     if isinstance(root, S3Path):
         yield from (f"s3://{root.bucket}/{key}" for key in paths)
     else:
@@ -31,7 +31,7 @@ def absolute_paths(root: DataLocation, paths: Iterable[str]) -> Iterator[str]:
 
 
 def add_separator(group: argparse._ArgumentGroup) -> None:
-    """Add the option that sets what comes after each path."""
+    """Add the option ``--null``."""
     group.add_argument(
         "-0",
         "--null",
@@ -39,5 +39,5 @@ def add_separator(group: argparse._ArgumentGroup) -> None:
         action="store_const",
         const="\0",
         default="\n",
-        help="end each path with a NUL instead of a line break, for xargs -0",
+        help="end each path with NUL instead of a newline, for xargs -0",
     )

@@ -1,4 +1,4 @@
-"""``data-sync ls``: list all files and folders at a path."""
+"""``data-sync ls``: list all files and folders below a path."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from ..file_system import ListDataPathsHandler
 from ..housekeeping.models import ListDataPathsRequest
 from .arguments import PROGRAM, Parser, add_output_options, parse_path, parse_pattern
 from .housekeeping import absolute_paths, add_separator, with_plain_log
-from .messages import show_log
+from .messages import configure_logging
 from .output import print_json, print_lines
 
 _PROGRAM: Final = f"{PROGRAM} ls"
 
 _DESCRIPTION: Final = """\
-List all files and folders at a path, itself included, one on a line and sorted; folders end in a
-slash. In JSON, as in the handler's answer, objects go by their keys, without the bucket.
+List a path and all files and folders below it, sorted, one per line. Folders end in a slash.
+Objects are listed as S3 URIs, with --json as keys without the bucket.
 """
 
 _EXAMPLES: Final = f"""\
@@ -29,30 +29,32 @@ examples:
 
 
 def run(arguments: Sequence[str]) -> ExitCode:
-    """List what the arguments name."""
+    """List the path given by the arguments."""
     options = _parser().parse_args(arguments)
-    show_log(_PROGRAM, verbose=options.verbose)
+    configure_logging(_PROGRAM, verbose=options.verbose)
     request = ListDataPathsRequest(
         path=options.path, include=options.include, exclude=options.exclude
     )
-    answer = with_plain_log(ListDataPathsHandler()).handle(request)
+    response = with_plain_log(ListDataPathsHandler()).handle(request)
     if options.json:
-        print_json(answer)
+        print_json(response)
     else:
-        print_lines(absolute_paths(options.path, answer.paths), options.end)
+        print_lines(absolute_paths(options.path, response.paths), options.end)
     return ExitCode.DONE
 
 
 def _parser() -> Parser:
     parser = Parser(_PROGRAM, _DESCRIPTION, _EXAMPLES)
-    parser.add_argument("path", metavar="PATH", type=parse_path, help="on S3, on EFS or local")
-    for option, effect in (("--include", "list"), ("--exclude", "leave out")):
+    parser.add_argument(
+        "path", metavar="PATH", type=parse_path, help="S3 URI, EFS path or local path"
+    )
+    for option, effect in (("--include", "list only"), ("--exclude", "skip")):
         parser.add_argument(
             option,
             metavar="REGEX",
             action="append",
             type=parse_pattern,
-            help=f"{effect} what matches from the start of its path below PATH; may be repeated",
+            help=f"{effect} paths, relative to PATH, that match from the start; repeatable",
         )
     add_separator(add_output_options(parser))
     return parser

@@ -1,4 +1,4 @@
-"""The command as a process, and its verbs."""
+"""The entry point of the command, which dispatches to its verbs."""
 
 from __future__ import annotations
 
@@ -10,22 +10,25 @@ from aibs_informatics_aws_lambda.common.cli.process import run_as_process
 from aibs_informatics_aws_lambda.common.collector import paused_collector
 
 from .arguments import PROGRAM, VERBS
-from .messages import explains_itself, in_words
+from .messages import format_error, is_self_explanatory
 
 
 def main() -> int:
     """Run the command with the arguments of the process and return its exit status.
 
-    Each failure is one line on stderr, after its traceback if ``--debug`` asks for it.
+    An error is one line on stderr, preceded by the traceback with ``--debug``.
     """
     return run_as_process(
-        PROGRAM, lambda: _run(sys.argv[1:]), in_words=in_words, explains_itself=explains_itself
+        PROGRAM,
+        lambda: _run(sys.argv[1:]),
+        in_words=format_error,
+        explains_itself=is_self_explanatory,
     )
 
 
 def _run(arguments: Sequence[str]) -> int:
     is_verb = bool(arguments) and arguments[0] in VERBS
-    # A verb imports what it needs itself, and nothing of what the others need.
+    # Only the module of the verb is imported.
     with paused_collector():
         module = import_module(f"{__package__}.{arguments[0] if is_verb else 'sync'}")
     status: int = module.run(arguments[1:] if is_verb else arguments)

@@ -1,4 +1,4 @@
-"""Errors and log lines as people read them on a terminal."""
+"""Error messages and log lines on stderr."""
 
 from __future__ import annotations
 
@@ -8,39 +8,39 @@ from typing import Final
 
 from aibs_informatics_aws_lambda.common.cli.errors import CommandError, in_one_line
 
-OWN_LOGGERS: Final = "aibs_informatics_aws_lambda"
-"""The logger above those of all modules of this toolkit."""
+PACKAGE_LOGGER: Final = "aibs_informatics_aws_lambda"
+"""The parent of all loggers of the toolkit."""
 
 
-# What messages of the engine, which knows requests alone, call an option.
-_FIELDS: Final = {"fail_if_missing: false": "--ignore-missing", "max_delete": "--max-delete"}
+# Messages of the engine name fields of a request. The command has options instead.
+_OPTIONS: Final = {"fail_if_missing: false": "--ignore-missing", "max_delete": "--max-delete"}
 
 
-def in_words(error: BaseException) -> str:
-    """Return an error in one line: what, which, why."""
+def format_error(error: BaseException) -> str:
+    """Return an error in one line."""
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
         return f"{error.filename}: {error.strerror}"
     text = in_one_line(error)
-    for name, option in _FIELDS.items():
-        text = text.replace(name, option)
+    for field, option in _OPTIONS.items():
+        text = text.replace(field, option)
     name = type(error).__name__
-    return text if explains_itself(error) or text == name else f"{name}: {text}"
+    return text if is_self_explanatory(error) or text == name else f"{name}: {text}"
 
 
-def explains_itself(error: BaseException) -> bool:
-    """Tell whether the message of an error was written for people who use the command."""
+def is_self_explanatory(error: BaseException) -> bool:
+    """Return whether the message of an error is written for users of the command."""
     return isinstance(error, CommandError | ValueError | OSError | KeyboardInterrupt)
 
 
-def show_log(program: str, *, verbose: bool) -> None:
-    """Let warnings come out on stderr, one line each, and if ``verbose`` what is done as well."""
-    logger = logging.getLogger(OWN_LOGGERS)
+def configure_logging(program: str, *, verbose: bool) -> None:
+    """Write warnings to stderr, one line each, and with ``verbose`` informational messages too."""
+    logger = logging.getLogger(PACKAGE_LOGGER)
     logger.setLevel(logging.INFO if verbose else logging.WARNING)
-    logger.addHandler(_OnStderr(program))
+    logger.addHandler(_StderrHandler(program))
 
 
-class _OnStderr(logging.Handler):
-    """Writes to what is stderr at the moment: a bar on the terminal puts itself in front of it."""
+class _StderrHandler(logging.Handler):
+    """Looks `sys.stderr` up for each line: a progress bar replaces it while it is shown."""
 
     def __init__(self, program: str) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What is printed: lines and JSON on stdout, sizes and counts as people read them."""
+"""Output on stdout: lines, JSON, sizes and counts."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from aibs_informatics_aws_lambda.common.model import PydanticBaseModel
 from pydantic import ByteSize
 
 
-def print_json(answer: PydanticBaseModel) -> None:
-    """Print an answer as one line of JSON with sorted keys."""
-    print_lines([dump_json_line(answer.to_dict())])
+def print_json(response: PydanticBaseModel) -> None:
+    """Print a response as one line of JSON with sorted keys."""
+    print_lines([dump_json_line(response.to_dict())])
 
 
 def print_lines(lines: Iterable[str], end: str = "\n") -> None:
-    """Print lines, names in them byte by byte as the file system has them.
+    """Print lines. File names keep their bytes.
 
-    On a terminal what is not printable is escaped, so that no name of a file can command it.
+    On a terminal, characters that are not printable are escaped: a file name could otherwise hold
+    control sequences.
     """
     sys.stdout.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
     shown = map(_escaped, lines) if sys.stdout.isatty() else lines
@@ -33,7 +34,7 @@ def format_count(number: int, noun: str = "file") -> str:
 
 
 def format_size(number: int) -> str:
-    """Return a number of bytes in a unit that fits: ``19.5 MiB``."""
+    """Return a number of bytes in a readable unit: ``19.5 MiB``."""
     return ByteSize(number).human_readable(separator=" ")
 
 

@@ -1,4 +1,4 @@
-"""``--jobs``: one sync, divided into batches that several processes do."""
+"""``--jobs``: a sync split into batches that run in several processes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from aibs_informatics_aws_lambda.storage.data_sync.batch import PrepareBatchDataSyncRequest
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest, DataSyncResponse
@@ -23,22 +23,22 @@ from ..s3.client import S3
 from ..sync.engine import Engine
 from ..sync.result import add_counts
 from ..tree import Node
-from .pool import Batch, Outcome, run_batches
-from .progress import Extent
+from .pool import Batch, ParallelResult, run_batches
+from .progress import Amount
 from .report import joined_report
 
 logger = logging.getLogger(__name__)
 
 _BATCH_BYTES: Final = 16 * 2**30
 
-# The parts of a batch are synced one after the other: with more small files than this among them,
-# a larger batch, in which they are a folder, is faster.
+# The parts of a batch run one after another. With more small files than this among them, larger
+# batches, in which these files are part of a folder, are faster.
 _SMALL_BYTES: Final = 16 * 2**20
-_MOST_SMALL: Final = 2000
-_COARSER: Final = 8
+_MAX_SMALL_PARTS: Final = 2000
+_LIMIT_FACTOR: Final = 8
 
-# What a batch, which knows its own part alone, must leave to the last sync of the whole.
-_ONLY_FOR_THE_WHOLE: Final[dict[str, Any]] = {
+# Left to the last sync, which covers the whole tree.
+_NOT_OF_BATCHES: Final[dict[str, Any]] = {
     "delete": False,
     "max_delete": None,
     "protect_excluded": None,
@@ -48,98 +48,88 @@ _ONLY_FOR_THE_WHOLE: Final[dict[str, Any]] = {
 }
 
 
-class Jobs(NamedTuple):
-    """How a sync is divided.
+def sync_in_batches(
+    request: DataSyncRequest, progress: Progress, *, processes: int, batch_bytes: int | None = None
+) -> ParallelResult:
+    """Split a sync into batches and run them in worker processes.
+
+    Destination files are deleted, and source files removed, by a last sync of the whole tree after
+    all batches have succeeded. It has nothing left to transfer.
 
     Args:
-        processes: in how many processes its batches run.
-        batch_bytes: how large a batch is at most, unless a single entry is larger; by default
-            16 GiB, or more where that would take a folder apart into very many small files.
-    """
-
-    processes: int = 1
-    batch_bytes: int | None = None
-
-
-def sync_in_batches(request: DataSyncRequest, jobs: Jobs, progress: Progress) -> Outcome:
-    """Divide a sync into batches, run them, and clean up after them as the sync of the whole does.
-
-    Nothing is deleted at the destination, nor removed at the source, before all batches have
-    succeeded: a batch knows its own part alone, and of the rest nothing. A last sync of the whole,
-    which has nothing to move, does both.
-
-    Args:
-        request: the sync of the whole.
-        jobs: how it is divided.
-        progress: is told how far all of it has come.
+        request: the sync.
+        progress: receives the planned and completed amounts.
+        processes: the maximum number of processes.
+        batch_bytes: the maximum size of a batch in bytes; see `split_into_batches`.
 
     Raises:
         FileNotFoundError: the source is missing, and ``fail_if_missing`` is set.
-        ValueError: the request, or a name in the source, makes no sense; nothing was changed.
+        ValueError: the request or a source name is invalid. Nothing was changed.
         OSError: a file cannot be read.
-        AWSError: S3 refuses or cannot be reached.
+        AWSError: a request to S3 failed.
     """
     until = time.monotonic() + _seconds(request)
-    request = _with_fixed_end(request)
-    batches = divide(request, jobs.batch_bytes)
-    logger.info("Divided %s into batches: %s", request.source_path, len(batches))
+    request = _with_absolute_deadline(request)
+    batches = split_into_batches(request, batch_bytes)
+    logger.info("Batches of %s: %s", request.source_path, len(batches))
     if len(batches) == 1:
-        outcome = Outcome(batches=1, syncs=1)
-        _take(outcome, Engine(progress).sync(request))
-        return outcome
+        result = ParallelResult(batches=1, syncs=1)
+        _add(result, Engine(progress).sync(request))
+        return result
     destination = resolve(request.destination_path)
     with joined_report(request) as reports, ExitStack() as stack:
         if request.require_lock and isinstance(destination, Path):
             stack.enter_context(held_lock(destination))
         if request.max_delete is not None:
-            Engine().sync(_once_more(request, dry_run=True))
-        reported = [Batch(list(map(reports.report, b.syncs)), b.extent) for b in batches]
-        outcome = run_batches(reported, jobs.processes, progress, until)
+            Engine().sync(_last_sync(request, dry_run=True))
+        reported = [Batch(list(map(reports.add, b.syncs)), b.amount) for b in batches]
+        result = run_batches(reported, processes, progress, until)
         cleans_up = request.delete or not request.retain_source_data
-        if cleans_up and not outcome.failed and not outcome.left:
-            again = reports.report(_once_more(request), leaves_out_kept=True)
-            last = Engine().sync(again)
+        if cleans_up and not result.failed and not result.unfinished:
+            last = Engine().sync(reports.add(_last_sync(request), omit_unchanged=True))
             last.result.files_unchanged = last.result.bytes_unchanged = 0
-            _take(outcome, last)
-    return outcome
+            _add(result, last)
+    return result
 
 
-def divide(request: DataSyncRequest, batch_bytes: int | None) -> list[Batch]:
-    """Return the batches of a sync; what is about the whole, such as deletion, is in none.
+def split_into_batches(request: DataSyncRequest, batch_bytes: int | None) -> list[Batch]:
+    """Return the batches of a sync, which neither delete nor remove anything.
 
     Args:
-        request: the sync of the whole.
-        batch_bytes: see `Jobs`.
+        request: the sync.
+        batch_bytes: the maximum size of a batch in bytes, unless a single file is larger. By
+            default 16 GiB, or more if that would split folders into very many small files.
 
     Raises:
-        ValueError: the request, or a name in the source, makes no sense.
+        ValueError: the request or a source name is invalid.
         OSError: a local source cannot be read.
-        AWSError: S3 refuses or cannot be reached.
+        AWSError: a request to S3 failed.
     """
-    whole = PrepareBatchDataSyncRequest(**{**dict(request), **_ONLY_FOR_THE_WHOLE})
+    whole = PrepareBatchDataSyncRequest(**{**dict(request), **_NOT_OF_BATCHES})
     s3 = partial(S3, request.max_concurrency)
     limit = batch_bytes or _BATCH_BYTES
     parts = find_parts(whole, limit, s3)
-    while batch_bytes is None and _is_too_fine(parts):
-        limit *= _COARSER
+    while batch_bytes is None and _has_too_many_small(parts):
+        limit *= _LIMIT_FACTOR
         parts = find_parts(whole, limit, s3)
     syncs = SubRequests(whole)
     return [_batch(syncs, nodes) for nodes in pack(parts, limit)]
 
 
-def _is_too_fine(parts: Sequence[Node]) -> bool:
-    return sum(p.kind == "entry" and p.size_bytes < _SMALL_BYTES for p in parts) > _MOST_SMALL
+def _has_too_many_small(parts: Sequence[Node]) -> bool:
+    small = (part.kind == "entry" and part.size_bytes < _SMALL_BYTES for part in parts)
+    return sum(small) > _MAX_SMALL_PARTS
 
 
 def _batch(syncs: SubRequests, nodes: Sequence[Node]) -> Batch:
     files, size = sum(n.object_count for n in nodes), sum(n.size_bytes for n in nodes)
-    return Batch([syncs.sync(node) for node in nodes], Extent(files, size))
+    return Batch([syncs.sync(node) for node in nodes], Amount(files, size))
 
 
-def _once_more(request: DataSyncRequest, *, dry_run: bool = False) -> DataSyncRequest:
-    """Return what syncs all of it, by sizes and times, as the contents have been compared.
+def _last_sync(request: DataSyncRequest, *, dry_run: bool = False) -> DataSyncRequest:
+    """Return a sync of the whole tree that compares sizes and times only.
 
-    Contents are compared again before sources are removed: they may have changed in the meantime.
+    Checksums are compared once more before sources are removed: files may have changed meanwhile.
     """
     changes = {
         "size_only": request.size_only or request.retain_source_data or dry_run,
@@ -151,17 +141,17 @@ def _once_more(request: DataSyncRequest, *, dry_run: bool = False) -> DataSyncRe
     return request.model_copy(update=changes)
 
 
-def _take(outcome: Outcome, response: DataSyncResponse) -> None:
-    add_counts(outcome.counts, response.result)
-    outcome.left += bool(response.incomplete)
+def _add(result: ParallelResult, response: DataSyncResponse) -> None:
+    add_counts(result.counts, response.result)
+    result.unfinished += bool(response.incomplete)
 
 
 def _seconds(request: DataSyncRequest) -> float:
     return request.deadline if isinstance(request.deadline, float) else float("inf")
 
 
-def _with_fixed_end(request: DataSyncRequest) -> DataSyncRequest:
-    """Return a request whose deadline, if there is one, is the same for all its parts."""
+def _with_absolute_deadline(request: DataSyncRequest) -> DataSyncRequest:
+    """Return a request whose deadline, if any, is a time: the batches share it."""
     if not isinstance(request.deadline, float):
         return request
     end = datetime.now(UTC) + timedelta(seconds=request.deadline)

@@ -1,4 +1,4 @@
-"""Batches of syncs, run in several processes of this machine."""
+"""A pool of worker processes that run batches of syncs on this machine."""
 
 from __future__ import annotations
 
@@ -22,129 +22,129 @@ from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncCounts, D
 
 from ..progress import Progress
 from ..sync.result import add_counts
-from .messages import OWN_LOGGERS
-from .progress import Extent
-from .worker import Done, Line, Message, work
+from .messages import PACKAGE_LOGGER
+from .progress import Amount
+from .worker import BatchDone, LogLine, Message, work
 
 logger = logging.getLogger(__name__)
 
-# Until what is under way is given up and what is half done is cleaned up.
+# How long a worker may take to cancel its transfers and remove temporary files.
 _TIMEOUT_SECONDS: Final = 10.0
 
 
 class Batch(NamedTuple):
-    """Syncs that one process does.
+    """Syncs for one worker.
 
     Args:
         syncs: the requests.
-        extent: what they are about in all.
+        amount: the files they sync.
     """
 
     syncs: Sequence[DataSyncRequest]
-    extent: Extent
+    amount: Amount
 
 
-class Failed(NamedTuple):
-    """A sync that has failed.
+class FailedSync(NamedTuple):
+    """A failed sync.
 
     Args:
-        request: the sync.
-        batch: the number of its batch, counted from 1.
-        message: why, in one line.
-        trace: the traceback, if there is one.
+        request: the request.
+        batch_number: the number of its batch, counted from 1.
+        message: the error in one line.
+        trace: the traceback, or an empty text.
     """
 
     request: DataSyncRequest
-    batch: int
+    batch_number: int
     message: str
     trace: str
 
 
 @dataclass
-class Outcome:
-    """What became of batches.
+class ParallelResult:
+    """Result of all batches.
 
     Args:
-        batches: how many there are.
-        syncs: how many syncs these have.
-        counts: of the syncs that have succeeded.
-        failed: those that have failed.
-        left: how many syncs were not done, or not all of them, when the time was up.
+        batches: the number of batches.
+        syncs: the number of syncs in them.
+        counts: sums over the successful syncs.
+        failed: the failed syncs.
+        unfinished: how many syncs were incomplete or not started at the deadline.
     """
 
     batches: int
     syncs: int
     counts: DataSyncCounts = field(default_factory=DataSyncCounts)
-    failed: list[Failed] = field(default_factory=list)
-    left: int = 0
+    failed: list[FailedSync] = field(default_factory=list)
+    unfinished: int = 0
 
-    def as_answer(self) -> BatchDataSyncResponse:
-        """Return what a handler of batches would answer."""
+    def to_response(self) -> BatchDataSyncResponse:
+        """Return the response that `BatchDataSyncHandler` would give."""
         result = BatchDataSyncResult(
             **self.counts.to_dict(),
             total_requests_count=self.syncs,
-            successful_requests_count=self.syncs - len(self.failed) - self.left,
+            successful_requests_count=self.syncs - len(self.failed) - self.unfinished,
             failed_requests_count=len(self.failed),
         )
-        # Their reports have become part of one, and would be written nowhere another time.
+        # Each wrote its report to a temporary folder, which no longer exists.
         failed = [f.request.model_copy(update={"report_path": None}) for f in self.failed]
         return BatchDataSyncResponse(
             result=result,
             failed_requests=failed,
-            incomplete=True if self.left else None,
+            incomplete=True if self.unfinished else None,
         )
 
-    def add_lost(self, number: int, batch: Batch, message: str) -> None:
+    def add_failed_batch(self, number: int, batch: Batch, message: str) -> None:
         """Count all syncs of a batch as failed."""
-        self.failed.extend(Failed(sync, number, message, "") for sync in batch.syncs)
+        self.failed.extend(FailedSync(sync, number, message, "") for sync in batch.syncs)
 
 
 def run_batches(
     batches: Sequence[Batch], processes: int, progress: Progress, until: float = float("inf")
-) -> Outcome:
-    """Run batches, each in the first process that is free. One that fails does not end the others.
+) -> ParallelResult:
+    """Run each batch in the next free worker. A batch that fails does not stop the others.
 
     Args:
-        batches: what is run.
-        processes: in how many processes, at most.
-        progress: is told how far all of them have come.
-        until: no batch begins after this, as `time.monotonic` tells it.
+        batches: the batches.
+        processes: the maximum number of worker processes.
+        progress: receives the planned and completed amounts of all batches.
+        until: start no batch after this time, in seconds of `time.monotonic`.
     """
-    outcome = Outcome(len(batches), sum(len(batch.syncs) for batch in batches))
+    result = ParallelResult(len(batches), sum(len(batch.syncs) for batch in batches))
     waiting = deque(enumerate(batches, 1))
     for batch in batches:
-        progress.plan(*batch.extent)
+        progress.plan(*batch.amount)
     with _worker_pool(min(processes, len(batches))) as pool:
         for worker in pool:
-            worker.take(*waiting.popleft())
+            worker.start_batch(*waiting.popleft())
         busy = list(pool)
         while busy:
             ready = wait([worker.connection for worker in busy])
             for worker in [worker for worker in busy if worker.connection in ready]:
-                if not worker.hear(outcome, progress):
+                if not worker.receive(result, progress):
                     continue
                 if worker.is_alive and waiting and time.monotonic() < until:
-                    worker.take(*waiting.popleft())
+                    worker.start_batch(*waiting.popleft())
                 else:
                     busy.remove(worker)
     for number, batch in waiting:
         if time.monotonic() >= until:
-            outcome.left += len(batch.syncs)
+            result.unfinished += len(batch.syncs)
         else:
-            outcome.add_lost(number, batch, "no process is left to do it")
-    return outcome
+            result.add_failed_batch(number, batch, "no worker process is left to run it")
+    return result
 
 
 class _Worker:
-    """A process that syncs batches, and what is known of it."""
+    """A worker process and the state of its current batch."""
 
     def __init__(self) -> None:
-        # Not a copy of this process, whose threads a copy would not have.
+        # Spawned: a forked process would inherit locks, but not the threads that hold them.
         context = get_context("spawn")
         self.connection, theirs = context.Pipe()
-        level = logging.getLogger(OWN_LOGGERS).getEffectiveLevel()
+        level = logging.getLogger(PACKAGE_LOGGER).getEffectiveLevel()
         self._process = context.Process(target=work, args=(theirs, level), daemon=True)
-        # Ctrl-C reaches all processes of a terminal: the new one leaves it to this one.
+        # Ctrl-C reaches every process of a terminal. Only the main process handles it.
         blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             self._process.start()
@@ -152,77 +152,78 @@ class _Worker:
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         theirs.close()
         self.is_alive = True
-        self._number = 0
-        self._batch = Batch((), Extent())
-        self._before = Extent()
-        self._done = Extent()
+        self._batch_number = 0
+        self._batch = Batch((), Amount())
+        self._before_batch = Amount()
+        self._completed = Amount()
 
-    def take(self, number: int, batch: Batch) -> None:
-        """Begin with a batch."""
-        self._number, self._batch, self._before = number, batch, self._done
-        # A process that has ended is found out by `hear`.
+    def start_batch(self, number: int, batch: Batch) -> None:
+        """Send a batch to the process."""
+        self._batch_number, self._batch, self._before_batch = number, batch, self._completed
+        # If the process has ended, `receive` notices.
         with suppress(OSError):
             self.connection.send(batch.syncs)
 
-    def hear(self, outcome: Outcome, progress: Progress) -> bool:
-        """Take what the process says; tell whether the batch has come to its end."""
+    def receive(self, result: ParallelResult, progress: Progress) -> bool:
+        """Handle one message of the process. Return whether its batch has ended."""
         try:
             message: Message = self.connection.recv()
         except (EOFError, OSError):
             self.is_alive = False
-            outcome.add_lost(self._number, self._batch, self._how_it_ended())
+            result.add_failed_batch(self._batch_number, self._batch, self._exit_reason())
             return True
-        if isinstance(message, Line):
+        if isinstance(message, LogLine):
             logger.log(message.level, "%s", message.text)
-        elif isinstance(message, Extent):
-            progress.advance(*message.minus(self._done))
-            self._done = message
+        elif isinstance(message, Amount):
+            progress.advance(*message.minus(self._completed))
+            self._completed = message
         else:
-            self._finish(message, outcome, progress)
-        return isinstance(message, Done)
+            self._finish_batch(message, result, progress)
+        return isinstance(message, BatchDone)
 
-    def _finish(self, done: Done, outcome: Outcome, progress: Progress) -> None:
-        add_counts(outcome.counts, done.counts)
+    def _finish_batch(self, done: BatchDone, result: ParallelResult, progress: Progress) -> None:
+        add_counts(result.counts, done.counts)
         for position, message, trace in done.failures:
             request = self._batch.syncs[position]
-            outcome.failed.append(Failed(request, self._number, message, trace))
-        outcome.left += done.left
-        if not done.failures and not done.left:
-            # What was in sync already.
-            progress.advance(*self._batch.extent.minus(self._done.minus(self._before)))
+            result.failed.append(FailedSync(request, self._batch_number, message, trace))
+        result.unfinished += done.unfinished
+        if not done.failures and not done.unfinished:
+            # Count the files that were up to date, which the worker has not reported.
+            completed = self._completed.minus(self._before_batch)
+            progress.advance(*self._batch.amount.minus(completed))
 
-    def stop(self) -> None:
-        """Have the process give up what it does."""
+    def terminate(self) -> None:
+        """Ask the process to cancel its work and exit."""
         self._process.terminate()
 
-    def end(self) -> None:
-        """Let the process end, and wait until it has."""
+    def join(self) -> None:
+        """Close the connection, on which an idle process exits, and wait for the exit."""
         self.connection.close()
         self._process.join(_TIMEOUT_SECONDS)
         if self._process.is_alive():
             self._process.kill()
             self._process.join()
 
-    def _how_it_ended(self) -> str:
+    def _exit_reason(self) -> str:
         self._process.join()
         status = self._process.exitcode or 0
         if status == -signal.SIGKILL:
-            return "its process was killed, perhaps for lack of memory: fewer --jobs need less"
-        return f"its process has ended with status {status}"
+            return "its worker process was killed, perhaps out of memory: try fewer --jobs"
+        return f"its worker process exited with status {status}"
 
 
 @contextmanager
 def _worker_pool(size: int) -> Iterator[list[_Worker]]:
     pool: list[_Worker] = []
-    # Or the first worker would start it, and that lets signals through.
+    # Otherwise the first worker would start it, and unblock SIGINT.
     ensure_running()
     try:
         pool.extend(_Worker() for _ in range(size))
         yield pool
     except BaseException:
         for worker in pool:
-            worker.stop()
+            worker.terminate()
         raise
     finally:
         for worker in pool:
-            worker.end()
+            worker.join()

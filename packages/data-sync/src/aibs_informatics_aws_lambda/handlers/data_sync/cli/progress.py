@@ -1,11 +1,11 @@
-"""How far a sync has come, on a terminal."""
+"""Progress of a sync on a terminal."""
 
 from __future__ import annotations
 
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Final, NamedTuple, TypeAlias
 
 from ..progress import NullProgress, Progress
@@ -15,83 +15,122 @@ _BAR_SECONDS: Final = 0.1
 _LINE_SECONDS: Final = 5.0
 
 
-class Extent(NamedTuple):
-    """So many files, of so many bytes in all."""
+class Amount(NamedTuple):
+    """A number of files and their total size in bytes."""
 
     files: int = 0
     size: int = 0
 
-    def plus(self, files: int, size: int) -> Extent:
+    def plus(self, files: int, size: int) -> Amount:
         """Return the sum."""
-        return Extent(self.files + files, self.size + size)
+        return Amount(self.files + files, self.size + size)
 
-    def minus(self, other: Extent) -> Extent:
+    def minus(self, other: Amount) -> Amount:
         """Return the difference."""
-        return Extent(self.files - other.files, self.size - other.size)
+        return Amount(self.files - other.files, self.size - other.size)
 
 
-Show: TypeAlias = Callable[[Extent, Extent], None]
-"""Shows what is planned, and what of it is done."""
+Display: TypeAlias = Callable[[Amount, Amount], None]
+"""Shows the planned and the completed amount."""
 
 
-class Paced:
-    """Sums up what it is told, and shows it from time to time; see `Progress`.
+class ThrottledProgress:
+    """A `Progress` that accumulates amounts and displays them at intervals.
 
     Args:
-        show: shows it.
-        seconds: how much time is in between.
+        display: shows the amounts.
+        seconds: the shortest interval between two calls of ``display``.
     """
 
-    def __init__(self, show: Show, seconds: float) -> None:
-        self._show = show
+    def __init__(self, display: Display, seconds: float) -> None:
+        self._display = display
         self._seconds = seconds
-        self._shown = time.monotonic()
-        self._planned = Extent()
-        self._done = Extent()
+        self._displayed = time.monotonic()
+        self._planned = Amount()
+        self._completed = Amount()
 
     def plan(self, files: int, size: int) -> None:
-        """Take what more is planned."""
+        """Add to the planned amount."""
         self._planned = self._planned.plus(files, size)
-        self._show_in_time()
+        self._display_if_due()
 
     def advance(self, files: int, size: int) -> None:
-        """Take what more is done."""
-        self._done = self._done.plus(files, size)
-        self._show_in_time()
+        """Add to the completed amount."""
+        self._completed = self._completed.plus(files, size)
+        self._display_if_due()
 
-    def show(self) -> None:
-        """Show it now."""
-        self._shown = time.monotonic()
-        self._show(self._planned, self._done)
+    def display(self) -> None:
+        """Display both amounts now."""
+        self._displayed = time.monotonic()
+        self._display(self._planned, self._completed)
 
-    def _show_in_time(self) -> None:
-        if time.monotonic() >= self._shown + self._seconds:
-            self.show()
+    def _display_if_due(self) -> None:
+        if time.monotonic() >= self._displayed + self._seconds:
+            self.display()
 
 
 @contextmanager
 def show_progress(*, quiet: bool = False) -> Iterator[Progress]:
-    """Draw a bar on stderr while in the block, if that is a terminal.
+    """Show progress on stderr inside the block if stderr is a terminal.
 
-    Where rich is not installed, a line every few seconds tells the same.
+    It is a progress bar, or without rich a line every five seconds.
     """
     if quiet or not sys.stderr.isatty():
         yield NullProgress()
         return
     try:
-        # rich takes as long as a short sync: it is for terminals alone.
-        from .progress_bar import drawn_bar
+        bar = _progress_bar()
     except ModuleNotFoundError:
-        yield Paced(_write_line, _LINE_SECONDS)
+        yield ThrottledProgress(_write_line, _LINE_SECONDS)
         return
-    with drawn_bar() as show:
-        progress = Paced(show, _BAR_SECONDS)
+    with bar as display:
+        progress = ThrottledProgress(display, _BAR_SECONDS)
         yield progress
-        progress.show()
+        progress.display()
 
 
-def _write_line(planned: Extent, done: Extent) -> None:
+def _write_line(planned: Amount, completed: Amount) -> None:
     sys.stderr.write(
-        f"{done.files:,} of {format_count(planned.files)}, "
-        f"{format_size(done.size)} of {format_size(planned.size)}\n"
+        f"{completed.files:,} of {format_count(planned.files)}, "
+        f"{format_size(completed.size)} of {format_size(planned.size)}\n"
     )
+
+
+def _progress_bar() -> AbstractContextManager[Display]:
+    # rich takes as long to import as a short sync takes to run: it is for terminals only.
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        Progress as RichProgress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[amount]}"),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    bars = RichProgress(*columns, console=Console(stderr=True), transient=True)
+    task = bars.add_task("Listing", total=None, amount="", rate="")
+
+    def display(planned: Amount, completed: Amount) -> None:
+        speed = bars.tasks[task].finished_speed or bars.tasks[task].speed
+        bars.update(
+            task,
+            description="Syncing",
+            total=planned.size,
+            completed=completed.size,
+            amount=f"{completed.files:,}/{planned.files:,} files, "
+            f"{format_size(completed.size)} of {format_size(planned.size)}",
+            rate=f"{format_size(int(speed))}/s" if speed else "",
+        )
+
+    @contextmanager
+    def shown_bar() -> Iterator[Display]:
+        with bars:
+            yield display
+
+    return shown_bar()

@@ -1,4 +1,4 @@
-"""One report of syncs that several processes have done."""
+"""One report made of the reports of many syncs."""
 
 from __future__ import annotations
 
@@ -8,82 +8,72 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from aibs_informatics_aws_lambda.common.files import naming, why_unwritable
-from aibs_informatics_aws_lambda.common.s3 import S3Path
+from aibs_informatics_aws_lambda.common.files import naming
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
 
-from ..locations import Location, resolve
+from ..locations import resolve
 from ..sync.engine import Engine
+from ..sync.report import check_report_location
 
-_KEPT: Final = '{"action": "keep"'
+_UNCHANGED: Final = '{"action": "keep"'
 
 
-class Reports:
-    """Gives each sync a report of its own, if there is to be one.
+class PartialReports:
+    """Gives each sync a temporary report, if a report is requested.
 
     Args:
-        folder: where these are; `None` if there is to be none.
+        folder: the folder for the reports, or `None` to write none.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
         self._parts: list[tuple[Path, bool]] = []
 
-    def report(self, sync: DataSyncRequest, *, leaves_out_kept: bool = False) -> DataSyncRequest:
-        """Return a sync that writes a report, which comes after those of earlier ones.
+    def add(self, sync: DataSyncRequest, *, omit_unchanged: bool = False) -> DataSyncRequest:
+        """Return a sync that writes a report, to be joined after those added before.
 
         Args:
             sync: the sync.
-            leaves_out_kept: leave out what it finds in its location, which has been reported.
+            omit_unchanged: leave out unchanged entries, which an earlier report has.
         """
         path = None
         if self._folder is not None:
             path = self._folder / f"{len(self._parts)}.jsonl"
-            self._parts.append((path, leaves_out_kept))
+            self._parts.append((path, omit_unchanged))
         return sync.model_copy(update={"report_path": path})
 
-    def write(self, target: Path) -> None:
-        """Write all reports that there are to one file, line by line."""
+    def join(self, target: Path) -> None:
+        """Write the lines of all reports to one file."""
         with naming(target), target.open("w", encoding="ascii") as joined:
-            for path, leaves_out_kept in self._parts:
+            for path, omit_unchanged in self._parts:
                 if path.exists():
                     with path.open(encoding="ascii") as lines:
                         joined.writelines(
-                            line for line in lines if not leaves_out_kept or _is_news(line)
+                            line
+                            for line in lines
+                            if not (omit_unchanged and line.startswith(_UNCHANGED))
                         )
 
 
 @contextmanager
-def joined_report(request: DataSyncRequest) -> Iterator[Reports]:
-    """Give what makes the syncs report that a sync is divided into; then put all in its location.
+def joined_report(request: DataSyncRequest) -> Iterator[PartialReports]:
+    """Collect the reports of the syncs that run inside the block, and write them as one.
 
     Raises:
-        ValueError: nothing can be written there; nothing was done.
+        ValueError: the report path is not writable. Nothing has been done.
         OSError: the report cannot be written.
-        AWSError: it cannot be sent.
+        AWSError: the report cannot be uploaded.
     """
     if request.report_path is None:
-        yield Reports()
+        yield PartialReports()
         return
-    _check(resolve(request.report_path))
+    check_report_location(resolve(request.report_path))
     with TemporaryDirectory(prefix="data-sync-") as name:
-        reports, joined = Reports(Path(name)), Path(name, "report.jsonl")
+        reports, joined = PartialReports(Path(name)), Path(name, "report.jsonl")
         try:
             yield reports
         finally:
-            reports.write(joined)
+            reports.join(joined)
             Engine().sync(
                 DataSyncRequest(source_path=joined, destination_path=request.report_path)
             )
-
-
-def _check(location: Location) -> None:
-    if isinstance(location, S3Path):
-        if not location.key or location.has_folder_suffix():
-            raise ValueError(f"{location} names no object to write the report to")
-    elif reason := why_unwritable(location):
-        raise ValueError(f"cannot write the report to {location}: {reason}")
-
-
-def _is_news(line: str) -> bool:
-    return not line.startswith(_KEPT)

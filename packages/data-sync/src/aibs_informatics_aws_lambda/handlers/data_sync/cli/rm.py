@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
 from aibs_informatics_aws_lambda.common.cli.errors import (
     CommandError,
@@ -26,25 +26,23 @@ from ..local.delete import stat_tree
 from ..locations import resolve
 from .arguments import PROGRAM, Parser, add_output_options, parse_path
 from .housekeeping import with_plain_log
-from .messages import show_log
+from .messages import configure_logging
 from .output import format_count, format_size, print_json, print_lines
-
-Removable: TypeAlias = DataLocation
 
 _PROGRAM: Final = f"{PROGRAM} rm"
 
 _DESCRIPTION: Final = """\
-Remove files and folders, with all that is in them, from EFS and local disks. A link is removed,
-never what it leads to. On a terminal there is a question before; elsewhere --yes has to be given.
+Remove files and folders recursively from EFS and local disks. Symbolic links are removed, not
+followed. Asks for confirmation on a terminal; elsewhere --yes is required.
 """
 
 _EXAMPLES: Final = f"""\
 examples:
-  what would be removed, and then that:
+  show what would be removed, then remove it:
     {_PROGRAM} --dry-run /mnt/efs/scratch/run-1 /mnt/efs/scratch/run-2
     {_PROGRAM} /mnt/efs/scratch/run-1 /mnt/efs/scratch/run-2
 
-  what was found to be stale, if it still is what was found:
+  remove stale files that have not changed since the scan:
     {PROGRAM} stale /mnt/efs/scratch --days 30 --plan stale.json
     {_PROGRAM} --yes --plan stale.json
 """
@@ -53,38 +51,38 @@ _MOST_SHOWN: Final = 10
 
 
 def run(arguments: Sequence[str]) -> ExitCode:
-    """Remove what the arguments name.
+    """Remove the paths given by the arguments.
 
     Raises:
-        UsageError: they name nothing, or nobody can be asked; nothing was removed.
-        PayloadError: the plan cannot be used; nothing was removed.
-        DeclinedError: the answer to the question was not yes; nothing was removed.
+        UsageError: no path is given, or confirmation is not possible. Nothing was removed.
+        PayloadError: the plan file is invalid. Nothing was removed.
+        DeclinedError: the user did not confirm. Nothing was removed.
     """
     options = _parser().parse_args(arguments)
     request = _request(options)
-    show_log(_PROGRAM, verbose=options.verbose)
+    configure_logging(_PROGRAM, verbose=options.verbose)
     paths, _ = read_removal(request)
     if options.dry_run:
         print_lines(_preview(_measure(paths), request))
         return ExitCode.DONE
     if not options.yes:
-        _ask(paths)
-    answer = with_plain_log(RemoveDataPathsHandler()).handle(request)
+        _confirm(paths)
+    response = with_plain_log(RemoveDataPathsHandler()).handle(request)
     if options.json:
-        print_json(answer)
+        print_json(response)
     else:
-        size = format_size(answer.size_bytes_removed)
-        print_lines([f"{format_count(len(answer.paths_removed), 'path')} removed ({size})"])
-    return ExitCode.PARTLY_FAILED if answer.paths_changed else ExitCode.DONE
+        size = format_size(response.size_bytes_removed)
+        print_lines([f"{format_count(len(response.paths_removed), 'path')} removed ({size})"])
+    return ExitCode.PARTLY_FAILED if response.paths_changed else ExitCode.DONE
 
 
 class DeclinedError(CommandError):
-    """Somebody was asked, and did not agree."""
+    """The user did not confirm."""
 
 
-def _ask(paths: Sequence[Removable]) -> None:
+def _confirm(paths: Sequence[DataLocation]) -> None:
     if not sys.stdin.isatty():
-        raise UsageError("there is no terminal to ask on: give --yes to remove without a question")
+        raise UsageError("cannot ask for confirmation without a terminal: give --yes")
     found = _measure(paths)
     for line in _sizes(found[:_MOST_SHOWN]):
         sys.stderr.write(f"{line}\n")
@@ -96,29 +94,33 @@ def _ask(paths: Sequence[Removable]) -> None:
         raise DeclinedError("nothing was removed")
 
 
-def _measure(paths: Sequence[Removable]) -> list[tuple[Removable, int]]:
-    """Return the paths with their sizes in bytes; refuse what must not be removed."""
+def _measure(paths: Sequence[DataLocation]) -> list[tuple[DataLocation, int]]:
+    """Return the paths with their sizes in bytes.
+
+    Raises:
+        ValueError: a path must not be removed.
+    """
     guard = removal_guard_for(paths)
     extents = [(path, stat_tree(guard.check(Path(resolve(path))))) for path in paths]
     return [(path, extent.size_bytes if extent else 0) for path, extent in extents]
 
 
 def _preview(
-    found: Sequence[tuple[Removable, int]], request: RemoveDataPathsRequest
+    found: Sequence[tuple[DataLocation, int]], request: RemoveDataPathsRequest
 ) -> Iterator[str]:
     yield from _sizes(found)
     condition = " if unchanged since the plan was made" if request.plan else ""
     yield f"{_total(found)} would be removed{condition}"
 
 
-def _sizes(found: Sequence[tuple[Removable, int]]) -> Iterator[str]:
+def _sizes(found: Sequence[tuple[DataLocation, int]]) -> Iterator[str]:
     sizes = [format_size(size) for _, size in found]
     width = max(map(len, sizes), default=0)
     for (path, _), size in zip(found, sizes, strict=True):
         yield f"{size:>{width}}  {path}"
 
 
-def _total(found: Sequence[tuple[Removable, int]]) -> str:
+def _total(found: Sequence[tuple[DataLocation, int]]) -> str:
     size = format_size(sum(size for _, size in found))
     return f"{format_count(len(found), 'path')} ({size})"
 
@@ -126,40 +128,43 @@ def _total(found: Sequence[tuple[Removable, int]]) -> str:
 def _request(options: argparse.Namespace) -> RemoveDataPathsRequest:
     if options.plan is None:
         if not options.paths:
-            raise UsageError("there is nothing to remove: give paths, or --plan")
+            raise UsageError("nothing to remove: give paths or --plan")
         return RemoveDataPathsRequest(paths=options.paths)
     try:
         document = load_json_object(options.plan)
         if document.get("plan") is None:
-            raise ValueError(f"it holds none: {PROGRAM} stale --plan makes one")
+            raise ValueError(f"it has no plan. Write one with {PROGRAM} stale --plan")
         paths = options.paths or document.get("paths")
         return RemoveDataPathsRequest.from_dict({"paths": paths, "plan": document["plan"]})
     except (ValueError, OSError) as error:
         raise PayloadError(f"cannot use the plan {options.plan}: {in_one_line(error)}") from error
 
 
-def _parse_removable(text: str) -> Removable:
+def _parse_removable(text: str) -> DataLocation:
     path = parse_path(text)
     if isinstance(path, S3Path):
-        raise argparse.ArgumentTypeError(f"{path} is on S3, where nothing is removed")
+        raise argparse.ArgumentTypeError(f"{path} is on S3, which rm does not support")
     return path
 
 
 def _parser() -> Parser:
     parser = Parser(_PROGRAM, _DESCRIPTION, _EXAMPLES)
     parser.add_argument(
-        "paths", metavar="PATH", nargs="*", type=_parse_removable, help="on EFS or local"
+        "paths", metavar="PATH", nargs="*", type=_parse_removable, help="EFS path or local path"
     )
     parser.add_argument(
         "--plan",
         metavar="FILE",
         type=Path,
-        help=f"what {PROGRAM} stale --plan has written: what has changed since is not removed; "
-        "without PATH, all of it",
+        help=f"file written by {PROGRAM} stale --plan: remove its paths, or PATH, if they have "
+        "not changed since",
     )
     parser.add_argument(
-        "--dry-run", "-n", action="store_true", help="tell what would be removed; change nothing"
+        "--dry-run",
+        "-n",
+        action="store_true",
+        help="show what would be removed without removing it",
     )
-    parser.add_argument("--yes", "-y", action="store_true", help="remove without a question")
+    parser.add_argument("--yes", "-y", action="store_true", help="do not ask for confirmation")
     add_output_options(parser)
     return parser

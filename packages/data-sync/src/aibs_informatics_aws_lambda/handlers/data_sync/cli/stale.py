@@ -1,4 +1,4 @@
-"""``data-sync stale``: find what has not been modified for long."""
+"""``data-sync stale``: find files and folders that have not been modified recently."""
 
 from __future__ import annotations
 
@@ -15,38 +15,38 @@ from ..file_system import OutdatedDataPathScannerHandler
 from ..housekeeping.models import OutdatedDataPathScannerRequest
 from .arguments import PROGRAM, Parser, add_output_options, not_negative, parse_path, parse_size
 from .housekeeping import absolute_paths, add_separator, with_plain_log
-from .messages import show_log
+from .messages import configure_logging
 from .output import print_json, print_lines
 
 _PROGRAM: Final = f"{PROGRAM} stale"
 
 _DESCRIPTION: Final = """\
-Find files and folders that have not been modified for so many days, one on a line and sorted;
-folders end in a slash. A folder is as young as the youngest file in it. Nothing is removed.
+List files and folders that have not been modified for a number of days, sorted, one per line.
+Folders end in a slash. The age of a folder is that of its newest file. Nothing is removed.
 """
 
 _EXAMPLES: Final = f"""\
 examples:
-  what is a month old:
+  find files older than 30 days:
     {_PROGRAM} /mnt/efs/scratch --days 30
 
-  the same, and remove what is still as it was found:
+  find them, and remove those that have not changed since:
     {_PROGRAM} /mnt/efs/scratch --days 30 --plan stale.json
     {PROGRAM} rm --plan stale.json
 
-  the oldest, until no more than 500 GiB are left:
+  find the oldest files whose removal leaves about 500 GiB:
     {_PROGRAM} /mnt/efs/scratch --days 0 --keep 500GiB
 """
 
 
 def run(arguments: Sequence[str]) -> ExitCode:
-    """Find what the arguments ask for.
+    """List the stale paths below the path given by the arguments.
 
     Raises:
-        UsageError: there can be no plan, or it cannot be written; nothing was looked at.
+        UsageError: the plan cannot be written, or is not supported for the path.
     """
     options = _parser().parse_args(arguments)
-    show_log(_PROGRAM, verbose=options.verbose)
+    configure_logging(_PROGRAM, verbose=options.verbose)
     if options.plan:
         _check_plan(options.plan, options.path)
     request = OutdatedDataPathScannerRequest(
@@ -57,19 +57,19 @@ def run(arguments: Sequence[str]) -> ExitCode:
         min_size_bytes_allowed=options.keep,
         with_plan=options.plan is not None,
     )
-    answer = with_plain_log(OutdatedDataPathScannerHandler()).handle(request)
+    response = with_plain_log(OutdatedDataPathScannerHandler()).handle(request)
     if options.plan:
-        write_atomically(options.plan, dump_json_line(answer.to_dict()) + "\n")
+        write_atomically(options.plan, dump_json_line(response.to_dict()) + "\n")
     if options.json:
-        print_json(answer)
+        print_json(response)
     else:
-        print_lines(absolute_paths(options.path, answer.paths), options.end)
+        print_lines(absolute_paths(options.path, response.paths), options.end)
     return ExitCode.DONE
 
 
 def _check_plan(plan: Path, path: object) -> None:
     if isinstance(path, S3Path):
-        raise UsageError("--plan is for a removal, and nothing is removed on S3")
+        raise UsageError("--plan is not supported for S3, where rm removes nothing")
     problem = why_unwritable(plan)
     if problem:
         raise UsageError(f"cannot write the plan to {plan}: {problem}")
@@ -77,39 +77,41 @@ def _check_plan(plan: Path, path: object) -> None:
 
 def _parser() -> Parser:
     parser = Parser(_PROGRAM, _DESCRIPTION, _EXAMPLES)
-    parser.add_argument("path", metavar="PATH", type=parse_path, help="on S3, on EFS or local")
+    parser.add_argument(
+        "path", metavar="PATH", type=parse_path, help="S3 URI, EFS path or local path"
+    )
     parser.add_argument(
         "--days",
         metavar="N",
         type=not_negative,
         required=True,
-        help="what was modified longer ago is stale",
+        help="age since the last modification",
     )
     parser.add_argument(
         "--min-depth",
         metavar="N",
         type=int,
         default=1,
-        help="folders above are not found as a whole: 0 is PATH itself (default: 1)",
+        help="list no folder above this depth; PATH itself has depth 0 (default: 1)",
     )
     parser.add_argument(
         "--max-depth",
         metavar="N",
         type=int,
-        help="do not look into what lies deeper, unless all above it is stale",
+        help="do not descend below this depth",
     )
     parser.add_argument(
         "--keep",
         metavar="SIZE",
         type=parse_size,
         default=0,
-        help="stop as soon as no more than this is left over, such as 500GiB",
+        help="stop once the remaining size is at or below SIZE, such as 500GiB",
     )
     parser.add_argument(
         "--plan",
         metavar="FILE",
         type=Path,
-        help=f"write there what was found, for {PROGRAM} rm --plan",
+        help=f"write the list to FILE, for {PROGRAM} rm --plan",
     )
     add_separator(add_output_options(parser))
     return parser

@@ -1,4 +1,4 @@
-"""``data-sync stats``: sum up what is at a path."""
+"""``data-sync stats``: show sizes and counts of a path and its children."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from ..file_system import GetDataPathStatsHandler
 from ..housekeeping.models import DataPathStats, GetDataPathStatsRequest, GetDataPathStatsResponse
 from .arguments import PROGRAM, Parser, add_output_options, parse_path
 from .housekeeping import with_plain_log
-from .messages import show_log
+from .messages import configure_logging
 from .output import format_size, print_json, print_lines
 
 _PROGRAM: Final = f"{PROGRAM} stats"
 
 _DESCRIPTION: Final = """\
-Sum up size, number of files and time of the latest change (UTC): of what is immediately in a path,
-and of all of it, in the last line. A path at which there is nothing has nothing in it.
+Show total size, number of files and latest modification time (UTC) of each file and folder
+directly below a path, and of the path itself in the last line. A missing path counts as empty.
 """
 
 _EXAMPLES: Final = f"""\
@@ -29,22 +29,22 @@ examples:
 
 
 def run(arguments: Sequence[str]) -> ExitCode:
-    """Sum up what the arguments name."""
+    """Show the stats of the path given by the arguments."""
     options = _parser().parse_args(arguments)
-    show_log(_PROGRAM, verbose=options.verbose)
+    configure_logging(_PROGRAM, verbose=options.verbose)
     request = GetDataPathStatsRequest(path=options.path)
-    answer = with_plain_log(GetDataPathStatsHandler()).handle(request)
+    response = with_plain_log(GetDataPathStatsHandler()).handle(request)
     if options.json:
-        print_json(answer)
+        print_json(response)
     else:
-        print_lines(_table(answer, str(options.path)))
+        print_lines(_table(response, str(options.path)))
     return ExitCode.DONE
 
 
-def _table(answer: GetDataPathStatsResponse, path: str) -> Iterator[str]:
-    rows = [("SIZE", "FILES", "LATEST CHANGE", "NAME")]
-    rows += [_row(stats, name) for name, stats in sorted(answer.children.items())]
-    rows.append(_row(answer.path_stats, path))
+def _table(response: GetDataPathStatsResponse, path: str) -> Iterator[str]:
+    rows = [("SIZE", "FILES", "LAST MODIFIED", "NAME")]
+    rows += [_row(stats, name) for name, stats in sorted(response.children.items())]
+    rows.append(_row(response.path_stats, path))
     size, files, time = (max(map(len, column)) for column in list(zip(*rows, strict=True))[:3])
     for row in rows:
         yield f"{row[0]:>{size}}  {row[1]:>{files}}  {row[2]:<{time}}  {row[3]}"
@@ -57,6 +57,8 @@ def _row(stats: DataPathStats, name: str) -> tuple[str, str, str, str]:
 
 def _parser() -> Parser:
     parser = Parser(_PROGRAM, _DESCRIPTION, _EXAMPLES)
-    parser.add_argument("path", metavar="PATH", type=parse_path, help="on S3, on EFS or local")
+    parser.add_argument(
+        "path", metavar="PATH", type=parse_path, help="S3 URI, EFS path or local path"
+    )
     add_output_options(parser)
     return parser

@@ -1,4 +1,4 @@
-"""What a sync has done, in a line or two."""
+"""The last line of output: what a sync did."""
 
 from __future__ import annotations
 
@@ -12,31 +12,32 @@ from .output import format_count, format_size
 _SHORTEST_SECONDS: Final = 1e-3
 
 
-def summary_of(counts: DataSyncCounts, seconds: float, *, dry_run: bool = False) -> str:
-    """Return the counts in a line.
+def format_counts(counts: DataSyncCounts, seconds: float, *, dry_run: bool = False) -> str:
+    """Return the counts of a sync in one line.
 
     Args:
-        counts: what was done.
-        seconds: how long it took.
-        dry_run: whether it was only planned.
+        counts: the counts.
+        seconds: the duration.
+        dry_run: whether the sync was only planned.
     """
     return ", ".join(_parts(counts, seconds, dry_run))
 
 
-def verification_in_words(found: Verification) -> str:
-    """Return in a line how the destination compares with the source."""
+def format_verification(found: Verification) -> str:
+    """Return the result of a comparison in one line."""
     return (
         f"{format_count(found.files_equal)} equal, {found.files_different:,} different, "
-        f"{found.files_missing:,} missing at the destination, {found.files_extra:,} only there"
+        f"{found.files_missing:,} missing at the destination, "
+        f"{found.files_extra:,} only at the destination"
     )
 
 
 def _parts(counts: DataSyncCounts, seconds: float, dry_run: bool) -> Iterator[str]:
     would = "would be " if dry_run else ""
-    moved = format_count(counts.files_transferred)
+    transferred = format_count(counts.files_transferred)
     if counts.files_transferred:
-        moved += f" ({format_size(counts.bytes_transferred)})"
-    yield f"{moved} {would}transferred{'' if dry_run else _pace(counts, seconds)}"
+        transferred += f" ({format_size(counts.bytes_transferred)})"
+    yield f"{transferred} {would}transferred{'' if dry_run else _pace(counts, seconds)}"
     yield f"{counts.files_unchanged:,} unchanged"
     if counts.files_deleted:
         yield f"{counts.files_deleted:,} {would}deleted at the destination"

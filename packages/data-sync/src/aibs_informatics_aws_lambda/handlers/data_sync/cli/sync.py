@@ -1,4 +1,4 @@
-"""``data-sync SRC DST``: make a destination what a source is."""
+"""``data-sync SRC DST``: make the destination match the source."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from aibs_informatics_aws_lambda.common.collector import paused_collector
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest, DataSyncResponse
 
 from .arguments import PROGRAM
-from .messages import show_log
+from .messages import configure_logging
 from .output import print_json, print_lines
 from .progress import show_progress
-from .summary import summary_of, verification_in_words
-from .sync_arguments import make_parser, request_of
+from .summary import format_counts, format_verification
+from .sync_arguments import make_parser, make_request
 
 if TYPE_CHECKING:
-    from .pool import Outcome
+    from .pool import ParallelResult
 
 
-_MOST_FAILURES: Final = 20
-_STOPPED: Final = "stopped at the deadline: the same command goes on from here"
+_MAX_FAILURES_SHOWN: Final = 20
+_STOPPED: Final = "stopped at the deadline: run the same command again to continue"
 
 
 def run(arguments: Sequence[str]) -> ExitCode:
-    """Sync as the arguments ask for, and print what was done.
+    """Run a sync and print its counts.
 
     Raises:
-        UsageError: they do not make sense; nothing was done.
-        Exception: whatever the sync raises.
+        UsageError: the arguments are invalid. Nothing has been done.
+        Exception: the sync failed.
     """
     options = make_parser().parse_args(arguments)
-    request = request_of(options)
-    show_log(PROGRAM, verbose=options.verbose)
+    request = make_request(options)
+    configure_logging(PROGRAM, verbose=options.verbose)
     if options.jobs > 1 and not request.dry_run:
         return _sync_in_batches(request, options)
     return _sync(request, options)
@@ -48,65 +48,68 @@ def _sync(request: DataSyncRequest, options: argparse.Namespace) -> ExitCode:
 
     start = time.monotonic()
     with show_progress(quiet=options.quiet) as progress:
-        answer = Engine(progress).sync(request)
+        response = Engine(progress).sync(request)
     if options.json:
-        print_json(answer)
+        print_json(response)
     elif not options.quiet:
-        print_lines(_lines(answer, time.monotonic() - start))
-    return _exit_code(answer)
+        print_lines(_lines(response, time.monotonic() - start))
+    return _exit_code(response)
 
 
 def _sync_in_batches(request: DataSyncRequest, options: argparse.Namespace) -> ExitCode:
-    from .parallel import Jobs, sync_in_batches
+    from .parallel import sync_in_batches
 
-    jobs = Jobs(options.jobs, options.batch_bytes)
     start = time.monotonic()
     with show_progress(quiet=options.quiet) as progress:
-        outcome = sync_in_batches(request, jobs, progress)
+        result = sync_in_batches(
+            request, progress, processes=options.jobs, batch_bytes=options.batch_bytes
+        )
     if options.json:
-        print_json(outcome.as_answer())
+        print_json(result.to_response())
     elif not options.quiet:
-        print_lines(_lines_of_batches(outcome, request, time.monotonic() - start))
-    _report_failures(outcome, options)
-    if len(outcome.failed) == outcome.syncs:
+        print_lines(_lines_of_batches(result, request, time.monotonic() - start))
+    _print_failures(result, options)
+    if len(result.failed) == result.syncs:
         return ExitCode.FAILED
-    return ExitCode.PARTLY_FAILED if outcome.failed or outcome.left else ExitCode.DONE
+    return ExitCode.PARTLY_FAILED if result.failed or result.unfinished else ExitCode.DONE
 
 
-def _lines_of_batches(outcome: Outcome, request: DataSyncRequest, seconds: float) -> Iterator[str]:
-    yield summary_of(outcome.counts, seconds)
+def _lines_of_batches(
+    result: ParallelResult, request: DataSyncRequest, seconds: float
+) -> Iterator[str]:
+    yield format_counts(result.counts, seconds)
     if request.report_path:
         yield f"report: {request.report_path}"
-    if outcome.left:
+    if result.unfinished:
         yield _STOPPED
 
 
-def _report_failures(outcome: Outcome, options: argparse.Namespace) -> None:
-    for failed in outcome.failed[:_MOST_FAILURES]:
+def _print_failures(result: ParallelResult, options: argparse.Namespace) -> None:
+    for failed in result.failed[:_MAX_FAILURES_SHOWN]:
         if options.debug:
             sys.stderr.write(failed.trace)
         sys.stderr.write(
-            f"{PROGRAM}: error: batch {failed.batch} of {outcome.batches}, "
+            f"{PROGRAM}: error: batch {failed.batch_number} of {result.batches}, "
             f"{failed.request.source_path}: {failed.message}\n"
         )
-    more = len(outcome.failed) - _MOST_FAILURES
+    more = len(result.failed) - _MAX_FAILURES_SHOWN
     if more > 0:
-        sys.stderr.write(f"{PROGRAM}: error: {more:,} more syncs have failed\n")
+        sys.stderr.write(f"{PROGRAM}: error: {more:,} more syncs failed\n")
 
 
-def _lines(answer: DataSyncResponse, seconds: float) -> Iterator[str]:
-    result = answer.result
+def _lines(response: DataSyncResponse, seconds: float) -> Iterator[str]:
+    result = response.result
     if result.verification:
-        yield verification_in_words(result.verification)
+        yield format_verification(result.verification)
     else:
-        yield summary_of(result, seconds, dry_run=bool(answer.request.dry_run))
+        yield format_counts(result, seconds, dry_run=bool(response.request.dry_run))
     if result.details:
         yield f"report: {result.details}"
-    if answer.incomplete:
+    if response.incomplete:
         yield _STOPPED
 
 
-def _exit_code(answer: DataSyncResponse) -> ExitCode:
-    found = answer.result.verification
+def _exit_code(response: DataSyncResponse) -> ExitCode:
+    found = response.result.verification
     differs = found and (found.files_different or found.files_missing or found.files_extra)
-    return ExitCode.PARTLY_FAILED if differs or answer.incomplete else ExitCode.DONE
+    return ExitCode.PARTLY_FAILED if differs or response.incomplete else ExitCode.DONE

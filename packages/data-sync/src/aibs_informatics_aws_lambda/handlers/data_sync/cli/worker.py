@@ -1,4 +1,4 @@
-"""A process that syncs batches which another one hands to it, one after the other."""
+"""A worker process that runs the batches it receives, one after another."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncCounts, DataSyncRequest
 
 from ..sync.result import add_counts
-from .messages import OWN_LOGGERS, in_words
-from .progress import Extent, Paced
+from .messages import PACKAGE_LOGGER, format_error
+from .progress import Amount, ThrottledProgress
 
 if TYPE_CHECKING:
     from ..sync.engine import Engine
 
 
-_PACE_SECONDS: Final = 0.2
+_PROGRESS_SECONDS: Final = 0.2
 
 
-class Failure(NamedTuple):
-    """A sync that has failed.
+class SyncFailure(NamedTuple):
+    """A failed sync of a batch.
 
     Args:
-        position: which one of the batch, counted from 0.
-        message: why, in one line.
+        position: its index in the batch.
+        message: the error in one line.
         trace: the traceback.
     """
 
@@ -39,90 +39,90 @@ class Failure(NamedTuple):
     trace: str = ""
 
 
-class Line(NamedTuple):
-    """Something to be logged."""
+class LogLine(NamedTuple):
+    """A log record to write in the main process."""
 
     level: int
     text: str
 
 
 @dataclass
-class Done:
-    """A batch that has been dealt with.
+class BatchDone:
+    """The end of a batch.
 
     Args:
-        counts: of the syncs that have succeeded.
-        failures: those that have not.
-        left: how many were not done, or not all of them, when the time was up.
+        counts: sums over the successful syncs.
+        failures: the failed syncs.
+        unfinished: how many syncs were incomplete or not started at the deadline.
     """
 
     counts: DataSyncCounts = field(default_factory=DataSyncCounts)
-    failures: list[Failure] = field(default_factory=list)
-    left: int = 0
+    failures: list[SyncFailure] = field(default_factory=list)
+    unfinished: int = 0
 
 
-Message: TypeAlias = Extent | Line | Done
-"""What is sent back: how much this process has done since it began, a line to log, or the end of a
+Message: TypeAlias = Amount | LogLine | BatchDone
+"""What a worker sends: the amount completed since it started, a log line, or the end of a
 batch."""
 
 
 def work(connection: Connection, log_level: int) -> None:
-    """Sync the batches that come over a connection, lists of `DataSyncRequest`, until it closes.
+    """Run batches received from a connection, lists of `DataSyncRequest`, until it closes.
 
     Args:
-        connection: where batches come from, and where a `Message` goes to now and then.
-        log_level: from which level on log lines are sent.
+        connection: receives batches and sends each `Message`.
+        log_level: the lowest level of log records to send.
     """
     from ..sync.engine import Engine
 
-    # What is half done is cleaned up before the end.
+    # Raises SystemExit, so that temporary files are removed.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    outbox = _Outbox(connection)
-    logger = logging.getLogger(OWN_LOGGERS)
+    sender = _Sender(connection)
+    logger = logging.getLogger(PACKAGE_LOGGER)
     logger.setLevel(log_level)
-    logger.addHandler(_Sent(outbox))
-    progress = Paced(lambda _, done: outbox.put(done), _PACE_SECONDS)
+    logger.addHandler(_LogForwarder(sender))
+    progress = ThrottledProgress(lambda _, completed: sender.send(completed), _PROGRESS_SECONDS)
     engine = Engine(progress)
     while True:
         try:
             batch: Sequence[DataSyncRequest] = connection.recv()
         except EOFError:
             return
-        done = _sync(engine, batch)
-        progress.show()
-        outbox.put(done)
+        done = _run_batch(engine, batch)
+        progress.display()
+        sender.send(done)
 
 
-def _sync(engine: Engine, batch: Sequence[DataSyncRequest]) -> Done:
+def _run_batch(engine: Engine, batch: Sequence[DataSyncRequest]) -> BatchDone:
     from ..sync.result import NoProgressError
 
-    done = Done()
+    done = BatchDone()
     for position, request in enumerate(batch):
         try:
             response = engine.sync(request)
         except NoProgressError:
-            done.left = len(batch) - position
+            done.unfinished = len(batch) - position
             break
         except Exception as error:
             trace = "".join(traceback.format_exception(error))
-            done.failures.append(Failure(position, in_words(error), trace))
+            done.failures.append(SyncFailure(position, format_error(error), trace))
         else:
             add_counts(done.counts, response.result)
             if response.incomplete:
-                done.left = len(batch) - position
+                done.unfinished = len(batch) - position
                 break
     return done
 
 
-class _Outbox:
-    """Where messages are left. If nobody is there any more who reads them, the process ends."""
+class _Sender:
+    """Sends messages to the main process, and ends this one when the main process is gone."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        # Lines come from any thread.
+        # Log records come from any thread.
         self._lock = Lock()
 
-    def put(self, message: Message) -> None:
+    def send(self, message: Message) -> None:
         try:
             with self._lock:
                 self._connection.send(message)
@@ -130,12 +130,12 @@ class _Outbox:
             sys.exit(1)
 
 
-class _Sent(logging.Handler):
-    """Sends log lines to where they are written."""
+class _LogForwarder(logging.Handler):
+    """Forwards log records to the main process."""
 
-    def __init__(self, outbox: _Outbox) -> None:
+    def __init__(self, sender: _Sender) -> None:
         super().__init__()
-        self._outbox = outbox
+        self._sender = sender
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._outbox.put(Line(record.levelno, record.getMessage()))
+        self._sender.send(LogLine(record.levelno, record.getMessage()))

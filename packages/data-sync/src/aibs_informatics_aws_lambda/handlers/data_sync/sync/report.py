@@ -129,17 +129,25 @@ def written_report(location: Location, s3: Callable[[], S3]) -> Iterator[Report]
         OSError: the report cannot be written.
         AWSError: it cannot be sent.
     """
+    check_report_location(location)
     if isinstance(location, S3Path):
-        if not location.key or location.has_folder_suffix():
-            raise ValueError(f"{location} names no object to write the report to")
         with _sent(location, s3()) as report:
             yield report
         return
-    reason = why_unwritable(location)
-    if reason:
-        raise ValueError(f"cannot write the report to {location}: {reason}")
     with _renamed(location) as report:
         yield report
+
+
+def check_report_location(location: Location) -> None:
+    """Raise `ValueError` if a report cannot be written to a location."""
+    if not isinstance(location, S3Path):
+        reason = why_unwritable(location)
+    elif not location.key or location.has_folder_suffix():
+        reason = "the URI names no object"
+    else:
+        return
+    if reason:
+        raise ValueError(f"cannot write the report to {location}: {reason}")
 
 
 @contextmanager
