@@ -6,7 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from aibs_informatics_aws_lambda.common.files import why_unwritable, write_atomically
+from aibs_informatics_aws_lambda.common.files import unwritable_reason, write_atomically
 
 
 def test_new_file_holds_the_text_and_follows_the_umask(tmp_path):
@@ -108,21 +108,21 @@ def test_pipe_is_written_to_and_stays_a_pipe(tmp_path):
 def test_writable_places_have_no_obstacle(tmp_path, name):
     (tmp_path / "old.json").write_text("{}")
 
-    assert why_unwritable(tmp_path / name) is None
+    assert unwritable_reason(tmp_path / name) is None
 
 
 def test_bare_name_stands_for_the_current_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
-    assert why_unwritable(Path("new.json")) is None
-    assert why_unwritable(Path()) == "it is a folder, name a file"
+    assert unwritable_reason(Path("new.json")) is None
+    assert unwritable_reason(Path()) == "it is a folder, name a file"
 
 
 def test_obstacles_are_named(tmp_path):
     (tmp_path / "file").write_text("")
 
-    assert why_unwritable(tmp_path) == "it is a folder, name a file"
-    assert why_unwritable(tmp_path / "file" / "new") == f"{tmp_path}/file is not a folder"
+    assert unwritable_reason(tmp_path) == "it is a folder, name a file"
+    assert unwritable_reason(tmp_path / "file" / "new") == f"{tmp_path}/file is not a folder"
 
 
 def test_folder_that_may_not_be_written_to_is_named(tmp_path, monkeypatch):
@@ -130,9 +130,11 @@ def test_folder_that_may_not_be_written_to_is_named(tmp_path, monkeypatch):
     # tests ask the system itself.
     monkeypatch.setattr(os, "access", lambda path, mode: False)
 
-    assert why_unwritable(tmp_path / "new") == f"the folder {tmp_path} is not writable"
-    assert why_unwritable(tmp_path / "missing" / "new") == f"the folder {tmp_path} is not writable"
-    assert why_unwritable(Path(os.devnull)) == "it is not writable"
+    assert unwritable_reason(tmp_path / "new") == f"the folder {tmp_path} is not writable"
+    assert (
+        unwritable_reason(tmp_path / "missing" / "new") == f"the folder {tmp_path} is not writable"
+    )
+    assert unwritable_reason(Path(os.devnull)) == "it is not writable"
 
 
 def test_full_disk_is_named():

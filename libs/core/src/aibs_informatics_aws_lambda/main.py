@@ -63,13 +63,13 @@ def main() -> int:
     with paused_collector():
         from .common.cli.arguments import PROGRAM
         from .common.cli.process import run_as_process
-        from .common.cli.run import in_words, run
+        from .common.cli.run import format_error, run
 
     if not sys.flags.safe_path:
         # As `python -m` does, so that a handler in the current folder is found; last, so that
         # nothing in it can stand in for what is installed.
         sys.path.append(str(Path.cwd()))
-    return run_as_process(PROGRAM, run, in_words=in_words)
+    return run_as_process(PROGRAM, run, format_error=format_error)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from aibs_informatics_aws_lambda.common.cli.errors import ExitCode, in_one_line
+from aibs_informatics_aws_lambda.common.cli.errors import ExitCode, error_message
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 from aibs_informatics_aws_lambda.common.model import PydanticBaseModel
 
@@ -25,14 +25,14 @@ class Outer(PydanticBaseModel):
     ],
 )
 def test_messages_are_one_line(error, line):
-    assert in_one_line(error) == line
+    assert error_message(error) == line
 
 
 def test_problems_of_a_model_are_listed_by_field():
     with pytest.raises(ValidationError) as caught:
         Outer.from_dict({"inner": [{"count": "s3cret"}]})
 
-    assert in_one_line(caught.value) == (
+    assert error_message(caught.value) == (
         "Outer: name: Field required; inner.0.count: Input should be a valid integer, "
         "unable to parse string as an integer"
     )

@@ -20,6 +20,14 @@ from aibs_informatics_aws_lambda.storage.data_sync import DataSyncCounts
         (FileNotFoundError("there is nothing at x"), "there is nothing at x"),
         (AWSError("cannot list\n s3://b/"), "cannot list s3://b/"),
         (ValueError("max_delete allows 1"), "--max-delete allows 1"),
+        (
+            ValueError("3 objects would be deleted at /data/max_delete: max_delete allows 1"),
+            "3 objects would be deleted at /data/max_delete: --max-delete allows 1",
+        ),
+        (
+            FileNotFoundError("/give fail_if_missing: false: or give fail_if_missing: false"),
+            "/give fail_if_missing: false: or give --ignore-missing",
+        ),
         (KeyError("x"), "KeyError: 'x'"),
         (RuntimeError(), "RuntimeError"),
     ],

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .env import EnvBaseMixins
-from .files import why_unwritable, write_atomically
+from .files import unwritable_reason, write_atomically
 from .generics import REQUEST, RESPONSE, TypedExchange
 from .handler_names import load_qualified_name
 from .json_io import (
@@ -194,7 +194,7 @@ class BaseExecutor(EnvBaseMixins, TypedExchange[REQUEST, RESPONSE]):
 
 
 def _check_writable(place: S3Path | Path) -> None:
-    problem = why_unwritable(place) if isinstance(place, Path) else None
+    problem = unwritable_reason(place) if isinstance(place, Path) else None
     if problem:
         raise ValueError(f"cannot write to {str(place)!r}: {problem}")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 @contextmanager
-def naming(path: Path | str) -> Iterator[None]:
+def filename_in_errors(path: Path | str) -> Iterator[None]:
     """Have errors name the file at ``path`` where they name none.
 
     The operating system names a file that cannot be opened, and none that cannot be written to.
@@ -22,7 +22,7 @@ def naming(path: Path | str) -> Iterator[None]:
         raise
 
 
-def why_unwritable(path: Path) -> str | None:
+def unwritable_reason(path: Path) -> str | None:
     """Return what keeps a file from being written at ``path``, as far as can be known beforehand.
 
     Folders that are missing are no obstacle where they can be made.
@@ -49,7 +49,7 @@ def write_atomically(path: Path, text: str) -> None:
         OSError: the folder is missing or not writable, or the disk is full; ``path`` is as before.
     """
     if not _is_replaceable(path):
-        with naming(path):
+        with filename_in_errors(path):
             path.write_text(text, encoding="utf-8")
         return
     target = Path(os.path.realpath(path))
@@ -59,7 +59,7 @@ def write_atomically(path: Path, text: str) -> None:
     try:
         # Nobody may read it who may not read the old file, not even for a moment.
         temporary.touch(0o666 if mode is None else mode | stat.S_IWUSR, exist_ok=False)
-        with naming(target), temporary.open("w", encoding="utf-8") as file:
+        with filename_in_errors(target), temporary.open("w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

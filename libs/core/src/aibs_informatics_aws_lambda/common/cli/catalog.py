@@ -9,7 +9,7 @@ from ..handler import LambdaHandlerType
 from ..handler_names import deserialize_handler
 from ..json_io import JSONObject
 from ..lambda_function import handler_class_of
-from .errors import UsageError, in_one_line
+from .errors import UsageError, error_message
 
 GROUP = "aibs_informatics_aws_lambda.handlers"
 
@@ -24,17 +24,17 @@ def find_handler(name: str) -> LambdaHandlerType:
         return deserialize_handler(_qualified(name))
     except ImportError as error:
         raise UsageError(
-            f"cannot import the handler {name}: {in_one_line(error)} "
+            f"cannot import the handler {name}: {error_message(error)} "
             "(is the package that holds it installed?)"
         ) from error
     except ValueError as error:
         raise UsageError(
-            f"cannot use the handler {name}: {in_one_line(error)} "
+            f"cannot use the handler {name}: {error_message(error)} "
             "(--list shows the installed handlers)"
         ) from error
     except (Exception, SystemExit) as error:
         raise UsageError(
-            f"importing the handler {name} failed: {type(error).__name__}: {in_one_line(error)}"
+            f"importing the handler {name} failed: {type(error).__name__}: {error_message(error)}"
         ) from error
 
 
@@ -83,4 +83,4 @@ def _summary(entry: EntryPoint) -> str:
     try:
         return summary_of(entry.load())
     except (Exception, SystemExit) as error:
-        return f"(cannot be imported: {in_one_line(error)})"
+        return f"(cannot be imported: {error_message(error)})"

@@ -41,7 +41,7 @@ class AnswerError(CommandError):
     """The handler has done its work, but its answer cannot be delivered."""
 
 
-def in_one_line(error: BaseException) -> str:
+def error_message(error: BaseException) -> str:
     """Return the message of an error without line breaks; its type where it has no message."""
     if isinstance(error.__cause__, pydantic.ValidationError):
         return _problems(error.__cause__)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from ..handler import LambdaHandler
 from ..json_io import JSONObject, as_json_object, parse_json
 from ..s3 import parse_location
-from .errors import PayloadError, in_one_line
+from .errors import PayloadError, error_message
 
 
 def read_payload(payload: str) -> JSONObject:
@@ -49,4 +49,4 @@ def _payload_errors() -> Iterator[None]:
     try:
         yield
     except (ValueError, OSError) as error:
-        raise PayloadError(f"cannot use the payload: {in_one_line(error)}") from error
+        raise PayloadError(f"cannot use the payload: {error_message(error)}") from error

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TextIO, TypeAlias
 
 from ..exceptions import AWSError
-from ..files import why_unwritable, write_atomically
+from ..files import unwritable_reason, write_atomically
 from ..json_io import JSON, dump_json_line
 from ..s3 import S3Path, bucket_exists, parse_location, upload_json
-from .errors import AnswerError, UsageError, in_one_line
+from .errors import AnswerError, UsageError, error_message
 from .output import print_to
 
 Location: TypeAlias = S3Path | Path | TextIO
@@ -32,7 +32,7 @@ def check_location(location: str, stdout: TextIO) -> Location:
         place = parse_location(location)
         problem = _problem_in_s3(place) if isinstance(place, S3Path) else _problem_on_disk(place)
     except (ValueError, OSError) as error:
-        problem = in_one_line(error)
+        problem = error_message(error)
     if problem:
         raise UsageError(f"cannot write to the response location {location}: {problem}")
     return place
@@ -52,10 +52,10 @@ def write_answer(answer: JSON, location: Location) -> None:
         else:
             print_to(location, dump_json_line(answer))
     except (AWSError, OSError) as error:
-        raise AnswerError(f"the answer is lost: {in_one_line(error)}") from error
+        raise AnswerError(f"the answer is lost: {error_message(error)}") from error
     except (TypeError, ValueError, RecursionError) as error:
         raise AnswerError(
-            f"the handler's answer cannot be written as JSON: {in_one_line(error)}"
+            f"the handler's answer cannot be written as JSON: {error_message(error)}"
         ) from error
 
 
@@ -69,4 +69,4 @@ def _problem_on_disk(path: Path) -> str | None:
     folder = Path(os.path.realpath(path)).parent
     if not folder.exists():
         return f"the folder {folder} does not exist, make it first"
-    return why_unwritable(path)
+    return unwritable_reason(path)

@@ -15,7 +15,7 @@ from ..json_io import JSON, JSONObject
 from ..lambda_function import handler_class_of
 from .arguments import Options, parse_arguments
 from .catalog import describe_handler, find_handler, list_handlers
-from .errors import AnswerError, CommandError, ExitCode, PayloadError, in_one_line
+from .errors import AnswerError, CommandError, ExitCode, PayloadError, error_message
 from .output import UnreadError, print_to
 from .payload import read_payload, read_payload_file
 from .response import Location, check_location, write_answer
@@ -45,9 +45,9 @@ def run(args: Sequence[str] | None = None) -> ExitCode:
         return _run_handler(options, stdout)
 
 
-def in_words(error: BaseException) -> str:
+def format_error(error: BaseException) -> str:
     """Return an error that a run has ended in, in one line."""
-    text = in_one_line(error)
+    text = error_message(error)
     if isinstance(error, CommandError):
         return text
     return f"the handler failed: {type(error).__name__}: {text}"
@@ -59,7 +59,7 @@ def _show(text: str, stdout: TextIO) -> ExitCode:
     except UnreadError:
         raise
     except OSError as error:
-        raise AnswerError(f"cannot print: {in_one_line(error)}") from error
+        raise AnswerError(f"cannot print: {error_message(error)}") from error
     return ExitCode.DONE
 
 
@@ -106,7 +106,7 @@ def _validate(handler: LambdaHandlerType, event: JSONObject) -> None:
         handler_cls.deserialize_request(event)
     except ValueError as error:
         raise PayloadError(
-            f"the payload does not fit {handler_cls.__name__}: {in_one_line(error)}"
+            f"the payload does not fit {handler_cls.__name__}: {error_message(error)}"
         ) from error
 
 
@@ -122,9 +122,9 @@ def _leave_error_document(error: Exception, location: Location) -> None:
     cause = error.__cause__ if isinstance(error, CommandError) and error.__cause__ else error
     try:
         write_answer(
-            {"errorType": type(cause).__name__, "errorMessage": in_one_line(error)}, location
+            {"errorType": type(cause).__name__, "errorMessage": error_message(error)}, location
         )
     except AnswerError as failure:
         raise AnswerError(
-            f"{in_one_line(error)}; no error document is left either: {in_one_line(failure)}"
+            f"{error_message(error)}; no error document is left either: {error_message(failure)}"
         ) from error

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 
 from .arguments import PROGRAM
-from .errors import ExitCode, UsageError, in_one_line
+from .errors import ExitCode, UsageError, error_message
 
 _EXAMPLES = f"""\
 example:
@@ -44,7 +44,7 @@ def serve(args: Sequence[str]) -> ExitCode:
         server = local.LocalServer(local.find_api(options.target))
     except Exception as error:
         raise UsageError(
-            f"cannot serve {options.target}: {type(error).__name__}: {in_one_line(error)}"
+            f"cannot serve {options.target}: {type(error).__name__}: {error_message(error)}"
         ) from error
     settings = {"host": options.host, "port": options.port, "lifespan": "off"}
     if options.reload:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import TypeVar
 
-from aibs_informatics_aws_lambda.common.cli.errors import ExitCode, in_one_line
+from aibs_informatics_aws_lambda.common.cli.errors import ExitCode, error_message
 from aibs_informatics_aws_lambda.common.cli.output import print_to
 from aibs_informatics_aws_lambda.common.cli.process import run_as_process
 from aibs_informatics_aws_lambda.common.json_io import JSONObject
@@ -53,7 +53,7 @@ def main() -> int:
     A failure is printed to stderr as one line, after the traceback with ``--debug``.
     """
     return run_as_process(
-        _PROGRAM, _run, in_words=_in_words, if_stopped="; run the same command to resume"
+        _PROGRAM, _run, format_error=_format_error, stop_hint="; run the same command to resume"
     )
 
 
@@ -65,9 +65,9 @@ def _run() -> ExitCode:
     return ExitCode.DONE
 
 
-def _in_words(error: BaseException) -> str:
+def _format_error(error: BaseException) -> str:
     name = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
-    return f"{name}{in_one_line(error)}"
+    return f"{name}{error_message(error)}"
 
 
 def _copy(options: argparse.Namespace) -> JSONObject:

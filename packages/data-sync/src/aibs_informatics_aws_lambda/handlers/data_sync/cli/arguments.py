@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import Final, NoReturn, TypeVar
 
-from aibs_informatics_aws_lambda.common.cli.errors import UsageError, in_one_line
+from aibs_informatics_aws_lambda.common.cli.errors import UsageError, error_message
 from aibs_informatics_aws_lambda.storage.paths import DataLocation, parse_data_path
 
 from ..sync.filters import compile_patterns
@@ -68,7 +68,7 @@ def as_argument(parse: Callable[[str], T]) -> Callable[[str], T]:
         try:
             return parse(text)
         except ValueError as error:
-            raise argparse.ArgumentTypeError(in_one_line(error)) from error
+            raise argparse.ArgumentTypeError(error_message(error)) from error
 
     return parse_argument
 

@@ -21,8 +21,8 @@ def main() -> int:
     return run_as_process(
         PROGRAM,
         lambda: _run(sys.argv[1:]),
-        in_words=format_error,
-        explains_itself=is_self_explanatory,
+        format_error=format_error,
+        is_self_explanatory=is_self_explanatory,
     )
 
 

@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from typing import Final
 
-from aibs_informatics_aws_lambda.common.cli.errors import CommandError, in_one_line
+from aibs_informatics_aws_lambda.common.cli.errors import CommandError, error_message
 
 PACKAGE_LOGGER: Final = "aibs_informatics_aws_lambda"
 """The parent of all loggers of the toolkit."""
 
 
-# Messages of the engine name fields of a request. The command has options instead.
-_OPTIONS: Final = {"fail_if_missing: false": "--ignore-missing", "max_delete": "--max-delete"}
+# Messages of the engine name fields of a request. The command has options instead. A field is
+# matched with its surroundings: a path in the same message may contain its name.
+_OPTIONS: Final = {
+    re.compile(r"\bgive fail_if_missing: false$"): "give --ignore-missing",
+    re.compile(r"(?<!\S)max_delete(?= allows )"): "--max-delete",
+}
 
 
 def format_error(error: BaseException) -> str:
     """Return an error in one line."""
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
         return f"{error.filename}: {error.strerror}"
-    text = in_one_line(error)
+    text = error_message(error)
     for field, option in _OPTIONS.items():
-        text = text.replace(field, option)
+        text = field.sub(option, text)
     name = type(error).__name__
     return text if is_self_explanatory(error) or text == name else f"{name}: {text}"
 

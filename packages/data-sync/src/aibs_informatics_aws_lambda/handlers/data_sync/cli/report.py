@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from aibs_informatics_aws_lambda.common.files import naming
+from aibs_informatics_aws_lambda.common.files import filename_in_errors
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
 
 from ..locations import resolve
@@ -44,7 +44,7 @@ class PartialReports:
 
     def join(self, target: Path) -> None:
         """Write the lines of all reports to one file."""
-        with naming(target), target.open("w", encoding="ascii") as joined:
+        with filename_in_errors(target), target.open("w", encoding="ascii") as joined:
             for path, omit_unchanged in self._parts:
                 if path.exists():
                     with path.open(encoding="ascii") as lines:

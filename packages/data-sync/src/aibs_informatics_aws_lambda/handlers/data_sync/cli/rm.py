@@ -13,7 +13,7 @@ from aibs_informatics_aws_lambda.common.cli.errors import (
     ExitCode,
     PayloadError,
     UsageError,
-    in_one_line,
+    error_message,
 )
 from aibs_informatics_aws_lambda.common.json_io import load_json_object
 from aibs_informatics_aws_lambda.common.s3 import S3Path
@@ -137,7 +137,9 @@ def _request(options: argparse.Namespace) -> RemoveDataPathsRequest:
         paths = options.paths or document.get("paths")
         return RemoveDataPathsRequest.from_dict({"paths": paths, "plan": document["plan"]})
     except (ValueError, OSError) as error:
-        raise PayloadError(f"cannot use the plan {options.plan}: {in_one_line(error)}") from error
+        raise PayloadError(
+            f"cannot use the plan {options.plan}: {error_message(error)}"
+        ) from error
 
 
 def _parse_removable(text: str) -> DataLocation:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from aibs_informatics_aws_lambda.common.cli.errors import ExitCode, UsageError
-from aibs_informatics_aws_lambda.common.files import why_unwritable, write_atomically
+from aibs_informatics_aws_lambda.common.files import unwritable_reason, write_atomically
 from aibs_informatics_aws_lambda.common.json_io import dump_json_line
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 
@@ -70,7 +70,7 @@ def run(arguments: Sequence[str]) -> ExitCode:
 def _check_plan(plan: Path, path: object) -> None:
     if isinstance(path, S3Path):
         raise UsageError("--plan is not supported for S3, where rm removes nothing")
-    problem = why_unwritable(plan)
+    problem = unwritable_reason(plan)
     if problem:
         raise UsageError(f"cannot write the plan to {plan}: {problem}")
 

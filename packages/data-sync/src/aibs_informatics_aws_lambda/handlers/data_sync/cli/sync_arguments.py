@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator
 from typing import Any, Final, TypeAlias
 
-from aibs_informatics_aws_lambda.common.cli.errors import UsageError, in_one_line
+from aibs_informatics_aws_lambda.common.cli.errors import UsageError, error_message
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
@@ -78,7 +78,7 @@ def make_request(options: argparse.Namespace) -> DataSyncRequest:
             }
         )
     except ValidationError as error:
-        raise UsageError(in_one_line(error)) from error
+        raise UsageError(error_message(error)) from error
     for problem in _problems(request, options):
         raise UsageError(problem)
     return request

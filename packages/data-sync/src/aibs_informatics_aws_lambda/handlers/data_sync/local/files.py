@@ -6,7 +6,7 @@ import itertools
 import os
 from pathlib import Path
 
-from aibs_informatics_aws_lambda.common.files import naming
+from aibs_informatics_aws_lambda.common.files import filename_in_errors
 
 from ..entries import Entry
 
@@ -44,7 +44,7 @@ def write_new(path: str, content: bytes) -> None:
         while content:
             content = content[os.write(descriptor, content) :]
     except OSError as error:
-        # Not by `naming`: a context manager for each of millions of files takes its time.
+        # Not by `filename_in_errors`: a context manager is too slow for millions of files.
         error.filename = path
         raise
     finally:
@@ -59,7 +59,7 @@ def flush(path: str) -> None:
     """
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        with naming(path):
+        with filename_in_errors(path):
             os.fsync(descriptor)
     finally:
         os.close(descriptor)

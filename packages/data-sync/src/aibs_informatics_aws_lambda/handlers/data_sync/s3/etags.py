@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from itertools import zip_longest
 from typing import IO, Final
 
-from aibs_informatics_aws_lambda.common.files import naming
+from aibs_informatics_aws_lambda.common.files import filename_in_errors
 
 from ..entries import ObjectVersion
 from ..progress import CheckDeadline
@@ -135,19 +135,19 @@ def object_digest(s3: S3, version: Request, check: CheckDeadline) -> bytes:
 
 
 def _blocks(path: str, check: CheckDeadline) -> Iterator[bytes]:
-    with naming(path), open(path, "rb") as file:  # noqa: PTH123
+    with filename_in_errors(path), open(path, "rb") as file:  # noqa: PTH123
         while block := file.read(_BLOCK_BYTES):
             check()
             yield block
 
 
 def _md5(path: str, check: CheckDeadline) -> str:
-    with naming(path), open(path, "rb") as file:  # noqa: PTH123
+    with filename_in_errors(path), open(path, "rb") as file:  # noqa: PTH123
         return _digest(file, os.fstat(file.fileno()).st_size, check).hex()
 
 
 def _md5_of_parts(path: str, part_bytes: int, check: CheckDeadline) -> str:
-    with naming(path), open(path, "rb") as file:  # noqa: PTH123
+    with filename_in_errors(path), open(path, "rb") as file:  # noqa: PTH123
         size = os.fstat(file.fileno()).st_size
         number = _number_of_parts(size, part_bytes)
         digests = b"".join(_digest(file, part_bytes, check) for _ in range(number))

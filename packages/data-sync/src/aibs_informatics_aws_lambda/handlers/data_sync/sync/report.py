@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from aibs_informatics_aws_lambda.common.files import naming, why_unwritable
+from aibs_informatics_aws_lambda.common.files import filename_in_errors, unwritable_reason
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
 from aibs_informatics_aws_lambda.storage.paths import DataLocation, parse_data_path
@@ -109,7 +109,7 @@ class _Lines(Report):
 
     def close(self) -> None:
         """Write what is still in memory; raise `OSError` if anything could not be written."""
-        with naming(self._path):
+        with filename_in_errors(self._path):
             self._file.close()
         # Python forgets what it could not write, or tries once more: that depends on its version.
         if self._failure is not None:
@@ -141,7 +141,7 @@ def written_report(location: Location, s3: Callable[[], S3]) -> Iterator[Report]
 def check_report_location(location: Location) -> None:
     """Raise `ValueError` if a report cannot be written to a location."""
     if not isinstance(location, S3Path):
-        reason = why_unwritable(location)
+        reason = unwritable_reason(location)
     elif not location.key or location.has_folder_suffix():
         reason = "the URI names no object"
     else:

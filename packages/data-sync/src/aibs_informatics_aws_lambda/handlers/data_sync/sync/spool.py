@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import IO, Final
 
-from aibs_informatics_aws_lambda.common.files import naming
+from aibs_informatics_aws_lambda.common.files import filename_in_errors
 
 from ..entries import Entry
 from .diff import Step
@@ -43,7 +43,7 @@ class Spool:
         try:
             self._file.write(json.dumps(step) + "\n")
         except OSError as error:
-            # Not by `naming`: a context manager for each of millions of steps takes its time.
+            # Not by `filename_in_errors`: a context manager per step is too slow for millions.
             error.filename = tempfile.gettempdir()
             raise
 
@@ -52,7 +52,7 @@ class Spool:
         yield from self._first
         if self._file is None:
             return
-        with naming(tempfile.gettempdir()):
+        with filename_in_errors(tempfile.gettempdir()):
             self._file.seek(0)
         for line in self._file:
             action, reason, target, entry, target_etag = json.loads(line)
@@ -63,5 +63,5 @@ class Spool:
         self._first.clear()
         if self._file is not None:
             # What is not written yet is on its way to the disk once more.
-            with naming(tempfile.gettempdir()):
+            with filename_in_errors(tempfile.gettempdir()):
                 self._file.close()

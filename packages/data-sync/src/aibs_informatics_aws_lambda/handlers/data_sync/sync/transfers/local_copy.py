@@ -10,7 +10,7 @@ import time
 from concurrent.futures import Executor, Future
 from typing import Final
 
-from aibs_informatics_aws_lambda.common.files import naming
+from aibs_informatics_aws_lambda.common.files import filename_in_errors
 
 from ...local.files import Folders, check_unchanged, flush, temporary_path
 from ...progress import CheckDeadline, OnBytes
@@ -99,14 +99,14 @@ class LocalCopy:
         # Not shutil.copyfile, which cannot be stopped half-way through a large file.
         block = memoryview(bytearray(_BLOCK_BYTES))
         with (
-            naming(source),
+            filename_in_errors(source),
             open(source, "rb", 0) as reader,  # noqa: PTH123
             open(target, "xb", 0) as writer,  # noqa: PTH123
         ):
             while count := reader.readinto(block):
                 self._check()
                 rest = block[:count]
-                with naming(target):
+                with filename_in_errors(target):
                     while rest:
                         rest = rest[writer.write(rest) :]
                 if on_bytes:
