@@ -1,4 +1,4 @@
-"""Small workspaces and a package index of made-up wheels, so that no test needs a network."""
+"""Fixtures: small workspaces and a package index of generated wheels, without network."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OTHER_RUNTIME = "python3.12" if RUNTIME != "python3.12" else "python3.13"
 
 
 class Wheelhouse:
-    """A folder of wheels that uv takes for a package index."""
+    """A folder of wheels that uv uses as a package index."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -123,7 +123,7 @@ class Workspace:
 
 @dataclass(frozen=True)
 class Built:
-    """What a build wrote."""
+    """The files written by a build."""
 
     archive: Path
 
@@ -138,11 +138,11 @@ class Built:
         return {info.rpartition("-")[0].replace("_", "-") for info, found, _ in infos if found}
 
     @property
-    def bill_of_materials(self) -> dict[str, Any]:
-        return json.loads(self.bill_of_materials_path.read_text(encoding="utf-8"))
+    def sbom(self) -> dict[str, Any]:
+        return json.loads(self.sbom_path.read_text(encoding="utf-8"))
 
     @property
-    def bill_of_materials_path(self) -> Path:
+    def sbom_path(self) -> Path:
         return self.archive.with_name(self.archive.name.removesuffix(".zip") + ".cdx.json")
 
     @property
@@ -151,13 +151,13 @@ class Built:
 
     @property
     def sizes(self) -> dict[str, dict[str, Any]]:
-        """What the size report has of each distribution."""
+        """Sizes by distribution, from the size report."""
         report = json.loads(self.size_report_path.read_text())
         return {item["name"]: item for item in report["distributions"]}
 
     @property
     def facts(self) -> dict[str, str]:
-        properties = self.bill_of_materials["metadata"]["properties"]
+        properties = self.sbom["metadata"]["properties"]
         return {item["name"].removeprefix("hatch-lambda:"): item["value"] for item in properties}
 
     def read(self, name: str) -> str:
@@ -220,13 +220,13 @@ def workspace(make_workspace, tmp_path):
 
 @pytest.fixture
 def build():
-    """Build a project for a platform, and give what was written."""
+    """Build a project for a platform, and return the files written."""
     return run_build
 
 
 @pytest.fixture
 def refusal(capsys):
-    """Build a project that cannot be built, and give what the user is told."""
+    """Build a project that cannot be built, and return the error output."""
 
     def refuse(project: Path, *versions: str) -> str:
         with pytest.raises(SystemExit):
@@ -239,19 +239,19 @@ def refusal(capsys):
 
 @pytest.fixture
 def runtime():
-    """The runtime of this Python."""
+    """The Lambda runtime of this Python version."""
     return RUNTIME
 
 
 @pytest.fixture
 def other_runtime():
-    """A runtime that is not of this Python."""
+    """A Lambda runtime of another Python version."""
     return OTHER_RUNTIME
 
 
 @pytest.fixture
 def no_other_python(monkeypatch, tmp_path):
-    """Leave only this interpreter to be found."""
+    """Hide all interpreters but the running one."""
     nowhere = tmp_path / "nowhere"
     nowhere.mkdir()
     for name in ("PATH", "PYENV_ROOT", "UV_PYTHON_INSTALL_DIR"):

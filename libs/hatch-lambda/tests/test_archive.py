@@ -27,7 +27,7 @@ def make_app(workspace):
     )
 
 
-def test_builds_from_two_places_and_settings_are_equal_byte_for_byte(
+def test_builds_in_different_folders_and_environments_are_identical(
     make_workspace, wheelhouse, build, monkeypatch, tmp_path
 ):
     wheelhouse.add("helper", files={"helper.py": MODULE}, headers=("License: MIT",))
@@ -52,11 +52,11 @@ def test_builds_from_two_places_and_settings_are_equal_byte_for_byte(
         time.tzset()
 
     assert here.archive.read_bytes() == there.archive.read_bytes()
-    assert here.bill_of_materials_path.read_bytes() == there.bill_of_materials_path.read_bytes()
+    assert here.sbom_path.read_bytes() == there.sbom_path.read_bytes()
     assert here.size_report_path.read_bytes() == there.size_report_path.read_bytes()
 
 
-def test_names_times_and_modes_are_fixed(tmp_path, monkeypatch):
+def test_order_times_and_modes_are_normalized(tmp_path, monkeypatch):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000001")
     tree = tmp_path / "tree"
     (tree / "b").mkdir(parents=True)
@@ -81,21 +81,21 @@ def test_names_times_and_modes_are_fixed(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("epoch", "year"), [("0", 1980), ("1700000000", 2023), ("99999999999", 2107), (None, 2020)]
 )
-def test_time_is_kept_within_what_a_zip_can_say(monkeypatch, epoch, year):
+def test_the_time_is_limited_to_the_range_of_zip(monkeypatch, epoch, year):
     if epoch:
         monkeypatch.setenv("SOURCE_DATE_EPOCH", epoch)
 
     assert archive_time().year == year
 
 
-def test_time_that_is_no_number_is_refused(monkeypatch):
+def test_an_invalid_time_is_rejected(monkeypatch):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "yesterday")
 
-    with pytest.raises(LambdaBuildError, match="`SOURCE_DATE_EPOCH` must be whole seconds"):
+    with pytest.raises(LambdaBuildError, match="`SOURCE_DATE_EPOCH` is not a number of seconds"):
         archive_time()
 
 
-def test_archive_that_cannot_be_copied_leaves_that_of_an_earlier_build(tmp_path, monkeypatch):
+def test_a_failed_copy_keeps_the_archive_of_an_earlier_build(tmp_path, monkeypatch):
     (tmp_path / "new.zip").write_text("of this build")
     folder = tmp_path / "dist"
     folder.mkdir()

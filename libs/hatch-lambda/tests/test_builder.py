@@ -11,7 +11,9 @@ from hatch_lambda.pack import Packed
 from hatch_lambda.platforms import PLATFORMS
 
 
-def test_project_is_packed_with_its_siblings_and_its_dependencies(workspace, wheelhouse, build):
+def test_the_archive_contains_the_project_its_siblings_and_dependencies(
+    workspace, wheelhouse, build
+):
     wheelhouse.add("published")
     wheelhouse.add("unneeded")
     workspace.add("libs/base", dependencies=("published>=1",))
@@ -49,7 +51,9 @@ def test_namespace_of_several_distributions_is_merged(workspace, wheelhouse, bui
         ('exclude-dependencies = ["Helper"]', {"app"}),
     ],
 )
-def test_sdk_is_left_out_with_what_only_it_needs(workspace, wheelhouse, build, option, expected):
+def test_the_sdk_is_left_out_with_its_own_dependencies(
+    workspace, wheelhouse, build, option, expected
+):
     wheelhouse.add("boto3", requires=("botocore",))
     wheelhouse.add("botocore", requires=("only-of-sdk",))
     wheelhouse.add("only-of-sdk")
@@ -66,7 +70,9 @@ def test_sdk_is_left_out_with_what_only_it_needs(workspace, wheelhouse, build, o
         ("powertools-layer = true", {"app", "shared"}),
     ],
 )
-def test_powertools_layer_replaces_what_is_in_it(workspace, wheelhouse, build, option, expected):
+def test_distributions_of_the_powertools_layer_are_left_out(
+    workspace, wheelhouse, build, option, expected
+):
     wheelhouse.add("aws-lambda-powertools", requires=("shared",))
     wheelhouse.add("pydantic", requires=("pydantic-core", "shared"))
     wheelhouse.add("pydantic-core")
@@ -77,7 +83,7 @@ def test_powertools_layer_replaces_what_is_in_it(workspace, wheelhouse, build, o
     assert build(app).distributions == expected
 
 
-def test_excluded_sibling_is_not_even_built(workspace, build):
+def test_an_excluded_sibling_is_not_built(workspace, build):
     workspace.add("libs/broken", build_system='requires = []\nbuild-backend = "no_such_backend"')
     app = workspace.add(
         "packages/app", dependencies=("broken",), options='exclude-dependencies = ["broken"]'
@@ -101,17 +107,17 @@ def test_features_of_project_and_of_siblings_are_installed(workspace, wheelhouse
     assert build(app).distributions == {"app", "optional", "base", "for-app", "for-base"}
 
 
-def test_unknown_feature_is_refused_with_the_known_ones(workspace, refusal):
+def test_an_error_for_an_unknown_feature_lists_the_known_ones(workspace, refusal):
     features = {"Wide_One": [], "other": []}
     app = workspace.add("packages/app", features=features, options='features = ["typo"]')
 
     message = refusal(app)
 
-    assert "`features` has 'typo'" in message
-    assert "`app` has other, wide-one optional dependencies" in message
+    assert "`features` contains 'typo'" in message
+    assert "`app` are: other, wide-one" in message
 
 
-def test_archive_too_large_for_lambda_is_warned_of(tmp_path):
+def test_an_archive_above_the_limit_of_lambda_gives_a_warning(tmp_path):
     packed = Packed(
         archive=tmp_path / "app.zip",
         platform=PLATFORMS["python3.13-arm64"],
@@ -121,11 +127,11 @@ def test_archive_too_large_for_lambda_is_warned_of(tmp_path):
         uncompiled=[],
     )
 
-    assert "Lambda takes 262144000 bytes unpacked, and these are 262144001" in packed.warnings[0]
+    assert "262144001 bytes unpacked, and the limit of Lambda is 262144000" in packed.warnings[0]
     assert not replace(packed, unpacked=262_144_000).warnings
 
 
-def test_platform_of_the_options_gets_the_plain_name(workspace, build, other_runtime):
+def test_the_configured_platform_is_not_in_the_file_name(workspace, build, other_runtime):
     options = f'runtime = "{other_runtime}"\narchitecture = "x86_64"\nbytecode = false'
     app = workspace.add("packages/app", options=options)
 
@@ -147,12 +153,12 @@ def test_version_of_the_target_selects_another_platform(workspace, wheelhouse, b
     new_intel = build(app, "python3.14-x86_64")
 
     assert new_intel.archive.name == "app-1.0-python3.14-x86_64.zip"
-    assert new_intel.bill_of_materials_path.name == "app-1.0-python3.14-x86_64.cdx.json"
+    assert new_intel.sbom_path.name == "app-1.0-python3.14-x86_64.cdx.json"
     assert new_intel.read("native.py") == "# py3-none-manylinux_2_34_x86_64\n"
     assert old_arm.read("native.py") == "# py3-none-manylinux_2_17_aarch64\n"
 
 
-def test_requirements_are_those_of_the_target_not_of_this_machine(workspace, wheelhouse, build):
+def test_environment_markers_are_evaluated_for_the_target(workspace, wheelhouse, build):
     wheelhouse.add("for-arm")
     wheelhouse.add("for-new")
     workspace.add("libs/of-windows")
@@ -167,7 +173,7 @@ def test_requirements_are_those_of_the_target_not_of_this_machine(workspace, whe
     assert build(app, "python3.14-x86_64").distributions == {"app", "for-new"}
 
 
-def test_environment_overrides_an_option_and_keeps_names_apart(workspace, build, monkeypatch):
+def test_an_override_of_the_platform_changes_the_file_name(workspace, build, monkeypatch):
     app = workspace.add("packages/app")
     monkeypatch.setenv("HATCH_LAMBDA_ARCHITECTURE", "x86_64")
     monkeypatch.setenv("HATCH_LAMBDA_BYTECODE", "false")
@@ -178,21 +184,21 @@ def test_environment_overrides_an_option_and_keeps_names_apart(workspace, build,
     assert built.facts["bytecode"] == "none"
 
 
-def test_unknown_platform_is_refused_with_the_known_ones(workspace, refusal):
+def test_an_error_for_an_unknown_platform_lists_the_supported_ones(workspace, refusal):
     message = refusal(workspace.add("packages/app"), "python2.7-arm64")
 
     assert "`python2.7-arm64`" in message
     assert "python3.13-x86_64" in message
 
 
-def test_wrong_option_ends_the_build_with_a_message(workspace, refusal):
+def test_an_invalid_option_stops_the_build_with_a_message(workspace, refusal):
     message = refusal(workspace.add("packages/app", options='bytecode = "perhaps"'))
 
     assert "target `lambda` of app" in message
     assert "`tool.hatch.build.targets.lambda.bytecode` is 'perhaps'" in message
 
 
-def test_summary_has_path_size_and_number_of_distributions(workspace, build, capsys, tmp_path):
+def test_the_summary_has_path_size_and_number_of_distributions(workspace, build, capsys, tmp_path):
     workspace.add("libs/base")
     app = workspace.add("packages/app", dependencies=("base",))
 
@@ -205,7 +211,7 @@ def test_summary_has_path_size_and_number_of_distributions(workspace, build, cap
     assert "2 distributions" in inside
 
 
-def test_clean_removes_only_archives_of_the_project(workspace, tmp_path):
+def test_clean_removes_only_files_of_the_project(workspace, tmp_path):
     app = workspace.add("packages/my-app")
     own = ["my_app-0.9.zip", "my_app-1.0-python3.14-arm64.zip", "my_app-1.0.cdx.json"]
     own.append("my_app-1.0.sizes.json")
@@ -218,7 +224,7 @@ def test_clean_removes_only_archives_of_the_project(workspace, tmp_path):
     assert [name for name in (*own, *foreign) if (tmp_path / name).exists()] == foreign
 
 
-def test_hatchling_finds_the_target_by_itself(workspace):
+def test_hatchling_finds_the_target(workspace):
     app = workspace.add("packages/app", options="bytecode = false")
     command = [sys.executable, "-m", "hatchling", "build", "--target", "lambda"]
 

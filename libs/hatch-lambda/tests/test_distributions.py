@@ -1,18 +1,16 @@
 from __future__ import annotations
 
 
-def test_different_files_of_two_distributions_at_one_place_are_refused(
-    workspace, wheelhouse, refusal
-):
+def test_different_files_at_the_same_path_stop_the_build(workspace, wheelhouse, refusal):
     wheelhouse.add("one", files={"shared/util.py": "N = 1\n"})
     wheelhouse.add("two", files={"shared/util.py": "N = 2\n"})
 
     message = refusal(workspace.add("packages/app", dependencies=("one", "two")))
 
-    assert "`one` and `two` have different files at `shared/util.py`" in message
+    assert "`one` and `two` have different files at the same path `shared/util.py`" in message
 
 
-def test_equal_files_of_two_distributions_are_one(workspace, wheelhouse, build):
+def test_identical_files_at_the_same_path_are_packed_once(workspace, wheelhouse, build):
     wheelhouse.add("one", files={"shared/__init__.py": "", "shared/one.py": ""})
     wheelhouse.add("two", files={"shared/__init__.py": "", "shared/two.py": ""})
 
@@ -21,7 +19,7 @@ def test_equal_files_of_two_distributions_are_one(workspace, wheelhouse, build):
     assert built.names.count("shared/__init__.py") == 1
 
 
-def test_strays_beside_the_packages_which_differ_are_left_out(workspace, wheelhouse, build):
+def test_different_top_level_data_files_are_left_out(workspace, wheelhouse, build):
     wheelhouse.add("one", files={"one.py": "", "README.md": "one", "same.txt": ""})
     wheelhouse.add("two", files={"two.py": "", "README.md": "two", "same.txt": ""})
 

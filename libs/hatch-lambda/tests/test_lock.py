@@ -3,7 +3,7 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from hatch_lambda.dependencies import read_pins
+from hatch_lambda.constraints import read_pins
 from hatch_lambda.errors import LambdaBuildError
 from hatch_lambda.lock import lock, main
 
@@ -27,7 +27,7 @@ def app(workspace, wheelhouse):
     )
 
 
-def test_everything_that_may_be_installed_is_pinned_and_no_sibling_is(app, wheelhouse):
+def test_all_dependencies_but_no_siblings_are_pinned(app, wheelhouse):
     pins = read_pins(lock(app))
 
     assert set(pins) == {"boto3", "for-arm", "helper", "optional"}
@@ -36,7 +36,7 @@ def test_everything_that_may_be_installed_is_pinned_and_no_sibling_is(app, wheel
     assert helper.hashes == {sha256(next(wheelhouse.folder.glob("helper-1.0-*")))}
 
 
-def test_constraints_know_neither_machine_nor_index(app, tmp_path):
+def test_constraints_contain_neither_paths_nor_indexes(app, tmp_path):
     text = lock(app)
 
     assert str(tmp_path) not in text
@@ -45,7 +45,7 @@ def test_constraints_know_neither_machine_nor_index(app, tmp_path):
     assert "--find-links" not in text
 
 
-def test_build_takes_the_pinned_version_until_it_is_renewed(app, wheelhouse, build, capsys):
+def test_a_build_uses_the_pinned_version_until_it_is_renewed(app, wheelhouse, build, capsys):
     assert main([str(app)]) == 0
     assert capsys.readouterr().out == f"{app / 'pins.txt'}\n"
     wheelhouse.add("helper", "2.0")
@@ -56,9 +56,7 @@ def test_build_takes_the_pinned_version_until_it_is_renewed(app, wheelhouse, bui
     assert "helper-2.0.dist-info/METADATA" in build(app).names
 
 
-def test_members_with_constraints_are_renewed_where_none_is_named(
-    app, workspace, monkeypatch, capsys
-):
+def test_all_members_with_constraints_are_renewed_by_default(app, workspace, monkeypatch, capsys):
     other = workspace.add("packages/other")
     monkeypatch.chdir(workspace.root)
 
@@ -68,14 +66,14 @@ def test_members_with_constraints_are_renewed_where_none_is_named(
     assert not list(other.glob("*.txt"))
 
 
-def test_project_that_wants_no_constraints_is_refused(workspace, capsys):
+def test_a_project_without_constraints_option_is_rejected(workspace, capsys):
     other = workspace.add("packages/other")
 
     assert main([str(other)]) == 1
-    assert "set `tool.hatch.build.targets.lambda.constraints`" in capsys.readouterr().err
+    assert "Set `tool.hatch.build.targets.lambda.constraints`" in capsys.readouterr().err
 
 
-def test_ranges_without_a_solution_leave_the_constraints_as_they_are(app, wheelhouse, capsys):
+def test_a_failed_resolution_leaves_the_constraints_unchanged(app, wheelhouse, capsys):
     (app / "pins.txt").write_text("helper==1.0\n")
     for helper in wheelhouse.folder.glob("helper-*"):
         helper.unlink()
@@ -86,7 +84,7 @@ def test_ranges_without_a_solution_leave_the_constraints_as_they_are(app, wheelh
     assert (app / "pins.txt").read_text() == "helper==1.0\n"
 
 
-def test_python_that_no_runtime_has_is_refused(workspace):
+def test_requires_python_without_a_matching_runtime_is_rejected(workspace):
     app = workspace.add("packages/app")
     text = (app / "pyproject.toml").read_text()
     (app / "pyproject.toml").write_text(

@@ -5,7 +5,7 @@ from hatch_lambda.errors import LambdaBuildError
 from hatch_lambda.options import Options, read_options
 
 
-def test_everything_has_a_default():
+def test_every_option_has_a_default():
     assert read_options({}, {}) == Options()
 
 
@@ -40,7 +40,7 @@ def test_options_are_read_from_the_table():
     )
 
 
-def test_environment_goes_before_the_table():
+def test_environment_variables_take_precedence():
     environment = {
         "HATCH_LAMBDA_RUNTIME": "python3.14",
         "HATCH_LAMBDA_BYTECODE": "auto",
@@ -80,14 +80,14 @@ def test_environment_goes_before_the_table():
         ("exclude-files", "package/*.js", "array of patterns"),
         ("exclude-files", [""], "array of patterns"),
         ("features", [1], "array of names"),
-        ("max-bytes", 0, "a number of bytes"),
-        ("max-bytes", True, "a number of bytes"),
-        ("max-bytes", "6 MB", "a number of bytes"),
+        ("max-bytes", 0, "a positive integer"),
+        ("max-bytes", True, "a positive integer"),
+        ("max-bytes", "6 MB", "a positive integer"),
         ("constraints", "", "a path"),
         ("versions", ["python3.13"], "python3.13-arm64"),
     ],
 )
-def test_bad_value_is_refused_with_option_value_and_what_is_allowed(name, value, allowed):
+def test_an_error_names_option_value_and_expected_values(name, value, allowed):
     with pytest.raises(LambdaBuildError) as error:
         read_options({name: value}, {})
 
@@ -97,23 +97,23 @@ def test_bad_value_is_refused_with_option_value_and_what_is_allowed(name, value,
     assert allowed in message
 
 
-def test_unknown_option_is_refused_with_the_known_ones():
+def test_an_error_for_an_unknown_option_lists_the_supported_ones():
     with pytest.raises(LambdaBuildError, match=r"`run-time` with value 'python3\.13'") as error:
         read_options({"run-time": "python3.13"}, {})
 
     assert "runtime, architecture" in str(error.value)
 
 
-def test_bad_value_in_the_environment_names_the_variable():
+def test_an_invalid_environment_variable_is_named():
     with pytest.raises(LambdaBuildError, match=r"`HATCH_LAMBDA_RUNTIME` is '3\.13'"):
         read_options({}, {"HATCH_LAMBDA_RUNTIME": "3.13"})
 
 
-def test_size_in_the_environment_that_is_no_number_is_refused():
+def test_a_size_that_is_not_a_number_is_rejected():
     with pytest.raises(LambdaBuildError, match="`HATCH_LAMBDA_MAX_BYTES` is '6 MB'"):
         read_options({}, {"HATCH_LAMBDA_MAX_BYTES": "6 MB"})
 
 
-def test_misspelt_variable_is_refused():
+def test_a_misspelled_variable_is_rejected():
     with pytest.raises(LambdaBuildError, match="Unknown environment variable `HATCH_LAMBDA_ARCH`"):
         read_options({}, {"HATCH_LAMBDA_ARCH": "arm64"})

@@ -23,7 +23,7 @@ def build_wheel(directory, config_settings=None, metadata_directory=None):
 """
 
 
-def test_sibling_of_another_build_backend_is_built_in_isolation(workspace, build):
+def test_a_sibling_with_another_build_backend_is_built_in_isolation(workspace, build):
     system = 'requires = []\nbuild-backend = "backend"\nbackend-path = ["."]'
     homemade = workspace.add("libs/homemade", build_system=system)
     (homemade / "backend.py").write_text(BACKEND)
@@ -46,11 +46,13 @@ def test_sibling_of_another_build_backend_is_built_in_isolation(workspace, build
         ({}, False),
     ],
 )
-def test_only_hatchling_with_all_it_requires_builds_here(build_system, expected):
+def test_only_hatchling_with_installed_requirements_builds_without_isolation(
+    build_system, expected
+):
     assert can_build_here(build_system) is expected
 
 
-def test_sibling_of_another_version_than_required_is_refused(workspace, refusal):
+def test_a_sibling_of_the_wrong_version_is_rejected(workspace, refusal):
     workspace.add("libs/base", version="2.1")
     workspace.add("libs/middle", dependencies=("base>=1,<2",))
     message = refusal(workspace.add("packages/app", dependencies=("middle",)))
@@ -59,7 +61,7 @@ def test_sibling_of_another_version_than_required_is_refused(workspace, refusal)
     assert "the workspace has `base` 2.1" in message
 
 
-def test_sibling_by_direct_reference_is_refused(workspace, refusal):
+def test_a_direct_reference_to_a_sibling_is_rejected(workspace, refusal):
     workspace.add("libs/base")
     dependencies = ("base @ {root:parent:parent:uri}/libs/base",)
     message = refusal(workspace.add("packages/app", dependencies=dependencies))
@@ -67,7 +69,7 @@ def test_sibling_by_direct_reference_is_refused(workspace, refusal):
     assert "`app` requires `base` by direct reference" in message
 
 
-def test_what_a_failing_build_backend_said_is_shown(workspace, refusal):
+def test_the_output_of_a_failed_build_backend_is_shown(workspace, refusal):
     broken = workspace.add("libs/broken")
     with (broken / "pyproject.toml").open("a") as file:
         file.write('[tool.hatch.build.hooks.custom]\npath = "missing_hook.py"\n')

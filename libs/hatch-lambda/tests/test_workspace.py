@@ -11,7 +11,7 @@ def make_project(folder, name, extra=""):
     return folder
 
 
-def test_members_are_found_from_a_hatch_toml_above(tmp_path):
+def test_members_are_read_from_a_parent_hatch_toml(tmp_path):
     (tmp_path / "hatch.toml").write_text(
         '[envs.default]\nworkspace.members = ["libs/*", { path = "app", features = ["x"] }]\n'
     )
@@ -22,7 +22,7 @@ def test_members_are_found_from_a_hatch_toml_above(tmp_path):
     assert find_workspace(app).members == {"my-lib": lib, "app": app}
 
 
-def test_members_are_found_from_a_project_which_is_the_root(tmp_path):
+def test_members_are_read_from_the_pyproject_of_the_root(tmp_path):
     workspace = '[tool.hatch.envs.default]\nworkspace.members = ["{root}/libs/*", "../beside"]\n'
     root = make_project(tmp_path / "root", "root", workspace)
     lib = make_project(root / "libs" / "lib", "lib")
@@ -43,7 +43,7 @@ def test_excluded_members_are_not_siblings(tmp_path):
     assert find_workspace(new).members == {"new": new}
 
 
-def test_workspace_which_does_not_list_the_project_is_passed_over(tmp_path):
+def test_a_workspace_that_does_not_list_the_project_is_skipped(tmp_path):
     (tmp_path / "hatch.toml").write_text('[envs.default]\nworkspace.members = ["*/inner/app"]\n')
     outer = make_project(
         tmp_path / "outer", "outer", '[tool.hatch.envs.default]\nworkspace.members = ["other"]\n'
@@ -58,16 +58,16 @@ def test_project_without_a_workspace_has_no_siblings(tmp_path):
     assert find_workspace(make_project(tmp_path / "alone", "alone")).members == {}
 
 
-def test_two_members_of_one_name_are_refused(tmp_path):
+def test_two_members_with_the_same_name_are_rejected(tmp_path):
     (tmp_path / "hatch.toml").write_text('[envs.default]\nworkspace.members = ["*"]\n')
     make_project(tmp_path / "one", "same.name")
     two = make_project(tmp_path / "two", "same-name")
 
-    with pytest.raises(LambdaBuildError, match="named `same-name`"):
+    with pytest.raises(LambdaBuildError, match="have the name `same-name`"):
         find_workspace(two)
 
 
-def test_unreadable_configuration_is_named(tmp_path):
+def test_an_invalid_configuration_file_is_named(tmp_path):
     (tmp_path / "hatch.toml").write_text("[envs")
     project = make_project(tmp_path / "app", "app")
 

@@ -1,4 +1,4 @@
-"""Writing a tree as a zip whose bytes depend on its content alone."""
+"""Write a reproducible zip of a folder."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _UNIX = 3
 _LEVEL = 9
-# Zip has its years from 1980 in seven bits.
+# Zip stores the year in seven bits, from 1980.
 _FIRST_TIME = datetime(1980, 1, 1, tzinfo=UTC)
 _LAST_TIME = datetime(2107, 12, 31, 23, 59, 58, tzinfo=UTC)
 
@@ -30,9 +30,9 @@ class Entry:
 
     Attributes:
         path: Path in the archive.
-        size: Its size in bytes, unpacked.
-        compressed: Its size in bytes in the archive.
-        sha256: Its hash.
+        size: Uncompressed size in bytes.
+        compressed: Compressed size in bytes.
+        sha256: SHA-256 of the content.
     """
 
     path: str
@@ -42,19 +42,19 @@ class Entry:
 
     @property
     def is_bytecode(self) -> bool:
-        """Whether it is a compiled module."""
+        """Whether the file is a compiled module."""
         return self.path.endswith(".pyc")
 
 
 def write_archive(tree: Path, destination: Path) -> list[Entry]:
-    """Write all files of a folder as a zip.
+    """Write a zip of all files of a folder.
 
     Args:
         tree: The folder.
         destination: Path of the zip.
 
     Returns:
-        What is in it, in order.
+        The files of the zip, in order.
     """
     time = archive_time()
     files = {path.relative_to(tree).as_posix(): path for path in tree.rglob("*") if path.is_file()}
@@ -70,11 +70,11 @@ def write_archive(tree: Path, destination: Path) -> list[Entry]:
 
 
 def publish(file: Path, destination: Path) -> None:
-    """Copy a file to a place where it appears when it is whole.
+    """Copy a file atomically, replacing the destination.
 
     Args:
         file: The file.
-        destination: Path of the copy; what was there is replaced.
+        destination: Path of the copy.
     """
     partial = destination.with_name(f".{destination.name}.partial")
     try:
@@ -85,18 +85,18 @@ def publish(file: Path, destination: Path) -> None:
 
 
 def archive_time() -> datetime:
-    """The time all files of an archive get.
+    """Return the modification time of all files of an archive.
 
     Returns:
-        That of `SOURCE_DATE_EPOCH`, or hatchling's own constant, within what a zip can say.
+        `SOURCE_DATE_EPOCH`, else the constant of hatchling; limited to the range of zip.
 
     Raises:
-        LambdaBuildError: `SOURCE_DATE_EPOCH` is no number of seconds.
+        LambdaBuildError: `SOURCE_DATE_EPOCH` is not a number of seconds.
     """
     try:
         time = datetime.fromtimestamp(get_reproducible_timestamp(), UTC)
     except (ValueError, OverflowError, OSError) as error:
-        message = f"`SOURCE_DATE_EPOCH` must be whole seconds since 1970: {error}"
+        message = f"`SOURCE_DATE_EPOCH` is not a number of seconds since 1970: {error}"
         raise LambdaBuildError(message) from error
     return min(max(time, _FIRST_TIME), _LAST_TIME)
 

@@ -1,4 +1,4 @@
-"""The build target `lambda`, as hatchling drives it."""
+"""The hatchling build target `lambda`."""
 
 from __future__ import annotations
 
@@ -30,47 +30,47 @@ class LambdaBuilderConfig(BuilderConfig):
 
     @cached_property
     def configured_platform(self) -> Platform:
-        """The platform of `pyproject.toml`, whatever this build is for."""
+        """Platform configured in `pyproject.toml`, without overrides of this build."""
         return read_options(self.target_config, {}).platform
 
 
 class LambdaBuilder(BuilderInterface[LambdaBuilderConfig, PluginManager]):
-    """Builds an AWS Lambda zip, its bill of materials and its size report."""
+    """Builds an AWS Lambda zip, its SBOM and its size report."""
 
     PLUGIN_NAME = "lambda"
 
     @classmethod
     def get_config_class(cls) -> type[LambdaBuilderConfig]:
-        """What the configuration of the target is made of."""
+        """Return the configuration class of the target."""
         return LambdaBuilderConfig
 
     def get_version_api(self) -> dict[str, Callable[..., str]]:
-        """One version of the target for each platform, such as `python3.13-arm64`."""
+        """Return one version of the target per platform, such as `python3.13-arm64`."""
         return {
             name: partial(self._build_archive, platform) for name, platform in PLATFORMS.items()
         }
 
     def get_default_versions(self) -> list[str]:
-        """The platform of the options."""
+        """Return the configured platform."""
         return [str(self.config.options.platform)]
 
     def build(self, **arguments: Any) -> Generator[str, None, None]:
-        """Build as hatchling does, and end with a plain message on an error of the user.
+        """Build the target, and exit with a message instead of a traceback on a user error.
 
         Args:
-            arguments: What hatchling passes.
+            arguments: Arguments passed by hatchling.
 
         Yields:
             Path of each archive.
         """
         try:
-            _refuse_unknown_versions(arguments.get("versions") or ())
+            _check_versions(arguments.get("versions") or ())
             yield from super().build(**arguments)
         except LambdaBuildError as error:
             self.app.abort(f"Cannot build target `lambda` of {self.metadata.name}:\n{error}")
 
-    def clean(self, directory: str, versions: list[str]) -> None:  # noqa: ARG002 - hatchling's
-        """Remove what earlier builds of the project wrote, of any platform and version."""
+    def clean(self, directory: str, versions: list[str]) -> None:  # noqa: ARG002 - interface
+        """Remove the files of earlier builds of the project, of any platform and version."""
         name = self.normalize_file_name_component(self.metadata.core.name)
         for suffix in ("zip", "cdx.json", "sizes.json"):
             for file in Path(directory).glob(f"{name}-*.{suffix}"):
@@ -86,7 +86,7 @@ class LambdaBuilder(BuilderInterface[LambdaBuilderConfig, PluginManager]):
         return str(packed.archive)
 
 
-def _refuse_unknown_versions(versions: Iterable[str]) -> None:
+def _check_versions(versions: Iterable[str]) -> None:
     if unknown := [version for version in versions if version not in PLATFORMS]:
-        message = f"Unknown platform `{unknown[0]}`. Known are {', '.join(PLATFORMS)}."
+        message = f"Unknown platform `{unknown[0]}`. Supported: {', '.join(PLATFORMS)}."
         raise LambdaBuildError(message)

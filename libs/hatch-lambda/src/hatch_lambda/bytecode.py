@@ -1,4 +1,4 @@
-"""Compiling modules for the Python of the target."""
+"""Compile modules to bytecode for the Python version of the target."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from uv import find_uv_bin
 
-from .commands import run
 from .errors import LambdaBuildError
 from .options import INTERPRETER_VARIABLE
+from .process import run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-# Where Lambda unpacks an archive; tracebacks show it.
+# Lambda unpacks archives here; tracebacks show these paths.
 _TASK_ROOT = "/var/task"
 
 _DESCRIBE = (
@@ -28,11 +28,11 @@ _DESCRIBE = (
 
 @dataclass(frozen=True)
 class Interpreter:
-    """A Python which compiles.
+    """A Python interpreter that compiles modules.
 
     Attributes:
-        path: Its executable.
-        version: Its full version.
+        path: Path of the executable.
+        version: Full version.
     """
 
     path: str
@@ -42,24 +42,24 @@ class Interpreter:
 def find_interpreter(
     python_version: str, named: str | None, environment: Mapping[str, str]
 ) -> Interpreter | None:
-    """Find a CPython of a minor version on this machine.
+    """Find a CPython interpreter of a minor version on this machine.
 
     Args:
         python_version: Minor version, such as `3.13`.
-        named: Path of the one to use, if the user named one.
-        environment: Environment variables which say where interpreters are.
+        named: Path configured by the user, if any.
+        environment: Environment variables; `PATH` and `PYENV_ROOT` are used.
 
     Returns:
-        The first that fits: this one, what uv finds, what is on the path, what pyenv has.
+        The first match of: this interpreter, those found by uv, on the `PATH`, and of pyenv.
 
     Raises:
-        LambdaBuildError: The one named does not fit.
+        LambdaBuildError: The configured interpreter has another version.
     """
     if named:
         interpreter = _examine(named, python_version)
         if interpreter is None:
             message = (
-                f"`{INTERPRETER_VARIABLE}` is {named!r}, but must be the path of a released "
+                f"`{INTERPRETER_VARIABLE}` is {named!r}, not the path of a released "
                 f"CPython {python_version}."
             )
             raise LambdaBuildError(message)
@@ -75,8 +75,8 @@ def _candidates(python_version: str, environment: Mapping[str, str]) -> Iterator
         yield sys.executable
     options = ["--no-config", "--no-python-downloads", "--quiet"]
     yield run([find_uv_bin(), "python", "find", *options, f"cpython@{python_version}"]).stdout
-    # uv gives up at the first executable of that name, which may be the shim of a version manager
-    # for a Python that is not switched on.
+    # uv stops at the first executable of that name, which may be the shim of a version manager for
+    # an inactive Python.
     for folder in environment.get("PATH", "").split(os.pathsep):
         yield os.path.join(folder, f"python{python_version}")  # noqa: PTH118
     yield from _of_pyenv(python_version, environment)
@@ -98,14 +98,14 @@ def _examine(executable: str, python_version: str) -> Interpreter | None:
     if not path or not Path(path).is_file():
         return None
     try:
-        answer = run([path, "-I", "-c", _DESCRIBE]).stdout.split()
+        output = run([path, "-I", "-c", _DESCRIBE]).stdout.split()
     except OSError:
         return None
-    # The tag tells other implementations and free-threaded builds apart; before its release, a
-    # Python still changes the format of its bytecode.
-    if len(answer) != 3 or answer[0] != _tag(python_version) or answer[2] != "final":
+    # The cache tag excludes other implementations and free-threaded builds. The bytecode format
+    # of a prerelease may still change.
+    if len(output) != 3 or output[0] != _tag(python_version) or output[2] != "final":
         return None
-    return Interpreter(path, answer[1])
+    return Interpreter(path, output[1])
 
 
 def _tag(python_version: str) -> str:
@@ -113,40 +113,40 @@ def _tag(python_version: str) -> str:
 
 
 def bytecode_path(source: str, python_version: str) -> str:
-    """Where the bytecode of a module is.
+    """Return the path of the bytecode of a module.
 
     Args:
         source: Path of the module, with slashes.
         python_version: Minor version of Python.
 
     Returns:
-        Path of its bytecode.
+        Path of the `.pyc` file.
     """
-    place = PurePosixPath(source)
-    return str(place.parent / "__pycache__" / f"{place.stem}.{_tag(python_version)}.pyc")
+    path = PurePosixPath(source)
+    return str(path.parent / "__pycache__" / f"{path.stem}.{_tag(python_version)}.pyc")
 
 
 def compile_tree(
     tree: Path, python_version: str, interpreter: Interpreter, *, debug_ranges: bool
 ) -> dict[str, str]:
-    """Compile every module of a tree.
+    """Compile every module of a folder.
 
-    The bytecode is never checked against its source: in an archive the two cannot part, and a
-    check by time would fail, as unpacking sets the times anew.
+    The bytecode is unchecked: Python does not compare it with its source. In an archive the two
+    cannot diverge, and a comparison of timestamps would fail after unpacking.
 
     Args:
-        tree: Folder whose modules are compiled.
+        tree: Folder with the modules.
         python_version: Minor version of the target.
-        interpreter: A Python of that version.
-        debug_ranges: Whether bytecode knows the columns of its source, with which tracebacks
-            underline what failed in a line.
+        interpreter: Interpreter of that version.
+        debug_ranges: Whether bytecode contains column numbers, with which tracebacks underline
+            the failing part of a line.
 
     Returns:
-        Path of each module by the path of its bytecode. A module that is no valid Python for the
-        target, which packages have among their templates and tests, is not there.
+        Paths of the modules by the path of their bytecode. Invalid modules, such as templates in
+        packages, are omitted.
 
     Raises:
-        LambdaBuildError: The interpreter broke down.
+        LambdaBuildError: The interpreter failed.
     """
     sources = sorted(path.relative_to(tree).as_posix() for path in tree.rglob("*.py"))
     result = run(
@@ -154,7 +154,7 @@ def compile_tree(
         environment=_compile_environment(debug_ranges=debug_ranges),
         stdin="".join(f"{tree / source}\n" for source in sources),
     )
-    # compileall ends with 1 if a module did not compile.
+    # The exit status of compileall is 1 if a module is invalid.
     if result.returncode not in (0, 1):
         message = f"{interpreter.path} cannot compile modules:\n\n{result.stdout}{result.stderr}"
         raise LambdaBuildError(message)
@@ -172,8 +172,8 @@ def _compile_command(tree: Path, interpreter: Interpreter) -> list[str]:
 
 
 def _compile_environment(*, debug_ranges: bool) -> dict[str, str]:
-    # One process with one seed, fed in one order: bytecode has references to equal objects and
-    # sets in it, whose form depends on what was compiled before and on hashes.
+    # For reproducible bytecode: references to equal objects, and the order of sets, depend on the
+    # modules compiled before and on the hash seed.
     inherited: Iterable[tuple[str, str]] = os.environ.items()
     kept = {name: value for name, value in inherited if not name.startswith("PYTHON")}
     # https://docs.python.org/3/using/cmdline.html#envvar-PYTHONNODEBUGRANGES

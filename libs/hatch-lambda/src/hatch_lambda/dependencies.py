@@ -1,21 +1,18 @@
-"""Resolving and installing what a project needs, with uv."""
+"""Resolve and install the dependencies of a project with uv."""
 
 from __future__ import annotations
 
-import re
-import sys
 import tomllib
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
-from uv import find_uv_bin
 
-from .commands import run
+from .constraints import pinned_hashes, read_pins
 from .errors import LambdaBuildError
+from .uv_pip import run_uv, write_lines
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -27,7 +24,7 @@ if TYPE_CHECKING:
     from .platforms import Platform
     from .wheels import Wheel
 
-# What every managed Python runtime of Lambda brings.
+# Part of every managed Python runtime of Lambda.
 AWS_SDK = (
     "awslambdaric",
     "boto3",
@@ -39,8 +36,8 @@ AWS_SDK = (
     "urllib3",
 )
 
-# The layer is `aws-lambda-powertools[all]`. What these need in turn is left out with them, unless
-# something else needs it too: then the archive has it, and the archive is imported first.
+# The layer is `aws-lambda-powertools[all]`. Their own dependencies are left out as well, unless
+# another distribution requires them: then the archive contains them and takes precedence.
 POWERTOOLS_LAYER = (
     "aws-encryption-sdk",
     "aws-lambda-powertools",
@@ -51,58 +48,16 @@ POWERTOOLS_LAYER = (
     "pydantic-settings",
 )
 
-_HASH = re.compile(r"--hash[=\s]+sha256:([0-9a-f]{64})")
-
-# Words of uv in an error, and what helps.
-_ADVICE = (
-    (
-        "Hash mismatch",
-        "The index served another file than the constraints or the index itself promised. "
-        "Do not use it before you know why.",
-    ),
-    (
-        "wheel",
-        "Dependencies are installed from wheels only, as a build from source would be for this "
-        "machine. Choose another version, runtime or architecture, or name a folder of wheels "
-        "in UV_FIND_LINKS.",
-    ),
-    (
-        "was not found in",
-        "If it is an unpublished sibling, list it among `envs.default.workspace.members` of the "
-        "hatch workspace. Another package index is named by UV_INDEX or UV_FIND_LINKS; the "
-        "settings of pip are not read.",
-    ),
-    (
-        "Failed to fetch",
-        "Check the connection to the package index, which is named by UV_DEFAULT_INDEX and "
-        "UV_INDEX; the settings of pip are not read.",
-    ),
-)
-_GENERAL_ADVICE = "Change the ranges which exclude each other, or the options of the target."
-
-
-@dataclass(frozen=True)
-class Pin:
-    """A distribution as the constraints file has it.
-
-    Attributes:
-        requirement: Name and version.
-        hashes: SHA-256 of its files.
-    """
-
-    requirement: Requirement
-    hashes: frozenset[str]
-
 
 @dataclass(frozen=True)
 class Resolved:
-    """A distribution that was chosen for the archive.
+    """A resolved distribution.
 
     Attributes:
         name: Normalized name.
         version: Version.
-        hashes: SHA-256 of the wheels that fit the platform, with the file name of each if it is
-            known. The best of them is installed. Empty if the index has no hashes.
+        hashes: File names by SHA-256 of the wheels that are compatible with the platform; the
+            name is empty if unknown. uv installs the best one. Empty if the index has no hashes.
     """
 
     name: str
@@ -111,7 +66,7 @@ class Resolved:
 
 
 def left_out(options: Options) -> tuple[str, ...]:
-    """Names of the distributions that stay out of the archive."""
+    """Return the names of the distributions that are excluded from the archive."""
     sdk = () if options.include_sdk else AWS_SDK
     layer = POWERTOOLS_LAYER if options.powertools_layer else ()
     return tuple(sorted({*sdk, *layer, *options.exclude_dependencies}))
@@ -126,21 +81,21 @@ def resolve(
     constraints: Path | None,
     scratch: Path,
 ) -> list[Resolved]:
-    """Choose a version of everything the wheels need.
+    """Resolve the dependencies of wheels.
 
     Args:
-        wheels: Wheels built here, that of the project first.
+        wheels: Wheels built from the workspace, that of the project first.
         features: Extras of the project.
-        platform: Platform the archive is for.
+        platform: Platform of the archive.
         excluded: Names of distributions to leave out.
         constraints: File with pinned and hashed versions.
         scratch: Folder for input files of uv.
 
     Returns:
-        Everything to install, the wheels among them.
+        All distributions to install, including the wheels.
 
     Raises:
-        LambdaBuildError: There is no solution, or it is at odds with the constraints.
+        LambdaBuildError: There is no solution, or it does not match the constraints.
     """
     local = {wheel.name: wheel for wheel in wheels}
     requirements = write_lines(scratch / "requirements.in", local_requirements(wheels, features))
@@ -154,7 +109,12 @@ def resolve(
         return resolved
     pins = read_pins(constraints.read_text(encoding="utf-8"))
     return [
-        item if item.name in local else check_pin(item, pins, constraints.name)
+        item
+        if item.name in local
+        else replace(
+            item,
+            hashes=pinned_hashes(item.name, item.version, item.hashes, pins, constraints.name),
+        )
         for item in resolved
     ]
 
@@ -167,17 +127,17 @@ def install(
     tree: Path,
     scratch: Path,
 ) -> None:
-    """Install what was chosen, checking its hashes.
+    """Install resolved distributions and verify their hashes.
 
     Args:
-        resolved: What to install.
-        wheels: Wheels built here, that of the project first.
-        platform: Platform the archive is for.
+        resolved: Distributions to install.
+        wheels: Wheels built from the workspace, that of the project first.
+        platform: Platform of the archive.
         tree: Folder to install into.
         scratch: Folder for input files of uv.
 
     Raises:
-        LambdaBuildError: Something cannot be fetched, or has another hash.
+        LambdaBuildError: A distribution cannot be downloaded, or its hash does not match.
     """
     local = {wheel.name: wheel.path.as_uri() for wheel in wheels}
     lines = (_locked_requirement(item, local) for item in resolved)
@@ -189,102 +149,39 @@ def install(
 def check_siblings(
     resolved: Iterable[Resolved], wheels: Sequence[Wheel], members: Collection[str]
 ) -> None:
-    """Refuse a member of the workspace that would come from the package index.
+    """Check that no member of the workspace is downloaded from the package index.
 
-    That happens when only a published distribution requires it. A stranger may own the name of
-    an unpublished one there.
+    That happens if only a published distribution requires it. On the index, the name of an
+    unpublished member may belong to someone else (dependency confusion).
 
     Args:
-        resolved: What is to be installed.
-        wheels: Wheels built here, that of the project first.
+        resolved: Distributions to install.
+        wheels: Wheels built from the workspace, that of the project first.
         members: Names of the members of the workspace.
 
     Raises:
-        LambdaBuildError: There is such a member.
+        LambdaBuildError: A member would be downloaded.
     """
     local = {wheel.name for wheel in wheels}
     for item in resolved:
         if item.name in members and item.name not in local:
             message = (
-                f"`{item.name}` is a member of the workspace, but would be taken from the package "
-                f"index, as only published dependencies require it. Add it to the dependencies "
-                f"of `{wheels[0].name}`."
+                f"`{item.name}` is a member of the workspace, but would be downloaded from the "
+                f"package index, because only published distributions require it. Add it to the "
+                f"dependencies of `{wheels[0].name}`."
             )
             raise LambdaBuildError(message)
 
 
-def read_pins(text: str) -> dict[str, list[Pin]]:
-    """Read a constraints file.
-
-    Args:
-        text: Content, as `uv pip compile --generate-hashes` or pip-tools write it.
-
-    Returns:
-        Its pins by normalized name; there are several where versions depend on the platform.
-
-    Raises:
-        LambdaBuildError: A line is no requirement.
-    """
-    pins: dict[str, list[Pin]] = {}
-    for line in text.replace("\\\n", " ").splitlines():
-        specification = re.split(r"\s+#|^#|\s--hash", line, maxsplit=1)[0].strip()
-        if not specification or specification.startswith("-"):
-            continue
-        try:
-            requirement = Requirement(specification)
-        except InvalidRequirement as error:
-            message = f"The constraints have a line that is no requirement: `{line}`. {error}"
-            raise LambdaBuildError(message) from error
-        pin = Pin(requirement, frozenset(_HASH.findall(line)))
-        pins.setdefault(canonicalize_name(requirement.name), []).append(pin)
-    return pins
-
-
-def check_pin(item: Resolved, pins: Mapping[str, Sequence[Pin]], file_name: str) -> Resolved:
-    """Hold a chosen distribution against the constraints.
-
-    Args:
-        item: The distribution.
-        pins: The constraints.
-        file_name: How the constraints are called in an error.
-
-    Returns:
-        The distribution, its hashes narrowed to those of the constraints.
-
-    Raises:
-        LambdaBuildError: It is not pinned, not hashed, or has another hash.
-    """
-    hashes = {
-        digest
-        for pin in pins.get(item.name, ())
-        if _is_pinned(pin.requirement)
-        and pin.requirement.specifier.contains(item.version, prereleases=True)
-        for digest in pin.hashes
-    }
-    anew = "Write it anew with `python -m hatch_lambda.lock`"
-    if not hashes:
-        message = f"`{file_name}` does not pin `{item.name}=={item.version}` with a hash. {anew}."
-        raise LambdaBuildError(message)
-    common = {digest: name for digest, name in item.hashes.items() if digest in hashes}
-    if item.hashes and not common:
-        message = (
-            f"The hash of `{item.name}` {item.version} on the package index is not one of those "
-            f"in `{file_name}`: either the file or the release was changed. {anew} once you know "
-            f"which."
-        )
-        raise LambdaBuildError(message)
-    return replace(item, hashes=common or dict.fromkeys(sorted(hashes), ""))
-
-
 def find_hash(item: Resolved, tags: frozenset[Tag]) -> str | None:
-    """Find out which of the wheels that fit was installed.
+    """Find the hash of the wheel that was installed.
 
     Args:
-        item: What was chosen.
-        tags: Tags of the wheel that was installed.
+        item: The resolved distribution.
+        tags: Tags of the installed wheel.
 
     Returns:
-        Its SHA-256, unless that is not clear.
+        Its SHA-256, or `None` if it is ambiguous.
     """
     if len(item.hashes) == 1:
         return next(iter(item.hashes))
@@ -299,19 +196,15 @@ def _tags_of(file_name: str) -> frozenset[Tag]:
         return frozenset()
 
 
-def _is_pinned(requirement: Requirement) -> bool:
-    return any(specifier.operator in ("==", "===") for specifier in requirement.specifier)
-
-
 def local_requirements(wheels: Sequence[Wheel], features: Collection[str]) -> Iterator[str]:
-    """Write wheels as requirements.
+    """Format wheels as requirements.
 
     Args:
-        wheels: Wheels built here, that of the project first.
+        wheels: Wheels built from the workspace, that of the project first.
         features: Extras of the project.
 
     Yields:
-        Each as a line of a requirements file.
+        One line of a requirements file per wheel.
     """
     project, *siblings = wheels
     extras = f"[{','.join(sorted(features))}]" if features else ""
@@ -321,8 +214,8 @@ def local_requirements(wheels: Sequence[Wheel], features: Collection[str]) -> It
 
 
 def _locked_requirement(item: Resolved, local: Mapping[str, str]) -> str:
-    place = f" @ {local[item.name]}" if item.name in local else f"=={item.version}"
-    return item.name + place + "".join(f" --hash=sha256:{digest}" for digest in item.hashes)
+    source = f" @ {local[item.name]}" if item.name in local else f"=={item.version}"
+    return item.name + source + "".join(f" --hash=sha256:{digest}" for digest in item.hashes)
 
 
 def _read_lock(lock: Mapping[str, Any]) -> Iterator[Resolved]:
@@ -340,55 +233,16 @@ def _read_lock(lock: Mapping[str, Any]) -> Iterator[Resolved]:
 
 
 def _file_name(file: Mapping[str, Any]) -> str:
-    place: str = file.get("name") or file.get("url") or file.get("path") or ""
-    return unquote(PurePosixPath(urlsplit(place).path).name)
+    location: str = file.get("name") or file.get("url") or file.get("path") or ""
+    return unquote(PurePosixPath(urlsplit(location).path).name)
 
 
-def write_lines(path: Path, lines: Iterable[str]) -> Path:
-    """Write an input file of uv and return its path."""
-    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    return path
-
-
-def _run_uv(verb: str, arguments: Sequence[str], project: str, platform: Platform) -> str:
+def _run_uv(command: str, arguments: Sequence[str], project: str, platform: Platform) -> str:
     target = (
         "--python-version",
         platform.python_version,
         "--python-platform",
         platform.uv_platform,
     )
-    place = f"{platform.runtime} on {platform.architecture}"
-    return run_uv(verb, [*target, *arguments], f"`{project}` for {place}")
-
-
-def run_uv(verb: str, arguments: Sequence[str], subject: str) -> str:
-    """Run `uv pip` on wheels alone, whatever the machine has set for uv in files.
-
-    Args:
-        verb: `compile` or `install`.
-        arguments: Its further arguments.
-        subject: Whose dependencies these are, for an error.
-
-    Returns:
-        What it printed.
-
-    Raises:
-        LambdaBuildError: It failed; the message says what helps.
-    """
-    common = (
-        *("--python", sys.executable, "--only-binary", ":all:"),
-        *("--no-config", "--no-sources", "--no-progress", "--quiet", "--color", "never"),
-    )
-    result = run([find_uv_bin(), "pip", verb, *common, *arguments])
-    if result.returncode:
-        message = (
-            f"uv cannot {'resolve' if verb == 'compile' else 'install'} the dependencies of "
-            f"{subject}:\n\n{result.stderr.strip()}\n\n{advice(result.stderr)}"
-        )
-        raise LambdaBuildError(message)
-    return result.stdout
-
-
-def advice(output: str) -> str:
-    """What helps against an error of uv."""
-    return next((help_ for words, help_ in _ADVICE if words in output), _GENERAL_ADVICE)
+    subject = f"`{project}` for {platform.runtime} on {platform.architecture}"
+    return run_uv(command, [*target, *arguments], subject)

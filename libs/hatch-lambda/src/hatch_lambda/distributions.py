@@ -1,4 +1,4 @@
-"""The distributions installed in a tree."""
+"""Read the distributions installed in a folder."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class Distribution:
     Attributes:
         name: Normalized name.
         version: Version.
-        metadata: The fields of its METADATA.
+        metadata: Fields of its METADATA.
         tags: Tags of the wheel it was installed from.
-        files: Its files, as paths in the tree; each with the hash in its RECORD, if any.
+        files: Hash in RECORD, or an empty string, by path in the tree.
     """
 
     name: str
@@ -44,15 +44,15 @@ class Distribution:
 
     @property
     def requirements(self) -> list[Requirement]:
-        """All its requirements, of whatever platform and extra."""
+        """All requirements, for every platform and extra."""
         return list(_parse(self.metadata.get("requires_dist", [])))
 
 
 def read_distributions(tree: Path) -> list[Distribution]:
-    """Read what is installed in a folder.
+    """Read the distributions installed in a folder.
 
     Args:
-        tree: Folder that was installed into.
+        tree: Folder with the installed distributions.
 
     Returns:
         The distributions, sorted by name.
@@ -74,8 +74,8 @@ def read_distributions(tree: Path) -> list[Distribution]:
 
 def _parse(requirements: Iterable[str]) -> Iterator[Requirement]:
     for item in requirements:
-        # Old distributions have invalid ones, which uv mends; nothing but the graph in the bill
-        # of materials depends on them here.
+        # Old distributions have invalid requirements, which uv corrects. Here only the dependency
+        # graph of the SBOM uses them.
         with suppress(InvalidRequirement):
             yield Requirement(item)
 
@@ -92,17 +92,17 @@ def _hash_of(file: PackagePath) -> str:
 
 
 def owners(installed: Iterable[Distribution]) -> dict[str, str]:
-    """Which distribution each file of the archive belongs to.
+    """Return the distribution that each file of the archive belongs to.
 
     Args:
         installed: Distributions in one tree.
 
     Returns:
-        Name of the distribution by path; the first by name where several have the same file.
+        Name of the distribution by path; the first by name where several have an identical file.
 
     Raises:
-        LambdaBuildError: Two distributions have different files at one place. Which of them is
-            there depends on the order of installation, so the archive would not be reproducible.
+        LambdaBuildError: Two distributions have different files at the same path. Which of them
+            is installed depends on the order, so the archive would not be reproducible.
     """
     claims: dict[str, dict[str, str]] = defaultdict(dict)
     for distribution in installed:
@@ -114,36 +114,36 @@ def owners(installed: Iterable[Distribution]) -> dict[str, str]:
         if not _is_stray(path):
             names = " and ".join(f"`{name}`" for name in sorted(claims[path]))
             message = (
-                f"{names} have different files at `{path}`. Rename it in one of them, or leave "
-                f"one of them out with `exclude-dependencies`."
+                f"{names} have different files at the same path `{path}`. Rename it in one of "
+                f"them, or leave one of them out with `exclude-dependencies`."
             )
             raise LambdaBuildError(message)
     return {path: min(digests) for path, digests in claims.items() if path not in disputed}
 
 
-def repeated_licences(project: Distribution, siblings: Iterable[Distribution]) -> set[str]:
-    """Find licences that are in an archive twice.
+def duplicate_licenses(project: Distribution, siblings: Iterable[Distribution]) -> set[str]:
+    """Find license files of siblings that are identical to one of the project.
 
     Args:
-        project: The distribution that an archive is made for.
-        siblings: Others of the same workspace, which mostly have the licence of the project.
+        project: Distribution of the project.
+        siblings: Other distributions of the same workspace.
 
     Returns:
-        Paths of the licence files of siblings that the project has word for word.
+        Paths of the duplicate license files.
     """
-    own = {digest for path, digest in project.files.items() if _is_licence(path)}
+    own = {digest for path, digest in project.files.items() if _is_license(path)}
     return {
         path
         for sibling in siblings
         for path, digest in sibling.files.items()
-        if digest in own and _is_licence(path)
+        if digest in own and _is_license(path)
     }
 
 
-def _is_licence(path: str) -> bool:
+def _is_license(path: str) -> bool:
     return ".dist-info/licenses/" in path
 
 
 def _is_stray(path: str) -> bool:
-    # A README.md or the like beside the packages, put there by mistake and read by nobody.
+    # A README.md or similar next to the packages, installed there by mistake.
     return "/" not in path and not path.endswith((".py", ".so"))

@@ -1,7 +1,7 @@
-"""The error a user can mend."""
+"""The error for problems that the user can fix."""
 
 from __future__ import annotations
 
 
 class LambdaBuildError(Exception):
-    """Says what was wrong, where, and what to do; shown without a traceback."""
+    """A build error with a message for the user, shown without a traceback."""

@@ -1,4 +1,4 @@
-"""Where hatchling finds the build target."""
+"""Plugin hooks of hatchling."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be set for the build target, and what is refused."""
+"""Read and validate the options of the build target."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ class Options:
 
     Attributes:
         runtime: Lambda runtime.
-        architecture: Instruction set.
-        bytecode: Whether modules are compiled; `auto` does without a fitting interpreter.
-        debug_ranges: Whether bytecode knows the columns of its source.
-        include_sdk: Whether the AWS SDK goes into the archive.
-        powertools_layer: Whether the Powertools layer is attached to the function.
-        features: Extras of the project that are installed.
+        architecture: Instruction set architecture.
+        bytecode: Whether to compile modules; `auto` skips it without a matching interpreter.
+        debug_ranges: Whether bytecode contains column numbers.
+        include_sdk: Whether to include the AWS SDK.
+        powertools_layer: Whether the function has the Powertools layer.
+        features: Extras of the project to install.
         exclude_dependencies: Further distributions to leave out.
         exclude_files: Patterns of further files to leave out.
-        max_bytes: Size the archive must not exceed.
+        max_bytes: Maximum size of the archive in bytes.
         constraints: Path of a file with pinned and hashed versions.
-        interpreter: Path of the Python which compiles.
+        interpreter: Path of the interpreter that compiles modules.
     """
 
     runtime: str = "python3.13"
@@ -52,15 +52,15 @@ class Options:
 
     @property
     def platform(self) -> Platform:
-        """The platform that is built when a build asks for no other."""
+        """The default platform of the build."""
         return Platform(self.runtime, self.architecture)
 
 
 @dataclass(frozen=True)
 class _Kind:
-    """Values an option takes: for people, as a test, and out of an environment variable."""
+    """Valid values of an option: a description, a test, and a parser of environment variables."""
 
-    allowed: str
+    expected: str
     accepts: Callable[[Any], bool]
     from_text: Callable[[str], Any]
 
@@ -69,7 +69,7 @@ def _one_of(*allowed: str) -> _Kind:
     return _Kind(f"one of {', '.join(allowed)}", allowed.__contains__, str)
 
 
-def _truth(text: str) -> bool | str:
+def _parse_flag(text: str) -> bool | str:
     return {"true": True, "false": False}.get(text, text)
 
 
@@ -90,7 +90,7 @@ def _is_size(value: Any) -> bool:
     return type(value) is int and value > 0
 
 
-def _whole_number(text: str) -> int | str:
+def _parse_integer(text: str) -> int | str:
     return int(text) if text.isdecimal() else text
 
 
@@ -102,13 +102,13 @@ def _split(text: str) -> list[str]:
     return [part.strip() for part in text.split(",")]
 
 
-_FLAG = _Kind("true or false", lambda value: isinstance(value, bool), _truth)
+_FLAG = _Kind("true or false", lambda value: isinstance(value, bool), _parse_flag)
 _BYTECODE = _Kind(
-    'true, false or "auto"', lambda value: isinstance(value, bool) or value == "auto", _truth
+    'true, false or "auto"', lambda value: isinstance(value, bool) or value == "auto", _parse_flag
 )
 _NAMES = _Kind("an array of names", _are_names, _split)
 _PATTERNS = _Kind("an array of patterns", _are_patterns, _split)
-_SIZE = _Kind("a number of bytes, 1 or more", _is_size, _whole_number)
+_SIZE = _Kind("a positive integer (bytes)", _is_size, _parse_integer)
 _PATH = _Kind("a path", lambda value: isinstance(value, str) and bool(value), str)
 
 _OPTIONS = {
@@ -127,8 +127,8 @@ _OPTIONS = {
 
 _VERSIONS = _Kind(f"an array of {', '.join(PLATFORMS)}", _are_platforms, _split)
 
-# Hatchling reads these of every target. Its file selection is not among them: the files of the
-# project are those of its wheel.
+# Read by hatchling for every target. Its file selection does not apply: the files of the project
+# are those of its wheel.
 _OPTIONS_OF_HATCHLING = (
     "dependencies",
     "directory",
@@ -144,16 +144,16 @@ def read_options(table: Mapping[str, Any], environment: Mapping[str, str]) -> Op
 
     Args:
         table: The table `tool.hatch.build.targets.lambda`.
-        environment: Environment variables; `HATCH_LAMBDA_BYTECODE` overrides `bytecode`, and so
-            on. An empty one counts as absent.
+        environment: Environment variables. `HATCH_LAMBDA_BYTECODE` overrides `bytecode`, and so
+            on; empty variables are ignored.
 
     Returns:
-        The options, checked.
+        The validated options.
 
     Raises:
-        LambdaBuildError: An option is unknown, or its value is.
+        LambdaBuildError: An option is unknown, or its value is invalid.
     """
-    _refuse_unknown(table)
+    _check_names(table)
     if "versions" in table:
         _check(f"{TABLE}.versions", table["versions"], _VERSIONS)
     values = {name: value for name, value in table.items() if name in _OPTIONS}
@@ -180,7 +180,7 @@ def _overrides(environment: Mapping[str, str]) -> dict[str, Any]:
     if unknown := sorted(found.keys() - variables.keys()):
         message = (
             f"Unknown environment variable `{unknown[0]}`. "
-            f"Known are {', '.join(variables)} and {INTERPRETER_VARIABLE}."
+            f"Supported: {', '.join(variables)} and {INTERPRETER_VARIABLE}."
         )
         raise LambdaBuildError(message)
     overrides = {}
@@ -196,18 +196,18 @@ def _variable(option: str) -> str:
     return ENVIRONMENT_PREFIX + option.replace("-", "_").upper()
 
 
-def _refuse_unknown(table: Mapping[str, Any]) -> None:
+def _check_names(table: Mapping[str, Any]) -> None:
     known = (*_OPTIONS, *_OPTIONS_OF_HATCHLING)
     if unknown := [name for name in table if name not in known]:
         message = (
             f"Unknown option `{unknown[0]}` with value {table[unknown[0]]!r} in `{TABLE}`. "
-            f"Known are {', '.join(known)}. "
-            f"Which files of the project are packed is up to its wheel target."
+            f"Supported: {', '.join(known)}. "
+            f"To select files of the project, configure its wheel target."
         )
         raise LambdaBuildError(message)
 
 
-def _check(place: str, value: Any, kind: _Kind) -> None:
+def _check(source: str, value: Any, kind: _Kind) -> None:
     if not kind.accepts(value):
-        message = f"`{place}` is {value!r}, but must be {kind.allowed}."
+        message = f"`{source}` is {value!r}, but must be {kind.expected}."
         raise LambdaBuildError(message)

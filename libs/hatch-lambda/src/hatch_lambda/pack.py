@@ -1,4 +1,4 @@
-"""Making an archive of a project, step by step."""
+"""Build the archive of a project, its SBOM and its size report."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .archive import publish, write_archive
-from .bill_of_materials import Materials, describe
 from .bytecode import compile_tree, find_interpreter
 from .dependencies import check_siblings, find_hash, install, left_out, resolve
-from .distributions import owners, read_distributions, repeated_licences
+from .distributions import duplicate_licenses, owners, read_distributions
 from .errors import LambdaBuildError
 from .options import INTERPRETER_VARIABLE
 from .prune import match_files, prune
+from .sbom import SbomSource, make_sbom
 from .sizes import check_budget, installed_sizes, measure, report
 from .wheels import build_wheels
 from .workspace import find_workspace
@@ -33,21 +33,21 @@ if TYPE_CHECKING:
     from .platforms import Platform
     from .wheels import Wheel
 
-# What Lambda takes, layers included.
-_LARGEST_UNPACKED = 250 * 1024 * 1024
+# The limit of Lambda, layers included.
+_MAX_UNPACKED_BYTES = 250 * 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Packed:
-    """An archive that was made.
+    """The result of a build.
 
     Attributes:
         archive: Path of the zip.
-        platform: What it is for.
-        unpacked: Size of its files in bytes.
-        distributions: How many distributions are in it.
-        bytecode: Version of the Python which compiled it, if one did.
-        uncompiled: Modules without bytecode although it was asked for.
+        platform: Platform of the archive.
+        unpacked: Uncompressed size in bytes.
+        distributions: Number of distributions in the archive.
+        bytecode: Version of the interpreter that compiled the modules, or `None`.
+        uncompiled: Modules that could not be compiled.
     """
 
     archive: Path
@@ -58,7 +58,7 @@ class Packed:
     uncompiled: Sequence[str]
 
     def summary(self, project: Path) -> str:
-        """The archive in a line, its path relative to the project where it is within."""
+        """Return a one-line summary, with a path relative to the project if possible."""
         inside = self.archive.is_relative_to(project)
         path = self.archive.relative_to(project) if inside else self.archive
         compiled = f"bytecode of CPython {self.bytecode}" if self.bytecode else "no bytecode"
@@ -69,22 +69,23 @@ class Packed:
 
     @property
     def warnings(self) -> list[str]:
-        """What the user should look at."""
+        """Warnings for the user."""
         found = []
         if self.uncompiled:
             names = ", ".join(self.uncompiled)
-            found.append(f"No valid modules for {self.platform.runtime}, not compiled: {names}")
-        if self.unpacked > _LARGEST_UNPACKED:
+            found.append(f"Not compiled, invalid in {self.platform.runtime}: {names}")
+        if self.unpacked > _MAX_UNPACKED_BYTES:
             found.append(
-                f"Lambda takes {_LARGEST_UNPACKED} bytes unpacked, and these are {self.unpacked}. "
-                f"Leave distributions out with `exclude-dependencies`, or split the project."
+                f"The archive is {self.unpacked} bytes unpacked, and the limit of Lambda is "
+                f"{_MAX_UNPACKED_BYTES}. Leave distributions out with `exclude-dependencies`, or "
+                f"split the project."
             )
         return found
 
 
 @dataclass(frozen=True)
 class _Contents:
-    """A tree that is ready to be archived, and what is known about it."""
+    """The files of an archive, ready to be zipped, and their metadata."""
 
     tree: Path
     wheels: Sequence[Wheel]
@@ -96,19 +97,19 @@ class _Contents:
 
 
 def pack(project: Path, platform: Platform, options: Options, target: Path) -> Packed:
-    """Make an archive, its bill of materials and its size report.
+    """Build an archive, its SBOM and its size report.
 
     Args:
         project: Folder of the project.
-        platform: What it is for.
+        platform: Platform of the archive.
         options: Options of the build.
         target: Path of the files to write, without their suffixes.
 
     Returns:
-        What was made.
+        The result of the build.
 
     Raises:
-        LambdaBuildError: Something is in the way; then nothing was written.
+        LambdaBuildError: The build failed; nothing was written.
     """
     interpreter = _choose_interpreter(platform, options)
     with tempfile.TemporaryDirectory(prefix="hatch-lambda-") as folder:
@@ -121,8 +122,8 @@ def pack(project: Path, platform: Platform, options: Options, target: Path) -> P
         check_budget(made, archive.name, sizes, options.max_bytes)
         publish(made, archive)
     facts = _facts(platform, options, interpreter)
-    materials = _materials(contents, entries, archive, platform, options, facts)
-    _write_json(target.with_name(f"{target.name}.cdx.json"), describe(materials))
+    source = _sbom_source(contents, entries, archive, platform, options, facts)
+    _write_json(target.with_name(f"{target.name}.cdx.json"), make_sbom(source))
     _write_json(target.with_name(f"{target.name}.sizes.json"), report(archive, sizes))
     return Packed(
         archive=archive,
@@ -146,8 +147,8 @@ def _collect(
     distributions = read_distributions(tree)
     installed = installed_sizes(tree, distributions)
     owned = owners(distributions)
-    unwanted = match_files(owned, options.exclude_files) | _repeated(wheels, distributions)
-    owned = {path: owner for path, owner in owned.items() if path not in unwanted}
+    excluded = match_files(owned, options.exclude_files) | _duplicates(wheels, distributions)
+    owned = {path: owner for path, owner in owned.items() if path not in excluded}
     prune(tree, owned)
     compiled = _compile(tree, platform, options, interpreter)
     modules = {path for path in owned if path.endswith(".py")} if interpreter else set()
@@ -162,10 +163,10 @@ def _collect(
     )
 
 
-def _repeated(wheels: Sequence[Wheel], distributions: Sequence[Distribution]) -> set[str]:
+def _duplicates(wheels: Sequence[Wheel], distributions: Sequence[Distribution]) -> set[str]:
     found = {item.name: item for item in distributions}
     project, *siblings = (found[wheel.name] for wheel in wheels)
-    return repeated_licences(project, siblings)
+    return duplicate_licenses(project, siblings)
 
 
 def _compile(
@@ -202,15 +203,15 @@ def _install(
     return wheels, resolved
 
 
-def _materials(
+def _sbom_source(
     contents: _Contents,
     entries: Sequence[Entry],
     archive: Path,
     platform: Platform,
     options: Options,
     facts: Mapping[str, str],
-) -> Materials:
-    return Materials(
+) -> SbomSource:
+    return SbomSource(
         project=contents.wheels[0].name,
         features=options.features,
         platform=platform,
@@ -237,10 +238,10 @@ def _choose_interpreter(platform: Platform, options: Options) -> Interpreter | N
     if found or options.bytecode == "auto":
         return found
     message = (
-        f"Bytecode for {platform.runtime} takes a CPython {version}, and there is none: not this "
-        f"one, none that uv finds, none on the PATH, none of pyenv. Install one (`uv python "
-        f"install {version}`), or name one in `{INTERPRETER_VARIABLE}`, or do without: "
-        f'`bytecode = "auto"`.'
+        f"Compiling for {platform.runtime} requires CPython {version}, but this interpreter has "
+        f"another version, and neither uv, the PATH nor pyenv has one. Install it (`uv python "
+        f"install {version}`), set `{INTERPRETER_VARIABLE}` to its path, or set "
+        f'`bytecode = "auto"` to build without bytecode.'
     )
     raise LambdaBuildError(message)
 
@@ -250,7 +251,7 @@ def _find_constraints(project: Path, options: Options) -> Path | None:
         return None
     path = project / options.constraints
     if not path.is_file():
-        message = f"`constraints` is {options.constraints!r}, but there is no file {path}."
+        message = f"`constraints` is {options.constraints!r}, but {path} does not exist."
         raise LambdaBuildError(message)
     return path
 
@@ -277,5 +278,5 @@ def _facts(
         facts["bytecode:interpreter"] = f"CPython {interpreter.version}"
         facts["bytecode:debug-ranges"] = str(options.debug_ranges).lower()
     elif options.bytecode:
-        facts["bytecode:fallback"] = f"no CPython {platform.python_version} was found"
+        facts["bytecode:fallback"] = f"CPython {platform.python_version} was not found"
     return facts

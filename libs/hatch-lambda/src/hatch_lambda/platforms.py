@@ -1,4 +1,4 @@
-"""The Lambda platforms an archive can be built for."""
+"""The Lambda platforms that archives can be built for."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ ARCHITECTURES = ("arm64", "x86_64")
 
 _MACHINES = {"arm64": "aarch64", "x86_64": "x86_64"}
 
-# python3.11 runs on Amazon Linux 2 with glibc 2.26, for which 2.17 is the newest wheel platform
-# in use; later runtimes are on Amazon Linux 2023 with glibc 2.34.
+# python3.11 runs on Amazon Linux 2 with glibc 2.26; the newest manylinux tag in use that it can
+# load is 2_17. Later runtimes run on Amazon Linux 2023 with glibc 2.34.
 _GLIBC = {"python3.11": "2_17"}
 _GLIBC_OF_LATER_RUNTIMES = "2_34"
 
@@ -26,8 +26,8 @@ class Platform:
     """A Lambda runtime on an architecture.
 
     Attributes:
-        runtime: Identifier of the runtime as Lambda has it, such as `python3.13`.
-        architecture: Instruction set as Lambda has it, `arm64` or `x86_64`.
+        runtime: Identifier of the Lambda runtime, such as `python3.13`.
+        architecture: Instruction set architecture, `arm64` or `x86_64`.
     """
 
     runtime: str
@@ -43,19 +43,19 @@ class Platform:
 
     @property
     def uv_platform(self) -> str:
-        """What `uv --python-platform` calls it."""
+        """Value for `uv --python-platform`."""
         glibc = _GLIBC.get(self.runtime, _GLIBC_OF_LATER_RUNTIMES)
         return f"{_MACHINES[self.architecture]}-manylinux_{glibc}"
 
     def applies(self, requirement: Requirement, extras: Iterable[str]) -> bool:
-        """Whether a requirement counts on this platform.
+        """Return whether a requirement applies on this platform.
 
         Args:
-            requirement: Requirement as a distribution declares it.
-            extras: Extras that are asked for of that distribution.
+            requirement: Requirement of a distribution.
+            extras: Requested extras of that distribution.
 
         Returns:
-            Whether the marker of the requirement, if any, holds.
+            Whether the environment marker of the requirement is true; true without a marker.
         """
         marker = requirement.marker
         if marker is None:
@@ -64,7 +64,7 @@ class Platform:
         return any(marker.evaluate({**environment, "extra": extra}) for extra in ("", *extras))
 
     def _marker_environment(self) -> dict[str, str]:
-        # The patch release is unknown: the first of the minor version is what uv assumes, too.
+        # The patch release is unknown; uv also assumes the first one of the minor version.
         full_version = f"{self.python_version}.0"
         return {
             "implementation_name": "cpython",

@@ -1,4 +1,4 @@
-"""Leaving out of a tree what a function never reads."""
+"""Remove files that a function never reads."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FOR_TYPE_CHECKERS = frozenset((".pyi",))
 _BYTECODE = frozenset((".pyc", ".pyo"))
 _LEFT_OUT_SUFFIXES = _SOURCES_OF_EXTENSIONS | _FOR_TYPE_CHECKERS | _BYTECODE
 
-# Of a `.dist-info` folder: what importlib.metadata and scanners read, and what licences oblige to.
+# Files of a `.dist-info` folder that importlib.metadata and scanners read or licenses require.
 _KEPT_METADATA = re.compile(
     r"METADATA$|entry_points\.txt$|sboms/|licen[cs]e|copying|notice|authors", re.IGNORECASE
 )
@@ -28,7 +28,7 @@ _DESCRIPTION_HEADERS = (b"description:", b"description-content-type:")
 
 
 def is_kept(path: str) -> bool:
-    """Whether an installed file goes into the archive.
+    """Return whether an installed file belongs in the archive.
 
     Args:
         path: Path in the tree, with slashes.
@@ -36,27 +36,27 @@ def is_kept(path: str) -> bool:
     Returns:
         Whether it does.
     """
-    place = PurePosixPath(path)
-    if place.parts[0] == "bin" or ".." in place.parts or place.is_absolute():
+    file = PurePosixPath(path)
+    if file.parts[0] == "bin" or ".." in file.parts or file.is_absolute():
         return False
-    if place.parts[0].endswith(".dist-info"):
-        return bool(_KEPT_METADATA.match("/".join(place.parts[1:])))
-    return place.name != "py.typed" and place.suffix not in _LEFT_OUT_SUFFIXES
+    if file.parts[0].endswith(".dist-info"):
+        return bool(_KEPT_METADATA.match("/".join(file.parts[1:])))
+    return file.name != "py.typed" and file.suffix not in _LEFT_OUT_SUFFIXES
 
 
 def match_files(paths: Collection[str], patterns: Iterable[str]) -> set[str]:
-    """Find the files that the user wants left out.
+    """Return the files that match patterns of the user.
 
     Args:
         paths: Paths in the tree, with slashes.
-        patterns: Shell patterns, whose `*` matches slashes as well.
+        patterns: Shell patterns; `*` also matches slashes.
 
     Returns:
-        The paths that match.
+        The matching paths.
 
     Raises:
-        LambdaBuildError: A pattern matches nothing in a folder that is there, so it is misspelt
-            or out of date. Where the folder is missing, its distribution was left out.
+        LambdaBuildError: A pattern matches no file although its top-level folder exists, so it is
+            misspelled or outdated. Without the folder, its distribution was left out.
     """
     tops = {path.partition("/")[0] for path in paths}
     found: set[str] = set()
@@ -65,8 +65,8 @@ def match_files(paths: Collection[str], patterns: Iterable[str]) -> set[str]:
         top = pattern.partition("/")[0]
         if not matches and any(fnmatchcase(name, top) for name in tops):
             message = (
-                f"`exclude-files` has {pattern!r}, which no file matches, although there is "
-                f"{top!r}. Mend the pattern, or remove it."
+                f"The pattern {pattern!r} of `exclude-files` matches no file, although {top!r} "
+                f"exists. Correct or remove it."
             )
             raise LambdaBuildError(message)
         found |= matches
@@ -74,10 +74,10 @@ def match_files(paths: Collection[str], patterns: Iterable[str]) -> set[str]:
 
 
 def trim_metadata(content: bytes) -> bytes:
-    """Cut the long description off core metadata.
+    """Remove the long description from core metadata.
 
     Args:
-        content: A METADATA file.
+        content: Content of a METADATA file.
 
     Returns:
         Its other headers.
@@ -96,11 +96,11 @@ def _without_description(lines: list[bytes]) -> Iterator[bytes]:
 
 
 def prune(tree: Path, kept: Collection[str]) -> None:
-    """Reduce a tree to what goes into the archive.
+    """Delete the files that do not belong in the archive, and trim metadata.
 
     Args:
-        tree: Folder that was installed into.
-        kept: Paths of the files to keep; those of no distribution are traces of the installation.
+        tree: Folder with the installed distributions.
+        kept: Paths of the files to keep.
     """
     for file in [path for path in tree.rglob("*") if path.is_file()]:
         path = file.relative_to(tree).as_posix()

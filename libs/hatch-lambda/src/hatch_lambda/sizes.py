@@ -1,4 +1,4 @@
-"""Where the bytes of an archive are, and whether they are too many."""
+"""Report the size of an archive by distribution, and enforce its budget."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class Sizes:
     Attributes:
         name: Normalized name.
         version: Version.
-        installed: The files of its wheel, before anything was left out or compiled.
-        unpacked: Its files in the archive, unpacked.
-        bytecode: How much of that is bytecode.
-        compressed: Its files in the archive, as they are there.
+        installed: Size of the files of its wheel, before pruning and compilation.
+        unpacked: Uncompressed size of its files in the archive.
+        bytecode: Uncompressed size of its bytecode, part of `unpacked`.
+        compressed: Compressed size of its files in the archive.
     """
 
     name: str
@@ -44,11 +44,11 @@ class Sizes:
 
 
 def installed_sizes(tree: Path, distributions: Iterable[Distribution]) -> dict[str, int]:
-    """Add up the files of each distribution.
+    """Return the size of the files of each distribution.
 
     Args:
-        tree: Folder that was installed into.
-        distributions: What is installed there.
+        tree: Folder with the installed distributions.
+        distributions: Distributions in the folder.
 
     Returns:
         Bytes by name of the distribution.
@@ -60,10 +60,10 @@ def installed_sizes(tree: Path, distributions: Iterable[Distribution]) -> dict[s
 
 
 def _is_of_wheel(path: str) -> bool:
-    # What the installer writes has paths of this machine in it, so its size is not reproducible.
-    place = PurePosixPath(path)
-    is_script = place.parts[0] == "bin" or ".." in place.parts
-    return not is_script and place.name not in _RECORDS_OF_INSTALLATION
+    # Files written by the installer contain paths of this machine, so their size differs.
+    file = PurePosixPath(path)
+    is_script = file.parts[0] == "bin" or ".." in file.parts
+    return not is_script and file.name not in _RECORDS_OF_INSTALLATION
 
 
 def _size(file: Path) -> int:
@@ -76,16 +76,16 @@ def measure(
     entries: Iterable[Entry],
     owners: Mapping[str, str],
 ) -> list[Sizes]:
-    """Say how much of an archive each distribution takes.
+    """Return the size of each distribution in an archive.
 
     Args:
-        distributions: Distributions in it.
-        installed: What they took when they were installed, by name.
+        distributions: Distributions in the archive.
+        installed: Installed size in bytes, by name of the distribution.
         entries: Files of the archive.
         owners: Name of the distribution of each file, by path.
 
     Returns:
-        The distributions, those that take most first.
+        Sizes, largest first.
     """
     files: dict[str, list[Entry]] = defaultdict(list)
     for entry in entries:
@@ -112,7 +112,7 @@ def report(archive: Path, sizes: Sequence[Sizes]) -> dict[str, Any]:
         sizes: Sizes of its distributions.
 
     Returns:
-        The document, ready for JSON.
+        The report as a JSON document.
     """
     return {
         "archive": archive.name,
@@ -123,16 +123,16 @@ def report(archive: Path, sizes: Sequence[Sizes]) -> dict[str, Any]:
 
 
 def check_budget(archive: Path, name: str, sizes: Sequence[Sizes], budget: int | None) -> None:
-    """Refuse an archive that is larger than it may be.
+    """Check that an archive does not exceed its budget.
 
     Args:
         archive: Path of the archive.
-        name: How it is called in the error.
-        sizes: Sizes of its distributions, the largest first.
-        budget: Bytes it may have, if there is a limit.
+        name: Name of the archive, for error messages.
+        sizes: Sizes of its distributions, largest first.
+        budget: Maximum size in bytes, or `None`.
 
     Raises:
-        LambdaBuildError: It has more.
+        LambdaBuildError: The archive is larger.
     """
     size = archive.stat().st_size
     if budget is None or size <= budget:
@@ -141,9 +141,9 @@ def check_budget(archive: Path, name: str, sizes: Sequence[Sizes], budget: int |
         f"  {item.name} {item.version}: {item.compressed}" for item in sizes[:_NAMED_IN_ERRORS]
     )
     message = (
-        f"{name} would have {size} bytes, {size - budget} more than the {budget} of `max-bytes`. "
-        f"The largest distributions in it, in bytes compressed:\n{largest}\n"
-        f"Leave out what the function does not use with `exclude-dependencies` or "
-        f"`exclude-files`, or raise `max-bytes`."
+        f"{name} is {size} bytes, {size - budget} more than `max-bytes` ({budget}). "
+        f"Largest distributions, in compressed bytes:\n{largest}\n"
+        f"Leave out unused distributions or files with `exclude-dependencies` or "
+        f"`exclude-files`, or increase `max-bytes`."
     )
     raise LambdaBuildError(message)

@@ -1,4 +1,4 @@
-"""Building wheels of the project and of the siblings it needs."""
+"""Build the wheels of the project and of the siblings that it requires."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 from uv import find_uv_bin
 
-from .commands import run
 from .errors import LambdaBuildError
+from .process import run
 from .workspace import project_table
 
 if TYPE_CHECKING:
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Wheel:
-    """A wheel built here.
+    """A wheel built from the workspace.
 
     Attributes:
-        path: Where it is.
+        path: Path of the wheel.
         name: Normalized name of the distribution.
-        version: Its version.
-        requirements: All its requirements, of whatever platform and extra.
+        version: Version.
+        requirements: All requirements, for every platform and extra.
         extras: Names of its extras.
     """
 
@@ -56,13 +56,13 @@ def build_wheels(
     excluded: Collection[str],
     destination: Path,
 ) -> list[Wheel]:
-    """Build wheels of a project and of all siblings it needs, directly or by another sibling.
+    """Build wheels of a project and of the siblings that it requires, directly or indirectly.
 
     Args:
         project: Folder of the project.
-        features: Extras of the project that are wanted.
-        workspace: Where siblings are found.
-        platforms: Platforms whose requirements count.
+        features: Requested extras of the project.
+        workspace: Workspace with the siblings.
+        platforms: Platforms whose requirements apply.
         excluded: Names of siblings to leave out.
         destination: Folder for the wheels.
 
@@ -70,7 +70,7 @@ def build_wheels(
         The wheels, that of the project first.
 
     Raises:
-        LambdaBuildError: A wheel cannot be built, or a sibling is not of the version required.
+        LambdaBuildError: A wheel cannot be built, or a sibling has the wrong version.
     """
     first = _build_wheel(project, destination / "project")
     _check_features(first, features)
@@ -96,8 +96,8 @@ def build_wheels(
 def _check_features(wheel: Wheel, features: Iterable[str]) -> None:
     if unknown := sorted(set(features) - wheel.extras):
         message = (
-            f"`features` has {unknown[0]!r}, but `{wheel.name}` has "
-            f"{', '.join(sorted(wheel.extras)) or 'no'} optional dependencies."
+            f"`features` contains {unknown[0]!r}, but the optional dependencies of "
+            f"`{wheel.name}` are: {', '.join(sorted(wheel.extras)) or 'none'}."
         )
         raise LambdaBuildError(message)
 
@@ -114,8 +114,8 @@ def _check_sibling(dependent: Wheel, requirement: Requirement, sibling: Wheel) -
     if requirement.url:
         message = (
             f"`{dependent.name}` requires `{requirement.name}` by direct reference "
-            f"({requirement.url}). Require it by name and version range: it is a member of the "
-            f"workspace and found there."
+            f"({requirement.url}). It is a member of the workspace: require it by name and "
+            f"version range."
         )
         raise LambdaBuildError(message)
     if not requirement.specifier.contains(sibling.version, prereleases=True):
@@ -137,7 +137,7 @@ def _build_wheel(project: Path, destination: Path) -> Wheel:
     built = list(destination.glob("*.whl"))
     if result.returncode or not built:
         message = (
-            f"Cannot build the wheel of {project}. The build backend said:\n\n"
+            f"Cannot build the wheel of {project}. Output of the build backend:\n\n"
             f"{(result.stdout + result.stderr).strip()}"
         )
         raise LambdaBuildError(message)
@@ -153,16 +153,15 @@ def _build_command(project: Path, destination: Path) -> list[str]:
 
 
 def can_build_here(build_system: dict[str, object]) -> bool:
-    """Whether this environment can build a project as it is.
+    """Return whether a project can be built in this environment, without an isolated build.
 
-    Hatchling in this environment needs a quarter of the time of an isolated build and no
-    network. Other backends, and plugins that are not installed, get their isolated build.
+    That takes a quarter of the time and no network.
 
     Args:
         build_system: The table `build-system` of the project.
 
     Returns:
-        Whether it is built by hatchling, and all it requires is installed here.
+        Whether the build backend is hatchling, and its requirements are installed.
     """
     requires = build_system.get("requires", [])
     if build_system.get("build-backend") != "hatchling.build" or not isinstance(requires, list):
@@ -181,14 +180,14 @@ def _is_installed(requirement: Requirement) -> bool:
 
 
 def read_wheel(path: Path) -> Wheel:
-    """Read name, version and requirements out of a wheel."""
+    """Read name, version and requirements of a wheel."""
     with zipfile.ZipFile(path) as archive:
-        place = next(
+        metadata_path = next(
             name
             for name in archive.namelist()
             if name.endswith(".dist-info/METADATA") and name.count("/") == 1
         )
-        metadata, _ = parse_email(archive.read(place))
+        metadata, _ = parse_email(archive.read(metadata_path))
     return Wheel(
         path=path,
         name=canonicalize_name(metadata["name"]),

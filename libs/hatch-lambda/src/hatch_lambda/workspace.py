@@ -1,4 +1,4 @@
-"""Finding the unpublished siblings of a project: the members of its hatch workspace."""
+"""Find the siblings of a project: the other members of its hatch workspace."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Workspace:
-    """Projects that are developed together.
+    """A hatch workspace.
 
     Attributes:
-        members: Folder of each project, by its normalized name.
+        members: Folder of each member, by normalized name.
     """
 
     members: Mapping[str, Path] = field(default_factory=dict)
 
 
 def find_workspace(project: Path) -> Workspace:
-    """Find the hatch workspace a project belongs to.
+    """Find the hatch workspace that a project belongs to.
 
     Args:
         project: Folder of the project.
 
     Returns:
-        The workspace of the nearest folder, upwards from the project, whose hatch configuration
-        lists it among `envs.default.workspace.members`; an empty one if there is none.
+        The workspace of the nearest parent folder (or the project itself) whose hatch
+        configuration lists the project in `envs.default.workspace.members`, else an empty one.
 
     Raises:
-        LambdaBuildError: A configuration on the way cannot be read, or two members have one name.
+        LambdaBuildError: A configuration file cannot be read, or two members have the same name.
     """
     project = project.resolve()
     for folder in (project, *project.parents):
@@ -52,7 +52,7 @@ def find_workspace(project: Path) -> Workspace:
 
 
 def project_table(folder: Path) -> dict[str, Any]:
-    """Read `pyproject.toml` of a folder; empty if there is none."""
+    """Read the `pyproject.toml` of a folder; an empty dict if it does not exist."""
     return _load(folder / "pyproject.toml")
 
 
@@ -61,9 +61,9 @@ def _member_folders(root: Path) -> Iterator[Path]:
     excluded = workspace.get("exclude", [])
     for member in workspace.get("members", []):
         pattern = member["path"] if isinstance(member, dict) else member
-        # Members may be outside of the root (`../lib`), which `Path.glob` does not know.
-        place = os.path.normpath(root / Context(str(root)).format(pattern))
-        for found in sorted(glob.glob(place)):  # noqa: PTH207
+        # Members may be outside of the root (`../lib`), which `Path.glob` does not support.
+        path = os.path.normpath(root / Context(str(root)).format(pattern))
+        for found in sorted(glob.glob(path)):  # noqa: PTH207
             if not _is_excluded(found, root, excluded) and Path(found, "pyproject.toml").is_file():
                 yield Path(found).resolve()
 
@@ -81,13 +81,13 @@ def _by_name(folders: list[Path]) -> dict[str, Path]:
             continue
         first = members.setdefault(canonicalize_name(name), folder)
         if first != folder:
-            message = f"Two members of the workspace are named `{name}`: {first} and {folder}."
+            message = f"Two members of the workspace have the name `{name}`: {first} and {folder}."
             raise LambdaBuildError(message)
     return members
 
 
 def _hatch_configuration(folder: Path) -> dict[str, Any]:
-    # As hatch itself reads them: what `hatch.toml` has goes before `pyproject.toml`.
+    # As in hatch itself, `hatch.toml` takes precedence over `pyproject.toml`.
     table: dict[str, Any] = project_table(folder).get("tool", {}).get("hatch", {})
     return {**table, **_load(folder / "hatch.toml")}
 

@@ -5,7 +5,7 @@ import json
 import zipfile
 
 import pytest
-from hatch_lambda.bill_of_materials import licences
+from hatch_lambda.sbom import licenses
 from packaging.metadata import parse_email
 
 
@@ -24,17 +24,17 @@ def built(workspace, wheelhouse, build):
     return build(workspace.add("packages/app", dependencies=dependencies))
 
 
-def test_document_is_valid_cyclonedx(built):
+def test_the_sbom_is_valid_cyclonedx(built):
     validation = pytest.importorskip("cyclonedx.validation.json")
     schema = pytest.importorskip("cyclonedx.schema")
 
     validator = validation.JsonStrictValidator(schema.SchemaVersion.V1_6)
 
-    assert validator.validate_str(built.bill_of_materials_path.read_text()) is None
+    assert validator.validate_str(built.sbom_path.read_text()) is None
 
 
-def test_archive_is_described_with_its_hash(built):
-    document = built.bill_of_materials
+def test_the_sbom_has_the_hash_of_the_archive(built):
+    document = built.sbom
     archive = document["metadata"]["component"]
 
     assert (document["bomFormat"], document["specVersion"]) == ("CycloneDX", "1.6")
@@ -43,8 +43,8 @@ def test_archive_is_described_with_its_hash(built):
     assert archive["hashes"] == [{"alg": "SHA-256", "content": digest}]
 
 
-def test_every_distribution_is_a_component_with_all_that_is_known(built, wheelhouse):
-    components = {item["name"]: item for item in built.bill_of_materials["components"]}
+def test_every_distribution_is_a_component_with_its_metadata(built, wheelhouse):
+    components = {item["name"]: item for item in built.sbom["components"]}
     helper = components["helper-lib"]
     wheel = next(wheelhouse.folder.glob("Helper*"))
 
@@ -57,7 +57,7 @@ def test_every_distribution_is_a_component_with_all_that_is_known(built, wheelho
     assert components["base"]["properties"][0]["value"] == "workspace"
 
 
-def test_hash_is_that_of_the_wheel_which_was_installed(workspace, wheelhouse, build):
+def test_the_hash_is_that_of_the_installed_wheel(workspace, wheelhouse, build):
     for tag in (
         "py3-none-any",
         "py3-none-manylinux_2_17_aarch64",
@@ -70,11 +70,11 @@ def test_hash_is_that_of_the_wheel_which_was_installed(workspace, wheelhouse, bu
 
     assert built.read("native.py") == "# py3-none-manylinux_2_34_aarch64\n"
     digest = hashlib.sha256(installed.read_bytes()).hexdigest()
-    assert built.bill_of_materials["components"][0]["hashes"][0]["content"] == digest
+    assert built.sbom["components"][0]["hashes"][0]["content"] == digest
 
 
 def test_every_file_belongs_to_a_distribution_and_has_its_hash(built):
-    document = built.bill_of_materials
+    document = built.sbom
     components = [document["metadata"]["component"], *document["components"]]
     files = [file for component in components for file in component["components"]]
 
@@ -88,8 +88,8 @@ def test_every_file_belongs_to_a_distribution_and_has_its_hash(built):
     assert any(name.endswith(".pyc") for name in expected)
 
 
-def test_dependencies_are_those_of_platform_and_extras(built):
-    graph = {item["ref"]: item["dependsOn"] for item in built.bill_of_materials["dependencies"]}
+def test_the_dependency_graph_depends_on_platform_and_extras(built):
+    graph = {item["ref"]: item["dependsOn"] for item in built.sbom["dependencies"]}
 
     assert graph == {
         "pkg:pypi/app@1.0": ["pkg:pypi/base@1.0"],
@@ -100,24 +100,24 @@ def test_dependencies_are_those_of_platform_and_extras(built):
     }
 
 
-def test_invalid_requirement_of_an_old_distribution_does_no_harm(workspace, wheelhouse, build):
+def test_invalid_requirements_of_old_distributions_are_ignored(workspace, wheelhouse, build):
     wheelhouse.add("old", requires=("deep>=1.*",))
     wheelhouse.add("deep")
 
     built = build(workspace.add("packages/app", dependencies=("old",)))
 
-    assert {item["name"] for item in built.bill_of_materials["components"]} == {"old", "deep"}
+    assert {item["name"] for item in built.sbom["components"]} == {"old", "deep"}
 
 
-def test_platform_and_what_is_left_out_are_told(built, runtime):
+def test_the_sbom_has_platform_and_excluded_distributions(built, runtime):
     assert built.facts["runtime"] == runtime
     assert built.facts["architecture"] == "arm64"
     assert built.facts["powertools-layer"] == "false"
     assert "boto3" in built.facts["left-out"]
 
 
-def test_neither_place_nor_time_of_the_build_is_told(built, tmp_path):
-    text = built.bill_of_materials_path.read_text()
+def test_the_sbom_has_neither_paths_nor_times(built, tmp_path):
+    text = built.sbom_path.read_text()
 
     assert str(tmp_path) not in text
     assert "file:" not in text
@@ -141,7 +141,7 @@ def test_neither_place_nor_time_of_the_build_is_told(built, tmp_path):
         ([], []),
     ],
 )
-def test_licence_is_the_most_exact_that_is_given(headers, expected):
+def test_the_most_specific_license_is_used(headers, expected):
     metadata, _ = parse_email("\n".join(["Metadata-Version: 2.4", "Name: x", *headers, "", ""]))
 
-    assert licences(metadata) == expected
+    assert licenses(metadata) == expected

@@ -1,4 +1,4 @@
-"""Describing an archive as a CycloneDX 1.6 bill of materials."""
+"""Make the SBOM (software bill of source) of an archive, in CycloneDX 1.6."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ if TYPE_CHECKING:
     from .platforms import Platform
 
 _TOOLS = ("hatch-lambda", "hatchling", "uv")
-_LONGEST_LICENCE_NAME = 100
+_MAX_LICENSE_NAME_LENGTH = 100
 
 
 @dataclass(frozen=True)
-class Materials:
-    """All there is to say about an archive.
+class SbomSource:
+    """The contents of an archive, from which its SBOM is made.
 
     Attributes:
-        project: Name of the project it was made of.
-        features: Extras of the project in it.
-        platform: What it is for.
-        sha256: Hash of the archive.
-        entries: Its files.
+        project: Name of the project.
+        features: Installed extras of the project.
+        platform: Platform of the archive.
+        sha256: SHA-256 of the archive.
+        entries: Files of the archive.
         owners: Name of the distribution of each file, by path.
-        distributions: Distributions in it.
-        local: Names of those that were built here.
-        wheel_hashes: SHA-256 of the wheel of each distribution, where known, by name.
-        properties: Further facts by name.
+        distributions: Distributions in the archive.
+        local: Names of the distributions built from the workspace.
+        wheel_hashes: SHA-256 of the wheels, where known, by name of the distribution.
+        properties: Options and results of the build, by name.
     """
 
     project: str
@@ -52,21 +52,21 @@ class Materials:
     properties: Mapping[str, str]
 
 
-def describe(materials: Materials) -> dict[str, Any]:
-    """Make the bill of materials of an archive.
+def make_sbom(source: SbomSource) -> dict[str, Any]:
+    """Make the SBOM of an archive.
 
-    It has neither time nor serial number, so that equal archives have equal ones.
+    It has no timestamp and no serial number, because identical archives must have identical SBOMs.
 
     Args:
-        materials: What is known about the archive.
+        source: Contents of the archive.
 
     Returns:
-        The document, ready for JSON.
+        The SBOM as a JSON document.
     """
-    components = {item.name: _component(item, materials) for item in materials.distributions}
-    archive = components.pop(materials.project)
+    components = {item.name: _component(item, source) for item in source.distributions}
+    archive = components.pop(source.project)
     archive["type"] = "application"
-    archive["hashes"] = _sha256(materials.sha256)
+    archive["hashes"] = _sha256(source.sha256)
     return {
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",
@@ -76,33 +76,33 @@ def describe(materials: Materials) -> dict[str, Any]:
             "lifecycles": [{"phase": "build"}],
             "tools": {"components": [_tool(name) for name in _TOOLS]},
             "component": archive,
-            "properties": _properties(materials.properties),
+            "properties": _properties(source.properties),
         },
         "components": list(components.values()),
-        "dependencies": _dependencies(materials),
+        "dependencies": _dependencies(source),
     }
 
 
-def licences(metadata: RawMetadata) -> list[dict[str, Any]]:
-    """Say under which licences a distribution is.
+def licenses(metadata: RawMetadata) -> list[dict[str, Any]]:
+    """Return the licenses of a distribution, as CycloneDX objects.
 
     Args:
-        metadata: Its core metadata.
+        metadata: Core metadata of the distribution.
 
     Returns:
-        Its SPDX expression, else the name it gives, else those of its classifiers.
+        The SPDX expression, else the license name, else the names in the classifiers.
     """
     text = metadata.get("license_expression") or metadata.get("license", "").strip()
     try:
         return [{"expression": str(canonicalize_license_expression(text))}]
     except InvalidLicenseExpression:
-        # Some put the whole text of the licence there.
-        is_name = 0 < len(text) <= _LONGEST_LICENCE_NAME and "\n" not in text
-    names = [text] if is_name else _classified(metadata.get("classifiers", []))
+        # Some distributions have the whole text of the license in this field.
+        is_name = 0 < len(text) <= _MAX_LICENSE_NAME_LENGTH and "\n" not in text
+    names = [text] if is_name else _license_classifiers(metadata.get("classifiers", []))
     return [{"license": {"name": name}} for name in names]
 
 
-def _classified(classifiers: Iterable[str]) -> list[str]:
+def _license_classifiers(classifiers: Iterable[str]) -> list[str]:
     return [
         classifier.rpartition(" :: ")[2]
         for classifier in classifiers
@@ -110,11 +110,11 @@ def _classified(classifiers: Iterable[str]) -> list[str]:
     ]
 
 
-def _component(distribution: Distribution, materials: Materials) -> dict[str, Any]:
-    digest = materials.wheel_hashes.get(distribution.name)
-    terms = licences(distribution.metadata)
+def _component(distribution: Distribution, source: SbomSource) -> dict[str, Any]:
+    digest = source.wheel_hashes.get(distribution.name)
+    terms = licenses(distribution.metadata)
     summary = distribution.metadata.get("summary")
-    origin = "workspace" if distribution.name in materials.local else "index"
+    origin = "workspace" if distribution.name in source.local else "index"
     return {
         "type": "library",
         "bom-ref": _purl(distribution),
@@ -125,26 +125,26 @@ def _component(distribution: Distribution, materials: Materials) -> dict[str, An
         **({"licenses": terms} if terms else {}),
         "purl": _purl(distribution),
         "properties": _properties({"origin": origin}),
-        "components": list(_files(distribution.name, materials)),
+        "components": list(_files(distribution.name, source)),
     }
 
 
-def _files(name: str, materials: Materials) -> Iterator[dict[str, Any]]:
-    for entry in materials.entries:
-        if materials.owners[entry.path] == name:
+def _files(name: str, source: SbomSource) -> Iterator[dict[str, Any]]:
+    for entry in source.entries:
+        if source.owners[entry.path] == name:
             yield {"type": "file", "name": entry.path, "hashes": _sha256(entry.sha256)}
 
 
-def _dependencies(materials: Materials) -> list[dict[str, Any]]:
-    present = {item.name: item for item in materials.distributions}
+def _dependencies(source: SbomSource) -> list[dict[str, Any]]:
+    present = {item.name: item for item in source.distributions}
     needs: dict[str, set[str]] = {name: set() for name in present}
-    pending = [(materials.project, frozenset(materials.features))]
+    pending = [(source.project, frozenset(source.features))]
     seen = set(pending)
     while pending:
         name, extras = pending.pop()
         for requirement in present[name].requirements:
             needed = canonicalize_name(requirement.name)
-            if needed not in present or not materials.platform.applies(requirement, extras):
+            if needed not in present or not source.platform.applies(requirement, extras):
                 continue
             needs[name].add(_purl(present[needed]))
             step = (needed, frozenset(requirement.extras))
@@ -168,5 +168,5 @@ def _sha256(digest: str) -> list[dict[str, str]]:
     return [{"alg": "SHA-256", "content": digest}]
 
 
-def _properties(facts: Mapping[str, str]) -> list[dict[str, str]]:
-    return [{"name": f"hatch-lambda:{name}", "value": value} for name, value in facts.items()]
+def _properties(values: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"name": f"hatch-lambda:{name}", "value": value} for name, value in values.items()]

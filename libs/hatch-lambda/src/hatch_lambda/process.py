@@ -1,4 +1,4 @@
-"""Running other programs."""
+"""Run a process and capture its output."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ def run(
     environment: Mapping[str, str] | None = None,
     stdin: str = "",
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end and keep what it printed.
+    """Run a command and wait for it.
 
     Args:
         command: Program and arguments.
-        folder: Where it runs; here if not given.
-        environment: All its environment variables; ours if not given.
-        stdin: What it reads.
+        folder: Working directory; default: the current one.
+        environment: Environment variables; default: those of this process.
+        stdin: Standard input.
 
     Returns:
-        Exit code and output; a failure is for the caller to judge.
+        Exit status and output. A failure does not raise; the caller checks the exit status.
     """
-    return subprocess.run(  # noqa: S603 - an argument list of our own making, no shell
+    return subprocess.run(  # noqa: S603 - a fixed argument list, no shell
         command,
         cwd=folder,
         env=environment,
