@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -9,7 +10,7 @@ import signal
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
@@ -59,6 +60,16 @@ class Aws:
         self.client("s3").put_object(Bucket=bucket, Key=key, Body=content)
         return f"s3://{bucket}/{key}"
 
+    def put_all(self, bucket: str, contents: Mapping[str, bytes], age: float = 0) -> None:
+        """Write objects in one request, as of so many seconds ago."""
+        encoded = {key: base64.b64encode(body).decode() for key, body in contents.items()}
+        request = urllib.request.Request(
+            f"{self.url}/moto-api/objects?bucket={bucket}&age={age}",
+            json.dumps(encoded).encode(),
+            {"Content-Type": "application/json"},
+        )
+        urllib.request.urlopen(request).close()
+
     def get(self, bucket: str, key: str) -> bytes:
         """Read an object."""
         content: bytes = self.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
@@ -91,6 +102,13 @@ class Context:
 
     def get_remaining_time_in_millis(self) -> int:
         return 60_000
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of this run that all its processes share; see `shared.made_once`."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
 
 
 @pytest.fixture(scope="session")

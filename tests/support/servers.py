@@ -34,8 +34,10 @@ def aws_settings(url: str) -> dict[str, str]:
 
 @contextmanager
 def moto_server(log: Path) -> Iterator[str]:
-    """Run moto's server, which stands in for AWS, and give its URL."""
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", "{port}"]
+    """Run moto's server, a local AWS emulator, and yield its URL."""
+    launcher = str(Path(__file__).with_name("moto_launcher.py"))
+    # Without the folder of the launcher on the path, whose modules moto does not know.
+    command = [sys.executable, "-P", launcher, "-H", "127.0.0.1", "-p", "{port}"]
     ready = "http://127.0.0.1:{port}/moto-api/"
     with running(command, ready, log, MOTO_ACCOUNT_ID=ACCOUNT) as url:
         yield url.removesuffix("/moto-api/")

@@ -10,6 +10,8 @@ import sys
 import tempfile
 import textwrap
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -181,28 +183,36 @@ def uv_cache(tmp_path_factory):
     return tmp_path_factory.mktemp("uv-cache")
 
 
+@pytest.fixture(scope="session")
+def closed_world(uv_cache):
+    """Return a context in which builds see the wheels of a folder and no other index."""
+
+    @contextmanager
+    def close(folder: Path) -> Iterator[Wheelhouse]:
+        for name in ("wheelhouse", "scratch"):
+            (folder / name).mkdir()
+        with pytest.MonkeyPatch.context() as patch:
+            for name in list(os.environ):
+                if name.startswith(("UV_", "HATCH_", "PIP_")) or name == "SOURCE_DATE_EPOCH":
+                    patch.delenv(name)
+            patch.setenv("UV_CACHE_DIR", str(uv_cache))
+            patch.setenv("UV_FIND_LINKS", str(folder / "wheelhouse"))
+            patch.setenv("UV_OFFLINE", "1")
+            patch.setenv("TMPDIR", str(folder / "scratch"))
+            patch.setattr(tempfile, "tempdir", str(folder / "scratch"))
+            yield Wheelhouse(folder / "wheelhouse")
+
+    return close
+
+
 @pytest.fixture(autouse=True)
-def _closed_world(monkeypatch, tmp_path, uv_cache, wheelhouse):
-    for name in [name for name in os.environ if name.startswith(("UV_", "HATCH_", "PIP_"))]:
-        monkeypatch.delenv(name)
-    monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
-    monkeypatch.setenv("UV_CACHE_DIR", str(uv_cache))
-    monkeypatch.setenv("UV_FIND_LINKS", str(wheelhouse.folder))
-    monkeypatch.setenv("UV_OFFLINE", "1")
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
-    monkeypatch.setenv("TMPDIR", str(scratch))
+def wheelhouse(closed_world, tmp_path):
+    """The wheels that builds of the test see."""
+    with closed_world(tmp_path) as wheels:
+        yield wheels
 
 
-@pytest.fixture
-def wheelhouse(tmp_path):
-    folder = tmp_path / "wheelhouse"
-    folder.mkdir()
-    return Wheelhouse(folder)
-
-
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_workspace():
     def make(root: Path) -> Workspace:
         root.mkdir(parents=True)
@@ -218,7 +228,7 @@ def workspace(make_workspace, tmp_path):
     return make_workspace(tmp_path / "workspace")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def build():
     """Build a project for a platform, and return the files written."""
     return run_build
@@ -237,7 +247,7 @@ def refusal(capsys):
     return refuse
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def runtime():
     """The Lambda runtime of this Python version."""
     return RUNTIME

@@ -9,19 +9,27 @@ from hatch_lambda.sbom import licenses
 from packaging.metadata import parse_email
 
 
-@pytest.fixture
-def built(workspace, wheelhouse, build):
-    for name in ("deep", "optional", "boto3"):
-        wheelhouse.add(name)
-    wheelhouse.add(
-        "Helper.Lib",
-        "1.0+local.1",
-        requires=("deep", "optional; extra == 'more'", "boto3"),
-        headers=("Summary: Helps.", "License-Expression: MIT", "Provides-Extra: more"),
-    )
-    workspace.add("libs/base", dependencies=("helper-lib[more]",))
-    dependencies = ("base", "deep; sys_platform == 'win32'")
-    return build(workspace.add("packages/app", dependencies=dependencies))
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The folder of the project that is built once, for all tests that read what was built."""
+    return tmp_path_factory.mktemp("example")
+
+
+@pytest.fixture(scope="module")
+def built(folder, closed_world, make_workspace, build):
+    with closed_world(folder) as wheelhouse:
+        for name in ("deep", "optional", "boto3"):
+            wheelhouse.add(name)
+        wheelhouse.add(
+            "Helper.Lib",
+            "1.0+local.1",
+            requires=("deep", "optional; extra == 'more'", "boto3"),
+            headers=("Summary: Helps.", "License-Expression: MIT", "Provides-Extra: more"),
+        )
+        workspace = make_workspace(folder / "workspace")
+        workspace.add("libs/base", dependencies=("helper-lib[more]",))
+        dependencies = ("base", "deep; sys_platform == 'win32'")
+        return build(workspace.add("packages/app", dependencies=dependencies))
 
 
 def test_the_sbom_is_valid_cyclonedx(built):
@@ -43,10 +51,10 @@ def test_the_sbom_has_the_hash_of_the_archive(built):
     assert archive["hashes"] == [{"alg": "SHA-256", "content": digest}]
 
 
-def test_every_distribution_is_a_component_with_its_metadata(built, wheelhouse):
+def test_every_distribution_is_a_component_with_its_metadata(built, folder):
     components = {item["name"]: item for item in built.sbom["components"]}
     helper = components["helper-lib"]
-    wheel = next(wheelhouse.folder.glob("Helper*"))
+    wheel = next((folder / "wheelhouse").glob("Helper*"))
 
     assert set(components) == {"base", "helper-lib", "deep", "optional"}
     assert helper["purl"] == "pkg:pypi/helper-lib@1.0%2Blocal.1"
@@ -116,10 +124,10 @@ def test_the_sbom_has_platform_and_excluded_distributions(built, runtime):
     assert "boto3" in built.facts["left-out"]
 
 
-def test_the_sbom_has_neither_paths_nor_times(built, tmp_path):
+def test_the_sbom_has_neither_paths_nor_times(built, folder):
     text = built.sbom_path.read_text()
 
-    assert str(tmp_path) not in text
+    assert str(folder) not in text
     assert "file:" not in text
     assert not {"serialNumber", "timestamp"} & {*json.loads(text), *json.loads(text)["metadata"]}
 

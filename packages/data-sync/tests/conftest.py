@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -143,8 +143,13 @@ class _Server(ThreadingHTTPServer):
 class Bucket:
     """A bucket of the stand-in for AWS, whose name is ``bucket``."""
 
-    def __init__(self, client: Any) -> None:
-        self.client = client
+    def __init__(self, aws: Any) -> None:
+        self._aws = aws
+        self.client = aws.client("s3")
+
+    def put_all(self, contents: Mapping[str, bytes], age: float = 0) -> None:
+        """Write objects in one request, as of so many seconds ago."""
+        self._aws.put_all("bucket", contents, age)
 
     def put(self, key: str, body: bytes | str = b"") -> None:
         content = body.encode() if isinstance(body, str) else body
@@ -170,7 +175,7 @@ class Bucket:
 def bucket(aws) -> Bucket:
     """An empty bucket."""
     aws.make_bucket()
-    return Bucket(aws.client("s3"))
+    return Bucket(aws)
 
 
 @pytest.fixture

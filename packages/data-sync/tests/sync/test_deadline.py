@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -51,18 +53,23 @@ class Places:
     def _path(self, kind: str, name: str) -> str:
         return f"s3://bucket/{name}" if kind == "s3" else str(self._folder / name)
 
-    def write(self, path: str, content: dict[str, bytes]) -> None:
+    def write(self, path: str, content: dict[str, bytes], age: float = 0) -> None:
+        """Write files or objects, as of so many seconds ago."""
+        if path.startswith("s3://"):
+            prefix = path.removeprefix("s3://bucket/")
+            objects = {f"{prefix}/{name}": data for name, data in content.items()}
+            self._bucket.put_all(objects, age)
+            return
+        then = time.time() - age
         for name, data in content.items():
-            if path.startswith("s3://"):
-                self._bucket.put(f"{path.removeprefix('s3://bucket/')}/{name}", data)
-            else:
-                file = Path(path, name)
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_bytes(data)
+            file = Path(path, name)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(data)
+            os.utime(file, (then, then))
 
-    def rest(self) -> None:
-        """Let the source be older than anything that is written from now on."""
-        time.sleep(1.1)
+    def write_source(self) -> None:
+        """Write the source, older than anything that is written from now on."""
+        self.write(self.source, CONTENT, age=10)
 
     def read(self, path: str) -> dict[str, bytes]:
         if path.startswith("s3://"):
@@ -93,9 +100,8 @@ def in_calls(engine: Engine, locations: Places, **options: Any) -> Iterator[Data
 class TestSyncInSeveralCalls:
     @pytest.mark.parametrize("force", [False, True])
     def test_it_does_what_one_call_does_and_counts_all_of_it(self, engine, locations, force):
-        locations.write(locations.source, CONTENT)
+        locations.write_source()
         locations.write(locations.destination, {"extra": b"x"})
-        locations.rest()
         answers = list(in_calls(engine, locations, deadline=8, force=force, max_concurrency=1))
         assert 1 < len(answers) < 10
         last = answers[-1]
@@ -118,15 +124,13 @@ class TestSyncInSeveralCalls:
         assert first.result.files_deleted == 0
 
     def test_what_is_unchanged_is_counted_once(self, engine, locations):
-        locations.write(locations.source, CONTENT)
-        locations.rest()
+        locations.write_source()
         engine.sync(next(in_calls(engine, locations)).request)
         *_, last = in_calls(engine, locations, deadline=8, max_concurrency=1)
         assert (last.result.files_transferred, last.result.files_unchanged) == (0, len(CONTENT))
 
     def test_item_that_changes_between_calls_is_transferred_again(self, engine, locations):
-        locations.write(locations.source, CONTENT)
-        locations.rest()
+        locations.write_source()
         calls = in_calls(engine, locations, deadline=8, max_concurrency=1)
         assert next(calls).incomplete
         changed = {"d0/f00": b"longer than it was before"}
@@ -145,8 +149,7 @@ class TestSyncInSeveralCalls:
     def test_move_loses_nothing_at_any_call(self, locations, delete, monkeypatch):
         # A second for each look at the budget, so that the time can be up at any step.
         monkeypatch.setattr(clocks, "monotonic", itertools.count().__next__)
-        locations.write(locations.source, CONTENT)
-        locations.rest()
+        locations.write_source()
         answers = []
         options = {"deadline": 60, "retain_source_data": False, "delete": delete}
         for answer in in_calls(Engine(), locations, max_concurrency=1, **options):
@@ -166,18 +169,27 @@ class TestSyncInSeveralCalls:
         assert len(answers) > 1 or locations.source.startswith("s3")
 
 
-def test_transfer_that_does_not_end_in_time_is_given_up(bucket, faults, tmp_path: Path):
-    bucket.put("src/a", b"x" * 100)
-    bucket.put("src/b", b"x" * 100)
+def test_transfer_that_does_not_end_in_time_is_given_up(
+    bucket, faults, tmp_path: Path, monkeypatch
+):
+    bucket.put_all({"src/a": b"x" * 100, "src/b": b"x" * 100})
+    now = 0.0
+    monkeypatch.setattr(clocks, "monotonic", lambda: now)
+    given_up = threading.Event()
 
     def wait(_: str, path: str) -> None:
+        nonlocal now
         if "src/b" in path:
-            time.sleep(3)
+            while not (tmp_path / "a").exists():
+                time.sleep(0.01)
+            now = 100.0
+            given_up.wait(60)
 
     faults.before = wait
     answer = Engine().sync(
-        DataSyncRequest(source_path="s3://bucket/src", destination_path=tmp_path, deadline=1.5)
+        DataSyncRequest(source_path="s3://bucket/src", destination_path=tmp_path, deadline=2)
     )
+    given_up.set()
     assert answer.incomplete
     assert answer.continuation is not None
     assert answer.continuation.through == "a"

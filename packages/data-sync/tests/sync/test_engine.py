@@ -487,8 +487,7 @@ class TestDeletion:
         assert bucket.keys() == ["x.bam", "x.bam.bai", "x.bam/y"]
 
     def test_more_than_a_thousand_objects_go(self, bucket, tmp_path):
-        for number in range(1003):
-            bucket.put(f"dst/{number}")
+        bucket.put_all({f"dst/{number}": b"" for number in range(1003)})
         assert sync(tmp_path, "s3://bucket/dst").files_deleted == 1003
         assert bucket.keys() == []
 

@@ -59,8 +59,7 @@ def read_files(folder: Path) -> dict[str, bytes]:
 
 def put_objects(bucket, count: int, size: int = 100) -> dict[str, bytes]:
     content = {f"{n % 5}/{n:04}": random.Random(n).randbytes(size) for n in range(count)}
-    for path, data in content.items():
-        bucket.put(f"src/{path}", data)
+    bucket.put_all({f"src/{path}": data for path, data in content.items()})
     return content
 
 
@@ -214,11 +213,11 @@ def test_first_error_ends_the_sync_and_nothing_is_deleted(faults, bucket, tmp_pa
 
 
 @pytest.mark.parametrize("destination", ["s3://bucket/dst", "{tmp}/dst"])
-def test_unreadable_file_among_thousands_is_named_and_nothing_is_deleted(
+def test_unreadable_file_among_hundreds_is_named_and_nothing_is_deleted(
     bucket, tmp_path: Path, destination
 ):
-    content = make_files(tmp_path / "src", 2000)
-    unreadable = tmp_path / "src" / "3" / "1103"
+    content = make_files(tmp_path / "src", 300)
+    unreadable = tmp_path / "src" / "3" / "0153"
     unreadable.chmod(0)
     (tmp_path / "dst").mkdir()
     (tmp_path / "dst" / "extra").write_text("kept")
