@@ -85,35 +85,35 @@ def batch(monkeypatch):
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-west-2")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    with Stubber(get_client("batch")) as answers:
-        yield answers
-        answers.assert_no_pending_responses()
+    with Stubber(get_client("batch")) as responses:
+        yield responses
+        responses.assert_no_pending_responses()
 
 
 @pytest.fixture
 def recorded(monkeypatch, start_recorded):
-    """Let AWS Batch answer a path with a recorded response, and everything else with an error."""
+    """Let AWS Batch reply to a path with a recorded response, and to others with an error."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-west-2")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
 
-    def answer(path: str, file: str) -> None:
+    def response(path: str, file: str) -> None:
         body = (Path(__file__).parent / "recorded" / file).read_bytes()
         monkeypatch.setenv("AWS_ENDPOINT_URL_BATCH", start_recorded({path: body}))
 
-    return answer
+    return response
 
 
 @pytest.fixture
 def start_recorded():
-    """Start a server of given answers, by path, and return its URL."""
+    """Start a server with the given responses by path, and return its URL."""
     servers = []
 
-    def start(answers: dict[str, bytes]) -> str:
+    def start(responses: dict[str, bytes]) -> str:
         class Answer(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 self.rfile.read(int(self.headers["Content-Length"]))
-                body = answers.get(self.path)
+                body = responses.get(self.path)
                 self.send_response(400 if body is None else 200)
                 self.send_header("Content-Type", "application/json")
                 self.end_headers()

@@ -49,7 +49,7 @@ WANTED: dict[str, Any] = {
     "propagateTags": False,
 }
 
-# WANTED in the words of DescribeJobDefinitions.
+# WANTED as DescribeJobDefinitions returns it.
 REPORTED: dict[str, Any] = {
     "jobDefinitionName": "align",
     "jobDefinitionArn": "arn:aws:batch:us-west-2:123456789012:job-definition/align:7",
@@ -125,15 +125,15 @@ REPORTED: dict[str, Any] = {
 def changed(definition: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
     """Return a definition with another value at a path of keys and indexes."""
     result = copy.deepcopy(definition)
-    place: Any = result
+    parent: Any = result
     *parents, last = path.split(".")
     for part in parents:
-        place = place[int(part)] if isinstance(place, list) else place[part]
-    place[int(last) if isinstance(place, list) else last] = value
+        parent = parent[int(part)] if isinstance(parent, list) else parent[part]
+    parent[int(last) if isinstance(parent, list) else last] = value
     return result
 
 
-def test_batchs_own_words_for_a_definition_are_no_difference():
+def test_a_definition_equals_what_batch_returns_for_it():
     assert find_differences(WANTED, REPORTED) == []
 
 
@@ -171,7 +171,7 @@ def test_batchs_own_words_for_a_definition_are_no_difference():
         ("containerProperties.linuxParameters", {"maxSwap": 0}, "linuxParameters"),
     ],
 )
-def test_whatever_makes_a_job_run_otherwise_is_named(path, value, difference):
+def test_fields_that_change_how_a_job_runs_are_differences(path, value, difference):
     assert find_differences(WANTED, changed(REPORTED, path, value)) == [difference]
 
 
@@ -190,11 +190,11 @@ def test_whatever_makes_a_job_run_otherwise_is_named(path, value, difference):
         ("parameters", None),
     ],
 )
-def test_what_a_submission_repeats_and_defaults_are_no_difference(path, value):
+def test_overridden_values_and_defaults_are_no_differences(path, value):
     assert find_differences(WANTED, changed(REPORTED, path, value)) == []
 
 
-def test_definition_without_a_container_differs():
+def test_a_definition_without_a_container_differs():
     eks = {**REPORTED, "containerProperties": None, "eksProperties": {"podProperties": {"a": 1}}}
 
     differences = find_differences(WANTED, eks)
@@ -202,7 +202,7 @@ def test_definition_without_a_container_differs():
     assert {"eksProperties", "image", "environment"} <= set(differences)
 
 
-def test_tag_named_like_a_setting_of_batch_counts():
+def test_tags_with_the_name_of_a_batch_field_are_compared():
     tagged = {**REPORTED, "tags": {"iam": "DISABLED"}}
 
     assert find_differences(WANTED, tagged) == ["tags"]
@@ -221,11 +221,11 @@ def shuffled(value: Any, choice: random.Random, key: str = "") -> Any:
 
 
 @given(st.randoms(use_true_random=False))
-def test_order_of_keys_and_sets_is_no_difference(choice):
+def test_the_order_of_keys_and_sets_is_no_difference(choice):
     assert find_differences(WANTED, shuffled(REPORTED, choice)) == []
 
 
-def test_neither_side_is_changed():
+def test_comparing_changes_neither_definition():
     wanted, reported = copy.deepcopy(WANTED), copy.deepcopy(REPORTED)
     find_differences(wanted, reported)
 

@@ -20,7 +20,7 @@ from botocore.exceptions import ClientError
 ARN = "arn:aws:batch:us-west-2:123456789012:job-definition/align"
 
 
-def test_answer_has_all_that_a_submission_needs(create, event, revisions):
+def test_the_response_has_the_arguments_of_a_submission(create, event, revisions):
     assert create(event) == {
         "job_name": "align-1",
         "job_definition_arn": f"{ARN}:1",
@@ -45,7 +45,7 @@ def test_answer_has_all_that_a_submission_needs(create, event, revisions):
     assert container["volumes"] == event["volumes"]
 
 
-def test_second_identical_request_registers_nothing(create, event, revisions):
+def test_an_identical_request_reuses_the_revision(create, event, revisions):
     first, second = create(event), create(event, job_name="align-2")
 
     assert first["job_definition_arn"] == second["job_definition_arn"]
@@ -61,7 +61,7 @@ def test_second_identical_request_registers_nothing(create, event, revisions):
     ],
     ids=lambda changes: next(iter(changes)),
 )
-def test_what_overrides_can_change_registers_nothing(create, event, revisions, changes):
+def test_changes_of_overridden_values_reuse_the_revision(create, event, revisions, changes):
     create(event)
 
     assert create(event, **changes)["job_definition_arn"] == f"{ARN}:1"
@@ -88,7 +88,7 @@ def test_what_overrides_can_change_registers_nothing(create, event, revisions, c
     ],
     ids=lambda changes: next(iter(changes)),
 )
-def test_what_overrides_cannot_change_registers_a_revision(create, event, revisions, changes):
+def test_other_changes_register_a_revision(create, event, revisions, changes):
     create(event)
 
     assert create(event, **changes)["job_definition_arn"] == f"{ARN}:2"
@@ -96,7 +96,7 @@ def test_what_overrides_cannot_change_registers_a_revision(create, event, revisi
     assert list(revisions()) == [1, 2]
 
 
-def test_deregistered_revision_is_not_used_again(create, event, revisions, aws):
+def test_a_deregistered_revision_is_not_reused(create, event, revisions, aws):
     aws.client("batch").deregister_job_definition(
         jobDefinition=create(event)["job_definition_arn"]
     )
@@ -104,7 +104,7 @@ def test_deregistered_revision_is_not_used_again(create, event, revisions, aws):
     assert create(event)["job_definition_arn"] == f"{ARN}:2"
 
 
-def test_identical_request_registers_nothing_as_batch_itself_reports(create, event, recorded):
+def test_the_recorded_response_of_batch_is_reused(create, event, recorded):
     recorded("/v1/describejobdefinitions", "describe-job-definitions.json")
 
     assert create(event)["job_definition_arn"] == f"{ARN}:7"
@@ -112,13 +112,13 @@ def test_identical_request_registers_nothing_as_batch_itself_reports(create, eve
 
 def test_concurrent_identical_requests_of_a_process_share_a_revision(create, event, revisions):
     with ThreadPoolExecutor(50) as callers:
-        answers = list(callers.map(create, [event] * 50))
+        responses = list(callers.map(create, [event] * 50))
 
-    assert {answer["job_definition_arn"] for answer in answers} == {f"{ARN}:1"}
+    assert {response["job_definition_arn"] for response in responses} == {f"{ARN}:1"}
     assert list(revisions()) == [1]
 
 
-def test_job_name_is_made_up_where_none_is_given(create, event, aws):
+def test_the_default_job_name_is_the_definition_name_and_a_uuid(create, event, aws):
     name = create(event, job_name="")["job_name"]
 
     assert name.startswith("align-")
@@ -126,7 +126,7 @@ def test_job_name_is_made_up_where_none_is_given(create, event, aws):
     assert name != create(event, job_name=None)["job_name"]
 
 
-def test_job_name_made_up_is_never_longer_than_batch_takes(create, event, aws):
+def test_the_default_job_name_fits_the_limit_of_batch(create, event, aws):
     assert len(create(event, job_name=None, job_definition_name="a" * 128)["job_name"]) == 128
 
 
@@ -138,31 +138,31 @@ def test_short_image_name_is_resolved(create, event, revisions):
 
 
 def test_dry_run_registers_nothing_and_shows_the_definition(create, event, revisions):
-    answer = create(event, dry_run=True)
+    response = create(event, dry_run=True)
 
     assert revisions() == {}
-    assert "job_definition_arn" not in answer
-    assert answer["reused"] is False
-    assert answer["differences"] == []
-    assert answer["job_definition"]["jobDefinitionName"] == "align"
-    assert answer["job_definition"]["containerProperties"]["image"] == event["image"]
+    assert "job_definition_arn" not in response
+    assert response["reused"] is False
+    assert response["differences"] == []
+    assert response["job_definition"]["jobDefinitionName"] == "align"
+    assert response["job_definition"]["containerProperties"]["image"] == event["image"]
 
 
-def test_dry_run_tells_that_a_revision_would_be_reused(create, event, aws):
+def test_dry_run_shows_that_a_revision_would_be_reused(create, event, aws):
     create(event)
-    answer = create(event, dry_run=True)
+    response = create(event, dry_run=True)
 
-    assert answer["job_definition_arn"] == f"{ARN}:1"
-    assert answer["reused"] is True
+    assert response["job_definition_arn"] == f"{ARN}:1"
+    assert response["reused"] is True
 
 
-def test_dry_run_tells_why_a_revision_would_not_be_reused(create, event, aws):
+def test_dry_run_shows_why_a_revision_would_not_be_reused(create, event, aws):
     create(event)
-    answer = create(event, dry_run=True, privileged=True, image="quay.io/a/b:1")
+    response = create(event, dry_run=True, privileged=True, image="quay.io/a/b:1")
 
-    assert answer["differences"] == ["image", "privileged"]
-    assert answer["reused"] is False
-    assert "job_definition_arn" not in answer
+    assert response["differences"] == ["image", "privileged"]
+    assert response["reused"] is False
+    assert "job_definition_arn" not in response
 
 
 @pytest.mark.parametrize(
@@ -174,43 +174,43 @@ def test_dry_run_tells_why_a_revision_would_not_be_reused(create, event, aws):
         {"resource_requirements": [{"value": "1"}]},
     ],
 )
-def test_invalid_request_is_refused_before_any_call(create, event, changes):
+def test_an_invalid_request_fails_before_any_aws_call(create, event, changes):
     with pytest.raises(ValidationError, match=next(iter(changes))):
         create(event, **changes)
 
 
-def test_image_that_is_not_there_registers_nothing(create, event, revisions):
+def test_a_missing_image_registers_nothing(create, event, revisions):
     with pytest.raises(ResourceNotFoundError, match="tools/nope"):
         create(event, image="tools/nope")
     assert revisions() == {}
 
 
-def test_refusal_of_batch_passes_through(create, event, aws):
+def test_errors_of_batch_are_raised_unchanged(create, event, aws):
     with pytest.raises(ClientError, match="ClientException"):
         create(event, resource_requirements={})
 
 
-def test_missing_environment_is_said(create, event, monkeypatch):
+def test_a_missing_environment_base_is_an_error(create, event, monkeypatch):
     monkeypatch.delenv("ENV_BASE")
 
     with pytest.raises(ApplicationException, match="ENV_BASE"):
         create(event)
 
 
-def test_invalid_environment_is_said(create, event, monkeypatch):
+def test_an_invalid_environment_base_is_an_error(create, event, monkeypatch):
     monkeypatch.setenv("ENV_BASE", "dev-a-b")
 
     with pytest.raises(ValidationError, match="dev-a-b"):
         create(event)
 
 
-def test_missing_region_is_said(create, event):
+def test_a_missing_region_is_an_error(create, event):
     with pytest.raises(AWSError, match="no AWS region"):
         create(event)
 
 
 @pytest.mark.parametrize("name", ["AWS_REGION", "REGION"])
-def test_region_of_lambda_is_the_jobs_where_boto3_has_none(create, event, aws, monkeypatch, name):
+def test_the_region_of_lambda_is_used_where_boto3_has_none(create, event, aws, monkeypatch, name):
     for variable in ("AWS_DEFAULT_REGION", "AWS_REGION"):
         monkeypatch.delenv(variable)
     monkeypatch.setenv(name, "il-central-1")
@@ -220,32 +220,32 @@ def test_region_of_lambda_is_the_jobs_where_boto3_has_none(create, event, aws, m
     assert {"Name": "AWS_REGION", "Value": "il-central-1"} in environment
 
 
-def test_callers_event_is_not_changed(create, event, aws):
+def test_the_event_of_the_caller_is_not_changed(create, event, aws):
     before = copy.deepcopy(event)
     create(event)
 
     assert event == before
 
 
-def test_logs_say_what_is_used_and_why_without_values_of_variables(create, event, aws, caplog):
+def test_logs_name_the_revision_and_the_differences_but_no_values(create, event, aws, caplog):
     create(event, environment={"PASSWORD": "secret words"})
     create(event, environment={"PASSWORD": "secret words"}, privileged=True)
     create(event, environment={"PASSWORD": "secret words"}, privileged=True)
 
     assert [line.getMessage() for line in caplog.records] == [
-        f"Using {ARN}:1: there was no active revision",
+        f"Using {ARN}:1: no active revision found",
         f"Using {ARN}:2: {ARN}:1 differs in privileged",
-        f"Using {ARN}:2: nothing differs",
+        f"Using {ARN}:2: no differences",
     ]
 
 
-def test_example_of_the_description_is_a_valid_request():
+def test_the_example_of_the_description_is_a_valid_request():
     example = CreateDefinitionAndPrepareArgsHandler.description.example
 
     assert CreateDefinitionAndPrepareArgsRequest.is_valid(example)
 
 
-def test_environment_of_the_process_is_not_changed(create, event, aws):
+def test_the_environment_of_the_process_is_not_changed(create, event, aws):
     before = dict(os.environ)
     create(event)
 

@@ -80,9 +80,9 @@ def account(batch):
             "filters": [{"name": "JOB_DEFINITION", "values": ["dev-*"]}],
         }
         for number, jobs in enumerate(pages_of_jobs, start=1):
-            answer = {"jobSummaryList": jobs}
+            response = {"jobSummaryList": jobs}
             more = {"nextToken": str(number)} if number < len(pages_of_jobs) else {}
-            batch.add_response("list_jobs", {**answer, **more}, question)
+            batch.add_response("list_jobs", {**response, **more}, question)
             question = {**question, **more}
 
     return report
@@ -95,11 +95,11 @@ class TestFindOldRevisions:
 
         assert find_old_revisions(revisions, "dev-", keep=1) == [arn("dev-a", 2), arn("dev-a", 9)]
 
-    def test_no_more_than_are_kept_means_none_is_old(self):
+    def test_without_more_revisions_than_are_kept_none_is_old(self):
         assert find_old_revisions([revision("dev-a", 1)], "dev-", keep=3) == []
 
 
-def test_old_revisions_are_listed_and_left_alone(deregister, register, revisions):
+def test_old_revisions_are_only_listed_by_default(deregister, register, revisions):
     register("dev-a", 3)
 
     assert deregister(job_definition_name_prefix="dev-", keep=1) == {
@@ -110,7 +110,7 @@ def test_old_revisions_are_listed_and_left_alone(deregister, register, revisions
     assert list(revisions("dev-a")) == [1, 2, 3]
 
 
-def test_old_revisions_are_deregistered_on_request(deregister, register, revisions):
+def test_unused_revisions_are_deregistered_on_request(deregister, register, revisions):
     register("dev-a", 3)
     register("dev-b", 2)
     register("prod-a", 2)
@@ -125,7 +125,7 @@ def test_old_revisions_are_deregistered_on_request(deregister, register, revisio
     assert list(revisions("prod-a")) == [1, 2]
 
 
-def test_calls_with_a_limit_come_to_an_end(deregister, register, revisions):
+def test_repeated_calls_with_a_limit_deregister_all(deregister, register, revisions):
     register("dev-a", 4)
     event = {"job_definition_name_prefix": "dev-", "keep": 1, "deregister": True, "limit": 2}
 
@@ -135,7 +135,7 @@ def test_calls_with_a_limit_come_to_an_end(deregister, register, revisions):
 
 
 @pytest.mark.parametrize("status", ["SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING"])
-def test_revision_of_a_job_that_has_not_finished_stays(deregister, account, batch, status):
+def test_revisions_with_unfinished_jobs_are_kept(deregister, account, batch, status):
     revisions = [revision("dev-a", number) for number in (1, 2, 3)]
     busy = job(status, jobDefinition=arn("dev-a", 1))
     done = [job(end, jobDefinition=arn("dev-a", 2)) for end in ("SUCCEEDED", "FAILED")]
@@ -149,20 +149,20 @@ def test_revision_of_a_job_that_has_not_finished_stays(deregister, account, batc
     }
 
 
-def test_job_of_unknown_definition_stops_all(deregister, account):
+def test_a_job_without_a_definition_deregisters_nothing(deregister, account):
     account([revision("dev-a", 1), revision("dev-a", 2)], [job("RUNNING")])
 
-    with pytest.raises(AWSError, match=r"job-1.*nothing was deregistered"):
+    with pytest.raises(AWSError, match=r"job-1.*Nothing was deregistered"):
         deregister(job_definition_name_prefix="dev-", keep=1, deregister=True)
 
 
-def test_jobs_are_not_listed_where_nothing_is_old(deregister, batch):
+def test_jobs_are_not_listed_without_old_revisions(deregister, batch):
     batch.add_response("describe_job_definitions", {"jobDefinitions": [revision("dev-a", 1)]})
 
     deregister(job_definition_name_prefix="dev-", keep=1, deregister=True)
 
 
-def test_refusal_names_the_queue_and_the_permission(deregister, batch):
+def test_denied_access_names_the_queue_and_the_permission(deregister, batch):
     revisions = {"jobDefinitions": [revision("dev-a", 1), revision("dev-a", 2)]}
     queue = {"jobQueueArn": QUEUE, **QUEUE_FIELDS}
     batch.add_response("describe_job_definitions", revisions)
@@ -173,7 +173,7 @@ def test_refusal_names_the_queue_and_the_permission(deregister, batch):
         deregister(job_definition_name_prefix="dev-", keep=1, deregister=True)
 
 
-def test_example_of_the_description_is_a_valid_request():
+def test_the_example_of_the_description_is_a_valid_request():
     example = DeregisterUnusedDefinitionsHandler.description.example
 
     assert DeregisterUnusedDefinitionsRequest.is_valid(example)

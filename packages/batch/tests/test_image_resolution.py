@@ -32,9 +32,9 @@ def push(aws):
 @pytest.fixture
 def ecr(aws):
     """Answers of ECR, given one by one."""
-    with Stubber(get_client("ecr")) as answers:
-        yield answers
-        answers.assert_no_pending_responses()
+    with Stubber(get_client("ecr")) as responses:
+        yield responses
+        responses.assert_no_pending_responses()
 
 
 def image(digest_digit: str, pushed_at: int, *tags: str):
@@ -55,12 +55,12 @@ def image(digest_digit: str, pushed_at: int, *tags: str):
         "123456789012.dkr.ecr.af-south-1.amazonaws.com/tools/align:1",
     ],
 )
-def test_full_reference_is_used_as_it_is_without_aws(reference):
+def test_a_full_reference_is_used_without_aws_calls(reference):
     assert resolve_image(reference) == reference
 
 
 @pytest.mark.parametrize("name", ["tools/align:1.0", "ubuntu:22.04", f"tools/align@{DIGEST}"])
-def test_short_name_with_tag_or_digest_is_one_of_the_accounts_registry(aws, name):
+def test_a_short_name_with_a_tag_or_digest_is_in_the_registry_of_the_account(aws, name):
     assert resolve_image(name) == f"{ECR}/{name}"
 
 
@@ -73,20 +73,20 @@ def test_short_name_with_tag_or_digest_is_one_of_the_accounts_registry(aws, name
         ("us-iso-east-1", "c2s.ic.gov"),
     ],
 )
-def test_registry_is_in_the_domain_of_the_region(aws, monkeypatch, region, suffix):
+def test_the_registry_has_the_dns_suffix_of_the_region(aws, monkeypatch, region, suffix):
     monkeypatch.setenv("AWS_DEFAULT_REGION", region)
 
     assert resolve_image("a/b:1") == f"123456789012.dkr.ecr.{region}.{suffix}/a/b:1"
 
 
-def test_short_name_alone_is_the_newest_tagged_image_by_digest(aws, push):
+def test_a_short_name_alone_is_the_digest_of_the_newest_tagged_image(aws, push):
     aws.client("ecr").create_repository(repositoryName="tools/align")
     digest = push("tools/align", "v1", size=1)
 
     assert resolve_image("tools/align") == f"{ECR}/tools/align@{digest}"
 
 
-def test_newest_image_is_found_on_any_page_in_any_order(aws, ecr):
+def test_the_newest_image_is_found_on_any_page_in_any_order(aws, ecr):
     question = {
         "registryId": "123456789012",
         "repositoryName": "tools/align",
@@ -100,27 +100,27 @@ def test_newest_image_is_found_on_any_page_in_any_order(aws, ecr):
     assert resolve_image("tools/align") == f"{ECR}/tools/align@sha256:{'4' * 64}"
 
 
-def test_unknown_repository_is_named(aws):
-    with pytest.raises(ResourceNotFoundError, match=f"no repository {ECR}/tools/nope"):
+def test_a_missing_repository_is_an_error_that_names_it(aws):
+    with pytest.raises(ResourceNotFoundError, match=f"{ECR}/tools/nope does not exist"):
         resolve_image("tools/nope")
 
 
-def test_repository_without_a_tagged_image_is_named(aws):
+def test_a_repository_without_tagged_images_is_an_error_that_names_it(aws):
     aws.client("ecr").create_repository(repositoryName="tools/align")
 
-    with pytest.raises(ResourceNotFoundError, match="tools/align holds no tagged image"):
+    with pytest.raises(ResourceNotFoundError, match="tools/align has no tagged image"):
         resolve_image("tools/align")
 
 
 @pytest.mark.parametrize("text", ["", "Tools/Align", "quay.io/A", "a b", "tools/align:", "a//b"])
-def test_text_that_is_no_reference_is_not_found(aws, text):
+def test_an_invalid_reference_is_not_found(aws, text):
     with pytest.raises(ResourceNotFoundError) as caught:
         resolve_image(text)
     assert repr(text) in str(caught.value)
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "LimitExceededException"])
-def test_refusal_of_ecr_is_not_called_a_missing_image(aws, ecr, code):
+def test_errors_of_ecr_are_not_reported_as_a_missing_image(aws, ecr, code):
     ecr.add_client_error("describe_images", code, "no", http_status_code=400)
 
     with pytest.raises(AWSError, match=f"list the images of {ECR}/tools/align.*{code}") as caught:
@@ -128,7 +128,7 @@ def test_refusal_of_ecr_is_not_called_a_missing_image(aws, ecr, code):
     assert not isinstance(caught.value, ResourceNotFoundError)
 
 
-def test_missing_credentials_are_said(monkeypatch):
+def test_missing_credentials_are_an_error_that_says_so(monkeypatch):
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-west-2")
 
     with pytest.raises(AWSError, match=r"'tools/align'.*AWS_PROFILE"):

@@ -38,7 +38,7 @@ ECR = "123456789012.dkr.ecr.us-west-2.amazonaws.com"
         ),
     ],
 )
-def test_full_reference_is_taken_apart(text, registry, repo_name, tag, sha256):
+def test_a_full_reference_is_split_into_its_parts(text, registry, repo_name, tag, sha256):
     uri = DockerImageUri(text)
 
     assert uri == text
@@ -73,13 +73,13 @@ def test_full_reference_is_taken_apart(text, registry, repo_name, tag, sha256):
         f"quay.io/{'a' * 248}",
     ],
 )
-def test_anything_else_is_refused(text):
+def test_invalid_references_are_refused(text):
     assert not DockerImageUri.is_valid(text)
     with pytest.raises(ValidationError):
         DockerImageUri(text)
 
 
-def test_digest_of_another_algorithm_is_no_sha256():
+def test_a_digest_of_another_algorithm_has_no_sha256():
     uri = DockerImageUri(f"quay.io/a@sha512:{DIGEST * 2}")
 
     assert uri.digest == f"sha512:{DIGEST * 2}"
@@ -95,7 +95,7 @@ name_parts = st.from_regex(r"[a-z0-9]{1,8}((\.|_|__|-{1,3})[a-z0-9]{1,8}){0,2}",
     tag=st.none() | st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,20}", fullmatch=True),
     sha256=st.none() | st.from_regex(r"[0-9a-f]{64}", fullmatch=True),
 )
-def test_parts_come_back_from_any_reference_made_of_them(registry, repo_name, tag, sha256):
+def test_any_reference_is_split_into_the_parts_it_was_built_from(registry, repo_name, tag, sha256):
     text = f"{registry}/{repo_name}" + (f":{tag}" if tag else "")
     uri = DockerImageUri(text + (f"@sha256:{sha256}" if sha256 else ""))
 
@@ -108,5 +108,5 @@ def test_parts_come_back_from_any_reference_made_of_them(registry, repo_name, ta
 
 
 @given(st.text(max_size=40))
-def test_text_is_a_reference_or_refused_by_a_validation_error(text):
+def test_any_text_is_a_reference_or_a_validation_error(text):
     assert DockerImageUri.is_valid(text) in (True, False)

@@ -20,7 +20,7 @@ def build(**changes):
     return build_job_definition(request, IMAGE, request.environment)
 
 
-def test_environment_and_region_go_over_what_a_request_says():
+def test_env_base_and_region_take_precedence_over_the_request():
     given = {"ENV_BASE": "prod", "AWS_REGION": "eu-west-1", "A": "1"}
 
     assert to_job_environment(given, EnvBase("dev-alice"), "us-west-2") == {
@@ -38,7 +38,7 @@ def test_variables_are_listed_by_name_without_nulls():
     ]
 
 
-def test_smallest_definition_has_what_batch_needs_and_no_more():
+def test_a_minimal_definition_has_no_optional_fields():
     assert build() == {
         "jobDefinitionName": "align",
         "type": "container",
@@ -58,7 +58,7 @@ def test_smallest_definition_has_what_batch_needs_and_no_more():
     }
 
 
-def test_optional_fields_are_put_where_batch_has_them():
+def test_optional_fields_have_the_names_of_the_batch_api():
     log_configuration = {"logDriver": "awslogs"}
     secrets = [{"name": "TOKEN", "valueFrom": "arn:aws:ssm:us-west-2:123456789012:parameter/t"}]
     definition = build(

@@ -16,7 +16,7 @@ def parse(**changes):
     return CreateDefinitionAndPrepareArgsRequest.from_dict({**MINIMAL, **changes})
 
 
-def test_minimal_request_is_written_without_the_fields_that_it_does_not_use():
+def test_unset_optional_fields_are_not_written():
     assert parse().to_dict() == {
         **MINIMAL,
         "command": [],
@@ -51,7 +51,7 @@ def test_every_field_is_read_in_camel_case():
         ({}, []),
     ],
 )
-def test_resources_in_short_form_become_batchs_list(resources, expected):
+def test_the_short_form_of_resources_becomes_a_list(resources, expected):
     request = parse(resource_requirements=resources)
 
     assert request.resource_requirements == [
@@ -59,7 +59,7 @@ def test_resources_in_short_form_become_batchs_list(resources, expected):
     ]
 
 
-def test_list_of_resources_is_sorted_and_otherwise_passed_on():
+def test_a_list_of_resources_is_sorted_by_type():
     vcpu = {"type": "VCPU", "value": "2", "more": None}
     gpu = {"type": "GPU"}
 
@@ -76,7 +76,7 @@ def test_schema_shows_both_forms_of_resources():
 
 
 @pytest.mark.parametrize("field", sorted(MINIMAL))
-def test_missing_field_is_named(field):
+def test_an_error_names_the_missing_field(field):
     event = {name: value for name, value in MINIMAL.items() if name != field}
 
     with pytest.raises(ValidationError, match=field):
@@ -115,29 +115,29 @@ def test_missing_field_is_named(field):
         ("volumes", None),
     ],
 )
-def test_value_that_does_not_fit_is_refused_by_the_name_of_its_field(field, value):
+def test_an_error_names_the_invalid_field(field, value):
     with pytest.raises(ValidationError, match=field):
         parse(**{field: value})
 
 
-def test_empty_queue_name_is_said_to_be_missing():
+def test_an_empty_queue_name_is_an_error():
     with pytest.raises(ValidationError, match="job_queue_name must be provided"):
         parse(job_queue_name="")
 
 
 @pytest.mark.parametrize("resource", [{"value": "1"}, {"type": None}, {"type": 5}])
-def test_resource_without_a_type_is_refused_by_its_place(resource):
+def test_a_resource_without_a_type_is_an_error_with_its_index(resource):
     with pytest.raises(ValidationError, match="entry 1 has no type"):
         parse(resource_requirements=[{"type": "VCPU", "value": "1"}, resource])
 
 
-def test_empty_names_count_as_none():
+def test_empty_names_mean_null():
     request = parse(job_name="", job_role_arn="", execution_role_arn="")
 
     assert request.job_name is request.job_role_arn is request.execution_role_arn is None
 
 
-def test_more_rules_than_batch_takes_are_refused():
+def test_too_many_retry_rules_are_refused():
     own = {"evaluateOnExit": [{"action": "RETRY", "onExitCode": str(code)} for code in range(4)]}
 
     assert parse(retry_strategy=own, retry_presets=["spot", "spot"]).retry_presets
@@ -146,18 +146,18 @@ def test_more_rules_than_batch_takes_are_refused():
 
 
 @pytest.mark.parametrize("rules", ["RETRY", 5, ["RETRY"], [None]])
-def test_rules_that_presets_cannot_go_before_are_refused(rules):
+def test_presets_need_a_list_of_rules(rules):
     with pytest.raises(ValidationError, match="evaluateOnExit"):
         parse(retry_strategy={"evaluateOnExit": rules}, retry_presets=["spot"])
 
 
-def test_refused_values_are_not_shown():
+def test_errors_do_not_show_values():
     with pytest.raises(ValidationError) as caught:
         parse(environment={"PASSWORD": ["secret words"]})
     assert "secret" not in str(caught.value)
 
 
-def test_callers_event_is_not_changed():
+def test_the_event_of_the_caller_is_not_changed():
     event = {**MINIMAL, "resource_requirements": {"GPU": 1}, "environment": {"A": "1"}}
     before = copy.deepcopy(event)
     CreateDefinitionAndPrepareArgsRequest.from_dict(event)
@@ -166,7 +166,7 @@ def test_callers_event_is_not_changed():
 
 
 @pytest.mark.parametrize("prefix", ["", "*", "a b"])
-def test_revisions_of_all_names_cannot_be_asked_for(prefix):
+def test_the_prefix_cannot_be_empty(prefix):
     with pytest.raises(ValidationError, match="job_definition_name_prefix"):
         DeregisterUnusedDefinitionsRequest.from_dict({"job_definition_name_prefix": prefix})
 

@@ -41,11 +41,11 @@ def expect_conflict(batch, message: str, status: int) -> None:
 
 
 def expect_registration(batch, number: int) -> None:
-    answer = {"jobDefinitionName": "align", "jobDefinitionArn": f"{ARN}:{number}"}
-    batch.add_response("register_job_definition", {**answer, "revision": number}, DEFINITION)
+    response = {"jobDefinitionName": "align", "jobDefinitionArn": f"{ARN}:{number}"}
+    batch.add_response("register_job_definition", {**response, "revision": number}, DEFINITION)
 
 
-def test_highest_revision_counts_on_whatever_page_it_is(batch):
+def test_the_highest_revision_is_found_on_any_page(batch):
     question = {"jobDefinitionName": "align", "status": "ACTIVE"}
     other = {"image": "quay.io/a/b:2"}
     first = page(revision(9, containerProperties=other), revision(2), nextToken="n")
@@ -56,7 +56,7 @@ def test_highest_revision_counts_on_whatever_page_it_is(batch):
     assert compare_with_newest(DEFINITION) == NewestRevision(f"{ARN}:10")
 
 
-def test_older_identical_revision_is_not_reused(batch):
+def test_an_older_equal_revision_is_not_reused(batch):
     changed = revision(2, containerProperties={"image": "quay.io/a/b:2"})
     batch.add_response("describe_job_definitions", page(revision(1), changed))
 
@@ -66,14 +66,14 @@ def test_older_identical_revision_is_not_reused(batch):
     assert newest.reusable_arn is None
 
 
-def test_revision_that_another_caller_registered_meanwhile_is_used(batch, no_spread):
+def test_a_revision_from_a_concurrent_caller_is_reused(batch, no_spread):
     batch.add_response("describe_job_definitions", page())
     batch.add_response("describe_job_definitions", page(revision(1)))
 
     assert register_unless_present(DEFINITION) == f"{ARN}:1"
 
 
-def test_look_after_the_pause_finds_what_another_caller_registered(batch, monkeypatch):
+def test_the_comparison_after_the_delay_finds_a_revision_from_another_caller(batch, monkeypatch):
     pauses: list[float] = []
     monkeypatch.setattr(registration.time, "sleep", pauses.append)
     batch.add_response("describe_job_definitions", page())
@@ -84,7 +84,7 @@ def test_look_after_the_pause_finds_what_another_caller_registered(batch, monkey
     assert 0 <= pauses[0] <= 2
 
 
-def test_few_of_fifty_callers_register_before_they_can_see_each_other():
+def test_few_of_fifty_concurrent_callers_register_a_revision():
     seconds_until_seen = 0.2
 
     def registrations() -> int:
@@ -102,7 +102,7 @@ def test_few_of_fifty_callers_register_before_they_can_see_each_other():
         ("Too many concurrent attempts to create a new revision", 400),
     ],
 )
-def test_conflict_is_looked_at_again(batch, no_spread, message, status):
+def test_a_conflict_is_retried(batch, no_spread, message, status):
     batch.add_response("describe_job_definitions", page())
     batch.add_response("describe_job_definitions", page())
     batch.add_client_error(
@@ -114,7 +114,7 @@ def test_conflict_is_looked_at_again(batch, no_spread, message, status):
     assert register_unless_present(DEFINITION) == f"{ARN}:3"
 
 
-def test_conflict_that_does_not_pass_is_raised(batch, no_spread):
+def test_a_lasting_conflict_is_raised(batch, no_spread):
     batch.add_response("describe_job_definitions", page())
     for _ in range(4):
         batch.add_response("describe_job_definitions", page())
@@ -129,7 +129,7 @@ def test_conflict_that_does_not_pass_is_raised(batch, no_spread):
 @pytest.mark.parametrize(
     ("code", "status"), [("AccessDeniedException", 403), ("ClientException", 400)]
 )
-def test_refusal_shows_at_once(batch, no_spread, code, status):
+def test_a_rejected_definition_is_not_retried(batch, no_spread, code, status):
     batch.add_response("describe_job_definitions", page())
     batch.add_response("describe_job_definitions", page())
     batch.add_client_error("register_job_definition", code, "no", http_status_code=status)
@@ -138,7 +138,7 @@ def test_refusal_shows_at_once(batch, no_spread, code, status):
         register_unless_present(DEFINITION)
 
 
-def test_refusal_to_describe_shows_at_once(batch):
+def test_denied_access_is_not_retried(batch):
     batch.add_client_error(
         "describe_job_definitions", "AccessDeniedException", "no", http_status_code=403
     )

@@ -30,20 +30,20 @@ def test_no_strategy_and_an_empty_one_are_the_default():
     assert build_retry_strategy({}, []) == default_retry_strategy()
 
 
-def test_own_strategy_stays_as_it_is():
+def test_a_strategy_of_the_request_is_unchanged():
     own = {"attempts": 2, "evaluateOnExit": [{"onExitCode": "1", "action": "EXIT"}]}
 
     assert build_retry_strategy(own) == own
 
 
-def test_presets_alone_end_the_job_for_any_other_cause():
+def test_with_presets_alone_any_other_cause_exits():
     assert build_retry_strategy(presets=["spot", "image_pull", "spot"]) == {
         "attempts": 5,
         "evaluateOnExit": [SPOT, IMAGE_PULL, LAST],
     }
 
 
-def test_presets_come_before_the_rules_of_the_own_strategy():
+def test_presets_precede_the_rules_of_the_request():
     own_rule = {"action": "RETRY", "onExitCode": "75"}
     own = {"attempts": 3, "evaluateOnExit": [own_rule]}
 
@@ -53,7 +53,7 @@ def test_presets_come_before_the_rules_of_the_own_strategy():
     }
 
 
-def test_changing_the_answer_changes_no_later_one():
+def test_each_call_returns_a_new_strategy():
     default_retry_strategy()["evaluateOnExit"][0]["action"] = "EXIT"
 
     assert default_retry_strategy()["evaluateOnExit"][0]["action"] == "RETRY"

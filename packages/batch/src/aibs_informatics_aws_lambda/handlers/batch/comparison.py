@@ -1,8 +1,8 @@
-"""Whether a registered job definition runs a job as a wanted one would.
+"""Compare a job definition with a registered revision.
 
-Batch reports definitions in its own words: retry actions in lower case, empty lists and defaults
-where nothing was given, nothing where a variable was empty, lists in any order. Both sides are
-brought into one form, and compared in that.
+DescribeJobDefinitions does not return what was registered: retry actions are in lower case, empty
+lists and defaults are added, empty variables are dropped, and lists change their order. Both
+definitions are normalized before they are compared.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from aibs_informatics_aws_lambda.common.json_io import JSONObject
 
-# The other fields of a definition name it, or do not say how a job runs.
+# The other fields identify a revision, or do not affect how a job runs.
 _FIELDS = (
     "consumableResourceProperties",
     "ecsProperties",
@@ -29,10 +29,10 @@ _FIELDS = (
 )
 _ORDERED_LISTS = ("command", "evaluateOnExit")
 
-# The old form of resources: what a submission says about resources goes before it.
+# The old form of resource requirements; container overrides take precedence over it.
 _OLD_RESOURCES = ("memory", "vcpus")
 
-# What Batch takes, and may report, for a field that is absent.
+# Defaults of Batch for absent fields, which it may return.
 _DEFAULTS = {
     "assignPublicIp": "DISABLED",
     "cpuArchitecture": "X86_64",
@@ -47,20 +47,21 @@ _DEFAULTS = {
 
 
 def find_differences(wanted: JSONObject, registered: JSONObject) -> list[str]:
-    """Return the names of the fields by which two definitions run a job differently.
+    """Return the names of the fields that make two definitions run a job differently.
 
-    Values of environment variables and of resources do not count, as a submission repeats them;
-    the names of the variables and the types of the resources do.
+    Values of environment variables and of resource requirements are ignored, because the
+    container overrides of a submission set them. Names of variables and types of resources are
+    compared.
 
     Args:
         wanted: arguments of RegisterJobDefinition.
-        registered: a job definition as DescribeJobDefinitions reports it.
+        registered: a job definition as returned by DescribeJobDefinitions.
     """
-    one, other = _comparable(wanted), _comparable(registered)
-    return sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
+    left, right = _normalize(wanted), _normalize(registered)
+    return sorted(name for name in left.keys() | right.keys() if left.get(name) != right.get(name))
 
 
-def _comparable(definition: JSONObject) -> JSONObject:
+def _normalize(definition: JSONObject) -> JSONObject:
     container = dict(definition.get("containerProperties") or {})
     fields = {name: definition.get(name) for name in _FIELDS}
     for name in _OLD_RESOURCES:
@@ -70,11 +71,11 @@ def _comparable(definition: JSONObject) -> JSONObject:
         "environment": _names_with_values(container.pop("environment", None)),
         "resourceRequirements": _types(container.pop("resourceRequirements", None)),
     }
-    return {**_reduced({**fields, **container}), **free_form, **names}
+    return {**_normalize_fields({**fields, **container}), **free_form, **names}
 
 
 def _names_with_values(environment: list[JSONObject] | None) -> set[str]:
-    # Batch drops variables without a value when it registers a definition.
+    # Batch drops variables with an empty value.
     return {variable["name"] for variable in environment or [] if variable.get("value")}
 
 
@@ -82,21 +83,21 @@ def _types(resources: list[JSONObject] | None) -> set[str]:
     return {resource["type"] for resource in resources or []}
 
 
-def _reduced(fields: JSONObject) -> JSONObject:
-    """Return fields without those that are empty or hold what Batch takes in their absence."""
-    reduced = {name: _in_one_form(name, value) for name, value in fields.items()}
+def _normalize_fields(fields: JSONObject) -> JSONObject:
+    """Return normalized fields without those that are empty or have their default value."""
+    normalized = {name: _normalize_value(name, value) for name, value in fields.items()}
     return {
         name: value
-        for name, value in reduced.items()
+        for name, value in normalized.items()
         if not _is_empty(value) and value != _DEFAULTS.get(name)
     }
 
 
-def _in_one_form(name: str, value: Any) -> Any:
+def _normalize_value(name: str, value: Any) -> Any:
     if isinstance(value, dict):
-        return _reduced(value)
+        return _normalize_fields(value)
     if isinstance(value, list):
-        items = [_in_one_form("", item) for item in value]
+        items = [_normalize_value("", item) for item in value]
         return items if name in _ORDERED_LISTS else sorted(items, key=_sort_key)
     return value.lower() if name == "action" and isinstance(value, str) else value
 

@@ -1,4 +1,4 @@
-"""The handler that prepares a Batch job: an image, a job definition, arguments of a submission."""
+"""The handler that registers a Batch job definition and prepares the submission of a job."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from aibs_informatics_aws_lambda.common.handler import LambdaHandler
 
 from .image_resolution import resolve_image
 
-# Names that the contracts of this module promise, and that live elsewhere.
+# Part of the public names of this module; defined elsewhere.
 from .image_uri import DockerImageUri as DockerImageUri
 from .job_definition import build_container_overrides, build_job_definition, to_job_environment
 from .model import (
@@ -24,7 +24,7 @@ from .registration import compare_with_newest, register_unless_present
 class CreateDefinitionAndPrepareArgsHandler(
     LambdaHandler[CreateDefinitionAndPrepareArgsRequest, CreateDefinitionAndPrepareArgsResponse]
 ):
-    """Register a Batch job definition, or reuse it, and prepare the arguments of a submission."""
+    """Register or reuse a Batch job definition, and prepare the arguments of SubmitJob."""
 
     description = HandlerDescription(
         example={
@@ -36,9 +36,9 @@ class CreateDefinitionAndPrepareArgsHandler(
             "resource_requirements": {"MEMORY": 2048, "VCPU": 2},
         },
         environment={
-            "ENV_BASE": "the environment, such as dev-alice; every job gets it",
-            "ENV_TYPE": "with ENV_LABEL, in place of ENV_BASE",
-            "AWS_REGION": "the region, where boto3's own configuration names none",
+            "ENV_BASE": "environment base, such as dev-alice; set in every job",
+            "ENV_TYPE": "with ENV_LABEL, instead of ENV_BASE",
+            "AWS_REGION": "AWS region, unless the boto3 configuration sets it",
         },
         iam_actions=(
             "batch:DescribeJobDefinitions",
@@ -53,13 +53,13 @@ class CreateDefinitionAndPrepareArgsHandler(
     def handle(
         self, request: CreateDefinitionAndPrepareArgsRequest
     ) -> CreateDefinitionAndPrepareArgsResponse:
-        """Return what a ``batch:submitJob`` state needs; nothing is submitted.
+        """Return the arguments of a ``batch:submitJob`` state. No job is submitted.
 
         Raises:
-            ApplicationException: no environment is configured.
-            ResourceNotFoundError: the image cannot be found.
-            AWSError: no region is configured, or STS or ECR refused or failed.
-            botocore.exceptions.ClientError: Batch refuses the definition, or access.
+            ApplicationException: no environment base is configured.
+            ResourceNotFoundError: the image was not found.
+            AWSError: no region is configured, or a request to STS or ECR failed.
+            botocore.exceptions.ClientError: Batch rejected the definition or denied access.
         """
         environment = to_job_environment(request.environment, self.env_base, get_region())
         image = resolve_image(request.image)
@@ -84,7 +84,7 @@ class CreateDefinitionAndPrepareArgsHandler(
 
 def _new_job_name(job_definition_name: str) -> str:
     suffix = f"-{uuid.uuid4()}"
-    # Batch refuses longer names at submission.
+    # SubmitJob rejects longer names.
     return job_definition_name[: MAX_NAME_LENGTH - len(suffix)] + suffix
 
 

@@ -1,4 +1,4 @@
-"""The handler that clears away revisions of job definitions that no job needs any more."""
+"""The handler that deregisters unused revisions of job definitions."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from .registration import list_active_revisions
 
 _FINISHED = ("SUCCEEDED", "FAILED")
 
-# Jobs of these queues have no job definition, and ListJobs refuses them.
+# Jobs of these queues have no job definition, and ListJobs does not support them.
 _QUEUE_WITHOUT_DEFINITIONS = "SAGEMAKER_TRAINING"
 
 
 class DeregisterUnusedDefinitionsHandler(
     LambdaHandler[DeregisterUnusedDefinitionsRequest, DeregisterUnusedDefinitionsResponse]
 ):
-    """List, and on request deregister, old revisions of Batch job definitions.
+    """List or deregister old revisions of Batch job definitions that no job uses.
 
-    The newest revisions of each name stay, and so do those with jobs that have not finished.
+    The newest revisions of each name are kept, and so are revisions with unfinished jobs.
     """
 
     description = HandlerDescription(
         example={"job_definition_name_prefix": "dev-alice-", "keep": 5, "deregister": False},
-        environment={"AWS_REGION": "the region, where boto3's own configuration names none"},
+        environment={"AWS_REGION": "AWS region, unless the boto3 configuration sets it"},
         iam_actions=(
             "batch:DeregisterJobDefinition",
             "batch:DescribeJobDefinitions",
@@ -42,12 +42,12 @@ class DeregisterUnusedDefinitionsHandler(
     def handle(
         self, request: DeregisterUnusedDefinitionsRequest
     ) -> DeregisterUnusedDefinitionsResponse:
-        """Return what is old, in use or not, and what was deregistered.
+        """Return the old revisions, used and unused, and those that were deregistered.
 
-        A call that fails half-way can be repeated: it goes on with what is left.
+        After a failure, call it again to continue with the remaining revisions.
 
         Raises:
-            AWSError: Batch refused or failed.
+            AWSError: a request to Batch failed.
         """
         prefix = request.job_definition_name_prefix
         with named_errors("list the job definitions", permission="batch:DescribeJobDefinitions"):
@@ -58,7 +58,7 @@ class DeregisterUnusedDefinitionsHandler(
         for arn in unused[:count]:
             _deregister(arn)
         self.log.info(
-            "Below %s: %d old revisions, %d of them in use, %d deregistered",
+            "Prefix %s: %d old revisions, %d of them in use, %d deregistered",
             prefix,
             len(old),
             len(old) - len(unused),
@@ -72,12 +72,12 @@ class DeregisterUnusedDefinitionsHandler(
 
 
 def find_old_revisions(revisions: Iterable[JSONObject], prefix: str, keep: int) -> list[str]:
-    """Return the ARNs of revisions that are not among the newest of their name.
+    """Return the ARNs of all but the newest revisions of each job definition.
 
     Args:
-        revisions: active revisions as DescribeJobDefinitions reports them, in any order.
-        prefix: what the names start with.
-        keep: how many revisions of each name are among the newest.
+        revisions: active revisions as returned by DescribeJobDefinitions, in any order.
+        prefix: the prefix of job definition names.
+        keep: the number of newest revisions to keep per name.
     """
     by_name: defaultdict[str, dict[int, str]] = defaultdict(dict)
     for found in revisions:
@@ -89,9 +89,9 @@ def find_old_revisions(revisions: Iterable[JSONObject], prefix: str, keep: int) 
 
 
 def _list_definitions_in_use(prefix: str) -> Iterator[str]:
-    """Yield the ARN of the job definition of each job that has not finished, in all queues."""
-    # One listing of all statuses: a job that is tried again goes back from RUNNING to RUNNABLE,
-    # and could be missed by a listing for each status.
+    """Yield the ARN of the job definition of each unfinished job in all queues."""
+    # One listing of all statuses: a retried job goes back from RUNNING to RUNNABLE, so separate
+    # listings by status could miss it.
     of_prefix = [{"name": "JOB_DEFINITION", "values": [f"{prefix}*"]}]
     for queue in _list_queues():
         with named_errors(f"list the jobs of {queue}", permission="batch:ListJobs"):
@@ -116,8 +116,8 @@ def _definition_of(job: JSONObject) -> str:
     definition: str | None = job.get("jobDefinition")
     if not definition:
         raise AWSError(
-            f"Batch does not say which job definition the job {job['jobId']} has, so that none "
-            "can be told to be unused; nothing was deregistered"
+            f"cannot find unused job definitions: Batch returned the job {job['jobId']} without "
+            "its job definition. Nothing was deregistered."
         )
     return definition
 

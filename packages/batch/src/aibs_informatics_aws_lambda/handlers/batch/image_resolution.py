@@ -1,4 +1,4 @@
-"""From the image that a request names to a full reference that any host can pull."""
+"""Resolve the image of a request to a full image reference."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from .image_uri import DockerImageUri, has_registry
 
 
 def resolve_image(image: str) -> DockerImageUri:
-    """Return the full reference that ``image`` stands for.
+    """Resolve an image to a full reference.
 
-    A name without a registry is that of a repository in Amazon ECR, in the caller's account and
-    region. Without tag and digest it stands for the tagged image that was pushed last, by digest.
+    A name without a registry is an Amazon ECR repository in the account and region of the caller.
+    Without a tag or digest, it resolves to the digest of the most recently pushed tagged image.
 
     Raises:
-        ResourceNotFoundError: ``image`` is no reference, or there is no such repository, or no
-            tagged image in it.
-        AWSError: STS or ECR refused or failed, or no region is configured.
+        ResourceNotFoundError: ``image`` is not a valid reference, or the repository does not exist
+            or has no tagged image.
+        AWSError: a request to STS or ECR failed, or no region is configured.
     """
     try:
         if has_registry(image):
@@ -28,25 +28,25 @@ def resolve_image(image: str) -> DockerImageUri:
         account = _find_account(image)
         uri = DockerImageUri(f"{_ecr_registry(account, get_region())}/{image}")
     except ValidationError as error:
-        raise ResourceNotFoundError(f"there can be no image {image!r}: {error}") from error
+        raise ResourceNotFoundError(f"cannot find the image {image!r}: {error}") from error
     return uri if uri.tag or uri.digest else find_newest_tagged_image(uri, account)
 
 
 def find_newest_tagged_image(repository: DockerImageUri, account: str) -> DockerImageUri:
-    """Return the reference, by digest, of the tagged image that was pushed last to a repository.
+    """Return the digest reference of the most recently pushed tagged image of a repository.
 
     Args:
         repository: the reference of a repository in Amazon ECR.
-        account: the account that the repository belongs to.
+        account: the account of the repository.
 
     Raises:
-        ResourceNotFoundError: there is no such repository, or no tagged image in it.
-        AWSError: ECR refused or failed.
+        ResourceNotFoundError: the repository does not exist, or has no tagged image.
+        AWSError: a request to ECR failed.
     """
     newest = max(_list_tagged_images(repository, account), key=_push_order, default=None)
     if newest is None:
         raise ResourceNotFoundError(
-            f"the repository {repository} holds no tagged image: push one, or name a digest"
+            f"the repository {repository} has no tagged image: push one, or specify a digest"
         )
     return DockerImageUri(f"{repository}@{newest['imageDigest']}")
 
@@ -66,18 +66,18 @@ def _list_tagged_images(repository: DockerImageUri, account: str) -> list[JSONOb
             ]
         except ecr.exceptions.RepositoryNotFoundException as error:
             raise ResourceNotFoundError(
-                f"there is no repository {repository}: name one in that account and region, "
-                f"or give the registry of the image ({error})"
+                f"the repository {repository} does not exist: check its name, account and region, "
+                f"or specify the registry of the image ({error})"
             ) from error
 
 
 def _push_order(image: JSONObject) -> tuple[object, str]:
-    # The digest decides between images of one second, so that all callers find the same.
+    # The digest breaks ties, so all callers find the same image.
     return image["imagePushedAt"], image["imageDigest"]
 
 
 def _find_account(image: str) -> str:
-    action = f"find the account whose registry the image {image!r} lies in"
+    action = f"find the account of the image {image!r}"
     with named_errors(action, permission="sts:GetCallerIdentity"):
         account: str = get_client("sts").get_caller_identity()["Account"]
     return account
@@ -88,7 +88,7 @@ def _ecr_registry(account: str, region: str) -> str:
 
 
 def _dns_suffix(region: str) -> str:
-    """Return the domain of the services of a region; as botocore does, take AWS's if in doubt."""
+    """Return the DNS suffix of a region; default, as in botocore: that of the aws partition."""
     from botocore.session import get_session
 
     partitions = get_session().get_data("partitions")["partitions"]

@@ -1,4 +1,4 @@
-"""References of container images, by Docker's grammar."""
+"""Container image references, in the grammar of Docker."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import ClassVar
 from aibs_informatics_aws_lambda.common.checked_text import CheckedText
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 
-# https://pkg.go.dev/github.com/distribution/reference: the grammar, and the limit of a name.
+# Grammar and length limit: https://pkg.go.dev/github.com/distribution/reference
 _LABEL = r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)"
 _HOST = rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?"
 _NAME_PART = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
@@ -22,13 +22,13 @@ _LONGEST_NAME = 255
 
 
 class DockerImageUri(CheckedText):
-    """The full reference of a container image: registry, repository, and tag, digest, or both.
+    """A full container image reference: registry and repository, and a tag, a digest, or both.
 
-    ``quay.io/biocontainers/samtools:1.17`` is one; ``samtools:1.17`` is none, as it names no
+    ``quay.io/biocontainers/samtools:1.17`` is valid; ``samtools:1.17`` is not, because it has no
     registry.
 
     Raises:
-        ValidationError: the text is no such reference.
+        ValidationError: the text is not a full image reference.
     """
 
     __slots__ = ()
@@ -45,39 +45,39 @@ class DockerImageUri(CheckedText):
         match = _REFERENCE.fullmatch(text)
         if not match or not has_registry(text):
             raise ValidationError(
-                f"{text!r} is not the full reference of an image: expected "
-                "REGISTRY/REPOSITORY[:TAG][@sha256:DIGEST], the repository in lower case"
+                f"{text!r} is not a full image reference: expected "
+                "REGISTRY/REPOSITORY[:TAG][@sha256:DIGEST], with a lower-case repository"
             )
         if len(match["registry"]) + 1 + len(match["repo_name"]) > _LONGEST_NAME:
             raise ValidationError(
-                f"registry and repository of an image have at most {_LONGEST_NAME} characters "
-                f"together; those that start with {text[:60]!r} have more"
+                f"the image reference {text[:60]!r}... is too long: registry and repository may "
+                f"have {_LONGEST_NAME} characters together"
             )
         return text
 
     @property
     def registry(self) -> str:
-        """The host of the registry, with its port if it has one."""
+        """The host of the registry, with its port if there is one."""
         return self._part("registry") or ""
 
     @property
     def repo_name(self) -> str:
-        """The path of the repository in the registry."""
+        """The name of the repository."""
         return self._part("repo_name") or ""
 
     @property
     def tag(self) -> str | None:
-        """The tag, if there is one."""
+        """The tag, if any."""
         return self._part("tag")
 
     @property
     def digest(self) -> str | None:
-        """The digest with its algorithm (``sha256:...``), if there is one."""
+        """The digest with its algorithm (``sha256:...``), if any."""
         return self._part("digest")
 
     @property
     def sha256(self) -> str | None:
-        """The SHA-256 digest as 64 hexadecimal digits, if there is one."""
+        """The SHA-256 digest as 64 hexadecimal digits, if any."""
         algorithm, _, value = (self.digest or "").partition(":")
         return value if algorithm == "sha256" else None
 
@@ -87,9 +87,10 @@ class DockerImageUri(CheckedText):
 
 
 def has_registry(image: str) -> bool:
-    """Tell whether the first segment of a reference is a registry's host, as Docker does.
+    """Return whether an image reference starts with a registry, by the rule of Docker.
 
-    It is if a slash follows and it holds ``.`` or ``:``, or is ``localhost``.
+    The part before the first slash is a registry if it contains ``.`` or ``:``, or is
+    ``localhost``.
     """
     first, slash, _ = image.partition("/")
     return bool(slash) and (first == "localhost" or "." in first or ":" in first)

@@ -1,6 +1,5 @@
-"""Job definitions as plain data: what RegisterJobDefinition and a submission are told.
+"""Build job definitions and container overrides, in the shapes of the Batch API.
 
-Shapes are those of the Batch API:
 https://docs.aws.amazon.com/batch/latest/APIReference/API_RegisterJobDefinition.html
 """
 
@@ -19,18 +18,18 @@ from .retry_strategy import build_retry_strategy
 def to_job_environment(
     environment: Mapping[str, str], env_base: EnvBase, region: str
 ) -> dict[str, str]:
-    """Return the variables of a job: those given, then ``ENV_BASE`` and ``AWS_REGION`` over them.
+    """Return the environment variables of a job, with ``ENV_BASE`` and ``AWS_REGION`` set.
 
     Args:
-        environment: the variables that the job asks for; not changed.
-        env_base: the environment that the job belongs to.
-        region: the AWS region that it works in.
+        environment: the variables of the request.
+        env_base: the environment base of the job; takes precedence over the request.
+        region: the AWS region of the job; takes precedence over the request.
     """
     return {**environment, ENV_BASE_KEY_ALIAS: str(env_base), AWS_REGION_KEY: region}
 
 
 def to_environment_list(environment: Mapping[str, str | None]) -> list[dict[str, str]]:
-    """Return variables as Batch's list, by name, without those that are null."""
+    """Return environment variables as Batch lists them, sorted by name and without nulls."""
     return [
         {"name": name, "value": value}
         for name, value in sorted(environment.items())
@@ -44,9 +43,9 @@ def build_job_definition(
     """Return the arguments of RegisterJobDefinition.
 
     Args:
-        request: what is asked for.
-        image: the full reference of the image.
-        environment: all variables of the job.
+        request: the request.
+        image: the full image reference.
+        environment: all environment variables of the job.
     """
     return {
         "jobDefinitionName": request.job_definition_name,
@@ -56,7 +55,7 @@ def build_job_definition(
         "retryStrategy": build_retry_strategy(request.retry_strategy, request.retry_presets),
         "tags": request.job_definition_tags,
         "propagateTags": False,
-        **_given(
+        **_without_nulls(
             timeout=request.timeout_seconds
             and {"attemptDurationSeconds": request.timeout_seconds},
             platformCapabilities=request.platform_capabilities,
@@ -66,13 +65,15 @@ def build_job_definition(
 
 
 def build_container_overrides(definition: JSONObject) -> JSONObject:
-    """Return what a submission repeats of a definition, because a reused one may differ in it.
+    """Return the container overrides of a submission: environment and resource requirements.
+
+    A reused job definition may have other values for them.
 
     Args:
         definition: arguments of RegisterJobDefinition.
 
     Returns:
-        Environment and resources, in the letter case that AWS Step Functions asks for.
+        The overrides in PascalCase, as AWS Step Functions requires.
     """
     container = definition["containerProperties"]
     return {
@@ -94,7 +95,7 @@ def _container_properties(
         "mountPoints": request.mount_points,
         "volumes": request.volumes,
         "privileged": request.privileged,
-        **_given(
+        **_without_nulls(
             jobRoleArn=request.job_role_arn,
             executionRoleArn=request.execution_role_arn,
             logConfiguration=request.log_configuration,
@@ -106,8 +107,8 @@ def _container_properties(
     }
 
 
-def _given(**fields: object) -> JSONObject:
-    """Return the fields that are not null."""
+def _without_nulls(**fields: object) -> JSONObject:
+    """Return the fields without those that are null."""
     return {name: value for name, value in fields.items() if value is not None}
 
 

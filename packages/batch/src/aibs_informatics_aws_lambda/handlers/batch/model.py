@@ -24,12 +24,12 @@ MAX_NAME_LENGTH = 128
 BatchName: TypeAlias = Annotated[
     str, StringConstraints(pattern=rf"^[A-Za-z0-9_-]{{1,{MAX_NAME_LENGTH}}}$")
 ]
-"""A name as AWS Batch takes it, for job definitions and for jobs."""
+"""A valid name of a job or job definition."""
 
 
 def _refuse_bool(value: Any) -> Any:
     if isinstance(value, bool):
-        raise ValueError("expected a whole number, got a boolean")
+        raise ValueError("not an integer, but a boolean")
     return value
 
 
@@ -37,9 +37,9 @@ _Amount: TypeAlias = Annotated[int, BeforeValidator(_refuse_bool), Field(ge=0)]
 
 
 class ResourceRequirements(PydanticBaseModel):
-    """What a job needs of its host, in the short form that a request may use."""
+    """Resource requirements of a job, in the short form."""
 
-    # Upper case is Batch's own, and goes before.
+    # Upper case is the spelling of Batch, and takes precedence.
     gpu: _Amount | None = Field(None, validation_alias=AliasChoices("GPU", "gpu"))
     memory: _Amount | None = Field(
         None, validation_alias=AliasChoices("MEMORY", "memory"), description="in MiB"
@@ -48,7 +48,7 @@ class ResourceRequirements(PydanticBaseModel):
 
 
 def _as_list(value: Any) -> Any:
-    """Turn the short form of resources into Batch's list."""
+    """Convert the short form of resource requirements into the list of the Batch API."""
     if isinstance(value, dict):
         value = ResourceRequirements.model_validate(value)
     if isinstance(value, ResourceRequirements):
@@ -57,9 +57,9 @@ def _as_list(value: Any) -> Any:
 
 
 def _sorted_by_type(resources: list[JSONObject]) -> list[JSONObject]:
-    for place, resource in enumerate(resources):
+    for index, resource in enumerate(resources):
         if not isinstance(resource.get("type"), str):
-            raise ValueError(f"entry {place} has no type: expected GPU, MEMORY or VCPU")
+            raise ValueError(f"entry {index} has no type: expected GPU, MEMORY or VCPU")
     return sorted(resources, key=lambda resource: str(resource["type"]))
 
 
@@ -74,20 +74,18 @@ def _queue_name(name: str) -> str:
 
 
 class CreateDefinitionAndPrepareArgsRequest(PydanticBaseModel):
-    """A job to prepare: what its definition says, and which queue it goes to."""
+    """A job definition to register or reuse, and the queue for its job."""
 
-    image: str = Field(
-        description="full reference of an image, or the name of a repository in Amazon ECR"
-    )
+    image: str = Field(description="full image reference, or the name of an Amazon ECR repository")
     job_definition_name: BatchName
     job_queue_name: Annotated[str, AfterValidator(_queue_name)] = Field(
-        description="name or ARN; passed on as it is", json_schema_extra={"minLength": 1}
+        description="name or ARN; passed on unchanged", json_schema_extra={"minLength": 1}
     )
     job_role_arn: Annotated[str | None, BeforeValidator(_none_if_empty)] = Field(
-        None, description="role of the job itself"
+        None, description="IAM role of the job"
     )
     job_name: Annotated[BatchName | None, BeforeValidator(_none_if_empty)] = Field(
-        None, description="by default the name of the job definition and a UUID"
+        None, description="default: the name of the job definition and a UUID"
     )
     command: list[str] = Field([])
     environment: dict[str, str] = Field({})
@@ -98,32 +96,32 @@ class CreateDefinitionAndPrepareArgsRequest(PydanticBaseModel):
         AfterValidator(_sorted_by_type),
     ] = Field(
         [],
-        description="Batch's list of type and value, or {GPU, MEMORY (MiB), VCPU}",
+        description="list of {type, value}, or {GPU, MEMORY (MiB), VCPU}",
     )
-    mount_points: list[JSONObject] = Field([], description="in the shape of the Batch API")
-    volumes: list[JSONObject] = Field([], description="in the shape of the Batch API")
+    mount_points: list[JSONObject] = Field([], description="as in the Batch API")
+    volumes: list[JSONObject] = Field([], description="as in the Batch API")
     retry_strategy: JSONObject | None = Field(
-        None, description="in the shape of the Batch API; by default five attempts"
+        None, description="as in the Batch API; default: five attempts"
     )
     privileged: bool = False
 
-    timeout_seconds: int | None = Field(None, ge=60, description="of each attempt")
-    ephemeral_storage_gib: int | None = Field(None, ge=21, le=200, description="on Fargate")
+    timeout_seconds: int | None = Field(None, ge=60, description="timeout of each attempt")
+    ephemeral_storage_gib: int | None = Field(None, ge=21, le=200, description="Fargate only")
     platform_capabilities: list[Literal["EC2", "FARGATE"]] | None = None
     execution_role_arn: Annotated[str | None, BeforeValidator(_none_if_empty)] = Field(
-        None, description="role that pulls the image, reads secrets and writes logs"
+        None, description="IAM role that pulls the image, reads secrets and writes logs"
     )
-    log_configuration: JSONObject | None = Field(None, description="in the shape of the Batch API")
-    secrets: list[JSONObject] | None = Field(None, description="in the shape of the Batch API")
-    linux_parameters: JSONObject | None = Field(None, description="in the shape of the Batch API")
+    log_configuration: JSONObject | None = Field(None, description="as in the Batch API")
+    secrets: list[JSONObject] | None = Field(None, description="as in the Batch API")
+    linux_parameters: JSONObject | None = Field(None, description="as in the Batch API")
     scheduling_priority: int | None = Field(
-        None, ge=0, le=9999, description="in queues with a fair share policy; higher goes first"
+        None, ge=0, le=9999, description="in queues with a fair-share policy; higher runs first"
     )
     retry_presets: list[RetryPreset] | None = Field(
-        None, description="causes outside the job for which it is tried again"
+        None, description="causes outside of the job for which it is retried"
     )
     dry_run: bool | None = Field(
-        None, description="answer what would be registered; register nothing"
+        None, description="true: return the job definition, and register nothing"
     )
 
     @model_validator(mode="after")
@@ -132,31 +130,31 @@ class CreateDefinitionAndPrepareArgsRequest(PydanticBaseModel):
             return self
         own = (self.retry_strategy or {}).get("evaluateOnExit") or []
         if not isinstance(own, list) or not all(isinstance(rule, dict) for rule in own):
-            raise ValueError("evaluateOnExit of retry_strategy must be a list of rules")
+            raise ValueError("retry_strategy.evaluateOnExit is not a list of objects")
         strategy = build_retry_strategy(self.retry_strategy, self.retry_presets)
         count = len(strategy["evaluateOnExit"])
         if count > MAX_RULES:
             raise ValueError(
-                f"retry_strategy and retry_presets make {count} rules: Batch takes {MAX_RULES}"
+                f"retry_strategy and retry_presets have {count} rules: Batch accepts {MAX_RULES}"
             )
         return self
 
 
 class CreateDefinitionAndPrepareArgsResponse(PydanticBaseModel):
-    """What a ``batch:submitJob`` state of AWS Step Functions needs."""
+    """The arguments of a ``batch:submitJob`` state in AWS Step Functions."""
 
     job_name: str
     job_definition_arn: str | None = Field(
-        None, description="with revision; left out only of a dry run that finds none to reuse"
+        None, description="with revision; missing only in a dry run without a reusable revision"
     )
     job_queue_arn: str
     parameters: JSONObject = Field({})
     container_overrides: JSONObject
     job_definition: JSONObject | None = Field(
-        None, description="dry run only: the arguments that RegisterJobDefinition would get"
+        None, description="dry run only: arguments of RegisterJobDefinition"
     )
     reused: bool | None = Field(
-        None, description="dry run only: whether the newest revision would be used"
+        None, description="dry run only: whether the newest revision would be reused"
     )
     differences: list[str] | None = Field(
         None, description="dry run only: fields in which the newest revision differs"
@@ -164,25 +162,21 @@ class CreateDefinitionAndPrepareArgsResponse(PydanticBaseModel):
 
 
 class DeregisterUnusedDefinitionsRequest(PydanticBaseModel):
-    """Which old revisions of job definitions to look for, and whether to deregister them."""
+    """Old revisions of job definitions to list or deregister."""
 
-    job_definition_name_prefix: BatchName = Field(
-        description="only definitions whose name starts with this"
-    )
-    keep: int = Field(5, ge=1, description="newest revisions of each name that stay in any case")
-    deregister: bool = Field(False, description="deregister them; by default they are only listed")
-    limit: int = Field(
-        1000, ge=1, description="most revisions to deregister at once; call again for the rest"
-    )
+    job_definition_name_prefix: BatchName = Field(description="prefix of job definition names")
+    keep: int = Field(5, ge=1, description="newest revisions to keep per name")
+    deregister: bool = Field(False, description="true: deregister them; default: list them")
+    limit: int = Field(1000, ge=1, description="maximum revisions to deregister in one call")
 
 
 class DeregisterUnusedDefinitionsResponse(PydanticBaseModel):
-    """Old revisions, by ARN, in order of name and revision."""
+    """ARNs of old revisions, sorted by name and revision."""
 
     unused_job_definition_arns: list[str] = Field(
-        description="active revisions that no job needs; after deregistering, those that are left"
+        description="active revisions without unfinished jobs; with deregister, the remaining ones"
     )
     used_job_definition_arns: list[str] = Field(
-        description="old revisions that stay active, because jobs of theirs have not finished"
+        description="old revisions that are kept because they have unfinished jobs"
     )
     deregistered_job_definition_arns: list[str]

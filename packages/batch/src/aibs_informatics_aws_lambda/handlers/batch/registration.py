@@ -1,7 +1,7 @@
-"""Finding and registering job definitions in AWS Batch.
+"""Find and register job definitions in AWS Batch.
 
-Errors of Batch pass through as botocore raises them. The client repeats throttled requests and
-those that met a server error; here, only those that another caller was in the way of are repeated.
+Errors of Batch are raised as botocore raises them. The client retries throttling and server
+errors; this module retries conflicts with concurrent callers.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ if TYPE_CHECKING:
     from botocore.exceptions import ClientError
 
 
-# A fixed number: names that share one wait for each other, which costs time and no more.
+# A fixed number of locks: job definitions that share one are registered one after the other.
 _LOCKS = tuple(threading.Lock() for _ in range(64))
 
 _ATTEMPTS = 4
 _SPREAD_SECONDS = 2.0
 
-# Of the operating system: functions restored from one snapshot share the state of any other.
+# From the operating system: functions that are restored from one snapshot share other state.
 _RANDOM = random.SystemRandom()
 
 _CONFLICT_STATUSES = (409, 429)
-# What Amazon ECS, to which Batch hands definitions on, says with status 400.
+# Message of Amazon ECS, where Batch registers a task definition, with status 400.
 _CONFLICT_MESSAGE = "too many concurrent attempts"
 
 
 def list_active_revisions(name: str | None = None) -> Iterator[JSONObject]:
-    """Yield the active revisions of a job definition, or of all, as Batch reports them."""
+    """Yield the active revisions of one job definition, or of all, as Batch returns them."""
     filters = {"jobDefinitionName": name} if name else {}
     pages = get_client("batch").get_paginator("describe_job_definitions")
     for page in pages.paginate(status="ACTIVE", **filters):
@@ -47,10 +47,10 @@ def list_active_revisions(name: str | None = None) -> Iterator[JSONObject]:
 
 @dataclass(frozen=True)
 class NewestRevision:
-    """The newest active revision of a job definition, held against a wanted definition.
+    """The newest active revision of a job definition, compared with the wanted definition.
 
     Args:
-        arn: its ARN; `None` if there is no active revision.
+        arn: the ARN of the revision; `None` if there is no active revision.
         differences: the names of the fields that differ.
     """
 
@@ -64,10 +64,10 @@ class NewestRevision:
 
     def __str__(self) -> str:
         if self.arn is None:
-            return "there was no active revision"
+            return "no active revision found"
         if self.differences:
             return f"{self.arn} differs in {', '.join(self.differences)}"
-        return "nothing differs"
+        return "no differences"
 
 
 def compare_with_newest(definition: JSONObject) -> NewestRevision:
@@ -77,9 +77,9 @@ def compare_with_newest(definition: JSONObject) -> NewestRevision:
         definition: arguments of RegisterJobDefinition.
 
     Raises:
-        botocore.exceptions.ClientError: Batch refuses access.
+        botocore.exceptions.ClientError: Batch denied access.
     """
-    # Batch does not promise an order.
+    # Batch does not guarantee an order.
     revisions = list_active_revisions(definition["jobDefinitionName"])
     newest = max(revisions, key=lambda found: int(found["revision"]), default=None)
     if newest is None:
@@ -89,18 +89,17 @@ def compare_with_newest(definition: JSONObject) -> NewestRevision:
 
 
 def register_unless_present(definition: JSONObject) -> str:
-    """Register a revision, unless another caller does it meanwhile; return the ARN of either.
+    """Register a revision, unless a concurrent caller already has; return its ARN.
 
-    Batch cannot register on condition, so callers that want the same at the same time could add a
-    revision each. Those of one process go one after the other; those of several are spread over
-    two seconds, and look again before they register. What each gets is an active revision in any
-    case.
+    RegisterJobDefinition is not idempotent: concurrent callers could each add an equal revision.
+    Callers in one process wait for each other. Callers in several processes wait for up to two
+    seconds and compare again before they register. All of them get an active revision.
 
     Args:
         definition: arguments of RegisterJobDefinition.
 
     Raises:
-        botocore.exceptions.ClientError: Batch refuses the definition, or access.
+        botocore.exceptions.ClientError: Batch rejected the definition or denied access.
     """
     with _lock_of(definition["jobDefinitionName"]):
         conflicts = 0
@@ -119,7 +118,7 @@ def _lock_of(name: str) -> threading.Lock:
 
 
 def _register(definition: JSONObject, is_last: bool) -> str | None:
-    """Register a revision and return its ARN, or `None` if another caller was in the way."""
+    """Register a revision and return its ARN, or `None` on a conflict with another caller."""
     from botocore.exceptions import ClientError
 
     try:
@@ -137,9 +136,9 @@ def _is_conflict(error: ClientError) -> bool:
 
 
 def _pause(conflicts: int) -> float:
-    """Return how long to wait before a look, in seconds.
+    """Return the delay before the next comparison, in seconds.
 
-    Early moments are the rarer ones (their density grows linearly), so that few of many callers
-    come first and the others see what they registered.
+    The density of delays grows linearly: of many callers, only a few are early, and the others
+    find the revisions that those registered.
     """
     return _SPREAD_SECONDS * 2.0**conflicts * math.sqrt(_RANDOM.random())

@@ -1,6 +1,6 @@
-"""When Batch tries a failed job again.
+"""Retry strategies of Batch jobs.
 
-Rules are tried in order. A job that matches none is tried again, so a last rule ends all others:
+Batch evaluates rules in order, and retries a job that matches none. The last rule therefore exits.
 https://docs.aws.amazon.com/batch/latest/userguide/job_retries.html
 """
 
@@ -12,7 +12,7 @@ from enum import StrEnum
 from aibs_informatics_aws_lambda.common.json_io import JSONObject
 
 MAX_RULES = 5
-"""The most rules that Batch takes in one strategy."""
+"""The maximum number of rules in a retry strategy."""
 
 _ATTEMPTS = 5
 
@@ -27,7 +27,7 @@ _ANYTHING_ELSE = {"action": "EXIT", "onStatusReason": "*"}
 
 
 class RetryPreset(StrEnum):
-    """A cause, outside the job itself, for which it is tried again."""
+    """A cause outside of the job for which it is retried."""
 
     SPOT = "spot"
     IMAGE_PULL = "image_pull"
@@ -37,19 +37,20 @@ _PRESET_RULES = {RetryPreset.SPOT: _HOST_LOST, RetryPreset.IMAGE_PULL: _IMAGE_NO
 
 
 def default_retry_strategy() -> JSONObject:
-    """Return the strategy of jobs that name none: five attempts, for causes outside the job."""
+    """Return the default strategy: up to five attempts, for causes outside of the job."""
     return _strategy(_ATTEMPTS, [_DOCKER_TIMED_OUT, _HOST_LOST, _ANYTHING_ELSE])
 
 
 def build_retry_strategy(
     strategy: JSONObject | None = None, presets: Sequence[RetryPreset] | None = None
 ) -> JSONObject:
-    """Return the strategy of a job.
+    """Return the retry strategy of a job.
 
     Args:
-        strategy: the job's own, in the shape of the Batch API; empty stands for the default one.
-        presets: causes whose rules come before the rules of the job's own strategy. Without rules
-            of its own, the job ends for any other cause; without a number, it has five attempts.
+        strategy: the strategy of the request, as in the Batch API; default: see
+            `default_retry_strategy`.
+        presets: causes whose rules precede the rules of ``strategy``. Defaults with presets: five
+            attempts, and exit for any other cause.
     """
     if not presets:
         return strategy or default_retry_strategy()
