@@ -288,7 +288,7 @@ class TestOutdatedDataPathScanner:
 
     def test_nothing_on_s3_can_be_planned_to_go(self, call, aws):
         aws.make_bucket()
-        with pytest.raises(ValueError, match="with_plan: false"):
+        with pytest.raises(ValueError, match="with_plan to false"):
             call("outdated_data_path_scanner", path="s3://bucket", with_plan=True)
 
 
@@ -428,6 +428,6 @@ class TestPlannedRemoval:
 
     def test_path_that_is_not_in_the_plan_is_refused(self, call, plan, tmp_path):
         paths = [*plan["paths"], f"{tmp_path}/fresh"]
-        with pytest.raises(ValueError, match="fresh is to be removed, but is not in the plan"):
+        with pytest.raises(ValueError, match="fresh: the plan does not contain it"):
             call("remove_data_paths", paths=paths, plan=plan["plan"])
         assert names(tmp_path) == ["file", "fresh", "old"]

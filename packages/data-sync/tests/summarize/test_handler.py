@@ -107,9 +107,9 @@ def test_batch_that_failed_is_named_with_its_error_and_its_requests(summarize, m
     assert answer["result"]["total_requests_count"] == 5
     assert answer["error"] == "OSError"
     assert answer["cause"] == (
-        "1 of 2 batches failed. What is to be repeated is in "
-        "s3://bucket/summary/failed_requests.json: requests for BatchDataSync. "
-        f"The first of {location}: disk full"
+        "1 of 2 batches failed. Retry the requests in "
+        "s3://bucket/summary/failed_requests.json with "
+        f"BatchDataSync. The first ({location}): disk full"
     )
 
 

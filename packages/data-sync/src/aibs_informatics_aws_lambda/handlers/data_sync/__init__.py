@@ -1,4 +1,4 @@
-"""Handlers that move data between S3, EFS and local disks, ready to be called by Lambda."""
+"""Lambda functions that sync data between S3, EFS and local disks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from aibs_informatics_aws_lambda.common.collector import paused_collector_in_lambda
 
 if TYPE_CHECKING:
-    # The engine, and the command, do without handlers and all that these import.
+    # The engine and the command need neither handlers nor their imports.
     from aibs_informatics_aws_lambda.common.handler import LambdaHandlerType
 
 __all__ = [
@@ -50,7 +50,7 @@ _CLASSES: Final = {
 
 
 def __getattr__(name: str) -> LambdaHandlerType:
-    # A function has one of these: its cold start does without what the others need.
+    # A function uses one handler, and imports no other at its cold start.
     if name not in _CLASSES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module, _, class_name = _CLASSES[name].rpartition(".")

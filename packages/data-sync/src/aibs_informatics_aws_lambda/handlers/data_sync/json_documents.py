@@ -23,7 +23,7 @@ from aibs_informatics_aws_lambda.storage.data_sync.json_documents import (
 
 from .settings import DEFAULT_BUCKET_NAME_ENV_VAR
 
-# Life-cycle rules of buckets expire objects by this tag.
+# Lifecycle rules expire objects by this tag.
 _SCRATCH_TAGGING: Final = {"Tagging": "time-to-live=scratch"}
 
 
@@ -39,8 +39,8 @@ class GetJSONFromFileHandler(LambdaHandler[GetJSONFromFileRequest, GetJSONFromFi
         """Return the document at the path.
 
         Raises:
-            AWSError: the object is missing, not readable, or not JSON.
-            ValueError: the file is missing, not readable, or not JSON.
+            AWSError: the object does not exist, cannot be read, or is not JSON.
+            ValueError: the file does not exist, cannot be read, or is not JSON.
         """
         path = request.path
         content = download_to_json(path) if isinstance(path, S3Path) else load_json(path)
@@ -52,20 +52,20 @@ class PutJSONToFileHandler(LambdaHandler[PutJSONToFileRequest, PutJSONToFileResp
     """Write a JSON document to S3 or a local file."""
 
     description = HandlerDescription(
-        example={"content": {"answer": 42}, "path": "s3://bucket/folder/document.json"},
+        example={"content": {"spikes": 1024}, "path": "s3://bucket/folder/document.json"},
         environment={
-            DEFAULT_BUCKET_NAME_ENV_VAR: "bucket for documents that are sent without a path",
+            DEFAULT_BUCKET_NAME_ENV_VAR: "bucket for documents without a path",
         },
         iam_actions=("s3:PutObject", "s3:PutObjectTagging"),
     )
 
     def handle(self, request: PutJSONToFileRequest) -> PutJSONToFileResponse:
-        """Write the document and return where it is.
+        """Write the document and return its path.
 
         Raises:
-            ValueError: there is no path and no default bucket, or the path is a folder.
+            ValueError: neither a path nor a default bucket is given, or the path is a folder.
             AWSError: the object cannot be written.
-            OSError: the file cannot be written; an existing one is as before.
+            OSError: the file cannot be written. An existing file is unchanged.
         """
         path = request.path if request.path is not None else self._scratch_path(request.content)
         if isinstance(path, S3Path):
@@ -79,8 +79,8 @@ class PutJSONToFileHandler(LambdaHandler[PutJSONToFileRequest, PutJSONToFileResp
         bucket = os.environ.get(DEFAULT_BUCKET_NAME_ENV_VAR)
         if not bucket:
             raise ValueError(
-                f"there is no path to write to: give path in the request, "
-                f"or set {DEFAULT_BUCKET_NAME_ENV_VAR}"
+                "cannot write the document: the request has no path, and "
+                f"{DEFAULT_BUCKET_NAME_ENV_VAR} is not set. Set either"
             )
         key = get_s3_scratch_key(content=content, unique_id=self.context.aws_request_id)
         return S3Path.build(bucket, key)
@@ -89,15 +89,15 @@ class PutJSONToFileHandler(LambdaHandler[PutJSONToFileRequest, PutJSONToFileResp
 def get_s3_scratch_key(
     filename: str | None = None, content: JSON = None, unique_id: str | None = None
 ) -> str:
-    """Return the key ``scratch/<unique_id>/<filename>`` for data that need not be kept.
+    """Return the key ``scratch/<unique_id>/<filename>`` of temporary data.
 
     Args:
-        filename: the last part; by default a SHA-256 of the content, or a random one without it.
-        content: what will be stored: text, or any other JSON value.
-        unique_id: a UUID, such as the id of the request; by default a random one.
+        filename: by default the SHA-256 of the content, or a random one without content.
+        content: text, or any other JSON value.
+        unique_id: a UUID, such as the request id; by default a random one.
 
     Raises:
-        ValueError: ``unique_id`` is no UUID.
+        ValueError: ``unique_id`` is not a UUID.
     """
     folder = str(uuid.uuid4() if unique_id is None else _checked_uuid(unique_id))
     return f"scratch/{folder}/{filename or sha256_hexdigest(content)}"

@@ -1,4 +1,4 @@
-"""Handlers that sync data: one sync, or a batch of them."""
+"""Handlers that run one sync, or a batch of syncs."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ class DataSyncHandler(LambdaHandler[DataSyncRequest, DataSyncResponse]):
     )
 
     def handle(self, request: DataSyncRequest) -> DataSyncResponse:
-        """Do one sync.
+        """Run one sync.
 
         Raises:
             FileNotFoundError: the source is missing, and ``fail_if_missing`` is set.
-            ValueError: the request, or a name in the source, makes no sense; nothing was changed.
-            OSError: a file cannot be read or written; nothing was deleted.
-            AWSError: S3 refuses or cannot be reached.
+            ValueError: the request or a source name is invalid. Nothing was changed.
+            OSError: a file cannot be read or written. Nothing was deleted.
+            AWSError: a request to S3 failed.
         """
         response = _make_engine(self).sync(request)
         result = response.result
         self.log.info(
-            "%s %s to %s: %s files moved, %s unchanged, %s deleted",
-            "Stopped in time syncing" if response.incomplete else "Synced",
+            "%s %s to %s: %s files transferred, %s unchanged, %s deleted",
+            "Stopped at the deadline syncing" if response.incomplete else "Synced",
             request.source_path,
             request.destination_path,
             result.files_transferred,
@@ -52,7 +52,7 @@ class DataSyncHandler(LambdaHandler[DataSyncRequest, DataSyncResponse]):
 
 
 class BatchDataSyncHandler(LambdaHandler[BatchDataSyncRequest, BatchDataSyncResponse]):
-    """Do several syncs, one after the other."""
+    """Run several syncs, one after another."""
 
     description = HandlerDescription(
         example={
@@ -67,11 +67,11 @@ class BatchDataSyncHandler(LambdaHandler[BatchDataSyncRequest, BatchDataSyncResp
     )
 
     def handle(self, request: BatchDataSyncRequest) -> BatchDataSyncResponse:
-        """Do the syncs in order.
+        """Run the syncs in order.
 
         Raises:
-            ValidationError: the stored requests are not a list of syncs; none was done.
-            Exception: that of the first sync that fails, unless ``allow_partial_failure`` is set.
+            ValidationError: the stored requests are not a list of syncs. No sync was run.
+            Exception: the error of the first failed sync, unless ``allow_partial_failure`` is set.
         """
         from .sync.batch import sync_batch
 
@@ -79,14 +79,12 @@ class BatchDataSyncHandler(LambdaHandler[BatchDataSyncRequest, BatchDataSyncResp
 
     @classmethod
     def partly_failed(cls, answer: JSON) -> bool:
-        """Tell whether an answer reports syncs that failed."""
+        """Return whether a response reports failed syncs."""
         return isinstance(answer, dict) and bool(answer.get("failed_requests"))
 
 
-# A request that is refused does without the engine, which takes as long to import as all else.
-
-
 def _make_engine(handler: LambdaHandler[Any, Any]) -> Engine:
+    # Takes as long to import as everything else: not before a request is valid.
     from .sync.engine import Engine
 
     return Engine(seconds_left=lambda: handler.context.get_remaining_time_in_millis() / 1000)

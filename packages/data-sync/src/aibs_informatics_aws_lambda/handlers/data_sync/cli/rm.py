@@ -21,7 +21,7 @@ from aibs_informatics_aws_lambda.storage.data_sync.removals import RemoveDataPat
 from aibs_informatics_aws_lambda.storage.paths import DataLocation
 
 from ..file_system import RemoveDataPathsHandler
-from ..housekeeping.removal_requests import read_removal, removal_guard_for
+from ..housekeeping.removal_requests import find_removal_guard_for, read_removal
 from ..local.delete import stat_tree
 from ..locations import resolve
 from .arguments import PROGRAM, Parser, add_output_options, parse_path
@@ -100,7 +100,7 @@ def _measure(paths: Sequence[DataLocation]) -> list[tuple[DataLocation, int]]:
     Raises:
         ValueError: a path must not be removed.
     """
-    guard = removal_guard_for(paths)
+    guard = find_removal_guard_for(paths)
     extents = [(path, stat_tree(guard.check(Path(resolve(path))))) for path in paths]
     return [(path, extent.size_bytes if extent else 0) for path, extent in extents]
 

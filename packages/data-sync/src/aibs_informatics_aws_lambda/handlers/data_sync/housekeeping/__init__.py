@@ -1,1 +1,1 @@
-"""What is stored at a path: totals, stale entries, removals."""
+"""Stats, lists, stale paths and removals."""

@@ -1,12 +1,13 @@
-"""What is at a path, for those who only look, and how its nodes are written."""
+"""Contents of a path: its entries, stats and nodes."""
 
 from __future__ import annotations
 
+import datetime as dt
 import errno
 import os
+import re
 import stat
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -18,70 +19,98 @@ from aibs_informatics_aws_lambda.storage.paths import DataLocation
 from ..entries import Entry, Listing
 from ..local.walk import list_destination
 from ..locations import resolve
-from ..tree import Node
+from ..tree import Coverage, Node, fold, node_of
+from .models import DataPathStats
 
-# One page of a listing is read after the other.
+# The pages of a listing are read one after another.
 _CONNECTIONS: Final = 2
 
-_LEADS_NOWHERE: Final = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ESTALE}
+_DANGLING: Final = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ESTALE}
 
 
 def find_contents(path: DataLocation) -> Listing:
-    """Return what a path names; ``below`` is an empty tuple if there is nothing below.
+    """Return the entries at and below a path. ``below`` is an empty tuple if there are none.
 
-    On a disk a link to a file counts as that file; links to folders, those that point nowhere,
-    pipes, sockets and devices are left out. What ``path`` itself links to is looked at.
+    A symbolic link to a local file counts as that file. Symbolic links to folders, dangling links,
+    pipes, sockets and devices are skipped. ``path`` itself may be a symbolic link.
 
     Raises:
-        OSError: a local path cannot be looked at.
-        AWSError: S3 cannot be asked, or has no such bucket.
+        OSError: a local path cannot be read.
+        AWSError: the bucket does not exist, or a request to S3 failed.
     """
     location = resolve(path)
     if isinstance(location, S3Path):
-        return _with_empty_known(_find_in_s3(location))
+        return _with_empty_tuple(_find_in_s3(location))
     if location.is_dir():
-        return _with_empty_known(Listing(None, _files_below(location), exists=True))
+        return _with_empty_tuple(Listing(None, _files_below(location), exists=True))
     file = _as_file(Entry("", 0, 0.0, None, "symlink"), str(location))
     return Listing(file, (), exists=file is not None)
 
 
 def _find_in_s3(path: S3Path) -> Listing:
-    # Functions that look at disks start without these.
+    # Not imported by functions that only read disks.
     from ..s3.client import S3
     from ..s3.listing import find_in_s3
 
     return find_in_s3(S3(_CONNECTIONS), path)
 
 
-@dataclass(frozen=True)
-class Names:
-    """How the nodes of a tree are written: local and EFS paths in full, the keys of objects.
+def sum_up_children(found: Listing) -> tuple[DataPathStats, dict[str, DataPathStats]]:
+    """Return the stats of a path and, by name, of its immediate children."""
+    root, children = fold(
+        _all_entries(found),
+        lambda node: Coverage.WHOLE if node.depth == 1 else Coverage.NOTHING,
+        lambda node: node.kind == "entry" and node.depth == 1,
+    )
+    by_name = {child.relative.removesuffix("/"): child for child in children}
+    return _stats(root), {name: _stats(child) for name, child in by_name.items()}
+
+
+def list_nodes(
+    found: Listing, include: Sequence[re.Pattern[str]], exclude: Sequence[re.Pattern[str]]
+) -> list[Node]:
+    """Return the nodes whose paths match, with the root, in no particular order.
+
+    Patterns match from the start of the path relative to the root, whose own path is ``.``. A
+    missing path is a single node.
 
     Args:
-        path: the root.
+        found: the contents of the path.
+        include: patterns, one of which must match; empty: all nodes.
+        exclude: patterns that must not match.
     """
 
-    path: DataLocation
+    def selects(node: Node) -> bool:
+        path = node.relative.removesuffix("/") or "."
+        if any(pattern.match(path) for pattern in exclude):
+            return False
+        return not include or any(pattern.match(path) for pattern in include)
 
-    def root(self) -> str:
-        """Return the root as it is given, a local path absolute."""
-        if isinstance(self.path, S3Path):
-            return self.path.key
-        return str(self.path.absolute() if isinstance(self.path, Path) else self.path)
-
-    def folder(self) -> str:
-        """Return the root, a folder, with a slash; of a bucket, empty text."""
-        root = self.root().rstrip("/")
-        return "" if not root and isinstance(self.path, S3Path) else f"{root}/"
-
-    def of(self, node: Node) -> str:
-        """Return the text for a node; that for a folder ends in a slash."""
-        if not node.relative and node.kind != "folder":
-            return self.root()
-        return self.folder() + node.relative
+    root, nodes = fold(
+        found.below,
+        lambda node: Coverage.BOTH if selects(node) else Coverage.PARTS,
+        lambda node: node.kind == "entry" and selects(node),
+    )
+    if root.object_count:
+        nodes.append(root)
+    if found.single or not root.object_count:
+        nodes.append(node_of(found.single or Entry("", 0, 0.0)))
+    return [node for node in nodes if node.relative or selects(node)]
 
 
-def _with_empty_known(source: Listing) -> Listing:
+def _all_entries(found: Listing) -> Iterable[Entry]:
+    return chain([found.single] if found.single else [], found.below)
+
+
+def _stats(node: Node) -> DataPathStats:
+    return DataPathStats(
+        size_bytes=node.size_bytes,
+        object_count=node.object_count,
+        last_modified=dt.datetime.fromtimestamp(node.last_modified, dt.UTC),
+    )
+
+
+def _with_empty_tuple(source: Listing) -> Listing:
     entries = iter(source.below)
     first = next(entries, None)
     return source._replace(below=() if first is None else chain([first], entries))
@@ -99,11 +128,11 @@ def _as_file_below(folder: str, entry: Entry) -> Entry | None:
 
 
 def _as_file(entry: Entry, path: str) -> Entry | None:
-    """Return the entry with what its link leads to, if that is a file."""
+    """Return the entry with size and time of the target of its link, if that is a file."""
     try:
         found = os.stat(path)  # noqa: PTH116 - as for all files of a tree
     except OSError as error:
-        if error.errno not in _LEADS_NOWHERE:
+        if error.errno not in _DANGLING:
             raise
         return None
     if not stat.S_ISREG(found.st_mode):

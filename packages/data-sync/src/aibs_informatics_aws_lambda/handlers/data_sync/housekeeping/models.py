@@ -1,4 +1,4 @@
-"""Requests and responses of the handlers that look at files and objects."""
+"""Requests and responses of the handlers that list and scan files and objects."""
 
 # Cold start: annotations are not postponed, as pydantic would have to evaluate each at import.
 
@@ -17,39 +17,41 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 
 class DataPathStats(PydanticBaseModel):
-    """The files at a path, summed up."""
+    """Total size and count of the files at a path."""
 
     size_bytes: int
     object_count: int
-    last_modified: AwareIsoDateTime = Field(description="of the latest; 1970 if there is none")
+    last_modified: AwareIsoDateTime = Field(description="of the newest file, else 1970")
 
 
 class GetDataPathStatsRequest(PydanticBaseModel):
-    """What to sum up."""
+    """The path to sum up."""
 
     path: DataPath
 
 
 class GetDataPathStatsResponse(PydanticBaseModel):
-    """What there is at the path: S3 paths are written as keys, without the bucket."""
+    """Stats of a path. S3 paths are keys without the bucket."""
 
     path: str
     path_stats: DataPathStats
-    children: dict[str, DataPathStats] = Field(description="immediate ones, by name")
+    children: dict[str, DataPathStats] = Field(description="immediate children by name")
 
 
 class ListDataPathsRequest(ResponseByReference):
-    """What to list, and which of it."""
+    """The path to list, and filters."""
 
     path: DataPath
     include: Patterns | None = Field(
-        None, description="regular expressions, one of which must match from the start"
+        None, description="regular expressions, one of which must match from the start of a path"
     )
-    exclude: Patterns | None = Field(None, description="none of which may match from the start")
+    exclude: Patterns | None = Field(
+        None, description="regular expressions that must not match from the start of a path"
+    )
 
 
 class ListDataPathsResponse(PydanticBaseModel):
-    """Paths, sorted; folders end in a slash, and S3 paths are keys without the bucket."""
+    """Paths, sorted. Folders end in a slash; S3 paths are keys without the bucket."""
 
     paths: ListOrLocation[str]
 
@@ -60,7 +62,7 @@ def _now() -> dt.datetime:
 
 def _refuse_boolean(value: Any) -> Any:
     if isinstance(value, bool):
-        raise ValueError("expected a time, got a boolean")
+        raise ValueError("a boolean is not a time")
     return value
 
 
@@ -69,31 +71,33 @@ def _as_utc(time: dt.datetime) -> dt.datetime:
 
 
 Time: TypeAlias = Annotated[dt.datetime, BeforeValidator(_refuse_boolean), AfterValidator(_as_utc)]
-"""ISO 8601 text, by default UTC, or seconds since 1970; large numbers are milliseconds."""
+"""ISO 8601, by default in UTC, or seconds since 1970; large numbers are milliseconds."""
 
 
 class OutdatedDataPathScannerRequest(ResponseByReference):
-    """What is stale: in spite of the names, by the time of the last modification."""
+    """What counts as stale. Unlike the field names say, the modification time decides."""
 
     path: DataPath
-    days_since_last_accessed: float = Field(0, description="what is older is stale")
+    days_since_last_accessed: float = Field(
+        0, description="age since the last modification, above which a path is stale"
+    )
     min_depth: int | None = Field(
-        None, description="folders above are not returned as a whole; the path has depth 0"
+        None, description="folders above this depth are not returned; the path has depth 0"
     )
     max_depth: int | None = Field(
-        None, description="what lies deeper is not looked at, unless all above it is stale"
+        None, description="folders at this depth that are not stale are not searched"
     )
     min_size_bytes_allowed: int = Field(
-        0, description="stop as soon as no more than this is left over"
+        0, description="stop once the remaining size is at or below this"
     )
     current_time: Time = Field(default_factory=_now)
     with_plan: bool = Field(
-        False, description="tell what a removal can check the paths by; not for S3"
+        False, description="return a plan, by which a removal detects changes; not for S3"
     )
 
 
 class OutdatedDataPathScannerResponse(PydanticBaseModel):
-    """Stale paths, sorted; folders end in a slash, and S3 paths are keys without the bucket."""
+    """Stale paths, sorted. Folders end in a slash; S3 paths are keys without the bucket."""
 
     paths: ListOrLocation[str]
     plan: ListOrLocation[PlannedPath] | None = None

@@ -1,24 +1,25 @@
-"""Which files and folders have not been modified for long, and which of them must go."""
+"""Stale files and folders: those not modified since a given time."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 
-from ..entries import Entry
+from ..entries import Entry, Listing
 from ..tree import Coverage, Node, fold, node_of
 
 
 @dataclass(frozen=True)
-class Rules:
-    """When a node is stale.
+class StalePolicy:
+    """Which nodes are stale, and how many of them to select.
 
     Args:
-        modified_before: what was last modified before this time, in seconds since 1970 UTC, is
+        modified_before: nodes last modified before this time, in seconds since 1970 UTC, are
             stale.
-        min_depth: folders above this depth do not go as a whole; the root has depth 0.
-        max_depth: what lies deeper is looked at no more, unless all above it is stale.
-        min_size_bytes: how much is to be left over, more or less.
+        min_depth: folders above this depth are not selected as a whole. The root has depth 0.
+        max_depth: folders at this depth that are not stale are not searched.
+        min_size_bytes: stop once the remaining size is at or below this number of bytes.
     """
 
     modified_before: float
@@ -27,53 +28,56 @@ class Rules:
     min_size_bytes: int = 0
 
     def is_stale(self, node: Node) -> bool:
-        """Tell whether a node is old enough."""
+        """Return whether a node is old enough."""
         return node.last_modified < self.modified_before
 
     def covers(self, folder: Node) -> Coverage:
-        """Decide about a folder."""
+        """Return what to select of a folder."""
         depth = folder.depth
         if self.is_stale(folder):
-            goes = self.min_depth is None or depth >= self.min_depth
-            return Coverage.WHOLE if goes else Coverage.PARTS
-        descends = self.max_depth is None or depth < self.max_depth
-        return Coverage.PARTS if descends else Coverage.NOTHING
+            is_deep = self.min_depth is None or depth >= self.min_depth
+            return Coverage.WHOLE if is_deep else Coverage.PARTS
+        is_searched = self.max_depth is None or depth < self.max_depth
+        return Coverage.PARTS if is_searched else Coverage.NOTHING
 
 
-def find_stale(entries: Iterable[Entry], rules: Rules) -> list[Node]:
-    """Return the stale nodes of a folder that are to go, in no order that matters.
+def find_stale(found: Listing, policy: StalePolicy) -> list[Node]:
+    """Return the stale nodes to remove, oldest first; ties by path.
 
-    The oldest go first, and of equal ones those whose path comes first, while what is left is
-    above ``min_size_bytes``: the last one may take it below.
+    The last node may take the remaining size below ``min_size_bytes``.
 
     Args:
-        entries: what is in the folder, in order.
-        rules: what is stale.
+        found: the contents of a path.
+        policy: which nodes are stale.
     """
-    # A lone entry has the name of a folder, which would be taken for it.
+    if found.single and not found.below:
+        node = node_of(found.single)
+        candidates, size = ([node] if policy.is_stale(node) else []), node.size_bytes
+    else:
+        entries = chain([found.single] if found.single else [], found.below)
+        candidates, size = _candidates(entries, policy)
+    return _oldest(candidates, size, policy.min_size_bytes)
+
+
+def _candidates(entries: Iterable[Entry], policy: StalePolicy) -> tuple[list[Node], int]:
+    """Return the stale nodes below a folder, and the size of the folder."""
+    # A lone entry has the path of a folder, for which it would be taken.
     root, candidates = fold(
-        entries, rules.covers, lambda node: node.kind == "entry" and rules.is_stale(node)
+        entries, policy.covers, lambda node: node.kind == "entry" and policy.is_stale(node)
     )
-    stand = rules.covers(root)
-    if stand is Coverage.WHOLE:
+    coverage = policy.covers(root)
+    if coverage is Coverage.WHOLE:
         candidates = [root]
-    elif stand is Coverage.NOTHING:
+    elif coverage is Coverage.NOTHING:
         candidates = []
-    return _oldest(candidates, root.size_bytes, rules.min_size_bytes)
+    return candidates, root.size_bytes
 
 
-def find_stale_item(entry: Entry, rules: Rules) -> list[Node]:
-    """Return the node of a single file or object if it is to go."""
-    node = node_of(entry)
-    candidates = [node] if rules.is_stale(node) else []
-    return _oldest(candidates, node.size_bytes, rules.min_size_bytes)
-
-
-def _oldest(candidates: list[Node], left: int, min_size: int) -> list[Node]:
+def _oldest(candidates: list[Node], remaining: int, min_size: int) -> list[Node]:
     stale = []
     for node in sorted(candidates, key=lambda node: (node.last_modified, node.relative)):
-        if left <= min_size:
+        if remaining <= min_size:
             break
         stale.append(node)
-        left -= node.size_bytes
+        remaining -= node.size_bytes
     return stale

@@ -1,1 +1,1 @@
-"""One sync split into batches."""
+"""Preparation of batches: a sync split into parts of limited size."""

@@ -1,4 +1,4 @@
-"""The handler that divides a sync into batches."""
+"""The handler that splits a sync into batches."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from .split import SubRequests
 
 
-# Ten thousand batches are stored within a minute.
-_STORED_AT_A_TIME: Final = 16
+# Enough to store ten thousand batches within a minute.
+_PARALLEL_UPLOADS: Final = 16
 
 
 class PrepareBatchDataSyncHandler(
     LambdaHandler[PrepareBatchDataSyncRequest, PrepareBatchDataSyncResponse]
 ):
-    """Divide one sync into batches of limited size."""
+    """Split one sync into batches of limited size."""
 
     DEFAULT_SOFT_MAX_BYTES: ClassVar = 250 * 2**30
     DEFAULT_MAX_CONCURRENT_BATCHES: ClassVar = 40
@@ -55,13 +55,12 @@ class PrepareBatchDataSyncHandler(
     )
 
     def handle(self, request: PrepareBatchDataSyncRequest) -> PrepareBatchDataSyncResponse:
-        """List the source and return the batches; nothing is synced.
+        """List the source and return the batches. Nothing is synced.
 
         Raises:
-            ValueError: the request, or a name in the source, makes no sense, or the filters keep
-                nothing of what there is.
+            ValueError: the request or a source name is invalid, or the filters exclude all files.
             OSError: a local source cannot be read.
-            AWSError: S3 refuses or cannot be reached.
+            AWSError: a request to S3 failed.
         """
         from .split import find_parts
 
@@ -69,15 +68,15 @@ class PrepareBatchDataSyncHandler(
         parts = find_parts(request, limit, partial(_make_s3, request.max_concurrency))
         batches = self.build_node_batches(parts, limit)
         self.log.info(
-            "Divided %s into %s parts in %s batches", request.source_path, len(parts), len(batches)
+            "Split %s into %s parts in %s batches", request.source_path, len(parts), len(batches)
         )
-        syncs = _divide(request)
+        syncs = _sub_requests(request)
         made = _batches([[syncs.sync(node) for node in batch] for batch in batches], request)
         response = PrepareBatchDataSyncResponse(
             requests=store_list(made, request.response_path, "requests")
         )
         if request.response_path is not None:
-            # The state machine that reads the list is told how to go through it.
+            # For the state machine that maps over the stored list.
             concurrent = request.max_concurrent_batches
             response.max_concurrent_batches = (
                 self.DEFAULT_MAX_CONCURRENT_BATCHES if concurrent is None else concurrent
@@ -87,21 +86,21 @@ class PrepareBatchDataSyncHandler(
 
     @classmethod
     def build_source_path(cls, request: PrepareBatchDataSyncRequest, node: Node) -> DataLocation:
-        """Return the path of a part of the source."""
-        return _divide(request).source_path(node)
+        """Return the source path of a part."""
+        return _sub_requests(request).source_path(node)
 
     @classmethod
     def build_destination_path(
         cls, request: PrepareBatchDataSyncRequest, node: Node
     ) -> DataLocation:
-        """Return where a part of the source goes."""
-        return _divide(request).destination_path(node)
+        """Return the destination path of a part."""
+        return _sub_requests(request).destination_path(node)
 
     @classmethod
     def build_node_batches(
         cls, nodes: Iterable[S], batch_size_bytes_limit: int | None = None
     ) -> list[list[S]]:
-        """Return the parts, which have a ``size_bytes``, packed as `packing.pack` does."""
+        """Return batches of nodes that have a ``size_bytes``; see `packing.pack`."""
         return pack(nodes, batch_size_bytes_limit or cls.DEFAULT_SOFT_MAX_BYTES)
 
 
@@ -111,7 +110,7 @@ def _make_s3(connections: int) -> S3:
     return S3(connections)
 
 
-def _divide(request: PrepareBatchDataSyncRequest) -> SubRequests:
+def _sub_requests(request: PrepareBatchDataSyncRequest) -> SubRequests:
     from .split import SubRequests
 
     return SubRequests(request)
@@ -120,7 +119,7 @@ def _divide(request: PrepareBatchDataSyncRequest) -> SubRequests:
 def _batches(
     batches: list[list[DataSyncRequest]], request: PrepareBatchDataSyncRequest
 ) -> list[BatchDataSyncRequest]:
-    """Return the batches; if a location is given, their syncs are stored there."""
+    """Return the batches. If the request names a location, their syncs are stored there."""
     partial_failure = bool(request.allow_partial_failure)
     location = request.temporary_request_payload_path
     lists: Iterable[list[DataSyncRequest] | S3Path] = batches
@@ -128,7 +127,7 @@ def _batches(
         from concurrent.futures import ThreadPoolExecutor
 
         locations = [_numbered(location, number) for number in range(len(batches))]
-        with ThreadPoolExecutor(_STORED_AT_A_TIME) as pool:
+        with ThreadPoolExecutor(_PARALLEL_UPLOADS) as pool:
             lists = list(pool.map(_store, batches, locations))
     return [
         BatchDataSyncRequest(requests=syncs, allow_partial_failure=partial_failure)

@@ -1,4 +1,4 @@
-"""Parts packed into batches of limited size."""
+"""Bin packing of parts into batches of limited size."""
 
 from __future__ import annotations
 
@@ -7,41 +7,41 @@ from typing import Protocol, TypeVar
 
 
 class Sized(Protocol):
-    """What can be packed."""
+    """Has a size."""
 
     @property
     def size_bytes(self) -> int:
-        """How much room it takes."""
+        """Size in bytes."""
 
 
 S = TypeVar("S", bound=Sized)
 
 
 def pack(parts: Iterable[S], limit: int) -> list[list[S]]:
-    """Return batches whose sums are within the limit, by first-fit decreasing.
+    """Return batches whose total sizes are within a limit, packed by first-fit decreasing.
 
-    The largest part is packed first, and of equal ones that which comes first. Each goes into the
-    first batch that has room for it, else into a new one; parts above the limit stay alone. This
-    takes O(n log n) steps for n parts: a tree tells the first batch with enough room.
+    Parts are packed largest first; ties in the given order. Each goes into the first batch with
+    enough capacity left, else into a new one. A part above the limit is a batch of its own. This
+    takes O(n log n) steps for n parts.
 
     Source: D. S. Johnson, "Near-optimal bin packing algorithms", MIT 1973.
 
     Args:
-        parts: what is packed.
-        limit: of a batch, in bytes.
+        parts: the parts.
+        limit: the maximum size of a batch in bytes.
 
     Returns:
-        The batches in the order in which they were begun, the parts of each in the order in which
-        they were given.
+        The batches in the order of their first packed parts, the parts of each in the given
+        order.
     """
     given = list(parts)
     order = sorted(range(len(given)), key=lambda index: -given[index].size_bytes)
     above = [index for index in order if given[index].size_bytes > limit]
     within = order[len(above) :]
     batches: list[list[int]] = []
-    room = _Capacity(len(within), limit)
+    capacity = _Capacity(len(within), limit)
     for index in within:
-        batch = room.take(given[index].size_bytes)
+        batch = capacity.take(given[index].size_bytes)
         if batch == len(batches):
             batches.append([])
         batches[batch].append(index)
@@ -51,14 +51,14 @@ def pack(parts: Iterable[S], limit: int) -> list[list[S]]:
 
 
 class _Capacity:
-    """The room left in batches: a binary tree whose nodes know the most room below them."""
+    """Remaining capacities of batches: a binary tree of the maxima below each node."""
 
     def __init__(self, batches: int, limit: int) -> None:
         self._leaves = 1 << max(batches - 1, 0).bit_length()
         self._most = [limit] * (2 * self._leaves)
 
     def take(self, size: int) -> int:
-        """Take room in the first batch that has it, and return its index."""
+        """Take capacity from the first batch that has enough, and return its index."""
         most = self._most
         node = 1
         while node < self._leaves:

@@ -1,1 +1,1 @@
-"""The results of batches, added up."""
+"""Summary of the results of batches."""

@@ -1,4 +1,4 @@
-"""The handler that adds up what batches have done."""
+"""The handler that summarizes the results of batches."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ from .models import FailedBatch, SummarizeBatchDataSyncRequest, SummarizeBatchDa
 
 logger = logging.getLogger(__name__)
 
-# An answer must fit into 256 KiB: twenty requests with the longest keys take 60.
-_SHOWN: Final = 20
-_LONGEST_CAUSE: Final = 1000
+# A response must fit into 256 KiB: twenty requests with the longest keys take 60.
+_MAX_SHOWN: Final = 20
+_MAX_CAUSE_LENGTH: Final = 1000
 
-# The requests of ten thousand batches that failed are read within a minute.
-_READ_AT_A_TIME: Final = 16
+# Enough to read the requests of ten thousand failed batches within a minute.
+_PARALLEL_READS: Final = 16
 
 
 class SummarizeBatchDataSyncHandler(
     LambdaHandler[SummarizeBatchDataSyncRequest, SummarizeBatchDataSyncResponse]
 ):
-    """Add up what batches of syncs have done, and name the syncs that failed."""
+    """Sum up the results of batches of syncs, and list the failed syncs."""
 
     description = HandlerDescription(
         example={
@@ -49,55 +49,55 @@ class SummarizeBatchDataSyncHandler(
     )
 
     def handle(self, request: SummarizeBatchDataSyncRequest) -> SummarizeBatchDataSyncResponse:
-        """Return the sums.
+        """Return the total counts, the failed batches and the failed syncs.
 
         Raises:
-            ValidationError: what is stored is not what a Distributed Map of batches writes.
-            AWSError: S3 refuses or cannot be reached, or nothing was written there.
+            ValidationError: the stored results are not those of a Distributed Map of batches.
+            AWSError: there are no results, or a request to S3 failed.
         """
         children = () if request.results_path is None else read_map_results(request.results_path)
-        with ThreadPoolExecutor(_READ_AT_A_TIME) as pool:
-            outcomes = [
-                *map(_outcome_of_answer, request.responses),
-                *pool.map(_outcome_of_child, children),
+        with ThreadPoolExecutor(_PARALLEL_READS) as pool:
+            summaries = [
+                *map(_summary_of_response, request.responses),
+                *pool.map(_summary_of_child, children),
             ]
-        failed = [outcome.failure for outcome in outcomes if outcome.failure]
-        requests = [sync for outcome in outcomes for sync in outcome.failed_requests]
-        where = None
+        failed = [summary.failure for summary in summaries if summary.failure]
+        requests = [sync for summary in summaries for sync in summary.failed_requests]
+        location = None
         if requests and request.response_path is not None:
-            where = store_list(requests, request.response_path, "failed_requests")
+            location = store_list(requests, request.response_path, "failed_requests")
         self.log.info(
-            "%s of %s batches failed, and %s requests", len(failed), len(outcomes), len(requests)
+            "%s of %s batches failed, and %s requests", len(failed), len(summaries), len(requests)
         )
         return SummarizeBatchDataSyncResponse(
-            result=_sum(outcome.result for outcome in outcomes),
-            total_batches_count=len(outcomes),
+            result=_sum(summary.result for summary in summaries),
+            total_batches_count=len(summaries),
             failed_batches_count=len(failed),
-            failed_batches=failed[:_SHOWN],
-            failed_requests=requests[:_SHOWN],
-            failed_requests_path=where,
+            failed_batches=failed[:_MAX_SHOWN],
+            failed_requests=requests[:_MAX_SHOWN],
+            failed_requests_path=location,
             error=failed[0].error if failed else None,
-            cause=_explain(failed, len(outcomes), where) if failed else None,
+            cause=_explain(failed, len(summaries), location) if failed else None,
         )
 
 
-class _Outcome(NamedTuple):
+class _BatchSummary(NamedTuple):
     result: BatchDataSyncResult
     failed_requests: list[DataSyncRequest]
     failure: FailedBatch | None = None
 
 
-def _outcome_of_answer(answer: BatchDataSyncResponse) -> _Outcome:
-    return _Outcome(answer.result, answer.failed_requests)
+def _summary_of_response(response: BatchDataSyncResponse) -> _BatchSummary:
+    return _BatchSummary(response.result, response.failed_requests)
 
 
-def _outcome_of_child(child: ChildResult) -> _Outcome:
+def _summary_of_child(child: ChildResult) -> _BatchSummary:
     if child.succeeded:
-        return _outcome_of_answer(BatchDataSyncResponse.from_dict(child.output))
+        return _summary_of_response(BatchDataSyncResponse.from_dict(child.output))
     batch = BatchDataSyncRequest.from_dict(child.input) if child.input else None
     location = batch.requests if batch and isinstance(batch.requests, S3Path) else None
     syncs = _read(batch.requests) if batch else []
-    return _Outcome(
+    return _BatchSummary(
         BatchDataSyncResult(total_requests_count=len(syncs), failed_requests_count=len(syncs)),
         syncs,
         FailedBatch(requests=location, error=child.error, cause=_in_brief(child.cause)),
@@ -105,14 +105,14 @@ def _outcome_of_child(child: ChildResult) -> _Outcome:
 
 
 def _read(requests: RequestsOrLocation) -> list[DataSyncRequest]:
-    """Return the syncs of a batch that has failed; some may be done: to repeat them moves nothing.
+    """Return the syncs of a failed batch. Some may have succeeded: repeating them is harmless.
 
-    None, if they cannot be read: that may be why it has failed, and the batch is named anyway.
+    The list is empty if it cannot be read, which may be why the batch failed.
     """
     try:
         return read_requests(requests)
     except (AWSError, ValueError) as error:
-        logger.warning("The requests of a batch that has failed are unknown: %s", error)
+        logger.warning("cannot read the requests of a failed batch: %s", error)
         return []
 
 
@@ -126,21 +126,21 @@ def _sum(results: Iterable[BatchDataSyncResult]) -> BatchDataSyncResult:
     return total
 
 
-def _explain(failed: list[FailedBatch], total: int, where: object) -> str:
+def _explain(failed: list[FailedBatch], total: int, stored: object) -> str:
     first = failed[0]
-    location = f" of {first.requests}" if first.requests else ""
-    advice = f" What is to be repeated is in {where}: requests for BatchDataSync." if where else ""
-    return f"{len(failed)} of {total} batches failed.{advice} The first{location}: {first.cause}"
+    batch = f" ({first.requests})" if first.requests else ""
+    advice = f" Retry the requests in {stored} with BatchDataSync." if stored else ""
+    return f"{len(failed)} of {total} batches failed.{advice} The first{batch}: {first.cause}"
 
 
 def _in_brief(cause: str) -> str:
-    """Return what a person wants to read of a cause: those of Lambda and Batch are JSON."""
+    """Return the readable part of a cause: Lambda and Batch give JSON."""
     try:
         document = parse_json(cause)
     except ValueError:
         document = None
     text = "; ".join(_messages(document)) or cause
-    return text if len(text) <= _LONGEST_CAUSE else f"{text[:_LONGEST_CAUSE]}..."
+    return text if len(text) <= _MAX_CAUSE_LENGTH else f"{text[:_MAX_CAUSE_LENGTH]}..."
 
 
 def _messages(document: JSON) -> Iterator[str]:

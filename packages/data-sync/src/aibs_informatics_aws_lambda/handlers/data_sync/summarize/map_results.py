@@ -1,4 +1,4 @@
-"""What the Distributed Map of a state machine has written about its child executions.
+"""Results of the child executions of a Distributed Map, as Step Functions writes them.
 
 https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html
 """
@@ -15,19 +15,19 @@ from aibs_informatics_aws_lambda.common.s3 import S3Path, download_to_json_objec
 from ..stored_lists import read_list
 
 _MANIFEST: Final = "manifest.json"
-# In the order in which they are told; executions that were not started come last.
+# In the order of the results; child executions that were not started come last.
 _STATUSES: Final = ("SUCCEEDED", "FAILED", "PENDING")
 
 
 class ChildResult(NamedTuple):
-    """How one child execution has ended.
+    """Result of one child execution.
 
     Args:
-        succeeded: whether it has; not, if it was never started.
-        input: its input; `None` if Step Functions has left it out.
-        output: that of one that has succeeded.
-        error: the name of the error of one that has not.
-        cause: what Step Functions says about it.
+        succeeded: whether it succeeded; false if it was never started.
+        input: its input; `None` if Step Functions left it out.
+        output: its output, if it succeeded.
+        error: the name of its error, if it did not succeed.
+        cause: the cause of its error.
     """
 
     succeeded: bool
@@ -38,21 +38,23 @@ class ChildResult(NamedTuple):
 
 
 def read_map_results(location: S3Path) -> Iterator[ChildResult]:
-    """Yield the results of all child executions of a Map Run, those that succeeded first.
+    """Yield the results of all child executions of a Map Run, successful ones first.
 
     Args:
-        location: the manifest, or the prefix that the Map Run has written to.
+        location: the manifest, or the prefix that the Map Run writes to.
 
     Raises:
-        ResourceNotFoundError: there is no manifest.
-        ValidationError: there are several, or what is there is no manifest.
-        AWSError: S3 cannot be asked.
+        ResourceNotFoundError: the manifest does not exist.
+        ValidationError: there are several manifests, or the document is not a manifest.
+        AWSError: a request to S3 failed.
     """
     manifest = location if location.name == _MANIFEST else _find_manifest(location)
     document = download_to_json_object(manifest)
     files = document.get("ResultFiles")
     if not isinstance(files, dict):
-        raise ValidationError(f"{manifest} is no manifest of a Map Run: it has no ResultFiles")
+        raise ValidationError(
+            f"{manifest} is not the manifest of a Map Run: it has no ResultFiles"
+        )
     bucket = document.get("DestinationBucket", manifest.bucket)
     for status in _STATUSES:
         for file in files.get(status, []):
@@ -74,17 +76,21 @@ def _find_manifest(folder: S3Path) -> S3Path:
             if entry["Key"].endswith(f"/{_MANIFEST}")
         ]
     if not found:
-        raise ResourceNotFoundError(f"no Map Run has written a {_MANIFEST} below {prefix}")
+        raise ResourceNotFoundError(
+            f"no {_MANIFEST} of a Map Run below {prefix}: check results_path"
+        )
     if len(found) > 1:
-        raise ValidationError(f"several Map Runs have written below {prefix}: name one of them")
+        raise ValidationError(
+            f"several Map Runs have results below {prefix}: give the manifest of one"
+        )
     return S3Path.build(prefix.bucket, found[0])
 
 
 def _result(child: dict[str, str], status: str) -> ChildResult:
     if status == "PENDING":
-        error, cause = "NotStarted", "the state machine ended before this batch was begun"
+        error, cause = "NotStarted", "the state machine ended before this batch was started"
     else:
-        # Those that timed out or were aborted are among the failed ones, without an error.
+        # Timed out and aborted executions are among the failed ones, without an error.
         error, cause = child.get("Error") or child.get("Status", status), child.get("Cause", "")
     return ChildResult(
         succeeded=status == "SUCCEEDED",

@@ -1,4 +1,4 @@
-"""Request and response of the handler that adds up what batches have done."""
+"""Request and response of the summary of batches."""
 
 # Cold start: annotations are not postponed, as pydantic would have to evaluate each at import.
 
@@ -14,36 +14,38 @@ from pydantic import Field
 
 
 class SummarizeBatchDataSyncRequest(ResponseByReference):
-    """Answers of batches to add up."""
+    """Results of batches."""
 
     responses: list[BatchDataSyncResponse] = Field([])
     results_path: S3Path | None = Field(
         None,
-        description="manifest.json that the Distributed Map of a state machine has written, or "
-        "the prefix that it writes to",
+        description="manifest.json written by the Distributed Map of a state machine, or the "
+        "prefix that it writes to",
     )
 
 
 class FailedBatch(PydanticBaseModel):
-    """A batch that has failed, or was not begun."""
+    """A batch that failed or was not started."""
 
-    requests: S3Path | None = Field(None, description="where its requests are stored")
-    error: str = Field(description="the name of the error")
+    requests: S3Path | None = Field(None, description="URI of its stored requests")
+    error: str = Field(description="name of the error")
     cause: str
 
 
 class SummarizeBatchDataSyncResponse(PydanticBaseModel):
-    """What all batches have done together."""
+    """Total result of all batches."""
 
     result: BatchDataSyncResult
     total_batches_count: int
     failed_batches_count: int
     failed_batches: list[FailedBatch] = Field(description="the first 20")
     failed_requests: list[DataSyncRequest] = Field(
-        description="the first 20, with all those of batches that have failed"
+        description="the first 20 failed syncs, including those of failed batches"
     )
     failed_requests_path: S3Path | None = Field(
-        None, description="where all of them are: requests for BatchDataSync"
+        None, description="URI of all failed syncs, as requests of BatchDataSync"
     )
-    error: str | None = Field(None, description="that of the first batch that has failed")
-    cause: str | None = Field(None, description="how many batches have failed, and why")
+    error: str | None = Field(None, description="error of the first failed batch")
+    cause: str | None = Field(
+        None, description="number of failed batches, and the cause of the first"
+    )

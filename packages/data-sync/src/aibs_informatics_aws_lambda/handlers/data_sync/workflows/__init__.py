@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from aibs_informatics_aws_lambda.common.workflows import Workflows
 
-__all__ = ["WORKFLOWS", "render_policy", "render_workflow"]
-
 WORKFLOWS = Workflows(__name__)
 
 render_workflow = WORKFLOWS.render_workflow

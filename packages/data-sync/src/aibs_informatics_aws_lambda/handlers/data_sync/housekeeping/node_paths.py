@@ -1,0 +1,47 @@
+"""Paths of the nodes of a tree as responses hold them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from aibs_informatics_aws_lambda.common.s3 import S3Path
+from aibs_informatics_aws_lambda.storage.efs import EFSPath
+from aibs_informatics_aws_lambda.storage.paths import DataLocation
+
+from ..tree import Node
+
+
+@dataclass(frozen=True)
+class NodePaths:
+    """Formats the nodes of a tree: local and EFS paths in full, objects as keys without bucket.
+
+    Args:
+        path: the path of the root.
+    """
+
+    path: DataLocation
+
+    def of(self, node: Node) -> str:
+        """Return the path of a node. That of a folder ends in a slash."""
+        if not node.relative and node.kind != "folder":
+            return self._root()
+        return self._folder() + node.relative
+
+    def of_summary(self, *, has_children: bool) -> str:
+        """Return the path of the root in a summary: only an EFS folder ends in a slash."""
+        root = self._root()
+        if isinstance(self.path, EFSPath):
+            return self._folder() if has_children else root
+        return root.rstrip("/") or root
+
+    def _root(self) -> str:
+        """Return the root as given. A local path becomes absolute."""
+        if isinstance(self.path, S3Path):
+            return self.path.key
+        return str(self.path.absolute() if isinstance(self.path, Path) else self.path)
+
+    def _folder(self) -> str:
+        """Return the root with a trailing slash; for a bucket, an empty text."""
+        root = self._root().rstrip("/")
+        return "" if not root and isinstance(self.path, S3Path) else f"{root}/"
