@@ -1,4 +1,4 @@
-"""The container: what its image is made of, and what starts in it."""
+"""The container image: its build step, and its entry point."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ class Echo(LambdaHandler[Text, Text]):
 handler = Echo.get_handler()
 """
 
-# Prints its arguments, in place of the emulator.
+# A mock of the emulator that prints its arguments.
 EMULATOR = '#!/bin/sh\nprintf "[%s]" "$@"\n'
 
 
 @pytest.fixture(autouse=True)
 def image(monkeypatch, tmp_path):
-    """A folder of handlers, and the programs of the image on the PATH."""
+    """A folder with handlers, and the programs of the image on the PATH."""
     (tmp_path / "work.py").write_text(HANDLERS)
     monkeypatch.setenv("PATH", f"{sysconfig.get_path('scripts')}:/usr/bin:/bin")
     monkeypatch.delenv("AWS_EXECUTION_ENV", raising=False)
@@ -60,7 +60,7 @@ def image(monkeypatch, tmp_path):
 
 @pytest.fixture
 def run(run_command):
-    """Run the entry script with arguments and variables, as the container does."""
+    """Run the entry point with arguments and environment variables, as the container does."""
 
     def start(*arguments, **environment):
         return run_command(str(CONTAINER / "entrypoint.sh"), *arguments, **environment)
@@ -70,7 +70,7 @@ def run(run_command):
 
 @pytest.fixture
 def started(tmp_path):
-    """Start the entry script and let it run."""
+    """Start the entry point in the background."""
 
     @contextmanager
     def start(*arguments, **environment):
@@ -91,7 +91,7 @@ def started(tmp_path):
     return start
 
 
-def test_batch_job_is_told_everything_by_its_environment(run, tmp_path):
+def test_a_batch_job_can_be_configured_by_environment_variables(run, tmp_path):
     result = run(
         AWS_LAMBDA_FUNCTION_HANDLER="work.Echo",
         AWS_LAMBDA_EVENT_PAYLOAD='{"text": "from Batch"}',
@@ -104,7 +104,7 @@ def test_batch_job_is_told_everything_by_its_environment(run, tmp_path):
 
 
 @pytest.mark.parametrize("text", ["two  blanks", 'it\'s "quoted"', "$HOME `id` *", "line\nbreak"])
-def test_arguments_arrive_as_they_were_given(run, text):
+def test_arguments_are_passed_unchanged(run, text):
     result = run("--handler", "work.Echo", "--payload", json.dumps({"text": text}), "-o", "-")
 
     assert result.returncode == 0, result.stderr
@@ -114,43 +114,43 @@ def test_arguments_arrive_as_they_were_given(run, text):
 @pytest.mark.parametrize(
     ("payload", "status"), [('{"text": "fail"}', 1), ("{}", 3), ('{"text": "fine"}', 0)]
 )
-def test_exit_status_is_that_of_the_command_line(run, payload, status):
+def test_the_exit_status_is_that_of_the_command_line(run, payload, status):
     assert run("--handler", "work.Echo", "--payload", payload).returncode == status
 
 
-def test_job_that_is_stopped_gets_the_signal_and_says_so(started, tmp_path):
+def test_a_stopped_job_receives_the_signal(started, tmp_path):
     with started("--handler", "work.Echo", "--payload", '{"text": "wait"}') as process:
         _wait_for((tmp_path / "started").exists)
         process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=300)
 
     assert process.returncode == 128 + signal.SIGTERM
     assert errors.splitlines()[-1] == "handle-lambda-request: error: stopped"
 
 
 def _wait_for(condition):
-    end = time.monotonic() + 30
+    end = time.monotonic() + 300
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.05)
 
 
-# With AWS's base images, with others, and in the spelling of older entry scripts.
+# With AWS base images, with other images, and in the spelling of older entry points.
 @pytest.mark.parametrize("execution_env", ["AWS_Lambda_Image", "", "AWS_LAMBDA_Image"])
-def test_function_on_lambda_answers_events(started, execution_env):
+def test_a_function_on_lambda_handles_events(started, execution_env):
     with (
         RuntimeApi() as api,
         started(
             "work.handler", AWS_LAMBDA_RUNTIME_API=api.address, AWS_EXECUTION_ENV=execution_env
         ),
     ):
-        answered, refused = api.invoke({"text": "hello"}), api.invoke({})
+        valid, invalid = api.invoke({"text": "hello"}), api.invoke({})
 
-    assert (answered.kind, answered.body) == ("response", {"text": "hello"})
-    assert (refused.kind, refused.body["errorType"]) == ("error", "ValidationError")
+    assert (valid.kind, valid.body) == ("response", {"text": "hello"})
+    assert (invalid.kind, invalid.body["errorType"]) == ("error", "ValidationError")
 
 
-def test_function_without_a_command_is_named_by_its_environment(started):
+def test_the_handler_can_be_set_by_an_environment_variable(started):
     with (
         RuntimeApi() as api,
         started(AWS_LAMBDA_RUNTIME_API=api.address, AWS_LAMBDA_FUNCTION_HANDLER="work.handler"),
@@ -158,7 +158,7 @@ def test_function_without_a_command_is_named_by_its_environment(started):
         assert api.invoke({"text": "hello"}).body == {"text": "hello"}
 
 
-def test_function_that_is_shut_down_ends_by_the_signal(started):
+def test_a_function_receives_the_signal_at_shutdown(started):
     with (
         RuntimeApi() as api,
         started("work.handler", AWS_LAMBDA_RUNTIME_API=api.address) as process,
@@ -166,10 +166,10 @@ def test_function_that_is_shut_down_ends_by_the_signal(started):
         api.invoke({"text": "hello"})
         process.send_signal(signal.SIGTERM)
 
-        assert process.wait(timeout=30) == -signal.SIGTERM
+        assert process.wait(timeout=300) == -signal.SIGTERM
 
 
-def test_emulator_stands_in_for_a_missing_runtime_api(run, tmp_path):
+def test_the_emulator_is_used_without_a_runtime_api(run, tmp_path):
     programs = tmp_path / "programs"
     programs.mkdir()
     (programs / "aws-lambda-rie").write_text(EMULATOR)
@@ -185,15 +185,15 @@ def test_emulator_stands_in_for_a_missing_runtime_api(run, tmp_path):
     assert (result.returncode, result.stdout) == (0, "[python][-m][awslambdaric][work.handler]")
 
 
-def test_missing_emulator_is_an_error_that_says_what_to_do(run):
+def test_a_missing_emulator_is_an_error(run):
     result = run("work.handler", AWS_EXECUTION_ENV="AWS_Lambda_Image")
 
     assert result.returncode == 2
-    assert "AWS_LAMBDA_RUNTIME_API is empty" in result.stderr
+    assert "AWS_LAMBDA_RUNTIME_API is not set" in result.stderr
     assert "aws-lambda-rie" in result.stderr
 
 
-def test_function_without_any_handler_is_an_error(run):
+def test_a_missing_handler_is_an_error(run):
     result = run(AWS_LAMBDA_RUNTIME_API="127.0.0.1:1")
 
     assert result.returncode == 2
@@ -202,7 +202,7 @@ def test_function_without_any_handler_is_an_error(run):
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory):
-    """What the image's only build step makes, of one package."""
+    """The virtual environment that the build step of the image creates."""
     folder = tmp_path_factory.mktemp("image") / "package"
     subprocess.run(
         [str(CONTAINER / "install.sh"), "notifications", str(folder)],
@@ -212,7 +212,7 @@ def environment(tmp_path_factory):
     return folder
 
 
-def test_build_step_installs_the_package_alone_and_for_good(environment, run):
+def test_the_build_step_installs_only_the_package_and_its_dependencies(environment, run):
     listed = run("--list", PATH=f"{environment / 'bin'}:/usr/bin:/bin")
 
     assert listed.returncode == 0, listed.stderr
@@ -226,7 +226,7 @@ def test_build_step_installs_the_package_alone_and_for_good(environment, run):
     assert not [path for path in site_packages.glob("*.pth") if str(ROOT) in path.read_text()]
 
 
-def test_function_of_the_image_starts(environment, started):
+def test_a_function_of_the_image_starts(environment, started):
     handler = "aibs_informatics_aws_lambda.handlers.notifications.notification_router_handler"
     with (
         RuntimeApi() as api,
@@ -240,26 +240,26 @@ def test_function_of_the_image_starts(environment, started):
         assert api.invoke({}).body["errorType"] == "ValidationError"
 
 
-def test_unknown_package_is_refused_with_those_that_there_are(run_command, tmp_path):
+def test_an_error_for_an_unknown_package_lists_the_packages(run_command, tmp_path):
     result = run_command(str(CONTAINER / "install.sh"), "no-such", str(tmp_path / "x"))
 
     assert result.returncode == 2
-    assert "there is no package no-such" in result.stderr
+    assert "unknown package no-such" in result.stderr
     assert "data-sync" in result.stderr
     assert not (tmp_path / "x").exists()
 
 
-def test_image_copies_files_that_there_are_and_starts_the_entry_script_itself():
+def test_the_dockerfile_copies_existing_files_and_starts_the_entry_point_without_a_shell():
     text = (CONTAINER / "Dockerfile").read_text()
     copied = re.findall(r"^COPY (?:--chmod=\S+ )?((?!--from)\S+) \S+$", text, re.MULTILINE)
 
     assert copied
     assert [path for path in copied if not (ROOT / path).exists()] == []
-    # The form without a shell in between, which would keep arguments and signals for itself.
+    # A shell would not pass arguments and signals on.
     assert re.search(r'^ENTRYPOINT \["/opt/entrypoint.sh"\]$', text, re.MULTILINE)
 
 
-def test_batch_takes_the_job_definition(aws):
+def test_the_job_definition_is_valid(aws):
     definition = json.loads((CONTAINER / "job-definition.json").read_text())
 
     batch = aws.client("batch")

@@ -1,4 +1,4 @@
-"""What READMEs and templates say of deployments fits the packages, and each other."""
+"""The deployment examples of READMEs match the templates, and both match the packages."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def package(request) -> Path:
 
 @pytest.fixture
 def functions(package):
-    """The properties of each function of the template, by its name there."""
+    """Properties of the functions of the template, by logical ID."""
     content, problems = decode_str((package / "template.yaml").read_text())
     assert not problems
     common = content.get("Globals", {}).get("Function", {})
@@ -37,7 +37,7 @@ def functions(package):
 
 
 def block_of(package: Path, language: str, holding: str) -> str:
-    """Return the block of the package's README in a language that holds a text."""
+    """Return the code block of a README in a language that contains a text."""
     blocks = re.findall(
         rf"^```{language}\n(.*?)^```$", (package / "README.md").read_text(), re.S | re.M
     )
@@ -46,7 +46,7 @@ def block_of(package: Path, language: str, holding: str) -> str:
 
 
 def settings_in_cdk(code: str) -> tuple[str, dict[str, object]]:
-    """Return the name of the function that code for the AWS CDK makes, and its settings."""
+    """Return name and properties of the function defined in AWS CDK code."""
     (archive,) = re.findall(r'from_asset\("(.+)"\)', code)
     (call,) = [
         node
@@ -69,7 +69,7 @@ def settings_in_cdk(code: str) -> tuple[str, dict[str, object]]:
 
 
 def settings_in_terraform(code: str) -> tuple[str, dict[str, object]]:
-    """Return the name of the function that code for Terraform makes, and its settings."""
+    """Return name and properties of the function defined in Terraform code."""
     (name,) = re.findall(r'resource "aws_lambda_function" "(\w+)"', code)
     given = dict(re.findall(r"^  (\w+) += (.+)$", code, re.M))
     archive = ast.literal_eval(given["filename"])
@@ -84,7 +84,7 @@ def settings_in_terraform(code: str) -> tuple[str, dict[str, object]]:
     }
 
 
-def test_cdk_and_terraform_make_the_function_that_the_template_makes(package, functions):
+def test_cdk_and_terraform_define_the_function_of_the_template(package, functions):
     name, in_cdk = settings_in_cdk(block_of(package, "py", "aws_lambda.Function"))
     short, in_terraform = settings_in_terraform(block_of(package, "terraform", "resource"))
 
@@ -92,7 +92,7 @@ def test_cdk_and_terraform_make_the_function_that_the_template_makes(package, fu
     assert in_cdk == in_terraform == {key: functions[name][key] for key in in_cdk}
 
 
-def test_every_handler_of_the_package_is_a_function(package, functions):
+def test_every_handler_of_the_package_is_deployed(package, functions):
     family = package.name.replace("-", "_")
     installed = {
         one.value
@@ -109,7 +109,7 @@ def test_every_handler_of_the_package_is_a_function(package, functions):
     assert installed <= deployed
 
 
-def test_every_function_says_what_it_is_given(functions):
+def test_every_function_has_a_description_and_limits(functions):
     for function in functions.values():
         assert {"Description", "Architectures", "MemorySize", "Timeout", "Policies"} <= set(
             function

@@ -1,4 +1,4 @@
-"""Every distribution can be installed by itself, from wheels, and is whole."""
+"""Every distribution is complete and can be installed by itself, from wheels."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 PROJECTS = find_projects(ROOT)
 PACKAGES = [name for name, project in PROJECTS.items() if project.is_package]
 
-# What an environment says of itself, without this workspace on its path.
+# Describes an environment, without this workspace on its path.
 INSIDE = """
 import json
 from importlib.metadata import distributions, entry_points
@@ -36,7 +36,7 @@ def wheels(tmp_path_factory) -> Path:
     return folder
 
 
-def test_every_project_has_a_wheel_with_licence_and_types(wheels):
+def test_every_wheel_has_a_license_and_type_marker(wheels):
     for project in PROJECTS.values():
         (wheel,) = wheels.glob(f"{project.module_name}-{project.version}-py3-none-any.whl")
         names = zipfile.ZipFile(wheel).namelist()
@@ -45,17 +45,17 @@ def test_every_project_has_a_wheel_with_licence_and_types(wheels):
         assert [name for name in names if "/tests/" in name] == []
 
 
-# Not in a test: the home that a test has is empty, and so is uv's cache in it.
+# Not in a test: tests have an empty home directory, and so an empty cache of uv.
 @pytest.fixture(scope="module", params=PROJECTS)
 def installed(request, wheels, tmp_path_factory) -> tuple[Project, str]:
-    """A project, and the Python of an environment that was asked for it alone."""
+    """A project, and the Python of an environment with only that project."""
     project = PROJECTS[request.param]
     folder = tmp_path_factory.mktemp("alone")
     options = ("--find-links", str(wheels), "--no-compile-bytecode")
     return project, make_environment(folder, *options, project.name)
 
 
-def test_distribution_is_installed_with_what_it_needs_and_no_more(installed, run_command):
+def test_a_distribution_is_installed_with_its_dependencies_only(installed, run_command):
     project, python = installed
 
     result = run_command(python, "-c", INSIDE)

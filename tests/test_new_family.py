@@ -1,4 +1,4 @@
-"""A new family passes every check as it is made."""
+"""A new package passes every check."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NAME = "image-census"
 
 
 def copy_workspace(target: Path) -> Path:
-    """Copy what belongs to the workspace, committed or not, as a clone would have it."""
+    """Copy the files of the workspace, including uncommitted ones, but not ignored ones."""
     listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(listing, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     for name in filter(None, names.split("\0")):
@@ -32,7 +32,7 @@ def copy_workspace(target: Path) -> Path:
 
 
 def passes(*command: str, folder: Path, **environment: str) -> bool:
-    """Whether a command ends well; its output is shown where the test fails."""
+    """Return whether a command succeeds; pytest shows its output if the test fails."""
     result = subprocess.run(
         command,
         cwd=folder,
@@ -47,27 +47,27 @@ def passes(*command: str, folder: Path, **environment: str) -> bool:
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory) -> Path:
-    """A copy of the workspace with a new family."""
+    """A copy of the workspace with a new package."""
     root = copy_workspace(tmp_path_factory.mktemp("workspace"))
     new_family.make_family(new_family.FamilyName(NAME), root)
     return root
 
 
-def test_family_is_a_project_with_a_handler_of_its_name(workspace):
+def test_the_package_is_a_project_with_a_handler_of_its_name(workspace):
     project = find_projects(workspace)[NAME]
 
     assert project.name == f"aibs-informatics-aws-lambda-{NAME}"
     assert project.handlers == (NAME,)
 
 
-def test_nothing_of_the_template_is_left(workspace):
+def test_the_name_of_the_template_is_replaced_everywhere(workspace):
     for path in (workspace / "packages" / NAME).rglob("*"):
         assert not re.search("new.?family", path.name, re.IGNORECASE)
         if path.is_file():
             assert not re.search("new.?family", path.read_text(), re.IGNORECASE), path
 
 
-def test_family_is_listed_beside_the_others(workspace):
+def test_the_package_is_registered(workspace):
     settings = tomllib.loads((workspace / "pyproject.toml").read_text())["tool"]
     module = "aibs_informatics_aws_lambda.handlers.image_census"
 
@@ -79,7 +79,7 @@ def test_family_is_listed_beside_the_others(workspace):
     assert f"### {NAME}\n" in (workspace / "CHANGELOG.md").read_text()
 
 
-def test_code_is_tidy_and_its_tests_pass(workspace):
+def test_the_code_is_formatted_and_its_tests_pass(workspace):
     folder = workspace / "packages" / NAME
     sources = str(folder / "src")
 
@@ -89,7 +89,7 @@ def test_code_is_tidy_and_its_tests_pass(workspace):
     assert passes(*(sys.executable, "-m", "pytest", *tests), folder=workspace, PYTHONPATH=sources)
 
 
-def test_template_is_valid(workspace):
+def test_the_template_is_valid(workspace):
     cfn_lint = str(Path(sysconfig.get_path("scripts"), "cfn-lint"))
     folder = workspace / "packages" / NAME
 
@@ -98,7 +98,7 @@ def test_template_is_valid(workspace):
 
 @pytest.fixture(scope="module")
 def python(workspace, tmp_path_factory) -> str:
-    """The Python of an environment that has what hatch's has, with the new family."""
+    """The Python of an environment like that of hatch, with the new package."""
     environments = tomllib.loads((workspace / "hatch.toml").read_text())["envs"]
     editable = [
         argument
@@ -114,7 +114,7 @@ def python(workspace, tmp_path_factory) -> str:
 
 
 @pytest.mark.heavy
-def test_everything_passes_with_the_family(workspace, python):
+def test_all_checks_pass_with_the_package(workspace, python):
     scripts = Path(python).parent
 
     for check in (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["lint-imports"]):
@@ -132,15 +132,15 @@ def test_everything_passes_with_the_family(workspace, python):
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("ecr", "packages/ecr is there already"),
-        ("core", "libs/core is there already"),
-        ("Census", "'Census' is no name for a package"),
-        ("image_census", "is no name"),
-        ("class", "is no name"),
-        ("a" * 25, "24 characters at most"),
+        ("ecr", "packages/ecr already exists"),
+        ("core", "libs/core already exists"),
+        ("Census", "'Census' is not a valid package name"),
+        ("image_census", "is not a valid package name"),
+        ("class", "is not a valid package name"),
+        ("a" * 25, "at most 24 characters"),
     ],
 )
-def test_family_that_cannot_be_made_leaves_everything_as_it_is(workspace, name, reason, capsys):
+def test_an_invalid_name_changes_nothing(workspace, name, reason, capsys):
     before = (workspace / "pyproject.toml").read_text()
 
     assert new_family.main([name], workspace) == 2
@@ -149,11 +149,11 @@ def test_family_that_cannot_be_made_leaves_everything_as_it_is(workspace, name, 
     assert (workspace / "pyproject.toml").read_text() == before
 
 
-def test_workspace_without_a_place_for_the_family_is_left_as_it_is(tmp_path, capsys):
+def test_a_workspace_without_lists_is_not_changed(tmp_path, capsys):
     for name in ("pyproject.toml", "README.md", "CHANGELOG.md"):
         (tmp_path / name).write_text("")
 
     assert new_family.main([NAME], tmp_path) == 2
 
-    assert "there is no place for the line" in capsys.readouterr().err
+    assert "found no list to add this line to" in capsys.readouterr().err
     assert not (tmp_path / "packages").exists()

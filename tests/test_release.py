@@ -1,4 +1,4 @@
-"""Releases: one distribution at a time, by a tag that fits."""
+"""Each distribution is released by a tag with its name and version."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Introduction.
 
 @pytest.fixture
 def workspace(tmp_path) -> Path:
-    """A copy of what a release changes, with a changelog of its own."""
+    """A copy of the files that a release changes, with its own changelog."""
     for path in (*ROOT.glob("libs/*"), *ROOT.glob("packages/*")):
         target = tmp_path / path.relative_to(ROOT)
         target.mkdir(parents=True)
@@ -54,7 +54,7 @@ def workspace(tmp_path) -> Path:
     return tmp_path
 
 
-def test_tag_releases_the_project_of_its_folder(workspace, capsys):
+def test_check_prints_the_project_of_a_tag(workspace, capsys):
     assert release.main(["check", "data-sync-v0.1.0"], workspace) == 0
 
     assert capsys.readouterr().out.splitlines() == [
@@ -65,7 +65,7 @@ def test_tag_releases_the_project_of_its_folder(workspace, capsys):
     ]
 
 
-def test_library_has_no_zip(workspace, capsys):
+def test_a_library_has_no_zip(workspace, capsys):
     assert release.main(["check", "core-v0.1.0"], workspace) == 0
     assert "zip=false" in capsys.readouterr().out
 
@@ -73,24 +73,24 @@ def test_library_has_no_zip(workspace, capsys):
 @pytest.mark.parametrize(
     ("tag", "reason"),
     [
-        ("v0.1.0", "is not of the form data-sync-v0.2.0"),
-        ("data-sync-0.1.0", "is not of the form"),
-        ("no-such-v0.1.0", "there is no project 'no-such'; there are core"),
-        ("data-sync-v0.2.0", "data-sync has version 0.1.0"),
+        ("v0.1.0", "'v0.1.0' is not a valid tag"),
+        ("data-sync-0.1.0", "is not a valid tag"),
+        ("no-such-v0.1.0", "unknown project 'no-such'. Projects: core"),
+        ("data-sync-v0.2.0", "does not match the version 0.1.0 of data-sync"),
         ("ecr-v0.1.0", "CHANGELOG.md has no section '## ecr 0.1.0'"),
     ],
 )
-def test_tag_that_does_not_fit_is_refused_with_the_reason(workspace, capsys, tag, reason):
+def test_an_invalid_tag_is_rejected_with_the_reason(workspace, capsys, tag, reason):
     assert release.main(["check", tag], workspace) == 2
     assert reason in capsys.readouterr().err
 
 
-def test_notes_are_what_the_changelog_says_of_the_version(workspace, capsys):
+def test_notes_are_the_section_of_the_changelog(workspace, capsys):
     assert release.main(["notes", "data-sync-v0.1.0"], workspace) == 0
     assert capsys.readouterr().out == "- Syncs.\n"
 
 
-def test_version_does_not_take_the_notes_of_a_longer_one(workspace):
+def test_notes_of_a_prerelease_are_not_those_of_the_release(workspace):
     changelog = workspace / "CHANGELOG.md"
     changelog.write_text(changelog.read_text().replace("core 0.1.0 ", "core 0.1.0rc1 "))
 
@@ -98,7 +98,7 @@ def test_version_does_not_take_the_notes_of_a_longer_one(workspace):
         release.check("core-v0.1.0", workspace)
 
 
-def test_prepared_release_passes_the_check_of_its_tag(workspace, capsys):
+def test_a_prepared_release_passes_the_check(workspace, capsys):
     assert release.main(["prepare", "data-sync", "0.2.0"], workspace) == 0
     assert release.main(["check", "data-sync-v0.2.0"], workspace) == 0
 
@@ -111,7 +111,7 @@ def test_prepared_release_passes_the_check_of_its_tag(workspace, capsys):
     ]
 
 
-def test_preparation_changes_the_version_everywhere_and_of_nothing_else(workspace):
+def test_prepare_changes_the_version_in_all_files_of_the_project_only(workspace):
     before = {path: path.read_text() for path in workspace.rglob("*") if path.is_file()}
 
     release.prepare("data-sync", "0.2.0", workspace, "2026-02-03")
@@ -130,7 +130,7 @@ def test_preparation_changes_the_version_everywhere_and_of_nothing_else(workspac
     assert {name for name, version in versions.items() if version != "0.1.0"} == {"data-sync"}
 
 
-def test_preparation_moves_what_is_unreleased_of_the_project(workspace):
+def test_prepare_moves_the_unreleased_entries_of_the_project(workspace):
     release.prepare("data-sync", "0.2.0", workspace, "2026-02-03")
 
     assert (workspace / "CHANGELOG.md").read_text() == CHANGELOG.replace(
@@ -142,12 +142,12 @@ def test_preparation_moves_what_is_unreleased_of_the_project(workspace):
 @pytest.mark.parametrize(
     ("name", "version", "reason"),
     [
-        ("data-sync", "2", "'2' is not of the form 1.2.3"),
-        ("no-such", "0.2.0", "there is no project 'no-such'"),
-        ("ecr", "0.2.0", "nothing under Unreleased for ecr"),
+        ("data-sync", "2", "'2' is not a valid version"),
+        ("no-such", "0.2.0", "unknown project 'no-such'"),
+        ("ecr", "0.2.0", "no entries for ecr under Unreleased"),
     ],
 )
-def test_release_that_cannot_be_made_changes_nothing(workspace, capsys, name, version, reason):
+def test_a_failed_preparation_changes_nothing(workspace, capsys, name, version, reason):
     before = {path: path.read_text() for path in workspace.rglob("*") if path.is_file()}
 
     assert release.main(["prepare", name, version], workspace) == 2
@@ -156,7 +156,7 @@ def test_release_that_cannot_be_made_changes_nothing(workspace, capsys, name, ve
     assert {path: path.read_text() for path in before} == before
 
 
-def test_changelog_has_an_entry_for_every_project():
+def test_the_changelog_has_an_entry_for_every_project():
     text = (ROOT / "CHANGELOG.md").read_text()
     for name, project in find_projects(ROOT).items():
         assert f"### {name}\n" in text or f"## {name} {project.version}" in text

@@ -1,4 +1,4 @@
-"""The SAM templates are valid, and name what there is."""
+"""The SAM templates are valid and match the packages."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def template(path):
 
 @pytest.fixture
 def functions(template):
-    """The properties of each function, those of all functions among them."""
+    """Properties of each function, including the globals."""
     common = template.get("Globals", {}).get("Function", {})
     return [
         {**common, **resource["Properties"]}
@@ -62,21 +62,21 @@ def test_cfn_lint_finds_nothing():
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-def test_handlers_are_there(functions):
+def test_handlers_exist(functions):
     assert functions
     for function in functions:
         module, _, name = function["Handler"].rpartition(".")
         assert callable(getattr(import_module(module), name))
 
 
-def test_archive_is_the_one_that_the_build_writes(functions, path):
+def test_code_uri_is_the_archive_that_the_build_writes(functions, path):
     project = tomllib.loads((path.parent / "pyproject.toml").read_text())["project"]
     archive = f"{project['name'].replace('-', '_')}-{project['version']}.zip"
 
     assert {function["CodeUri"] for function in functions} == {f"dist/{archive}"}
 
 
-def test_platform_is_the_one_that_the_build_is_for(functions, path):
+def test_runtime_and_architecture_are_those_of_the_build(functions, path):
     tool = tomllib.loads((path.parent / "pyproject.toml").read_text())["tool"]
     target = tool["hatch"]["build"]["targets"]["lambda"]
 
@@ -85,7 +85,7 @@ def test_platform_is_the_one_that_the_build_is_for(functions, path):
         assert function["Architectures"] == [target["architecture"]]
 
 
-def test_functions_have_time_memory_and_a_policy(functions):
+def test_functions_have_a_timeout_memory_and_policies(functions):
     for function in functions:
         assert function["Timeout"] <= 900
         assert function["MemorySize"] >= 128

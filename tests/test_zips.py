@@ -1,10 +1,12 @@
-"""Every zip, unpacked into an empty folder, works as Lambda functions."""
+"""Every zip works as Lambda functions after unpacking, and stays within its budget."""
 
 from __future__ import annotations
 
+import fnmatch
 import json
 import re
 import shutil
+import tomllib
 import zipfile
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import aws_lambda_powertools
 import pytest
 from environments import make_environment
 from functions import build_zip, running_function, unpack
@@ -21,9 +24,11 @@ from registry import INDEX, digest_of
 
 ROOT = Path(__file__).parents[1]
 HANDLERS = "aibs_informatics_aws_lambda.handlers"
+TEMPLATE = ROOT / "templates" / "new-family"
+PROJECTS = [*sorted(path.parent for path in ROOT.glob("packages/*/pyproject.toml")), TEMPLATE]
 PACKAGES = sorted(path.parent.name for path in ROOT.glob("packages/*/pyproject.toml"))
 
-# Bytes of a zip whose function has the Powertools layer.
+# Maximum size in bytes of a zip for a function with the Powertools layer.
 LAYERED = dict.fromkeys(PACKAGES, 250_000) | {"data-sync": 6_500_000}
 
 PLACE = {"account_id": "123456789012", "region": "us-west-2"}
@@ -52,7 +57,7 @@ def batch_job(aws, folder: Path) -> dict[str, Any]:
 
 
 def make_lambda(aws) -> None:
-    """Make the function that the handler finds itself to be, and asks for its mounts."""
+    """Create the Lambda function that the handler looks up for its mounts."""
     policy = {"Version": "2012-10-17", "Statement": []}
     role = aws.client("iam").create_role(
         RoleName="function", AssumeRolePolicyDocument=json.dumps(policy)
@@ -93,7 +98,7 @@ def demand_execution(aws, folder: Path) -> dict[str, Any]:
 
 
 def image(aws, folder: Path) -> dict[str, Any]:
-    """An index of no images: it has no layers, which only ECR itself would take."""
+    """An empty image index, because moto does not accept layers."""
     ecr = aws.client("ecr")
     for name in ("team/source", "team/target"):
         ecr.create_repository(repositoryName=name)
@@ -127,28 +132,28 @@ def message(body: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Case:
-    """An event that a function answers, and one that it refuses.
+    """A valid and an invalid event of a function.
 
     Args:
-        package: the package whose zip has the function.
-        good: makes the event, and what there must be for it, on AWS and in an empty folder.
-        answer: paths in the answer, and what is there, as regular expressions.
-        field: what the refusal of the other event names.
-        bad: that event.
-        error: the type of the refusal.
-        environment: what the function is told.
+        package: package whose zip contains the function.
+        good: creates the valid event and its resources, on AWS and in an empty folder.
+        response: regular expressions of values in the response, by path.
+        field: text in the error message of the invalid event.
+        bad: invalid event.
+        error: error type of the invalid event.
+        environment: environment variables of the function.
     """
 
     package: str
     good: Callable[[Any, Path], Any]
-    answer: Mapping[str, str]
+    response: Mapping[str, str]
     field: str
     bad: Any = field(default_factory=dict)
     error: str = "ValidationError"
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
-# Every function that the packages have, by its handler.
+# Every function of the packages, by handler.
 CASES = {
     "batch.create.handler": Case(
         "batch",
@@ -244,14 +249,14 @@ CASES = {
 
 
 def find(document: Any, path: str) -> str:
-    """Return what is at a path of a document, as JSON without its quotes."""
+    """Return the value at a path of a document: a string, or JSON."""
     for key in path.split("."):
         document = document[int(key) if key.isdecimal() else key]
     return document if isinstance(document, str) else json.dumps(document)
 
 
 class Pair(NamedTuple):
-    """The zip of a package, and one that was built of the same sources elsewhere."""
+    """The zip of a package, and one built from the same sources in another folder."""
 
     here: Path
     elsewhere: Path
@@ -259,7 +264,7 @@ class Pair(NamedTuple):
 
 @pytest.fixture(scope="module")
 def build_pair(tmp_path_factory):
-    """Build the zips of a package, once for all tests."""
+    """Build both zips of a package, once for all tests."""
     clone = tmp_path_factory.mktemp("elsewhere") / "a longer name"
     ignored = shutil.ignore_patterns(".*", "__pycache__", "dist", "tests")
     for folder in ("libs", "packages"):
@@ -289,7 +294,7 @@ def task_root(build_pair, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def layered(tmp_path_factory):
-    """Build the zip of a package for a function with the Powertools layer, within its budget."""
+    """Build the zip of a package for a function with the Powertools layer."""
 
     @cache
     def build(package: str) -> Path:
@@ -301,13 +306,13 @@ def layered(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def runtime_python(tmp_path_factory) -> str:
-    """A Python that has what Lambda's own has: boto3 and the runtime client."""
+    """A Python with the packages of the Lambda runtime: boto3 and the runtime client."""
     return make_environment(tmp_path_factory.mktemp("runtime"), "boto3", "awslambdaric>=3")
 
 
 @pytest.fixture
 def start(task_root, runtime_python):
-    """Start a function out of the zip of a package."""
+    """Start a function of the zip of a package."""
 
     def start_function(package: str, handler: str, **environment: str):
         return running_function(runtime_python, task_root(package), handler, **environment)
@@ -316,7 +321,7 @@ def start(task_root, runtime_python):
 
 
 def test_every_function_of_a_template_is_tested():
-    # A package with a `test_zip.py` runs its functions there.
+    # Packages with a `test_zip.py` test their functions there.
     apart = {path.parents[1].name for path in ROOT.glob("packages/*/tests/test_zip.py")}
     templates = [
         path.read_text()
@@ -330,21 +335,21 @@ def test_every_function_of_a_template_is_tested():
 
 
 @pytest.mark.parametrize("handler", CASES)
-def test_function_refuses_a_bad_event_and_answers_a_good_one(handler, start, aws, tmp_path):
+def test_a_function_rejects_invalid_events_and_handles_valid_ones(handler, start, aws, tmp_path):
     case = CASES[handler]
     event = case.good(aws, tmp_path)
 
     with start(case.package, f"{HANDLERS}.{handler}", **case.environment) as function:
-        refused, answered = function.invoke(case.bad), function.invoke(event)
+        invalid, valid = function.invoke(case.bad), function.invoke(event)
 
-    assert (refused.kind, refused.body["errorType"]) == ("error", case.error), function.log
-    assert case.field in refused.body["errorMessage"]
-    assert answered.kind == "response", (answered.body, function.log)
-    for path, pattern in case.answer.items():
-        assert re.fullmatch(pattern, find(answered.body, path)), answered.body
+    assert (invalid.kind, invalid.body["errorType"]) == ("error", case.error), function.log
+    assert case.field in invalid.body["errorMessage"]
+    assert valid.kind == "response", (valid.body, function.log)
+    for path, pattern in case.response.items():
+        assert re.fullmatch(pattern, find(valid.body, path)), valid.body
 
 
-def test_error_shows_the_line_that_raised_it(start):
+def test_an_error_shows_the_line_that_raised_it(start):
     with start("batch", f"{HANDLERS}.batch.create.handler") as function:
         trace = "".join(function.invoke({}).body["stackTrace"])
 
@@ -352,7 +357,7 @@ def test_error_shows_the_line_that_raised_it(start):
     assert "raise ValidationError(str(error)) from error" in trace
 
 
-def test_router_in_the_zip_runs_any_handler_of_it(start, tmp_path):
+def test_the_router_runs_every_handler_of_the_zip(start, tmp_path):
     handler = f"{HANDLERS}.data_sync.operations.GetJSONFromFileHandler"
     event = {"path": write(tmp_path, "document.json", "1")}
 
@@ -363,7 +368,7 @@ def test_router_in_the_zip_runs_any_handler_of_it(start, tmp_path):
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_zip_holds_its_siblings_and_none_of_what_lambda_has(build_pair, package):
+def test_a_zip_contains_its_siblings_but_not_the_packages_of_the_runtime(build_pair, package):
     with zipfile.ZipFile(build_pair(package).here) as content:
         tops = {name.partition("/")[0] for name in content.namelist()}
 
@@ -372,13 +377,13 @@ def test_zip_holds_its_siblings_and_none_of_what_lambda_has(build_pair, package)
 
 
 @pytest.mark.parametrize("package", sorted(set(PACKAGES) - {"data-sync"}))
-def test_what_moves_no_data_carries_no_transfer_engine(build_pair, package):
+def test_only_the_data_sync_zip_contains_the_transfer_engine(build_pair, package):
     with zipfile.ZipFile(build_pair(package).here) as content:
         assert not [name for name in content.namelist() if "awscrt" in name]
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_equal_sources_at_another_path_make_equal_bytes(build_pair, package):
+def test_zips_built_in_another_folder_are_identical(build_pair, package):
     here, elsewhere = build_pair(package)
 
     assert here.read_bytes() == elsewhere.read_bytes()
@@ -388,17 +393,14 @@ def test_equal_sources_at_another_path_make_equal_bytes(build_pair, package):
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_zip_for_a_function_with_the_powertools_layer_is_small(layered, package):
+def test_a_zip_for_the_powertools_layer_is_small(layered, package):
     with zipfile.ZipFile(layered(package)) as content:
         tops = {name.partition("/")[0] for name in content.namelist()}
 
     assert not tops & {"aws_lambda_powertools", "pydantic", "pydantic_core", "typing_extensions"}
 
 
-def test_function_runs_with_the_powertools_layer_beside_its_zip(
-    layered, tmp_path_factory, tmp_path
-):
-    # What the layer has is where a layer is: outside of the zip.
+def test_a_function_runs_with_the_powertools_layer(layered, tmp_path_factory, tmp_path):
     needs = ("boto3", "awslambdaric>=3", "aws-lambda-powertools", "pydantic")
     python = make_environment(tmp_path_factory.mktemp("layer"), *needs)
     task_root = unpack(layered("data-sync"), tmp_path / "task")
@@ -414,7 +416,7 @@ def test_function_runs_with_the_powertools_layer_beside_its_zip(
 @pytest.mark.heavy
 @pytest.mark.parametrize("target", PLATFORMS)
 @pytest.mark.parametrize("package", PACKAGES)
-def test_zip_is_within_its_budget_on_every_platform(package, target, tmp_path):
+def test_a_zip_is_within_its_budget_on_every_platform(package, target, tmp_path):
     """Without bytecode, which takes an interpreter of each version."""
     archive = build_zip(ROOT / "packages" / package, tmp_path, target, bytecode="false")
 
@@ -423,3 +425,17 @@ def test_zip_is_within_its_budget_on_every_platform(package, target, tmp_path):
         natives = [name for name in content.namelist() if name.endswith(".so")]
     assert natives
     assert all(machine in name or "abi3" in name for name in natives)
+
+
+@pytest.mark.parametrize("project", PROJECTS, ids=lambda path: path.name)
+def test_every_pattern_of_excluded_files_matches_a_file(project):
+    settings = tomllib.loads((project / "pyproject.toml").read_text())["tool"]["hatch"]
+    patterns = settings["build"]["targets"]["lambda"]["exclude-files"]
+    sources = [*ROOT.glob("libs/*/src"), *ROOT.glob("packages/*/src"), TEMPLATE / "src"]
+    powertools = Path(aws_lambda_powertools.__file__).parent
+    files = [
+        path.relative_to(folder).as_posix() for folder in sources for path in folder.rglob("*")
+    ]
+    files += [path.relative_to(powertools.parent).as_posix() for path in powertools.rglob("*")]
+
+    assert [pattern for pattern in patterns if not fnmatch.filter(files, pattern)] == []

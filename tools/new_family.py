@@ -1,6 +1,6 @@
-"""Make a new package of functions, complete and listed wherever a package has to be.
+"""Create a package of Lambda functions from a template, and register it in the workspace.
 
-The template is itself such a package, named new-family: it is copied, and its name is replaced.
+The template, templates/new-family, is itself such a package. It is copied and renamed.
 """
 
 from __future__ import annotations
@@ -14,51 +14,51 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["FamilyError", "FamilyName", "main", "make_family"]
-
 ROOT = Path(__file__).parents[1]
 TEMPLATE = ROOT / "templates" / "new-family"
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-# With longer ones, lines of the template would be longer than the linter allows.
+# A longer name would make lines of the template longer than the linter allows.
 _MAX_LENGTH = 24
 _HANDLERS = "aibs_informatics_aws_lambda.handlers"
+# Files of another package with the same dependencies, so that they are never outdated.
+_COPIES = {"constraints.txt": "packages/batch/constraints.txt"}
 
 
 class FamilyError(ValueError):
-    """A package that cannot be made; the text says why."""
+    """The package cannot be created; the message says why."""
 
 
 @dataclass(frozen=True)
 class FamilyName:
-    """The name of a family in its three spellings.
+    """The name of a package in its three spellings.
 
     Args:
-        kebab: of the folder, the distribution and the command line, such as ``data-sync``.
+        kebab: kebab-case name of the folder and the distribution, such as ``data-sync``.
     """
 
     kebab: str
 
     def __post_init__(self) -> None:
-        fits = _NAME.fullmatch(self.kebab) and len(self.kebab) <= _MAX_LENGTH
-        if not fits or keyword.iskeyword(self.snake):
+        is_valid = _NAME.fullmatch(self.kebab) and len(self.kebab) <= _MAX_LENGTH
+        if not is_valid or keyword.iskeyword(self.snake):
             raise FamilyError(
-                f"{self.kebab!r} is no name for a package: use words of small letters and digits, "
-                f"joined by hyphens, {_MAX_LENGTH} characters at most, such as data-sync"
+                f"{self.kebab!r} is not a valid package name. Use lowercase words and digits "
+                f"joined by hyphens, at most {_MAX_LENGTH} characters, such as data-sync."
             )
 
     @property
     def snake(self) -> str:
-        """The name of the import package."""
+        """Name of the import package."""
         return self.kebab.replace("-", "_")
 
     @property
     def pascal(self) -> str:
-        """What the names of its classes begin with."""
+        """Prefix of its class names."""
         return "".join(word.capitalize() for word in self.kebab.split("-"))
 
     def rename(self, text: str) -> str:
-        """Return a text of the template with this name in place of the template's."""
+        """Return a text with the name of the template replaced by this one."""
         template = _TEMPLATE_NAME
         return (
             text.replace(template.kebab, self.kebab)
@@ -71,22 +71,24 @@ _TEMPLATE_NAME = FamilyName(TEMPLATE.name)
 
 
 def make_family(name: FamilyName, root: Path) -> list[Path]:
-    """Make the package and list it; return the files that were written.
+    """Create and register the package; return the paths of the files written.
 
     Raises:
-        FamilyError: there is a project of this name, or a file lacks the place to list it in.
+        FamilyError: a project with this name exists, or a file has no list to register it in.
     """
     folder = root / "packages" / name.kebab
-    for taken in (folder, root / "libs" / name.kebab):
-        if taken.exists():
-            raise FamilyError(f"{taken.relative_to(root)} is there already")
+    for existing in (folder, root / "libs" / name.kebab):
+        if existing.exists():
+            raise FamilyError(f"{existing.relative_to(root)} already exists")
     files = {folder / path: text for path, text in _render(name).items()}
-    for file, change in _LISTS.items():
-        files[root / file] = change((root / file).read_text(), name)
+    for file, register in _REGISTRIES.items():
+        files[root / file] = register((root / file).read_text(), name)
+    for file, source in _COPIES.items():
+        files[folder / file] = (root / source).read_text()
     for path, text in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    _tidy(folder, root)
+    _format(folder, root)
     return list(files)
 
 
@@ -99,66 +101,68 @@ def _render(name: FamilyName) -> dict[Path, str]:
     }
 
 
-def _tidy(folder: Path, root: Path) -> None:
-    """Sort imports and fold lines: both depend on the name."""
+def _format(folder: Path, root: Path) -> None:
+    """Sort imports and wrap lines, which both depend on the name."""
     for arguments in (("check", "--select=I", "--fix"), ("format",)):
         command = [sys.executable, "-m", "ruff", *arguments, "--quiet", str(folder)]
         subprocess.run(command, cwd=root, check=True)
 
 
-def _list_in_pyproject(text: str, name: FamilyName) -> str:
+def _add_to_pyproject(text: str, name: FamilyName) -> str:
     text = _add_line(text, f'  "packages/{name.kebab}/src",', r'  "packages/[\w-]+/src",')
     module = f"{_HANDLERS}.{name.snake}"
     text = _add_line(text, f'  "{module}",', rf'  "{re.escape(_HANDLERS)}\.\w+",')
-    # The layer of the families that know nothing of each other.
-    one = rf"{re.escape(_HANDLERS)}\.\w+"
-    layers = re.findall(rf'^  "({one}(?: \| {one})+)",$', text, re.MULTILINE)
+    # The layer of the packages that do not import each other.
+    package = rf"{re.escape(_HANDLERS)}\.\w+"
+    layers = re.findall(rf'^  "({package}(?: \| {package})+)",$', text, re.MULTILINE)
     if len(layers) != 1:
-        raise FamilyError("pyproject.toml has no layer of several families, or more than one")
-    families = sorted([*layers[0].split(" | "), module])
-    return text.replace(layers[0], " | ".join(families))
+        raise FamilyError(
+            f"pyproject.toml has {len(layers)} import-linter layers of several packages, not 1"
+        )
+    packages = sorted([*layers[0].split(" | "), module])
+    return text.replace(layers[0], " | ".join(packages))
 
 
-def _list_in_readme(text: str, name: FamilyName) -> str:
-    row = f"| [packages/{name.kebab}](packages/{name.kebab}/README.md) | counts of words |"
+def _add_to_readme(text: str, name: FamilyName) -> str:
+    row = f"| [packages/{name.kebab}](packages/{name.kebab}/README.md) | word counts |"
     return _add_line(text, row, r"\| \[packages/[\w-]+\]\(.+")
 
 
-def _list_in_changelog(text: str, name: FamilyName) -> str:
+def _add_to_changelog(text: str, name: FamilyName) -> str:
     unreleased = re.search(r"^## Unreleased\n.*?(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
     if unreleased is None:
         raise FamilyError("CHANGELOG.md has no section Unreleased")
-    entry = f"### {name.kebab}\n\n- The handler that counts words.\n"
+    entry = f"### {name.kebab}\n\n- Handler that counts the words of a text in S3.\n"
     before, after = text[: unreleased.end()].rstrip("\n"), text[unreleased.end() :]
     return f"{before}\n\n{entry}" + (f"\n{after}" if after else "")
 
 
-def _add_line(text: str, line: str, like: str) -> str:
-    """Add a line to the first run of lines that look like it, in their order.
+def _add_line(text: str, line: str, pattern: str) -> str:
+    """Add a line to the first block of consecutive lines that match, in sorted order.
 
     Args:
-        text: the lines, at whose first run the new one goes.
-        line: the new line.
-        like: a regular expression that the lines of the run match.
+        text: text with the block.
+        line: line to add.
+        pattern: regular expression of the lines of the block.
     """
-    run = re.search(rf"^(?:{like}\n)+", text, re.MULTILINE)
-    if run is None:
-        raise FamilyError(f"there is no place for the line {line.strip()}")
-    lines = sorted([*run[0].splitlines(), line])
-    return text[: run.start()] + "\n".join(lines) + "\n" + text[run.end() :]
+    block = re.search(rf"^(?:{pattern}\n)+", text, re.MULTILINE)
+    if block is None:
+        raise FamilyError(f"found no list to add this line to: {line.strip()}")
+    lines = sorted([*block[0].splitlines(), line])
+    return text[: block.start()] + "\n".join(lines) + "\n" + text[block.end() :]
 
 
-_LISTS: dict[str, Callable[[str, FamilyName], str]] = {
-    "pyproject.toml": _list_in_pyproject,
-    "README.md": _list_in_readme,
-    "CHANGELOG.md": _list_in_changelog,
+_REGISTRIES: dict[str, Callable[[str, FamilyName], str]] = {
+    "pyproject.toml": _add_to_pyproject,
+    "README.md": _add_to_readme,
+    "CHANGELOG.md": _add_to_changelog,
 }
 
 
 def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
-    """Run the command and return its exit status: 0, or 2 for what cannot be made."""
+    """Run the command; return exit status 0, or 2 if the package cannot be created."""
     parser = argparse.ArgumentParser(prog="new-family", description=__doc__)
-    parser.add_argument("name", help="name of the family, such as data-sync")
+    parser.add_argument("name", help="name of the package, such as image-census")
     options = parser.parse_args(arguments)
     try:
         written = make_family(FamilyName(options.name), root)
@@ -167,7 +171,7 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
         return 2
     for path in written:
         sys.stdout.write(f"{path.relative_to(root)}\n")
-    sys.stdout.write(f"\nNow: hatch test packages/{options.name}, hatch run lint\n")
+    sys.stdout.write(f"\nNext: hatch test packages/{options.name}, hatch run lint\n")
     return 0
 
 

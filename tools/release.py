@@ -1,7 +1,7 @@
-"""Prepare the release of one distribution, and check the tag that releases it.
+"""Prepare the release of a distribution, and check its tag.
 
-A tag is the folder of the distribution and its version, ``data-sync-v0.2.0``: each distribution
-has versions of its own.
+Each distribution is released separately. Its tag consists of its folder and version, such as
+``data-sync-v0.2.0``.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ from pathlib import Path
 
 from workspace import Project, find_projects
 
-__all__ = ["ReleaseError", "check", "main", "notes_of", "prepare"]
-
 ROOT = Path(__file__).parents[1]
 
 _TAG = re.compile(r"(?P<folder>[a-z0-9-]+)-v(?P<version>\d.*)")
@@ -24,22 +22,22 @@ _VERSION = re.compile(r"\d+\.\d+\.\d+((a|b|rc)\d+)?")
 
 
 class ReleaseError(ValueError):
-    """A release that cannot be made; the text says why."""
+    """The release is not possible; the message says why."""
 
 
 def check(tag: str, root: Path) -> Project:
     """Return the project that a tag releases.
 
     Raises:
-        ReleaseError: there is none, it has another version, or the changelog says nothing of it.
+        ReleaseError: the project does not exist, has another version, or is not in the changelog.
     """
     match = _TAG.fullmatch(tag)
     if match is None:
-        raise ReleaseError(f"the tag {tag!r} is not of the form data-sync-v0.2.0")
+        raise ReleaseError(f"{tag!r} is not a valid tag. Use FOLDER-vVERSION: data-sync-v0.2.0.")
     project = _find(match["folder"], root)
     if project.version != match["version"]:
         raise ReleaseError(
-            f"the tag {tag} does not fit: {project.folder.name} has version {project.version}"
+            f"the tag {tag} does not match the version {project.version} of {project.folder.name}"
         )
     notes_of(project, root)
     return project
@@ -48,40 +46,41 @@ def check(tag: str, root: Path) -> Project:
 def _find(folder: str, root: Path) -> Project:
     projects = find_projects(root)
     if folder not in projects:
-        raise ReleaseError(f"there is no project {folder!r}; there are {', '.join(projects)}")
+        raise ReleaseError(f"unknown project {folder!r}. Projects: {', '.join(projects)}.")
     return projects[folder]
 
 
 def notes_of(project: Project, root: Path) -> str:
-    """Return what the changelog says of the present version of a project.
+    """Return the section of the changelog about the current version of a project.
 
     Raises:
-        ReleaseError: nothing.
+        ReleaseError: the section does not exist or is empty.
     """
     heading = f"## {project.folder.name} {project.version}"
     for section in _sections(_changelog(root).read_text(), "##"):
         title, _, text = section.partition("\n")
         if (title == heading or title.startswith(f"{heading} ")) and text.strip():
             return text.strip() + "\n"
-    raise ReleaseError(f"CHANGELOG.md has no section {heading!r}, or an empty one")
+    raise ReleaseError(f"CHANGELOG.md has no section {heading!r}, or it is empty")
 
 
 def prepare(folder: str, version: str, root: Path, date: str) -> list[Path]:
-    """Give a project a new version wherever it is written; return the files that were changed.
+    """Set a new version of a project in all its files; return the paths of the changed files.
 
-    What the changelog has under *Unreleased* for the project becomes the section of the version.
+    The entries of the project under *Unreleased* in the changelog become the section of the new
+    version.
 
     Args:
-        folder: the folder of the project.
-        version: the new version, ``1.2.3`` or ``1.2.3rc1``.
-        root: of the workspace.
-        date: of the release, ``YYYY-MM-DD``.
+        folder: folder of the project.
+        version: new version, ``1.2.3`` or ``1.2.3rc1``.
+        root: root of the workspace.
+        date: date of the release, ``YYYY-MM-DD``.
 
     Raises:
-        ReleaseError: no such project, no such form of version, or nothing to release.
+        ReleaseError: the project is unknown, the version is invalid, or there are no changes.
     """
     if not _VERSION.fullmatch(version):
-        raise ReleaseError(f"{version!r} is not of the form 1.2.3 or 1.2.3rc1")
+        raise ReleaseError(f"{version!r} is not a valid version. Use 1.2.3 or 1.2.3rc1.")
     project = _find(folder, root)
     changelog = _changelog(root)
     released = _release_in(changelog.read_text(), folder, f"## {folder} {version} ({date})")
@@ -108,22 +107,22 @@ def prepare(folder: str, version: str, root: Path, date: str) -> list[Path]:
 
 
 def _release_in(changelog: str, folder: str, heading: str) -> str:
-    """Move what is unreleased of a project below a heading of its own."""
+    """Move the unreleased entries of a project below a new heading."""
     head, *sections = _sections(changelog, "##")
     unreleased = next((one for one in sections if one.startswith("## Unreleased")), "")
     parts = _sections(unreleased, "###")
     found = next((one for one in parts if one.startswith(f"### {folder}\n")), "")
     entries = found.partition("\n")[2].strip()
     if not entries:
-        raise ReleaseError(f"CHANGELOG.md has nothing under Unreleased for {folder}")
+        raise ReleaseError(f"CHANGELOG.md has no entries for {folder} under Unreleased")
     rest = "".join(one for one in parts if one is not found)
     others = [one for one in sections if one is not unreleased]
     return "".join([head, rest, f"{heading}\n\n{entries}\n\n", *others]).rstrip("\n") + "\n"
 
 
-def _sections(text: str, mark: str) -> list[str]:
-    """Split Markdown before every heading of a level; what comes first has none."""
-    return re.split(rf"^(?={mark} )", text, flags=re.MULTILINE)
+def _sections(text: str, marker: str) -> list[str]:
+    """Split Markdown before every heading of a level; the first part has no heading."""
+    return re.split(rf"^(?={marker} )", text, flags=re.MULTILINE)
 
 
 def _changelog(root: Path) -> Path:
@@ -131,16 +130,16 @@ def _changelog(root: Path) -> Path:
 
 
 def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
-    """Run the command and return its exit status: 0, or 2 for what cannot be released."""
+    """Run the command; return exit status 0, or 2 if the release is not possible."""
     parser = argparse.ArgumentParser(prog="release", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    check_parser = commands.add_parser("check", help="check a tag; print what it releases")
-    notes_parser = commands.add_parser("notes", help="print the changes that a tag releases")
+    check_parser = commands.add_parser("check", help="check a tag, and print its distribution")
+    notes_parser = commands.add_parser("notes", help="print the release notes of a tag")
     for one in (check_parser, notes_parser):
-        one.add_argument("tag")
-    prepare_parser = commands.add_parser("prepare", help="give a project a new version")
+        one.add_argument("tag", help="tag, such as data-sync-v0.2.0")
+    prepare_parser = commands.add_parser("prepare", help="set a new version of a project")
     prepare_parser.add_argument("name", help="folder of the project, such as data-sync")
-    prepare_parser.add_argument("version")
+    prepare_parser.add_argument("version", help="new version, such as 0.2.0 or 0.2.0rc1")
     options = parser.parse_args(arguments)
     try:
         _run(options, root)
@@ -160,7 +159,7 @@ def _run(options: argparse.Namespace, root: Path) -> None:
     if options.command == "notes":
         sys.stdout.write(notes_of(project, root))
         return
-    # In the form of the outputs of a step of GitHub Actions.
+    # The format of step outputs of GitHub Actions.
     folder = project.folder.relative_to(root)
     zipped = str(project.is_package).lower()
     sys.stdout.write(

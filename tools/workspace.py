@@ -1,4 +1,4 @@
-"""The projects of the workspace: what is in which folder, and who needs whom."""
+"""The projects of the workspace: their folders, versions, handlers and dependencies."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-__all__ = ["HANDLER_GROUP", "Project", "find_projects", "with_siblings"]
 
 HANDLER_GROUP = "aibs_informatics_aws_lambda.handlers"
 
@@ -21,11 +19,11 @@ class Project:
     """A distribution of the workspace.
 
     Args:
-        folder: where it is; the last part is its short name, as in ``hatch run alone data-sync``.
-        name: of the distribution.
-        version: of the distribution.
+        folder: path of its folder; the last part is its short name, such as ``data-sync``.
+        name: name of the distribution.
+        version: version of the distribution.
         needs: names of the distributions that it requires, siblings and others.
-        handlers: names of its entry points for handlers.
+        handlers: names of the entry points of its handlers.
     """
 
     folder: Path
@@ -36,17 +34,17 @@ class Project:
 
     @property
     def is_package(self) -> bool:
-        """Whether it is a function family, with a zip and a template."""
+        """Whether it is a package of functions, with a zip and a template."""
         return self.folder.parent.name == "packages"
 
     @property
     def module_name(self) -> str:
-        """The name of the distribution as in the names of its files."""
+        """Name of the distribution in the file names of its wheel and zip."""
         return self.name.replace("-", "_")
 
 
 def find_projects(root: Path) -> dict[str, Project]:
-    """Return the projects below a root, libraries first, by the names of their folders."""
+    """Return the projects of a workspace by short name, libraries first."""
     files = [*root.glob("libs/*/pyproject.toml"), *root.glob("packages/*/pyproject.toml")]
     return {path.parent.name: _read(path) for path in sorted(files)}
 
@@ -65,7 +63,7 @@ def _read(path: Path) -> Project:
 def _name_in(requirement: str) -> str:
     found = _NAME.match(requirement)
     if found is None:
-        raise ValueError(f"{requirement!r} is no requirement")
+        raise ValueError(f"{requirement!r} is not a valid requirement")
     return found[0]
 
 
@@ -74,7 +72,7 @@ def _handlers_in(project: Mapping[str, Any]) -> list[str]:
 
 
 def with_siblings(project: Project, projects: Mapping[str, Project]) -> list[Project]:
-    """Return the project and all projects that it needs, directly or by others."""
+    """Return a project and the projects that it requires, directly or indirectly."""
     by_name = {one.name: one for one in projects.values()}
     found: dict[str, Project] = {}
     waiting = [project]

@@ -12,17 +12,17 @@ def test_words_of_an_object_are_counted(aws, lambda_context):
     assert handler({"path": path, "minLength": 4}, lambda_context) == {"words": 3}
 
 
-def test_missing_object_is_an_error_that_names_it(aws, lambda_context):
+def test_a_missing_object_is_an_error_that_names_it(aws, lambda_context):
     path = f"s3://{aws.make_bucket()}/no-such.txt"
 
     with pytest.raises(ResourceNotFoundError, match=path):
         handler({"path": path}, lambda_context)
 
 
-def test_object_that_is_no_text_is_an_error_that_names_it(aws, lambda_context):
+def test_an_object_that_is_not_text_is_an_error_that_names_it(aws, lambda_context):
     path = aws.put(aws.make_bucket(), "image.png", b"\x89PNG")
 
-    with pytest.raises(ValidationError, match=f"{path} is no text"):
+    with pytest.raises(ValidationError, match=f"{path} is not UTF-8 text"):
         handler({"path": path}, lambda_context)
 
 
@@ -34,6 +34,6 @@ def test_object_that_is_no_text_is_an_error_that_names_it(aws, lambda_context):
         ({"path": "s3://bucket/poem.txt", "min_length": 0}, "min_length"),
     ],
 )
-def test_request_that_does_not_fit_is_refused_by_its_field(event, field, lambda_context):
+def test_an_error_names_the_invalid_field(event, field, lambda_context):
     with pytest.raises(ValidationError, match=field):
         handler(event, lambda_context)

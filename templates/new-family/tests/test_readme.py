@@ -8,7 +8,7 @@ README = (Path(__file__).parents[1] / "README.md").read_text()
 PROGRAM = "handle-lambda-request"
 
 
-def test_example_gives_what_the_readme_says(aws, run_command):
+def test_the_example_works_as_shown(aws, run_command):
     aws.put(aws.make_bucket("bucket"), "poem.txt", "The quick brown fox sleeps")
     ((command, output),) = re.findall(rf"^\$ ({PROGRAM}.*?[^\\]\n)(.*?)^```", README, re.M | re.S)
     program = str(Path(sysconfig.get_path("scripts"), PROGRAM))

@@ -8,14 +8,14 @@ from hypothesis import given, strategies as st
 @pytest.mark.parametrize(
     ("text", "count"), [("", 0), (" \n\t", 0), ("one", 1), ("two\n words ", 2)]
 )
-def test_white_space_of_any_kind_separates_words(text, count):
+def test_words_are_separated_by_whitespace(text, count):
     assert count_words(text) == count
 
 
-def test_shorter_words_do_not_count():
+def test_shorter_words_are_not_counted():
     assert count_words("The quick brown fox sleeps", min_length=4) == 3
 
 
 @given(st.lists(st.text(alphabet="abc", min_size=1)))
-def test_as_many_words_are_counted_as_were_joined(words):
+def test_every_word_is_counted(words):
     assert count_words(" ".join(words)) == len(words)

@@ -21,12 +21,12 @@ class NewFamilyHandler(LambdaHandler[NewFamilyRequest, NewFamilyResponse]):
     )
 
     def handle(self, request: NewFamilyRequest) -> NewFamilyResponse:
-        """Return how many words the text has.
+        """Count the words of a text in S3.
 
         Raises:
-            ResourceNotFoundError: there is no such object or bucket.
-            AWSError: S3 refused or failed.
-            ValidationError: the object does not hold UTF-8.
+            ResourceNotFoundError: the object or bucket does not exist.
+            AWSError: the object cannot be read.
+            ValidationError: the text is not UTF-8.
         """
         words = count_words(_read_text(request.path), request.min_length)
         self.log.info("%s has %d words", request.path, words)
@@ -39,7 +39,7 @@ def _read_text(path: S3Path) -> str:
     try:
         return body.decode()
     except UnicodeDecodeError as error:
-        raise ValidationError(f"{path} is no text in UTF-8: {error.reason}") from None
+        raise ValidationError(f"{path} is not UTF-8 text: {error.reason}") from None
 
 
 handler = NewFamilyHandler.get_handler()

@@ -1,8 +1,6 @@
-"""Requests and responses of word counts."""
+"""Request and response of the word count."""
 
 from __future__ import annotations
-
-from typing import Annotated
 
 from aibs_informatics_aws_lambda.common.model import PydanticBaseModel
 from aibs_informatics_aws_lambda.common.s3 import S3Path
@@ -10,15 +8,15 @@ from pydantic import Field
 
 
 class NewFamilyRequest(PydanticBaseModel):
-    """Which text to read, and what counts as a word."""
+    """The text to read, and the minimum length of a word."""
 
-    path: Annotated[S3Path, Field(description="The text, in UTF-8.")]
-    min_length: Annotated[
-        int, Field(ge=1, description="Words of fewer characters do not count.")
-    ] = 1
+    path: S3Path = Field(description="S3 URI of the text, in UTF-8")
+    min_length: int = Field(
+        default=1, ge=1, description="minimum length of a word in characters; default 1"
+    )
 
 
 class NewFamilyResponse(PydanticBaseModel):
-    """How many words there are."""
+    """The number of words."""
 
-    words: Annotated[int, Field(description="How many words the text has.")]
+    words: int = Field(description="number of words")
