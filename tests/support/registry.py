@@ -161,7 +161,7 @@ class Registry:
 
     def all_tags(self) -> dict[str, dict[str, str]]:
         """Return the tags of all repositories, by repository."""
-        listing = json.loads(self._read("/v2/_catalog?n=10000") or b"{}")
+        listing = json.loads(self._read("/v2/_catalog?n=1000") or b"{}")
         return {name: self.tags(name) for name in listing.get("repositories") or []}
 
     def open_uploads(self, repository: str) -> list[str]:
