@@ -186,7 +186,8 @@ def _handler_of(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
             self.send_response(fault.status)
             for key, value in fault.headers:
                 self.send_header(key, value)
-            self.send_header("Content-Length", str(len(fault.body)))
+            if not {"Content-Length", "Transfer-Encoding"} & dict(fault.headers).keys():
+                self.send_header("Content-Length", str(len(fault.body)))
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(fault.body)

@@ -12,6 +12,13 @@ from aibs_informatics_aws_lambda.handlers.ecr.manifest import (
 from aibs_informatics_aws_lambda.handlers.ecr.platforms import Platform
 from hypothesis import given, strategies as st
 
+FOREIGN_LAYERS = [
+    "application/vnd.oci.image.layer.nondistributable.v1.tar",
+    "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip",
+    "application/vnd.oci.image.layer.nondistributable.v1.tar+zstd",
+    "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+]
+
 
 def digest(number):
     return f"sha256:{number:064x}"
@@ -43,9 +50,22 @@ def test_repeated_layer_is_one_blob():
 
 
 def test_foreign_layer_is_not_a_blob_of_the_registry():
-    found = parse(image(descriptor(1, urls=["https://example.com"]), descriptor(2, urls=[])))
+    urls = ["https://example.com"]
+    foreign = [
+        descriptor(number, mediaType=media_type, urls=urls)
+        for number, media_type in enumerate(FOREIGN_LAYERS, 10)
+    ]
 
-    assert [blob.digest for blob in found.blobs] == [digest(2), digest(0)]
+    found = parse(image(*foreign, descriptor(1)))
+
+    assert [blob.digest for blob in found.blobs] == [digest(1), digest(0)]
+
+
+def test_distributable_layers_and_configs_with_urls_are_blobs_of_the_registry():
+    urls = ["https://example.com"]
+    document = image(descriptor(1, urls=urls), config=descriptor(0, urls=urls))
+
+    assert [blob.digest for blob in parse(document).blobs] == [digest(1), digest(0)]
 
 
 def test_image_without_layers_has_a_config():

@@ -28,28 +28,25 @@ def example(program):
 
 
 def image(architecture, *layers, **platform):
-    """Return a manifest whose layers are far longer by its word than their blobs are."""
+    """Return a manifest, and its blobs with layers of the given sizes."""
     config = json.dumps({"os": "linux", "architecture": architecture})
-    blobs = [f"{architecture} layer {number}" for number, _ in enumerate(layers)]
+    blobs = [f"{architecture} layer {number}".encode().ljust(n) for number, n in enumerate(layers)]
     manifest = {
         "schemaVersion": 2,
         "mediaType": MANIFEST,
         "config": {"digest": digest_of(config.encode()), "size": len(config)},
-        "layers": [
-            {"digest": digest_of(blob.encode()), "size": size}
-            for blob, size in zip(blobs, layers, strict=True)
-        ],
+        "layers": [{"digest": digest_of(blob), "size": len(blob)} for blob in blobs],
     }
-    return json.dumps(manifest), [*blobs, config]
+    return json.dumps(manifest), [*blobs, config.encode()]
 
 
 @pytest.fixture
 def upload(aws):
     """Store the README's image in the source; return what puts its blobs into the target."""
     images = {
-        "amd64": image("amd64", 30 * MIB, 12 * MIB),
-        "arm64": image("arm64", 29 * MIB, 12 * MIB),
-        "unknown": image("unknown", 2 * MIB),
+        "amd64": image("amd64", 3 * MIB, MIB),
+        "arm64": image("arm64", 3 * MIB, MIB),
+        "unknown": image("unknown", MIB // 2),
     }
     entries = [
         {
@@ -75,7 +72,7 @@ def upload(aws):
         )
 
     def upload():
-        for blob in (blob.encode() for _, blobs in images.values() for blob in blobs):
+        for blob in (blob for _, blobs in images.values() for blob in blobs):
             names = {"repositoryName": REPOSITORY}
             names["uploadId"] = target.initiate_layer_upload(**names)["uploadId"]
             target.upload_layer_part(

@@ -252,7 +252,8 @@ def test_blob_deleted_after_the_look_up_is_copied_when_the_manifest_is_rejected(
 ):
     layer = b"forgotten layer"
     digest = source.push_image(name, layer, tag="v1")
-    here = proxy_of(target, fault("HEAD", digest_of(layer), status=200))
+    size = (("Content-Length", str(len(layer))),)
+    here = proxy_of(target, fault("HEAD", digest_of(layer), status=200, headers=size))
 
     report = replicate(source, here, name, digest, "v1")
 
@@ -316,6 +317,120 @@ def test_tags_are_written_last(source, target, name, proxy_of):
         i for i, (m, path, _) in enumerate(here.requests) if m == "PUT" and "/manifests/" in path
     )
     assert last_blob < first_manifest
+
+
+def test_layers_and_configs_with_urls_are_copied(source, target, name):
+    urls = {"urls": ["https://example.com/layer"]}
+    layer = {**source.push_blob(name, b"layer with urls"), **urls}
+    config = {**source.push_blob(name, b'{"os": "linux"}'), **urls}
+    digest = source.push_image(name, tag="v1", layers=[layer], config=config)
+
+    replicate(source, target, name, "v1", "v1")
+
+    assert_whole(target, name, digest)
+
+
+class TestDamagedBlobs:
+    """A blob at the destination that is not the blob of the manifest."""
+
+    LAYER = b"layer that is damaged at the destination of "
+
+    @pytest.fixture
+    def layer(self, source, name):
+        layer = self.LAYER + name.encode()
+        source.push_image(name, layer, tag="v1")
+        return layer
+
+    def test_truncated_blob_that_the_registry_does_not_replace_is_an_error(
+        self, source, target, name, layer
+    ):
+        target.push_blob(name, layer)
+        target.blob_file(digest_of(layer)).write_bytes(layer[:9])
+
+        with pytest.raises(RegistryError, match=f"{digest_of(layer)} is damaged in .*{name}"):
+            replicate(source, target, name, "v1", "v1")
+
+        assert target.tags(name) == {}
+
+    @pytest.mark.parametrize(
+        "header", [("Content-Length", "9"), ("Docker-Content-Digest", digest_of(b"other"))]
+    )
+    def test_blob_with_another_size_or_digest_is_transferred_again(
+        self, source, target, name, layer, proxy_of, fault, header
+    ):
+        target.push_blob(name, layer)
+        size = () if header[0] == "Content-Length" else (("Content-Length", str(len(layer))),)
+        here = proxy_of(
+            target, fault("HEAD", digest_of(layer), status=200, headers=(header, *size))
+        )
+
+        report = replicate(source, here, name, "v1", "v1")
+
+        assert digest_of(layer) in {transfer.blob.digest for transfer in report.transfers}
+        assert report.damaged == {digest_of(layer)}
+        assert len(here.made("HEAD", digest_of(layer))) == 2, "checked again after the transfer"
+
+    def test_blob_that_the_registry_reports_damaged_after_the_transfer_is_an_error(
+        self, source, target, name, layer, proxy_of, fault
+    ):
+        wrong = fault("HEAD", digest_of(layer), status=200, headers=(("Content-Length", "9"),))
+        wrong.times = 9
+        here = proxy_of(target, wrong)
+
+        with pytest.raises(RegistryError, match=f"{digest_of(layer)} is damaged"):
+            replicate(source, here, name, "v1", "v1")
+
+        assert target.tags(name) == {}
+
+    def test_blob_whose_size_the_registry_does_not_state_is_transferred_again(
+        self, source, target, name, layer, proxy_of, fault
+    ):
+        target.push_blob(name, layer)
+        chunked = (("Transfer-Encoding", "chunked"),)
+        here = proxy_of(
+            target, fault("HEAD", digest_of(layer), status=200, headers=chunked, times=9)
+        )
+
+        report = replicate(source, here, name, "v1", "v1")
+
+        assert digest_of(layer) in {transfer.blob.digest for transfer in report.transfers}
+
+    def test_mounted_blob_is_checked(self, source, name, proxy_of, fault):
+        layer = self.LAYER + name.encode()
+        digest = source.push_image(name, layer, tag="v1")
+        proxy = proxy_of(source)
+
+        replicate(proxy, proxy, name, digest, "v1", to=f"{name}/copy")
+
+        assert len(proxy.made("HEAD", f"/copy/.*{digest_of(layer)}")) == 2
+
+    def test_truncated_blob_is_not_mounted(self, source, name, layer):
+        source.blob_file(digest_of(layer)).write_bytes(layer[:9])
+
+        with pytest.raises(RegistryError, match=f"{digest_of(layer)} is damaged"):
+            replicate(source, source, name, "v1", "v1", to=f"{name}/copy")
+
+        assert source.tags(f"{name}/copy") == {}
+
+    def test_upload_without_a_confirmed_digest_is_checked(
+        self, source, target, name, layer, proxy_of, fault
+    ):
+        committed = fault("PUT", digest_of(layer).partition(":")[2], status=201, late=True)
+        here = proxy_of(target, committed)
+
+        replicate(source, here, name, "v1", "v1")
+
+        assert len(here.made("HEAD", digest_of(layer))) == 2
+
+    def test_upload_that_the_registry_did_not_store_is_an_error(
+        self, source, target, name, layer, proxy_of, fault
+    ):
+        lost = fault("PUT", digest_of(layer).partition(":")[2], status=201)
+
+        with pytest.raises(RegistryError, match=f"{digest_of(layer)} is missing .* after"):
+            replicate(source, proxy_of(target, lost), name, "v1", "v1")
+
+        assert target.tags(name) == {}
 
 
 def test_copy_leaves_only_the_requested_tags_in_either_registry(source, target, name):

@@ -13,6 +13,7 @@ from aibs_informatics_aws_lambda.handlers.ecr import ECRRepositoryUri
 from aibs_informatics_aws_lambda.handlers.ecr.manifest import Descriptor, Manifest
 from aibs_informatics_aws_lambda.handlers.ecr.registry.ecr import EcrRegistryClient
 from aibs_informatics_aws_lambda.handlers.ecr.registry.protocol import (
+    BlobCheck,
     MissingBlobsError,
     RegistryError,
     TagConflictError,
@@ -107,7 +108,7 @@ class TestManifest:
             repository.get_manifest("v1")
 
 
-class TestMissingBlobs:
+class TestBlobCheck:
     def respond(self, ecr, *numbers, **response):
         ecr.add_response(
             "batch_check_layer_availability",
@@ -117,23 +118,39 @@ class TestMissingBlobs:
 
     def test_failed_and_unavailable_layers_are_missing(self, ecr, repository):
         layers = [
-            {"layerDigest": digest(1), "layerAvailability": "AVAILABLE"},
+            {"layerDigest": digest(1), "layerAvailability": "AVAILABLE", "layerSize": 1},
             {"layerDigest": digest(2), "layerAvailability": "UNAVAILABLE"},
         ]
         failures = [{"layerDigest": digest(3), "failureCode": "MissingLayerDigest"}]
         self.respond(ecr, 1, 2, 3, layers=layers, failures=failures)
 
-        assert repository.find_missing(blobs(1, 2, 3)) == {digest(2), digest(3)}
+        check = repository.check_blobs(blobs(1, 2, 3))
+
+        assert check == BlobCheck(missing=frozenset({digest(2), digest(3)}))
+
+    def test_layer_with_another_size_is_damaged_and_without_a_size_unverified(
+        self, ecr, repository
+    ):
+        layers = [
+            {"layerDigest": digest(1), "layerAvailability": "AVAILABLE", "layerSize": 7},
+            {"layerDigest": digest(2), "layerAvailability": "AVAILABLE"},
+        ]
+        self.respond(ecr, 1, 2, layers=layers)
+
+        check = repository.check_blobs(blobs(1, 2))
+
+        assert (check.damaged, check.unverified) == ({digest(1)}, {digest(2)})
+        assert check.digests == {digest(1), digest(2)}
 
     def test_one_call_looks_up_a_hundred_blobs(self, ecr, repository):
         self.respond(ecr, *range(100), layers=[])
         self.respond(ecr, *range(100, 200), layers=[])
         self.respond(ecr, 200, layers=[])
 
-        repository.find_missing(blobs(*range(201)))
+        repository.check_blobs(blobs(*range(201)))
 
     def test_no_blobs_need_no_call(self, repository):
-        assert repository.find_missing([]) == set()
+        assert repository.check_blobs([]) == BlobCheck()
 
     def test_invalid_digest_is_an_error(self, ecr, repository):
         failure = {
@@ -144,14 +161,14 @@ class TestMissingBlobs:
         self.respond(ecr, 1, failures=[failure])
 
         with pytest.raises(RegistryError, match=f"{digest(1)}.*InvalidLayerDigest: bad"):
-            repository.find_missing(blobs(1))
+            repository.check_blobs(blobs(1))
 
     def test_archived_blob_is_an_error(self, ecr, repository):
         layer = {"layerDigest": digest(1), "layerAvailability": "ARCHIVED"}
         self.respond(ecr, 1, layers=[layer])
 
         with pytest.raises(RegistryError, match=f"{digest(1)} is archived in {URI}"):
-            repository.find_missing(blobs(1))
+            repository.check_blobs(blobs(1))
 
 
 class TestPut:
@@ -225,7 +242,7 @@ class TestTransport:
         ecr.add_client_error("get_authorization_token", "AccessDeniedException", "not you")
 
         with pytest.raises(AWSError, match="allow ecr:GetAuthorizationToken"):
-            repository.blobs.has(Descriptor(digest(1), 1))
+            repository.blobs.check([Descriptor(digest(1), 1)])
 
 
 def test_signatures_are_looked_up_by_tag_in_one_call(ecr, source):

@@ -24,6 +24,13 @@ OCI_INDEX: Final = "application/vnd.oci.image.index.v1+json"
 DOCKER_MANIFEST: Final = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_LIST: Final = "application/vnd.docker.distribution.manifest.list.v2+json"
 
+# Non-distributable layers of https://github.com/opencontainers/image-spec/blob/main/layer.md and
+# Docker's foreign layers: not stored in registries, but downloaded from their URLs.
+_FOREIGN_LAYERS: Final = (
+    "application/vnd.oci.image.layer.nondistributable.",
+    "application/vnd.docker.image.rootfs.foreign.",
+)
+
 MEDIA_TYPES: Final = (OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST)
 
 # The annotation by which BuildKit refers an attestation to its image in the same index.
@@ -38,16 +45,21 @@ class Descriptor:
     Args:
         digest: the digest of the content.
         size: the size of the content, in bytes.
+        media_type: the media type of the content; empty if it is not stated.
         platform: the platform of an image in an index.
         attests: the digest of the image that an attestation in an index is for.
-        is_foreign: whether it is a foreign (non-distributable) layer.
     """
 
     digest: ImageDigest
     size: int
+    media_type: str = ""
     platform: Platform | None = None
     attests: str | None = None
-    is_foreign: bool = False
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether it is a foreign (non-distributable) layer. Other layers may have URLs too."""
+        return self.media_type.startswith(_FOREIGN_LAYERS)
 
 
 @dataclass(frozen=True)
@@ -225,11 +237,11 @@ def _descriptor(entry: Any) -> Descriptor:
         raise ValidationError("invalid descriptor in the manifest: it has no digest")
     if not isinstance(size, int) or isinstance(size, bool) or size < 0:
         raise ValidationError(f"invalid descriptor of {digest} in the manifest: it has no size")
-    annotations = entry.get("annotations")
+    annotations, media_type = entry.get("annotations"), entry.get("mediaType")
     return Descriptor(
         digest=ImageDigest(digest),
         size=size,
+        media_type=media_type if isinstance(media_type, str) else "",
         platform=Platform.of(entry.get("platform")),
         attests=annotations.get(_ATTESTED_DIGEST) if isinstance(annotations, dict) else None,
-        is_foreign=bool(entry.get("urls")),
     )

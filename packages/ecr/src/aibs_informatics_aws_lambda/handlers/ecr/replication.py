@@ -7,7 +7,7 @@ leaves no incomplete image that can be pulled, and a repeated run resumes it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
@@ -16,7 +16,12 @@ from aibs_informatics_aws_lambda.common.json_io import parse_json
 from .manifest import Descriptor, Manifest, choose_platforms
 from .names import ImageDigest
 from .platforms import Platform
-from .registry.protocol import MissingBlobsError, RegistryClient, TagConflictError
+from .registry.protocol import (
+    MissingBlobsError,
+    RegistryClient,
+    RegistryError,
+    TagConflictError,
+)
 from .transfer import NullProgress, Progress, Transfer, copy_blobs, read_blob
 
 
@@ -53,13 +58,15 @@ class Report:
     Args:
         plan: the manifests to copy.
         tags: the tags of the copy.
-        missing: the blobs that were missing from the destination.
+        missing: the blobs that the destination lacked.
+        damaged: the digests of those that existed there with a wrong size.
         transfers: the transfers of these blobs; none in a dry run.
     """
 
     plan: Plan
     tags: tuple[str, ...]
     missing: tuple[Descriptor, ...]
+    damaged: frozenset[ImageDigest] = frozenset()
     transfers: list[Transfer] = field(default_factory=list)
 
     @property
@@ -115,11 +122,12 @@ class Replication:
 
     def preview(self, plan: Plan, tags: Sequence[str] = ()) -> Report:
         """Return the report of a dry run."""
-        missing = self.target.find_missing(plan.blobs)
+        check = self.target.check_blobs(plan.blobs)
         return Report(
             plan,
             tuple(dict.fromkeys(tags)),
-            tuple(blob for blob in plan.blobs if blob.digest in missing),
+            tuple(blob for blob in plan.blobs if blob.digest in check.digests),
+            check.damaged,
         )
 
     def run(self, plan: Plan, tags: Sequence[str] = ()) -> Report:
@@ -131,10 +139,11 @@ class Replication:
 
         Raises:
             TagConflictError: a tag is immutable and set on another image. The copy exists.
-            RegistryError: a registry denied a request or failed. No tag has been set.
+            RegistryError: a registry denied a request or failed, or a blob is still missing or
+                damaged after its transfer. No tag has been set.
         """
         report = self.preview(plan, tags)
-        report.transfers = self._copy(report.missing)
+        report.transfers = self._copy(report.missing, report.damaged)
         for child in plan.children:
             self._put(child, None, report)
         if plan.referrers:
@@ -167,8 +176,31 @@ class Replication:
             report.transfers += self._copy(named)
             self.target.put_manifest(manifest, tag)
 
-    def _copy(self, blobs: Sequence[Descriptor]) -> list[Transfer]:
-        return copy_blobs(blobs, self.source, self.target, self.progress) if blobs else []
+    def _copy(
+        self, blobs: Sequence[Descriptor], damaged: Collection[ImageDigest] = ()
+    ) -> list[Transfer]:
+        if not blobs:
+            return []
+        transfers = copy_blobs(blobs, self.source, self.target, self.progress)
+        # The registry may have kept a damaged blob, or mounted one.
+        self._confirm(
+            [
+                transfer.blob
+                for transfer in transfers
+                if not transfer.is_confirmed or transfer.blob.digest in damaged
+            ]
+        )
+        return transfers
+
+    def _confirm(self, blobs: Sequence[Descriptor]) -> None:
+        check = self.target.check_blobs(blobs)
+        for digest in sorted(check.missing | check.damaged):
+            problem = "missing" if digest in check.missing else "damaged"
+            raise RegistryError(
+                f"the blob {digest} is {problem} in {self.target.uri} after its transfer: the "
+                "registry does not replace it. Remove the blob from the storage of the registry, "
+                "then retry."
+            )
 
 
 def _choose(source: RegistryClient, root: Manifest, platforms: Sequence[Platform]) -> Manifest:

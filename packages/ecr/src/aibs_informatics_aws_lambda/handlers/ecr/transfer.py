@@ -16,6 +16,7 @@ from threading import Event
 from typing import Protocol
 
 from .manifest import Descriptor
+from .registry.connection import MAX_REQUESTS
 from .registry.protocol import (
     BlobStore,
     InterruptedTransferError,
@@ -24,8 +25,10 @@ from .registry.protocol import (
     RegistryError,
 )
 
-# Each blob in flight holds a chunk of 1 MiB in memory.
-_MAX_IN_FLIGHT = 4
+# A large blob in flight holds a chunk of 1 MiB in memory, a small one its content. Transfers of
+# small blobs wait for responses most of the time, so that more of them run concurrently.
+_MAX_LARGE_IN_FLIGHT = 4
+_MAX_SMALL_BYTES = 512 << 10
 _ATTEMPTS = 5
 _FIRST_PAUSE_SECONDS = 0.2
 
@@ -70,16 +73,18 @@ class Transfer:
         blob: the blob.
         is_mounted: whether the registry mounted it from another repository, without a transfer
             of bytes.
+        is_confirmed: whether the registry confirmed the digest of the uploaded content.
     """
 
     blob: Descriptor
-    is_mounted: bool
+    is_mounted: bool = False
+    is_confirmed: bool = False
 
 
 def copy_blobs(
     blobs: Sequence[Descriptor], source: RegistryClient, target: RegistryClient, progress: Progress
 ) -> list[Transfer]:
-    """Copy blobs, up to four at a time; the first failure cancels the others.
+    """Copy blobs concurrently; the first failure cancels the others.
 
     Args:
         blobs: the blobs.
@@ -98,15 +103,19 @@ def copy_blobs(
         progress.finish(blob)
         return transfer
 
-    with ThreadPoolExecutor(_MAX_IN_FLIGHT, thread_name_prefix="blob") as pool:
+    with (
+        ThreadPoolExecutor(_MAX_LARGE_IN_FLIGHT, "large-blob") as large,
+        ThreadPoolExecutor(MAX_REQUESTS, "small-blob") as small,
+    ):
         # Largest first: started last, it would run alone at the end.
         ordered = sorted(blobs, key=lambda blob: -blob.size)
-        futures = [pool.submit(copy, blob) for blob in ordered]
+        futures = [(small if _is_small(blob) else large).submit(copy, blob) for blob in ordered]
         try:
             return [future.result() for future in as_completed(futures)]
         except BaseException:
             stop.set()
-            pool.shutdown(wait=False, cancel_futures=True)
+            for pool in (large, small):
+                pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 
@@ -116,10 +125,7 @@ def read_blob(blob: Descriptor, source: BlobStore) -> bytes:
     Raises:
         RegistryError: the registry denied the request or failed, or the blob is damaged.
     """
-    reader = _BlobReader(blob, source, lambda _: None, Event())
-    content = b"".join(reader)
-    reader.verify()
-    return content
+    return _BlobReader(blob, source, lambda _: None, Event()).read_all()
 
 
 def _copy_blob(
@@ -139,9 +145,9 @@ def _copy_blob(
             _log.warning("%s; retrying", error)
         _pause(attempt, stop)
         # The upload may be complete, and only the response to the commit lost.
-        if not target.find_missing([blob]):
+        if not target.check_blobs([blob]).digests:
             break
-    return Transfer(blob, is_mounted=False)
+    return Transfer(blob)
 
 
 def _copy_once(
@@ -157,15 +163,23 @@ def _copy_once(
         return Transfer(blob, is_mounted=True)
     reader = _BlobReader(blob, source, lambda done: progress.advance(blob, done), stop)
     try:
-        upload.send(reader, blob.size)
-        reader.verify()
-        upload.commit(blob.digest)
+        if _is_small(blob):
+            content = reader.read_all()
+            is_confirmed = upload.put(content, blob.digest)
+        else:
+            upload.send(reader, blob.size)
+            reader.verify()
+            is_confirmed = upload.commit(blob.digest)
     except BaseException:
         # Report the first error; registries expire open upload sessions by themselves.
         with suppress(RegistryError):
             upload.cancel()
         raise
-    return Transfer(blob, is_mounted=False)
+    return Transfer(blob, is_confirmed=is_confirmed)
+
+
+def _is_small(blob: Descriptor) -> bool:
+    return blob.size <= _MAX_SMALL_BYTES
 
 
 class _BlobReader:
@@ -217,6 +231,12 @@ class _BlobReader:
             self._hash.update(chunk)
             self._advance(self._done)
             yield chunk
+
+    def read_all(self) -> bytes:
+        """Return the whole content, verified."""
+        content = b"".join(self)
+        self.verify()
+        return content
 
     def verify(self) -> None:
         """Raise `RegistryError` if the content does not match size and digest."""

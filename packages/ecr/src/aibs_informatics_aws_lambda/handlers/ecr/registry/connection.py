@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     import urllib3
 
 
+MAX_REQUESTS: Final = 32
+"""The maximum number of concurrent small requests to a registry."""
+
 _CHUNK_BYTES: Final = 1 << 20
 
 _CONNECT_TIMEOUT_SECONDS = 10
@@ -30,7 +33,6 @@ _COMMIT_TIMEOUT_SECONDS = 600
 
 _ATTEMPTS = 5
 _TRANSIENT_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
-_CONNECTIONS = 8
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _MAX_MESSAGE_LENGTH = 500
 
@@ -160,7 +162,9 @@ class RegistryConnection:
                 body=chunks if size else None,
                 retries=False,
                 redirect=False,
-                timeout=_timeout(_READ_TIMEOUT_SECONDS if size else _COMMIT_TIMEOUT_SECONDS),
+                timeout=_timeout(
+                    _COMMIT_TIMEOUT_SECONDS if method == "PUT" else _READ_TIMEOUT_SECONDS
+                ),
             )
         return self._checked(
             action, self._response(response, url), expect, InterruptedTransferError
@@ -253,7 +257,7 @@ def _make_pool(url: SplitResult) -> urllib3.PoolManager:
     import urllib3
 
     options = {
-        "maxsize": _CONNECTIONS,
+        "maxsize": MAX_REQUESTS,
         "timeout": _timeout(_READ_TIMEOUT_SECONDS),
         "cert_reqs": "CERT_REQUIRED",
         "ca_certs": os.environ.get("AWS_CA_BUNDLE") or None,

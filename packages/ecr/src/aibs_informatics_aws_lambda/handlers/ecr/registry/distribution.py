@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Literal, TypeAlias
 from urllib.parse import quote, urlencode, urlsplit
 
 from aibs_informatics_aws_lambda.common.exceptions import ResourceNotFoundError
@@ -14,8 +16,9 @@ from aibs_informatics_aws_lambda.common.json_io import JSONObject, parse_json
 
 from ..manifest import MEDIA_TYPES, OCI_INDEX, Descriptor, Manifest, digest_of
 from ..names import ImageDigest
-from .connection import RegistryConnection, Response
+from .connection import MAX_REQUESTS, RegistryConnection, Response
 from .protocol import (
+    BlobCheck,
     InterruptedTransferError,
     MissingBlobsError,
     NoRangesError,
@@ -27,6 +30,9 @@ from .protocol import (
 # https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md
 _COSIGN_SUFFIXES = (".sig", ".att", ".sbom")
 _NEXT_PAGE = re.compile(r'<([^>]+)>\s*;[^,]*rel="?next"?')
+
+
+_BlobState: TypeAlias = Literal["present", "missing", "damaged", "unverified"]
 
 
 class DistributionRegistryClient:
@@ -61,9 +67,9 @@ class DistributionRegistryClient:
         media_type = response.headers.get("Content-Type", "").partition(";")[0].strip()
         return Manifest.parse(response.body, media_type if media_type in MEDIA_TYPES else None)
 
-    def find_missing(self, blobs: Collection[Descriptor]) -> set[ImageDigest]:
-        """Return the digests of the blobs that are missing from the repository."""
-        return {blob.digest for blob in blobs if not self.blobs.has(blob)}
+    def check_blobs(self, blobs: Collection[Descriptor]) -> BlobCheck:
+        """Return which of the blobs the repository lacks, by existence and size."""
+        return self.blobs.check(blobs)
 
     def put_manifest(self, manifest: Manifest, tag: str | None = None) -> None:
         """Store a manifest, and optionally tag it."""
@@ -106,15 +112,31 @@ class DistributionBlobs:
         self._connection = connection
         self._path = f"/v2/{quote(name)}/blobs/"
 
-    def has(self, blob: Descriptor) -> bool:
-        """Return whether the repository has the blob."""
+    def check(self, blobs: Collection[Descriptor]) -> BlobCheck:
+        """Return which of the blobs are missing or damaged, with concurrent HEAD requests."""
+        if not blobs:
+            return BlobCheck()
+        with ThreadPoolExecutor(min(len(blobs), MAX_REQUESTS), "check") as pool:
+            found: dict[_BlobState, set[ImageDigest]] = {}
+            for blob, state in zip(blobs, pool.map(self._state_of, blobs), strict=True):
+                found.setdefault(state, set()).add(blob.digest)
+        found.pop("present", None)
+        return BlobCheck(**{state: frozenset(digests) for state, digests in found.items()})
+
+    def _state_of(self, blob: Descriptor) -> _BlobState:
         response = self._connection.request(
             f"look up the blob {blob.digest}",
             "HEAD",
             f"{self._path}{blob.digest}",
             expect=(200, 404),
         )
-        return response.status == 200
+        if response.status == 404:
+            return "missing"
+        size = response.headers.get("Content-Length")
+        digest = response.headers.get("Docker-Content-Digest", blob.digest)
+        if digest != blob.digest or (size is not None and size != str(blob.size)):
+            return "damaged"
+        return "unverified" if size is None else "present"
 
     def read(self, blob: Descriptor, start: int) -> Iterator[bytes]:
         """Yield the content from byte ``start`` on, in chunks of at most 1 MiB."""
@@ -149,8 +171,8 @@ class DistributionBlobs:
 class DistributionUpload:
     """An upload session; see `Upload`.
 
-    The blob is sent in one PATCH request without ``Content-Range``, as docker does. Amazon ECR is
-    reported to drop the body of a second PATCH
+    A small blob is sent in one PUT request, a large one in one PATCH request without
+    ``Content-Range``, as docker does. Amazon ECR is reported to drop the body of a second PATCH
     (https://github.com/aws/containers-roadmap/issues/2831), and treats a request with
     ``Content-Range`` as a part of limited size.
     """
@@ -175,14 +197,21 @@ class DistributionUpload:
                 f"cannot {self._action}: the registry received bytes {stored} of {size} bytes"
             )
 
-    def commit(self, digest: ImageDigest) -> None:
-        """Complete the upload; the registry verifies and stores the blob."""
+    def commit(self, digest: ImageDigest) -> bool:
+        """Complete the upload and return whether the registry confirmed the digest."""
+        return self.put(b"", digest)
+
+    def put(self, content: bytes, digest: ImageDigest) -> bool:
+        """Send and commit a small blob in one request; see `commit`."""
         separator = "&" if urlsplit(self._url).query else "?"
         url = f"{self._url}{separator}{urlencode({'digest': digest})}"
-        response = self._connection.send_once(self._action, "PUT", url, expect=(201, 204))
-        stored = response.headers.get("Docker-Content-Digest", digest)
-        if stored != digest:
+        response = self._connection.send_once(
+            self._action, "PUT", url, expect=(201, 204), chunks=[content], size=len(content)
+        )
+        stored = response.headers.get("Docker-Content-Digest")
+        if stored and stored != digest:
             raise RegistryError(f"cannot {self._action}: the registry stored it as {stored}")
+        return bool(stored)
 
     def cancel(self) -> None:
         """Cancel the upload session."""

@@ -23,7 +23,7 @@ from ..names import ImageDigest
 from ..uris import ECRRepositoryUri
 from .connection import RegistryConnection
 from .distribution import DistributionBlobs, check_digest, list_referrers, referrer_tags
-from .protocol import MissingBlobsError, Referrer, RegistryError, TagConflictError
+from .protocol import BlobCheck, MissingBlobsError, Referrer, RegistryError, TagConflictError
 
 T = TypeVar("T")
 
@@ -70,16 +70,25 @@ class EcrRegistryClient:
         check_digest(image, reference if ":" in reference else stated, content)
         return Manifest.parse(content, found[0].get("imageManifestMediaType"))
 
-    def find_missing(self, blobs: Collection[Descriptor]) -> set[ImageDigest]:
-        """Return the digests of the blobs that are missing from the repository."""
+    def check_blobs(self, blobs: Collection[Descriptor]) -> BlobCheck:
+        """Return which of the blobs the repository lacks, by existence and size."""
         missing: set[ImageDigest] = set()
+        sizes: dict[str, int | None] = {}
         for batch in _batches([blob.digest for blob in blobs], _BATCH):
             with ecr_errors(f"look up blobs in {self.uri}", "BatchCheckLayerAvailability"):
                 response = self._ecr.batch_check_layer_availability(
                     **self._names, layerDigests=batch
                 )
             missing |= _missing(response, self.uri)
-        return missing
+            sizes |= {
+                one["layerDigest"]: one.get("layerSize") for one in response.get("layers", [])
+            }
+        present = [blob for blob in blobs if blob.digest in sizes.keys() - missing]
+        unverified = {blob.digest for blob in present if sizes[blob.digest] is None}
+        damaged = {blob.digest for blob in present if sizes[blob.digest] != blob.size}
+        return BlobCheck(
+            frozenset(missing), frozenset(damaged - unverified), frozenset(unverified)
+        )
 
     def put_manifest(self, manifest: Manifest, tag: str | None = None) -> None:
         """Store a manifest, and optionally tag it."""

@@ -58,6 +58,27 @@ class Referrer:
     tag: str | None = None
 
 
+@dataclass(frozen=True)
+class BlobCheck:
+    """The blobs that a repository lacks.
+
+    Args:
+        missing: the digests of blobs that do not exist.
+        damaged: the digests of blobs that exist with another size or digest than the manifest
+            says.
+        unverified: the digests of blobs that exist, but whose size the registry does not state.
+    """
+
+    missing: frozenset[ImageDigest] = frozenset()
+    damaged: frozenset[ImageDigest] = frozenset()
+    unverified: frozenset[ImageDigest] = frozenset()
+
+    @property
+    def digests(self) -> frozenset[ImageDigest]:
+        """The digests of all these blobs."""
+        return self.missing | self.damaged | self.unverified
+
+
 class Upload(Protocol):
     """An upload session for a blob; the blob exists in the registry once it is committed."""
 
@@ -73,13 +94,19 @@ class Upload(Protocol):
             RegistryError: the registry denied the request.
         """
 
-    def commit(self, digest: ImageDigest) -> None:
+    def commit(self, digest: ImageDigest) -> bool:
         """Complete the upload; the registry verifies and stores the blob.
+
+        Returns:
+            Whether the registry confirmed the digest of the blob.
 
         Raises:
             InterruptedTransferError: the connection or the registry failed; retry.
             RegistryError: the registry rejected the blob, for example for its digest.
         """
+
+    def put(self, content: bytes, digest: ImageDigest) -> bool:
+        """Send and commit a small blob in one request; see `send` and `commit`."""
 
     def cancel(self) -> None:
         """Cancel the upload session, best effort."""
@@ -136,8 +163,8 @@ class RegistryClient(Protocol):
             RegistryError: the content does not match the digest.
         """
 
-    def find_missing(self, blobs: Collection[Descriptor]) -> set[ImageDigest]:
-        """Return the digests of the blobs that are missing from the repository."""
+    def check_blobs(self, blobs: Collection[Descriptor]) -> BlobCheck:
+        """Return which of the blobs the repository lacks, by existence and size."""
 
     def put_manifest(self, manifest: Manifest, tag: str | None = None) -> None:
         """Store a manifest, and optionally tag it; succeed if it exists already.
