@@ -34,6 +34,12 @@ _HEAVY = re.compile(
 )
 
 
+# The folder that uv keeps downloads in, which a test shares though its home is empty.
+_UV_CACHE = os.environ.get("UV_CACHE_DIR") or str(
+    Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "uv")
+)
+
+
 @dataclass(frozen=True)
 class Aws:
     """A stand-in for AWS: moto's server, empty at the start of each test.
@@ -147,6 +153,7 @@ def no_aws(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFac
         if name.startswith(_SETTINGS) or name in _SINGLE_SETTINGS:
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+    monkeypatch.setenv("UV_CACHE_DIR", _UV_CACHE)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     _forget_clients()
 

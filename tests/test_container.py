@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from runtime_api import RuntimeApi
+from shared import made_once
 from uv import find_uv_bin
 
 ROOT = Path(__file__).parents[1]
@@ -200,16 +201,18 @@ def test_a_missing_handler_is_an_error(run):
     assert "no handler" in result.stderr
 
 
-@pytest.fixture(scope="module")
-def environment(tmp_path_factory):
-    """The virtual environment that the build step of the image creates."""
-    folder = tmp_path_factory.mktemp("image") / "package"
-    subprocess.run(
-        [str(CONTAINER / "install.sh"), "notifications", str(folder)],
-        check=True,
-        env={**os.environ, "PATH": f"{Path(find_uv_bin()).parent}:{os.environ['PATH']}"},
+@pytest.fixture
+def environment(shared_folder):
+    """The virtual environment that the build step of the image creates, once in a run."""
+    path = f"{Path(find_uv_bin()).parent}:{os.environ['PATH']}"
+    return made_once(
+        shared_folder / "image",
+        lambda folder: subprocess.run(
+            [str(CONTAINER / "install.sh"), "notifications", str(folder)],
+            check=True,
+            env={**os.environ, "PATH": path},
+        ),
     )
-    return folder
 
 
 def test_the_build_step_installs_only_the_package_and_its_dependencies(environment, run):

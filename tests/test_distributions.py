@@ -9,6 +9,7 @@ from pathlib import Path
 import alone
 import pytest
 from environments import make_environment
+from shared import made_once
 from workspace import Project, find_projects, with_siblings
 
 ROOT = Path(__file__).parents[1]
@@ -28,12 +29,12 @@ print(json.dumps({
 """
 
 
-@pytest.fixture(scope="module")
-def wheels(tmp_path_factory) -> Path:
-    """The wheels of all projects."""
-    folder = tmp_path_factory.mktemp("dist")
-    alone.build_wheels(PROJECTS.values(), folder)
-    return folder
+@pytest.fixture
+def wheels(shared_folder) -> Path:
+    """The wheels of all projects, built once in a run."""
+    return made_once(
+        shared_folder / "wheels", lambda folder: alone.build_wheels(PROJECTS.values(), folder)
+    )
 
 
 def test_every_wheel_has_a_license_and_type_marker(wheels):
@@ -45,14 +46,12 @@ def test_every_wheel_has_a_license_and_type_marker(wheels):
         assert [name for name in names if "/tests/" in name] == []
 
 
-# Not in a test: tests have an empty home directory, and so an empty cache of uv.
-@pytest.fixture(scope="module", params=PROJECTS)
-def installed(request, wheels, tmp_path_factory) -> tuple[Project, str]:
+@pytest.fixture(params=PROJECTS)
+def installed(request, wheels, tmp_path) -> tuple[Project, str]:
     """A project, and the Python of an environment with only that project."""
     project = PROJECTS[request.param]
-    folder = tmp_path_factory.mktemp("alone")
     options = ("--find-links", str(wheels), "--no-compile-bytecode")
-    return project, make_environment(folder, *options, project.name)
+    return project, make_environment(tmp_path / "alone", *options, project.name)
 
 
 def test_a_distribution_is_installed_with_its_dependencies_only(installed, run_command):

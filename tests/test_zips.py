@@ -9,18 +9,17 @@ import shutil
 import tomllib
 import zipfile
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import aws_lambda_powertools
 import pytest
-from environments import make_environment
+from environments import make_environment, runtime_environment
 from functions import build_zip, running_function, unpack
 from hatch_lambda.platforms import PLATFORMS
 from registry import INDEX, digest_of
+from shared import made_once
 
 ROOT = Path(__file__).parents[1]
 HANDLERS = "aibs_informatics_aws_lambda.handlers"
@@ -255,59 +254,47 @@ def find(document: Any, path: str) -> str:
     return document if isinstance(document, str) else json.dumps(document)
 
 
-class Pair(NamedTuple):
-    """The zip of a package, and one built from the same sources in another folder."""
+@pytest.fixture
+def built(shared_folder):
+    """Build the zip of a package, once in a run of the tests."""
 
-    here: Path
-    elsewhere: Path
-
-
-@pytest.fixture(scope="module")
-def build_pair(tmp_path_factory):
-    """Build both zips of a package, once for all tests."""
-    clone = tmp_path_factory.mktemp("elsewhere") / "a longer name"
-    ignored = shutil.ignore_patterns(".*", "__pycache__", "dist", "tests")
-    for folder in ("libs", "packages"):
-        shutil.copytree(ROOT / folder, clone / folder, ignore=ignored)
-    shutil.copy(ROOT / "hatch.toml", clone)
-
-    @cache
-    def build(package: str) -> Pair:
-        projects = [root / "packages" / package for root in (ROOT, clone)]
-        folders = [tmp_path_factory.mktemp("dist") for _ in projects]
-        with ThreadPoolExecutor() as builds:
-            return Pair(*builds.map(build_zip, projects, folders))
+    def build(package: str, name: str = "zip", **options: str) -> Path:
+        folder = made_once(
+            shared_folder / f"{name}-{package}",
+            lambda folder: build_zip(ROOT / "packages" / package, folder, **options),
+        )
+        (archive,) = folder.glob("*.zip")
+        return archive
 
     return build
 
 
-@pytest.fixture(scope="module")
-def task_root(build_pair, tmp_path_factory):
-    """Unpack the zip of a package, once for all tests."""
+@pytest.fixture
+def layered(built):
+    """Build the zip of a package for a function with the Powertools layer, within its budget."""
 
-    @cache
+    def build(package: str) -> Path:
+        size = str(LAYERED[package])
+        return built(package, "layered-zip", powertools_layer="true", max_bytes=size)
+
+    return build
+
+
+@pytest.fixture
+def task_root(built, shared_folder):
+    """Unpack the zip of a package, once in a run of the tests."""
+
     def unpacked(package: str) -> Path:
-        return unpack(build_pair(package).here, tmp_path_factory.mktemp("task"))
+        archive = built(package)
+        return made_once(shared_folder / f"task-{package}", lambda folder: unpack(archive, folder))
 
     return unpacked
 
 
-@pytest.fixture(scope="module")
-def layered(tmp_path_factory):
-    """Build the zip of a package for a function with the Powertools layer."""
-
-    @cache
-    def build(package: str) -> Path:
-        options = {"powertools_layer": "true", "max_bytes": str(LAYERED[package])}
-        return build_zip(ROOT / "packages" / package, tmp_path_factory.mktemp("dist"), **options)
-
-    return build
-
-
-@pytest.fixture(scope="module")
-def runtime_python(tmp_path_factory) -> str:
+@pytest.fixture
+def runtime_python(shared_folder) -> str:
     """A Python with the packages of the Lambda runtime: boto3 and the runtime client."""
-    return make_environment(tmp_path_factory.mktemp("runtime"), "boto3", "awslambdaric>=3")
+    return runtime_environment(shared_folder)
 
 
 @pytest.fixture
@@ -368,8 +355,8 @@ def test_the_router_runs_every_handler_of_the_zip(start, tmp_path):
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_a_zip_contains_its_siblings_but_not_the_packages_of_the_runtime(build_pair, package):
-    with zipfile.ZipFile(build_pair(package).here) as content:
+def test_a_zip_contains_its_siblings_but_not_the_packages_of_the_runtime(built, package):
+    with zipfile.ZipFile(built(package)) as content:
         tops = {name.partition("/")[0] for name in content.namelist()}
 
     assert {"aibs_informatics_aws_lambda", "aws_lambda_powertools", "pydantic"} <= tops
@@ -377,14 +364,28 @@ def test_a_zip_contains_its_siblings_but_not_the_packages_of_the_runtime(build_p
 
 
 @pytest.mark.parametrize("package", sorted(set(PACKAGES) - {"data-sync"}))
-def test_only_the_data_sync_zip_contains_the_transfer_engine(build_pair, package):
-    with zipfile.ZipFile(build_pair(package).here) as content:
+def test_only_the_data_sync_zip_contains_the_transfer_engine(built, package):
+    with zipfile.ZipFile(built(package)) as content:
         assert not [name for name in content.namelist() if "awscrt" in name]
 
 
-@pytest.mark.parametrize("package", PACKAGES)
-def test_zips_built_in_another_folder_are_identical(build_pair, package):
-    here, elsewhere = build_pair(package)
+# The package with native modules stands for the others.
+@pytest.mark.parametrize(
+    "package",
+    [
+        pytest.param(package, marks=() if package == "data-sync" else pytest.mark.heavy)
+        for package in PACKAGES
+    ],
+)
+def test_zips_built_in_another_folder_are_identical(built, package, tmp_path):
+    clone = tmp_path / "a longer name"
+    ignored = shutil.ignore_patterns(".*", "__pycache__", "dist", "tests")
+    for folder in ("libs", "packages"):
+        shutil.copytree(ROOT / folder, clone / folder, ignore=ignored)
+    shutil.copy(ROOT / "hatch.toml", clone)
+
+    here = built(package)
+    elsewhere = build_zip(clone / "packages" / package, tmp_path / "dist")
 
     assert here.read_bytes() == elsewhere.read_bytes()
     for suffix in (".cdx.json", ".sizes.json"):
@@ -400,9 +401,9 @@ def test_a_zip_for_the_powertools_layer_is_small(layered, package):
     assert not tops & {"aws_lambda_powertools", "pydantic", "pydantic_core", "typing_extensions"}
 
 
-def test_a_function_runs_with_the_powertools_layer(layered, tmp_path_factory, tmp_path):
+def test_a_function_runs_with_the_powertools_layer(layered, tmp_path):
     needs = ("boto3", "awslambdaric>=3", "aws-lambda-powertools", "pydantic")
-    python = make_environment(tmp_path_factory.mktemp("layer"), *needs)
+    python = make_environment(tmp_path / "layer", *needs)
     task_root = unpack(layered("data-sync"), tmp_path / "task")
     event = {"path": write(tmp_path, "document.json", "1")}
     handler = f"{HANDLERS}.data_sync.get_json_from_file_handler"

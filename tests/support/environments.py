@@ -6,9 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from shared import made_once
 from uv import find_uv_bin
-
-__all__ = ["make_environment"]
 
 
 def make_environment(folder: Path, *requirements: str) -> str:
@@ -24,6 +23,15 @@ def make_environment(folder: Path, *requirements: str) -> str:
     options = ("--quiet", "--compile-bytecode", "--no-sources", "--python", python)
     _run("pip", "install", *options, *requirements)
     return python
+
+
+def runtime_environment(shared_folder: Path) -> str:
+    """Return a Python with the packages of Lambda's runtime, installed once in a run of tests."""
+    folder = made_once(
+        shared_folder / "runtime",
+        lambda folder: make_environment(folder, "boto3", "awslambdaric>=3"),
+    )
+    return str(folder / "bin" / "python")
 
 
 def _run(*arguments: str) -> None:

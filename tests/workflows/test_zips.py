@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from build_workflows import ROOT
-from environments import make_environment
+from environments import runtime_environment
 from runtime_api import RuntimeApi
 from state_machines import BUCKET, Function, FunctionError
 from workflow_states import HANDLERS
@@ -41,9 +41,9 @@ def task_root(tmp_path_factory) -> Path:
     return folder / "task"
 
 
-@pytest.fixture(scope="module")
-def runtime_python(tmp_path_factory) -> str:
-    return make_environment(tmp_path_factory.mktemp("runtime"), "boto3", "awslambdaric>=3")
+@pytest.fixture
+def runtime_python(shared_folder) -> str:
+    return runtime_environment(shared_folder)
 
 
 @contextmanager
