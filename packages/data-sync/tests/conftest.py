@@ -1,4 +1,4 @@
-"""A service that fails, in front of the stand-in for AWS."""
+"""A proxy that injects faults, in front of the mock AWS server."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MOVED = (
 
 @dataclass
 class Faults:
-    """What goes wrong between a client and the service.
+    """Faults between a client and the service.
 
     Args:
         fail_every: every so many requests are answered with 503 SlowDown.
@@ -29,7 +29,7 @@ class Faults:
         shorten: downloads are answered with half of their content, as if that were all.
         region: the region of all buckets; requests that are signed for another one are sent there.
         status: the status that downloads are refused with, without a word.
-        crc: the CRC64NVME that downloads are answered with, which the stand-in does not keep.
+        crc: the CRC64NVME that downloads are answered with, which the mock server does not store.
         before: called with the method and path of each request.
     """
 
@@ -141,7 +141,7 @@ class _Server(ThreadingHTTPServer):
 
 
 class Bucket:
-    """A bucket of the stand-in for AWS, whose name is ``bucket``."""
+    """A bucket of the mock AWS server, whose name is ``bucket``."""
 
     def __init__(self, aws: Any) -> None:
         self._aws = aws
@@ -180,7 +180,7 @@ def bucket(aws) -> Bucket:
 
 @pytest.fixture
 def faults(aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Faults]:
-    """A way to break requests to the stand-in for AWS."""
+    """Injects faults into requests to the mock AWS server."""
     found = Faults()
     server = _Server(("127.0.0.1", 0), _make_handler(aws.url, found))
     thread = threading.Thread(target=server.serve_forever)

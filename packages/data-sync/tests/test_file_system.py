@@ -77,7 +77,7 @@ NOTHING = {"size_bytes": 0, "object_count": 0, "last_modified": "1970-01-01T00:0
 
 
 class TestGetDataPathStats:
-    def test_folders_are_summed_up_by_child(self, stats, tmp_path):
+    def test_stats_are_summed_up_by_child(self, stats, tmp_path):
         write(tmp_path / "a", "aaa", day=1)
         write(tmp_path / "sub" / "b", "bb", day=2.5)
         write(tmp_path / "sub" / "deep" / "c", "c", day=2)
@@ -109,12 +109,12 @@ class TestGetDataPathStats:
         assert found["children"] == {}
 
     @pytest.mark.parametrize("name", ["missing", "empty"])
-    def test_nothing_is_no_error(self, stats, tmp_path, name):
+    def test_missing_path_has_zero_stats(self, stats, tmp_path, name):
         (tmp_path / "empty").mkdir()
         path = tmp_path / name
         assert stats(path) == {"path": str(path), "path_stats": NOTHING, "children": {}}
 
-    def test_prefix_takes_in_no_neighbour(self, stats, aws):
+    def test_prefix_does_not_match_sibling_keys(self, stats, aws):
         aws.make_bucket()
         for key in ("src", "src/a", "src/sub/", "src/sub/b", "src2/c", "src.txt"):
             aws.put("bucket", key, "xx" if not key.endswith("/") else "")
@@ -127,7 +127,7 @@ class TestGetDataPathStats:
                 "sub": 2,
             }
 
-    def test_links_to_folders_are_left_out(self, stats, tmp_path):
+    def test_symlinks_to_folders_are_skipped(self, stats, tmp_path):
         write(tmp_path / "other" / "x")
         root = tmp_path / "root"
         write(root / "a", "aaa")
@@ -139,7 +139,7 @@ class TestGetDataPathStats:
         assert found["children"].keys() == {"a", "file"}
         assert found["path_stats"]["size_bytes"] == 6
 
-    def test_efs_path_is_written_as_given(self, stats, efs, tmp_path):
+    def test_efs_path_keeps_its_form(self, stats, efs, tmp_path):
         write(tmp_path / "mount" / "run" / "a")
         assert stats(f"efs://{efs}:/run")["path"] == f"efs://{efs}:/run/"
 
@@ -149,7 +149,7 @@ class TestGetDataPathStats:
 
 
 class TestListDataPaths:
-    def test_all_nodes_are_listed_in_order(self, listed, tmp_path):
+    def test_all_files_and_folders_are_listed_in_order(self, listed, tmp_path):
         write(tmp_path / "a" / "b" / "c")
         write(tmp_path / "a-")
         (tmp_path / "empty").mkdir()
@@ -157,10 +157,10 @@ class TestListDataPaths:
             f"{tmp_path}/{rest}" for rest in ("", "a-", "a/", "a/b/", "a/b/c")
         ]
 
-    def test_single_file_is_just_itself(self, listed, tmp_path):
+    def test_single_file_is_listed_alone(self, listed, tmp_path):
         assert listed(write(tmp_path / "a")) == [f"{tmp_path}/a"]
 
-    def test_missing_path_is_just_itself(self, listed, tmp_path):
+    def test_missing_path_is_listed_alone(self, listed, tmp_path):
         assert listed(tmp_path / "missing") == [f"{tmp_path}/missing"]
 
     def test_relative_path_becomes_absolute(self, listed, tmp_path, monkeypatch):
@@ -168,7 +168,7 @@ class TestListDataPaths:
         monkeypatch.chdir(tmp_path)
         assert listed("run/") == [f"{tmp_path}/run/", f"{tmp_path}/run/a"]
 
-    def test_keys_are_written_without_bucket(self, listed, aws):
+    def test_keys_are_listed_without_bucket(self, listed, aws):
         aws.make_bucket()
         for key in ("src/a//b", "src/p/", "src2/c"):
             aws.put("bucket", key)
@@ -176,7 +176,7 @@ class TestListDataPaths:
         assert listed("s3://bucket/src") == nodes
         assert listed("s3://bucket") == sorted(["", *nodes, "src2/", "src2/c"])
 
-    def test_object_is_just_its_key(self, listed, aws):
+    def test_single_object_is_listed_alone(self, listed, aws):
         aws.make_bucket()
         uri = aws.put("bucket", "src/a.txt")
         assert listed(uri) == ["src/a.txt"]
@@ -188,12 +188,12 @@ class TestListDataPaths:
             f"{tmp_path}/{name}" for name in ("a.txt", "sub/", "sub/b")
         ]
 
-    def test_root_is_a_dot_to_patterns(self, listed, tmp_path):
+    def test_pattern_matches_the_root_as_a_dot(self, listed, tmp_path):
         write(tmp_path / "a")
         assert listed(tmp_path, include=r"\.$") == [f"{tmp_path}/"]
         assert listed(tmp_path, exclude=r"\.$") == [f"{tmp_path}/a"]
 
-    def test_patterns_are_relative_on_s3_and_efs_too(self, listed, aws, efs, tmp_path):
+    def test_patterns_match_relative_paths_on_s3_and_efs(self, listed, aws, efs, tmp_path):
         aws.make_bucket()
         aws.put("bucket", "src/sub/x")
         write(tmp_path / "mount" / "src" / "sub" / "x")
@@ -201,20 +201,20 @@ class TestListDataPaths:
         root = f"fs-{efs.removeprefix('fs-')}:/src"
         assert listed(root, include="sub/x") == [f"{root}/sub/x"]
 
-    def test_bad_pattern_is_named(self, listed, tmp_path):
+    def test_invalid_pattern_is_named(self, listed, tmp_path):
         with pytest.raises(ValueError, match=r"the exclude pattern '\('"):
             listed(tmp_path, exclude="(")
 
 
 class TestOutdatedDataPathScanner:
-    def test_folder_is_as_young_as_its_youngest_file(self, stale, tmp_path):
+    def test_age_of_a_folder_is_that_of_its_newest_file(self, stale, tmp_path):
         write(tmp_path / "a", day=1)
         write(tmp_path / "sub" / "b", day=1)
         write(tmp_path / "sub" / "c", day=9.5)
         write(tmp_path / "old" / "d", day=1)
         assert stale(tmp_path) == ["a", "old/", "sub/b"]
 
-    def test_age_must_be_above_the_limit(self, stale, tmp_path):
+    def test_age_must_exceed_the_limit(self, stale, tmp_path):
         write(tmp_path / "a", day=9)
         write(tmp_path / "b", day=10)
         assert stale(tmp_path, days=1) == []
@@ -230,25 +230,25 @@ class TestOutdatedDataPathScanner:
         assert stale(tmp_path, min_depth=1) == ["a", "sub/"]
         assert stale(tmp_path, min_depth=2) == ["a", "sub/deep/"]
 
-    def test_fresh_folder_at_max_depth_is_not_looked_into(self, stale, tmp_path):
+    def test_fresh_folder_at_max_depth_is_not_searched(self, stale, tmp_path):
         write(tmp_path / "fresh" / "now", day=10)
         write(tmp_path / "fresh" / "old", day=1)
         write(tmp_path / "old" / "deep" / "x", day=1)
         assert stale(tmp_path, min_depth=2, max_depth=1) == ["old/deep/"]
         assert stale(tmp_path, max_depth=0) == []
 
-    def test_worked_example_of_the_minimum(self, stale, tmp_path):
+    def test_oldest_paths_are_taken_until_the_minimum_size(self, stale, tmp_path):
         write(tmp_path / "a", "aaaa", day=1)
         write(tmp_path / "b", "bbb", day=0)
         write(tmp_path / "c", "ccccc", day=2)
         assert stale(tmp_path, min_depth=1, min_size_bytes_allowed=8) == ["a", "b"]
 
-    def test_of_equal_age_paths_go_in_order(self, stale, tmp_path):
+    def test_ties_are_broken_by_path(self, stale, tmp_path):
         for name in "cab":
             write(tmp_path / name, day=1)
         assert stale(tmp_path, min_depth=1, min_size_bytes_allowed=1) == ["a", "b"]
 
-    def test_nothing_is_stale_where_nothing_is(self, stale, tmp_path):
+    def test_missing_path_has_no_stale_paths(self, stale, tmp_path):
         assert stale(tmp_path / "missing") == []
 
     def test_single_file_can_be_stale(self, stale, tmp_path):
@@ -260,7 +260,7 @@ class TestOutdatedDataPathScanner:
         found = call("outdated_data_path_scanner", path=uri, current_time="2100-01-01T00:00:00")
         assert found == {"paths": ["src/a.txt"]}
 
-    def test_stale_placeholder_does_not_take_its_fresh_folder(self, call, aws):
+    def test_stale_placeholder_does_not_select_its_fresh_folder(self, call, aws):
         aws.make_bucket()
         aws.put("bucket", "src/sub/")
         aws.put("bucket", "src/sub/a", "x")
@@ -277,23 +277,23 @@ class TestOutdatedDataPathScanner:
         assert call(scan, **event, days_since_last_accessed=1.9)["paths"] == [f"{tmp_path}/"]
         assert call(scan, **event, days_since_last_accessed=2.1)["paths"] == []
 
-    def test_boolean_is_no_time(self, call, tmp_path):
+    def test_boolean_is_not_a_time(self, call, tmp_path):
         with pytest.raises(ValidationError, match="current_time"):
             call("outdated_data_path_scanner", path=str(tmp_path), current_time=True)
 
-    def test_now_is_the_default(self, call, tmp_path):
+    def test_current_time_defaults_to_now(self, call, tmp_path):
         write(tmp_path / "a")
         scan = "outdated_data_path_scanner"
         assert call(scan, path=str(tmp_path), days_since_last_accessed=1)["paths"] == []
 
-    def test_nothing_on_s3_can_be_planned_to_go(self, call, aws):
+    def test_plan_is_not_supported_on_s3(self, call, aws):
         aws.make_bucket()
         with pytest.raises(ValueError, match="with_plan to false"):
             call("outdated_data_path_scanner", path="s3://bucket", with_plan=True)
 
 
 class TestRemoveDataPaths:
-    def test_sizes_add_up_and_paths_are_listed_in_order(self, remove, tmp_path):
+    def test_sizes_are_summed_up_and_paths_listed_in_order(self, remove, tmp_path):
         write(tmp_path / "z", "zzz")
         write(tmp_path / "sub" / "deep" / "x", "x")
         write(tmp_path / "keep")
@@ -304,13 +304,13 @@ class TestRemoveDataPaths:
         }
         assert names(tmp_path) == ["keep"]
 
-    def test_what_is_not_there_or_given_twice_is_listed(self, remove, tmp_path):
+    def test_missing_and_repeated_paths_are_listed(self, remove, tmp_path):
         file = write(tmp_path / "a", "aaa")
         answer = remove(file, file, tmp_path / "no" / "such")
         assert answer["size_bytes_removed"] == 3
         assert answer["paths_removed"] == [str(file), str(file), f"{tmp_path}/no/such"]
 
-    def test_no_paths_are_nothing_to_do(self, remove):
+    def test_no_paths_remove_nothing(self, remove):
         assert remove() == {"size_bytes_removed": 0, "paths_removed": []}
 
     def test_s3_is_skipped(self, remove, aws):
@@ -319,13 +319,13 @@ class TestRemoveDataPaths:
         assert remove(uri)["paths_removed"] == []
         assert aws.keys("bucket") == ["a"]
 
-    def test_efs_path_is_listed_as_the_local_one(self, remove, efs, tmp_path):
+    def test_efs_path_is_listed_as_its_local_path(self, remove, efs, tmp_path):
         file = write(tmp_path / "mount" / "run" / "a", "aa")
         answer = remove(f"efs://{efs}:/run/a")
         assert answer == {"size_bytes_removed": 2, "paths_removed": [str(file)]}
         assert not file.exists()
 
-    def test_link_is_removed_and_its_target_stays(self, remove, tmp_path):
+    def test_symlink_is_removed_and_its_target_kept(self, remove, tmp_path):
         write(tmp_path / "target" / "x", "xxx")
         (tmp_path / "folder").symlink_to("target")
         (tmp_path / "file").symlink_to("target/x")
@@ -343,14 +343,14 @@ class TestRemoveDataPaths:
         assert (tmp_path / "other" / "x").exists()
 
     @pytest.mark.parametrize("path", ["/", "/..", "/proc", "/dev/../"])
-    def test_file_systems_are_refused_before_anything_is_removed(self, remove, tmp_path, path):
+    def test_mount_points_are_refused_before_any_removal(self, remove, tmp_path, path):
         file = write(tmp_path / "a")
         with pytest.raises(ValueError, match="a file system is mounted"):
             remove(file, path)
         assert file.exists()
 
     @pytest.mark.parametrize("path", ["/", "/run/.."])
-    def test_mount_of_efs_is_refused(self, remove, efs, tmp_path, path):
+    def test_efs_mount_point_is_refused(self, remove, efs, tmp_path, path):
         file = write(tmp_path / "mount" / "a")
         with pytest.raises(ValueError, match="a file system is mounted"):
             remove(file, f"efs://{efs}:{path}")
@@ -358,7 +358,7 @@ class TestRemoveDataPaths:
             remove(file, tmp_path)
         assert file.exists()
 
-    def test_only_what_lies_below_a_root_is_removed(self, remove, tmp_path, monkeypatch):
+    def test_only_paths_below_a_root_are_removed(self, remove, tmp_path, monkeypatch):
         inside, outside = write(tmp_path / "root" / "a"), write(tmp_path / "root2" / "b")
         (tmp_path / "root" / "link").symlink_to("../root2")
         monkeypatch.setenv("DATA_REMOVE_ROOTS", f"/nowhere:{tmp_path}/root")
@@ -386,7 +386,7 @@ class TestRemoveDataPaths:
             remove(first, "/proc/version")
         assert not first.exists()
 
-    def test_event_is_left_as_it_is(self, call, tmp_path):
+    def test_event_is_not_modified(self, call, tmp_path):
         event = {"paths": [str(tmp_path / "missing")]}
         call("remove_data_paths", **event)
         assert event == {"paths": [str(tmp_path / "missing")]}
@@ -405,7 +405,7 @@ class TestPlannedRemoval:
             with_plan=True,
         )
 
-    def test_answer_of_the_scan_is_a_request_to_remove(self, call, plan, tmp_path):
+    def test_response_of_a_scan_is_a_request_to_remove(self, call, plan, tmp_path):
         answer = call("remove_data_paths", **plan)
         assert answer == {
             "size_bytes_removed": 4,
@@ -414,19 +414,19 @@ class TestPlannedRemoval:
         }
         assert names(tmp_path) == ["fresh"]
 
-    def test_folder_with_a_newer_file_stays(self, call, plan, tmp_path):
+    def test_folder_with_a_newer_file_is_kept(self, call, plan, tmp_path):
         write(tmp_path / "old" / "new")
         answer = call("remove_data_paths", **plan)
         assert answer["paths_changed"] == [f"{tmp_path}/old"]
         assert answer["paths_removed"] == [f"{tmp_path}/file"]
         assert (tmp_path / "old" / "a").exists()
 
-    def test_file_that_was_replaced_stays(self, call, plan, tmp_path):
+    def test_replaced_file_is_kept(self, call, plan, tmp_path):
         other = write(tmp_path / "other", day=1)
         other.rename(tmp_path / "file")
         assert call("remove_data_paths", **plan)["paths_changed"] == [f"{tmp_path}/file"]
 
-    def test_path_that_is_not_in_the_plan_is_refused(self, call, plan, tmp_path):
+    def test_path_missing_from_the_plan_is_refused(self, call, plan, tmp_path):
         paths = [*plan["paths"], f"{tmp_path}/fresh"]
         with pytest.raises(ValueError, match="fresh: the plan does not contain it"):
             call("remove_data_paths", paths=paths, plan=plan["plan"])

@@ -12,13 +12,13 @@ def test_cold_start_loads_nothing_heavy(heavy_modules_loaded_by, module):
     assert heavy_modules_loaded_by(f"{PACKAGE}{module}") == []
 
 
-def test_json_documents_do_without_the_engine_and_the_file_system_handlers(modules_loaded_by):
+def test_operations_imports_neither_the_engine_nor_the_file_system_handlers(modules_loaded_by):
     loaded = modules_loaded_by(f"{PACKAGE}.operations")
 
     assert not loaded.intersection({f"{PACKAGE}.s3.client", f"{PACKAGE}.file_system"})
 
 
-def test_command_does_without_handlers_processes_and_bars_until_they_are_needed(
+def test_command_imports_handlers_processes_and_progress_bars_only_when_used(
     modules_loaded_by,
 ):
     loaded = modules_loaded_by(f"{PACKAGE}.cli.sync, {PACKAGE}.cli.main")
@@ -28,7 +28,7 @@ def test_command_does_without_handlers_processes_and_bars_until_they_are_needed(
 
 
 @pytest.mark.parametrize("name", data_sync.__all__)
-def test_ready_callable_is_made_once_and_found_by_its_name(name):
+def test_lambda_function_is_made_once_and_found_by_its_name(name):
     handler = getattr(data_sync, name)
 
     assert getattr(data_sync, name) is handler
@@ -36,6 +36,6 @@ def test_ready_callable_is_made_once_and_found_by_its_name(name):
     assert deserialize_handler(f"{PACKAGE}.{name}") is handler
 
 
-def test_other_names_are_no_attributes():
+def test_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'sync_handler'"):
         data_sync.sync_handler  # noqa: B018 - looking is what is tested

@@ -50,7 +50,7 @@ def bucket(aws):
 
 class TestGetJSONFromFile:
     @pytest.mark.parametrize("document", [{"a": [1, None, {"b": None}]}, [], "text", 5, None])
-    def test_any_json_comes_back_as_it_is(self, get, tmp_path, document):
+    def test_any_json_value_is_returned_unchanged(self, get, tmp_path, document):
         path = tmp_path / "document.json"
         path.write_text(json.dumps(document))
 
@@ -84,7 +84,7 @@ class TestGetJSONFromFile:
         assert "secret" not in str(caught.value)
 
     @pytest.mark.parametrize("name", ["missing.json", "folder", "words.txt", "bytes.bin"])
-    def test_file_that_holds_no_json_is_named(self, get, tmp_path, name):
+    def test_file_without_json_is_named(self, get, tmp_path, name):
         (tmp_path / "folder").mkdir()
         (tmp_path / "words.txt").write_text("words")
         (tmp_path / "bytes.bin").write_bytes(b"\xff\xfe\x00")
@@ -104,11 +104,11 @@ class TestGetJSONFromFile:
             None,
         ],
     )
-    def test_what_is_neither_s3_nor_local_is_refused_before_anything_is_read(self, get, path):
+    def test_path_that_is_neither_s3_nor_local_is_refused_before_reading(self, get, path):
         with pytest.raises(ValidationError, match="path"):
             get(path=path)
 
-    def test_bucket_without_a_key_is_refused_by_name(self, get, bucket):
+    def test_bucket_without_a_key_is_refused(self, get, bucket):
         with pytest.raises(ValueError, match="s3://bucket"):
             get(path="s3://bucket")
 
@@ -124,7 +124,7 @@ class TestPutJSONToFile:
         assert answer == {"path": "s3://bucket/folder/key.json"}
         assert aws.get(bucket, "folder/key.json") == b'{"a": [1, null], "b": "\\u00e9"}'
 
-    def test_object_is_marked_for_life_cycle_rules_and_as_json(self, put, aws, bucket):
+    def test_object_has_the_scratch_tag_and_the_json_content_type(self, put, aws, bucket):
         put(content=1, path="s3://bucket/key")
 
         s3 = aws.client("s3")
@@ -143,7 +143,7 @@ class TestPutJSONToFile:
 
         assert path.read_text() == '{\n    "a": "\\u00e9",\n    "b": null\n}'
 
-    def test_existing_file_is_replaced_and_nothing_else_is_left(self, put, tmp_path):
+    def test_existing_file_is_replaced_without_leftovers(self, put, tmp_path):
         path = tmp_path / "document.json"
         path.write_text("an old document that is longer than the new one")
 
@@ -157,7 +157,7 @@ class TestPutJSONToFile:
             put(content=1, path=str(tmp_path))
 
     @pytest.mark.parametrize("path", ["efs://fs-0123456789abcdef0:/a", "s3://B_B/key", 5])
-    def test_what_is_neither_s3_nor_local_is_refused(self, put, path):
+    def test_path_that_is_neither_s3_nor_local_is_refused(self, put, path):
         with pytest.raises(ValidationError, match="path"):
             put(content=1, path=path)
 
@@ -177,7 +177,7 @@ class TestPutJSONToFile:
         ("content", "digested"),
         [("text", "text"), ({"b": 1, "a": "é"}, '{"a": "\\u00e9", "b": 1}'), ([1], "[1]")],
     )
-    def test_without_a_path_the_key_is_made_of_request_and_content(
+    def test_default_key_is_made_of_request_id_and_content(
         self, put, aws, bucket, monkeypatch, content, digested
     ):
         monkeypatch.setenv("DEFAULT_BUCKET_NAME", bucket)
@@ -188,20 +188,20 @@ class TestPutJSONToFile:
         assert answer == {"path": f"s3://bucket/scratch/{UUID}/{digest}"}
         assert json.loads(aws.get(bucket, f"scratch/{UUID}/{digest}")) == content
 
-    def test_without_a_path_each_null_gets_a_key_of_its_own(self, put, bucket, monkeypatch):
+    def test_default_key_of_null_is_random(self, put, bucket, monkeypatch):
         monkeypatch.setenv("DEFAULT_BUCKET_NAME", bucket)
 
         assert put(content=None)["path"] != put(content=None, path=None)["path"]
 
     @pytest.mark.parametrize("name", [None, ""])
-    def test_without_a_path_the_default_bucket_is_needed(self, put, monkeypatch, name):
+    def test_default_key_requires_the_default_bucket(self, put, monkeypatch, name):
         if name is not None:
             monkeypatch.setenv("DEFAULT_BUCKET_NAME", name)
 
         with pytest.raises(ValueError, match="DEFAULT_BUCKET_NAME"):
             put(content=1)
 
-    def test_request_id_that_is_no_uuid_is_refused_before_anything_is_written(
+    def test_request_id_that_is_not_a_uuid_is_refused_before_writing(
         self, aws, bucket, monkeypatch, lambda_context
     ):
         monkeypatch.setenv("DEFAULT_BUCKET_NAME", bucket)
@@ -225,7 +225,7 @@ class TestPutJSONToFile:
         assert "document.json" in run.stderr
         assert "secret" not in run.stdout + run.stderr
 
-    def test_event_is_left_as_it_is(self, put, tmp_path, lambda_context):
+    def test_event_is_not_modified(self, put, tmp_path, lambda_context):
         event = {"content": {"b": [1], "a": None}, "path": str(tmp_path / "document.json")}
         before = copy.deepcopy(event)
 
@@ -235,7 +235,7 @@ class TestPutJSONToFile:
 
 
 @given(content=json_values)
-def test_what_is_put_is_what_is_got(content, tmp_path_factory):
+def test_document_survives_a_round_trip(content, tmp_path_factory):
     path = str(tmp_path_factory.getbasetemp() / "property.json")
 
     PutJSONToFileHandler.run_executor({"content": content, "path": path})
@@ -246,7 +246,7 @@ def test_what_is_put_is_what_is_got(content, tmp_path_factory):
 
 
 class TestScratchKey:
-    def test_parts_can_be_given(self):
+    def test_filename_and_id_can_be_given(self):
         assert get_s3_scratch_key("name.json", unique_id=UUID) == f"scratch/{UUID}/name.json"
 
     def test_equal_content_of_one_request_has_one_key(self):
@@ -256,10 +256,10 @@ class TestScratchKey:
             content=second, unique_id=UUID
         )
 
-    def test_without_anything_it_is_random(self):
+    def test_key_without_content_is_random(self):
         assert get_s3_scratch_key() != get_s3_scratch_key()
 
-    def test_id_that_is_no_uuid_is_refused(self):
+    def test_id_that_is_not_a_uuid_is_refused(self):
         with pytest.raises(ValueError, match="'key' is not a UUID"):
             get_s3_scratch_key(unique_id="key")
 

@@ -1,4 +1,4 @@
-"""What a sync tells while it runs."""
+"""Progress of a sync."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest
 SIZE = 20 * 2**20
 
 
-class Told:
-    """Takes down what it is told."""
+class RecordedProgress:
+    """Records progress."""
 
     def __init__(self) -> None:
         self.planned: list[tuple[int, int]] = []
@@ -33,22 +33,20 @@ class Told:
         ("{tmp}/src", "{tmp}/dst"),
     ],
 )
-def test_bytes_within_a_large_item_are_told_and_add_up(
-    bucket, tmp_path: Path, source, destination
-):
+def test_progress_within_a_large_file_adds_up(bucket, tmp_path: Path, source, destination):
     (tmp_path / "src").mkdir()
     for name, size in (("large", SIZE), ("small", 10)):
         (tmp_path / "src" / name).write_bytes(b"x" * size)
         bucket.put(f"src/{name}", b"x" * size)
-    told = Told()
-    Engine(told).sync(
+    recorded = RecordedProgress()
+    Engine(recorded).sync(
         DataSyncRequest(
             source_path=source.format(tmp=tmp_path),
             destination_path=destination.format(tmp=tmp_path),
         )
     )
-    assert told.planned == [(2, SIZE + 10)]
-    assert sum(files for files, _ in told.advanced) == 2
-    assert sum(size for _, size in told.advanced) == SIZE + 10
+    assert recorded.planned == [(2, SIZE + 10)]
+    assert sum(files for files, _ in recorded.advanced) == 2
+    assert sum(size for _, size in recorded.advanced) == SIZE + 10
     # From and to S3, the library tells once a second, and at the end.
-    assert any(files == 0 and size for files, size in told.advanced)
+    assert any(files == 0 and size for files, size in recorded.advanced)

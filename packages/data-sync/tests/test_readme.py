@@ -8,7 +8,7 @@ from pathlib import Path
 README = Path(__file__).parents[1] / "README.md"
 
 
-def test_example_of_a_sync_works_as_it_stands(aws, run_command, tmp_path: Path):
+def test_example_of_a_sync_works(aws, run_command, tmp_path: Path):
     aws.make_bucket()
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     (tmp_path / "results").mkdir()
@@ -20,7 +20,7 @@ def test_example_of_a_sync_works_as_it_stands(aws, run_command, tmp_path: Path):
     assert (tmp_path / "copy" / "run-1.json").read_text() == "{}"
 
 
-def test_every_command_of_data_sync_gives_what_the_readme_says(aws, run_command, tmp_path: Path):
+def test_every_command_prints_the_output_in_the_readme(aws, run_command, tmp_path: Path):
     aws.make_bucket()
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     (tmp_path / "empty").mkdir()

@@ -1,4 +1,4 @@
-"""Lists that do not fit into a state machine go through S3."""
+"""Lists stored in S3 for state machines."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def folder(tmp_path):
     return tmp_path / "data"
 
 
-def test_batches_are_stored_and_told_how_to_be_run(lambda_context, load, folder):
+def test_batches_are_stored_with_the_settings_of_the_map(lambda_context, load, folder):
     event = {
         "source_path": str(folder),
         "destination_path": "s3://bucket/to",
@@ -59,7 +59,7 @@ def test_batches_are_stored_and_told_how_to_be_run(lambda_context, load, folder)
     ]
 
 
-def test_settings_of_the_run_are_handed_on(lambda_context, load, folder):
+def test_settings_of_the_map_are_passed_on(lambda_context, load, folder):
     settings = {"max_concurrent_batches": 0, "tolerated_failure_percentage": 12.5}
     event = {
         "source_path": str(folder),
@@ -82,7 +82,7 @@ def test_settings_of_the_run_are_handed_on(lambda_context, load, folder):
     ("field", "value"),
     [("tolerated_failure_percentage", 101), ("max_concurrent_batches", -1)],
 )
-def test_settings_that_no_state_machine_takes_are_refused(lambda_context, folder, field, value):
+def test_invalid_settings_of_the_map_are_refused(lambda_context, folder, field, value):
     event = {"source_path": str(folder), "destination_path": "s3://bucket/to", field: value}
 
     with pytest.raises(ValidationError, match=field):
@@ -98,7 +98,7 @@ def test_list_is_stored(lambda_context, load, folder):
     assert load(answer["paths"]) == [f"{folder}/", f"{folder}/a", f"{folder}/b"]
 
 
-def test_answer_of_a_scan_is_a_request_to_remove(lambda_context, load, folder):
+def test_response_of_a_scan_is_a_request_to_remove(lambda_context, load, folder):
     event = {
         "path": str(folder),
         "min_depth": 1,
@@ -124,7 +124,7 @@ def test_answer_of_a_scan_is_a_request_to_remove(lambda_context, load, folder):
     assert list(folder.iterdir()) == []
 
 
-def test_stored_plan_protects_what_has_changed(lambda_context, load, folder):
+def test_stored_plan_keeps_changed_paths(lambda_context, load, folder):
     event = {
         "path": str(folder),
         "min_depth": 1,
@@ -142,7 +142,7 @@ def test_stored_plan_protects_what_has_changed(lambda_context, load, folder):
 
 
 @pytest.mark.parametrize("document", ['{"paths": []}', "[1]"])
-def test_document_that_is_no_list_of_paths_removes_nothing(lambda_context, aws, folder, document):
+def test_document_that_is_not_a_list_removes_nothing(lambda_context, aws, folder, document):
     location = aws.put("bucket", "paths.json", document)
 
     with pytest.raises(ValueError, match="expected a"):

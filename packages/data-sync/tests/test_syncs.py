@@ -35,7 +35,7 @@ def entry(folder: Path, name: str, destination: str = "s3://bucket/") -> dict[st
     return {"source_path": str(folder / name), "destination_path": destination}
 
 
-def test_answer_is_the_request_with_defaults_and_what_was_done(
+def test_response_has_the_request_with_defaults_and_the_counts(
     aws, tmp_path: Path, lambda_context
 ):
     request = entry(tmp_path, "a")
@@ -57,7 +57,7 @@ def test_answer_is_the_request_with_defaults_and_what_was_done(
     assert aws.keys("bucket") == ["a"]
 
 
-def test_no_transfers_at_a_time_are_refused_before_anything_moves(
+def test_max_concurrency_of_zero_is_refused_before_any_transfer(
     aws, tmp_path: Path, lambda_context
 ):
     with pytest.raises(ValidationError, match="max_concurrency"):
@@ -65,7 +65,7 @@ def test_no_transfers_at_a_time_are_refused_before_anything_moves(
     assert aws.keys("bucket") == []
 
 
-def test_batch_sums_up(aws, tmp_path: Path, lambda_context):
+def test_batch_sums_up_its_counts(aws, tmp_path: Path, lambda_context):
     requests = [entry(tmp_path, name) for name in "ab"]
     answer = batch_data_sync_handler({"requests": requests}, lambda_context)
     assert answer == {
@@ -93,7 +93,7 @@ def test_batch_can_be_stored(aws, tmp_path: Path, lambda_context):
 
 
 @pytest.mark.parametrize("document", ['{"a": 1}', '[{"source_path": "x"}]'])
-def test_stored_document_that_is_no_list_of_syncs_is_refused(aws, document, lambda_context):
+def test_stored_document_that_is_not_a_list_of_syncs_is_refused(aws, document, lambda_context):
     uri = aws.put("bucket", "requests.json", document)
     with pytest.raises(ValidationError):
         batch_data_sync_handler({"requests": uri}, lambda_context)
@@ -107,7 +107,7 @@ def test_one_invalid_sync_stops_the_batch_before_it_starts(aws, tmp_path: Path, 
     assert aws.keys("bucket") == []
 
 
-def test_first_failure_ends_the_batch(aws, tmp_path: Path, lambda_context):
+def test_first_failure_stops_the_batch(aws, tmp_path: Path, lambda_context):
     missing = {"source_path": str(tmp_path / "nope"), "destination_path": "s3://bucket/"}
     requests = [entry(tmp_path, "a"), missing, entry(tmp_path, "b")]
     with pytest.raises(FileNotFoundError, match="nope"):
@@ -115,7 +115,7 @@ def test_first_failure_ends_the_batch(aws, tmp_path: Path, lambda_context):
     assert aws.keys("bucket") == ["a"]
 
 
-def test_failures_can_be_allowed(aws, tmp_path: Path, lambda_context):
+def test_batch_continues_with_allow_partial_failure(aws, tmp_path: Path, lambda_context):
     missing = {"source_path": str(tmp_path / "nope"), "destination_path": "s3://bucket/"}
     requests = [entry(tmp_path, "a"), missing, entry(tmp_path, "b")]
     answer = batch_data_sync_handler(
@@ -145,13 +145,13 @@ def test_content_of_files_is_never_logged(
 
 
 class TestDeadline:
-    """A batch that has not the time for all its syncs."""
+    """A batch that reaches its deadline."""
 
     def request(self, folder: Path, **fields: object) -> dict[str, object]:
         entries = [entry(folder, name, f"s3://bucket/{name}") for name in "abc"]
         return {"requests": entries, **fields}
 
-    def test_batch_goes_on_where_it_has_stopped(
+    def test_batch_resumes_from_its_continuation(
         self, aws, tmp_path: Path, lambda_context, monkeypatch
     ):
         # Creating a budget, looking at it before each sync and at each entry takes a second each.
@@ -173,9 +173,7 @@ class TestDeadline:
         assert last["result"]["successful_requests_count"] == 3
         assert last["failed_requests"] == []
 
-    def test_failures_of_earlier_calls_are_not_forgotten(
-        self, aws, tmp_path: Path, lambda_context
-    ):
+    def test_failures_of_earlier_calls_are_kept(self, aws, tmp_path: Path, lambda_context):
         request = self.request(tmp_path, allow_partial_failure=True)
         (tmp_path / "b").unlink()
         state = {
@@ -192,12 +190,12 @@ class TestDeadline:
             str(tmp_path / "b")
         ]
 
-    def test_batch_without_any_time_is_an_error(self, aws, tmp_path: Path, lambda_context):
+    def test_batch_without_time_is_an_error(self, aws, tmp_path: Path, lambda_context):
         with pytest.raises(TimeoutError, match="give more"):
             batch_data_sync_handler(self.request(tmp_path, deadline=0), lambda_context)
         assert aws.keys("bucket") == []
 
-    def test_auto_asks_the_context(self, tmp_path: Path, lambda_context):
+    def test_auto_deadline_is_that_of_the_context(self, tmp_path: Path, lambda_context):
         lambda_context.get_remaining_time_in_millis = lambda: 1
         request = {**entry(tmp_path, "a"), "deadline": "auto"}
         with pytest.raises(TimeoutError):

@@ -19,7 +19,7 @@ def folders_of(key: str) -> list[str]:
 
 
 @given(trees)
-def test_each_folder_sums_up_all_that_is_below(tree):
+def test_each_folder_sums_up_its_entries(tree):
     expected: dict[str, list[tuple[int, float]]] = defaultdict(list)
     for key, content in tree.items():
         for folder in ["", *folders_of(key)]:
@@ -38,12 +38,12 @@ def test_each_folder_sums_up_all_that_is_below(tree):
 
 
 @given(trees)
-def test_items_come_in_order_where_parts_stand_for_all(tree):
+def test_entries_are_in_order_where_parts_cover_all(tree):
     _, nodes = fold(items_of(tree), lambda _: Coverage.PARTS)
     assert [node.relative for node in nodes] == [entry.relative for entry in items_of(tree)]
 
 
-def test_whole_folder_drops_what_was_kept_of_its_parts():
+def test_whole_folder_replaces_its_parts():
     entries = [Entry("a/b/x", 1, 0), Entry("a/y", 2, 0), Entry("z", 3, 0)]
     _, nodes = fold(
         entries, lambda node: Coverage.WHOLE if node.relative == "a/" else Coverage.BOTH
@@ -57,7 +57,7 @@ def test_placeholder_counts_once_in_its_folder():
     assert root.object_count == 2
 
 
-def test_nothing_is_an_empty_root_of_1970():
+def test_empty_tree_is_a_root_of_1970():
     assert fold([], lambda _: Coverage.PARTS) == (Node("", 0, 0, 0.0, "folder"), [])
 
 

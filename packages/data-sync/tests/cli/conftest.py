@@ -1,4 +1,4 @@
-"""The command, run as a user runs it."""
+"""Fixtures that run the command as a process."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def run(run_command) -> Callable[..., subprocess.CompletedProcess[str]]:
 
 @pytest.fixture
 def start(tmp_path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Start data-sync, its output in pipes; what still runs at the end is killed."""
+    """Start data-sync, its output in pipes; killed at the end of the test."""
     processes = []
 
     def start(*arguments: str, **options) -> subprocess.Popen[str]:
@@ -88,7 +88,7 @@ def disk(tmp_path) -> Disk:
 
 @dataclass
 class Shown:
-    """What a command has shown on a terminal.
+    """Output of a command on a terminal.
 
     Args:
         text: all that was written.

@@ -18,7 +18,7 @@ def bucket(aws) -> str:
     return aws.make_bucket()
 
 
-def test_ls_lists_files_and_folders_in_full(run, disk):
+def test_ls_lists_absolute_paths(run, disk):
     disk.write({"data/a": "a", "data/sub/b": "b"})
 
     result = run("ls", "data")
@@ -28,7 +28,7 @@ def test_ls_lists_files_and_folders_in_full(run, disk):
     assert result.stdout == f"{root}/\n{root}/a\n{root}/sub/\n{root}/sub/b\n"
 
 
-def test_ls_lists_objects_as_uris_and_in_json_as_keys(run, aws, bucket):
+def test_ls_lists_objects_as_uris_and_with_json_as_keys(run, aws, bucket):
     aws.put(bucket, "data/a", "a")
 
     assert run("ls", "s3://bucket/data/").stdout == "s3://bucket/data/\ns3://bucket/data/a\n"
@@ -37,7 +37,7 @@ def test_ls_lists_objects_as_uris_and_in_json_as_keys(run, aws, bucket):
     }
 
 
-def test_ls_goes_by_patterns(run, disk):
+def test_ls_filters_by_patterns(run, disk):
     disk.write({"data/a.csv": "a", "data/b.txt": "b", "data/sub/c.csv": "c"})
 
     result = run("ls", "data", "--include", r".*\.csv$", "--exclude", "sub/")
@@ -45,7 +45,7 @@ def test_ls_goes_by_patterns(run, disk):
     assert result.stdout == f"{disk.root}/data/a.csv\n"
 
 
-def test_ls_writes_names_byte_by_byte_and_can_end_them_with_nul(disk, script):
+def test_ls_writes_the_bytes_of_names_and_can_end_them_with_nul(disk, script):
     name = os.fsdecode(b"data/\xff\n")
     disk.write({name: "x"})
 
@@ -57,7 +57,7 @@ def test_ls_writes_names_byte_by_byte_and_can_end_them_with_nul(disk, script):
     assert result.stdout == root + b"/data/\0" + root + b"/data/\xff\n\0"
 
 
-def test_ls_on_a_terminal_escapes_what_is_not_printable(run_on_terminal, disk):
+def test_ls_escapes_control_characters_on_a_terminal(run_on_terminal, disk):
     disk.write({"data/\x1b[31m": "x"})
 
     shown = run_on_terminal("ls", "data")
@@ -67,7 +67,7 @@ def test_ls_on_a_terminal_escapes_what_is_not_printable(run_on_terminal, disk):
     assert "\x1b" not in shown.text
 
 
-def test_ls_ends_without_a_word_when_its_reader_has_seen_enough(disk, script, run_command):
+def test_ls_exits_silently_on_a_broken_pipe(disk, script, run_command):
     disk.write({f"data/{number}": "" for number in range(5000)})
 
     result = run_command(
@@ -78,7 +78,7 @@ def test_ls_ends_without_a_word_when_its_reader_has_seen_enough(disk, script, ru
     assert result.stdout == f"{disk.root}/data/\n141\n"
 
 
-def test_stats_sums_up_what_is_immediately_below(run, disk):
+def test_stats_shows_immediate_children_and_the_total(run, disk):
     disk.write({"data/a": "a" * 2048, "data/sub/b": "b", "data/sub/c": "c"})
     for name in ("data/a", "data/sub/b", "data/sub/c"):
         os.utime(disk.root / name, (86400, 86400))
@@ -94,7 +94,7 @@ def test_stats_sums_up_what_is_immediately_below(run, disk):
     ]
 
 
-def test_stats_of_nothing_is_a_line_with_zeros_and_no_time(run, bucket):
+def test_stats_of_a_missing_path_has_zeros_and_no_time(run, bucket):
     result = run("stats", "s3://bucket/nothing/")
 
     assert result.returncode == 0
@@ -110,7 +110,7 @@ def test_stats_as_json(run, disk):
     assert list(answer["children"]) == ["a"]
 
 
-def test_stale_finds_what_is_old_and_never_the_path_itself(run, disk):
+def test_stale_finds_old_paths_and_by_default_not_the_root(run, disk):
     disk.write({"data/old/a": "a", "data/older": "o"})
     disk.age("data/old/a", 40)
     disk.age("data/older", 50)
@@ -122,7 +122,7 @@ def test_stale_finds_what_is_old_and_never_the_path_itself(run, disk):
     assert whole.stdout == f"{disk.root}/data/\n"
 
 
-def test_stale_keeps_so_much(run, disk):
+def test_stale_stops_at_the_size_to_keep(run, disk):
     disk.write({"data/a": "a" * 1000, "data/b": "b" * 1000})
     disk.age("data/a", 2)
     disk.age("data/b", 1)
@@ -132,7 +132,7 @@ def test_stale_keeps_so_much(run, disk):
     assert result.stdout == f"{disk.root}/data/a\n"
 
 
-def test_plan_of_stale_removes_what_has_not_changed_and_says_what_has(run, disk):
+def test_rm_with_a_plan_removes_unchanged_paths_and_names_changed_ones(run, disk):
     disk.write({"data/a": "a", "data/b": "b", "data/new": "n"})
     disk.age("data/a", 40)
     disk.age("data/b", 40)
@@ -157,7 +157,7 @@ def test_rm_removes_files_and_folders(run, disk):
     assert disk.read() == {"kept": "k"}
 
 
-def test_rm_in_a_dry_run_tells_the_sizes_and_removes_nothing(run, disk):
+def test_rm_dry_run_shows_sizes_and_removes_nothing(run, disk):
     disk.write({"data/a": "a" * 2048, "b": "b"})
 
     result = run("rm", "-n", "data", "b")
@@ -166,7 +166,7 @@ def test_rm_in_a_dry_run_tells_the_sizes_and_removes_nothing(run, disk):
     assert len(disk.read()) == 2
 
 
-def test_rm_removes_nothing_where_nobody_can_be_asked(run, disk):
+def test_rm_requires_yes_without_a_terminal(run, disk):
     disk.write({"a": "a"})
 
     result = run("rm", "a")
@@ -179,7 +179,7 @@ def test_rm_removes_nothing_where_nobody_can_be_asked(run, disk):
 
 
 @pytest.mark.parametrize(("typed", "status", "left"), [("y\n", 0, {}), ("\n", 1, {"a": "a"})])
-def test_rm_asks_on_a_terminal(run_on_terminal, disk, typed, status, left):
+def test_rm_asks_for_confirmation_on_a_terminal(run_on_terminal, disk, typed, status, left):
     disk.write({"a": "a"})
 
     shown = run_on_terminal("rm", "a", typed=typed)
@@ -190,7 +190,7 @@ def test_rm_asks_on_a_terminal(run_on_terminal, disk, typed, status, left):
 
 
 @pytest.mark.parametrize("arguments", [["/"], ["-n", "/"], ["-y", "/", "a"]])
-def test_rm_refuses_what_must_not_be_removed(run, disk, arguments):
+def test_rm_refuses_mount_points(run, disk, arguments):
     disk.write({"a": "a"})
 
     result = run("rm", "--yes", *arguments)
@@ -216,7 +216,7 @@ def test_rm_refuses_what_must_not_be_removed(run, disk, arguments):
         (["stats", "s3://X/"], 2, "argument PATH"),
     ],
 )
-def test_wrong_arguments_are_refused(monkeypatch, disk, arguments, status, reason):
+def test_invalid_arguments_are_refused(monkeypatch, disk, arguments, status, reason):
     disk.write({"data/a": "a", "empty.json": "{}"})
     (disk.root / "no").write_text("a file")
 

@@ -31,7 +31,7 @@ def data(disk) -> Path:
 
 
 def children_of(process):
-    """Return the processes that a process has started, but for multiprocessing's own."""
+    """Return the processes that a process has started, except those of multiprocessing itself."""
     found = []
     for status in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -51,7 +51,7 @@ def wait_until(condition, seconds=30):
         time.sleep(0.02)
 
 
-def test_batches_and_a_sync_of_the_whole_come_to_the_same(run, data, disk, aws, bucket):
+def test_batches_transfer_the_same_files_as_one_sync(run, data, disk, aws, bucket):
     up = run(*IN_BATCHES, "-v", "data", "s3://bucket/data/")
     down = run(*IN_BATCHES, "s3://bucket/data/", "copy")
     again = run("data", "s3://bucket/data/")
@@ -64,7 +64,7 @@ def test_batches_and_a_sync_of_the_whole_come_to_the_same(run, data, disk, aws, 
     assert again.stdout.endswith("16 unchanged\n")
 
 
-def test_what_is_extra_at_any_level_is_deleted_when_all_batches_are_done(run, data, aws, bucket):
+def test_extraneous_objects_at_any_depth_are_deleted_after_all_batches(run, data, aws, bucket):
     for key in ("extra", "f1/extra", "gone/extra"):
         aws.put(bucket, f"data/{key}", "x")
     aws.put(bucket, "data.txt", "x")
@@ -76,7 +76,7 @@ def test_what_is_extra_at_any_level_is_deleted_when_all_batches_are_done(run, da
     assert aws.keys(bucket) == sorted(["data.txt", *(f"data/{name}" for name in TREE)])
 
 
-def test_too_many_deletions_are_refused_before_anything_moves(run, data, aws, bucket):
+def test_max_delete_is_checked_before_any_transfer(run, data, aws, bucket):
     for key in ("data/extra", "data/f1/extra"):
         aws.put(bucket, key, "x")
 
@@ -88,7 +88,7 @@ def test_too_many_deletions_are_refused_before_anything_moves(run, data, aws, bu
     assert aws.keys(bucket) == ["data/extra", "data/f1/extra"]
 
 
-def test_move_removes_the_source_when_all_batches_are_done(run, data, aws, bucket):
+def test_move_removes_the_source_after_all_batches(run, data, aws, bucket):
     result = run(*IN_BATCHES, "--move", "data", "s3://bucket/data/")
 
     assert result.returncode == 0, result.stderr
@@ -106,7 +106,7 @@ def misfit(disk, data) -> None:
     disk.write({f"data/f3/{'/'.join(['n' * 250] * 4)}": "x"})
 
 
-def test_failure_is_told_with_its_batch_and_the_rest_is_done(run, data, misfit, aws, bucket):
+def test_failure_names_its_batch_and_other_batches_continue(run, data, misfit, aws, bucket):
     extra = aws.put(bucket, f"{FAR.removeprefix('s3://bucket/')}extra", "x")
 
     result = run(*IN_BATCHES, "--delete", "--move", "data", FAR)
@@ -122,7 +122,7 @@ def test_failure_is_told_with_its_batch_and_the_rest_is_done(run, data, misfit, 
     assert (data / "top").exists(), "it is removed although not all batches have succeeded"
 
 
-def test_report_is_one_and_has_a_line_for_each_item(run, data, aws, bucket, disk):
+def test_report_of_all_batches_has_a_line_per_file(run, data, aws, bucket, disk):
     aws.put(bucket, "data/extra", "x")
     where = ("--report", "reports/report.jsonl")
 
@@ -136,7 +136,7 @@ def test_report_is_one_and_has_a_line_for_each_item(run, data, aws, bucket, disk
     assert sorted(entries) == sorted([*moved, ("delete", "s3://bucket/data/extra")])
 
 
-def test_deadline_leaves_the_rest_and_the_same_command_goes_on(run, data, aws, bucket):
+def test_deadline_stops_the_batches_and_the_same_command_continues(run, data, aws, bucket):
     stopped = run(*IN_BATCHES, "--deadline", "0.001", "data", "s3://bucket/data/")
     rest = run(*IN_BATCHES, "--deadline", "60", "data", "s3://bucket/data/")
 
@@ -146,7 +146,7 @@ def test_deadline_leaves_the_rest_and_the_same_command_goes_on(run, data, aws, b
     assert len(aws.keys(bucket)) == 16
 
 
-def test_json_is_the_answer_of_the_handler_of_batches(run, data, misfit, bucket):
+def test_json_is_the_response_of_the_batch_handler(run, data, misfit, bucket):
     result = run(*IN_BATCHES, "--json", "data", FAR)
 
     answer = json.loads(result.stdout)
@@ -156,7 +156,7 @@ def test_json_is_the_answer_of_the_handler_of_batches(run, data, misfit, bucket)
     assert [request["source_path"] for request in answer["failed_requests"]] == ["data/f3"]
 
 
-def test_sync_that_is_one_batch_is_done_as_without_jobs(run, data, aws, bucket):
+def test_single_batch_runs_as_without_jobs(run, data, aws, bucket):
     aws.put(bucket, "data/extra", "x")
 
     result = run("--jobs", "4", "--delete", "data", "s3://bucket/data/")
@@ -177,7 +177,7 @@ def held(path):
         path.unlink()
 
 
-def test_folder_of_very_many_small_files_stays_whole_unless_a_size_is_given(monkeypatch, data):
+def test_folder_of_very_many_small_files_is_split_only_with_a_given_size(monkeypatch, data):
     monkeypatch.setattr(parallel, "_BATCH_BYTES", 30)
     monkeypatch.setattr(parallel, "_MAX_SMALL_PARTS", 2)
     request = DataSyncRequest(source_path=data / "f1", destination_path="s3://bucket/data/")
@@ -202,7 +202,7 @@ def test_lock_is_held_for_all_batches(run, start, data, bucket, disk):
     assert disk.read("copy") == TREE
 
 
-def test_ctrl_c_ends_all_processes_and_leaves_no_half_file(start, aws, bucket, disk):
+def test_ctrl_c_ends_all_processes_and_leaves_no_partial_file(start, aws, bucket, disk):
     for number in range(4):
         aws.put(bucket, f"data/{number}", bytes(50_000_000))
     process = start("-j", "2", "--batch-bytes", "1", "s3://bucket/data/", "copy")
@@ -219,7 +219,7 @@ def test_ctrl_c_ends_all_processes_and_leaves_no_half_file(start, aws, bucket, d
     assert not list((disk.root).glob("copy/.*"))
 
 
-def test_ctrl_c_on_a_terminal_which_reaches_all_processes_is_one_line(start, data, bucket):
+def test_ctrl_c_that_reaches_all_processes_is_one_line(start, data, bucket):
     process = start(*IN_BATCHES, "data", "s3://bucket/data/", start_new_session=True)
     wait_until(lambda: children_of(process))
 
@@ -229,7 +229,7 @@ def test_ctrl_c_on_a_terminal_which_reaches_all_processes_is_one_line(start, dat
     assert (process.returncode, stderr) == (130, "data-sync: error: interrupted\n")
 
 
-def test_process_that_is_killed_is_told_with_its_batch_and_others_go_on(start, aws, bucket, disk):
+def test_killed_worker_fails_its_batch_and_others_continue(start, aws, bucket, disk):
     for number in range(6):
         aws.put(bucket, f"data/{number}", bytes(30_000_000))
     process = start("-j", "2", "--batch-bytes", "1", "s3://bucket/data/", "copy")
@@ -247,7 +247,7 @@ def test_process_that_is_killed_is_told_with_its_batch_and_others_go_on(start, a
     assert {path.stat().st_size for path in whole} == {30_000_000}
 
 
-def test_children_end_when_the_command_is_killed(start, aws, bucket, disk):
+def test_workers_exit_when_the_command_is_killed(start, aws, bucket, disk):
     for number in range(6):
         aws.put(bucket, f"data/{number}", bytes(30_000_000))
     process = start("-j", "2", "--batch-bytes", "1", "s3://bucket/data/", "copy")

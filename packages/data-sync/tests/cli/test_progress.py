@@ -1,4 +1,4 @@
-"""What a terminal shows while a sync runs, and what a pipe does not."""
+"""Progress on a terminal, and none in a pipe."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_terminal_shows_a_bar_with_files_bytes_and_rate(run_on_terminal, data, b
     assert "100 files (97.7 KiB) transferred in " in shown.text
 
 
-def test_bar_adds_up_all_processes(run_on_terminal, data, bucket):
+def test_bar_sums_up_all_processes(run_on_terminal, data, bucket):
     shown = run_on_terminal("-j", "2", "--batch-bytes", "20kB", "data", "s3://bucket/data/")
 
     assert shown.status == 0
@@ -36,7 +36,7 @@ def test_bar_adds_up_all_processes(run_on_terminal, data, bucket):
     assert "97.7 KiB of 97.7 KiB" in shown.text
 
 
-def test_bar_is_full_if_there_was_nothing_to_do(run_on_terminal, data, bucket, run):
+def test_bar_is_full_if_nothing_differs(run_on_terminal, data, bucket, run):
     run("data", "s3://bucket/data/")
 
     shown = run_on_terminal("-j", "2", "--batch-bytes", "20kB", "data", "s3://bucket/data/")

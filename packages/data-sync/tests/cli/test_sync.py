@@ -1,4 +1,4 @@
-"""Syncs as a user asks for them."""
+"""Options, output and exit status of a sync."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def under(files, folder):
     return {f"{folder}/{name}": content for name, content in files.items()}
 
 
-def test_folder_goes_to_s3_and_comes_back_and_the_last_line_counts(run, disk, aws, bucket):
+def test_folder_is_uploaded_and_downloaded_with_counts_in_the_last_line(run, disk, aws, bucket):
     disk.write(under(FILES, "data"))
 
     up = run("data", "s3://bucket/data/")
@@ -39,7 +39,7 @@ def test_folder_goes_to_s3_and_comes_back_and_the_last_line_counts(run, disk, aw
     assert disk.read("copy") == FILES
 
 
-def test_second_sync_has_nothing_to_do(run, disk, bucket):
+def test_second_sync_transfers_nothing(run, disk, bucket):
     disk.write(under(FILES, "data"))
     run("data", "s3://bucket/data/")
 
@@ -49,7 +49,7 @@ def test_second_sync_has_nothing_to_do(run, disk, bucket):
     assert second.stdout.endswith(" s, 3 unchanged\n")
 
 
-def test_nothing_is_deleted_unless_it_is_asked_for(run, disk, aws, bucket):
+def test_extraneous_objects_are_deleted_only_with_delete(run, disk, aws, bucket):
     disk.write(under(FILES, "data"))
     aws.put(bucket, "data/extra", "x")
 
@@ -63,7 +63,7 @@ def test_nothing_is_deleted_unless_it_is_asked_for(run, disk, aws, bucket):
     assert "data/extra" not in aws.keys(bucket)
 
 
-def test_dry_run_tells_what_would_be_done_and_changes_nothing(run, disk, aws, bucket):
+def test_dry_run_shows_counts_and_changes_nothing(run, disk, aws, bucket):
     disk.write(under(FILES, "data"))
     aws.put(bucket, "data/extra", "x")
 
@@ -75,7 +75,7 @@ def test_dry_run_tells_what_would_be_done_and_changes_nothing(run, disk, aws, bu
     assert aws.keys(bucket) == ["data/extra"]
 
 
-def test_patterns_choose_what_is_synced_and_can_be_repeated(run, disk, aws, bucket):
+def test_include_and_exclude_are_repeatable(run, disk, aws, bucket):
     disk.write(under({**FILES, "sub/d.tsv": "d", "e.csv": "e"}, "data"))
     patterns = ("--include", r".*\.csv", "--include", r".*\.tsv", "--exclude", "sub/deep/.*")
 
@@ -85,7 +85,7 @@ def test_patterns_choose_what_is_synced_and_can_be_repeated(run, disk, aws, buck
     assert aws.keys(bucket) == ["data/e.csv", "data/sub/b.csv", "data/sub/d.tsv"]
 
 
-def test_move_removes_the_source_when_all_of_it_is_there(run, disk, aws, bucket):
+def test_move_removes_the_source_after_the_sync(run, disk, aws, bucket):
     disk.write(under(FILES, "data"))
 
     result = run("--move", "data", "s3://bucket/data/")
@@ -95,7 +95,7 @@ def test_move_removes_the_source_when_all_of_it_is_there(run, disk, aws, bucket)
     assert not (disk.root / "data").exists()
 
 
-def test_too_many_deletions_are_refused_in_terms_of_the_option(run, disk, aws, bucket):
+def test_max_delete_error_names_the_option(run, disk, aws, bucket):
     disk.write({"data/a": "a"})
     for name in ("x", "y"):
         aws.put(bucket, f"data/{name}", "x")
@@ -107,7 +107,7 @@ def test_too_many_deletions_are_refused_in_terms_of_the_option(run, disk, aws, b
     assert aws.keys(bucket) == ["data/x", "data/y"]
 
 
-def test_excluded_objects_are_protected_if_asked_for(run, disk, aws, bucket):
+def test_protect_excluded_keeps_excluded_objects(run, disk, aws, bucket):
     disk.write({"data/a.csv": "a"})
     aws.put(bucket, "data/notes.txt", "x")
     options = ("--delete", "--exclude", r".*\.txt", "--protect-excluded")
@@ -118,7 +118,7 @@ def test_excluded_objects_are_protected_if_asked_for(run, disk, aws, bucket):
     assert aws.keys(bucket) == ["data/a.csv", "data/notes.txt"]
 
 
-def test_verification_tells_what_differs_and_changes_nothing(run, disk, aws, bucket):
+def test_verify_counts_differences_and_changes_nothing(run, disk, aws, bucket):
     disk.write(under(FILES, "data"))
     run("data", "s3://bucket/data/")
     same = run("--verify", "data", "s3://bucket/data/")
@@ -139,7 +139,7 @@ def test_verification_tells_what_differs_and_changes_nothing(run, disk, aws, buc
     assert len(aws.keys(bucket)) == 4
 
 
-def test_report_has_a_line_for_each_item_and_its_place_is_told(run, disk, bucket):
+def test_report_has_a_line_per_file_and_its_path_is_printed(run, disk, bucket):
     disk.write(under(FILES, "data"))
 
     result = run("--report", "report.jsonl", "data", "s3://bucket/data/")
@@ -150,7 +150,7 @@ def test_report_has_a_line_for_each_item_and_its_place_is_told(run, disk, bucket
     assert len(lines) == 3
 
 
-def test_deadline_stops_in_time_and_the_same_command_goes_on(run, disk, aws, bucket):
+def test_deadline_stops_the_sync_and_the_same_command_continues(run, disk, aws, bucket):
     disk.write({f"data/{number:03}": "x" * 1000 for number in range(800)})
     command = ("--max-concurrency", "1", "data", "s3://bucket/data/")
 
@@ -166,7 +166,7 @@ def test_deadline_stops_in_time_and_the_same_command_goes_on(run, disk, aws, buc
     assert not rest.stdout.startswith(("0 files", "800 files"))
 
 
-def test_json_is_the_answer_of_the_handler_and_nothing_else(run, disk, bucket):
+def test_json_is_the_response_of_the_handler_only(run, disk, bucket):
     disk.write(under(FILES, "data"))
 
     result = run("--json", "--size-only", "data", "s3://bucket/data/")
@@ -179,7 +179,7 @@ def test_json_is_the_answer_of_the_handler_and_nothing_else(run, disk, bucket):
     assert answer["request"]["destination_path"] == "s3://bucket/data/"
 
 
-def test_quiet_says_nothing(run, disk, bucket):
+def test_quiet_prints_nothing(run, disk, bucket):
     disk.write(under(FILES, "data"))
 
     result = run("-q", "data", "s3://bucket/data/")
@@ -187,7 +187,7 @@ def test_quiet_says_nothing(run, disk, bucket):
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 
-def test_source_that_has_the_name_of_a_verb(run, disk, aws, bucket):
+def test_source_named_like_a_verb_needs_a_path_prefix(run, disk, aws, bucket):
     disk.write({"ls": "x"})
 
     as_verb = run("-v", "ls", "s3://bucket/ls")
@@ -199,7 +199,7 @@ def test_source_that_has_the_name_of_a_verb(run, disk, aws, bucket):
     assert aws.get(bucket, "ls") == b"x"
 
 
-def test_missing_source_is_an_error_unless_it_may_be_missing(run, bucket):
+def test_missing_source_is_an_error_without_ignore_missing(run, bucket):
     missing = run("s3://bucket/nothing/", "copy")
     ignored = run("--ignore-missing", "s3://bucket/nothing/", "copy")
 
@@ -212,7 +212,7 @@ def test_missing_source_is_an_error_unless_it_may_be_missing(run, bucket):
     assert ignored.stderr.startswith("data-sync: warning: there is nothing at the source")
 
 
-def test_missing_bucket_is_one_line_that_names_it(run, aws, disk):
+def test_missing_bucket_error_names_it(run, aws, disk):
     disk.write({"data/a": "a"})
 
     for locations in (("s3://no-such-bucket/x/", "copy"), ("data", "s3://no-such-bucket/x/")):
@@ -224,7 +224,7 @@ def test_missing_bucket_is_one_line_that_names_it(run, aws, disk):
         assert "NoSuchBucket" in result.stderr
 
 
-def test_missing_credentials_are_one_line_that_says_what_to_set(run, aws, monkeypatch):
+def test_missing_credentials_error_says_what_to_set(run, aws, monkeypatch):
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
 
@@ -237,7 +237,7 @@ def test_missing_credentials_are_one_line_that_says_what_to_set(run, aws, monkey
     )
 
 
-def test_unreadable_file_is_one_line_that_names_it(run, disk, bucket):
+def test_unreadable_file_error_names_it(run, disk, bucket):
     disk.write({"data/a": "a", "data/b": "b"})
     (disk.root / "data" / "b").unlink()
     (disk.root / "data" / "b").symlink_to("nowhere")
@@ -272,14 +272,14 @@ def test_unreadable_file_is_one_line_that_names_it(run, disk, bucket):
         (["--jobs", "2", "--verify", "data", "s3://bucket/"], "leave --jobs out"),
     ],
 )
-def test_wrong_arguments_are_refused(arguments, reason):
+def test_invalid_arguments_are_refused(arguments, reason):
     with pytest.raises(UsageError) as refused:
         make_request(make_parser().parse_args(arguments))
 
     assert reason in str(refused.value)
 
 
-def test_wrong_arguments_are_one_line_and_nothing_is_done(run, disk):
+def test_invalid_arguments_are_one_line_and_change_nothing(run, disk):
     disk.write({"data/a": "a"})
 
     result = run("--delete", "data", "copy")
@@ -307,7 +307,7 @@ def test_help_shows_the_verbs_examples_and_exit_status(run):
         assert part in result.stdout
 
 
-def test_output_that_nobody_can_take_is_one_line(script, disk, bucket, tmp_path):
+def test_full_disk_for_the_output_is_one_line(script, disk, bucket, tmp_path):
     disk.write({"data/a": "a"})
     with Path("/dev/full").open("w") as full:
         result = subprocess.run(

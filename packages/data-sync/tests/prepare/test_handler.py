@@ -1,4 +1,4 @@
-"""Division of a sync into batches, and that the batches together do what the sync would."""
+"""Batches of a sync, which together do what the sync would do."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ class TestPaths:
             [("s3://bucket/sub/", "s3://other/sub/")],
         ]
 
-    def test_local_folders_end_in_none(self, paths, put, tmp_path):
+    def test_local_folders_have_no_trailing_slash(self, paths, put, tmp_path):
         put(**{"src/a": 9, "src/sub/b": 5})
         assert paths("s3://bucket/src", tmp_path, 10) == [
             [("s3://bucket/src/a", f"{tmp_path}/a")],
@@ -131,7 +131,7 @@ class TestPaths:
         ]
 
     @pytest.mark.parametrize("to", ["s3://other/dst", "s3://other/dst/"])
-    def test_single_item_and_empty_source_are_as_requested(self, paths, put, tmp_path, to):
+    def test_single_file_and_empty_source_keep_the_requested_paths(self, paths, put, tmp_path, to):
         put(**{"src/a": 9, "empty/": 0})
         (tmp_path / "empty").mkdir()
         for source in (
@@ -162,7 +162,7 @@ class TestPaths:
             [(f"{tmp_path}/run/sub", f"efs://{efs}:/copy/sub")],
         ]
 
-    def test_prefix_is_folded_into_the_destination(self, prepare, paths, put):
+    def test_source_prefix_becomes_part_of_the_destination(self, prepare, paths, put):
         put(**{"run/A/x": 9, "run/A/s/y": 5})
         source, to = "s3://bucket/run/A/", "s3://other/dst"
         assert paths(source, to, 10, source_path_prefix="run/") == [
@@ -177,12 +177,12 @@ class TestPaths:
             [("s3://bucket/run/A/x", "s3://other/dst/A/x")]
         ]
 
-    def test_prefix_that_is_none_is_refused(self, paths, put):
+    def test_prefix_that_source_keys_lack_is_refused(self, paths, put):
         put(**{"run/A/x": 9})
         with pytest.raises(ValueError, match="source_path_prefix 'other/'"):
             paths("s3://bucket/run/A/", "s3://other/d", source_path_prefix="other/")
 
-    def test_paths_can_be_asked_for_one_by_one(self):
+    def test_class_methods_return_the_paths_of_a_part(self):
         request = PrepareBatchDataSyncRequest(
             source_path="s3://bucket/src", destination_path="s3://other/dst"
         )
@@ -203,7 +203,7 @@ class TestPaths:
 
 
 class TestRequests:
-    def test_settings_are_handed_on(self, prepare, put):
+    def test_settings_are_passed_on(self, prepare, put):
         put(**{"src/a": 9, "src/sub/b": 5})
         chosen = {
             "delete": False,
@@ -237,7 +237,7 @@ class TestRequests:
         [stored] = json.loads(aws.get("bucket", "tmp/request_1.json"))
         assert stored["source_path"] == f"{source}/b"
 
-    def test_filters_choose_what_is_counted(self, paths, tmp_path):
+    def test_filters_apply_before_splitting(self, paths, tmp_path):
         source = write(tmp_path / "run", {"A/r.bam": 9, "A/n.txt": 50, "B/r.bam": 8})
         only = {"include": r".*\.bam"}
         assert paths(source, "s3://other/d/", 10, filter_config=only) == [
@@ -245,7 +245,7 @@ class TestRequests:
             [(f"{source}/B", "s3://other/d/B/")],
         ]
 
-    def test_filters_that_keep_nothing_are_an_error(self, paths, tmp_path):
+    def test_filters_that_exclude_everything_are_an_error(self, paths, tmp_path):
         source, to = write(tmp_path / "run", {"a": 1}), "s3://other/d"
         only = {"include": ["b", "c"]}
         with pytest.raises(ValueError, match=rf"\['b', 'c'\].* keep nothing of {source}"):
@@ -263,24 +263,24 @@ class TestRefusals:
         with pytest.raises(ResourceNotFoundError, match="s3://missing"):
             paths("s3://missing/src", "s3://other/d", fail_if_missing=False)
 
-    def test_key_that_leads_out_of_the_destination_is_refused(self, paths, put, tmp_path):
+    def test_key_that_leaves_the_destination_is_refused(self, paths, put, tmp_path):
         put(**{"src/../../x": 9, "src/a": 9})
         with pytest.raises(ValueError, match="would lead out of the destination"):
             paths("s3://bucket/src/", tmp_path, 10)
 
-    def test_destination_inside_the_source_is_refused_as_for_the_whole(self, paths, put):
+    def test_destination_inside_the_source_is_refused(self, paths, put):
         put(**{"src/a": 9, "src/b": 9})
         with pytest.raises(ValueError, match="lie one inside the other"):
             paths("s3://bucket/src/", "s3://bucket/src/copy/", 10)
 
-    def test_object_with_objects_below_cannot_go_to_a_disk(self, paths, put, tmp_path):
+    def test_object_with_objects_below_is_refused_to_local(self, paths, put, tmp_path):
         put(**{"src": 9, "src/b": 9})
         with pytest.raises(ValueError, match="a file and a folder"):
             paths("s3://bucket/src", tmp_path, 10)
 
 
 class TestBatchesTogether:
-    """What the batches leave at the destination is what one sync leaves there."""
+    """Batches leave the same destination as one sync."""
 
     @pytest.fixture
     def differences(self, aws, lambda_context, tmp_path_factory):
@@ -311,7 +311,7 @@ class TestBatchesTogether:
         return compare
 
     @pytest.mark.parametrize("source", ["s3://bucket/src", "s3://bucket/src/", "s3://bucket"])
-    def test_odd_keys_arrive_on_s3(self, differences, source):
+    def test_unusual_keys_are_copied(self, differences, source):
         tree = {
             "src": 3,
             "src/": 0,
@@ -337,11 +337,11 @@ class TestBatchesTogether:
         deadline=None,
         suppress_health_check=[HealthCheck.function_scoped_fixture],
     )
-    def test_any_tree_arrives_on_s3(self, differences, tree, limit):
+    def test_any_tree_is_copied(self, differences, tree, limit):
         below = {f"src/{key}": size for key, size in tree.items()}
         assert differences(below, "s3://bucket/src", limit) == set()
 
-    def test_tree_arrives_on_a_disk(self, differences):
+    def test_tree_is_downloaded(self, differences):
         tree = {f"src/{key}": size for key, size in EXAMPLE.items()}
         placeholders = {"src/": 0, "src/e/": 0, "src/p/": 0}
         assert differences(tree | placeholders, "s3://bucket/src", 10, to_disk=True) == set()
@@ -357,7 +357,7 @@ def _files(folder: Path) -> dict[Path, bytes]:
     return {path.relative_to(folder): path.read_bytes() for path in files}
 
 
-def test_uri_of_a_part_is_the_key_as_it_is(paths, put):
+def test_uri_of_a_part_keeps_its_key(paths, put):
     put(**{"src/a b+%41/é": 9, "src/c": 9})
     [[(first, _)], _] = paths("s3://bucket/src", "s3://other/d", 10)
     assert S3Path(first).key == "src/a b+%41/"

@@ -88,7 +88,7 @@ def test_parts_are_packed(sizes, batches):
     assert packed(sizes, 10) == batches
 
 
-def test_nothing_is_no_batch():
+def test_no_parts_are_no_batches():
     assert pack([], 10) == []
 
 

@@ -62,7 +62,7 @@ def failed(requests: Any, error: str, cause: str) -> dict[str, Any]:
     return {"Status": "FAILED", "Input": batch(requests), "Error": error, "Cause": cause}
 
 
-def test_answers_are_added_up(summarize):
+def test_responses_are_summed_up(summarize):
     answer = summarize(responses=[done(5), done(7, failed=1)])
 
     assert (
@@ -76,14 +76,14 @@ def test_answers_are_added_up(summarize):
     assert "error" not in answer
 
 
-def test_nothing_adds_up_to_nothing(summarize):
+def test_no_batches_sum_up_to_zero(summarize):
     answer = summarize()
 
     assert answer["total_batches_count"] == 0
     assert set(answer["result"].values()) == {0}
 
 
-def test_results_of_a_map_run_are_added_up(summarize, map_run):
+def test_results_of_a_map_run_are_summed_up(summarize, map_run):
     manifest = map_run(SUCCEEDED=[succeeded(done(5)), succeeded(done(7))])
 
     by_manifest = summarize(results_path=manifest)
@@ -93,7 +93,7 @@ def test_results_of_a_map_run_are_added_up(summarize, map_run):
     assert summarize(results_path="s3://bucket/results") == by_manifest
 
 
-def test_batch_that_failed_is_named_with_its_error_and_its_requests(summarize, map_run, aws):
+def test_failed_batch_has_its_error_and_its_requests(summarize, map_run, aws):
     location = aws.put("bucket", "payload/request_1.json", json.dumps([SYNC, SYNC]))
     cause = json.dumps({"errorType": "OSError", "errorMessage": "disk full", "stackTrace": []})
     manifest = map_run(SUCCEEDED=[succeeded(done(5))], FAILED=[failed(location, "OSError", cause)])
@@ -113,9 +113,7 @@ def test_batch_that_failed_is_named_with_its_error_and_its_requests(summarize, m
     )
 
 
-def test_stored_requests_that_failed_can_be_repeated_as_they_are(
-    summarize, map_run, aws, lambda_context
-):
+def test_stored_failed_requests_can_be_retried(summarize, map_run, aws, lambda_context):
     aws.put("bucket", "a/file", "content")
     manifest = map_run(FAILED=[failed([SYNC | {"delete": False}], "OSError", "disk full")])
 
@@ -125,7 +123,7 @@ def test_stored_requests_that_failed_can_be_repeated_as_they_are(
     assert aws.get("bucket", "b/file") == b"content"
 
 
-def test_batches_that_were_never_begun_count_as_failed(summarize, map_run):
+def test_batches_that_were_not_started_count_as_failed(summarize, map_run):
     manifest = map_run(
         FAILED=[failed([SYNC], "OSError", "disk full")],
         PENDING=[{"Status": "PENDING", "Input": batch([SYNC, SYNC])}],
@@ -137,16 +135,14 @@ def test_batches_that_were_never_begun_count_as_failed(summarize, map_run):
     assert answer["result"]["failed_requests_count"] == 3
 
 
-def test_child_that_timed_out_is_told_by_its_status(summarize, map_run):
+def test_timed_out_child_has_its_status_as_error(summarize, map_run):
     manifest = map_run(FAILED=[{"Status": "TIMED_OUT", "Input": batch([SYNC])}])
 
     assert summarize(results_path=manifest)["error"] == "TIMED_OUT"
 
 
 @pytest.mark.parametrize("document", ["{}", '[{"source_path": 1}]', None])
-def test_batch_whose_requests_cannot_be_read_is_named_all_the_same(
-    summarize, map_run, aws, document
-):
+def test_failed_batch_with_unreadable_requests_is_listed(summarize, map_run, aws, document):
     location = "s3://bucket/payload/request_1.json"
     manifest = map_run(FAILED=[failed(location, "ValidationError", "no list")])
     if document is not None:
@@ -161,14 +157,14 @@ def test_batch_whose_requests_cannot_be_read_is_named_all_the_same(
     assert "failed_requests_path" not in answer
 
 
-def test_input_that_step_functions_leaves_out_is_no_error(summarize, map_run):
+def test_missing_input_is_not_an_error(summarize, map_run):
     left_out = {"Input": "", "InputDetails": {"Included": False}}
     manifest = map_run(FAILED=[{"Status": "FAILED", "Error": "E", "Cause": "c", **left_out}])
 
     assert summarize(results_path=manifest)["failed_batches"] == [{"error": "E", "cause": "c"}]
 
 
-def test_job_that_failed_is_told_by_its_reason_and_its_log(summarize, map_run):
+def test_cause_of_a_failed_job_has_its_reason_and_log_stream(summarize, map_run):
     job = {
         "JobId": "1234",
         "StatusReason": "Essential container in task exited",
@@ -182,7 +178,7 @@ def test_job_that_failed_is_told_by_its_reason_and_its_log(summarize, map_run):
     )
 
 
-def test_answer_fits_into_a_state_however_many_batches_fail(summarize, map_run):
+def test_response_fits_into_a_state_however_many_batches_fail(summarize, map_run):
     longest = f"s3://bucket/{'k' * 1024}"
     sync = {"source_path": longest, "destination_path": longest}
     one = failed([sync], "States.TaskFailed", "c" * 32_768)
@@ -195,14 +191,14 @@ def test_answer_fits_into_a_state_however_many_batches_fail(summarize, map_run):
     assert len(json.dumps(answer)) < 256 * 1024 / 2
 
 
-def test_missing_manifest_is_an_error_that_names_the_place(summarize, aws):
+def test_missing_manifest_error_names_the_location(summarize, aws):
     aws.make_bucket()
 
     with pytest.raises(ResourceNotFoundError, match="s3://bucket/results/"):
         summarize(results_path="s3://bucket/results")
 
 
-def test_two_manifests_are_one_too_many(summarize, map_run):
+def test_two_manifests_are_refused(summarize, map_run):
     map_run("results/run-1", SUCCEEDED=[])
     map_run("results/run-2", SUCCEEDED=[])
 

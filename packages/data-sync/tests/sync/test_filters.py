@@ -86,6 +86,6 @@ def test_efs_root_is_where_it_is_mounted(tmp_path: Path, aws, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("name", ["include", "exclude"])
-def test_bad_pattern_is_named(name):
+def test_invalid_pattern_is_named(name):
     with pytest.raises(ValueError, match=rf"the {name} pattern '\(' is no regular expression"):
         make_filter(Config(**{name: ["a", "("]}), SOURCE)
