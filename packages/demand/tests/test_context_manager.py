@@ -45,7 +45,7 @@ def values_of(manager) -> dict:
     return {param.name: param.value for param in params}
 
 
-def test_inputs_and_outputs_get_their_place_in_the_working_folder(manage):
+def test_inputs_and_outputs_get_paths_in_the_working_directory(manage):
     manager = manage()
 
     assert params_of(manager) == {
@@ -55,7 +55,7 @@ def test_inputs_and_outputs_get_their_place_in_the_working_folder(manage):
     }
 
 
-def test_shared_inputs_go_to_a_folder_named_by_where_they_come_from(manage):
+def test_shared_inputs_are_named_by_the_hash_of_their_s3_uri(manage):
     params = {
         "in": {"local": "l", "remote": REMOTE, "include": "x"},
         "in2": "s3://bucket/raw/${F}",
@@ -68,7 +68,7 @@ def test_shared_inputs_go_to_a_folder_named_by_where_they_come_from(manage):
     assert values_of(manager)["in"] == values_of(manager)["in2"] == f"{SHARED}/{DIGEST}"
 
 
-def test_what_is_written_in_a_remote_is_answered_as_it_was_and_synced_without_double_slashes(
+def test_s3_uris_are_returned_unchanged_and_synced_without_double_slashes(
     manage,
 ):
     manager = manage({"params": {"in": "s3://bucket//raw//a", "out": "o @ s3://bucket//q"}})
@@ -85,7 +85,7 @@ def test_what_is_written_in_a_remote_is_answered_as_it_was_and_synced_without_do
     )
 
 
-def test_an_absolute_path_on_a_volume_stays(manage):
+def test_an_absolute_path_on_a_volume_is_kept(manage):
     manager = manage({"params": {"in": f"{REMOTE} @ {SHARED}/ref/a", "out": f"{WORKING}/deep/o"}})
 
     assert values_of(manager) == {"in": f"{SHARED}/ref/a", "out": f"{WORKING}/deep/o"}
@@ -94,7 +94,7 @@ def test_an_absolute_path_on_a_volume_stays(manage):
 
 @pytest.mark.parametrize("path", ["/etc/x", "/opt/efs", "/opt/efs/scratch/../other/x", "/"])
 def test_an_absolute_path_outside_of_every_volume_is_an_error_that_names_it(manage, path):
-    with pytest.raises(ValueError, match=f"'{path}' does not lie in a mounted EFS file system"):
+    with pytest.raises(ValueError, match=f"'{path}' is not on a mounted EFS file system"):
         manage({"params": {"in": f"{REMOTE} @ {path}", "out": "o"}})
 
 
@@ -102,34 +102,34 @@ def test_an_absolute_path_outside_of_every_volume_is_an_error_that_names_it(mana
     "path", ["/opt/efs/scratch", f"{SHARED}/", f"{SHARED}/x/..", "/opt/efs/scratch/tmp"]
 )
 @pytest.mark.parametrize("name", ["in", "out"])
-def test_a_folder_of_all_executions_is_never_synced(manage, path, name):
+def test_a_directory_of_all_executions_is_never_synced(manage, path, name):
     params = {"in": REMOTE, "out": "o"} | {name: f"{REMOTE} @ {path}" if name == "in" else path}
 
-    with pytest.raises(ValueError, match=f"'{name}' is a folder that all executions use"):
+    with pytest.raises(ValueError, match=f"'{name}' is or contains a directory that all"):
         manage({"params": params})
 
 
-def test_a_root_of_another_volume_is_recognised_through_this_one(manage, make_volume):
+def test_the_root_of_another_volume_is_recognised_below_this_one(manage, make_volume):
     volumes = make_volume("/whole", "/"), make_volume(SHARED)
 
-    with pytest.raises(ValueError, match="'out' is a folder that all executions use"):
+    with pytest.raises(ValueError, match="'out' is or contains a directory that all"):
         manage({"params": {"in": REMOTE, "out": "/whole/shared"}}, volumes=volumes)
 
 
-def test_two_volumes_at_one_path_are_refused(manage, make_volume):
-    with pytest.raises(ValueError, match="several volumes are at /mnt"):
+def test_two_volumes_with_one_container_path_are_an_error(manage, make_volume):
+    with pytest.raises(ValueError, match="several volumes have the container path /mnt"):
         manage(volumes=(make_volume("/mnt", "/scratch"), make_volume("/mnt", "/shared")))
 
 
 @pytest.mark.parametrize("execution_id", ["tmp", "shared"])
-def test_an_id_that_names_a_folder_of_all_executions_is_refused(manage, make_volume, execution_id):
+def test_an_id_must_not_name_a_directory_of_all_executions(manage, make_volume, execution_id):
     volumes = make_volume("/opt/efs"), make_volume(SHARED)
 
-    with pytest.raises(ValueError, match=f"execution_id '{execution_id}' cannot be the name"):
+    with pytest.raises(ValueError, match=f"invalid execution_id '{execution_id}'"):
         manage(volumes=volumes, execution_id=execution_id)
 
 
-def test_an_id_of_tmp_will_do_where_temporary_files_have_a_volume(manage, make_volume):
+def test_the_id_tmp_is_valid_with_a_volume_for_temporary_files(manage, make_volume):
     volumes = make_volume("/opt/efs/scratch"), make_volume(SHARED), make_volume("/opt/efs/tmp")
 
     manager = manage(volumes=volumes, execution_id="tmp")
@@ -138,7 +138,7 @@ def test_an_id_of_tmp_will_do_where_temporary_files_have_a_volume(manage, make_v
     assert str(manager.efs_tmp_path) == f"{FS}:/tmp"
 
 
-def test_the_innermost_volume_counts(manage, make_volume):
+def test_the_innermost_volume_applies(manage, make_volume):
     volumes = make_volume("/opt/efs", "/scratch"), make_volume(SHARED, "/shared")
 
     manager = manage(configuration={"isolate_inputs": False}, volumes=volumes)
@@ -150,7 +150,7 @@ def test_the_innermost_volume_counts(manage, make_volume):
 
 
 @pytest.mark.parametrize("isolated", [True, False])
-def test_an_output_that_refers_to_an_input_goes_where_the_callers_values_say(manage, isolated):
+def test_references_of_outputs_are_resolved_with_the_values_of_the_request(manage, isolated):
     manager = manage(
         {"params": {"in": REMOTE, "out": "${IN}/x", "index": "${IN}/index"}},
         {"isolate_inputs": isolated},
@@ -164,7 +164,7 @@ def test_an_output_that_refers_to_an_input_goes_where_the_callers_values_say(man
     assert values_of(manager)["index"] == f"{final}/index"
 
 
-def test_paths_with_white_space_are_answered_as_objects(manage):
+def test_paths_with_whitespace_are_returned_as_objects(manage):
     manager = manage({"params": {"in": REMOTE, "out": "${S}/x", "s": "a b"}})
 
     assert params_of(manager)["out"] == {
@@ -174,7 +174,7 @@ def test_paths_with_white_space_are_answered_as_objects(manage):
     }
 
 
-def test_syncs_carry_what_they_need_to(manage):
+def test_syncs_have_the_fields_of_a_data_sync(manage):
     configuration = {
         "input_data_sync_configuration": {
             "force": True,
@@ -222,7 +222,7 @@ def test_syncs_carry_what_they_need_to(manage):
     ]
 
 
-def test_syncs_follow_the_lists_of_inputs_and_outputs(manage):
+def test_syncs_are_in_the_order_of_inputs_and_outputs(manage):
     params = {"a": "s3://bucket/a @ a", "b": "s3://bucket/b @ b", "y": "y", "x": "x"}
     manager = manage({"params": params, "inputs": ["b", "a", "B"], "outputs": ["x", "y"]})
 
@@ -246,7 +246,7 @@ def test_syncs_follow_the_lists_of_inputs_and_outputs(manage):
         ({"cleanup_inputs": False, "cleanup_working_dir": False}, []),
     ],
 )
-def test_inputs_and_the_working_folder_are_removed_as_wanted(manage, configuration, paths):
+def test_inputs_and_the_working_directory_are_removed_as_configured(manage, configuration, paths):
     removals = manage(configuration=configuration).post_execution_remove_data_paths_requests
 
     assert [request.to_dict()["paths"] for request in removals] == [
@@ -254,21 +254,21 @@ def test_inputs_and_the_working_folder_are_removed_as_wanted(manage, configurati
     ]
 
 
-def test_without_inputs_an_empty_removal_is_answered(manage):
+def test_without_inputs_an_empty_removal_is_returned(manage):
     manager = manage({"params": {}, "inputs": [], "outputs": []})
 
     assert manager.post_execution_remove_data_paths_requests[0].to_dict() == {"paths": []}
 
 
 @pytest.mark.parametrize("isolated", [True, False])
-def test_the_removal_of_shared_inputs_is_warned_of(manage, caplog, isolated):
+def test_the_removal_of_shared_inputs_is_logged_as_a_warning(manage, caplog, isolated):
     manager = manage(configuration={"isolate_inputs": isolated})
 
     assert len(manager.post_execution_remove_data_paths_requests) == 2
-    assert ("set cleanup_inputs to false" in caplog.text) is not isolated
+    assert ("Set cleanup_inputs to false" in caplog.text) is not isolated
 
 
-def test_the_two_steps_can_be_taken_alone(make_execution):
+def test_inputs_and_outputs_can_be_updated_separately(make_execution):
     execution = DemandExecution.from_dict(make_execution())
     shared, working = PurePosixPath("/s"), PurePosixPath("/w")
 
@@ -283,7 +283,7 @@ def test_the_two_steps_can_be_taken_alone(make_execution):
     assert execution.execution_parameters.params["out"] == "aligned"
 
 
-def test_the_queue_is_that_of_the_platform(make_execution):
+def test_the_job_queue_is_that_of_the_platform(make_execution):
     assert get_batch_job_queue_name(DemandExecution.from_dict(make_execution())) == "queue"
     without = DemandExecution.from_dict(make_execution(execution_platform={}))
     with pytest.raises(ValueError, match=r"execution_platform\.aws_batch is missing"):
@@ -313,7 +313,7 @@ _hostile = st.lists(
 @given(
     local=_hostile, execution_id=st.one_of(st.text(max_size=6), _hostile), isolated=st.booleans()
 )
-def test_no_relative_path_and_no_id_reaches_outside_of_the_working_folder(
+def test_no_relative_path_and_no_id_leaves_the_working_directory(
     manage, local, execution_id, isolated
 ):
     local = local.lstrip("/") or "."

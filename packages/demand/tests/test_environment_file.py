@@ -36,7 +36,7 @@ def values_in_bash(text: str, names: list[str], path) -> list[str]:
         ("${A:-x} ${a-b} $5 $$ $[1+1] $", r"\${A:-x} \${a-b} \$5 \$$ \$[1+1] $"),
     ],
 )
-def test_a_value_is_quoted_for_bash(value, written):
+def test_a_value_is_escaped_for_bash(value, written):
     assert quote(value) == written
 
 
@@ -72,7 +72,7 @@ def test_bash_expands_plain_variables(tmp_path):
     ]
 
 
-def test_variables_come_after_those_they_use():
+def test_variables_follow_those_that_they_use():
     variables = {"E": "x", "C": "$B", "B": "$A", "A": "1", "Z": "$Q $Q", "W": "$A$B", "IN": "y"}
 
     written = [
@@ -83,21 +83,21 @@ def test_variables_come_after_those_they_use():
     assert written == ["E", "A", "Z", "IN", "B", "C", "W"]
 
 
-def test_a_file_has_one_line_for_each_variable_and_no_end_of_line():
+def test_a_file_has_one_line_per_variable_and_no_final_newline():
     assert format_environment_file({"A": "1", "B": "2"}) == 'export A="1"\nexport B="2"'
     assert format_environment_file({}) == ""
 
 
-def test_a_circle_is_refused_and_its_members_are_named():
-    with pytest.raises(ValueError, match="variables B, C cannot be set"):
+def test_a_cycle_is_an_error_that_names_its_variables():
+    with pytest.raises(ValueError, match="among the variables B, C"):
         format_environment_file({"A": "$A", "B": "$C", "C": "${B}"})
 
 
-def test_its_own_name_in_a_value_is_no_circle():
+def test_a_variable_may_use_its_own_name():
     assert format_environment_file({"X": "a:$X"}) == 'export X="a:$X"'
 
 
-def test_variables_are_mentioned_in_every_form_and_in_their_own_case():
+def test_variables_are_found_in_every_form_with_their_letter_case():
     assert variables_mentioned_in(["run $A ${B} ${C:-x}", "$(d) $INPUT ${e"]) == {
         "A",
         "B",
@@ -107,7 +107,7 @@ def test_variables_are_mentioned_in_every_form_and_in_their_own_case():
     }
 
 
-def test_the_size_of_variables_is_counted_in_bytes():
+def test_the_size_of_variables_is_measured_in_bytes():
     assert not exceeds_overrides({"A": "x" * 7371})
     assert exceeds_overrides({"A": "x" * 7372})
     assert exceeds_overrides({"A": "é" * 3686})

@@ -31,7 +31,7 @@ def test_an_execution_is_written_with_its_defaults():
 
 
 @pytest.mark.parametrize("field", list(MINIMAL))
-def test_what_is_missing_is_named(field):
+def test_an_error_names_the_missing_field(field):
     with pytest.raises(ValidationError, match=field):
         DemandExecution.from_dict({name: MINIMAL[name] for name in MINIMAL if name != field})
 
@@ -57,18 +57,18 @@ def test_what_is_missing_is_named(field):
         "${IN}",
     ],
 )
-def test_an_id_that_is_no_plain_segment_of_a_path_is_refused(execution_id):
+def test_an_id_must_be_a_plain_path_segment(execution_id):
     with pytest.raises(ValidationError, match="execution_id"):
         DemandExecution.from_dict({**MINIMAL, "execution_id": execution_id})
 
 
 @pytest.mark.parametrize("execution_id", ["run-7b", "a.b_c", "...", "1", "é", "a=b", "-a"])
-def test_other_ids_are_taken(execution_id):
+def test_other_ids_are_accepted(execution_id):
     DemandExecution.from_dict({**MINIMAL, "execution_id": execution_id})
 
 
 @pytest.mark.parametrize("execution_type", ["", "a b", "a.b", "a/b", "é", "a\n"])
-def test_a_type_that_batch_would_refuse_in_names_is_refused(execution_type):
+def test_a_type_must_be_valid_in_names_of_batch(execution_type):
     with pytest.raises(ValidationError, match="execution_type"):
         DemandExecution.from_dict({**MINIMAL, "execution_type": execution_type})
 
@@ -80,12 +80,12 @@ def test_a_type_that_batch_would_refuse_in_names_is_refused(execution_type):
         ({"gpu": 0, "memory": None}, {}),
     ],
 )
-def test_resources_are_whole_numbers_and_zero_is_unset(given_, written):
+def test_resources_are_integers_and_zero_is_unset(given_, written):
     assert DemandResourceRequirements.from_dict(given_).to_dict() == written
 
 
 @pytest.mark.parametrize("amount", [1.5, "1.5", "x", -1, True, []])
-def test_other_amounts_are_refused(amount):
+def test_other_amounts_are_an_error(amount):
     with pytest.raises(ValidationError, match="memory"):
         DemandResourceRequirements.from_dict({"memory": amount})
 
@@ -116,23 +116,23 @@ def test_an_old_tag_of_another_kind_is_ignored_with_a_warning(tag, caplog):
 
 @pytest.mark.parametrize("tags", [None, ["a"], "a", {"a": 1}])
 @pytest.mark.parametrize("more", [{}, {"tag": "x"}])
-def test_tags_are_a_map_of_texts(tags, more):
+def test_tags_must_be_an_object_of_strings(tags, more):
     with pytest.raises(ValidationError, match="tags"):
         DemandExecutionMetadata.from_dict({"tags": tags, **more})
 
 
 @pytest.mark.parametrize("arn", [ARN, ARN.replace("aws", "aws-us-gov"), f"{ARN}:part"])
-def test_the_arn_of_an_execution_is_taken(arn):
+def test_the_arn_of_an_execution_is_accepted(arn):
     assert DemandExecutionMetadata.from_dict({"arn": arn}).to_dict() == {"arn": arn}
 
 
 @pytest.mark.parametrize("arn", ["", "x", ARN.replace("execution", "stateMachine"), f" {ARN}"])
-def test_another_arn_is_refused(arn):
+def test_another_arn_is_an_error(arn):
     with pytest.raises(ValidationError, match="arn"):
         DemandExecutionMetadata.from_dict({"arn": arn})
 
 
-def test_notifications_name_a_status():
+def test_notifications_are_keyed_by_status():
     metadata = {"notify_on": {"FAILED": True}, "notify_list": ["a@b.org"], "user": "marmot"}
 
     assert DemandExecutionMetadata.from_dict(metadata).to_dict() == metadata
@@ -141,7 +141,7 @@ def test_notifications_name_a_status():
 
 
 @given(st.text())
-def test_an_id_that_is_taken_is_one_segment(execution_id):
+def test_an_accepted_id_is_one_path_segment(execution_id):
     if DemandExecution.is_valid({**MINIMAL, "execution_id": execution_id}):
         assert execution_id not in ("", ".", "..")
         assert len(execution_id.split()) == 1

@@ -25,19 +25,17 @@ from hypothesis import given, strategies as st
         ("/x/+++", "fs-1", None, "vol-72bf30c1"),
     ],
 )
-def test_a_volume_is_named_by_its_folder_and_a_hash_of_what_is_mounted(
-    path, fs, access_point, name
-):
+def test_a_volume_is_named_by_its_directory_and_a_hash_of_its_mount(path, fs, access_point, name):
     assert build_efs_volume_name(path, fs, access_point) == name
 
 
-def test_a_long_text_keeps_its_start_and_gets_a_hash_of_the_whole():
+def test_a_long_text_keeps_its_start_and_ends_in_a_hash():
     assert condense_str(40 * "a", 24) == "aaaaaaaaaaaaaaa-e33cdf9c"
     assert condense_str(24 * "a", 24) == 24 * "a"
 
 
 @pytest.mark.parametrize(("length", "digits"), [(9, 8), (24, 0), (24, -1)])
-def test_a_length_without_room_is_refused(length, digits):
+def test_a_maximum_length_that_is_too_small_is_an_error(length, digits):
     with pytest.raises(ValueError, match="hash"):
         condense_str(40 * "a", length, hash_length=digits)
 
@@ -50,7 +48,7 @@ def test_a_condensed_text_is_never_too_long(text, length):
 
 
 @given(st.text("abc/ .é+-", max_size=60))
-def test_a_volume_name_is_one_that_batch_takes(path):
+def test_a_volume_name_is_valid_in_batch(path):
     name = build_efs_volume_name(f"/{path}", "fs-12345678", "fsap-12345678")
 
     assert len(name) <= EFS_VOLUME_NAME_MAX_LENGTH
@@ -62,11 +60,11 @@ def test_names_fill_the_budget_exactly():
     longest = ECS_VOLUME_COMPONENT_BUDGET - 3 - 16
     check_ecs_volume_component_budget("n" * longest, ["short", "v" * 16])
 
-    with pytest.raises(ValueError, match=r"1 characters too long.*shorten execution_type"):
+    with pytest.raises(ValueError, match=r"1 characters too long.*Shorten execution_type"):
         check_ecs_volume_component_budget("n" * (longest + 1), ["short", "v" * 16])
 
 
-def test_without_volumes_any_name_will_do():
+def test_without_volumes_any_name_is_valid():
     check_ecs_volume_component_budget("n" * 500, [])
 
 

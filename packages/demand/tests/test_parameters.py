@@ -40,7 +40,7 @@ def test_a_job_without_parameters_is_written_with_its_defaults():
     }
 
 
-def test_nulls_inside_of_values_stay():
+def test_nulls_inside_values_are_kept():
     written = parameters_of(
         params={"a": None, "b": {"c": None}}, outputs_metadata={"x": {"y": None}}
     ).to_dict()
@@ -50,7 +50,7 @@ def test_nulls_inside_of_values_stay():
 
 
 @pytest.mark.parametrize("field", ["command", "params", "inputs", "outputs", "outputs_metadata"])
-def test_lists_and_maps_are_not_null(field):
+def test_lists_and_objects_must_not_be_null(field):
     refused(field, **{field: None})
 
 
@@ -79,7 +79,7 @@ def test_a_plain_value_becomes_text_as_python_writes_it(value, text):
         ({"local": "l", "remote": REMOTE, "action": "LOCALIZE", "more": 1}, "l", REMOTE),
     ],
 )
-def test_an_input_names_where_it_comes_from_and_may_say_where_it_goes(value, local, remote):
+def test_an_input_has_an_s3_uri_and_optionally_a_local_path(value, local, remote):
     param = input_of(value)
 
     assert (param.value, param.remote, param.filter_config) == (local, remote, None)
@@ -95,7 +95,7 @@ def test_an_input_names_where_it_comes_from_and_may_say_where_it_goes(value, loc
         ("a@b", "a@b", "s3://bucket/results/a@b"),
     ],
 )
-def test_an_output_names_where_it_is_and_may_say_where_it_goes(value, local, remote):
+def test_an_output_has_a_local_path_and_optionally_an_s3_uri(value, local, remote):
     param = output_of(value)
 
     assert (param.value, param.remote) == (local, remote)
@@ -105,8 +105,8 @@ def test_an_output_names_where_it_is_and_may_say_where_it_goes(value, local, rem
     "value",
     ["", " ", "a b", f"{REMOTE}  @ x", f"{REMOTE} @ ", f"{REMOTE} @ b @ c", f" {REMOTE}"],
 )
-def test_text_with_other_white_space_than_around_the_separator_is_refused(value):
-    with pytest.raises(ValidationError, match="the input 'in' is not one path"):
+def test_whitespace_is_only_valid_around_the_separator(value):
+    with pytest.raises(ValidationError, match="the input 'in' is neither a path nor two paths"):
         input_of(value)
 
 
@@ -125,7 +125,7 @@ def test_text_with_other_white_space_than_around_the_separator_is_refused(value)
         {"local": "l", "remote": REMOTE, "include": ["("]},
     ],
 )
-def test_an_input_of_another_form_is_refused_by_its_name(value):
+def test_an_error_names_the_input_of_another_form(value):
     with pytest.raises(ValidationError, match="the input 'in'"):
         input_of(value)
 
@@ -133,25 +133,25 @@ def test_an_input_of_another_form_is_refused_by_its_name(value):
 @pytest.mark.parametrize(
     "value", [None, True, [1], {"local": "o"}, {"local": "o", "remote": "x", "action": "LOCALIZE"}]
 )
-def test_an_output_of_another_form_is_refused_by_its_name(value):
+def test_an_error_names_the_output_of_another_form(value):
     with pytest.raises(ValidationError, match="the output 'out'"):
         output_of(value)
 
 
-def test_an_output_without_any_destination_is_refused():
-    with pytest.raises(ValidationError, match=r"'out' names no destination.*output_s3_prefix"):
+def test_an_output_without_destination_is_an_error():
+    with pytest.raises(ValidationError, match=r"'out' has no destination.*output_s3_prefix"):
         output_of("o", prefix=None)
 
 
 @pytest.mark.parametrize("remote", ["/local/x", "s3://x/y", "http://host/x", "s3://b_c/x"])
-def test_what_is_no_place_on_s3_is_refused(remote):
-    with pytest.raises(ValidationError, match="'in' names no place on S3"):
+def test_a_remote_must_be_an_s3_uri(remote):
+    with pytest.raises(ValidationError, match="'in' has an invalid S3 URI"):
         input_of(remote)
-    with pytest.raises(ValidationError, match="'out' names no place on S3"):
+    with pytest.raises(ValidationError, match="'out' has an invalid S3 URI"):
         output_of(f"o @ {remote}")
 
 
-def test_filters_are_kept_as_they_are_and_empty_ones_dropped():
+def test_filters_are_kept_unchanged_and_empty_ones_dropped():
     filters = {"include": [r".*\.fastq"], "exclude": "tmp/.*"}
     param = input_of({"local": "raw", "remote": "s3://bucket/raw/", **filters})
 
@@ -166,7 +166,7 @@ def test_filters_are_kept_as_they_are_and_empty_ones_dropped():
     assert (bare.filter_config, bare.to_json()) == (None, "o @ s3://bucket/z")
 
 
-def test_names_are_matched_as_variables():
+def test_names_are_compared_as_variables():
     parameters = parameters_of(
         params={"my-in": REMOTE, "out.x": "o"},
         inputs=["MY_IN"],
@@ -181,7 +181,7 @@ def test_names_are_matched_as_variables():
 @pytest.mark.parametrize(
     ("match", "fields"),
     [
-        ("'a-b' and 'A.B' would both be the variable A_B", {"params": {"a-b": 1, "A.B": 2}}),
+        ("'a-b' and 'A.B' have the same variable A_B", {"params": {"a-b": 1, "A.B": 2}}),
         ("inputs lists 'x'", {"inputs": ["x"]}),
         ("outputs lists 'x'", {"outputs": ["x"]}),
         (
@@ -189,15 +189,15 @@ def test_names_are_matched_as_variables():
             {"params": {"out": REMOTE}, "inputs": ["out"], "outputs": ["OUT"]},
         ),
         ("parameter name '1x'", {"params": {"1x": 1}}),
-        ("'x' holds what no environment variable can", {"params": {"x": "a\0b"}}),
-        ("'x' holds what no environment variable can", {"params": {"x": "\ud800"}}),
+        ("'x' contains NUL or unpaired surrogates", {"params": {"x": "a\0b"}}),
+        ("'x' contains NUL or unpaired surrogates", {"params": {"x": "\ud800"}}),
     ],
 )
-def test_parameters_that_cannot_be_variables_are_named(match, fields):
+def test_an_error_names_the_parameter_that_cannot_be_a_variable(match, fields):
     refused(match, **fields)
 
 
-def test_references_are_filled_in_locals_and_remotes_but_not_in_filters():
+def test_references_are_resolved_in_locals_and_remotes_but_not_in_filters():
     param = input_of(
         {"local": "${S}/l", "remote": "s3://bucket/${sample}/${S}", "include": "${S}"},
         s="x",
@@ -221,7 +221,7 @@ def test_a_reference_to_an_input_or_output_is_its_local_path():
     ]
 
 
-def test_the_default_local_path_is_made_of_the_remote_as_it_was_written():
+def test_the_default_local_path_is_derived_from_the_remote_as_given():
     # SHA-256 of the text s3://bucket/${S}.
     assert input_of("s3://bucket/${S}", s="x").value == "tmp66ad385a"
     assert input_of("s3://bucket/${S}", s="y").value == "tmp66ad385a"
@@ -232,36 +232,42 @@ def test_the_default_local_path_is_made_of_the_remote_as_it_was_written():
     [
         (r"'x' refers to \$\{NOPE\}", {"x": "${NOPE}"}),
         ("'in' refers to itself", {"in": "s3://bucket/${IN}"}),
-        ("refer to each other", {"in": "s3://bucket/${B} @ x", "b": "${IN}/y"}),
-        ("'in' holds a reference", {"in": "s3://bucket/x @ ${D}{UP}", "d": "$", "up": ".."}),
+        (
+            "circular reference among the parameters",
+            {"in": "s3://bucket/${B} @ x", "b": "${IN}/y"},
+        ),
+        (
+            "'in' still contains",
+            {"in": "s3://bucket/x @ ${D}{UP}", "d": "$", "up": ".."},
+        ),
         ("'in' is empty", {"in": "s3://bucket/x @ ${S}", "s": ""}),
-        ("'in' holds a .* that is no reference", {"in": "s3://bucket/${a-b}"}),
+        ("'in' contains a .* that does not start a reference", {"in": "s3://bucket/${a-b}"}),
     ],
 )
-def test_references_that_lead_nowhere_name_the_parameter(match, params):
+def test_an_error_names_the_parameter_with_the_invalid_reference(match, params):
     refused(match, params={"in": REMOTE, **params}, inputs=["in"])
 
 
 @pytest.mark.parametrize("local", ["..", "../x", "a/../../x", "./../x", "${UP}/x"])
-def test_a_relative_path_that_leaves_the_working_folder_is_refused(local):
-    with pytest.raises(ValidationError, match="'in' leaves the working folder"):
+def test_a_relative_path_must_not_leave_the_working_directory(local):
+    with pytest.raises(ValidationError, match="'in' leaves the working directory"):
         input_of(f"{REMOTE} @ {local}", up="..")
-    with pytest.raises(ValidationError, match="'out' leaves the working folder"):
+    with pytest.raises(ValidationError, match="'out' leaves the working directory"):
         output_of(local, up="..")
 
 
-def test_a_relative_path_may_turn_within_the_working_folder():
+def test_a_relative_path_may_contain_dots_inside_the_working_directory():
     assert input_of(f"{REMOTE} @ a/../b").value == "a/../b"
 
 
-def test_messages_show_no_values_of_other_parameters():
+def test_errors_show_no_values_of_other_parameters():
     with pytest.raises(ValidationError) as raised:
         parameters_of(params={"x": "${NOPE}", "y": "secret"})
 
     assert "secret" not in str(raised.value)
 
 
-def test_changed_params_are_filled_anew():
+def test_references_to_changed_params_are_resolved_again():
     parameters = parameters_of(params={"a": "1", "b": "<${A}>"})
 
     changed = parameters.with_params({"a": "2"})
@@ -292,7 +298,7 @@ SETS = {"inputs": ["in"], "outputs": []}
         "paramPairs",
     ],
 )
-def test_pairs_are_read_from_every_field_that_had_them(field):
+def test_pairs_are_read_from_all_former_fields(field):
     written = parameters_of(**PAIRED, **{field: [PAIR, {}, SETS]}).to_dict()
 
     assert written["param_pair_overrides"] == [PAIR, {"inputs": [], "outputs": []}, SETS]
@@ -311,15 +317,15 @@ def test_pairs_of_several_fields_are_joined_in_order():
     ("match", "pairs"),
     [
         ("param_pairs is not a list", {"param_pairs": "x"}),
-        ("a pair names 'IN'", {"param_pairs": [{"input": "IN"}]}),
+        ("a pair lists 'IN'", {"param_pairs": [{"input": "IN"}]}),
         ("same outputs: out", {"param_pairs": [PAIR, {"outputs": ["out"]}]}),
     ],
 )
-def test_pairs_that_fit_no_parameters_are_refused(match, pairs):
+def test_pairs_must_match_the_parameters(match, pairs):
     refused(match, **PAIRED, **pairs)
 
 
-def test_the_request_is_left_as_it_is():
+def test_the_request_is_not_changed():
     request = {**PAIRED, "param_pairs": [PAIR]}
     before = {**request}
 
@@ -344,7 +350,7 @@ _fields = st.fixed_dictionaries(
 
 
 @given(_fields)
-def test_any_parameters_are_read_or_refused(fields):
+def test_any_parameters_are_valid_or_a_validation_error(fields):
     if DemandExecutionParameters.is_valid(fields):
         parameters = DemandExecutionParameters.from_dict(fields)
         assert DemandExecutionParameters.from_dict(parameters.to_dict()) == parameters

@@ -21,7 +21,7 @@ def holds(whole, part) -> bool:
     return whole == part
 
 
-def test_the_example_gives_the_answer_that_is_shown(usual, run_command, tmp_path):
+def test_the_example_gives_the_response_in_the_readme(usual, run_command, tmp_path):
     blocks = re.findall(r"```(\w+)\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
     request, shown = (text for language, text in blocks if language == "json")
     [commands] = [text for language, text in blocks if text.startswith("$ export ENV_BASE")]
@@ -34,6 +34,6 @@ def test_the_example_gives_the_answer_that_is_shown(usual, run_command, tmp_path
     run = run_command("bash", "-ec", script.replace("=dev", "=dev-golden"))
 
     assert run.returncode == 0, run.stderr
-    text = (tmp_path / "answer.json").read_text()
-    answer = json.loads(text.replace(usual, FS_OF_README).replace("dev-golden", "dev"))
-    assert holds(answer, json.loads(shown))
+    text = (tmp_path / "response.json").read_text()
+    response = json.loads(text.replace(usual, FS_OF_README).replace("dev-golden", "dev"))
+    assert holds(response, json.loads(shown))

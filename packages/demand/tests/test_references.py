@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 from aibs_informatics_aws_lambda.handlers.demand.job_params import JobParam, resolve
 from aibs_informatics_aws_lambda.handlers.demand.references import (
-    LONGEST_FILLED,
-    fill,
-    references_in,
+    MAX_VALUE_LENGTH,
+    fill_references,
+    find_references,
     to_variable_name,
 )
 from hypothesis import given, strategies as st
@@ -20,15 +20,15 @@ def test_a_parameter_becomes_a_variable(name, variable):
 
 
 @pytest.mark.parametrize("name", ["", "1a", "a b", "é", "ß", "a$", "a\n"])
-def test_a_name_that_makes_no_variable_is_refused(name):
-    with pytest.raises(ValueError, match="makes no environment variable"):
+def test_a_name_must_be_valid_for_a_variable(name):
+    with pytest.raises(ValueError, match="invalid parameter name"):
         to_variable_name(name)
 
 
-def test_references_have_braces_and_plain_names():
+def test_references_have_braces_and_valid_names():
     text = "${a} $b ${c-d} $(e) ${F_1} $${g} ${1h} ${}"
 
-    assert references_in(text) == ["A", "F_1", "G"]
+    assert find_references(text) == ["A", "F_1", "G"]
 
 
 def values_of(**texts: str) -> dict[str, str]:
@@ -38,37 +38,37 @@ def values_of(**texts: str) -> dict[str, str]:
     }
 
 
-def test_references_are_filled_through_several_parameters():
+def test_references_are_resolved_through_several_parameters():
     assert values_of(a="${B}-${b}", b="<${C}>", c="x") == {"a": "<x>-<x>", "b": "<x>", "c": "x"}
 
 
-def test_a_value_that_only_looks_like_a_reference_is_left_alone():
+def test_references_in_values_are_not_resolved():
     assert values_of(a="$", b="${a}{c}", c="x")["b"] == "${c}"
 
 
-def test_an_unknown_reference_names_both_sides():
+def test_an_unknown_reference_is_an_error_that_names_both_parameters():
     with pytest.raises(ValueError, match=r"parameter 'a' refers to \$\{NOPE\}"):
         values_of(a="${nope}", b="x")
 
 
-def test_a_reference_to_itself_is_refused():
+def test_a_reference_to_itself_is_an_error():
     with pytest.raises(ValueError, match="parameter 'a' refers to itself"):
         values_of(a="${A}")
 
 
-def test_a_circle_names_its_members():
-    with pytest.raises(ValueError, match=r"'[abc]', '[abc]', '[abc]' refer to each other"):
+def test_a_circular_reference_is_an_error_that_names_its_parameters():
+    with pytest.raises(ValueError, match=r"circular reference.* '[abc]', '[abc]', '[abc]'$"):
         values_of(a="${b}", b="${c}", c="${a}", d="${a}")
 
 
-def test_filling_cannot_grow_without_bound():
+def test_the_size_of_resolved_values_is_limited():
     texts = {"p0": 100 * "x"} | {f"p{n}": f"${{P{n - 1}}}${{P{n - 1}}}" for n in range(1, 40)}
 
-    with pytest.raises(ValueError, match=f"is too long.*{LONGEST_FILLED}"):
+    with pytest.raises(ValueError, match=f"is too long.*{MAX_VALUE_LENGTH}"):
         values_of(**texts)
 
 
-def test_a_long_chain_is_filled():
+def test_a_long_chain_of_references_is_resolved():
     texts = {"p0": "x"} | {f"p{n}": f"${{P{n - 1}}}" for n in range(1, 5000)}
 
     assert values_of(**texts)["p4999"] == "x"
@@ -99,4 +99,4 @@ def test_references_resolve_or_fail_naming_a_parameter(texts):
         assert any(repr(name) in outcome for name in texts)
     else:
         resolved = {name.upper(): value for name, value in outcome.items()}
-        assert outcome == {name: fill(text, resolved) for name, text in texts.items()}
+        assert outcome == {name: fill_references(text, resolved) for name, text in texts.items()}

@@ -27,23 +27,23 @@ def prepare(make_execution, lambda_context):
             "file_system_configurations": file_systems or {},
         }
         before = copy.deepcopy(event)
-        answer = handler(event, lambda_context)
+        response = handler(event, lambda_context)
         assert event == before
-        return answer
+        return response
 
     return run
 
 
-def job_of(answer) -> dict:
-    return answer["setup_configs"]["batch_create_request"]
+def job_of(response) -> dict:
+    return response["setup_configs"]["batch_create_request"]
 
 
-def test_the_handler_is_exported_by_the_package_too():
+def test_the_handler_is_also_exported_by_the_package():
     assert scaffolding_handler is handler
     assert handler._handler_class is PrepareDemandScaffoldingHandler
 
 
-def test_the_answer_holds_all_that_a_run_needs(usual, prepare):
+def test_the_response_has_all_requests_of_an_execution(usual, prepare):
     job = job_of(prepare(execution_metadata={"user": "marmot"}))
 
     assert job["job_queue_name"] == "queue"
@@ -60,7 +60,7 @@ def test_the_answer_holds_all_that_a_run_needs(usual, prepare):
     assert job["environment"]["AWS_REGION"] == "us-west-2"
 
 
-def test_names_are_hashes_of_what_they_stand_for(usual, prepare):
+def test_names_are_derived_from_hashes(usual, prepare):
     job = job_of(prepare({"command": ["run"], "params": {}, "inputs": [], "outputs": []}))
 
     assert job["job_definition_name"] == (
@@ -88,7 +88,7 @@ def test_role_resources_and_privileges_can_be_set(usual, prepare):
     ]
 
 
-def test_a_tmp_volume_is_the_third_and_holds_temporary_files(usual, prepare):
+def test_a_tmp_volume_is_the_third_volume_and_holds_temporary_files(usual, prepare):
     job = job_of(prepare(file_systems={"tmp": {}}))
 
     assert job["environment"]["TMPDIR"] == "/opt/efs/tmp"
@@ -113,12 +113,12 @@ def test_a_tmp_volume_is_the_third_and_holds_temporary_files(usual, prepare):
         ),
         ("too long for ECS to mount its volumes", {"execution_type": "t" * 45}),
         (
-            "cannot be set one after the other",
+            "circular reference among the variables",
             {"parameters": {"params": {"a": "$B", "b": "$A"}, "inputs": [], "outputs": []}},
         ),
     ],
 )
-def test_what_can_be_known_is_checked_in_order_before_anything_is_written(
+def test_requests_are_validated_in_order_before_anything_is_written(
     scratch_here, prepare, match, arguments
 ):
     if "inputs" in arguments.get("parameters", {}):
@@ -128,17 +128,17 @@ def test_what_can_be_known_is_checked_in_order_before_anything_is_written(
     assert not scratch_here.exists()
 
 
-def test_a_type_of_44_characters_just_fits(usual, prepare):
+def test_a_type_may_have_44_characters(usual, prepare):
     assert len(job_of(prepare(execution_type="t" * 44))["job_definition_name"]) == 120
 
 
-def test_an_invalid_request_does_nothing(scratch_here, prepare):
+def test_an_invalid_request_writes_nothing(scratch_here, prepare):
     with pytest.raises(ValidationError, match="execution_id"):
         prepare(execution_id="..")
     assert not scratch_here.exists()
 
 
-def test_an_environment_is_needed(usual, prepare, monkeypatch):
+def test_an_environment_base_is_required(usual, prepare, monkeypatch):
     monkeypatch.delenv("ENV_BASE")
     with pytest.raises(ApplicationException, match="ENV_BASE"):
         prepare()
@@ -155,7 +155,7 @@ def test_an_access_point_of_another_environment_is_not_used(file_systems, prepar
         prepare()
 
 
-def test_variables_that_the_command_does_not_use_go_to_a_file(scratch_here, prepare):
+def test_variables_that_the_command_does_not_use_are_in_a_file(scratch_here, prepare):
     job = job_of(prepare())
 
     assert job["command"] == [
@@ -179,7 +179,7 @@ def test_variables_that_the_command_does_not_use_go_to_a_file(scratch_here, prep
     )
 
 
-def test_the_command_of_the_job_gets_every_value(scratch_here, prepare, tmp_path):
+def test_the_command_of_the_job_sees_every_value(scratch_here, prepare, tmp_path):
     values = {
         "quotes": "say \"hi\" 'x'",
         "shell": "$(date) `date` $5 $$ \\ !x",
@@ -202,9 +202,7 @@ def test_the_command_of_the_job_gets_every_value(scratch_here, prepare, tmp_path
 
 
 @pytest.mark.parametrize("size", [7200, 7600])
-def test_only_large_environments_need_a_file_if_it_is_written_when_required(
-    scratch_here, prepare, size
-):
+def test_if_required_writes_a_file_for_large_environments_only(scratch_here, prepare, size):
     prepare(
         {"params": {"big": "x" * size}, "inputs": [], "outputs": []},
         {"env_file_write_mode": "IF_REQUIRED"},
@@ -213,7 +211,7 @@ def test_only_large_environments_need_a_file_if_it_is_written_when_required(
     assert (scratch_here / "exec-0001" / ".demand.env").exists() is (size == 7600)
 
 
-def test_never_asks_for_mounts_and_writes_nothing(scratch_here, prepare, monkeypatch):
+def test_never_discovers_no_mounts_and_writes_nothing(scratch_here, prepare, monkeypatch):
     # A function that does not exist: asking for its configuration would fail.
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "missing")
 
@@ -224,9 +222,7 @@ def test_never_asks_for_mounts_and_writes_nothing(scratch_here, prepare, monkeyp
     assert not scratch_here.exists()
 
 
-def test_where_scratch_is_not_mounted_all_variables_are_sent_with_a_warning(
-    usual, prepare, caplog
-):
+def test_without_a_mounted_scratch_volume_all_variables_are_in_the_request(usual, prepare, caplog):
     job = job_of(prepare())
 
     assert job["environment"]["EXECUTION_ID"] == "exec-0001"
@@ -234,9 +230,7 @@ def test_where_scratch_is_not_mounted_all_variables_are_sent_with_a_warning(
     assert f"{usual}:/scratch/exec-0001/.demand.env is not mounted here" in caplog.text
 
 
-def test_parameters_that_are_set_for_every_job_are_overwritten_with_a_warning(
-    scratch_here, prepare, caplog
-):
+def test_reserved_parameters_are_overwritten_with_a_warning(scratch_here, prepare, caplog):
     params = {"env-base": "x", "aws_region": "y", "_environment_file": "z"}
     job = job_of(prepare({"params": params, "inputs": [], "outputs": []}))
 
@@ -249,7 +243,7 @@ def test_parameters_that_are_set_for_every_job_are_overwritten_with_a_warning(
         assert name in caplog.text
 
 
-def test_a_parameter_may_repeat_the_value_of_a_variable_of_every_job(usual, prepare):
+def test_a_parameter_may_repeat_the_value_of_a_reserved_variable(usual, prepare):
     params = {"execution-id": "exec-0001"}
 
     job = job_of(prepare({"params": params, "inputs": [], "outputs": []}))
@@ -257,21 +251,21 @@ def test_a_parameter_may_repeat_the_value_of_a_variable_of_every_job(usual, prep
     assert job["environment"]["EXECUTION_ID"] == "exec-0001"
 
 
-def test_no_value_of_a_parameter_is_logged(scratch_here, prepare, caplog):
+def test_no_values_of_parameters_are_logged(scratch_here, prepare, caplog):
     caplog.set_level(logging.DEBUG, logger="aibs_informatics_aws_lambda")
     prepare({"params": {"token": "hunter2"}, "inputs": [], "outputs": []})
 
     assert "hunter2" not in caplog.text
-    assert "Prepared the execution exec-0001" in caplog.text
+    assert "Planned the execution exec-0001" in caplog.text
 
 
-def test_the_answer_is_read_again_as_a_request(usual, prepare):
-    answer = prepare()
+def test_the_response_is_valid_as_a_request(usual, prepare):
+    response = prepare()
 
-    again = prepare(answer["demand_execution"]["execution_parameters"])
+    again = prepare(response["demand_execution"]["execution_parameters"])
 
-    assert again == answer
-    json.dumps(answer)
+    assert again == response
+    json.dumps(response)
 
 
 def test_the_batch_handler_registers_the_job_and_reuses_it(usual, prepare, lambda_context, aws):
@@ -293,13 +287,13 @@ def test_the_batch_handler_registers_the_job_and_reuses_it(usual, prepare, lambd
     assert len(definition["containerProperties"]["volumes"]) == 2
 
 
-def test_one_listing_is_enough_for_three_volumes(usual, prepare, monkeypatch):
+def test_three_volumes_need_one_listing(usual, prepare, monkeypatch):
     from aibs_informatics_aws_lambda.storage.efs_inventory import EfsInventory
 
     asked = []
-    ask = EfsInventory._ask
+    ask = EfsInventory._describe
     monkeypatch.setattr(
-        EfsInventory, "_ask", lambda *arguments: asked.append(arguments[1]) or ask(*arguments)
+        EfsInventory, "_describe", lambda *arguments: asked.append(arguments[1]) or ask(*arguments)
     )
     prepare(file_systems={"tmp": {}})
 
@@ -312,7 +306,7 @@ def test_the_example_is_a_valid_request():
     assert PrepareDemandScaffoldingHandler.get_request_cls().is_valid(description.example)
 
 
-def test_outputs_that_are_wanted_of_a_failed_job_may_be_missing_and_delete_nothing(usual, prepare):
+def test_outputs_of_a_failed_job_may_be_missing_and_delete_nothing(usual, prepare):
     cleanup = prepare(configuration={"outputs_on_failure": ["OUT"]})["cleanup_configs"]
 
     [output] = cleanup["data_sync_requests"]
@@ -321,11 +315,11 @@ def test_outputs_that_are_wanted_of_a_failed_job_may_be_missing_and_delete_nothi
     ]
 
 
-def test_nothing_is_uploaded_of_a_failed_job_unless_it_is_asked_for(usual, prepare):
+def test_no_outputs_of_a_failed_job_are_uploaded_by_default(usual, prepare):
     assert "failure_data_sync_requests" not in prepare()["cleanup_configs"]
 
 
-def test_output_that_there_is_not_is_refused_before_anything_is_written(scratch_here, prepare):
+def test_an_unknown_output_is_an_error_before_anything_is_written(scratch_here, prepare):
     with pytest.raises(ValueError, match=r"outputs_on_failure lists 'in'"):
         prepare(configuration={"outputs_on_failure": ["in"]})
 

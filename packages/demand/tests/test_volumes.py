@@ -20,7 +20,7 @@ from aibs_informatics_aws_lambda.storage.mount_points import MountPoint
 ENV_BASE = EnvBase("dev-golden")
 
 
-def test_every_role_has_one_default_but_tmp():
+def test_all_roles_except_tmp_have_a_default():
     assert DemandFileSystemConfigurations.from_dict({}).to_dict() == {
         "shared": [{}],
         "scratch": [{}],
@@ -29,7 +29,7 @@ def test_every_role_has_one_default_but_tmp():
     }
 
 
-def test_an_object_stands_for_a_list_of_one():
+def test_an_object_is_a_list_of_one():
     given = {"scratch": {"containerPath": "/mnt/s/"}, "shared": [{}], "tmp": {}}
 
     read = DemandFileSystemConfigurations.from_dict(given)
@@ -46,23 +46,23 @@ def test_scratch_and_shared_need_a_candidate(field, value):
 
 
 @pytest.mark.parametrize("value", [[], None])
-def test_tmp_needs_none(value):
+def test_tmp_needs_no_candidate(value):
     assert DemandFileSystemConfigurations.from_dict({"tmp": value}).tmp == []
 
 
-def test_other_strategies_are_refused():
+def test_other_strategies_are_an_error():
     with pytest.raises(ValidationError, match="selection_strategy"):
         DemandFileSystemConfigurations.from_dict({"selection_strategy": "FIRST"})
 
 
-def test_empty_names_are_none():
+def test_empty_names_mean_null():
     empty = {"access_point": "", "container_path": ""}
 
     assert FileSystemConfiguration.from_dict(empty).to_dict() == {}
 
 
 @pytest.mark.parametrize("path", ["data", "./data", "/a/../b", "/a\0", "/${IN}"])
-def test_a_container_path_is_absolute_and_plain(path):
+def test_a_container_path_must_be_absolute_and_plain(path):
     with pytest.raises(ValidationError, match="container_path"):
         FileSystemConfiguration.from_dict({"container_path": path})
 
@@ -75,7 +75,7 @@ def test_a_container_path_is_absolute_and_plain(path):
         ("run-7b", (0, 1, 1), (2, 2, 2), (0, 3, 2)),
     ],
 )
-def test_one_of_several_is_drawn_by_execution_and_role(execution_id, of_2, of_3, of_4):
+def test_one_of_several_is_selected_by_execution_and_role(execution_id, of_2, of_3, of_4):
     for count, expected in ((2, of_2), (3, of_3), (4, of_4)):
         candidates = [FileSystemConfiguration(container_path=f"/{n}") for n in range(count)]
         chosen = [
@@ -85,12 +85,12 @@ def test_one_of_several_is_drawn_by_execution_and_role(execution_id, of_2, of_3,
         assert tuple(map(candidates.index, chosen)) == expected
 
 
-def test_there_must_be_something_to_draw_from():
-    with pytest.raises(ValueError, match="no file system"):
+def test_an_empty_list_is_an_error():
+    with pytest.raises(ValueError, match="cannot select a file system"):
         select_file_system([])
 
 
-def test_a_volume_goes_through_its_access_point_encrypted():
+def test_a_volume_with_access_point_is_encrypted_in_transit():
     mount = MountPoint(PurePosixPath("/opt/efs/scratch"), "fs-12345678", "fsap-12345678")
     volume = BatchEFSConfiguration(mount, read_only=True)
 
@@ -110,7 +110,7 @@ def test_a_volume_goes_through_its_access_point_encrypted():
     }
 
 
-def test_a_volume_without_access_point_says_nothing_of_encryption():
+def test_a_volume_without_access_point_has_no_encryption_settings():
     volume = BatchEFSConfiguration(MountPoint(PurePosixPath("/opt/efs/scratch"), "fs-12345678"))
 
     assert volume.to_volume() == {
@@ -140,12 +140,12 @@ def test_a_whole_file_system_can_be_mounted(file_systems):
         construct_batch_efs_configuration(ENV_BASE, "/mnt", None, None)
 
 
-def test_by_name_the_file_system_is_the_one_of_the_environment(file_systems):
+def test_a_file_system_name_gets_the_prefix_of_the_environment(file_systems):
     for name in ("data", "dev-golden-data"):
         file_systems.make_access_point(file_systems.make(name), "scratch", f"/{name}")
 
     volume = get_batch_efs_configuration(ENV_BASE, "/mnt", "scratch", "data", read_only=True)
 
     assert (str(volume.mount_point_config.root), volume.read_only) == ("/dev-golden-data", True)
-    with pytest.raises(ValueError, match="2 EFS access points called 'scratch'"):
+    with pytest.raises(ValueError, match="2 EFS access points named 'scratch'"):
         get_batch_efs_configuration(ENV_BASE, "/mnt", "scratch")

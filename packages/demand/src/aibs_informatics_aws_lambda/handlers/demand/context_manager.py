@@ -1,4 +1,4 @@
-"""What surrounds the run of a demand execution: paths, syncs, the job, removals."""
+"""Plan a demand execution: container paths, data syncs, the Batch job, and removals."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .execution import DemandExecution
 from .job import BatchJobBuilder, generate_batch_job_builder, get_batch_job_queue_name
 from .job_params import SyncedJobParam
 
-# Names that the contracts of this module promise, and that live elsewhere.
+# Part of the public names of this module; defined elsewhere.
 from .model import ContextManagerConfiguration, FileSystemConfiguration as FileSystemConfiguration
 from .references import to_variable_name
 from .syncs import to_failure_requests, to_input_requests, to_output_requests
@@ -43,63 +43,64 @@ def update_demand_execution_parameter_inputs(
     container_working_path: PurePath,
     isolate_inputs: bool = False,
 ) -> DemandExecution:
-    """Return a copy of an execution whose inputs have their place in the container.
+    """Return a copy of an execution whose inputs have container paths.
 
     Args:
-        demand_execution: the execution as the caller gave it.
-        container_shared_path: where inputs go that executions share, each into a folder named by
-            a hash of where it comes from.
-        container_working_path: where inputs go that belong to the execution.
-        isolate_inputs: whether all of them belong to the execution.
+        demand_execution: the execution of the request.
+        container_shared_path: the directory of shared inputs; the name of each is the hash of its
+            S3 URI.
+        container_working_path: the working directory, for isolated inputs.
+        isolate_inputs: whether inputs go to the working directory.
 
-    Outputs that refer to an input keep the place that they have by the caller's own values:
-    what comes out of a reference to a path in the container would end up in their S3 URIs.
+    References of outputs to inputs are resolved with the values of the request, before the paths
+    of inputs change: container paths must not become part of S3 URIs.
     """
     parameters = demand_execution.execution_parameters
-    placed = [
-        _placed(param, container_working_path)
+    located = [
+        _locate(param, container_working_path)
         if isolate_inputs
         else replace(
             param, value=str(PurePosixPath(container_shared_path) / sha256_hexdigest(param.remote))
         )
         for param in parameters.downloadable_job_params
     ]
-    settled = [*placed, *parameters.uploadable_job_params]
-    return demand_execution.with_params({param.name: param.to_json() for param in settled})
+    params = [*located, *parameters.uploadable_job_params]
+    return demand_execution.with_params({param.name: param.to_json() for param in params})
 
 
 def update_demand_execution_parameter_outputs(
     demand_execution: DemandExecution, container_working_path: PurePath
 ) -> DemandExecution:
-    """Return a copy of an execution whose outputs have their place in the container.
+    """Return a copy of an execution whose outputs have container paths.
 
     Args:
         demand_execution: the execution.
-        container_working_path: the working folder of the execution.
+        container_working_path: the working directory of the execution.
     """
     outputs = demand_execution.execution_parameters.uploadable_job_params
-    placed = [_placed(param, container_working_path) for param in outputs]
-    return demand_execution.with_params({param.name: param.to_json() for param in placed})
+    located = [_locate(param, container_working_path) for param in outputs]
+    return demand_execution.with_params({param.name: param.to_json() for param in located})
 
 
 @dataclass
 class DemandExecutionContextManager:
-    """Derives from an execution and its volumes all that goes with its run.
+    """Derives the requests of a demand execution from its parameters and volumes.
 
-    Making one checks the paths of inputs and outputs. Nothing is written but by
-    `write_environment_file`.
+    The constructor validates the paths of inputs and outputs. Only `write_environment_file` has an
+    effect outside of this object.
 
     Args:
-        demand_execution: the execution; its inputs and outputs get their place in the container.
-        scratch_vol_configuration: the volume of working folders.
-        shared_vol_configuration: the volume of inputs that executions share.
-        tmp_vol_configuration: the volume for temporary files; by default a folder on scratch.
-        configuration: how the execution is set up and cleaned up.
-        env_base: the environment; by default that of the process.
+        demand_execution: the execution; its inputs and outputs get container paths.
+        scratch_vol_configuration: the volume of working directories.
+        shared_vol_configuration: the volume of shared inputs.
+        tmp_vol_configuration: the volume for temporary files; default: a directory on the scratch
+            volume.
+        configuration: the options of setup and cleanup.
+        env_base: the environment base; default: that of the process.
 
     Raises:
-        ValueError: a path lies on no volume, or belongs to other executions as well, or two
-            volumes have one place in the container.
+        ValueError: a path is not on a volume, or is used by all executions, or two volumes have
+            the same container path.
     """
 
     demand_execution: DemandExecution
@@ -112,14 +113,14 @@ class DemandExecutionContextManager:
     def __post_init__(self) -> None:
         self._check_container_paths()
         self._check_working_path()
-        placed = update_demand_execution_parameter_inputs(
+        located = update_demand_execution_parameter_inputs(
             self.demand_execution,
             self.container_shared_path,
             self.container_working_path,
             self.configuration.isolate_inputs,
         )
         self.demand_execution = update_demand_execution_parameter_outputs(
-            placed, self.container_working_path
+            located, self.container_working_path
         )
         self._check_synced_paths()
 
@@ -130,11 +131,11 @@ class DemandExecutionContextManager:
         env_base: EnvBase,
         configuration: ContextManagerConfiguration | None = None,
     ) -> DemandExecutionContextManager:
-        """Return one with the default scratch and shared volumes, and none for temporary files.
+        """Return a context manager with the default scratch and shared volumes and no tmp volume.
 
         Raises:
-            ValueError: an access point is missing, or as the class.
-            AWSError: EFS cannot be asked.
+            ValueError: an access point was not found, or a path is invalid.
+            AWSError: an EFS request failed.
         """
         scratch, shared = (
             get_batch_efs_configuration(
@@ -152,39 +153,39 @@ class DemandExecutionContextManager:
 
     @property
     def container_working_path(self) -> PurePosixPath:
-        """The working folder in the container."""
+        """The working directory in the container."""
         return self.scratch_vol_configuration.mount_path / self.demand_execution.execution_id
 
     @property
     def container_shared_path(self) -> PurePosixPath:
-        """The folder in the container that executions share."""
+        """The directory of shared inputs in the container."""
         return self.shared_vol_configuration.mount_path
 
     @property
     def container_tmp_path(self) -> PurePosixPath:
-        """The folder for temporary files in the container."""
+        """The directory of temporary files in the container."""
         if self.tmp_vol_configuration:
             return self.tmp_vol_configuration.mount_path
         return self.scratch_vol_configuration.mount_path / "tmp"
 
     @property
     def efs_working_path(self) -> EFSPath:
-        """The working folder on EFS."""
+        """The working directory on EFS."""
         return self._to_efs_path(self.container_working_path)
 
     @property
     def efs_shared_path(self) -> EFSPath:
-        """The folder on EFS that executions share."""
+        """The directory of shared inputs on EFS."""
         return self._to_efs_path(self.container_shared_path)
 
     @property
     def efs_tmp_path(self) -> EFSPath:
-        """The folder for temporary files on EFS."""
+        """The directory of temporary files on EFS."""
         return self._to_efs_path(self.container_tmp_path)
 
     @property
     def volumes(self) -> tuple[BatchEFSConfiguration, ...]:
-        """The volumes in the order in which the job definition lists them."""
+        """The volumes, in the order of the job definition."""
         volumes = (
             self.scratch_vol_configuration,
             self.shared_vol_configuration,
@@ -194,17 +195,17 @@ class DemandExecutionContextManager:
 
     @property
     def efs_mount_points(self) -> list[MountPoint]:
-        """What is mounted where in the container."""
+        """The mount points of the container."""
         return [volume.mount_point_config for volume in self.volumes]
 
     @property
     def batch_job_queue_name(self) -> str:
-        """The queue of the job."""
+        """The job queue."""
         return get_batch_job_queue_name(self.demand_execution)
 
     @cached_property
     def batch_job_builder(self) -> BatchJobBuilder:
-        """The job, planned. Raises as `generate_batch_job_builder` does."""
+        """The plan of the Batch job; raises the errors of `generate_batch_job_builder`."""
         return generate_batch_job_builder(
             self.demand_execution,
             self.env_base,
@@ -217,14 +218,14 @@ class DemandExecutionContextManager:
 
     @property
     def batch_create_request(self) -> CreateDefinitionAndPrepareArgsRequest:
-        """The request that registers or reuses the job's definition."""
+        """The request to register or reuse the job definition."""
         platform = self.demand_execution.execution_platform.aws_batch
         job_role = platform.job_role if platform else None
         return self.batch_job_builder.to_request(self.batch_job_queue_name, job_role)
 
     @property
     def pre_execution_data_sync_requests(self) -> list[PrepareBatchDataSyncRequest]:
-        """The syncs of inputs, in their order."""
+        """The syncs of the inputs, in their order."""
         return to_input_requests(
             self.demand_execution.execution_parameters.downloadable_job_params,
             self._to_efs_path,
@@ -233,7 +234,7 @@ class DemandExecutionContextManager:
 
     @property
     def post_execution_data_sync_requests(self) -> list[PrepareBatchDataSyncRequest]:
-        """The syncs of outputs, in their order."""
+        """The syncs of the outputs, in their order."""
         return to_output_requests(
             self.demand_execution.execution_parameters.uploadable_job_params,
             self._to_efs_path,
@@ -242,10 +243,10 @@ class DemandExecutionContextManager:
 
     @property
     def failure_data_sync_requests(self) -> list[PrepareBatchDataSyncRequest] | None:
-        """The syncs of those outputs that are wanted of a job that has failed, too.
+        """The syncs of the outputs to upload after a failed job, if any.
 
         Raises:
-            ValueError: there is no output of a name that is given.
+            ValueError: ``outputs_on_failure`` lists an unknown output.
         """
         names = self.configuration.outputs_on_failure
         if not names:
@@ -257,14 +258,12 @@ class DemandExecutionContextManager:
         }
         for name in names:
             if to_variable_name(name) not in by_variable:
-                raise ValueError(
-                    f"outputs_on_failure lists {name!r}, and there is no output of that name"
-                )
+                raise ValueError(f"outputs_on_failure lists {name!r}, which is not an output")
         return to_failure_requests(by_variable[to_variable_name(name)] for name in names)
 
     @property
     def post_execution_remove_data_paths_requests(self) -> list[RemoveDataPathsRequest]:
-        """The removals: of all inputs, then of the working folder, as far as they are wanted."""
+        """The removals of all inputs and of the working directory, as configured."""
         requests = []
         if self.configuration.cleanup_inputs:
             self._warn_of_shared_inputs()
@@ -274,10 +273,10 @@ class DemandExecutionContextManager:
         return requests
 
     def write_environment_file(self) -> None:
-        """Write the variables that do not go into the request, if there is a place for them.
+        """Write the environment file, if the plan of the job has one.
 
         Raises:
-            OSError: the file cannot be written.
+            OSError: writing the file failed.
         """
         environment_file = self.batch_job_builder.environment_file
         if environment_file:
@@ -299,55 +298,56 @@ class DemandExecutionContextManager:
         ]
         if outside:
             logger.warning(
-                "The inputs %s lie outside of the working folder and will be removed after the "
-                "run, also where other executions read them: set cleanup_inputs to false to keep "
-                "them",
+                "The inputs %s are outside of the working directory and are removed after the "
+                "job, even if other executions use them. Set cleanup_inputs to false to keep "
+                "them.",
                 ", ".join(map(repr, outside)),
             )
 
     def _check_container_paths(self) -> None:
-        """Refuse volumes of which a container could see only one."""
+        """Check that each volume has a container path of its own."""
         paths = [volume.mount_path for volume in self.volumes]
         for path in paths:
             if paths.count(path) > 1:
                 raise ValueError(
-                    f"several volumes are at {path} in the container: give each another "
-                    "container_path"
+                    f"several volumes have the container path {path}: set a different "
+                    "container_path for each"
                 )
 
     def _check_working_path(self) -> None:
-        """Refuse an execution id that makes another volume, or TMPDIR, the working folder."""
+        """Check that the working directory is not another volume or TMPDIR."""
         path = self.container_working_path
         scratch = self.scratch_vol_configuration.mount_point_config
-        if innermost_for_path(self.efs_mount_points, path) != scratch or self._is_common(path):
+        if innermost_for_path(self.efs_mount_points, path) != scratch or self._is_shared(path):
             raise ValueError(
-                f"execution_id {self.demand_execution.execution_id!r} cannot be the name of a "
-                f"working folder: {path} is a folder that all executions use"
+                f"invalid execution_id {self.demand_execution.execution_id!r}: its working "
+                f"directory would be {path}, which all executions use"
             )
 
     def _check_synced_paths(self) -> None:
-        """Refuse to sync, and later remove, folders that other executions work in."""
+        """Check that no directory of other executions is synced and later removed."""
         parameters = self.demand_execution.execution_parameters
         for param in (*parameters.downloadable_job_params, *parameters.uploadable_job_params):
-            if self._is_common(param.value):
+            if self._is_shared(param.value):
                 raise ValueError(
-                    f"the local path of {param.name!r} is a folder that all executions use, or "
-                    "holds one"
+                    f"the local path of {param.name!r} is or contains a directory that all "
+                    "executions use"
                 )
 
-    def _is_common(self, path: str | PurePosixPath) -> bool:
-        """Tell whether a path is, or holds, the root of a volume or the folder TMPDIR."""
-        place = self._to_efs_path(path)
-        common = [
+    def _is_shared(self, path: str | PurePosixPath) -> bool:
+        """Return whether a path is or contains the root of a volume or TMPDIR."""
+        efs_path = self._to_efs_path(path)
+        shared = [
             *(EFSPath(f"{m.file_system_id}:{m.root}") for m in self.efs_mount_points),
             self.efs_tmp_path,
         ]
         return any(
-            one.file_system_id == place.file_system_id and one.path.is_relative_to(place.path)
-            for one in common
+            root.file_system_id == efs_path.file_system_id
+            and root.path.is_relative_to(efs_path.path)
+            for root in shared
         )
 
 
-def _placed(param: Param, working_path: PurePath) -> Param:
-    # An absolute path stays as it is.
+def _locate(param: Param, working_path: PurePath) -> Param:
+    # Joining leaves absolute paths unchanged.
     return replace(param, value=str(PurePosixPath(working_path) / param.value))

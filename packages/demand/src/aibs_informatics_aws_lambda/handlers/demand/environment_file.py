@@ -1,7 +1,6 @@
-"""The file from which a job's bash reads its variables.
+"""The environment file, from which the command of a job reads variables.
 
-Batch bounds the size of what a submission overrides, 8192 bytes; a file on the job's volume has
-no such bound.
+Batch limits container overrides to 8192 bytes. A file on a volume of the job has no such limit.
 """
 
 from __future__ import annotations
@@ -20,41 +19,43 @@ _SHARE_FOR_VARIABLES: Final = 0.9
 _NAME = r"[_a-zA-Z][_a-zA-Z0-9]*"
 _MENTION = re.compile(rf"\$\{{?({_NAME})")
 _EXPANSION = re.compile(rf"\$(?:({_NAME})|\{{({_NAME})\}})")
-# What bash does not leave as it is between double quotes: quotes, backslashes, backquotes, and
-# a dollar sign before what it would expand, unless that is a plain $NAME or ${NAME}.
+# What bash interprets between double quotes: quotes, backslashes, backquotes, and dollar signs
+# that start an expansion. $NAME and ${NAME} are expanded on purpose.
 # https://www.gnu.org/software/bash/manual/html_node/Double-Quotes.html
 _SPECIAL = re.compile(rf"""[\\"`]|\$(?!\{{{_NAME}\}})(?=[-({{\[$?!@*#0-9])""")
 
 
 def exceeds_overrides(variables: Mapping[str, str]) -> bool:
-    """Tell whether variables have too many bytes of UTF-8 to be overrides of a Batch job."""
+    """Return whether variables are too large, in bytes of UTF-8, for container overrides."""
     size = sum(len(text.encode()) for text in (*variables, *variables.values()))
     return size > _SHARE_FOR_VARIABLES * _OVERRIDES_BYTES
 
 
 def variables_mentioned_in(texts: Iterable[str]) -> set[str]:
-    """Return the variables that shell texts use as ``$NAME``, ``${NAME}`` or ``${NAME:-...}``."""
+    """Return the variables in shell text: ``$NAME``, ``${NAME}`` and ``${NAME:-...}``."""
     return {name for text in texts for name in _MENTION.findall(text)}
 
 
 def format_environment_file(variables: Mapping[str, str]) -> str:
-    """Return the text of a file that sets variables when bash reads it.
+    """Return the text of a file that exports variables when bash sources it.
 
-    Bash gets exactly the values, but for ``$NAME`` and ``${NAME}`` in them, which it expands. So
-    a variable comes after those that it uses; else the given order is kept as far as possible.
+    Values are quoted, but ``$NAME`` and ``${NAME}`` in them are expanded. Each variable follows
+    those that it uses; otherwise the order is kept as far as possible.
 
     Raises:
-        ValueError: variables use each other in a circle; the message names them.
+        ValueError: variables use each other in a cycle; the message names them.
     """
-    return "\n".join(f'export {name}="{quote(variables[name])}"' for name in _ordered(variables))
+    return "\n".join(
+        f'export {name}="{quote(variables[name])}"' for name in _sort_by_use(variables)
+    )
 
 
 def quote(value: str) -> str:
-    """Return what stands for a value between double quotes in bash."""
+    """Escape a value for use between double quotes in bash."""
     return _SPECIAL.sub(r"\\\g<0>", value)
 
 
-def _ordered(variables: Mapping[str, str]) -> list[str]:
+def _sort_by_use(variables: Mapping[str, str]) -> list[str]:
     names = set(variables)
     used = {name: (_uses(value) & names) - {name} for name, value in variables.items()}
     waiting = sorted(variables, key=lambda name: len(used[name]))
@@ -64,8 +65,8 @@ def _ordered(variables: Mapping[str, str]) -> list[str]:
         ready = next((name for name in waiting if used[name] <= written.keys()), None)
         if ready is None:
             raise ValueError(
-                f"the variables {', '.join(waiting)} cannot be set one after the other: some use "
-                "each other in a circle"
+                f"circular reference among the variables {', '.join(waiting)}: each must only use "
+                "variables that do not use it"
             )
         waiting.remove(ready)
         written[ready] = None

@@ -1,4 +1,4 @@
-"""The Batch job of a demand execution: its names, its command, its variables, its volumes."""
+"""Plan the Batch job of a demand execution: names, command, variables and volumes."""
 
 from __future__ import annotations
 
@@ -43,42 +43,42 @@ UNKNOWN_USER: Final = "unknown"
 
 _PREPARATIONS = ("mkdir -p ${WORKING_DIR}", "mkdir -p ${TMPDIR}", "cd ${WORKING_DIR}")
 _READ_ENVIRONMENT_FILE = f". ${{{ENVIRONMENT_FILE_KEY}}}"
-_SET_LAST = (ENV_BASE_KEY_ALIAS, AWS_REGION_KEY)
+_OVERWRITTEN = (ENV_BASE_KEY_ALIAS, AWS_REGION_KEY)
 
 
 @dataclass(frozen=True)
 class EnvironmentFile:
-    """A file of variables that is to be written to the job's working folder.
+    """The environment file of a job, not written yet.
 
     Args:
-        path: where it is on this machine.
-        text: what it holds.
+        path: the local path of the file.
+        text: the content of the file.
     """
 
     path: Path
     text: str = field(repr=False)
 
     def write(self) -> None:
-        """Write it, and make its folder if it is missing."""
+        """Write the file, and create its directory if it is missing."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(self.path, self.text)
 
 
 @dataclass(frozen=True)
 class BatchJobBuilder:
-    """A job that is planned: nothing of it exists yet.
+    """The plan of a Batch job.
 
     Args:
-        image: the image of its container.
-        job_definition_name: made of what a run has in common with others.
-        job_name: made of everything that the run depends on.
-        command: what the container runs.
-        environment: the variables that Batch gives it.
-        job_definition_tags: tags of the job definition.
-        resource_requirements: as Batch takes them.
-        volumes: what is mounted.
-        privileged: whether the container has the host's privileges.
-        environment_file: further variables, where they do not go into ``environment``.
+        image: the container image.
+        job_definition_name: derived from type, image and command.
+        job_name: derived from everything that the job depends on.
+        command: the command of the container.
+        environment: the environment variables of the job.
+        job_definition_tags: the tags of the job definition.
+        resource_requirements: as in the Batch API.
+        volumes: the volumes of the job.
+        privileged: whether the container is privileged.
+        environment_file: the file with the variables that are not in ``environment``, if any.
     """
 
     image: str
@@ -105,7 +105,7 @@ class BatchJobBuilder:
     def to_request(
         self, job_queue_name: str, job_role_arn: str | None = None
     ) -> CreateDefinitionAndPrepareArgsRequest:
-        """Return the request that registers or reuses the job's definition."""
+        """Return the request to register or reuse the job definition."""
         return CreateDefinitionAndPrepareArgsRequest(
             image=self.image,
             job_definition_name=self.job_definition_name,
@@ -124,27 +124,27 @@ class BatchJobBuilder:
 
 
 def check_is_complete(demand_execution: DemandExecution) -> None:
-    """Refuse an execution that has no command or no platform.
+    """Check that an execution has a command and a platform.
 
     Raises:
-        ValueError: it has not; the message says which.
+        ValueError: one of them is missing.
     """
     if not demand_execution.execution_parameters.command:
-        raise ValueError("execution_parameters.command is empty: there is nothing to run")
+        raise ValueError("execution_parameters.command is empty")
     get_batch_job_queue_name(demand_execution)
 
 
 def get_batch_job_queue_name(demand_execution: DemandExecution) -> str:
-    """Return the queue that an execution goes to.
+    """Return the job queue of an execution.
 
     Raises:
-        ValueError: it names no AWS Batch platform.
+        ValueError: the execution has no AWS Batch platform.
     """
     platform = demand_execution.execution_platform.aws_batch
     if platform is None:
         raise ValueError(
-            "execution_platform.aws_batch is missing: AWS Batch is the only platform, and it "
-            "needs a job_queue_name"
+            "execution_platform.aws_batch is missing: AWS Batch is the only platform, and "
+            "requires a job_queue_name"
         )
     return platform.job_queue_name
 
@@ -158,21 +158,21 @@ def generate_batch_job_builder(
     env_file_write_mode: EnvFileWriteMode = EnvFileWriteMode.ALWAYS,
     privileged: bool = True,
 ) -> BatchJobBuilder:
-    """Plan the job of an execution. Nothing is written: that is up to the caller.
+    """Plan the Batch job of an execution. The environment file is not written.
 
     Args:
-        demand_execution: the execution, with the final paths of its inputs and outputs.
-        env_base: the environment.
-        working_path: the working folder in the container.
-        tmp_path: the folder for temporary files in the container.
-        volumes: what is mounted, in this order.
-        env_file_write_mode: when variables go to a file in the working folder.
-        privileged: whether the container has the host's privileges.
+        demand_execution: the execution, with container paths of inputs and outputs.
+        env_base: the environment base.
+        working_path: the working directory in the container.
+        tmp_path: the directory of temporary files in the container.
+        volumes: the volumes, in their order.
+        env_file_write_mode: when variables are written to a file in the working directory.
+        privileged: whether the container is privileged.
 
     Raises:
-        ValueError: there is no command, no platform, a parameter contradicts a variable that is
-            set for every job, or a name is too long for its volumes.
-        AWSError: it cannot be found out what is mounted here, or in which region this is.
+        ValueError: the command or the platform is missing, a parameter conflicts with a reserved
+            variable, or the name of the job definition is too long.
+        AWSError: no region is configured, or the lookup of local mount points failed.
     """
     check_is_complete(demand_execution)
     parameters = demand_execution.execution_parameters
@@ -192,7 +192,7 @@ def generate_batch_job_builder(
     kind = demand_execution.execution_type
     job_definition_name = env_base.get_job_name(kind, sha256_hexdigest(definition))
     check_ecs_volume_component_budget(job_definition_name, [volume.name for volume in volumes])
-    command, environment, environment_file = _divide(
+    command, environment, environment_file = _split_variables(
         parameters.command, variables, working_path, volumes, env_file_write_mode
     )
     resources = demand_execution.resource_requirements
@@ -201,7 +201,7 @@ def generate_batch_job_builder(
         job_definition_name=job_definition_name,
         job_name=env_base.get_job_name(kind, sha256_hexdigest(job)),
         command=command,
-        environment=_with_surroundings(environment, env_base),
+        environment=_with_env_base_and_region(environment, env_base),
         job_definition_tags={"USER": demand_execution.execution_metadata.user or UNKNOWN_USER},
         resource_requirements=to_resource_requirements(
             gpu=resources.gpu, memory=resources.memory, vcpus=resources.vcpus
@@ -215,61 +215,61 @@ def generate_batch_job_builder(
 def _variables(
     demand_execution: DemandExecution, working_path: PurePosixPath, tmp_path: PurePosixPath
 ) -> dict[str, str]:
-    """Return the variables of a job, in the order of their meaning."""
+    """Return the variables of a job: reserved ones, then its parameters."""
     variables = {
         "EXECUTION_ID": demand_execution.execution_id,
         "WORKING_DIR": str(working_path),
         "TMPDIR": str(tmp_path),
     }
     for param in demand_execution.execution_parameters.job_params:
-        if param.variable in _SET_LAST:
+        if param.variable in _OVERWRITTEN:
             logger.warning(
-                "The parameter %r is not passed on: %s is set for every job",
+                "The parameter %r is ignored: %s is set in every job",
                 param.name,
                 param.variable,
             )
         elif variables.setdefault(param.variable, param.value) != param.value:
             raise ValueError(
-                f"the parameter {param.name!r} would change {param.variable}, which is set for "
-                "every job: give it another name"
+                f"the parameter {param.name!r} would change {param.variable}, which is set in "
+                "every job: rename the parameter"
             )
     return variables
 
 
-def _with_surroundings(environment: Mapping[str, str], env_base: EnvBase) -> dict[str, str]:
+def _with_env_base_and_region(environment: Mapping[str, str], env_base: EnvBase) -> dict[str, str]:
     from aibs_informatics_aws_lambda.common.aws import get_region
 
     return to_job_environment(environment, env_base, get_region())
 
 
-def _divide(
+def _split_variables(
     words: Sequence[str],
     variables: Mapping[str, str],
     working_path: PurePosixPath,
     volumes: Sequence[BatchEFSConfiguration],
     mode: EnvFileWriteMode,
 ) -> tuple[list[str], dict[str, str], EnvironmentFile | None]:
-    """Return the command, the variables that Batch sets, and the file of the others."""
+    """Return the command, the variables of the request, and the environment file."""
     script = " ".join(words)
     path_in_container = working_path / ENVIRONMENT_FILE_NAME
     path = _find_environment_file(path_in_container, volumes, mode, variables)
     if path is None:
         return _bash([*_PREPARATIONS, script]), dict(variables), None
     if ENVIRONMENT_FILE_KEY in variables:
-        logger.warning("A parameter is not passed on: %s is set here", ENVIRONMENT_FILE_KEY)
-    # The preparations run before the file is read, and the command's own variables would be
-    # expanded once more in it.
+        logger.warning("The parameter for %s is ignored: it is reserved", ENVIRONMENT_FILE_KEY)
+    # The preparations run before the file is sourced, and variables of the command would be
+    # expanded once more in the file.
     mentioned = variables_mentioned_in([*_PREPARATIONS, script])
-    direct = {name: value for name, value in variables.items() if name in mentioned}
-    filed = {
+    in_request = {name: value for name, value in variables.items() if name in mentioned}
+    in_file = {
         name: value
         for name, value in variables.items()
         if name not in mentioned and name != ENVIRONMENT_FILE_KEY
     }
     return (
         _bash([*_PREPARATIONS, _READ_ENVIRONMENT_FILE, script]),
-        {**direct, ENVIRONMENT_FILE_KEY: str(path_in_container)},
-        EnvironmentFile(path, format_environment_file(filed)),
+        {**in_request, ENVIRONMENT_FILE_KEY: str(path_in_container)},
+        EnvironmentFile(path, format_environment_file(in_file)),
     )
 
 
@@ -283,7 +283,7 @@ def _find_environment_file(
     mode: EnvFileWriteMode,
     variables: Mapping[str, str],
 ) -> Path | None:
-    """Return where on this machine the environment file goes, if one is wanted and possible."""
+    """Return the local path of the environment file, if it is wanted and its volume mounted."""
     if mode is EnvFileWriteMode.NEVER:
         return None
     if mode is EnvFileWriteMode.IF_REQUIRED and not exceeds_overrides(variables):
@@ -291,11 +291,11 @@ def _find_environment_file(
 
     from aibs_informatics_aws_lambda.storage.mount_discovery import find_mount_points
 
-    place = to_efs_path(path, [volume.mount_point_config for volume in volumes])
+    efs_path = to_efs_path(path, [volume.mount_point_config for volume in volumes])
     mount_points = find_mount_points()
-    if innermost_for_efs_path(mount_points, place) is None:
+    if innermost_for_efs_path(mount_points, efs_path) is None:
         logger.warning(
-            "%s is not mounted here: all variables go into the request, not into a file", place
+            "%s is not mounted here: all variables are in the request instead of a file", efs_path
         )
         return None
-    return to_mounted_path(place, mount_points)
+    return to_mounted_path(efs_path, mount_points)

@@ -1,4 +1,4 @@
-"""Parameters of a job: plain values, inputs that are downloaded, outputs that are uploaded."""
+"""Parameters of a job: plain values, inputs to download, and outputs to upload."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from aibs_informatics_aws_lambda.common.json_io import JSON
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.data_sync.filters import DataSyncFilterConfig, Patterns
 
-from .references import fill, in_order_of_references, references_in, to_variable_name
+from .references import fill_references, find_references, sort_by_references, to_variable_name
 
 _SEPARATOR = " @ "
 _TEXT_FORM = re.compile(r"(\S+)(?: @ (\S+))?")
@@ -28,8 +28,8 @@ class JobParam:
     """A parameter of a job.
 
     Args:
-        name: what the caller calls it.
-        value: what the job gets in its environment; for inputs and outputs the local path.
+        name: the name in the request.
+        value: the value of its environment variable; for inputs and outputs, the local path.
     """
 
     name: str
@@ -37,23 +37,23 @@ class JobParam:
 
     @property
     def variable(self) -> str:
-        """The environment variable in which the job gets it."""
+        """The name of its environment variable."""
         return to_variable_name(self.name)
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """The texts in which it may refer to other parameters."""
+        """The texts that may contain references."""
         return (self.value,)
 
 
 @dataclass(frozen=True)
 class SyncedJobParam(JobParam):
-    """A parameter whose value is a local path that is synced with a place on S3.
+    """A parameter whose value is a local path that is synced with S3.
 
     Args:
-        remote: the place on S3, as the caller wrote it.
-        include: patterns of what is synced, if not all.
-        exclude: patterns of what is not.
+        remote: the S3 URI, as given in the request.
+        include: patterns of the files to sync; default: all.
+        exclude: patterns of the files to skip.
     """
 
     action: ClassVar[str]
@@ -64,18 +64,18 @@ class SyncedJobParam(JobParam):
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """The texts in which it may refer to other parameters: not its patterns."""
+        """The texts that may contain references; patterns may not."""
         return self.value, self.remote
 
     @property
     def filter_config(self) -> DataSyncFilterConfig | None:
-        """Its patterns as a sync takes them; `None` without any."""
+        """The patterns as filters of a sync; `None` without any."""
         if not self.include and not self.exclude:
             return None
         return DataSyncFilterConfig(include=self.include or None, exclude=self.exclude or None)
 
     def to_json(self) -> JSON:
-        """Return it in the form in which a caller writes it, as text where that is possible."""
+        """Return the parameter in the form of a request, as text if possible."""
         filters = {"include": self.include, "exclude": self.exclude}
         given = {name: patterns for name, patterns in filters.items() if patterns}
         if given or any(map(_SPACE.search, self.texts)):
@@ -87,7 +87,7 @@ class SyncedJobParam(JobParam):
 
 
 class DownloadableJobParam(SyncedJobParam):
-    """An input: downloaded before the job starts."""
+    """An input, downloaded before the job starts."""
 
     action: ClassVar[str] = "LOCALIZE"
 
@@ -96,7 +96,7 @@ class DownloadableJobParam(SyncedJobParam):
 
 
 class UploadableJobParam(SyncedJobParam):
-    """An output: uploaded after the job has ended."""
+    """An output, uploaded after the job."""
 
     action: ClassVar[str] = "DELOCALIZE"
 
@@ -105,89 +105,92 @@ class UploadableJobParam(SyncedJobParam):
 
 
 def parse_plain(name: str, value: JSON) -> JobParam:
-    """Return a parameter that is neither input nor output; its text is Python's ``str``."""
+    """Parse a parameter that is neither input nor output; its text is Python's ``str``."""
     return JobParam(name, str(value))
 
 
 def parse_input(name: str, value: JSON) -> DownloadableJobParam:
-    """Read an input: ``REMOTE``, ``REMOTE @ LOCAL``, or an object.
+    """Parse an input: ``REMOTE``, ``REMOTE @ LOCAL``, or an object.
 
     Raises:
-        ValueError: it is in none of these forms; the message names the parameter.
+        ValueError: the value has another form; the message names the parameter.
     """
     kind = f"the input {name!r}"
     if isinstance(value, dict):
         return DownloadableJobParam(name, *_read_object(kind, value, DownloadableJobParam.action))
     if not isinstance(value, str):
-        raise ValueError(f"{kind} is neither text nor an object")
+        raise ValueError(f"{kind} is neither a string nor an object")
     remote, local = _read_text(kind, value)
     return DownloadableJobParam(name, local or _default_local(remote), remote)
 
 
 def parse_output(name: str, value: JSON, prefix: S3Path | None) -> UploadableJobParam:
-    """Read an output: ``LOCAL``, ``LOCAL @ REMOTE``, or an object.
+    """Parse an output: ``LOCAL``, ``LOCAL @ REMOTE``, or an object.
 
     Args:
-        name: what the caller calls the parameter.
-        value: what the caller gave for it.
-        prefix: the place on S3 below which outputs go that do not say where to.
+        name: the name in the request.
+        value: the value in the request.
+        prefix: the default S3 prefix of outputs.
 
     Raises:
-        ValueError: it is in none of these forms, or there is no place for it; the message names
-            the parameter.
+        ValueError: the value has another form, or has no destination; the message names the
+            parameter.
     """
     kind = f"the output {name!r}"
     if isinstance(value, dict):
         return UploadableJobParam(name, *_read_object(kind, value, UploadableJobParam.action))
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise ValueError(f"{kind} is neither text nor an object")
+        raise ValueError(f"{kind} is neither a string nor an object")
     local, remote = _read_text(kind, str(value))
     if remote is None and prefix is None:
-        raise ValueError(f"{kind} names no destination: add one, or give output_s3_prefix")
+        raise ValueError(f"{kind} has no destination: add one, or set output_s3_prefix")
     return UploadableJobParam(name, local, remote or _below(prefix, local))
 
 
 def resolve(params: Sequence[JobParam]) -> tuple[JobParam, ...]:
-    """Return parameters with all references filled in, and checked.
+    """Return validated parameters with resolved references.
 
     Raises:
-        ValueError: a reference leads nowhere or in a circle, or the filled text is not possible;
-            the message names the parameters.
+        ValueError: a reference is unknown or circular, or a resolved value is invalid; the message
+            names the parameters.
     """
     by_variable = {param.variable: param for param in params}
     references = {
-        variable: [found for text in param.texts for found in references_in(text)]
+        variable: [found for text in param.texts for found in find_references(text)]
         for variable, param in by_variable.items()
     }
     names = {variable: param.name for variable, param in by_variable.items()}
-    filled: dict[str, JobParam] = {}
+    resolved: dict[str, JobParam] = {}
     values: dict[str, str] = {}
-    for variable in in_order_of_references(references, names):
-        filled[variable] = _filled(by_variable[variable], values)
-        values[variable] = filled[variable].value
-    return tuple(filled[param.variable] for param in params)
+    for variable in sort_by_references(references, names):
+        resolved[variable] = _resolve_one(by_variable[variable], values)
+        values[variable] = resolved[variable].value
+    return tuple(resolved[param.variable] for param in params)
 
 
 Param = TypeVar("Param", bound=JobParam)
 
 
 def checked(param: Param) -> Param:
-    """Return a parameter whose references are filled in, if a job can have it.
+    """Return a resolved parameter, if it is valid.
 
     Raises:
-        ValueError: no variable can hold it, its local path leaves the working folder, or its
-            place on S3 is none; the message names the parameter.
+        ValueError: the value is not valid for a variable, the local path leaves the working
+            directory, or the S3 URI is invalid; the message names the parameter.
     """
     if "\0" in param.value or not _is_unicode(param.value):
-        raise ValueError(f"the parameter {param.name!r} holds what no environment variable can")
+        raise ValueError(
+            f"the parameter {param.name!r} contains NUL or unpaired surrogates, which an "
+            "environment variable cannot"
+        )
     if isinstance(param, SyncedJobParam):
         _check_local(param)
         _check_remote(param)
     return param
 
 
-def leaves_folder(path: str) -> bool:
-    """Tell whether a relative path leads out of the folder it starts in, by its text alone."""
+def leaves_directory(path: str) -> bool:
+    """Return whether a relative path leaves its directory by ``..``, without file access."""
     depth = 0
     for part in PurePosixPath(path).parts:
         depth += -1 if part == ".." else 1
@@ -196,11 +199,11 @@ def leaves_folder(path: str) -> bool:
     return False
 
 
-def _filled(param: Param, values: dict[str, str]) -> Param:
+def _resolve_one(param: Param, values: dict[str, str]) -> Param:
     try:
-        changes = {"value": fill(param.value, values)}
+        changes = {"value": fill_references(param.value, values)}
         if isinstance(param, SyncedJobParam):
-            changes["remote"] = fill(param.remote, values)
+            changes["remote"] = fill_references(param.remote, values)
     except ValueError as error:
         raise ValueError(f"the parameter {param.name!r} is too long: {error}") from None
     return checked(replace(param, **changes))
@@ -209,29 +212,29 @@ def _filled(param: Param, values: dict[str, str]) -> Param:
 def _check_local(param: SyncedJobParam) -> None:
     if not param.value:
         raise ValueError(f"the local path of {param.name!r} is empty")
-    if references_in(param.value):
-        # It was put together of several parameters, and would be filled in anew later.
+    if find_references(param.value):
+        # Several parameters together formed a reference, which would be resolved again later.
         raise ValueError(
-            f"the local path of {param.name!r} holds a reference after all are filled"
+            f"the local path of {param.name!r} still contains a reference after all were resolved"
         )
-    if not param.value.startswith("/") and leaves_folder(param.value):
-        raise ValueError(f"the local path of {param.name!r} leaves the working folder")
+    if not param.value.startswith("/") and leaves_directory(param.value):
+        raise ValueError(f"the local path of {param.name!r} leaves the working directory")
 
 
 def _check_remote(param: SyncedJobParam) -> None:
     if "${" in param.remote:
         raise ValueError(
-            f"the S3 URI of {param.name!r} holds a '${{' that is no reference: "
+            f"the S3 URI of {param.name!r} contains a '${{' that does not start a reference: "
             "expected ${NAME} with letters, digits and '_'"
         )
     try:
         S3Path(param.remote)
     except ValidationError as error:
-        raise ValueError(f"the parameter {param.name!r} names no place on S3: {error}") from None
+        raise ValueError(f"the parameter {param.name!r} has an invalid S3 URI: {error}") from None
 
 
 def _is_unicode(text: str) -> bool:
-    """Tell whether text has a UTF-8 form: JSON may hold half of a surrogate pair."""
+    """Return whether text can be encoded: JSON may contain unpaired surrogates."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -243,8 +246,8 @@ def _read_text(kind: str, text: str) -> tuple[str, str | None]:
     match = _TEXT_FORM.fullmatch(text)
     if not match:
         raise ValueError(
-            f"{kind} is not one path, or two with {_SEPARATOR!r} between them; paths with white "
-            "space need the form of an object"
+            f"{kind} is neither a path nor two paths separated by {_SEPARATOR!r}: use an object "
+            "for paths with whitespace"
         )
     return match[1], match[2]
 
@@ -253,10 +256,10 @@ def _read_object(
     kind: str, value: dict[str, JSON], action: str
 ) -> tuple[str, str, Patterns | None, Patterns | None]:
     if value.get("action", action) != action:
-        raise ValueError(f"{kind} has another action than {action}")
+        raise ValueError(f"the action of {kind} is not {action}")
     for field in ("local", "remote"):
         if not isinstance(value.get(field), str) or not value[field]:
-            raise ValueError(f"{kind} has no {field!r}, or one that is no text")
+            raise ValueError(f"{kind} has no {field!r}, or one that is not a string")
     include, exclude = (_read_patterns(kind, value, field) for field in ("include", "exclude"))
     return value["local"], value["remote"], include, exclude
 
@@ -268,14 +271,14 @@ def _read_patterns(kind: str, value: dict[str, JSON], field: str) -> Patterns | 
     each: Iterable[JSON] = patterns if isinstance(patterns, list) else [patterns]
     for pattern in each:
         if not isinstance(pattern, str):
-            raise ValueError(f"{kind} has an {field!r} that is neither text nor a list of texts")
+            raise ValueError(f"{field!r} of {kind} is neither a string nor a list of strings")
         try:
             re.compile(pattern)
         except re.error as error:
             raise ValueError(
-                f"{kind} has an {field!r} that is no regular expression: {error}"
+                f"{field!r} of {kind} is not a valid regular expression: {error}"
             ) from None
-    return patterns  # type: ignore[no-any-return] # each was looked at
+    return patterns  # type: ignore[no-any-return] # each was checked
 
 
 def _default_local(remote: str) -> str:

@@ -1,4 +1,4 @@
-"""Who asks for a demand execution, and who is told of its end."""
+"""Metadata of a demand execution: user, tags, status and notifications."""
 
 # Cold start: annotations are not postponed, as pydantic would have to evaluate each at import.
 
@@ -22,7 +22,7 @@ ExecutionArn: TypeAlias = Annotated[
 
 
 class DemandExecutionStatus(StrEnum):
-    """How far a demand execution is."""
+    """The status of a demand execution."""
 
     AWAITING_TRIGGER = "AWAITING_TRIGGER"
     SUBMITTED = "SUBMITTED"
@@ -33,10 +33,10 @@ class DemandExecutionStatus(StrEnum):
 
 
 class DemandExecutionMetadata(PydanticBaseModel):
-    """What is known about a demand execution, and carried along."""
+    """Metadata of a demand execution, returned unchanged."""
 
-    user: str | None = Field(None, description="becomes the tag USER of the job definition")
-    arn: ExecutionArn | None = Field(None, description="the Step Functions execution")
+    user: str | None = Field(None, description="value of the tag USER of the job definition")
+    arn: ExecutionArn | None = Field(None, description="ARN of the Step Functions execution")
     tags: dict[str, str] | None = None
     notify_on: dict[DemandExecutionStatus, bool] | None = None
     notify_list: list[str] | None = None
@@ -50,18 +50,20 @@ class DemandExecutionMetadata(PydanticBaseModel):
     @classmethod
     def _refuse_null(cls, tags: Any) -> Any:
         if tags is None:
-            raise ValueError("expected an object of texts, got null")
+            raise ValueError("not an object of strings, but null")
         return tags
 
 
 def _with_old_tag(data: JSONObject) -> JSONObject:
-    """Return a copy of a request whose field ``tag``, the form before ``tags``, is merged in."""
+    """Return a copy of metadata with ``tag``, the old form of ``tags``, merged into ``tags``."""
     rest = {key: value for key, value in data.items() if key != "tag"}
     tag = data["tag"]
     texts = tag if isinstance(tag, list) else [tag]
     if not all(isinstance(text, str | int) for text in texts):
         if tag is not None:
-            logger.warning("execution_metadata.tag is neither text nor a list of texts: ignored")
+            logger.warning(
+                "execution_metadata.tag is neither a string nor a list of strings: ignored"
+            )
         return rest
     old = dict(_key_and_value(part) for text in texts for part in str(text).split(","))
     tags = rest.get("tags", {})

@@ -1,4 +1,4 @@
-"""Request and response of the handler of this package, and the settings in them."""
+"""Request and response of the demand scaffolding handler."""
 
 # Cold start: annotations are not postponed, as pydantic would have to evaluate each at import, and
 # defaults are data that it copies or validates: it would look up the signature of a factory, and
@@ -15,7 +15,7 @@ from aibs_informatics_aws_lambda.storage.data_sync.batch import PrepareBatchData
 from aibs_informatics_aws_lambda.storage.data_sync.removals import RemoveDataPathsRequest
 from pydantic import AfterValidator, BeforeValidator, Field
 
-# Names that the contracts of this module promise, and that live elsewhere.
+# Part of the public names of this module; defined elsewhere.
 from .execution import (
     AWSBatchExecutionPlatform as AWSBatchExecutionPlatform,
     DemandExecution,
@@ -34,7 +34,7 @@ from .parameters import (
 
 
 class EnvFileWriteMode(StrEnum):
-    """When the job's variables are written to a file in its working folder."""
+    """When the variables of a job are written to a file in its working directory."""
 
     NEVER = "NEVER"
     ALWAYS = "ALWAYS"
@@ -42,7 +42,7 @@ class EnvFileWriteMode(StrEnum):
 
 
 class FileSystemSelectionStrategy(StrEnum):
-    """How one of several file systems is chosen for an execution."""
+    """How one of several file systems is selected for an execution."""
 
     RANDOM = "RANDOM"
 
@@ -56,7 +56,7 @@ def _mountable(path: str | None) -> str | None:
         return None
     pure = PurePosixPath("/" + path.lstrip("/"))
     if not path.startswith("/") or ".." in pure.parts or not {"$", "\0"}.isdisjoint(path):
-        raise ValueError("expected an absolute path without '..' and '$'")
+        raise ValueError("not an absolute path without '..' and '$'")
     return str(pure)
 
 
@@ -69,17 +69,18 @@ def _as_list_or_none(value: Any) -> Any:
 
 
 class FileSystemConfiguration(PydanticBaseModel):
-    """A file system that a job may use, and where its container sees it."""
+    """A file system that a job may use, and its container path."""
 
     file_system: str | None = Field(
-        None, description="id, ARN or name; by default that of the access point"
+        None, description="ID, ARN or name; default: the file system of the access point"
     )
     access_point: Annotated[str | None, BeforeValidator(_none_if_empty)] = Field(
-        None, description="id, ARN or name; by default the name of the role: scratch, shared, tmp"
+        None,
+        description="ID, ARN or name; default: the role of the volume, such as scratch",
     )
     container_path: Annotated[
         str | None, BeforeValidator(_none_if_empty), AfterValidator(_mountable)
-    ] = Field(None, description="by default /opt/efs/ and the name of the role")
+    ] = Field(None, description="default: /opt/efs/ and the role of the volume")
 
 
 Candidates: TypeAlias = Annotated[
@@ -88,30 +89,34 @@ Candidates: TypeAlias = Annotated[
 
 
 class DemandFileSystemConfigurations(PydanticBaseModel):
-    """The file systems of each role that an execution may use. One is chosen for each."""
+    """The file systems that an execution may use. One is selected for each role."""
 
-    shared: Candidates = Field([{}], validate_default=True, description="inputs, read-only")
-    scratch: Candidates = Field([{}], validate_default=True, description="working folders")
+    shared: Candidates = Field(
+        [{}], validate_default=True, description="volume of shared inputs, read-only"
+    )
+    scratch: Candidates = Field(
+        [{}], validate_default=True, description="volume of working directories"
+    )
     tmp: Annotated[list[FileSystemConfiguration], BeforeValidator(_as_list_or_none)] = Field(
-        [], description="TMPDIR; by default a folder on scratch"
+        [], description="for TMPDIR; default: a directory on the scratch volume"
     )
     selection_strategy: FileSystemSelectionStrategy = FileSystemSelectionStrategy.RANDOM
 
 
 class DataSyncConfiguration(PydanticBaseModel):
-    """How inputs or outputs are synced."""
+    """Options of the syncs of inputs or outputs."""
 
     force: bool = False
     size_only: bool = True
     temporary_request_payload_path: S3Path | None = Field(
-        None, description="where requests are stored; must be unique per execution"
+        None, description="S3 prefix for stored requests; must be unique per execution"
     )
 
 
 class ContextManagerConfiguration(PydanticBaseModel):
-    """How an execution is set up and cleaned up."""
+    """Options of setup and cleanup."""
 
-    isolate_inputs: bool = Field(True, description="false: inputs go to the shared volume")
+    isolate_inputs: bool = Field(True, description="false: download inputs to the shared volume")
     cleanup_inputs: bool = True
     cleanup_working_dir: bool = True
     env_file_write_mode: EnvFileWriteMode = EnvFileWriteMode.ALWAYS
@@ -119,9 +124,9 @@ class ContextManagerConfiguration(PydanticBaseModel):
     output_data_sync_configuration: DataSyncConfiguration = Field({}, validate_default=True)
     outputs_on_failure: list[str] | None = Field(
         None,
-        description="names of outputs, such as a log, that are uploaded if the job fails as well",
+        description="names of outputs, such as a log, to upload even if the job fails",
     )
-    privileged: bool = Field(True, description="whether the container has the host's privileges")
+    privileged: bool = Field(True, description="run the container in privileged mode")
 
 
 class PrepareDemandScaffoldingRequest(PydanticBaseModel):
@@ -133,24 +138,24 @@ class PrepareDemandScaffoldingRequest(PydanticBaseModel):
 
 
 class DemandExecutionSetupConfigs(PydanticBaseModel):
-    """What to do before the job runs, and how it runs."""
+    """The requests to run before the job, and for the job itself."""
 
     data_sync_requests: list[PrepareBatchDataSyncRequest]
     batch_create_request: CreateDefinitionAndPrepareArgsRequest
 
 
 class DemandExecutionCleanupConfigs(PydanticBaseModel):
-    """What to do after the job has run."""
+    """The requests to run after the job."""
 
     data_sync_requests: list[PrepareBatchDataSyncRequest]
     remove_data_paths_requests: list[RemoveDataPathsRequest]
     failure_data_sync_requests: list[PrepareBatchDataSyncRequest] | None = Field(
-        None, description="what to upload if the job has failed; only where it was asked for"
+        None, description="outputs to upload after a failed job; only with outputs_on_failure"
     )
 
 
 class PrepareDemandScaffoldingResponse(PydanticBaseModel):
-    """Everything that a state machine needs to run a demand execution."""
+    """The requests with which a state machine runs a demand execution."""
 
     demand_execution: DemandExecution
     setup_configs: DemandExecutionSetupConfigs

@@ -1,8 +1,8 @@
-"""Names of volumes, short enough for what ECS makes of them.
+"""Names of volumes, within the length limits of ECS.
 
-ECS mounts a volume at a path one component of which is made of the task definition's name, its
-revision and the volume's name. The helper that mounts EFS fails where that component is too long,
-and it does so only when the container starts; so lengths are checked here, before.
+ECS mounts a volume at a path with a component made of the names of task definition and volume and
+the revision. If the component is too long, the EFS mount helper fails when the container starts.
+The lengths are therefore checked in advance.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ ECS_VOLUME_COMPONENT_BUDGET: Final = 139
 EFS_VOLUME_NAME_MAX_LENGTH: Final = 24
 
 _REVISION_DIGITS: Final = 3
-_NAMELESS: Final = "vol"
-_REFUSED = re.compile(r"[^A-Za-z0-9_-]")
+_DEFAULT_LABEL: Final = "vol"
+_INVALID = re.compile(r"[^A-Za-z0-9_-]")
 
 
 def build_efs_volume_name(
@@ -31,21 +31,21 @@ def build_efs_volume_name(
     delimiter: str = "-",
     hash_length: int = DEFAULT_HASH_LENGTH,
 ) -> str:
-    """Return the name of a volume: that of its folder, and a hash of what is mounted where.
+    """Return the name of a volume: the last segment of its path and a hash of its mount.
 
     Args:
-        mount_path: where the volume is mounted in the container.
-        file_system_id: the file system.
-        access_point_id: the access point that it is mounted through, if any.
-        max_length: how many characters the name may have.
-        delimiter: what joins name and hash.
-        hash_length: how many hex digits a hash has.
+        mount_path: the container path of the volume.
+        file_system_id: the ID of the file system.
+        access_point_id: the ID of the access point, if any.
+        max_length: the maximum length of the name.
+        delimiter: the text between the parts of the name.
+        hash_length: the number of hexadecimal digits of a hash.
 
     Raises:
-        ValueError: the name has no room.
+        ValueError: ``max_length`` is too small, or ``hash_length`` is not positive.
     """
     label = PurePosixPath(mount_path).name or file_system_id
-    label = _REFUSED.sub("-", label).strip("-") or _NAMELESS
+    label = _INVALID.sub("-", label).strip("-") or _DEFAULT_LABEL
     identity = f"{file_system_id}|{access_point_id or ''}|{mount_path}"
     name = f"{label}{delimiter}{sha256_hexdigest(identity)[:hash_length]}"
     return condense_str(name, max_length, delimiter, hash_length)
@@ -57,22 +57,22 @@ def condense_str(
     delimiter: str = "-",
     hash_length: int = DEFAULT_HASH_LENGTH,
 ) -> str:
-    """Return ``text`` if it fits, else its start, ``delimiter`` and a hash of the whole.
+    """Shorten text to a maximum length by replacing its end with a hash of the whole text.
 
     Raises:
-        ValueError: ``hash_length`` is not positive, or there is no room for a start.
+        ValueError: ``max_length`` is too small, or ``hash_length`` is not positive.
     """
     if hash_length <= 0:
-        raise ValueError(f"a hash of {hash_length} digits tells nothing apart")
+        raise ValueError(f"hash_length is {hash_length}, not a positive integer")
     if len(text) <= max_length:
         return text
-    room = max_length - len(delimiter) - hash_length
-    if room < 1:
+    kept = max_length - len(delimiter) - hash_length
+    if kept < 1:
         raise ValueError(
-            f"{max_length} characters have no room for a name, {delimiter!r} and a hash of "
+            f"max_length {max_length} is too small for a name, {delimiter!r} and a hash of "
             f"{hash_length} digits"
         )
-    return f"{text[:room]}{delimiter}{sha256_hexdigest(text)[:hash_length]}"
+    return f"{text[:kept]}{delimiter}{sha256_hexdigest(text)[:hash_length]}"
 
 
 def check_ecs_volume_component_budget(
@@ -81,16 +81,16 @@ def check_ecs_volume_component_budget(
     max_revision_digits: int = _REVISION_DIGITS,
     budget: int = ECS_VOLUME_COMPONENT_BUDGET,
 ) -> None:
-    """Refuse a job definition whose volumes ECS could not mount because of long names.
+    """Check that ECS can mount the volumes of a job definition.
 
     Args:
         job_definition_name: the name of the job definition.
         volume_names: the names of its volumes.
-        max_revision_digits: the length that is left to revision numbers.
-        budget: the length that the three may have together.
+        max_revision_digits: the number of digits to reserve for the revision.
+        budget: the maximum total length of the three.
 
     Raises:
-        ValueError: they are longer; the message says by how much.
+        ValueError: the names are too long; the message says by how many characters.
     """
     longest = max(map(len, volume_names), default=None)
     if longest is None:
@@ -99,7 +99,7 @@ def check_ecs_volume_component_budget(
     if excess > 0:
         raise ValueError(
             f"the job definition name {job_definition_name!r} is {excess} characters too long for "
-            f"ECS to mount its volumes: {len(job_definition_name)} for it, {max_revision_digits} "
-            f"for its revision and {longest} for the longest volume name exceed {budget}; shorten "
-            "execution_type"
+            f"ECS to mount its volumes: the name ({len(job_definition_name)}), the revision "
+            f"({max_revision_digits}) and the longest volume name ({longest}) exceed {budget} "
+            "characters. Shorten execution_type."
         )

@@ -1,4 +1,4 @@
-"""The parameters of a demand execution, and how inputs belong to outputs."""
+"""The parameters of a demand execution."""
 
 # Cold start: annotations are not postponed, as pydantic would have to evaluate each at import.
 
@@ -23,7 +23,7 @@ from .job_params import (
 )
 from .references import to_variable_name
 
-# In the order in which their lists are joined.
+# Their lists are joined in this order.
 _PAIR_FIELDS = (
     "param_pair_overrides",
     "param_pairs",
@@ -35,36 +35,36 @@ _PAIR_FIELDS = (
 
 
 class ParamPair(PydanticBaseModel):
-    """An input and the output that is made of it."""
+    """An input and the output that depends on it."""
 
     input: str | None = None
     output: str | None = None
 
     @property
     def names(self) -> list[str]:
-        """The parameters that it names."""
+        """The names of its parameters."""
         return [name for name in (self.input, self.output) if name is not None]
 
     @property
     def output_set(self) -> frozenset[str]:
-        """The outputs that it names."""
+        """The names of its outputs."""
         return frozenset(() if self.output is None else (self.output,))
 
 
 class ParamSetPair(PydanticBaseModel):
-    """Inputs and the outputs that are made of them."""
+    """Inputs and the outputs that depend on them."""
 
     inputs: list[str] = Field([])
     outputs: list[str] = Field([])
 
     @property
     def names(self) -> list[str]:
-        """The parameters that it names."""
+        """The names of its parameters."""
         return [*self.inputs, *self.outputs]
 
     @property
     def output_set(self) -> frozenset[str]:
-        """The outputs that it names."""
+        """The names of its outputs."""
         return frozenset(self.outputs)
 
 
@@ -81,18 +81,16 @@ Pair: TypeAlias = Annotated[
 
 
 class DemandExecutionParameters(PydanticBaseModel):
-    """What a job is told, what it is given, and what it gives back."""
+    """The command, parameters, inputs and outputs of a job."""
 
     command: list[str] = Field(
-        [], description="words of a bash command; joined by blanks, not quoted"
+        [], description="words of a bash command, joined by spaces without quoting"
     )
     params: dict[str, JSON] = Field({})
-    inputs: list[str] = Field([], description="names of params that are downloaded first")
-    outputs: list[str] = Field([], description="names of params that are uploaded in the end")
+    inputs: list[str] = Field([], description="names of params to download before the job")
+    outputs: list[str] = Field([], description="names of params to upload after the job")
     outputs_metadata: dict[str, dict[str, JSON]] = Field({})
-    output_s3_prefix: S3Path | None = Field(
-        None, description="where outputs go that name no destination"
-    )
+    output_s3_prefix: S3Path | None = Field(None, description="default destination of outputs")
     param_pair_overrides: list[Pair] | None = None
     verbosity: bool = False
 
@@ -111,23 +109,23 @@ class DemandExecutionParameters(PydanticBaseModel):
 
     @property
     def job_params(self) -> tuple[JobParam, ...]:
-        """All parameters in their order, with references filled in."""
+        """All parameters in their order, with resolved references."""
         return self._job_params
 
     @property
     def downloadable_job_params(self) -> list[DownloadableJobParam]:
-        """The inputs in their order, with references filled in."""
+        """The inputs in their order, with resolved references."""
         found = (self._find(name) for name in self.inputs)
         return [param for param in found if isinstance(param, DownloadableJobParam)]
 
     @property
     def uploadable_job_params(self) -> list[UploadableJobParam]:
-        """The outputs in their order, with references filled in."""
+        """The outputs in their order, with resolved references."""
         found = (self._find(name) for name in self.outputs)
         return [param for param in found if isinstance(param, UploadableJobParam)]
 
     def with_params(self, changed: Mapping[str, JSON]) -> Self:
-        """Return a copy in which some params have other values, and references follow them."""
+        """Return a copy with changed params; references to them are resolved again."""
         copy = self.model_copy(update={"params": {**self.params, **changed}})
         copy._job_params = resolve(copy._parse())
         return copy
@@ -153,14 +151,14 @@ class DemandExecutionParameters(PydanticBaseModel):
 
 
 def _by_variable(params: Mapping[str, JSON]) -> dict[str, str]:
-    """Return the names of parameters by the variables that they become."""
+    """Return the names of parameters by variable name."""
     names: dict[str, str] = {}
     for name in params:
         variable = to_variable_name(name)
         if variable in names:
             raise ValueError(
-                f"the parameters {names[variable]!r} and {name!r} would both be the variable "
-                f"{variable}"
+                f"the parameters {names[variable]!r} and {name!r} have the same variable "
+                f"{variable}: rename one of them"
             )
         names[variable] = name
     return names
@@ -169,12 +167,12 @@ def _by_variable(params: Mapping[str, JSON]) -> dict[str, str]:
 def _variables(listed: list[str], names: Mapping[str, str], field: str) -> set[str]:
     for name in listed:
         if to_variable_name(name) not in names:
-            raise ValueError(f"{field} lists {name!r}, and there is no parameter of that name")
+            raise ValueError(f"{field} lists {name!r}, which is not in params")
     return {to_variable_name(name) for name in listed}
 
 
 def _with_joined_pairs(data: JSONObject) -> JSONObject:
-    """Return a copy of a request with the pairs of all fields in one."""
+    """Return a copy of a request with the pairs of all fields joined in one."""
     present = [
         (key, data[key])
         for field in _PAIR_FIELDS
@@ -183,7 +181,7 @@ def _with_joined_pairs(data: JSONObject) -> JSONObject:
     ]
     for key, pairs in present:
         if not isinstance(pairs, list):
-            raise ValueError(f"{key} is not a list of pairs")
+            raise ValueError(f"{key} is not a list")
     joined = list(chain.from_iterable(pairs for _, pairs in present))
     first = _PAIR_FIELDS[0]
     rest = {key: value for key, value in data.items() if key not in (first, to_camel(first))}
@@ -196,7 +194,7 @@ def _check_pairs(pairs: list[ParamPair | ParamSetPair], known: set[str]) -> None
         for name in pair.names:
             if name not in known:
                 raise ValueError(
-                    f"a pair names {name!r}, which neither inputs nor outputs list in this form"
+                    f"a pair lists {name!r}, which is not spelled like this in inputs or outputs"
                 )
         if pair.output_set in seen:
             names = ", ".join(sorted(pair.output_set))

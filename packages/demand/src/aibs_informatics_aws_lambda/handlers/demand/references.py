@@ -1,4 +1,4 @@
-"""References between parameters: ``${NAME}`` stands for the value of another parameter."""
+"""References between parameters: ``${NAME}`` is replaced by the value of a parameter."""
 
 from __future__ import annotations
 
@@ -10,74 +10,74 @@ from typing import Final
 _NAME = re.compile(r"[_a-zA-Z][_a-zA-Z0-9]*")
 _REFERENCE = re.compile(rf"\$\{{({_NAME.pattern})\}}")
 
-# A parameter may refer to others many times: without a bound, thirty short parameters make
-# gigabytes. No process can get a longer variable: MAX_ARG_STRLEN of Linux, with its usual pages.
-LONGEST_FILLED: Final = 128 * 1024
+# Without a limit, thirty short parameters that refer to each other several times would become
+# gigabytes. Linux limits a variable to this length (MAX_ARG_STRLEN with 4 KiB pages).
+MAX_VALUE_LENGTH: Final = 128 * 1024
 
 
 def to_variable_name(name: str) -> str:
-    """Return the environment variable of a parameter: ``my-in.file`` is ``MY_IN_FILE``.
+    """Return the environment variable of a parameter: ``my-in.file`` becomes ``MY_IN_FILE``.
 
     Raises:
-        ValueError: no variable can have that name.
+        ValueError: the name is not valid for a variable.
     """
     plain = name.replace("-", "_").replace(".", "_")
     if not _NAME.fullmatch(plain):
         raise ValueError(
-            f"the parameter name {name!r} makes no environment variable: expected letters, "
-            "digits, '_', '-' and '.', and no digit first"
+            f"invalid parameter name {name!r}: use letters, digits, '_', '-' and '.', and do not "
+            "start with a digit"
         )
     return plain.upper()
 
 
-def references_in(text: str) -> list[str]:
-    """Return the variable names of the parameters that a text refers to."""
+def find_references(text: str) -> list[str]:
+    """Return the variable names of the references in a text."""
     return [to_variable_name(name) for name in _REFERENCE.findall(text)]
 
 
-def fill(text: str, values: Mapping[str, str]) -> str:
-    """Return a text with each reference replaced; references in the values are left alone.
+def fill_references(text: str, values: Mapping[str, str]) -> str:
+    """Replace the references in a text. References in the values are not replaced.
 
     Args:
-        text: what may hold references.
-        values: by variable name, one for each reference of the text.
+        text: the text.
+        values: the values by variable name.
 
     Raises:
-        ValueError: the result would be longer than 128 KiB.
+        ValueError: the result would be longer than 131,072 characters.
     """
-    references = references_in(text)
+    references = find_references(text)
     if not references:
         return text
-    if len(text) + sum(len(values[name]) for name in references) > LONGEST_FILLED:
-        raise ValueError(f"with its references filled in, it exceeds {LONGEST_FILLED} characters")
+    if len(text) + sum(len(values[name]) for name in references) > MAX_VALUE_LENGTH:
+        raise ValueError(f"its resolved value exceeds {MAX_VALUE_LENGTH} characters")
     return _REFERENCE.sub(lambda found: values[to_variable_name(found[1])], text)
 
 
-def in_order_of_references(
+def sort_by_references(
     references: Mapping[str, Iterable[str]], names: Mapping[str, str]
 ) -> list[str]:
-    """Return variable names so that each comes after those that it refers to.
+    """Sort variable names: each follows those that it refers to.
 
     Args:
-        references: by variable name, the variable names that it refers to.
-        names: by variable name, what the caller calls the parameter.
+        references: the references of each parameter, by variable name.
+        names: the names of the parameters, by variable name.
 
     Raises:
-        ValueError: a reference leads nowhere, or in a circle; the message names the parameters.
+        ValueError: a reference is unknown or circular; the message names the parameters.
     """
     for variable, referred in references.items():
         for unknown in sorted(set(referred) - set(references)):
             raise ValueError(
-                f"the parameter {names[variable]!r} refers to ${{{unknown}}}, and there is no "
-                "parameter of that name"
+                f"the parameter {names[variable]!r} refers to ${{{unknown}}}, which is not a "
+                "parameter"
             )
     try:
         return list(TopologicalSorter(references).static_order())
     except CycleError as error:
-        # The first name of the circle comes again at its end.
-        circle = [repr(names[variable]) for variable in error.args[1][:-1]]
+        # The first name is repeated at the end.
+        cycle = [repr(names[variable]) for variable in error.args[1][:-1]]
         raise ValueError(
-            f"the parameter {circle[0]} refers to itself"
-            if len(circle) == 1
-            else f"the parameters {', '.join(circle)} refer to each other in a circle"
+            f"the parameter {cycle[0]} refers to itself"
+            if len(cycle) == 1
+            else f"circular reference among the parameters {', '.join(cycle)}"
         ) from None

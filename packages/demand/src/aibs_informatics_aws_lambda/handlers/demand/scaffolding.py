@@ -1,4 +1,4 @@
-"""The handler that prepares demand executions."""
+"""The handler that plans demand executions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ with paused_collector_in_lambda():
         PrepareDemandScaffoldingResponse,
     )
 
-    # Names that the contracts of this module promise, and that live elsewhere.
+    # Part of the public names of this module; defined elsewhere.
     from .volumes import (
         SCRATCH,
         SHARED,
@@ -33,7 +33,7 @@ with paused_collector_in_lambda():
 class PrepareDemandScaffoldingHandler(
     LambdaHandler[PrepareDemandScaffoldingRequest, PrepareDemandScaffoldingResponse]
 ):
-    """Answer with all that a state machine needs to run a demand execution on AWS Batch."""
+    """Plan the data syncs, Batch job and removals of a demand execution."""
 
     description = HandlerDescription(
         example={
@@ -53,10 +53,10 @@ class PrepareDemandScaffoldingHandler(
             }
         },
         environment={
-            "ENV_BASE": "the environment: dev, test or prod, optionally with '-' and a label",
-            "ENV_TYPE": "its kind, where ENV_BASE is not set",
-            "ENV_LABEL": "its label, beside ENV_TYPE",
-            "AWS_REGION": "the region; the job gets it too",
+            "ENV_BASE": "environment base: dev, test or prod, optionally with '-' and a label",
+            "ENV_TYPE": "type of the environment, instead of ENV_BASE",
+            "ENV_LABEL": "label of the environment, with ENV_TYPE",
+            "AWS_REGION": "AWS region; set in every job",
             **EFS_MOUNT_VARIABLES,
         },
         iam_actions=(
@@ -68,13 +68,13 @@ class PrepareDemandScaffoldingHandler(
     )
 
     def handle(self, request: PrepareDemandScaffoldingRequest) -> PrepareDemandScaffoldingResponse:
-        """Plan the run of an execution, and write its environment file where EFS is mounted.
+        """Plan an execution, and write its environment file if the scratch volume is mounted.
 
         Raises:
-            ApplicationException: no environment is named.
-            ValueError: the execution cannot be run; nothing has been written.
-            AWSError: EFS or the mounts of this machine cannot be looked up.
-            OSError: the environment file cannot be written.
+            ApplicationException: no environment base is configured.
+            ValueError: the execution is invalid; nothing was written.
+            AWSError: an AWS request failed, or no region is configured.
+            OSError: writing the environment file failed.
         """
         env_base = self.env_base
         check_is_complete(request.demand_execution)
@@ -93,7 +93,7 @@ class PrepareDemandScaffoldingHandler(
         )
         manager.write_environment_file()
         self.log.info(
-            "Prepared the execution %s of type %s in %s: %d inputs, %d outputs, environment file: "
+            "Planned the execution %s of type %s in %s: %d inputs, %d outputs, environment file: "
             "%s",
             request.demand_execution.execution_id,
             request.demand_execution.execution_type,

@@ -1,4 +1,4 @@
-"""What is synced before and after a job, and what is removed in the end."""
+"""Requests for the data syncs before and after a job."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def to_input_requests(
     to_efs_path: ToEfsPath,
     configuration: DataSyncConfiguration,
 ) -> list[PrepareBatchDataSyncRequest]:
-    """Return the syncs that bring inputs from S3 to where the container looks for them."""
+    """Return the syncs of inputs from S3 to EFS."""
     return [
         PrepareBatchDataSyncRequest(
             source_path=S3Path(param.remote),
             destination_path=to_efs_path(param.value),
             filter_config=param.filter_config,
             retain_source_data=True,
-            # Several executions may share an input.
+            # Executions may share an input.
             require_lock=True,
             delete=False,
             **_settings(configuration, f"input_{number}"),
@@ -43,7 +43,7 @@ def to_output_requests(
     to_efs_path: ToEfsPath,
     configuration: DataSyncConfiguration,
 ) -> list[PrepareBatchDataSyncRequest]:
-    """Return the syncs that bring outputs from where the container left them to S3."""
+    """Return the syncs of outputs from EFS to S3."""
     return [
         PrepareBatchDataSyncRequest(
             source_path=to_efs_path(param.value),
@@ -61,9 +61,9 @@ def to_output_requests(
 def to_failure_requests(
     outputs: Iterable[PrepareBatchDataSyncRequest],
 ) -> list[PrepareBatchDataSyncRequest]:
-    """Return the syncs of outputs of a job that has failed: it may not have written them.
+    """Return the syncs of outputs after a failed job, which may be missing.
 
-    What an earlier run has left at the destination stays.
+    Nothing is deleted from the destination.
     """
     changes = {"fail_if_missing": False, "delete": False}
     return [sync.model_copy(update=changes) for sync in outputs]

@@ -1,4 +1,4 @@
-"""EFS volumes of a job: which ones, and how Batch is told of them."""
+"""Select and look up the EFS volumes of a job."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 
 class VolumeRole(NamedTuple):
-    """What a volume is for.
+    """The role of a volume.
 
     Args:
-        name: also the name of its access point, unless another is given.
-        read_only: whether the job may only read it.
+        name: the name of the role, and the default name of the access point.
+        read_only: whether the job mounts the volume read-only.
     """
 
     name: str
@@ -35,7 +35,7 @@ class VolumeRole(NamedTuple):
 
     @property
     def container_path(self) -> str:
-        """Where the container sees it, unless another path is given."""
+        """The default container path."""
         return f"/opt/efs/{self.name}"
 
 
@@ -48,8 +48,8 @@ class BatchEFSConfiguration(NamedTuple):
     """An EFS volume of a job.
 
     Args:
-        mount_point_config: what is mounted where in the container.
-        read_only: whether the job may only read it.
+        mount_point_config: the mount point in the container.
+        read_only: whether the job mounts the volume read-only.
     """
 
     mount_point_config: MountPoint
@@ -57,21 +57,21 @@ class BatchEFSConfiguration(NamedTuple):
 
     @property
     def mount_path(self) -> PurePosixPath:
-        """Where the container sees it."""
+        """The container path."""
         return self.mount_point_config.path
 
     @property
     def name(self) -> str:
-        """What the job definition calls the volume."""
+        """The name of the volume in the job definition."""
         mount = self.mount_point_config
         return build_efs_volume_name(mount.path, mount.file_system_id, mount.access_point_id)
 
     def to_volume(self) -> JSONObject:
-        """Return it as an entry of a job definition's ``volumes``."""
+        """Return the entry for ``volumes`` of a job definition."""
         mount = self.mount_point_config
         configuration: JSONObject = {"fileSystemId": mount.file_system_id, "rootDirectory": "/"}
         if mount.access_point_id:
-            # Access points demand encryption:
+            # Access points require encryption in transit:
             # https://docs.aws.amazon.com/batch/latest/APIReference/API_EFSVolumeConfiguration.html
             configuration |= {
                 "transitEncryption": "ENABLED",
@@ -83,7 +83,7 @@ class BatchEFSConfiguration(NamedTuple):
         return {"name": self.name, "efsVolumeConfiguration": configuration}
 
     def to_mount_point(self) -> JSONObject:
-        """Return it as an entry of a job definition's ``mountPoints``."""
+        """Return the entry for ``mountPoints`` of a job definition."""
         return {
             "containerPath": str(self.mount_path),
             "readOnly": self.read_only,
@@ -96,25 +96,25 @@ def select_file_system(
     selection_strategy: FileSystemSelectionStrategy = FileSystemSelectionStrategy.RANDOM,
     seed: str | int | None = None,
 ) -> FileSystemConfiguration:
-    """Return one of several file systems: with the same seed always the same one.
+    """Select one of several file systems; the same seed selects the same one.
 
     Raises:
-        ValueError: there is none to choose from, or no such strategy.
+        ValueError: the sequence is empty, or the strategy is not supported.
     """
     if not file_system_configurations:
-        raise ValueError("there is no file system to choose from")
+        raise ValueError("cannot select a file system: the list is empty")
     strategy = FileSystemSelectionStrategy(selection_strategy)
     if len(file_system_configurations) == 1:
         return file_system_configurations[0]
     if strategy is not FileSystemSelectionStrategy.RANDOM:
         raise ValueError(f"{strategy} is not supported: expected RANDOM")
-    # Spreads load; nothing is kept secret by it.
+    # For load balancing, not for security.
     return random.Random(seed).choice(file_system_configurations)  # noqa: S311
 
 
 def make_inventory() -> EfsInventory:
-    """Return what EFS is asked through; one for each request."""
-    # As late as the client of EFS itself: a request that is refused does without.
+    """Return the EFS inventory of a request."""
+    # Imported late: invalid requests do not need it.
     from aibs_informatics_aws_lambda.storage.efs_inventory import EfsInventory
 
     return EfsInventory()
@@ -127,11 +127,11 @@ def resolve_volume(
     env_base: EnvBase,
     inventory: EfsInventory,
 ) -> BatchEFSConfiguration:
-    """Return the volume of a role that an execution uses.
+    """Select and look up the volume of a role.
 
     Raises:
-        ValueError: the file system or access point does not exist, or there are several.
-        AWSError: EFS cannot be asked.
+        ValueError: no file system or access point matches, or several match.
+        AWSError: an EFS request failed.
     """
     chosen = select_file_system(
         getattr(candidates, role.name),
@@ -156,22 +156,22 @@ def construct_batch_efs_configuration(
     read_only: bool = False,
     inventory: EfsInventory | None = None,
 ) -> BatchEFSConfiguration:
-    """Return the volume of a file system and an access point, each given by id, ARN or name.
+    """Look up the file system and access point of a volume, each by ID, ARN or name.
 
-    Both must carry the tag ``env_base`` of the environment. The file system that an access point
-    leads to need not, where only the access point is given.
+    Both must have the tag ``env_base``. Without ``file_system``, the file system of the access
+    point needs no tag.
 
     Args:
-        env_base: the environment.
-        container_path: where the container sees the volume.
-        file_system: by default that of the access point.
-        access_point: by default none: the whole file system is mounted.
-        read_only: whether the job may only read it.
-        inventory: what EFS has been asked already; by default nothing.
+        env_base: the environment base, which is the value of the tag.
+        container_path: the container path of the volume.
+        file_system: default: the file system of the access point.
+        access_point: default: none, which mounts the whole file system.
+        read_only: whether the job mounts the volume read-only.
+        inventory: the EFS inventory; default: a new one.
 
     Raises:
-        ValueError: one of them does not exist, there are several, or neither is given.
-        AWSError: EFS cannot be asked.
+        ValueError: no file system or access point matches, several match, or neither is given.
+        AWSError: an EFS request failed.
     """
     inventory = inventory or make_inventory()
     tags = {ENV_BASE_KEY: str(env_base)}
@@ -183,7 +183,7 @@ def construct_batch_efs_configuration(
     elif file_system_id:
         mount_point = MountPoint(path, file_system_id)
     else:
-        raise ValueError(f"neither a file system nor an access point is given for {path}")
+        raise ValueError(f"the volume at {path} has neither a file system nor an access point")
     return BatchEFSConfiguration(mount_point, read_only)
 
 
@@ -194,18 +194,18 @@ def get_batch_efs_configuration(
     file_system_name: str | None = None,
     read_only: bool = False,
 ) -> BatchEFSConfiguration:
-    """Return the volume of an access point by name.
+    """Look up the volume of an access point by name.
 
     Args:
-        env_base: the environment; the access point must carry it as the tag ``env_base``.
-        container_path: where the container sees the volume.
+        env_base: the environment base; the access point must have it as the tag ``env_base``.
+        container_path: the container path of the volume.
         access_point_name: the name of the access point.
-        file_system_name: the name of the file system in that environment, without its prefix.
-        read_only: whether the job may only read it.
+        file_system_name: the name of the file system without the prefix of the environment.
+        read_only: whether the job mounts the volume read-only.
 
     Raises:
-        ValueError: one of them does not exist, or there are several.
-        AWSError: EFS cannot be asked.
+        ValueError: no file system or access point matches, or several match.
+        AWSError: an EFS request failed.
     """
     file_system = env_base.get_resource_name(file_system_name) if file_system_name else None
     return construct_batch_efs_configuration(

@@ -1,13 +1,8 @@
-"""State machines for AWS Step Functions that run the handlers of this package.
-
-The files beside this module are ``demand-execution``.
-"""
+"""The AWS Step Functions workflow ``demand-execution``, and the IAM policies of its role."""
 
 from __future__ import annotations
 
 from aibs_informatics_aws_lambda.common.workflows import Workflows
-
-__all__ = ["WORKFLOWS", "render_policy", "render_workflow"]
 
 WORKFLOWS = Workflows(__name__)
 
