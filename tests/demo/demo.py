@@ -1,4 +1,4 @@
-"""Run the commands on real documents and files, against a stand-in for AWS; check every answer.
+"""Run the commands on real documents and files against a local AWS emulator; check all results.
 
 Run it with ``hatch run demo``. Nothing leaves this machine: AWS is moto's server on loopback.
 """
@@ -31,44 +31,45 @@ GET = "aibs_informatics_aws_lambda.handlers.data_sync.operations.GetJSONFromFile
 PUT = "aibs_informatics_aws_lambda.handlers.data_sync.operations.PutJSONToFileHandler"
 COMMAND = "handle-lambda-request"
 SYNC = "data-sync"
-# What of this repository is synced; all else in its folder may be anything.
+# The folders of this repository that are synced. Others may hold anything.
 TREE = ("libs", "packages", "tests")
-# What would send a run to somebody's real account, or would answer instead of an argument.
+# Variables that would select a real AWS account, or take the place of an argument.
 FOREIGN_SETTINGS = ("AWS_", "_HANDLER", "HANDLER_", "DEFAULT_BUCKET_NAME")
 
 
-class WrongAnswer(Exception):  # noqa: N818 - it is what it says
-    """A command failed, or its answer is not what it should be."""
+class DemoError(Exception):
+    """A command failed, or its result is wrong."""
 
 
 @dataclass(frozen=True)
 class Demo:
-    """Where the examples run.
+    """The folder and the bucket of the examples.
 
     Args:
-        folder: the folder with their files.
-        bucket: boto3's resource of the bucket.
+        folder: the working directory of the commands.
+        bucket: the boto3 resource of the bucket.
     """
 
     folder: Path
     bucket: Any
 
     def run(self, *arguments: str, **variables: str) -> str:
-        """Show a command, run it, and return what it printed.
+        """Print a command, run it and return its output.
 
         Raises:
-            WrongAnswer: it failed.
+            DemoError: the command failed.
         """
         for name, value in variables.items():
             print(f"  $ export {name}={shlex.quote(value)}")
         return self._run(COMMAND, arguments, variables, stderr=subprocess.PIPE)
 
     def sync(self, *arguments: str) -> str:
-        """Show a run of data-sync, do it, with its progress if this is a terminal, and return
-        what it printed.
+        """Print a data-sync command, run it and return its output.
+
+        The progress bar is shown if this is a terminal.
 
         Raises:
-            WrongAnswer: it failed.
+            DemoError: the command failed.
         """
         printed = self._run(SYNC, arguments, {}, stderr=None)
         print(f"  {printed.strip()}")
@@ -94,21 +95,21 @@ class Demo:
         )
         seconds = time.perf_counter() - start
         if result.returncode:
-            raise WrongAnswer(f"exit status {result.returncode}: {result.stderr or ''}")
+            raise DemoError(f"exit status {result.returncode}: {result.stderr or ''}")
         print(f"  exit status 0 after {seconds:.2f} s")
         return result.stdout
 
     def read(self, name: str) -> bytes:
-        """Return the content of a file."""
+        """Return the contents of a file."""
         return (self.folder / name).read_bytes()
 
     def write(self, name: str, document: Any) -> bytes:
-        """Write a document to a file, and return the file's content."""
+        """Write a document to a file and return the contents of the file."""
         (self.folder / name).write_text(json.dumps(document))
         return self.read(name)
 
     def get(self, key: str) -> bytes:
-        """Return the content of an object."""
+        """Return the contents of an object."""
         content: bytes = self.bucket.Object(key).get()["Body"].read()
         return content
 
@@ -118,16 +119,16 @@ class Demo:
 
 
 def inline_payload(demo: Demo, settings: Any, index: Any) -> None:
-    """Payload on the command line, answer on stdout: this repository's settings."""
+    """Payload on the command line, response on stdout: the settings of this repository."""
     demo.write("pyproject.json", settings)
 
-    answer = demo.run("--handler", GET, "--payload", '{"path": "pyproject.json"}', "-o", "-")
+    response = demo.run("--handler", GET, "--payload", '{"path": "pyproject.json"}', "-o", "-")
 
-    check("stdout", answer.encode(), {"content": settings})
+    check("stdout", response.encode(), {"content": settings})
 
 
 def payload_file(demo: Demo, settings: Any, index: Any) -> None:
-    """Payload of some megabytes in a file, its content written to S3, answer in a file."""
+    """Payload in a file, its content written to S3, response in a file."""
     demo.write("request.json", {"content": index, "path": f"s3://{BUCKET}/index.json"})
 
     demo.run("--handler", PUT, "--payload-file", "request.json", "-o", "response.json")
@@ -137,7 +138,7 @@ def payload_file(demo: Demo, settings: Any, index: Any) -> None:
 
 
 def everything_in_s3(demo: Demo, settings: Any, index: Any) -> None:
-    """Payload, document and answer in S3."""
+    """Payload, document and response in S3."""
     demo.put("requests/get.json", {"path": f"s3://{BUCKET}/index.json"})
 
     demo.run(
@@ -146,14 +147,14 @@ def everything_in_s3(demo: Demo, settings: Any, index: Any) -> None:
         *("--response-location", f"s3://{BUCKET}/responses/get.json"),
     )
 
-    place = f"s3://{BUCKET}/responses/get.json"
-    check(place, demo.get("responses/get.json"), {"content": index})
+    location = f"s3://{BUCKET}/responses/get.json"
+    check(location, demo.get("responses/get.json"), {"content": index})
 
 
 def everything_from_environment(demo: Demo, settings: Any, index: Any) -> None:
-    """No argument at all: everything from environment variables, as in a container."""
+    """No arguments: everything in environment variables, as in a container."""
     demo.write("pyproject.json", settings)
-    demo.put("responses/settings.json", "an answer of an earlier run")
+    demo.put("responses/settings.json", "the response of an earlier run")
 
     demo.run(
         AWS_LAMBDA_FUNCTION_HANDLER=GET,
@@ -161,27 +162,27 @@ def everything_from_environment(demo: Demo, settings: Any, index: Any) -> None:
         AWS_LAMBDA_EVENT_RESPONSE_LOCATION=f"s3://{BUCKET}/responses/settings.json",
     )
 
-    place = f"s3://{BUCKET}/responses/settings.json"
-    check(place, demo.get("responses/settings.json"), {"content": settings})
+    location = f"s3://{BUCKET}/responses/settings.json"
+    check(location, demo.get("responses/settings.json"), {"content": settings})
 
 
 def repository_there_and_back(demo: Demo, settings: Any, index: Any) -> None:
-    """This repository to S3 and back, in batches that two processes share; then once more."""
+    """This repository to S3 and back, in batches, with two worker processes; then once more."""
     files = copy_of_repository(demo.folder / "repository")
-    there = f"s3://{BUCKET}/repository/"
+    remote = f"s3://{BUCKET}/repository/"
     in_batches = ("--jobs", "2", "--batch-bytes", "250kB")
 
-    demo.sync(*in_batches, "repository", there)
-    demo.sync(*in_batches, there, "copy")
+    demo.sync(*in_batches, "repository", remote)
+    demo.sync(*in_batches, remote, "copy")
     check_same(demo, "repository", "copy")
-    demo.sync("--verify", "repository", there)
-    again = demo.sync("repository", there)
+    demo.sync("--verify", "repository", remote)
+    again = demo.sync("repository", remote)
     if "0 files transferred in" not in again or f"{files:,} unchanged" not in again:
-        raise WrongAnswer("the second sync should have had nothing to do")
+        raise DemoError("the second sync transferred files, although nothing has changed")
 
 
 def copy_of_repository(folder: Path) -> int:
-    """Copy this repository's files to a folder, without caches; return how many there are."""
+    """Copy the files of this repository to a folder, without caches; return their number."""
     for name in TREE:
         hidden = shutil.ignore_patterns(".*", "__pycache__", "dist")
         shutil.copytree(ROOT / name, folder / name, ignore=hidden)
@@ -189,7 +190,7 @@ def copy_of_repository(folder: Path) -> int:
 
 
 def digests_below(folder: Path) -> dict[str, str]:
-    """Return the SHA-256 of each file below a folder, by its path there."""
+    """Return the SHA-256 of each file in a folder by its relative path."""
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in folder.rglob("*")
@@ -201,27 +202,27 @@ def check_same(demo: Demo, one: str, other: str) -> None:
     """Compare two folders file by file.
 
     Raises:
-        WrongAnswer: they differ.
+        DemoError: the folders differ.
     """
     expected, found = digests_below(demo.folder / one), digests_below(demo.folder / other)
     differing = sorted(dict(expected.items() ^ found.items()))
     if differing:
-        raise WrongAnswer(f"{one} and {other} differ in {', '.join(differing[:5])}")
-    print(f"  {one} and {other} hold the same {len(found):,} files, byte by byte")
+        raise DemoError(f"{one} and {other} differ in {', '.join(differing[:5])}")
+    print(f"  {one} and {other} are identical: {len(found):,} files")
 
 
-def check(place: str, found: bytes, expected: Any) -> None:
-    """Show what is at a place.
+def check(location: str, found: bytes, expected: Any) -> None:
+    """Print the size and the first characters of a document.
 
     Raises:
-        WrongAnswer: it is not the document that is expected.
+        DemoError: the document is not the expected one.
     """
     text = found.decode()
     if json.loads(text) != expected:
-        raise WrongAnswer(f"{place} holds {text[:200]}, which is not what it should")
+        raise DemoError(f"{location} contains {text[:200]}, which is not the expected document")
     line = " ".join(text.split())
     shown = line if len(line) <= 70 else f"{line[:67]}..."
-    print(f"  {place} holds {len(found):,} bytes, as expected: {shown}")
+    print(f"  {location} contains the expected {len(found):,} bytes: {shown}")
 
 
 def repository_settings() -> Any:
@@ -230,38 +231,38 @@ def repository_settings() -> Any:
 
 
 def index_of_python() -> Any:
-    """Return path, size in bytes and SHA-256 of each file of this Python and its packages."""
-    folders = (Path(sysconfig.get_path(name)) for name in ("stdlib", "platlib"))
-    files = {path for folder in folders for path in folder.rglob("*") if path.is_file()}
+    """Return path, size in bytes and SHA-256 of each module of Python's standard library."""
+    folder = Path(sysconfig.get_path("stdlib"))
+    modules = (path for path in folder.rglob("*.py") if "site-packages" not in path.parts)
     return [
         {
             "path": str(path),
             "bytes": path.stat().st_size,
             "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         }
-        for path in sorted(files)
+        for path in sorted(modules)
     ]
 
 
 @contextmanager
 def set_up() -> Iterator[Demo]:
-    """Start the stand-in for AWS with one bucket, and make a folder; remove both at the end."""
+    """Start the AWS emulator with one bucket and create a folder; remove both at the end."""
     own = {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN_SETTINGS)}
     with tempfile.TemporaryDirectory(prefix="demo-") as name:
         folder = Path(name)
         with moto_server(folder / "moto.log") as url:
-            print(f"AWS is moto's server at {url}.")
+            print(f"The local AWS emulator is moto's server at {url}.")
             with patch.dict(os.environ, {**own, **aws_settings(url)}, clear=True):
                 yield Demo(folder, _make_bucket())
-            print("\nStopping moto's server.")
+            print("\nStopped the emulator.")
 
 
 def _make_bucket() -> Any:
     import boto3
 
-    place = {"LocationConstraint": os.environ["AWS_REGION"]}
+    configuration = {"LocationConstraint": os.environ["AWS_REGION"]}
     s3 = boto3.session.Session().resource("s3")
-    return s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration=place)
+    return s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration=configuration)
 
 
 EXAMPLES = (
@@ -274,7 +275,7 @@ EXAMPLES = (
 
 
 def main() -> int:
-    """Run all examples; return 1 if an answer is wrong."""
+    """Run all examples; return 1 if one of them failed."""
     settings, index = repository_settings(), index_of_python()
     failed = []
     with set_up() as demo:
@@ -282,10 +283,10 @@ def main() -> int:
             print(f"\n{number}. {(example.__doc__ or '').strip()}")
             try:
                 example(demo, settings, index)
-            except WrongAnswer as error:
+            except DemoError as error:
                 failed.append(number)
-                print(f"  WRONG: {error}")
-    print(f"{len(EXAMPLES) - len(failed)} of {len(EXAMPLES)} examples gave the right answer.")
+                print(f"  FAILED: {error}")
+    print(f"{len(EXAMPLES) - len(failed)} of {len(EXAMPLES)} examples succeeded.")
     return 1 if failed else 0
 
 
