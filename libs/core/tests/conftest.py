@@ -139,7 +139,7 @@ def handle_lambda_request(work, run_command):
 
 
 @pytest.fixture
-def answer_of(handle_lambda_request):
+def response_of(handle_lambda_request):
     """Run a handler that succeeds with its answer on stdout; return the answer as text."""
 
     def run(handler, payload, *arguments, **options):

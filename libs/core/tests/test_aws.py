@@ -62,14 +62,14 @@ def test_missing_region_is_none_or_an_error_that_says_what_to_set(monkeypatch):
 def test_what_is_no_region_is_named(monkeypatch, region):
     monkeypatch.setenv("AWS_REGION", region)
 
-    with pytest.raises(AWSError, match=f"'{region}' is not the name of an AWS region"):
+    with pytest.raises(AWSError, match=f"'{region}' is not an AWS region name"):
         find_region()
 
 
 def test_missing_profile_is_named(monkeypatch):
     monkeypatch.setenv("AWS_PROFILE", "no-such-profile")
 
-    with pytest.raises(AWSError, match=r"no-such-profile.*check AWS_PROFILE"):
+    with pytest.raises(AWSError, match=r"no-such-profile.*Check AWS_PROFILE"):
         find_region()
     assert find_account() is None
 
@@ -169,7 +169,7 @@ def test_missing_resource_has_an_error_of_its_own(code):
 @pytest.mark.parametrize("code", ["403", "AccessDenied", "AccessDeniedException"])
 def test_denied_access_names_the_permission(code):
     with (
-        pytest.raises(AWSError, match="allow s3:GetObject on it") as caught,
+        pytest.raises(AWSError, match="Grant s3:GetObject to the role in use") as caught,
         named_errors("read it", permission="s3:GetObject"),
     ):
         raise client_error(code)

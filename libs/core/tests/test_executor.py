@@ -73,7 +73,7 @@ def test_input_that_a_hook_makes_no_object_of_is_refused():
         def load_input__file(cls, path):
             return [1]
 
-    with pytest.raises(ValueError, match="Odd takes a JSON object, not list"):
+    with pytest.raises(ValueError, match="Odd expects a JSON object, got list"):
         Odd.deserialize_request("some/path")
 
 
@@ -116,7 +116,7 @@ def test_missing_file_and_folder_are_named(path):
 
 @pytest.mark.parametrize("given", [[1], None, 5, 1.5, True, b"{}"])
 def test_other_types_are_named(given):
-    with pytest.raises(ValueError, match=f"not {type(given).__name__}"):
+    with pytest.raises(ValueError, match=f"got {type(given).__name__}"):
         Counter.load_input(given)
 
 
@@ -182,7 +182,7 @@ def test_run_without_a_response_writes_an_empty_object_and_says_so(tmp_path, cap
     assert path.read_text() == "{}"
     line = json.loads(capsys.readouterr().out)
     assert line["level"] == "WARNING"
-    assert line["message"] == f"Counter answered nothing: writing {{}} to {path}"
+    assert line["message"] == f"Counter returned no response: writing {{}} to {path}"
 
 
 def test_output_location_is_checked_before_the_work_is_done(tmp_path):
@@ -190,7 +190,7 @@ def test_output_location_is_checked_before_the_work_is_done(tmp_path):
         def handle(self, request):
             pytest.fail("the work was done")
 
-    with pytest.raises(ValueError, match="it is a folder"):
+    with pytest.raises(ValueError, match="it is a directory"):
         Careful.run_executor({"count": 1}, tmp_path)
 
 

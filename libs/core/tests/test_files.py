@@ -115,14 +115,14 @@ def test_bare_name_stands_for_the_current_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     assert unwritable_reason(Path("new.json")) is None
-    assert unwritable_reason(Path()) == "it is a folder, name a file"
+    assert unwritable_reason(Path()) == "it is a directory, not a file"
 
 
 def test_obstacles_are_named(tmp_path):
     (tmp_path / "file").write_text("")
 
-    assert unwritable_reason(tmp_path) == "it is a folder, name a file"
-    assert unwritable_reason(tmp_path / "file" / "new") == f"{tmp_path}/file is not a folder"
+    assert unwritable_reason(tmp_path) == "it is a directory, not a file"
+    assert unwritable_reason(tmp_path / "file" / "new") == f"{tmp_path}/file is not a directory"
 
 
 def test_folder_that_may_not_be_written_to_is_named(tmp_path, monkeypatch):
@@ -130,9 +130,10 @@ def test_folder_that_may_not_be_written_to_is_named(tmp_path, monkeypatch):
     # tests ask the system itself.
     monkeypatch.setattr(os, "access", lambda path, mode: False)
 
-    assert unwritable_reason(tmp_path / "new") == f"the folder {tmp_path} is not writable"
+    assert unwritable_reason(tmp_path / "new") == f"the directory {tmp_path} is not writable"
     assert (
-        unwritable_reason(tmp_path / "missing" / "new") == f"the folder {tmp_path} is not writable"
+        unwritable_reason(tmp_path / "missing" / "new")
+        == f"the directory {tmp_path} is not writable"
     )
     assert unwritable_reason(Path(os.devnull)) == "it is not writable"
 

@@ -105,11 +105,11 @@ class Unnamed(LambdaHandler):
 @pytest.mark.parametrize(
     ("executor", "advice"),
     [
-        (BaseExecutor, r"REQUEST, RESPONSE of BaseExecutor are: .* BaseExecutor\[...\]"),
-        (LambdaHandler, r"REQUEST, RESPONSE of LambdaHandler are: .* LambdaHandler\[...\]"),
-        (Unnamed, r"Unnamed does not .* LambdaHandler are: .* LambdaHandler\[...\]"),
-        (Half, r"T of Half are: .* Half\[...\]"),
-        (Half[Question], r"T of Half are: .* Half\[...\]"),
+        (BaseExecutor, r"REQUEST, RESPONSE of BaseExecutor: .* BaseExecutor\[...\]"),
+        (LambdaHandler, r"REQUEST, RESPONSE of LambdaHandler: .* LambdaHandler\[...\]"),
+        (Unnamed, r"Unnamed does not bind .* LambdaHandler: .* LambdaHandler\[...\]"),
+        (Half, r"T of Half: .* Half\[...\]"),
+        (Half[Question], r"T of Half: .* Half\[...\]"),
     ],
 )
 def test_class_that_does_not_name_its_models_is_told_how(executor, advice):

@@ -95,7 +95,7 @@ def test_file_with_bad_content_is_a_decode_error_that_names_it(tmp_path):
     path = tmp_path / "bad.json"
     path.write_text("x")
 
-    with pytest.raises(json.JSONDecodeError, match=r"bad\.json does not hold JSON"):
+    with pytest.raises(json.JSONDecodeError, match=r"bad\.json does not contain JSON"):
         load_json(path)
 
 
@@ -104,7 +104,7 @@ def test_file_with_unreadable_content_is_a_value_error_that_names_it(tmp_path, c
     path = tmp_path / "bad.json"
     path.write_bytes(content)
 
-    with pytest.raises(ValueError, match=r"bad\.json does not hold JSON"):
+    with pytest.raises(ValueError, match=r"bad\.json does not contain JSON"):
         load_json(path)
 
 
@@ -116,7 +116,7 @@ def test_broken_document_is_not_shown_as_a_missing_file():
 
 
 def test_s3_uri_is_never_taken_for_a_path():
-    with pytest.raises(ValueError, match="in S3"):
+    with pytest.raises(ValueError, match="not a local path or a file:// URI"):
         load_json("s3://bucket/key")
 
 

@@ -13,8 +13,8 @@ from aibs_informatics_aws_lambda.common.logging import (
     SERVICE_NAME,
     LoggingMixins,
     add_handler_to_logger,
+    format_library_records,
     get_service_logger,
-    show_library_lines,
 )
 from aibs_informatics_aws_lambda.common.model import PydanticBaseModel
 
@@ -230,7 +230,7 @@ def test_lines_of_libraries_are_left_to_a_handler_that_is_there(service):
         kept = logging.StreamHandler(io.StringIO())
         root.addHandler(kept)
 
-        show_library_lines(get_service_logger(service))
+        format_library_records(get_service_logger(service))
 
         assert root.handlers == [kept]
 

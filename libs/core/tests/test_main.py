@@ -41,7 +41,7 @@ class TestHandle:
 
     @pytest.mark.parametrize("event", [None, [], "{}", 5])
     def test_event_is_an_object(self, lambda_context, event):
-        with pytest.raises(ValueError, match=f"not {type(event).__name__}"):
+        with pytest.raises(ValueError, match=f"got {type(event).__name__}"):
             handle(event, lambda_context)
 
     @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ class TestHandleCli:
             (["--handler", "no.such.name", "--payload", "{}"], ImportError, "no"),
             (["--handler", "work.Counter", "--payload", "{}"], ValidationError, "count"),
             (["--handler", "work.Counter", "--payload", '{"count": -1}'], ArithmeticError, "neg"),
-            (["--handler", "work.echo", "--payload", "{}", "-o", "."], ValueError, "folder"),
+            (["--handler", "work.echo", "--payload", "{}", "-o", "."], ValueError, "directory"),
             (["--handler", "work.echo", "--payload", "{}", "-o", "no/x"], ValueError, "exist"),
             (["--handler", "work.unserialisable", "--payload", "{}", "-o", "x"], TypeError, "obj"),
         ],
@@ -114,7 +114,7 @@ class TestHandleCli:
         aws.make_bucket()
         aws.put("bucket", "key", "[1]")
 
-        with pytest.raises(AWSError, match="s3://bucket/key holds a JSON list"):
+        with pytest.raises(AWSError, match="s3://bucket/key contains a JSON list"):
             handle_cli(["--handler", "work.echo", "--payload", "s3://bucket/key"])
 
     def test_unknown_options_are_wrong_usage(self, capsys):

@@ -239,9 +239,10 @@ def test_a_message_cannot_make_the_function_read_a_file(lambda_context, tmp_path
     assert counts() == [1]
 
 
-def test_a_message_can_name_an_s3_object_only_where_the_handler_wants_it(aws, lambda_context):
+@pytest.mark.parametrize("write", [str, json.dumps])
+def test_message_is_an_s3_uri_only_if_the_handler_allows_it(aws, lambda_context, write):
     uri = aws.put(aws.make_bucket(), "order.json", '{"count": 6}')
-    event = sqs_event(json.dumps(uri), {"count": 1})
+    event = sqs_event(write(uri), {"count": 1})
 
     class FromS3(Fill):
         reads_s3_uris_in_records = True

@@ -78,7 +78,7 @@ class TestGetJSONFromFile:
     def test_object_that_is_not_json_is_named_and_not_shown(self, get, aws, bucket):
         uri = aws.put(bucket, "key", "secret words")
 
-        with pytest.raises(AWSError, match="s3://bucket/key does not hold JSON") as caught:
+        with pytest.raises(AWSError, match="s3://bucket/key does not contain JSON") as caught:
             get(path=uri)
 
         assert "secret" not in str(caught.value)

@@ -32,7 +32,7 @@ def test_the_request_example_is_valid_and_sent(shell, tmp_path, aws, mail, make_
     result = shell(block("sh"))
 
     assert result.returncode == 0, result.stderr
-    assert "The payload fits notification-router." in result.stderr
+    assert "The payload is a valid request of notification-router." in result.stderr
     response = json.loads((tmp_path / "response.json").read_text())
     assert [found["success"] for found in response["results"]] == [True, True]
     assert [file.get_filename() for file in mail.raw[0].iter_attachments()] == ["report.pdf"]

@@ -1,7 +1,7 @@
-"""The router, which runs any handler by its name, and the command line.
+"""The router, which runs any handler by its name, and the command ``handle-lambda-request``.
 
-``handle`` is a Lambda function for all handlers: its event names the handler and holds the
-handler's own event. ``main`` is the console script ``handle-lambda-request``.
+``handle`` is a Lambda function for all handlers: its event contains the name of the handler and
+the handler's own event. ``main`` is the entry point of the command.
 """
 
 from __future__ import annotations
@@ -20,34 +20,34 @@ if TYPE_CHECKING:
 
 
 def handle(event: JSON, context: LambdaContext) -> JSON | None:
-    """Run the handler that an event names on the event that it holds.
+    """Run a handler by its name.
 
     Args:
         event: an object with ``handler``, a qualified name, and ``event``, any JSON value.
-        context: the context of the invocation; the handler gets the same one.
+        context: the context of the invocation, which is passed to the handler.
 
     Returns:
-        The handler's answer.
+        The handler's response.
 
     Raises:
-        ValueError: the event is no object, or does not name a handler.
-        Exception: whatever the handler raises.
+        ValueError: the event is not an object, or ``handler`` is not the name of a handler.
+        Exception: an error of the handler.
     """
     from .common.router import LambdaHandlerRequest
 
     if not isinstance(event, dict):
-        raise ValueError(f"the router takes an object (a dict), not {type(event).__name__}")
+        raise ValueError(f"the router expects a JSON object (a dict), got {type(event).__name__}")
     request = LambdaHandlerRequest.from_dict(event)
     return request.handler(request.event, context)
 
 
 def handle_cli(args: Sequence[str] | None = None) -> None:
-    """Run the command line with these arguments, by default those of the process.
+    """Run the command with arguments, by default those of the process.
 
     Raises:
-        ValueError: arguments, payload or response location are unusable.
+        ValueError: the arguments, the payload or the response location are invalid.
         ImportError: the handler cannot be imported.
-        Exception: whatever the handler raises.
+        Exception: an error of the handler.
     """
     from .common.cli.errors import CommandError
     from .common.cli.run import run
@@ -59,15 +59,15 @@ def handle_cli(args: Sequence[str] | None = None) -> None:
 
 
 def main() -> int:
-    """Run the command line as a process and return its exit status."""
+    """Run the command as a process and return the exit status."""
     with paused_collector():
         from .common.cli.arguments import PROGRAM
         from .common.cli.process import run_as_process
         from .common.cli.run import format_error, run
 
     if not sys.flags.safe_path:
-        # As `python -m` does, so that a handler in the current folder is found; last, so that
-        # nothing in it can stand in for what is installed.
+        # As `python -m` does, to find handlers in the current directory. It is added last, so that
+        # its modules cannot replace installed ones.
         sys.path.append(str(Path.cwd()))
     return run_as_process(PROGRAM, run, format_error=format_error)
 

@@ -121,7 +121,7 @@ def test_a_body_that_is_no_json_is_refused(text):
 
 @pytest.mark.parametrize("text", ["5", "[1]", '"text"', '"[1]"'])
 def test_a_body_of_another_type_is_refused(text):
-    with pytest.raises(ValueError, match="not a JSON object"):
+    with pytest.raises(ValueError, match="expected a JSON object"):
         HTTPParameters.from_stringified_request_body(text)
 
 

@@ -57,7 +57,7 @@ def test_empty_variables_are_unset(monkeypatch):
     monkeypatch.setenv(LOCATION, "")
 
     assert parse_arguments(["--handler", "a.b", "-e", "{}"]).response_location is None
-    with pytest.raises(UsageError, match="no payload is given"):
+    with pytest.raises(UsageError, match="no payload: pass --payload"):
         parse_arguments(["--handler", "a.b"])
 
 
@@ -80,8 +80,8 @@ def test_other_values_do_not_accept_partial_success(monkeypatch, value):
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        ([], f"no handler is named: give --handler NAME or set {HANDLER}"),
-        (["--handler", "a.b"], f"give --payload, --payload-file or set {PAYLOAD}"),
+        ([], f"no handler: pass --handler NAME or set {HANDLER}"),
+        (["--handler", "a.b"], f"pass --payload or --payload-file, or set {PAYLOAD}"),
         (["--handler", "a.b"], "--describe a.b shows an example"),
     ],
 )

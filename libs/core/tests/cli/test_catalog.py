@@ -28,8 +28,8 @@ def test_installed_handlers_are_listed_with_their_summaries(handle_lambda_reques
     assert "cannot be imported: No module named 'no_such_module'" in result.stdout
 
 
-def test_handlers_have_short_names(answer_of, installed):
-    assert json.loads(answer_of("count", '{"count": 1}', **installed)) == {"count": 2}
+def test_handlers_have_short_names(response_of, installed):
+    assert json.loads(response_of("count", '{"count": 1}', **installed)) == {"count": 2}
 
 
 @pytest.mark.parametrize("name", ["count", "work.Counter", "work.by_ten"])
@@ -46,10 +46,12 @@ def test_handlers_are_described(handle_lambda_request, installed, name):
     assert found["iam_actions"] == ["s3:GetObject"]
 
 
-def test_example_of_a_description_can_be_run(handle_lambda_request, answer_of):
+def test_example_of_a_description_can_be_run(handle_lambda_request, response_of):
     described = json.loads(handle_lambda_request("--describe", "work.Counter").stdout)
 
-    assert json.loads(answer_of("work.Counter", json.dumps(described["example"]))) == {"count": 2}
+    assert json.loads(response_of("work.Counter", json.dumps(described["example"]))) == {
+        "count": 2
+    }
 
 
 def test_what_modules_print_when_they_are_imported_is_not_in_the_list(

@@ -31,8 +31,12 @@ def failure(handle_lambda_request, work):
 @pytest.mark.parametrize(
     ("arguments", "status", "texts"),
     [
-        ([], 2, ["no handler is named", "AWS_LAMBDA_FUNCTION_HANDLER", "--list"]),
-        (["--handler", "work.echo"], 2, ["no payload is given", "AWS_LAMBDA_EVENT_PAYLOAD"]),
+        ([], 2, ["no handler: pass --handler", "AWS_LAMBDA_FUNCTION_HANDLER", "--list"]),
+        (
+            ["--handler", "work.echo"],
+            2,
+            ["no payload: pass", "AWS_LAMBDA_EVENT_PAYLOAD"],
+        ),
         (["--handler", "nope", "-e", "{}"], 2, ["handler nope", "--list"]),
         (["--handler", "work.nope", "-e", "{}"], 2, ["work has no attribute 'nope'"]),
         (
@@ -51,7 +55,7 @@ def failure(handle_lambda_request, work):
         (["--handler", "work.Counter", "-e", "none.json"], 3, ["'none.json'", "No such file"]),
         (["--handler", "work.Counter", "-e", "@none.json"], 3, ["'none.json'", "No such file"]),
         (["--handler", "work.Counter", "--payload-file", "no"], 3, ["'no'", "No such file"]),
-        (["--handler", "work.Counter", "-e", "bad.json"], 3, ["bad.json does not hold JSON"]),
+        (["--handler", "work.Counter", "-e", "bad.json"], 3, ["bad.json does not contain JSON"]),
         (["--handler", "work.Counter", "-e", "list.json"], 3, ["in list.json, got list"]),
         (["--handler", "work.Counter", "-e", ""], 3, ["empty", "{}"]),
         (["--handler", "work.Counter", "-e", "."], 3, ["Is a directory"]),
@@ -59,16 +63,16 @@ def failure(handle_lambda_request, work):
         (["--handler", "work.Counter", "-e", "-"], 3, ["payload", "Expecting value"]),
         (["--handler", "work.Counter", "-e", "s3://x/y"], 3, ["s3://x/y", "bucket name 'x'"]),
         (["--handler", "work.Counter", "-e", '{"x": 1}'], 3, ["Counter", "count: Field required"]),
-        (["--handler", "work.Counter", "-e", '{"count": 1}', "-o", "."], 2, ["it is a folder"]),
+        (["--handler", "work.Counter", "-e", '{"count": 1}', "-o", "."], 2, ["it is a directory"]),
         (
             ["--handler", "work.Counter", "-e", '{"count": 1}', "-o", "no/out.json"],
             2,
-            ["response location no/out.json", "/no does not exist, make it first"],
+            ["response location no/out.json", "/no does not exist"],
         ),
         (
             ["--handler", "work.Counter", "-e", '{"count": 1}', "-o", "bad.json/out.json"],
             2,
-            ["bad.json is not a folder"],
+            ["bad.json is not a directory"],
         ),
         (
             ["--handler", "work.Counter", "-e", '{"count": 1}', "-o", "s3://x/y"],
@@ -78,7 +82,7 @@ def failure(handle_lambda_request, work):
         (
             ["--handler", "work.Counter", "-e", '{"count": 1}', "-o", "s3://bucket/folder/"],
             2,
-            ["name an object"],
+            ["not an object"],
         ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else str(value),
@@ -122,7 +126,7 @@ def test_answer_that_is_no_json_is_one_line_and_leaves_the_old_one(handle_lambda
 
     assert result.returncode == 1
     (line,) = result.stderr.splitlines()
-    assert "answer cannot be written as JSON: Object of type object is not JSON" in line
+    assert "response cannot be written as JSON: Object of type object is not JSON" in line
     assert (work / "out.json").read_text() == "old"
     assert not list(work.glob(".*"))
 
@@ -152,7 +156,7 @@ def test_handler_that_ends_the_process_has_failed(handle_lambda_request):
     result = handle_lambda_request("--handler", "work.ends_the_process", "-e", "{}", "-o", "-")
 
     assert result.returncode == 1
-    assert "tried to end the process" in result.stderr
+    assert "tried to exit the process" in result.stderr
 
 
 def test_wrong_usage_ends_with_2(handle_lambda_request):
@@ -204,7 +208,7 @@ def test_denied_payload_is_named_with_the_missing_permission(failure, denied):
 
     assert status == 3
     assert "cannot read s3://bucket/in.json" in line
-    assert "allow s3:GetObject" in line
+    assert "Grant s3:GetObject" in line
 
 
 def test_denied_answer_is_named_with_the_missing_permission(handle_lambda_request, denied):
@@ -214,8 +218,8 @@ def test_denied_answer_is_named_with_the_missing_permission(handle_lambda_reques
 
     assert result.returncode == 1
     (line,) = result.stderr.splitlines()
-    assert "the answer is lost: cannot write s3://bucket/out.json" in line
-    assert "allow s3:PutObject" in line
+    assert "cannot write the response: cannot write s3://bucket/out.json" in line
+    assert "Grant s3:PutObject" in line
 
 
 def test_missing_credentials_are_named_before_the_handler_runs(failure):
@@ -224,7 +228,7 @@ def test_missing_credentials_are_named_before_the_handler_runs(failure):
     )
 
     assert status == 2
-    assert "Unable to locate credentials; set AWS_PROFILE" in line
+    assert "Unable to locate credentials. Set AWS_PROFILE" in line
 
 
 @pytest.mark.parametrize("mode", [0o555, 0o000])
@@ -243,7 +247,7 @@ def test_folder_that_may_not_be_written_to_is_found_before_the_handler_runs(
     assert result.returncode == 2
     (line,) = result.stderr.splitlines()
     assert f"cannot write to the response location {folder}/out.json" in line
-    assert f"the folder {folder} is not writable" in line or "Permission denied" in line
+    assert f"the directory {folder} is not writable" in line or "Permission denied" in line
     assert not (work / "ran.txt").exists()
 
 
@@ -269,7 +273,7 @@ def test_reader_that_goes_away_is_one_line(work):
 
     assert result.returncode == 1
     assert result.stderr.splitlines() == [
-        "handle-lambda-request: error: the answer is lost: [Errno 32] Broken pipe "
+        "handle-lambda-request: error: cannot write the response: [Errno 32] Broken pipe "
         "(--debug shows the traceback)"
     ]
 

@@ -145,17 +145,17 @@ def large_payload(work):
     return path
 
 
-def test_payload_of_100_megabytes_can_come_from_a_file(answer_of, large_payload):
-    answer = json.loads(answer_of("work.measure", str(large_payload)))
+def test_payload_of_100_megabytes_can_come_from_a_file(response_of, large_payload):
+    answer = json.loads(response_of("work.measure", str(large_payload)))
 
     assert answer == {"keys": 167, "size": 16_700_000}
 
 
-def test_payload_of_100_megabytes_can_come_from_s3(answer_of, large_payload, aws):
+def test_payload_of_100_megabytes_can_come_from_s3(response_of, large_payload, aws):
     aws.make_bucket()
     uri = aws.put("bucket", "large.json", large_payload.read_bytes())
 
-    assert json.loads(answer_of("work.measure", uri))["keys"] == 167
+    assert json.loads(response_of("work.measure", uri))["keys"] == 167
 
 
 def run_unread(*arguments, cwd=None):
@@ -183,7 +183,7 @@ def test_answer_that_nobody_reads_is_a_failure(work):
     result = run_unread("--handler", "work.big", "-e", payload, "-o", "-", cwd=work)
 
     assert result.returncode == 1
-    assert "the answer is lost" in result.stderr
+    assert "cannot write the response" in result.stderr
 
 
 def test_pipe_that_breaks_in_a_handler_is_a_failure(start, work):

@@ -48,12 +48,12 @@ def test_without_a_location_nothing_is_printed_but_logs(handle_lambda_request, w
     assert {path.name for path in work.iterdir()} - {"__pycache__"} == {"work.py", "ran.txt"}
 
 
-def test_no_answer_is_an_empty_object(answer_of):
-    assert answer_of("work.Counter", '{"count": 99}') == "{}\n"
+def test_no_answer_is_an_empty_object(response_of):
+    assert response_of("work.Counter", '{"count": 99}') == "{}\n"
 
 
 @pytest.mark.parametrize("form", ["path", "absolute", "uri", "@", "-", "@-"])
-def test_payload_is_read_from_files_and_stdin(answer_of, work, form):
+def test_payload_is_read_from_files_and_stdin(response_of, work, form):
     (work / "in.json").write_text('{"count": 1}')
     given = {
         "path": "in.json",
@@ -62,7 +62,7 @@ def test_payload_is_read_from_files_and_stdin(answer_of, work, form):
         "@": "@in.json",
     }.get(form, form)
 
-    assert json.loads(answer_of("work.Counter", given, stdin='{"count": 1}')) == {"count": 2}
+    assert json.loads(response_of("work.Counter", given, stdin='{"count": 1}')) == {"count": 2}
 
 
 @pytest.mark.parametrize("form", ["in.json", "-"])
@@ -76,11 +76,11 @@ def test_payload_file_is_a_file_or_stdin(handle_lambda_request, work, form):
     assert json.loads(result.stdout) == {"count": 2}
 
 
-def test_json_text_wins_over_a_file_of_that_name(answer_of, work):
+def test_json_text_wins_over_a_file_of_that_name(response_of, work):
     (work / '{"count": 1}').write_text('{"count": 50}')
 
-    assert json.loads(answer_of("work.Counter", '{"count": 1}')) == {"count": 2}
-    assert json.loads(answer_of("work.Counter", '@{"count": 1}')) == {"count": 51}
+    assert json.loads(response_of("work.Counter", '{"count": 1}')) == {"count": 2}
+    assert json.loads(response_of("work.Counter", '@{"count": 1}')) == {"count": 51}
 
 
 @pytest.mark.parametrize("options", [["--payload"], ["--payload-file"]])
@@ -108,8 +108,8 @@ def test_everything_can_come_from_the_environment(handle_lambda_request, aws):
     assert aws.get("bucket", "out.json") == b'{"count": 2}'
 
 
-def test_context_is_that_of_the_environment(answer_of):
-    answer = answer_of(
+def test_context_is_that_of_the_environment(response_of):
+    answer = response_of(
         "work.WhoAmI",
         '{"count": 1}',
         AWS_LAMBDA_FUNCTION_NAME="f",
@@ -120,10 +120,10 @@ def test_context_is_that_of_the_environment(answer_of):
     assert json.loads(answer)["user_note"] == "f 512 r"
 
 
-def test_router_can_be_run(answer_of):
+def test_router_can_be_run(response_of):
     payload = json.dumps({"handler": "work.by_ten", "event": {"count": 1}})
 
-    assert json.loads(answer_of("aibs_informatics_aws_lambda.main.handle", payload)) == {
+    assert json.loads(response_of("aibs_informatics_aws_lambda.main.handle", payload)) == {
         "count": 11
     }
 
@@ -204,10 +204,10 @@ def test_metrics_stay_out_of_the_answer(work, handle_lambda_request):
     assert "Set POWERTOOLS_METRICS_NAMESPACE" in without.stderr
 
 
-def test_handlers_of_the_current_folder_cannot_stand_in_for_what_is_installed(answer_of, work):
+def test_handlers_of_the_current_folder_cannot_stand_in_for_what_is_installed(response_of, work):
     (work / "json.py").write_text("raise RuntimeError('not the installed one')")
 
-    assert json.loads(answer_of("work.echo", "{}"))["event"] == {}
+    assert json.loads(response_of("work.echo", "{}"))["event"] == {}
 
 
 def test_valid_payload_is_checked_without_running_the_handler(handle_lambda_request, work):
@@ -216,7 +216,7 @@ def test_valid_payload_is_checked_without_running_the_handler(handle_lambda_requ
     )
 
     assert (result.returncode, result.stdout) == (0, "")
-    assert result.stderr == "The payload fits work.Counter.\n"
+    assert result.stderr == "The payload is a valid request of work.Counter.\n"
     assert not (work / "ran.txt").exists()
     assert not (work / "out.json").exists()
 
@@ -293,4 +293,42 @@ def test_failure_is_not_hidden_where_its_document_cannot_be_left(handle_lambda_r
 
     assert result.returncode == 1
     assert "first failure" in result.stderr
-    assert "no error document is left" in result.stderr
+    assert "the error document cannot be written either" in result.stderr
+
+
+def test_payload_is_parsed_once(work, response_of):
+    (work / "counted.py").write_text(
+        "from work import Counter\n"
+        "class Counted(Counter):\n"
+        "    parsed = 0\n"
+        "    @classmethod\n"
+        "    def deserialize_request(cls, request):\n"
+        "        Counted.parsed += 1\n"
+        "        return super().deserialize_request({'count': Counted.parsed})\n"
+    )
+
+    assert response_of("counted.Counted", "{}") == '{"count": 2}\n'
+
+
+def test_error_of_a_nested_handler_is_not_an_invalid_payload(work, handle_lambda_request):
+    (work / "nested.py").write_text(
+        "from work import Counter\n"
+        "class Inner(Counter):\n"
+        "    pass\n"
+        "class Outer(Counter):\n"
+        "    def handle(self, request):\n"
+        "        return Inner.get_handler()({}, self.context)\n"
+    )
+
+    outer = handle_lambda_request("--handler", "nested.Outer", "-e", '{"count": 1}')
+    inner = handle_lambda_request("--handler", "nested.Inner", "-e", "{}")
+
+    assert (outer.returncode, inner.returncode) == (1, 3)
+
+
+def test_plain_function_has_nothing_to_validate(work, handle_lambda_request):
+    result = handle_lambda_request("--handler", "work.echo", "-e", "{}", "--validate-only")
+
+    assert result.returncode == 0
+    assert "work.echo is a plain function without a request model" in result.stderr
+    assert not (work / "ran.txt").exists()

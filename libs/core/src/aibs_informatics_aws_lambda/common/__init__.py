@@ -1,1 +1,61 @@
-"""The typed base of AWS Lambda handlers: models, executors, handlers, input and output."""
+"""A typed base for AWS Lambda handlers: models, executors, handlers, input and output."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .lazy import lazy_names
+
+if TYPE_CHECKING:
+    from .aws import get_client as get_client
+    from .base import LambdaEvent as LambdaEvent, LambdaHandlerType as LambdaHandlerType
+    from .context import DefaultLambdaContext as DefaultLambdaContext
+    from .description import HandlerDescription as HandlerDescription, describe as describe
+    from .env import EnvBase as EnvBase, EnvType as EnvType
+    from .exceptions import (
+        ApplicationException as ApplicationException,
+        AWSError as AWSError,
+        ResourceNotFoundError as ResourceNotFoundError,
+        ValidationError as ValidationError,
+    )
+    from .executor import BaseExecutor as BaseExecutor
+    from .handler import LambdaHandler as LambdaHandler
+    from .json_io import JSON as JSON, JSONArray as JSONArray, JSONObject as JSONObject
+    from .logging import get_service_logger as get_service_logger
+    from .metrics import EnhancedMetrics as EnhancedMetrics
+    from .model import (
+        AwareIsoDateTime as AwareIsoDateTime,
+        IsoDate as IsoDate,
+        IsoDateTime as IsoDateTime,
+        PydanticBaseModel as PydanticBaseModel,
+    )
+    from .s3 import (
+        S3Path as S3Path,
+        download_to_json as download_to_json,
+        download_to_json_object as download_to_json_object,
+        upload_json as upload_json,
+    )
+    from .workflows import Workflows as Workflows
+
+_NAMES = {
+    "aws": "get_client",
+    "base": "LambdaEvent LambdaHandlerType",
+    "context": "DefaultLambdaContext",
+    "description": "HandlerDescription describe",
+    "env": "EnvBase EnvType",
+    "exceptions": "AWSError ApplicationException ResourceNotFoundError ValidationError",
+    "executor": "BaseExecutor",
+    "handler": "LambdaHandler",
+    "json_io": "JSON JSONArray JSONObject",
+    "logging": "get_service_logger",
+    "metrics": "EnhancedMetrics",
+    "model": "AwareIsoDateTime IsoDate IsoDateTime PydanticBaseModel",
+    "s3": "S3Path download_to_json download_to_json_object upload_json",
+    "workflows": "Workflows",
+}
+
+__all__ = [name for names in _NAMES.values() for name in names.split()]
+
+__getattr__, __dir__ = lazy_names(
+    __name__, {module: names.split() for module, names in _NAMES.items()}
+)

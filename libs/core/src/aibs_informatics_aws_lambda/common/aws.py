@@ -1,4 +1,4 @@
-"""AWS clients, made in one place, and errors of AWS that name what they are about."""
+"""AWS clients, the region and account in use, and errors of AWS with the name of the resource."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .exceptions import AWSError, ResourceNotFoundError
 
 # us-west-2, ap-southeast-1, us-gov-east-1, us-isob-east-1, eusc-de-east-1, ...
 REGION_NAME = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+", re.ASCII)
-"""The form of the names of regions, in every partition."""
+"""The format of region names, in every partition."""
 
 _ATTEMPTS = 6
 _TIMEOUT_SECONDS = 120
@@ -25,67 +25,67 @@ _DENIED = {"403", "AccessDenied", "AccessDeniedException", "Forbidden", "Unautho
 
 
 def get_client(service: str, region_name: str | None = None, **arguments: Any) -> Any:
-    """Return the boto3 client of a service: the same one for the same arguments in one process.
+    """Return the boto3 client of a service, cached by its arguments.
 
     Endpoints (``AWS_ENDPOINT_URL``, ``AWS_ENDPOINT_URL_S3``, ...), profiles and credentials are
-    boto3's. Requests are tried 6 times in botocore's standard retry mode; connecting and reading
-    may take 120 seconds each.
+    configured as for boto3. The retry mode is ``standard`` with 6 attempts; the connect timeout
+    and the read timeout are 120 seconds.
 
     Args:
-        service: boto3's name of the service, such as ``s3``.
-        region_name: the region; by default what `find_region` finds.
+        service: the name of the service in boto3, such as ``s3``.
+        region_name: the region; by default that of `find_region`.
         arguments: further arguments of boto3's ``client``, such as ``endpoint_url``.
 
     Raises:
-        AWSError: the region that is configured has not the form of one.
+        AWSError: the configured region is not a valid region name.
     """
     region = region_name or find_region()
     return _make_client(os.getpid(), service, region, tuple(sorted(arguments.items())))
 
 
 def forget_clients() -> None:
-    """Make clients, and look for the account, anew from now on: credentials have changed."""
+    """Clear the caches of clients and of the account, after a change of credentials."""
     _make_client.cache_clear()
     find_account.cache_clear()
 
 
 def find_region() -> str | None:
-    """Return the AWS region that is configured, or `None` where there is none.
+    """Return the configured AWS region, or `None` if there is none.
 
-    boto3's own configuration comes first (``AWS_DEFAULT_REGION``, the profile), then
-    ``AWS_REGION``, then ``REGION``.
+    The order is boto3's configuration (``AWS_DEFAULT_REGION``, the profile), ``AWS_REGION``,
+    ``REGION``.
 
     Raises:
-        AWSError: what is configured has not the form of a region, or the configuration cannot be
+        AWSError: the configured region is not a valid region name, or the configuration cannot be
             read.
     """
     region = _boto3_region() or os.environ.get(AWS_REGION_KEY) or os.environ.get(REGION_KEY)
     if region and not REGION_NAME.fullmatch(region):
         raise AWSError(
-            f"{region!r} is not the name of an AWS region such as us-west-2: "
+            f"{region!r} is not an AWS region name such as us-west-2: "
             f"check AWS_DEFAULT_REGION, {AWS_REGION_KEY}, {REGION_KEY} and the AWS profile"
         )
     return region or None
 
 
 def get_region() -> str:
-    """Return the AWS region that is configured, as `find_region` does.
+    """Return the configured AWS region, as `find_region` does.
 
     Raises:
-        AWSError: no region is configured, or what is configured has not the form of one.
+        AWSError: no region is configured, or it is not a valid region name.
     """
     region = find_region()
     if region is None:
         raise AWSError(
-            f"no AWS region is configured: set {AWS_REGION_KEY}, or region in the AWS profile"
+            f"no AWS region is configured: set {AWS_REGION_KEY}, or the region of the AWS profile"
         )
     return region
 
 
 def find_partition(region: str) -> str:
-    """Return the partition (``aws``, ``aws-cn``, ``aws-us-gov``, ...) that a region lies in.
+    """Return the partition (``aws``, ``aws-cn``, ``aws-us-gov``, ...) of a region.
 
-    A region that this version of botocore does not know counts as one of ``aws``.
+    The partition of a region that botocore does not know is ``aws``.
     """
     import botocore.session
     from botocore.exceptions import UnknownRegionError
@@ -99,21 +99,21 @@ def find_partition(region: str) -> str:
 
 @lru_cache(maxsize=1)
 def find_account() -> str | None:
-    """Return the account id of the caller, or `None` where it cannot be had within seconds.
+    """Return the account id of the caller, or `None` if STS does not return it within seconds.
 
-    STS is asked at most once in a process, whatever comes of it.
+    STS is called at most once per process, even if the call fails.
     """
     import boto3
     from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError
 
-    patience = Config(
+    config = Config(
         connect_timeout=_LOOK_UP_TIMEOUT_SECONDS,
         read_timeout=_LOOK_UP_TIMEOUT_SECONDS,
         retries={"total_max_attempts": 1},
     )
     try:
-        sts = boto3.session.Session(region_name=find_region()).client("sts", config=patience)
+        sts = boto3.session.Session(region_name=find_region()).client("sts", config=config)
         account: str = sts.get_caller_identity()["Account"]
     except (BotoCoreError, ClientError, AWSError):
         return None
@@ -122,7 +122,7 @@ def find_account() -> str | None:
 
 @contextmanager
 def named_errors(action: str, permission: str) -> Iterator[None]:
-    """Turn errors of boto3 in the block into errors that say what failed and how to mend it.
+    """Raise errors of boto3 in the block as errors that name the action and the fix.
 
     Args:
         action: what the block does, with the resource: ``read s3://bucket/key``.
@@ -147,14 +147,12 @@ def named_errors(action: str, permission: str) -> Iterator[None]:
         code = error.response.get("Error", {}).get("Code", "")
         if code in _NOT_FOUND:
             raise ResourceNotFoundError(f"cannot {action}: {error}") from error
-        advice = (
-            f"; allow {permission} on it to the role or user in use" if code in _DENIED else ""
-        )
+        advice = f". Grant {permission} to the role in use." if code in _DENIED else ""
         raise AWSError(f"cannot {action}: {error}{advice}") from error
     except (NoCredentialsError, PartialCredentialsError) as error:
         raise AWSError(
-            f"cannot {action}: {error}; set AWS_PROFILE, or AWS_ACCESS_KEY_ID and "
-            "AWS_SECRET_ACCESS_KEY, or run where a role is attached"
+            f"cannot {action}: {error}. Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY, or attach a role."
         ) from error
     except NoRegionError as error:
         raise AWSError(f"cannot {action}: {error} Set {AWS_REGION_KEY}.") from error
@@ -169,13 +167,15 @@ def _boto3_region() -> str | None:
     try:
         region: str | None = boto3.session.Session().region_name
     except BotoCoreError as error:
-        raise AWSError(f"cannot read the AWS configuration: {error}; check AWS_PROFILE") from error
+        raise AWSError(
+            f"cannot read the AWS configuration: {error}. Check AWS_PROFILE."
+        ) from error
     return region
 
 
 @lru_cache(maxsize=64)
 def _make_client(
-    process: int,  # noqa: ARG001 - a forked process must not share its parent's connections
+    process: int,  # noqa: ARG001 - a forked process must not use its parent's connections
     service: str,
     region: str | None,
     arguments: tuple[tuple[str, Any], ...],
@@ -188,6 +188,6 @@ def _make_client(
         read_timeout=_TIMEOUT_SECONDS,
         retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
     )
-    # A session of its own: boto3's default session is not safe to make clients from in threads.
+    # boto3's default session is not thread-safe when clients are created.
     session = boto3.session.Session(region_name=region)
     return session.client(service, **{"config": config, **dict(arguments)})

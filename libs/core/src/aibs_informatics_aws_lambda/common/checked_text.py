@@ -1,4 +1,4 @@
-"""Text whose form is checked when it is made: the base of paths, versions and names."""
+"""Strings whose format is validated: the base of URIs, versions and names."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ if TYPE_CHECKING:
 
 
 class CheckedText(str):
-    """A `str` that cannot hold anything but what its class allows.
+    """A `str` whose format its class validates.
 
-    A subclass says in ``_checked`` what it allows. It can be the type of a field of a pydantic
-    model: text becomes an instance, and is written as text again.
+    A subclass defines ``_checked``. It can be the type of a field of a pydantic model, and is
+    serialized as a string.
     """
 
     __slots__ = ()
 
     json_schema: ClassVar[dict[str, Any]] = {}
-    """What JSON Schema says about the text beyond that it is a string."""
+    """Further keywords of its JSON Schema, such as ``pattern``."""
 
     def __new__(cls, text: str) -> Self:
-        """Return ``text`` in this class's form; raise `ValidationError` if it cannot be."""
+        """Return ``text`` as an instance; raise `ValidationError` if it is invalid."""
         if isinstance(text, cls):
             return text
         if not isinstance(text, str):
-            raise ValidationError(f"expected text, got {type(text).__name__}")
+            raise ValidationError(f"expected a string, got {type(text).__name__}")
         return super().__new__(cls, cls._checked(text))
 
     @classmethod
     def _checked(cls, text: str) -> str:
-        """Return ``text`` as it is to be kept; raise `ValidationError` if it is not allowed."""
-        raise NotImplementedError(f"{cls.__name__} does not say what it allows")
+        """Return ``text`` in normal form; raise `ValidationError` if it is invalid."""
+        raise NotImplementedError(f"{cls.__name__} does not define _checked(cls, text)")
 
     @classmethod
     def is_valid(cls, text: Any) -> bool:
-        """Tell whether ``text`` is a string of this form."""
+        """Return whether ``text`` is a valid string of this class."""
         try:
             cls(text)
         except ValidationError:

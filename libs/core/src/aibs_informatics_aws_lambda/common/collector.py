@@ -1,4 +1,4 @@
-"""Python's cyclic garbage collector, kept away from what modules make as they are imported."""
+"""Python's cyclic garbage collector, paused while modules are imported."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ from .constants import AWS_LAMBDA_FUNCTION_NAME_KEY
 
 @contextmanager
 def paused_collector() -> Iterator[None]:
-    """Let modules be imported inside the block without a look for garbage in what they make.
+    """Pause the collector in the block, and exclude all objects at its end from collection.
 
-    All that there is at the end of the block counts as staying as long as the process; looking
-    through it again and again takes a tenth of the start.
+    Collecting garbage among the objects of modules takes a tenth of the start-up time.
     https://docs.python.org/3/library/gc.html#gc.freeze
 
-    Where the collector is off already, whoever has turned it off decides.
+    If the collector is disabled already, nothing is changed.
     """
     if not gc.isenabled():
         yield
@@ -32,9 +31,10 @@ def paused_collector() -> Iterator[None]:
 
 
 def paused_collector_in_lambda() -> AbstractContextManager[None]:
-    """Return `paused_collector` in a Lambda function; elsewhere what does nothing.
+    """Return `paused_collector` in a Lambda function; a null context elsewhere.
 
-    For modules that a function starts with: in another program, its objects are not theirs.
+    It is for the modules that a function imports first: they must not change the collector of
+    another program.
     """
     in_lambda = AWS_LAMBDA_FUNCTION_NAME_KEY in os.environ
     return paused_collector() if in_lambda else nullcontext()

@@ -1,4 +1,4 @@
-"""Names of the environment variables that handlers and the command line read, and defaults."""
+"""Names and defaults of the environment variables that handlers and the command read."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ AWS_LAMBDA_LOG_STREAM_NAME_KEY: Final = "AWS_LAMBDA_LOG_STREAM_NAME"
 AWS_REGION_KEY: Final = "AWS_REGION"
 REGION_KEY: Final = "REGION"
 
-# Comma-separated module prefixes; where set, only handlers below them can be named in a request.
+# A comma-separated list of modules and packages; if set, only their handlers can be run by name.
 HANDLER_ALLOWED_MODULES_KEY: Final = "HANDLER_ALLOWED_MODULES"
-# A true value lets the command line end with 0 although the answer reports failed items.
+# If true, the command exits with 0 even if the response reports failed items.
 HANDLER_PARTIAL_OK_KEY: Final = "HANDLER_PARTIAL_OK"
 
 DEFAULT_AWS_LAMBDA_FUNCTION_NAME: Final = "unknown"

@@ -1,4 +1,4 @@
-"""The environment (``dev``, ``test``, ``prod``) that code runs in, and names derived from it."""
+"""The environment (``dev``, ``test``, ``prod``), and resource names derived from it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Delimiter: TypeAlias = Literal["-", "_", ":", "/"]
 
 
 class EnvType(StrEnum):
-    """The kind of an environment."""
+    """The type of an environment."""
 
     DEV = "dev"
     TEST = "test"
@@ -37,12 +37,12 @@ class EnvType(StrEnum):
 
     @classmethod
     def values(cls) -> list[str]:
-        """Return the names of all kinds."""
-        return [kind.value for kind in cls]
+        """Return the names of all types."""
+        return [env_type.value for env_type in cls]
 
 
 class EnvBase(CheckedText):
-    """An environment: its kind, and a label where there are several of a kind (``dev-alice``).
+    """An environment: its type, and a label if there are several of a type (``dev-alice``).
 
     Raises:
         ValidationError: the text is not ``dev``, ``test`` or ``prod``, optionally with ``-`` and
@@ -67,18 +67,18 @@ class EnvBase(CheckedText):
 
     @classmethod
     def from_type_and_label(cls, env_type: EnvType, env_label: str | None = None) -> EnvBase:
-        """Return the environment of a kind with a label, or without one."""
+        """Return the environment of a type, with or without a label."""
         return cls(
             f"{EnvType(env_type).value}-{env_label}" if env_label else EnvType(env_type).value
         )
 
     @classmethod
     def from_env(cls) -> EnvBase:
-        """Return the environment that the environment variables name.
+        """Return the environment in the environment variables.
 
         Raises:
-            ApplicationException: they name neither a base nor a type.
-            ValidationError: the base or the label that they name is invalid.
+            ApplicationException: they contain neither a base nor a valid type.
+            ValidationError: the base or the label is invalid.
         """
         base = _first_set(_BASE_KEYS)
         if base:
@@ -87,7 +87,7 @@ class EnvBase(CheckedText):
 
     @property
     def env_type(self) -> EnvType:
-        """The kind of the environment."""
+        """The type of the environment."""
         return EnvType(self.partition("-")[0])
 
     @property
@@ -96,11 +96,11 @@ class EnvBase(CheckedText):
         return self.partition("-")[2] or None
 
     def to_type_and_label(self) -> tuple[EnvType, str | None]:
-        """Return kind and label."""
+        """Return type and label."""
         return self.env_type, self.env_label
 
     def to_env(self) -> None:
-        """Make this the environment of the process and of processes that it starts."""
+        """Set the environment variable of this process and its child processes."""
         os.environ[ENV_BASE_KEY] = str(self)
 
     @staticmethod
@@ -109,13 +109,13 @@ class EnvBase(CheckedText):
         return delim.join(names)
 
     def prefixed(self, *names: str, delim: Delimiter = "-") -> str:
-        """Join names after this base, unless the first one starts with it already."""
+        """Prefix names with this base, unless the first one starts with it."""
         if names and (names[0] == self or names[0].startswith(f"{self}{delim}")):
             return self.concat(*names, delim=delim)
         return self.concat(str(self), *names, delim=delim)
 
     def suffixed(self, *names: str, delim: Delimiter = "-") -> str:
-        """Join names before this base, unless the last one ends with it already."""
+        """Suffix names with this base, unless the last one ends with it."""
         if names and (names[-1] == self or names[-1].endswith(f"{delim}{self}")):
             return self.concat(*names, delim=delim)
         return self.concat(*names, str(self), delim=delim)
@@ -149,7 +149,7 @@ class EnvBase(CheckedText):
         return self.concat(str(self), self.concat(*names), delim="/")
 
     def get_resource_name(self, *names: str) -> str:
-        """Return the name of a resource of any other kind."""
+        """Return the name of a resource of any other type."""
         return self.prefixed(*names)
 
     def get_ssm_param_name(self, *names: str) -> str:
@@ -178,13 +178,13 @@ class EnvBase(CheckedText):
 
 
 class EnvBaseMixins:
-    """Gives a class the property ``env_base``, read from the environment when first asked for."""
+    """Gives a class the property ``env_base``, read from environment variables on first use."""
 
     _env_base: EnvBase | None = None
 
     @property
     def env_base(self) -> EnvBase:
-        """The environment that this object works in; can be set."""
+        """The environment of this object; can be set."""
         if self._env_base is None:
             self._env_base = EnvBase.from_env()
         return self._env_base
@@ -195,18 +195,18 @@ class EnvBaseMixins:
 
 
 class EnvBaseEnumMixins:
-    """Gives an enumeration of names their form in an environment."""
+    """Gives an enumeration of names their names in an environment."""
 
     def prefix_with(
         self, env_base: str | None = None, env_base_class: type[EnvBase] | None = None
     ) -> str:
-        """Return the value prefixed with an environment, by default the process's own."""
+        """Return the value prefixed with an environment, by default that of the process."""
         value = self.value if isinstance(self, Enum) else self
         return get_env_base(env_base, env_base_class).prefixed(str(value))
 
 
 class ResourceNameBaseEnum(EnvBaseEnumMixins, StrEnum):
-    """Base of enumerations of resource names."""
+    """Base class of enumerations of resource names."""
 
     def get_name(self, env_base: EnvBase) -> str:
         """Return the name in an environment."""
@@ -214,7 +214,7 @@ class ResourceNameBaseEnum(EnvBaseEnumMixins, StrEnum):
 
 
 class _Unset:
-    """Tells an argument that was not given from one that is `None`."""
+    """The type of the default of an argument that may be `None`."""
 
 
 _UNSET: Final = _Unset()
@@ -223,11 +223,11 @@ _UNSET: Final = _Unset()
 def get_env_base(
     env_base: str | None = None, env_base_class: type[EnvBase] | None = None
 ) -> EnvBase:
-    """Return ``env_base`` as an `EnvBase`, or the environment of the process where it is `None`.
+    """Return ``env_base`` as an `EnvBase`; if it is `None`, the environment of the process.
 
     Raises:
-        ApplicationException: none was given and the environment variables name none.
-        ValidationError: the one that was given or named is invalid.
+        ApplicationException: ``env_base`` is `None`, and the environment variables contain none.
+        ValidationError: the environment is invalid.
     """
     cls = env_base_class or EnvBase
     return cls.from_env() if env_base is None else cls(env_base)
@@ -238,17 +238,17 @@ def get_env_type(
     default_env_type: EnvType | None = None,
     env_base_class: type[EnvBase] | None = None,
 ) -> EnvType:
-    """Return ``env_type`` as an `EnvType`, or the kind of the process's environment.
+    """Return ``env_type`` as an `EnvType`; if it is `None`, the type of the process's environment.
 
     Args:
-        env_type: the kind, if it is known.
-        default_env_type: what to answer where the environment variables name no valid kind.
-        env_base_class: what reads the base that the environment variables name.
+        env_type: the type.
+        default_env_type: the default, if the environment variables contain no valid type.
+        env_base_class: the class of the base in the environment variables.
 
     Raises:
-        ValueError: ``env_type`` is no kind.
-        ApplicationException: the environment variables name no kind, and there is no default.
-        ValidationError: they name an invalid base, and there is no default.
+        ValueError: ``env_type`` is not a type.
+        ApplicationException: the environment variables contain no type, and there is no default.
+        ValidationError: they contain an invalid base, and there is no default.
     """
     if env_type is not None:
         return EnvType(env_type)
@@ -264,10 +264,10 @@ def get_env_type(
 def get_env_label(
     env_label: str | _Unset | None = _UNSET, env_base_class: type[EnvBase] | None = None
 ) -> str | None:
-    """Return ``env_label`` if it is a valid label, or, without it, the environment's label.
+    """Return ``env_label`` if it is valid; without it, the label of the process's environment.
 
     Raises:
-        ValidationError: ``env_label`` is no label.
+        ValidationError: ``env_label`` is not a valid label.
     """
     cls = env_base_class or EnvBase
     if not isinstance(env_label, _Unset):
@@ -282,8 +282,8 @@ def _type_from_env() -> EnvType:
     name = _first_set(_TYPE_KEYS)
     if name not in EnvType.values():
         raise ApplicationException(
-            f"no environment is named: set {ENV_BASE_KEY_ALIAS}, or set {ENV_TYPE_KEY_ALIAS} to "
-            f"one of {', '.join(EnvType.values())}" + (f" ({name!r} is none)" if name else "")
+            f"no environment is set: set {ENV_BASE_KEY_ALIAS}, or set {ENV_TYPE_KEY_ALIAS} to "
+            f"one of {', '.join(EnvType.values())}" + (f" (it is {name!r})" if name else "")
         )
     return EnvType(name)
 

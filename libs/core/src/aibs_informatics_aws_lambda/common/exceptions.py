@@ -1,19 +1,19 @@
-"""Errors that callers of this toolkit can catch by type."""
+"""The exceptions of the toolkit."""
 
 from __future__ import annotations
 
 
 class ApplicationException(Exception):  # noqa: N818 - the name is part of the public contract
-    """The application is set up in a way that leaves it unable to work."""
+    """The application is not configured correctly."""
 
 
 class ValidationError(ValueError):
-    """Data does not fit the model, or text does not fit the form, that was asked for."""
+    """Data does not fit its model, or a string does not have the required format."""
 
 
 class AWSError(ValueError):
-    """An AWS service refused or failed; the text names the resource and the cause."""
+    """A request to an AWS service failed; the message has the resource and the cause."""
 
 
 class ResourceNotFoundError(AWSError):
-    """The AWS resource that was named does not exist."""
+    """The AWS resource does not exist."""

@@ -1,4 +1,4 @@
-"""Executors: a typed request in, a typed response out, from and to anywhere."""
+"""Executors: typed requests and responses, as JSON text, in local files or in S3."""
 
 from __future__ import annotations
 
@@ -7,20 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .documents import check_writable, parse_document, parse_location
 from .env import EnvBaseMixins
-from .files import unwritable_reason, write_atomically
+from .files import write_atomically
 from .generics import REQUEST, RESPONSE, TypedExchange
 from .handler_names import load_qualified_name
-from .json_io import (
-    JSON,
-    JSONObject,
-    as_json_object,
-    dump_json_line,
-    json_or_path,
-    load_json_object,
-)
+from .json_io import JSON, JSONObject, as_json_object, dump_json_line, load_json_object
 from .logging import logger
-from .s3 import S3Path, parse_location
+from .s3 import S3Path
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -28,46 +22,48 @@ if TYPE_CHECKING:
 
 @dataclass
 class BaseExecutor(EnvBaseMixins, TypedExchange[REQUEST, RESPONSE]):
-    """Reads a request from anywhere, handles it, and writes the response anywhere.
+    """Reads a request, handles it, and writes the response.
 
     A subclass names its models, ``class Count(BaseExecutor[CountRequest, CountResponse])``, and
-    writes `handle`.
+    defines `handle`.
     """
 
     def __post_init__(self) -> None:
-        # Mixins may have one of their own, before or after this class.
+        # Mixins before or after this class may have one of their own.
         following = getattr(super(), "__post_init__", None)
         if following:
             following()
 
     def handle(self, request: REQUEST) -> RESPONSE | None:
-        """Do the work. It is always called by keyword: the parameter is named ``request``."""
+        """Handle a request. The parameter must be named ``request``: it is passed by keyword."""
         raise NotImplementedError(f"{type(self).__name__} does not define handle(self, request)")
 
     @classmethod
     def get_executor_name(cls) -> str:
-        """Return the name by which logs speak of this executor."""
+        """Return the name of this executor in logs."""
         return cls.__name__
 
     @classmethod
     def build_from_env(cls, **kwargs: Any) -> BaseExecutor[REQUEST, RESPONSE]:
-        """Make an instance for one run."""
+        """Return an instance for one run."""
         return cls(**kwargs)
 
     @classmethod
     def deserialize_request(cls, request: Any) -> REQUEST:
-        """Make a request of anything that `load_input` takes; a request is returned as it is.
+        """Return the request in anything that `load_input` reads; return a request unchanged.
 
         Raises:
             ValidationError: the document does not fit the request model.
-            ValueError: there is no JSON object to be had.
+            ValueError: the input is not a JSON object.
         """
         request_cls = cls.get_request_cls()
         if isinstance(request, request_cls):
             return request
         document = cls.load_input(request)
         if not isinstance(document, dict):
-            raise ValueError(f"{cls.__name__} takes a JSON object, not {type(document).__name__}")
+            raise ValueError(
+                f"{cls.__name__} expects a JSON object, got {type(document).__name__}"
+            )
         try:
             return request_cls.from_dict(document)
         except Exception as error:
@@ -78,7 +74,7 @@ class BaseExecutor(EnvBaseMixins, TypedExchange[REQUEST, RESPONSE]):
 
     @classmethod
     def serialize_response(cls, response: RESPONSE) -> JSONObject:
-        """Return a response as a JSON object; raise `TypeError` where it is no model."""
+        """Return a response as a JSON object; raise `TypeError` if it is not a model."""
         if not hasattr(response, "to_dict"):
             raise TypeError(
                 f"{cls.__name__}.handle returned {type(response).__name__}, "
@@ -91,28 +87,29 @@ class BaseExecutor(EnvBaseMixins, TypedExchange[REQUEST, RESPONSE]):
         """Read a JSON object.
 
         Args:
-            input: the object itself, JSON text of it, the URI of an S3 object or the path of a
-                file that holds it. Text that is JSON is never taken for a path.
+            input: a JSON object, its JSON text, or the S3 URI or local path of a file with it.
+                JSON text is never used as a path.
 
         Raises:
-            ValueError: ``input`` is of another type, or leads to no JSON object.
+            ValueError: ``input`` is of another type, or is not a JSON object.
         """
         if isinstance(input, dict):
             return input
-        if isinstance(input, S3Path):
-            return cls.load_input__remote(input)
-        if isinstance(input, Path):
-            return cls.load_input__file(input)
-        if isinstance(input, str):
-            return cls._load_text(input)
-        raise ValueError(
-            f"{cls.__name__} takes a JSON object, JSON text, an S3 URI or a path, "
-            f"not {type(input).__name__}"
-        )
+        if not isinstance(input, str | Path):
+            raise ValueError(
+                f"{cls.__name__} expects a JSON object, JSON text, an S3 URI or a path, "
+                f"got {type(input).__name__}"
+            )
+        document = input if isinstance(input, S3Path | Path) else parse_document(input)
+        if isinstance(document, S3Path):
+            return cls.load_input__remote(document)
+        if isinstance(document, Path):
+            return cls.load_input__file(document)
+        return as_json_object(document)
 
     @classmethod
     def load_input__file(cls, path: Path) -> JSONObject:
-        """Read a JSON object from a file; raise `ValueError` naming it where there is none."""
+        """Read a JSON object from a file; raise `ValueError` if the file has none."""
         return load_json_object(path)
 
     @classmethod
@@ -126,21 +123,21 @@ class BaseExecutor(EnvBaseMixins, TypedExchange[REQUEST, RESPONSE]):
 
         Args:
             output: the document.
-            path: an S3 URI, or a local file; missing folders are made.
+            path: an S3 URI or a local file; missing directories are created.
 
         Raises:
-            ValueError: the local path is a folder, or its folder is not writable.
+            ValueError: the local path is a directory, or its directory is not writable.
         """
-        place = parse_location(path)
-        if isinstance(place, S3Path):
-            cls.write_output__remote(output, place)
+        location = parse_location(path)
+        if isinstance(location, S3Path):
+            cls.write_output__remote(output, location)
         else:
-            cls.write_output__file(output, place)
+            cls.write_output__file(output, location)
 
     @classmethod
     def write_output__file(cls, output: JSON, local_path: Path) -> None:
         """Write ``output`` to a local file."""
-        _check_writable(local_path)
+        check_writable(local_path)
         local_path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(local_path, dump_json_line(output))
 
@@ -156,51 +153,39 @@ class BaseExecutor(EnvBaseMixins, TypedExchange[REQUEST, RESPONSE]):
         output_location: str | Path | None = None,
         **kwargs: Any,
     ) -> JSONObject | None:
-        """Handle one request from anywhere.
+        """Handle one request.
 
         Args:
-            input: anything that `deserialize_request` takes.
-            output_location: where to write the response, if anywhere; ``{}`` stands for none.
+            input: anything that `deserialize_request` reads.
+            output_location: an S3 URI or a local file for the response. ``{}`` is written if the
+                handler returns `None`.
             kwargs: arguments of the constructor.
 
         Returns:
             The response as a JSON object, or `None` if there is none.
 
         Raises:
-            ValueError: there is no request to be had, or the output location is a local path that
-                cannot be written to; nothing has been done.
+            ValueError: the request is invalid, or the output location is a local path that cannot
+                be written to; `handle` has not been called.
         """
         if output_location is not None:
-            _check_writable(parse_location(output_location))
+            check_writable(parse_location(output_location))
         executor = cls.build_from_env(**kwargs)
         response = executor.handle(request=cls.deserialize_request(input))
         output = None if response is None else cls.serialize_response(response)
         if output_location is not None:
             if output is None:
                 logger.warning(
-                    "%s answered nothing: writing {} to %s",
+                    "%s returned no response: writing {} to %s",
                     cls.get_executor_name(),
                     output_location,
                 )
             cls.write_output(output or {}, output_location)
         return output
 
-    @classmethod
-    def _load_text(cls, text: str) -> JSONObject:
-        if text.startswith("s3://"):
-            return cls.load_input__remote(S3Path(text))
-        found = json_or_path(text)
-        return cls.load_input__file(found) if isinstance(found, Path) else as_json_object(found)
-
-
-def _check_writable(place: S3Path | Path) -> None:
-    problem = unwritable_reason(place) if isinstance(place, Path) else None
-    if problem:
-        raise ValueError(f"cannot write to {str(place)!r}: {problem}")
-
 
 def get_cli_parser() -> ArgumentParser:
-    """Return the parser of the arguments that `run_cli_executor` takes."""
+    """Return the parser of the arguments of `run_cli_executor`."""
     import argparse
 
     parser = argparse.ArgumentParser(description="Run one executor on one request.")
@@ -229,10 +214,10 @@ def get_cli_parser() -> ArgumentParser:
 
 
 def run_cli_executor(args: Sequence[str] | None = None) -> None:
-    """Run an executor by command line arguments, by default those of the process.
+    """Run an executor with command line arguments, by default those of the process.
 
     Raises:
-        ValueError: the name that is given is not that of a `BaseExecutor` subclass.
+        ValueError: the name is not that of a `BaseExecutor` subclass.
     """
     options = get_cli_parser().parse_args(args)
     executor = load_qualified_name(options.executor)

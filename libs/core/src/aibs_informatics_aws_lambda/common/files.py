@@ -1,4 +1,4 @@
-"""Writing local files so that a reader sees the old content or the new, never a part."""
+"""Atomic writing of local files, and errors that name the file."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from pathlib import Path
 
 @contextmanager
 def filename_in_errors(path: Path | str) -> Iterator[None]:
-    """Have errors name the file at ``path`` where they name none.
+    """Set ``filename`` of each `OSError` in the block that has none.
 
-    The operating system names a file that cannot be opened, and none that cannot be written to.
+    The operating system sets it for a file that cannot be opened, not for one that cannot be
+    written to.
     """
     try:
         yield
@@ -23,30 +24,32 @@ def filename_in_errors(path: Path | str) -> Iterator[None]:
 
 
 def unwritable_reason(path: Path) -> str | None:
-    """Return what keeps a file from being written at ``path``, as far as can be known beforehand.
+    """Return why a file cannot be written to ``path``, as far as that is known in advance.
 
-    Folders that are missing are no obstacle where they can be made.
+    A missing directory is not a reason if it can be created.
     """
     if path.is_dir():
-        return "it is a folder, name a file"
+        return "it is a directory, not a file"
     if not _is_replaceable(path):
         return None if os.access(path, os.W_OK) else "it is not writable"
     target = Path(os.path.realpath(path))
-    folder = next(ancestor for ancestor in target.parents if ancestor.exists())
-    if not folder.is_dir():
-        return f"{folder} is not a folder"
-    return None if os.access(folder, os.W_OK | os.X_OK) else f"the folder {folder} is not writable"
+    directory = next(ancestor for ancestor in target.parents if ancestor.exists())
+    if not directory.is_dir():
+        return f"{directory} is not a directory"
+    is_writable = os.access(directory, os.W_OK | os.X_OK)
+    return None if is_writable else f"the directory {directory} is not writable"
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write ``text`` as UTF-8 to a hidden file beside ``path`` and rename it there.
+    """Write ``text`` as UTF-8 to a hidden file in the same directory, and rename it to ``path``.
 
-    The content is flushed to the disk before the rename, so that a crash leaves the old file or
-    the new one. An existing file keeps its permissions; a link is followed, its target replaced.
-    What is no file (``/dev/stdout``, a pipe) is written to as it is.
+    The content is flushed to disk before the rename: after a crash, the file is either the old or
+    the new one. An existing file keeps its permissions; the target of a symbolic link is replaced.
+    Other kinds of files (``/dev/stdout``, a pipe) are written to directly.
 
     Raises:
-        OSError: the folder is missing or not writable, or the disk is full; ``path`` is as before.
+        OSError: the directory is missing or not writable, or the disk is full; ``path`` is
+            unchanged.
     """
     if not _is_replaceable(path):
         with filename_in_errors(path):
@@ -54,10 +57,10 @@ def write_atomically(path: Path, text: str) -> None:
         return
     target = Path(os.path.realpath(path))
     mode = _mode_of(target)
-    # Not made of the target's name, which may be as long as a name can be.
+    # Not derived from the name of the target, which may have the maximum length.
     temporary = target.with_name(f".{os.getpid()}-{os.urandom(6).hex()}.tmp")
     try:
-        # Nobody may read it who may not read the old file, not even for a moment.
+        # Never readable for users who cannot read the old file.
         temporary.touch(0o666 if mode is None else mode | stat.S_IWUSR, exist_ok=False)
         with filename_in_errors(target), temporary.open("w", encoding="utf-8") as file:
             file.write(text)
@@ -72,7 +75,7 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 def _is_replaceable(path: Path) -> bool:
-    """Tell whether a file can be renamed onto ``path``: not onto a device, a pipe or a socket."""
+    """Return whether ``path`` can be replaced: a device, a pipe or a socket cannot."""
     return path.is_file() or not path.exists()
 
 

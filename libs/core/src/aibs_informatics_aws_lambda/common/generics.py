@@ -1,4 +1,4 @@
-"""Classes that name the models of a request and its response in their type arguments."""
+"""Classes whose type arguments are a request model and a response model."""
 
 from __future__ import annotations
 
@@ -12,40 +12,40 @@ RESPONSE = TypeVar("RESPONSE", bound=ModelProtocol)
 
 
 class TypedExchange(Generic[REQUEST, RESPONSE]):
-    """Base of what is about a request of one class and a response of another."""
+    """Base class of handlers and routes: their request model and their response model."""
 
     @classmethod
     def get_request_cls(cls) -> type[REQUEST]:
-        """Return the class of requests; raise `TypeError` where the class does not name it."""
+        """Return the request model; raise `TypeError` if the class does not bind it."""
         request_cls: type[REQUEST] = type_arguments(cls, TypedExchange)[0]
         return request_cls
 
     @classmethod
     def get_response_cls(cls) -> type[RESPONSE]:
-        """Return the class of responses; raise `TypeError` where the class does not name it."""
+        """Return the response model; raise `TypeError` if the class does not bind it."""
         response_cls: type[RESPONSE] = type_arguments(cls, TypedExchange)[1]
         return response_cls
 
 
 def type_arguments(cls: Any, generic: Any) -> tuple[Any, ...]:
-    """Return the types that ``cls`` gives to the parameters of ``generic``, one of its bases.
+    """Return the type arguments of ``cls`` for the type parameters of its base ``generic``.
 
-    The nearest base in method resolution order that has a type for each decides. Type variables
-    are followed through the bases: with ``class Half(Handler[T, Answer])`` and
-    ``class Whole(Half[Question])``, ``Whole`` gives ``(Question, Answer)``.
+    They come from the nearest base in method resolution order that binds all parameters. Type
+    variables are resolved through the bases: with ``class Half(Handler[T, Answer])`` and
+    ``class Whole(Half[Question])``, those of ``Whole`` are ``(Question, Answer)``.
 
     Raises:
-        TypeError: no base gives a type to every parameter.
+        TypeError: no base binds all type parameters.
     """
     found = _bound_arguments(cls, generic)
     if found:
         return found
-    # The nearest base that takes types, which is the one that its author knows.
+    # The message names the nearest generic base, which the author of the class derived from.
     nearest = next(base for base in cls.__mro__ if _parameters(base) and issubclass(base, generic))
     names = ", ".join(parameter.__name__ for parameter in _parameters(nearest))
     raise TypeError(
-        f"{cls.__qualname__} does not say what {names} of {nearest.__name__} are: "
-        f"derive it from {nearest.__name__}[...] with a type for each"
+        f"{cls.__qualname__} does not bind {names} of {nearest.__name__}: "
+        f"derive it from {nearest.__name__}[...] with a type argument for each"
     )
 
 
@@ -53,14 +53,14 @@ def type_arguments(cls: Any, generic: Any) -> tuple[Any, ...]:
 def _bound_arguments(cls: Any, generic: Any) -> tuple[Any, ...]:
     written = [base for ancestor in cls.__mro__ for base in _bases(ancestor) if get_origin(base)]
     for base in written:
-        found = _seen_from(base, generic)
+        found = _arguments_of(base, generic)
         if found and not any(_variables(argument) for argument in found):
             return found
     return ()
 
 
-def _seen_from(base: Any, generic: type) -> tuple[Any, ...]:
-    """Return the parameters of ``generic`` as ``base`` binds them, or nothing if it is no base."""
+def _arguments_of(base: Any, generic: type) -> tuple[Any, ...]:
+    """Return the type arguments of ``base`` for ``generic``; empty if it is not a base."""
     origin = get_origin(base) or base
     if not (isinstance(origin, type) and issubclass(origin, generic)):
         return ()
@@ -68,14 +68,14 @@ def _seen_from(base: Any, generic: type) -> tuple[Any, ...]:
         return get_args(base) or _parameters(generic)
     given = dict(zip(_parameters(origin), get_args(base), strict=False))
     for inherited in _bases(origin):
-        found = _seen_from(inherited, generic)
+        found = _arguments_of(inherited, generic)
         if found:
             return tuple(_substitute(argument, given) for argument in found)
     return ()
 
 
 def _bases(cls: type) -> tuple[Any, ...]:
-    # Read from the class itself: a class without parameters would show its base's.
+    # Not inherited: a class that is not generic would have those of its base.
     bases: tuple[Any, ...] = cls.__dict__.get("__orig_bases__", cls.__bases__)
     return bases
 

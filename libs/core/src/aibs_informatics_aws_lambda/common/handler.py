@@ -11,7 +11,7 @@ from .base import LambdaEvent as LambdaEvent, LambdaHandlerType as LambdaHandler
 from .description import HandlerDescription
 from .generics import REQUEST, RESPONSE
 from .json_io import JSON, JSONObject
-from .lambda_function import make_lambda_function, with_handler_class
+from .lambda_function import make_lambda_function, parse_event, with_handler_class
 from .records import RecordMixins
 from .s3 import S3Path, download_to_json_object, upload_json
 
@@ -78,11 +78,12 @@ class LambdaHandler(RecordMixins[REQUEST, RESPONSE], Generic[REQUEST, RESPONSE])
         logger = cls.get_logger(cls.service_name())
 
         def invoke(event: LambdaEvent, context: LambdaContext) -> JSON | None:
+            request = parse_event(cls, event)
             instance = cls(*args, **kwargs)
             instance.log = logger
             instance.context = context
             try:
-                response = instance.handle(request=cls.deserialize_request(event))
+                response = instance.handle(request=request)
                 return None if response is None else cls.serialize_response(response)
             finally:
                 instance.flush_metrics()

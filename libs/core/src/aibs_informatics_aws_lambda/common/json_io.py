@@ -1,9 +1,10 @@
-"""JSON values: their types, and reading them from text or files."""
+"""JSON values: types, and reading them from text or local files."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -13,15 +14,17 @@ JSONObject: TypeAlias = dict[str, Any]
 JSONArray: TypeAlias = list[Any]
 
 _FILE_SCHEME = "file://"
-# Longer text is no path of any file system, and does not belong into a message.
+# RFC 3986, without schemes of one letter, which may be drives.
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+# Longer text is not a path, and is cut in messages.
 _LONGEST_SHOWN = 200
 
 
 class DecimalEncoder(json.JSONEncoder):
-    """Writes a `Decimal` as a JSON string, so that no digit is lost."""
+    """Writes a `Decimal` as a JSON string, without loss of digits."""
 
     def default(self, o: Any) -> Any:
-        """Return what stands for ``o``; raise `TypeError` if nothing can."""
+        """Return the text of a `Decimal`; raise `TypeError` for other types."""
         return str(o) if isinstance(o, Decimal) else super().default(o)
 
 
@@ -29,7 +32,7 @@ def parse_json(text: str | bytes) -> JSON:
     """Read JSON text, or bytes of it in UTF-8, UTF-16 or UTF-32.
 
     Raises:
-        ValueError: it is not JSON (`json.JSONDecodeError`), no text, or nested too deeply.
+        ValueError: it is not JSON (`json.JSONDecodeError`), not text, or nested too deeply.
     """
     try:
         return json.loads(text)
@@ -40,7 +43,7 @@ def parse_json(text: str | bytes) -> JSON:
 
 
 def is_json_str(text: object) -> bool:
-    """Tell whether ``text`` is a `str` that holds a JSON document of any type."""
+    """Return whether ``text`` is a `str` with a JSON document of any type."""
     if not isinstance(text, str):
         return False
     try:
@@ -51,17 +54,17 @@ def is_json_str(text: object) -> bool:
 
 
 def json_or_path(text: str) -> JSON | Path:
-    """Return the JSON document that ``text`` is, or else the path that it names.
+    """Return the JSON document in ``text``, or else the local path that ``text`` is.
 
     Raises:
-        ValueError: it is a JSON object or list with a mistake in it, an S3 URI, or a URI of a
-            file on another host.
+        ValueError: the text is invalid JSON, a URI with a scheme other than ``file``, or of a file
+            on another host.
     """
     try:
         return parse_json(text)
     except ValueError as error:
-        # Not called a path that is missing: the message would show the document.
-        if text.lstrip()[:1] in ("{", "[") and not _is_there(text):
+        # Not reported as a missing file: the message would show the document.
+        if text.lstrip()[:1] in ("{", "[") and not _exists(text):
             raise ValueError(f"the text is not valid JSON: {error}") from None
         return path_from_text(text)
 
@@ -70,8 +73,8 @@ def load_json(source: str | Path) -> JSON:
     """Read a JSON document.
 
     Args:
-        source: JSON text, or the path (or ``file://`` URI) of a file that holds it. Text that is
-            JSON is never looked up as a path; a `Path` is never read as JSON text.
+        source: JSON text, or the path (or ``file://`` URI) of a file with JSON text. JSON text is
+            never used as a path, and a `Path` is never used as JSON text.
 
     Raises:
         json.JSONDecodeError: the file's content is not JSON.
@@ -82,7 +85,7 @@ def load_json(source: str | Path) -> JSON:
 
 
 def load_json_object(source: str | Path) -> JSONObject:
-    """Read a JSON document as `load_json` does, and insist on an object.
+    """Read a JSON object, as `load_json` does.
 
     Raises:
         ValueError: as `load_json`, or the document is of another type.
@@ -94,38 +97,38 @@ def load_json_object(source: str | Path) -> JSONObject:
 
 
 def as_json_object(document: JSON, origin: str = "") -> JSONObject:
-    """Return ``document`` if it is an object; raise `ValueError` naming its type otherwise."""
+    """Return ``document`` if it is a JSON object; otherwise raise `ValueError` with its type."""
     if not isinstance(document, dict):
         raise ValueError(f"expected a JSON object{origin}, got {type(document).__name__}")
     return document
 
 
 def dump_json_line(document: JSON) -> str:
-    """Write ``document`` as one line of ASCII with sorted keys, the form of stored answers.
+    """Return ``document`` as one line of ASCII JSON with sorted keys, as responses are stored.
 
     Raises:
-        TypeError: ``document`` holds something that JSON has no form for.
+        TypeError: ``document`` contains a value that cannot be written as JSON.
         ValueError: ``document`` contains itself.
     """
     return json.dumps(document, sort_keys=True)
 
 
 def path_from_text(text: str) -> Path:
-    """Return the local path that ``text``, a path or a ``file://`` URI (RFC 8089), stands for.
+    """Return the path of ``text``, a local path or a ``file://`` URI (RFC 8089).
 
     Raises:
-        ValueError: ``text`` is an S3 URI, or a URI of a file on another host.
+        ValueError: ``text`` is a URI with another scheme, or of a file on another host.
     """
-    if text.startswith("s3://"):
-        raise ValueError(f"{_shorten(text)!r} is in S3, expected a local path")
     if not text.startswith(_FILE_SCHEME):
+        if _SCHEME.match(text):
+            raise ValueError(f"{_shorten(text)!r} is not a local path or a file:// URI")
         return Path(text)
 
     from urllib.parse import unquote, urlsplit
 
     parts = urlsplit(text)
     if parts.netloc not in ("", "localhost"):
-        raise ValueError(f"{_shorten(text)!r} is on the host {parts.netloc!r}, not on this one")
+        raise ValueError(f"{_shorten(text)!r} is on the host {parts.netloc!r}, not on this host")
     return Path(unquote(parts.path))
 
 
@@ -133,7 +136,7 @@ def _load_file(path: Path) -> JSON:
     try:
         content = path.read_bytes()
     except (OSError, ValueError) as error:
-        # A `ValueError` is text that no path can be, such as one with a NUL in it.
+        # A `ValueError` means that the text cannot be a path: it contains NUL, for example.
         reason = getattr(error, "strerror", None) or "not a path"
         raise ValueError(
             f"{_shorten(str(path))!r} is neither JSON text nor a readable file ({reason})"
@@ -141,13 +144,13 @@ def _load_file(path: Path) -> JSON:
     try:
         return parse_json(content)
     except json.JSONDecodeError as error:
-        message = f"{path} does not hold JSON: {error.msg}"
+        message = f"{path} does not contain JSON: {error.msg}"
         raise json.JSONDecodeError(message, error.doc, error.pos) from None
     except ValueError as error:
-        raise ValueError(f"{path} does not hold JSON: {error}") from None
+        raise ValueError(f"{path} does not contain JSON: {error}") from None
 
 
-def _is_there(text: str) -> bool:
+def _exists(text: str) -> bool:
     return os.path.exists(text)  # noqa: PTH110 - Path.exists fails for text that is no path
 
 

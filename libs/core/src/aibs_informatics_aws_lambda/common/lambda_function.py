@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from .logging import show_library_lines, temporary_keys
+from .logging import format_library_records, temporary_keys
 
 FUNCTION = TypeVar("FUNCTION", bound=Callable[..., Any])
 RESPONSE = TypeVar("RESPONSE")
@@ -32,7 +32,7 @@ def make_lambda_function(
         return work(event, context)
 
     def handler(event: Any, context: LambdaContext) -> RESPONSE:
-        show_library_lines(logger)
+        format_library_records(logger)
         with temporary_keys(logger):
             return invoke(event, _loggable(context), context)
 
@@ -49,6 +49,24 @@ def with_handler_class(function: FUNCTION, handler_class: type) -> FUNCTION:
 def handler_class_of(function: Callable[..., Any]) -> type[Any] | None:
     """Return the class that a function was made from, or `None` for any other function."""
     return getattr(function, "_handler_class", None)
+
+
+def parse_event(handler_class: Any, event: Any) -> Any:
+    """Return the request in an event; mark an error of it for `rejected_by`.
+
+    Raises:
+        ValueError: the event is not a valid request.
+    """
+    try:
+        return handler_class.deserialize_request(event)
+    except ValueError as error:
+        error._rejected_by = handler_class  # type: ignore[attr-defined]
+        raise
+
+
+def rejected_by(error: ValueError) -> type[Any] | None:
+    """Return the handler class that rejected an event with an error, if one did."""
+    return getattr(error, "_rejected_by", None)
 
 
 def _loggable(context: LambdaContext) -> object:

@@ -1,4 +1,4 @@
-"""Structured logs: JSON lines of AWS Lambda Powertools, for handlers and for libraries."""
+"""Structured logs in JSON, by AWS Lambda Powertools, for handlers and libraries."""
 
 from __future__ import annotations
 
@@ -21,10 +21,9 @@ def get_service_logger(
     """Return the logger of a service.
 
     Args:
-        service: the name in the lines' ``service`` key, by default the variable
-            ``POWERTOOLS_SERVICE_NAME``.
+        service: the value of the key ``service``, by default ``POWERTOOLS_SERVICE_NAME``.
         child: whether to return a child of that logger, which shares its handler and its keys.
-        add_to_root: whether to attach its handler to the root logger as well.
+        add_to_root: whether to add its handler to the root logger as well.
     """
     stream = _Stdout()
     service_logger = Logger(service=service, child=child, stream=stream)  # type: ignore[arg-type]
@@ -36,12 +35,12 @@ def get_service_logger(
 def add_handler_to_logger(
     source_logger: Logger, target_logger: str | logging.Logger | None = None
 ) -> None:
-    """Attach the handler of ``source_logger`` to another logger; each line is written once.
+    """Add the handler of ``source_logger`` to another logger; each record is written once.
 
     Args:
-        source_logger: the logger whose handler is attached.
-        target_logger: a logger, the name of one, or `None` for the root. By name and for the root,
-            the level becomes the lower of both loggers' levels.
+        source_logger: the logger whose handler is added.
+        target_logger: a logger, the name of one, or `None` for the root logger. The level of a
+            logger given by name, and of the root logger, becomes the lower of both levels.
     """
     target = (
         target_logger
@@ -59,11 +58,11 @@ def add_handler_to_logger(
         source.propagate = False
 
 
-def show_library_lines(source_logger: Logger) -> None:
-    """Let the lines of libraries come out in the form and with the keys of ``source_logger``.
+def format_library_records(source_logger: Logger) -> None:
+    """Write the records of libraries in the format and with the keys of ``source_logger``.
 
-    One handler does this for the whole process. Where the root logger has a handler already, as
-    in the managed Lambda runtimes, that one is left to it.
+    One handler of the root logger does this for the whole process. If the root logger has another
+    handler already, as in the managed Lambda runtimes, nothing is changed.
     """
     root = logging.getLogger()
     if _library_handler not in root.handlers:
@@ -75,8 +74,8 @@ def show_library_lines(source_logger: Logger) -> None:
 
 @contextmanager
 def temporary_keys(source_logger: Logger, **keys: object) -> Iterator[None]:
-    """Append keys to a logger; these, and all that are appended inside, end with the block."""
-    # Each look-up by way of the logger is a search for its handler.
+    """Append keys to a logger for the block; remove keys that were appended inside it, too."""
+    # The logger would search for its handler at each access.
     formatter = source_logger.registered_formatter
     before = dict(formatter.get_current_keys())
     formatter.append_keys(**keys)
@@ -88,7 +87,7 @@ def temporary_keys(source_logger: Logger, **keys: object) -> Iterator[None]:
 
 
 class LoggingMixins(HandlerMixins):
-    """Gives a handler a logger of its own, made when it is first used."""
+    """Gives a handler a logger of its own, created on first use."""
 
     _logger: Logger | None = None
 
@@ -111,12 +110,12 @@ class LoggingMixins(HandlerMixins):
         return get_service_logger(service, add_to_root=add_to_root)
 
     def add_logger_to_root(self) -> None:
-        """Attach the handler of this handler's logger to the root logger."""
+        """Add the handler of this logger to the root logger."""
         add_handler_to_logger(self.log)
 
 
 def _has_own_handler(record: logging.LogRecord) -> bool:
-    """Tell whether a logger below the root has written this line already."""
+    """Return whether a logger below the root has written this record already."""
     found = logging.Logger.manager.loggerDict.get(record.name)
     above = [found, *_loggers_above(found)] if isinstance(found, logging.Logger) else []
     return any(above_one.handlers for above_one in above if above_one.parent)
@@ -131,16 +130,16 @@ def _loggers_above(found: logging.Logger) -> list[logging.Logger]:
 
 
 def _remove_runtime_handlers(root: logging.Logger) -> None:
-    # The managed runtime's own handler would write each line of a library a second time.
+    # The handler of the managed runtime would write each record of a library again.
     for handler in list(root.handlers):
         if type(handler).__module__.startswith("awslambdaric"):
             root.removeHandler(handler)
 
 
 class _Stdout:
-    """Whatever is stdout at the moment, since the command line sends it elsewhere.
+    """The current `sys.stdout`, which the command redirects.
 
-    It has what a `logging.StreamHandler` uses of a stream.
+    It has the methods that `logging.StreamHandler` uses.
     """
 
     def write(self, text: str) -> int:

@@ -1,4 +1,4 @@
-"""The base of request and response models, and the date types of their fields."""
+"""The base class of request and response models, and date types of fields."""
 
 from __future__ import annotations
 
@@ -44,31 +44,31 @@ _DUMP_OPTIONS: Final = frozenset(
 
 @runtime_checkable
 class ModelProtocol(Protocol):
-    """What a request or response model can do."""
+    """A request or response model."""
 
     @classmethod
     def from_dict(cls, data: JSONObject, **kwargs: Any) -> Self:
-        """Make an instance; raise `ValidationError` where the data does not fit."""
+        """Return an instance; raise `ValidationError` if the data is invalid."""
 
     def to_dict(self, **kwargs: Any) -> JSONObject:
         """Return the instance as a JSON object."""
 
 
 class ModelBase:
-    """Text and file forms of a model, made of its ``from_dict`` and ``to_dict``."""
+    """Reading and writing a model as JSON or YAML, by its ``from_dict`` and ``to_dict``."""
 
     @classmethod
     def from_dict(cls, data: JSONObject, **kwargs: Any) -> Self:
-        """Make an instance; raise `ValidationError` where the data does not fit."""
-        raise NotImplementedError(f"{cls.__name__} does not say how it is made of a dict")
+        """Return an instance; raise `ValidationError` if the data is invalid."""
+        raise NotImplementedError(f"{cls.__name__} does not define from_dict(cls, data)")
 
     def to_dict(self, **kwargs: Any) -> JSONObject:
         """Return the instance as a JSON object."""
-        raise NotImplementedError(f"{type(self).__name__} does not say how it becomes a dict")
+        raise NotImplementedError(f"{type(self).__name__} does not define to_dict(self)")
 
     @classmethod
     def is_valid(cls, data: Any) -> bool:
-        """Tell whether ``data`` fits this model; whatever a validator raises means no."""
+        """Return whether ``data`` is valid; an error of any type means that it is not."""
         try:
             cls.from_dict(data)
         except Exception:
@@ -77,26 +77,27 @@ class ModelBase:
 
     @classmethod
     def from_json(cls, text: str, **kwargs: Any) -> Self:
-        """Make an instance of JSON text.
+        """Return an instance from JSON text.
 
         Raises:
             json.JSONDecodeError: the text is not JSON.
-            ValidationError: the document does not fit.
+            ValidationError: the document is invalid.
         """
         return cls.from_dict(parse_json(text), **kwargs)
 
     def to_json(self, **kwargs: Any) -> str:
-        """Return the instance as JSON, indented by four, with fields in order of declaration."""
+        """Return the instance as JSON, indented by 4, with fields in order of declaration."""
         return json.dumps(self.to_dict(**kwargs), indent=4)
 
     @classmethod
     def from_path(cls, path: Path, **kwargs: Any) -> Self:
-        """Make an instance of a file: YAML if its suffix is .yml or .yaml, JSON otherwise.
+        """Return an instance from a file: YAML if its suffix is .yml or .yaml, JSON otherwise.
 
         Raises:
             json.JSONDecodeError: the text is not JSON.
-            ValidationError: the document does not fit.
-            ModuleNotFoundError: it is YAML, and PyYAML is not here, as in the archives for Lambda.
+            ValidationError: the document is invalid.
+            ModuleNotFoundError: the file is YAML and PyYAML, which the Lambda archives lack, is
+                not installed.
         """
         text = path.read_text(encoding="utf-8")
         if path.suffix not in (".yml", ".yaml"):
@@ -104,9 +105,9 @@ class ModelBase:
         return cls.from_dict(_load_yaml(path, text), **kwargs)
 
     def to_path(self, path: Path, **kwargs: Any) -> None:
-        """Write the instance as JSON, which is YAML too, to a file in an existing folder.
+        """Write the instance as JSON, which is valid YAML, to a file in an existing directory.
 
-        The file is written whole or not at all.
+        The file is replaced atomically.
         """
         write_atomically(path, self.to_json(**kwargs))
 
@@ -116,28 +117,28 @@ def _load_yaml(path: Path, text: str) -> Any:
         import yaml
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
-            f"cannot read {path}: it is YAML, and PyYAML is not installed (archives for Lambda "
-            "do without). Write the document as JSON, or install PyYAML",
+            f"cannot read {path}: PyYAML is not installed (it is not in the Lambda archives). "
+            "Write the document as JSON, or install PyYAML.",
             name="yaml",
         ) from error
     return yaml.safe_load(text)
 
 
 class PydanticBaseModel(BaseModel, ModelBase):
-    """Base of all requests and responses.
+    """Base class of requests and responses.
 
-    Fields are read by their name or its camelCase form, and written by their name. Unknown fields
-    are ignored. Messages of validation errors never show the values that were refused.
+    Fields are read by name or camelCase alias, and written by name. Unknown fields are ignored.
+    Messages of validation errors never contain the invalid values.
     """
 
     model_config = ConfigDict(
         alias_generator=to_camel,
         extra="ignore",
-        # Cold start: a process builds the validators of those models that it uses.
+        # For cold starts: a process builds only the validators of the models that it uses.
         defer_build=True,
         hide_input_in_errors=True,
         loc_by_alias=False,
-        # Not-a-number and infinity stay what they are, as in Python's json; null would be a loss.
+        # NaN and infinity are kept, as by Python's json: null would lose information.
         ser_json_inf_nan="constants",
         validate_by_alias=True,
         validate_by_name=True,
@@ -145,14 +146,14 @@ class PydanticBaseModel(BaseModel, ModelBase):
 
     @classmethod
     def from_dict(cls, data: JSONObject, **kwargs: Any) -> Self:  # noqa: ARG003
-        """Make an instance of a JSON object. Keyword arguments are ignored.
+        """Return an instance from a JSON object. Keyword arguments are ignored.
 
         Raises:
-            ValidationError: ``data`` is no dict, or does not fit; the text names the fields.
+            ValidationError: ``data`` is not a dict, or is invalid; the message names the fields.
         """
         if not isinstance(data, dict):
             raise ValidationError(
-                f"{cls.__name__} is made of a JSON object, not of {type(data).__name__}"
+                f"{cls.__name__} expects a JSON object, got {type(data).__name__}"
             )
         try:
             return cls.model_validate(data)
@@ -160,10 +161,9 @@ class PydanticBaseModel(BaseModel, ModelBase):
             raise ValidationError(str(error)) from error
 
     def to_dict(self, **kwargs: Any) -> JSONObject:
-        """Return the instance as a JSON object, without the optional fields that are null.
+        """Return the instance as a JSON object, without optional fields that are null.
 
-        Nulls inside free-form values (``Any``, ``dict``) stay, and so does a null in a field that
-        is required.
+        Nulls inside free-form values (``Any``, ``dict``) and in required fields are kept.
 
         Args:
             kwargs: arguments of pydantic's ``model_dump``, such as ``by_alias``, ``exclude_none``
@@ -176,7 +176,7 @@ class PydanticBaseModel(BaseModel, ModelBase):
     def _keep_required_nulls(  # type: ignore[no-untyped-def] # noqa: ANN202
         self, handler: SerializerFunctionWrapHandler, info: SerializationInfo
     ):
-        # Not annotated: a return type would replace the model's JSON schema.
+        # Not annotated: a return type would replace the JSON Schema of the model.
         written = handler(self)
         if not info.exclude_none or info.include or info.exclude:
             return written
@@ -197,7 +197,7 @@ def _required_fields(model: type[BaseModel]) -> tuple[str, ...]:
 def _with_nulls(
     model: type[BaseModel], written: JSONObject, nulls: list[str], by_alias: bool
 ) -> JSONObject:
-    """Put the fields called ``nulls`` back into ``written``, in order of declaration."""
+    """Add the fields ``nulls`` to ``written``, in order of declaration."""
     keys = {
         name: (field.serialization_alias or name) if by_alias else name
         for name, field in model.model_fields.items()
@@ -221,7 +221,7 @@ def _parse_date_time(value: Any) -> dt.datetime:
         try:
             return _EPOCH + dt.timedelta(milliseconds=value)
         except (OverflowError, ValueError):
-            raise ValueError("a time outside the years 1 to 9999") from None
+            raise ValueError("the time is not in the years 1 to 9999") from None
     if isinstance(value, str) and _ISO_DATE_TIME.fullmatch(value):
         return dt.datetime.fromisoformat(value)
     raise ValueError(
@@ -245,7 +245,7 @@ def _parse_date(value: Any) -> dt.date:
     try:
         return dt.date.fromisoformat(value)
     except (TypeError, ValueError):
-        # Python's own message shows the value.
+        # Python's message contains the value.
         raise ValueError("expected an ISO 8601 date such as 2024-01-02") from None
 
 
@@ -254,18 +254,18 @@ IsoDateTime = Annotated[
     BeforeValidator(_parse_date_time),
     PlainSerializer(_format_date_time, return_type=str, when_used="json"),
 ]
-"""A time as ISO 8601 text or milliseconds since 1970; without a zone it stays without one."""
+"""A time as ISO 8601 text or milliseconds since 1970; a time without a zone is naive."""
 
 AwareIsoDateTime = Annotated[
     dt.datetime,
     BeforeValidator(_parse_aware_date_time),
     PlainSerializer(_format_date_time, return_type=str, when_used="json"),
 ]
-"""As `IsoDateTime`; a time without a zone is taken for UTC."""
+"""As `IsoDateTime`; a time without a zone is in UTC."""
 
 IsoDate = Annotated[
     dt.date,
     BeforeValidator(_parse_date),
     PlainSerializer(dt.date.isoformat, return_type=str, when_used="json"),
 ]
-"""A date as ISO 8601 text; a time is refused."""
+"""A date as ISO 8601 text; a time is invalid."""

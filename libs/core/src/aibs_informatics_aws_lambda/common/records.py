@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Generic
 
 from .base import LambdaHandlerType
+from .documents import parse_remote_document
 from .executor import BaseExecutor
 from .generics import REQUEST, RESPONSE
-from .json_io import parse_json
 from .logging import LoggingMixins
 from .metrics import MetricsMixins
 from .s3 import S3Path
@@ -160,21 +160,26 @@ class RecordMixins(
     def load_body(cls, text: str) -> REQUEST:
         """Return the request in the text of a record.
 
-        The text is a JSON object, or a JSON string that contains one. The URI of an S3 object is
-        followed if ``reads_s3_uris_in_records`` is set. A local path never is: anyone who can
-        write to the queue could make the function read its own files.
+        The text is a JSON object or, if ``reads_s3_uris_in_records`` is set, the URI of an S3
+        object; a JSON string that contains either is accepted too. Local paths are not accepted:
+        anyone who can write to the queue could make the function read its own files.
 
         Raises:
             ValidationError: the object does not fit the request model.
             ValueError: the text does not contain a JSON object.
         """
-        document = parse_json(text)
-        if isinstance(document, str):
-            if cls.reads_s3_uris_in_records and S3Path.is_valid(document):
-                return cls.deserialize_request(S3Path(document))
-            document = parse_json(document)
-        if not isinstance(document, dict):
-            raise ValueError(f"the record is not a JSON object, but a {type(document).__name__}")
+        document = parse_remote_document(text)
+        if isinstance(document, str) and not isinstance(document, S3Path):
+            document = parse_remote_document(document)
+        if isinstance(document, S3Path) and not cls.reads_s3_uris_in_records:
+            raise ValueError(
+                "the record is an S3 URI, which is not allowed: "
+                f"set {cls.__name__}.reads_s3_uris_in_records to allow it"
+            )
+        if not isinstance(document, dict | S3Path):
+            raise ValueError(
+                f"expected a JSON object in the record, got {type(document).__name__}"
+            )
         return cls.deserialize_request(document)
 
     @classmethod

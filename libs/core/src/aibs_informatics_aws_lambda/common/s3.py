@@ -1,34 +1,33 @@
-"""S3 locations, and JSON documents in S3."""
+"""S3 URIs, and JSON documents in S3."""
 
 from __future__ import annotations
 
 import re
 from contextlib import suppress
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from .checked_text import CheckedText
 from .exceptions import AWSError, ValidationError
-from .json_io import JSON, JSONObject, dump_json_line, parse_json, path_from_text
+from .json_io import JSON, JSONObject, dump_json_line, parse_json
 
-_SCHEME = "s3://"
+S3_SCHEME: Final = "s3://"
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html, and upper case,
-# which buckets made before 2018 may have.
+# which buckets created before 2018 may have.
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{1,61}[A-Za-z0-9]")
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 _MAX_KEY_BYTES = 1024
 
-# botocore retries a request, but not the reading of a body that breaks off half-way.
+# botocore retries a request, but not reading a body whose connection breaks.
 _BODY_RETRIES = 3
 
 
 class S3Path(CheckedText):
     """The URI of a bucket, a key prefix or an object: ``s3://BUCKET[/KEY]``.
 
-    The key may be any text that S3 takes as one; repeated slashes in it collapse to one.
+    The key may be any key that S3 accepts; repeated slashes in it collapse to one.
 
     Raises:
-        ValidationError: the text is no S3 URI; the message says what is wrong with it.
+        ValidationError: the text is not an S3 URI; the message has the reason.
     """
 
     __slots__ = ()
@@ -40,60 +39,60 @@ class S3Path(CheckedText):
 
     @classmethod
     def _checked(cls, text: str) -> str:
-        if not text.startswith(_SCHEME):
-            raise ValidationError(f"{text!r} is not an S3 URI: it does not start with {_SCHEME}")
-        bucket, slash, key = text[len(_SCHEME) :].partition("/")
+        if not text.startswith(S3_SCHEME):
+            raise ValidationError(f"{text!r} is not an S3 URI: it does not start with {S3_SCHEME}")
+        bucket, slash, key = text[len(S3_SCHEME) :].partition("/")
         if not _BUCKET.fullmatch(bucket):
             raise ValidationError(
                 f"{text!r} is not an S3 URI: the bucket name {bucket!r} is not 3 to 63 letters, "
                 "digits, '-' or '.' that start and end with a letter or digit"
             )
-        return f"{_SCHEME}{bucket}{slash}{_checked_key(key)}"
+        return f"{S3_SCHEME}{bucket}{slash}{_checked_key(key)}"
 
     @classmethod
     def build(cls, bucket_name: str, key: str = "") -> S3Path:
-        """Return the path of ``key`` in a bucket; slashes at the start of the key are dropped."""
-        return cls(f"{_SCHEME}{bucket_name}/{key}")
+        """Return the URI of ``key`` in a bucket; leading slashes of the key are dropped."""
+        return cls(f"{S3_SCHEME}{bucket_name}/{key}")
 
     @property
     def bucket(self) -> str:
         """The name of the bucket."""
-        return self[len(_SCHEME) :].partition("/")[0]
+        return self[len(S3_SCHEME) :].partition("/")[0]
 
     bucket_name = bucket
 
     @property
     def key(self) -> str:
-        """What comes after the bucket and one slash; empty for the whole bucket."""
-        return self[len(_SCHEME) :].partition("/")[2]
+        """The key, or key prefix; empty for the whole bucket."""
+        return self[len(S3_SCHEME) :].partition("/")[2]
 
     @property
     def key_with_folder_suffix(self) -> str:
-        """The key with exactly one slash at its end; empty for the whole bucket."""
+        """The key with exactly one trailing slash; empty for the whole bucket."""
         return self.with_folder_suffix.key
 
     @property
     def name(self) -> str:
-        """The last segment of the key, without a slash at its end."""
+        """The last segment of the key, without a trailing slash."""
         return self.key.rstrip("/").rpartition("/")[2]
 
     @property
     def parent(self) -> S3Path:
-        """The prefix that holds this one, with a slash at its end."""
+        """The parent prefix, with a trailing slash."""
         folder, slash, _ = self.key.rstrip("/").rpartition("/")
         return type(self).build(self.bucket, folder + slash)
 
     @property
     def with_folder_suffix(self) -> S3Path:
-        """This path with exactly one slash at its end."""
+        """This URI with exactly one trailing slash."""
         return type(self)(self.rstrip("/") + "/")
 
     def has_folder_suffix(self) -> bool:
-        """Tell whether the key ends in a slash."""
+        """Return whether the key ends with a slash."""
         return self.key.endswith("/")
 
     def as_dict(self) -> dict[str, str]:
-        """Return the arguments by which boto3 names this object."""
+        """Return ``Bucket`` and ``Key``, the arguments of boto3 for this object."""
         return {"Bucket": self.bucket, "Key": self.key}
 
     def __truediv__(self, other: str) -> S3Path:
@@ -106,45 +105,33 @@ class S3Path(CheckedText):
         return type(self)(f"{self}{other}")
 
 
-def parse_location(location: str | Path) -> S3Path | Path:
-    """Return the place that an S3 URI, a local path or a ``file://`` URI names.
-
-    Raises:
-        ValidationError: the text starts as an S3 URI does, and is none.
-        ValueError: the text is a URI of a file on another host.
-    """
-    if isinstance(location, Path):
-        return location
-    return S3Path(location) if location.startswith(_SCHEME) else path_from_text(location)
-
-
 def download_to_json(s3_path: S3Path, **client: Any) -> JSON:
-    """Read the JSON document, of any type, that an object holds.
+    """Read the JSON document in an object.
 
     Args:
-        s3_path: the object.
+        s3_path: the URI of the object.
         client: arguments of `common.aws.get_client`, such as ``region_name``.
 
     Raises:
         ResourceNotFoundError: there is no such object or bucket.
-        AWSError: the object cannot be read, or does not hold JSON.
+        AWSError: the object cannot be read, or does not contain JSON.
     """
     body = _read(s3_path, **client)
     try:
         return parse_json(body)
     except ValueError as error:
-        raise AWSError(f"{s3_path} does not hold JSON: {error}") from None
+        raise AWSError(f"{s3_path} does not contain JSON: {error}") from None
 
 
 def download_to_json_object(s3_path: S3Path, **client: Any) -> JSONObject:
-    """Read a JSON document as `download_to_json` does, and insist on an object.
+    """Read a JSON object, as `download_to_json` does.
 
     Raises:
         AWSError: as `download_to_json`, or the document is of another type.
     """
     document = download_to_json(s3_path, **client)
     if not isinstance(document, dict):
-        raise AWSError(f"{s3_path} holds a JSON {type(document).__name__}, expected an object")
+        raise AWSError(f"{s3_path} contains a JSON {type(document).__name__}, expected an object")
     return document
 
 
@@ -155,12 +142,12 @@ def upload_json(
 
     Args:
         content: the document.
-        s3_path: where to write it.
+        s3_path: the URI of the object.
         extra_args: further arguments of the request, such as ``Tagging`` or ``Metadata``.
         client: arguments of `common.aws.get_client`, such as ``region_name``.
 
     Raises:
-        TypeError: ``content`` holds something that JSON has no form for.
+        TypeError: ``content`` contains a value that cannot be written as JSON.
         ResourceNotFoundError: there is no such bucket.
         AWSError: the object cannot be written.
     """
@@ -177,12 +164,12 @@ def upload_json(
 
 
 def bucket_exists(bucket: str, **client: Any) -> bool:
-    """Tell whether a bucket is there; one that may not be looked at counts as being there."""
+    """Return whether a bucket exists; one that may not be accessed counts as existing."""
     from botocore.exceptions import ClientError
 
     from .aws import get_client, named_errors
 
-    with named_errors(f"look for the bucket {bucket}", permission="s3:ListBucket"):
+    with named_errors(f"check the bucket {bucket}", permission="s3:ListBucket"):
         try:
             get_client("s3", **client).head_bucket(Bucket=bucket)
         except ClientError as error:
@@ -213,10 +200,10 @@ def _checked_key(key: str) -> str:
     try:
         size = len(key.encode())
     except UnicodeEncodeError:
-        raise ValidationError("an S3 key must be text that can be written as UTF-8") from None
+        raise ValidationError("an S3 key must be valid UTF-8 text") from None
     if size > _MAX_KEY_BYTES:
         raise ValidationError(
-            f"an S3 key has at most {_MAX_KEY_BYTES} bytes; the one that starts with "
-            f"{key[:40]!r} has {size}"
+            f"the S3 key that starts with {key[:40]!r} has {size} bytes, "
+            f"more than the {_MAX_KEY_BYTES} that S3 allows"
         )
     return key

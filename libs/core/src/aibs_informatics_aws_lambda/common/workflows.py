@@ -1,4 +1,4 @@
-"""Definitions of state machines for AWS Step Functions that packages ship."""
+"""State machine definitions for AWS Step Functions, as package data."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from typing import Final, Literal, TypeAlias
 from .json_io import JSONObject
 
 Variant: TypeAlias = Literal["lambda", "batch"]
-"""What runs the handlers: a Lambda function each, or AWS Batch jobs of one container image."""
+"""How the handlers run: each as a Lambda function, or as AWS Batch jobs of one image."""
 
 _PLACEHOLDER: Final = re.compile(r"\$\{(\w+)\}")
 
 
 @dataclass(frozen=True)
 class Workflows:
-    """The state machines that lie beside a package's modules.
+    """The state machines of a package.
 
-    Each is a definition in Amazon States Language, ``<name>.<variant>.asl.json``, and the policy
+    Each has a definition in Amazon States Language, ``<name>.<variant>.asl.json``, and the policy
     of its role, ``<name>.<variant>.policy.json``, both with placeholders for ARNs and names.
 
     Args:
@@ -33,13 +33,13 @@ class Workflows:
     def render_workflow(
         self, name: str, variant: Variant, values: Mapping[str, str]
     ) -> JSONObject:
-        """Return the definition of a state machine, ready to be created.
+        """Return the definition of a state machine.
 
         Args:
-            name: of the workflow.
+            name: the name of the workflow.
             variant: ``lambda``, or ``batch`` for jobs of one container image.
-            values: what stands for each placeholder, such as ``BucketName``; others are ignored,
-                and ``Partition`` is ``aws`` unless it is given.
+            values: the values of the placeholders, such as ``BucketName``; others are ignored.
+                The default of ``Partition`` is ``aws``.
 
         Raises:
             ValueError: there is no such workflow, or a value is missing; the message names them.
@@ -47,7 +47,7 @@ class Workflows:
         return _render(self._read(name, variant, "asl"), name, values)
 
     def render_policy(self, name: str, variant: Variant, values: Mapping[str, str]) -> JSONObject:
-        """Return the IAM policy of a state machine's role, which allows no more than it needs.
+        """Return the least-privilege IAM policy of a state machine's role.
 
         Args:
             name: as for `render_workflow`.
@@ -79,7 +79,7 @@ class Workflows:
             )
             raise ValueError(
                 f"{self.package} has no workflow {name!r} for {variant!r}: "
-                f"it has {', '.join(found)}"
+                f"expected one of {', '.join(found)}"
             ) from None
 
 
@@ -87,8 +87,8 @@ def _render(text: str, name: str, values: Mapping[str, str]) -> JSONObject:
     known = {"Partition": "aws", **values}
     missing = sorted(set(_PLACEHOLDER.findall(text)) - known.keys())
     if missing:
-        raise ValueError(f"{name} needs a value for {', '.join(missing)}")
-    # Quoted as JSON: a value is text within a text.
+        raise ValueError(f"placeholders without a value in {name}: {', '.join(missing)}")
+    # Escaped as JSON: a placeholder is part of a string.
     filled = _PLACEHOLDER.sub(lambda found: json.dumps(known[found[1]])[1:-1], text)
     document: JSONObject = json.loads(filled)
     return document

@@ -1,6 +1,6 @@
 """The Lambda function: handler ``shelf.app.handler``."""
 
-from aibs_informatics_aws_lambda.common.api.resolver import ApiResolverBuilder
+from aibs_informatics_aws_lambda.common.api import ApiResolverBuilder
 
 from shelf import items
 

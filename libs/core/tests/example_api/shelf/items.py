@@ -1,10 +1,9 @@
-"""Three routes over items."""
+"""Three routes for items."""
 
 from typing import ClassVar
 
-from aibs_informatics_aws_lambda.common.api.handler import ApiLambdaHandler
-from aibs_informatics_aws_lambda.common.description import HandlerDescription
-from aibs_informatics_aws_lambda.common.model import PydanticBaseModel
+from aibs_informatics_aws_lambda.common import HandlerDescription, PydanticBaseModel
+from aibs_informatics_aws_lambda.common.api import ApiLambdaHandler
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from pydantic import Field
 
@@ -28,7 +27,7 @@ class ItemList(PydanticBaseModel):
     items: list[Item]
 
 
-# A table of a database in real life.
+# A database table in a real application.
 SHELF: dict[str, Item] = {}
 
 

@@ -78,7 +78,7 @@ class ApiLambdaHandler(
 
         event = self.current_event
         if not isinstance(event, APIGatewayProxyEvent):
-            raise ValueError(f"the event is not a REST API event, but a {type(event).__name__}")
+            raise ValueError(f"expected a REST API event, got {type(event).__name__}")
         return event
 
     @property

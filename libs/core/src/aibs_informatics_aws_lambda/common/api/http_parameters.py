@@ -118,7 +118,7 @@ class HTTPParameters:
         """
         document = decode_body(parameters)
         if not isinstance(document, dict):
-            raise ValueError(f"the body is not a JSON object, but a {type(document).__name__}")
+            raise ValueError(f"expected a JSON object in the body, got {type(document).__name__}")
         return document
 
 

@@ -120,7 +120,7 @@ class ApiResolverBuilder(LoggingMixins, MetricsMixins):
         """
         app_name = type(self.app).__name__
         if not isinstance(event, dict):
-            raise ValueError(f"{app_name} takes an event object, not {type(event).__name__}")
+            raise ValueError(f"{app_name} expects an event object, got {type(event).__name__}")
         try:
             return self.app.resolve(event, context)
         except (AttributeError, KeyError, TypeError) as error:

@@ -1,4 +1,4 @@
-"""The arguments of the command line, and the environment variables that stand in for them."""
+"""The arguments of the command, and the environment variables that replace them."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _HANDLER_KEYS = (AWS_LAMBDA_FUNCTION_HANDLER_KEY, AWS_LAMBDA_FUNCTION_HANDLER_ST
 
 _EXAMPLES = f"""\
 examples:
-  which handlers are installed, and what one of them takes:
+  list the installed handlers, and describe one of them:
     {PROGRAM} --list
     {PROGRAM} --describe get-json-from-file
 
-  payload as JSON text, answer on stdout:
+  JSON text as the payload, the response to stdout:
     {PROGRAM} --handler get-json-from-file --payload '{{"path": "data.json"}}' -o -
 
-  payload from a file, from stdin, from S3; answer to a file, to S3:
+  payload from a file, stdin or S3; response to a file or S3:
     {PROGRAM} --handler NAME --payload-file request.json -o response.json
     cat request.json | {PROGRAM} --handler NAME --payload - -o response.json
     {PROGRAM} --handler NAME --payload s3://bucket/request.json -o s3://bucket/response.json
@@ -43,32 +43,35 @@ examples:
   check a payload without running anything:
     {PROGRAM} --handler NAME --payload @request.json --validate-only
 
-  an HTTP API on a port of this machine (serve --help says more):
+  serve an HTTP API locally (see serve --help):
     {PROGRAM} serve my_package.api:api --reload
 
 exit status:
-  0  done                     3  the payload cannot be read, or does not fit the handler
-  1  the handler failed       4  the handler's answer reports items that failed
-  2  wrong arguments
+  0  success
+  1  the handler failed, or its response could not be written
+  2  invalid arguments
+  3  the payload cannot be read, or is not a valid request of the handler
+  4  the response reports items that failed
 
-Logs go to stderr. An argument beats its variable; an empty variable counts as unset.
+Logs are written to stderr. An argument takes precedence over its variable; an empty variable
+counts as unset.
 """
 
 
 @dataclass(frozen=True)
 class Options:
-    """What is to be done.
+    """The options of one run.
 
     Args:
-        handler: qualified or installed name of the handler.
-        payload: text that is or leads to the payload.
-        payload_file: path or S3 URI of the payload; only one of the two is set.
-        response_location: where the answer goes: a path, an S3 URI, ``-`` for stdout, or nowhere.
-        list_handlers: list the installed handlers, and do nothing else.
-        describe: the handler to describe, and do nothing else.
-        validate_only: check the payload, and do nothing else.
-        error_document: leave a failure as a document at the response location.
-        partial_ok: end with 0 although the answer reports items that failed.
+        handler: the qualified name of the handler, or the name of an installed one.
+        payload: JSON text, or the location of the payload.
+        payload_file: the location of the payload; excludes ``payload``.
+        response_location: the location of the response, ``-`` for stdout.
+        list_handlers: list the installed handlers instead of running one.
+        describe: the name of a handler to describe instead of running one.
+        validate_only: validate the payload instead of running the handler.
+        error_document: write an error document to the response location if the run fails.
+        partial_ok: exit with 0 if the response reports items that failed.
     """
 
     handler: str | None = None
@@ -83,11 +86,11 @@ class Options:
 
 
 def parse_arguments(args: Sequence[str] | None = None) -> Options:
-    """Return what the arguments, by default those of the process, and the variables ask for.
+    """Return the options in arguments, by default those of the process, and in variables.
 
     Raises:
-        SystemExit: the arguments are not understood (status 2), or ask for help (status 0).
-        UsageError: handler or payload is missing.
+        SystemExit: the arguments are invalid (status 2), or include ``--help`` (status 0).
+        UsageError: the handler or the payload is missing.
     """
     found = _parser().parse_args(args)
     payload_from_variable = None if found.payload_file else _variable(AWS_LAMBDA_EVENT_PAYLOAD_KEY)
@@ -111,20 +114,20 @@ def parse_arguments(args: Sequence[str] | None = None) -> Options:
 def _check_complete(options: Options) -> None:
     if not options.handler:
         raise UsageError(
-            f"no handler is named: give --handler NAME or set {AWS_LAMBDA_FUNCTION_HANDLER_KEY} "
+            f"no handler: pass --handler NAME or set {AWS_LAMBDA_FUNCTION_HANDLER_KEY} "
             "(--list shows the installed handlers)"
         )
     if options.payload is None and options.payload_file is None:
         raise UsageError(
-            f"no payload is given: give --payload, --payload-file or set "
-            f"{AWS_LAMBDA_EVENT_PAYLOAD_KEY} (--describe {options.handler} shows an example)"
+            f"no payload: pass --payload or --payload-file, or set {AWS_LAMBDA_EVENT_PAYLOAD_KEY} "
+            f"(--describe {options.handler} shows an example)"
         )
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=PROGRAM,
-        description="Run one Lambda handler on one payload: in a shell, or as a container job.",
+        description="Run a Lambda handler with a payload, from a shell or as a container job.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -134,7 +137,7 @@ def _parser() -> argparse.ArgumentParser:
         "--handler",
         dest="handler",
         metavar="NAME",
-        help="package.module.Class or package.module.function, or a name that --list shows "
+        help="package.module.Class, package.module.function, or the name of an installed handler "
         f"(variables: {', then '.join(_HANDLER_KEYS)})",
     )
     payload = parser.add_mutually_exclusive_group()
@@ -143,46 +146,52 @@ def _parser() -> argparse.ArgumentParser:
         "--event",
         "-e",
         metavar="PAYLOAD",
-        help="JSON object as text; or where it is: an S3 URI, a path, @PATH, or - for stdin "
+        help="a JSON object as text, or its location: an S3 URI, a path, @PATH, or - for stdin "
         f"(variable: {AWS_LAMBDA_EVENT_PAYLOAD_KEY})",
     )
     payload.add_argument(
         "--payload-file",
         metavar="LOCATION",
-        help="path or S3 URI of the JSON object, or - for stdin",
+        help="the path or S3 URI of a JSON object, or - for stdin",
     )
     parser.add_argument(
         "--response-location",
         "-o",
         metavar="LOCATION",
-        help="path or S3 URI for the answer, or - for stdout "
-        f"(variable: {AWS_LAMBDA_EVENT_RESPONSE_LOCATION_KEY}; default: nowhere)",
+        help="write the response to this path or S3 URI, or to stdout if it is - "
+        f"(variable: {AWS_LAMBDA_EVENT_RESPONSE_LOCATION_KEY}; default: discard the response)",
     )
     parser.add_argument(
-        "--list", dest="list_handlers", action="store_true", help="list the installed handlers"
+        "--list",
+        dest="list_handlers",
+        action="store_true",
+        help="list the installed handlers and exit",
     )
     parser.add_argument(
         "--describe",
         metavar="NAME",
-        help="print a handler's request and response as JSON Schema, an example request, "
-        "its environment variables and IAM actions",
+        help="print the JSON Schema of the request and response of a handler, an example request, "
+        "environment variables and IAM actions, and exit",
     )
     parser.add_argument(
-        "--validate-only", action="store_true", help="check the payload; do not run the handler"
+        "--validate-only",
+        action="store_true",
+        help="validate the payload without running the handler",
     )
     parser.add_argument(
         "--error-document",
         action="store_true",
-        help="leave a failure at the response location, as JSON with errorType and errorMessage",
+        help="on failure, write a JSON object with errorType and errorMessage to the response "
+        "location",
     )
     parser.add_argument(
         "--partial-ok",
         action="store_true",
-        help="end with 0 although the answer reports items that failed "
+        help="exit with 0 if the response reports items that failed "
         f"(variable: {HANDLER_PARTIAL_OK_KEY})",
     )
-    # Read from the arguments themselves where a failure is shown: it may be one of reading them.
-    parser.add_argument("--debug", action="store_true", help="show the traceback of a failure")
+    # `process` looks for it in the arguments of the process: parsing them may be what fails.
+    parser.add_argument("--debug", action="store_true", help="print the traceback of a failure")
     return parser
 
 

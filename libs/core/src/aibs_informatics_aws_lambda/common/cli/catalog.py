@@ -1,4 +1,4 @@
-"""Installed handlers: found by entry point, named, listed and described."""
+"""Installed handlers, registered by entry points: list, find, describe."""
 
 from __future__ import annotations
 
@@ -15,17 +15,16 @@ GROUP = "aibs_informatics_aws_lambda.handlers"
 
 
 def find_handler(name: str) -> LambdaHandlerType:
-    """Return the handler with a qualified name, or with a name that `list_handlers` shows.
+    """Return the handler with a qualified name, or with the name of an installed one.
 
     Raises:
-        UsageError: the name leads to no handler; the message says why.
+        UsageError: there is no such handler; the message has the reason.
     """
     try:
         return deserialize_handler(_qualified(name))
     except ImportError as error:
         raise UsageError(
-            f"cannot import the handler {name}: {error_message(error)} "
-            "(is the package that holds it installed?)"
+            f"cannot import the handler {name}: {error_message(error)} (is its package installed?)"
         ) from error
     except ValueError as error:
         raise UsageError(
@@ -51,14 +50,14 @@ def list_handlers() -> str:
 
 
 def describe_handler(name: str) -> JSONObject:
-    """Return what a handler takes and needs, as `describe` does.
+    """Return the description of a handler, as `describe` does.
 
     Raises:
-        UsageError: the name leads to no handler, or to one without models.
+        UsageError: there is no such handler, or it has no models.
     """
     handler_cls = handler_class_of(find_handler(name))
     if handler_cls is None:
-        raise UsageError(f"{name} is a plain function: it has no models to describe")
+        raise UsageError(f"{name} is a plain function without models to describe")
     return describe(handler_cls)
 
 
@@ -71,7 +70,7 @@ def _qualified(name: str) -> str:
         return name
     found = {entry.name: _dotted(entry) for entry in _installed()}
     if name not in found:
-        raise ValueError("it is neither a qualified name nor that of an installed handler")
+        raise ValueError("not a qualified name, and not the name of an installed handler")
     return found[name]
 
 

@@ -1,4 +1,4 @@
-"""How a run of the command line can end other than well, and how it is said in one line."""
+"""Errors of commands, their exit statuses and their one-line messages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _LONGEST_MESSAGE = 2000
 
 
 class ExitCode(IntEnum):
-    """What the exit status of the process tells."""
+    """The exit statuses of the process."""
 
     DONE = 0
     FAILED = 1
@@ -20,29 +20,29 @@ class ExitCode(IntEnum):
 
 
 class CommandError(Exception):
-    """A run ended before or after the handler's own work."""
+    """A run failed before or after the handler ran."""
 
     exit_code = ExitCode.FAILED
 
 
 class UsageError(CommandError):
-    """The arguments or variables do not say what to do; nothing has been done."""
+    """The arguments or variables are invalid; the handler has not run."""
 
     exit_code = ExitCode.USAGE
 
 
 class PayloadError(CommandError):
-    """The payload cannot be read, or the handler cannot take it; nothing has been done."""
+    """The payload cannot be read, or is not a valid request; the handler has not run."""
 
     exit_code = ExitCode.INVALID_PAYLOAD
 
 
-class AnswerError(CommandError):
-    """The handler has done its work, but its answer cannot be delivered."""
+class ResponseError(CommandError):
+    """The handler succeeded, but its response cannot be written."""
 
 
 def error_message(error: BaseException) -> str:
-    """Return the message of an error without line breaks; its type where it has no message."""
+    """Return the message of an error in one line, or its type if it has no message."""
     if isinstance(error.__cause__, pydantic.ValidationError):
         return _problems(error.__cause__)
     message = " ".join(str(error).split()) or type(error).__name__

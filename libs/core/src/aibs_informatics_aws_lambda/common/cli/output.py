@@ -1,4 +1,4 @@
-"""What a command prints on stdout, which may have no reader any more."""
+"""Printing to stdout, whose reader may be gone."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import TextIO
 
 
 class UnreadError(BrokenPipeError):
-    """Nobody reads what the command prints: not any other pipe that is broken."""
+    """The reader of stdout is gone; distinct from other broken pipes."""
 
 
 @contextmanager
 def printing(stdout: TextIO) -> Iterator[None]:
-    """Have what is written to ``stdout`` inside the block go out at its end.
+    """Flush ``stdout`` at the end of the block; after an error, redirect it to the null device.
 
     Raises:
-        UnreadError: nobody reads it.
+        UnreadError: the reader is gone.
         OSError: the disk is full.
     """
     try:
         yield
         stdout.flush()
     except OSError as error:
-        # Or Python would try to write the rest once more at its end, and complain.
+        # Otherwise Python would flush the rest when it exits, and print an error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
         if isinstance(error, BrokenPipeError):
             raise UnreadError(error.errno, error.strerror) from error
@@ -32,6 +32,6 @@ def printing(stdout: TextIO) -> Iterator[None]:
 
 
 def print_to(stdout: TextIO, text: str) -> None:
-    """Print a line; the errors are those of `printing`."""
+    """Print a line; raise the errors of `printing`."""
     with printing(stdout):
         print(text, file=stdout)

@@ -6,21 +6,21 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ..documents import parse_location
 from ..handler import LambdaHandler
 from ..json_io import JSONObject, as_json_object, parse_json
-from ..s3 import parse_location
 from .errors import PayloadError, error_message
 
 
 def read_payload(payload: str) -> JSONObject:
-    """Return the JSON object that ``payload`` is or leads to.
+    """Return the JSON object in ``payload``, or at the location that ``payload`` is.
 
     Args:
-        payload: an S3 URI, JSON text, a path, ``-`` for stdin, or ``@`` and one of the last
-            three.
+        payload: an S3 URI, JSON text, a path, ``-`` for stdin, or ``@`` followed by a path, an S3
+            URI or ``-``.
 
     Raises:
-        PayloadError: there is none; the message says where it was looked for.
+        PayloadError: there is no JSON object; the message has the location.
     """
     if payload.startswith("@"):
         return read_payload_file(payload[1:])
@@ -28,15 +28,15 @@ def read_payload(payload: str) -> JSONObject:
         return read_payload_file(payload)
     with _payload_errors():
         if not payload.strip():
-            raise ValueError("it is empty, expected a JSON object such as {}")
+            raise ValueError("it is empty; expected a JSON object such as {}")
         return LambdaHandler.load_input(payload)
 
 
 def read_payload_file(location: str) -> JSONObject:
-    """Return the JSON object at a path or an S3 URI, or that of stdin for ``-``.
+    """Return the JSON object at a path or S3 URI, or from stdin for ``-``.
 
     Raises:
-        PayloadError: there is none; the message names the location.
+        PayloadError: there is no JSON object; the message has the location.
     """
     with _payload_errors():
         if location == "-":

@@ -1,4 +1,4 @@
-"""Commands as processes: exit status, messages, signals."""
+"""Running a command as a process: exit status, error messages, signals."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import NoReturn
 from .errors import CommandError, ExitCode, error_message
 from .output import UnreadError
 
-# The shell's form for a process that a signal ended.
+# As shells report a process that a signal terminated.
 _SIGNAL_STATUS = 128
 
 
 class _Stopped(KeyboardInterrupt):
-    """The process was asked to end by SIGTERM."""
+    """The process received SIGTERM."""
 
 
 def run_as_process(
@@ -30,17 +30,17 @@ def run_as_process(
 ) -> int:
     """Run a command and return the exit status of its process.
 
-    Each failure is one line on stderr, after its traceback if ``--debug`` is an argument.
+    A failure is printed to stderr as one line, after its traceback if ``--debug`` is an argument.
 
     Args:
         program: the name of the command.
-        run: does what the arguments of the process ask for, prints by `output.printing`, and
+        run: runs the command with the arguments of the process, prints by `output.printing`, and
             returns the exit status.
-        format_error: tells an error that has ended it, in one line.
-        is_self_explanatory: whether people need no traceback to understand an error.
-        stop_hint: what to say to who stops it, beside that it was stopped.
+        format_error: returns the one-line message of an error.
+        is_self_explanatory: returns whether an error needs no traceback.
+        stop_hint: a text to add to the message if the command is stopped.
     """
-    # A job that is stopped (Batch and ECS send SIGTERM) still removes its temporary files.
+    # Batch and ECS stop a job by SIGTERM: an exception lets it remove its temporary files.
     signal.signal(signal.SIGTERM, _stop)
     try:
         return run()
@@ -51,15 +51,15 @@ def run_as_process(
         status, message = _SIGNAL_STATUS + signal.SIGINT, f"interrupted{stop_hint}"
         return _fail(program, error, message, status)
     except UnreadError:
-        # Who reads the output has seen enough, as `head` has: no word about it.
+        # The reader has what it needs, as `head` does: not an error worth a message.
         return _SIGNAL_STATUS + signal.SIGPIPE
     except Exception as error:
         status = error.exit_code if isinstance(error, CommandError) else ExitCode.FAILED
-        is_riddle = status == ExitCode.FAILED and not is_self_explanatory(error)
-        return _fail(program, error, format_error(error), status, is_riddle=is_riddle)
+        hint = status == ExitCode.FAILED and not is_self_explanatory(error)
+        return _fail(program, error, format_error(error), status, hint=hint)
     finally:
-        # The process ends: looking for cycles in all that it has imported takes a tenth of the
-        # time of a short run.
+        # The process exits: collecting garbage in all imported modules takes a tenth of the time
+        # of a short run.
         gc.freeze()
 
 
@@ -68,11 +68,11 @@ def _stop(number: int, _: object) -> NoReturn:
 
 
 def _fail(
-    program: str, error: BaseException, message: str, status: int, *, is_riddle: bool = False
+    program: str, error: BaseException, message: str, status: int, *, hint: bool = False
 ) -> int:
     debug = "--debug" in sys.argv
     if debug:
         traceback.print_exception(error)
-    hint = " (--debug shows the traceback)" if is_riddle and not debug else ""
-    sys.stderr.write(f"{program}: error: {message}{hint}\n")
+    suffix = " (--debug shows the traceback)" if hint and not debug else ""
+    sys.stderr.write(f"{program}: error: {message}{suffix}\n")
     return status

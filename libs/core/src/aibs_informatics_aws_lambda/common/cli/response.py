@@ -1,4 +1,4 @@
-"""Where the answer goes: checked before the handler runs, written whole or not at all after."""
+"""Writing the response: the location is checked before the handler runs."""
 
 from __future__ import annotations
 
@@ -6,67 +6,68 @@ import os
 from pathlib import Path
 from typing import TextIO, TypeAlias
 
+from ..documents import Location, parse_location
 from ..exceptions import AWSError
 from ..files import unwritable_reason, write_atomically
 from ..json_io import JSON, dump_json_line
-from ..s3 import S3Path, bucket_exists, parse_location, upload_json
-from .errors import AnswerError, UsageError, error_message
+from ..s3 import S3Path, bucket_exists, upload_json
+from .errors import ResponseError, UsageError, error_message
 from .output import print_to
 
-Location: TypeAlias = S3Path | Path | TextIO
+ResponseLocation: TypeAlias = Location | TextIO
 
 
-def check_location(location: str, stdout: TextIO) -> Location:
-    """Return the place that an answer can be written to, as far as can be known beforehand.
+def check_location(location: str, stdout: TextIO) -> ResponseLocation:
+    """Return the location to write a response to, after checking it as far as possible.
 
     Args:
         location: an S3 URI, a path, or ``-`` for ``stdout``.
         stdout: the process's own stdout.
 
     Raises:
-        UsageError: the location is a folder, or its folder or bucket is missing or not writable.
+        UsageError: the location is a directory, or its directory or bucket is missing or not
+            writable.
     """
     if location == "-":
         return stdout
     try:
-        place = parse_location(location)
-        problem = _problem_in_s3(place) if isinstance(place, S3Path) else _problem_on_disk(place)
+        found = parse_location(location)
+        problem = _problem_in_s3(found) if isinstance(found, S3Path) else _problem_on_disk(found)
     except (ValueError, OSError) as error:
         problem = error_message(error)
     if problem:
         raise UsageError(f"cannot write to the response location {location}: {problem}")
-    return place
+    return found
 
 
-def write_answer(answer: JSON, location: Location) -> None:
-    """Write an answer as one line of JSON with sorted keys; an existing one is replaced.
+def write_response(response: JSON, location: ResponseLocation) -> None:
+    """Write a response as one line of JSON with sorted keys, replacing an existing one.
 
     Raises:
-        AnswerError: the answer is no JSON, or the location has become unusable.
+        ResponseError: the response cannot be written as JSON, or the location cannot be written.
     """
     try:
         if isinstance(location, S3Path):
-            upload_json(answer, location)
+            upload_json(response, location)
         elif isinstance(location, Path):
-            write_atomically(location, dump_json_line(answer))
+            write_atomically(location, dump_json_line(response))
         else:
-            print_to(location, dump_json_line(answer))
+            print_to(location, dump_json_line(response))
     except (AWSError, OSError) as error:
-        raise AnswerError(f"the answer is lost: {error_message(error)}") from error
+        raise ResponseError(f"cannot write the response: {error_message(error)}") from error
     except (TypeError, ValueError, RecursionError) as error:
-        raise AnswerError(
-            f"the handler's answer cannot be written as JSON: {error_message(error)}"
-        ) from error
+        message = f"the handler's response cannot be written as JSON: {error_message(error)}"
+        raise ResponseError(message) from error
 
 
-def _problem_in_s3(place: S3Path) -> str | None:
-    if not place.key or place.has_folder_suffix():
-        return "it is a bucket or a folder, name an object"
-    return None if bucket_exists(place.bucket) else f"there is no bucket {place.bucket}"
+def _problem_in_s3(location: S3Path) -> str | None:
+    if not location.key or location.has_folder_suffix():
+        return "it is a bucket or a prefix, not an object"
+    return None if bucket_exists(location.bucket) else f"there is no bucket {location.bucket}"
 
 
 def _problem_on_disk(path: Path) -> str | None:
-    folder = Path(os.path.realpath(path)).parent
-    if not folder.exists():
-        return f"the folder {folder} does not exist, make it first"
+    directory = Path(os.path.realpath(path)).parent
+    if not directory.exists():
+        return f"the directory {directory} does not exist"
     return unwritable_reason(path)

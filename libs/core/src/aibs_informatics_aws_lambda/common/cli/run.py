@@ -1,4 +1,4 @@
-"""One run of the command line."""
+"""One run of the command ``handle-lambda-request``."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from ..collector import paused_collector
 from ..context import DefaultLambdaContext
 from ..handler import LambdaHandler, LambdaHandlerType
 from ..json_io import JSON, JSONObject
-from ..lambda_function import handler_class_of
+from ..lambda_function import handler_class_of, rejected_by
 from .arguments import Options, parse_arguments
 from .catalog import describe_handler, find_handler, list_handlers
-from .errors import AnswerError, CommandError, ExitCode, PayloadError, error_message
+from .errors import CommandError, ExitCode, PayloadError, ResponseError, error_message
 from .output import UnreadError, print_to
 from .payload import read_payload, read_payload_file
-from .response import Location, check_location, write_answer
+from .response import ResponseLocation, check_location, write_response
 
 
 def run(args: Sequence[str] | None = None) -> ExitCode:
-    """Do what the arguments, by default those of the process, and the variables ask for.
+    """Run the command with arguments, by default those of the process, and with variables.
 
     Raises:
-        CommandError: the run ended before or after the handler's own work.
-        Exception: whatever the handler raises.
+        CommandError: the run failed before or after the handler ran.
+        Exception: an error of the handler.
     """
     arguments = sys.argv[1:] if args is None else list(args)
     if arguments[:1] == ["serve"]:
-        # Powertools' event handler and the server are for this subcommand alone.
+        # Only this subcommand needs Powertools' event handler and the server.
         from .serve import serve
 
         return serve(arguments[1:])
     options = parse_arguments(arguments)
     stdout = sys.stdout
-    # Handlers log and print to stdout; here, it belongs to the answer alone.
+    # Handlers log and print to stdout, which is reserved for the response here.
     with redirect_stdout(sys.stderr):
         if options.list_handlers:
             return _show(list_handlers(), stdout)
@@ -46,7 +46,7 @@ def run(args: Sequence[str] | None = None) -> ExitCode:
 
 
 def format_error(error: BaseException) -> str:
-    """Return an error that a run has ended in, in one line."""
+    """Return the one-line message of an error that a run ended with."""
     text = error_message(error)
     if isinstance(error, CommandError):
         return text
@@ -59,7 +59,7 @@ def _show(text: str, stdout: TextIO) -> ExitCode:
     except UnreadError:
         raise
     except OSError as error:
-        raise AnswerError(f"cannot print: {error_message(error)}") from error
+        raise ResponseError(f"cannot print: {error_message(error)}") from error
     return ExitCode.DONE
 
 
@@ -71,25 +71,16 @@ def _run_handler(options: Options, stdout: TextIO) -> ExitCode:
         with paused_collector():
             handler = find_handler(options.handler or "")
         event = _read(options)
-        _validate(handler, event)
         if options.validate_only:
-            return _show(f"The payload fits {options.handler}.", sys.stderr)
-        answer = _invoke(handler, event)
+            return _show(_validate(handler, event, options), sys.stderr)
+        response = _invoke(handler, event)
         if location is not None:
-            write_answer({} if answer is None else answer, location)
+            write_response({} if response is None else response, location)
     except Exception as error:
         if options.error_document and location is not None:
-            _leave_error_document(error, location)
+            _write_error_document(error, location)
         raise
-    return _exit_code(handler, answer, options)
-
-
-def _invoke(handler: LambdaHandlerType, event: JSONObject) -> JSON | None:
-    try:
-        return handler(event, DefaultLambdaContext())
-    except SystemExit as error:
-        # It would end this process with a status that says nothing about an answer.
-        raise RuntimeError("the handler tried to end the process (SystemExit)") from error
+    return _exit_code(handler, response, options)
 
 
 def _read(options: Options) -> JSONObject:
@@ -98,33 +89,51 @@ def _read(options: Options) -> JSONObject:
     return read_payload(options.payload or "")
 
 
-def _validate(handler: LambdaHandlerType, event: JSONObject) -> None:
+def _validate(handler: LambdaHandlerType, event: JSONObject, options: Options) -> str:
     handler_cls = handler_class_of(handler)
     if handler_cls is None:
-        return
+        return f"{options.handler} is a plain function without a request model: nothing to check."
     try:
         handler_cls.deserialize_request(event)
     except ValueError as error:
-        raise PayloadError(
-            f"the payload does not fit {handler_cls.__name__}: {error_message(error)}"
-        ) from error
+        raise _invalid_payload(handler_cls, error) from error
+    return f"The payload is a valid request of {options.handler}."
 
 
-def _exit_code(handler: LambdaHandlerType, answer: JSON, options: Options) -> ExitCode:
+def _invoke(handler: LambdaHandlerType, event: JSONObject) -> JSON | None:
+    try:
+        return handler(event, DefaultLambdaContext())
+    except SystemExit as error:
+        # The process must exit with a status that tells whether there is a response.
+        raise RuntimeError("the handler tried to exit the process (SystemExit)") from error
+    except ValueError as error:
+        handler_cls = handler_class_of(handler)
+        if handler_cls is not None and rejected_by(error) is handler_cls:
+            raise _invalid_payload(handler_cls, error) from error
+        raise
+
+
+def _invalid_payload(handler_cls: type, error: ValueError) -> PayloadError:
+    return PayloadError(
+        f"the payload is not a valid request of {handler_cls.__name__}: {error_message(error)}"
+    )
+
+
+def _exit_code(handler: LambdaHandlerType, response: JSON, options: Options) -> ExitCode:
     handler_cls = handler_class_of(handler) or LambdaHandler
-    if handler_cls.partly_failed(answer) and not options.partial_ok:
+    if handler_cls.partly_failed(response) and not options.partial_ok:
         return ExitCode.PARTLY_FAILED
     return ExitCode.DONE
 
 
-def _leave_error_document(error: Exception, location: Location) -> None:
-    """Write what stands for an answer where there is none, in the form of Lambda's errors."""
+def _write_error_document(error: Exception, location: ResponseLocation) -> None:
+    """Write an error in place of a response, in the format of Lambda's errors."""
     cause = error.__cause__ if isinstance(error, CommandError) and error.__cause__ else error
+    document = {"errorType": type(cause).__name__, "errorMessage": error_message(error)}
     try:
-        write_answer(
-            {"errorType": type(cause).__name__, "errorMessage": error_message(error)}, location
-        )
-    except AnswerError as failure:
-        raise AnswerError(
-            f"{error_message(error)}; no error document is left either: {error_message(failure)}"
+        write_response(document, location)
+    except ResponseError as failure:
+        raise ResponseError(
+            f"{error_message(error)}; the error document cannot be written either: "
+            f"{error_message(failure)}"
         ) from error

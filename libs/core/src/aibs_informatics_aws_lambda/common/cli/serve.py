@@ -1,4 +1,4 @@
-"""The subcommand ``serve``: an API on a port of this machine."""
+"""The subcommand ``serve``: a local server for an API."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ example:
   {PROGRAM} serve my_package.api:api --reload
   curl http://127.0.0.1:8000/items/abc
 
-The server answers as the API does behind its front door on AWS, one request at a time. It is for
-development: it has no TLS, no authorization and no limits. /openapi.json is the API's document.
+The server passes requests to the API as its integration on AWS does, one at a time. It is for
+development: it has no TLS, no authorization and no limits. The OpenAPI document is at
+/openapi.json.
 """
 
 
@@ -24,18 +25,18 @@ def serve(args: Sequence[str]) -> ExitCode:
     """Serve an API until the process is interrupted.
 
     Args:
-        args: those after ``serve``.
+        args: the arguments after ``serve``.
 
     Raises:
-        SystemExit: the arguments are not understood (status 2), or ask for help (status 0).
+        SystemExit: the arguments are invalid (status 2), or include ``--help`` (status 0).
         UsageError: uvicorn is not installed, or there is no such API.
     """
     options = _parser().parse_args(args)
     if find_spec("uvicorn") is None:
         raise UsageError(
-            "serve needs uvicorn: pip install 'aibs-informatics-aws-lambda-core[serve]'"
+            "serve requires uvicorn: pip install 'aibs-informatics-aws-lambda-core[serve]'"
         )
-    # The server, and what it needs, are there for this subcommand alone.
+    # Only this subcommand needs the server.
     import uvicorn
 
     from ..api import serve as local
@@ -59,19 +60,23 @@ def serve(args: Sequence[str]) -> ExitCode:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=f"{PROGRAM} serve",
-        description="Serve an API from this machine, as it answers on AWS.",
+        description="Serve an API locally, with the events of its integration on AWS.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "target",
         metavar="MODULE:NAME",
-        help="an ApiResolverBuilder, what its get_lambda_handler() returned, "
-        "or an ApiLambdaHandler class",
+        help="the name of an ApiResolverBuilder, of the function that its get_lambda_handler() "
+        "returned, or of an ApiLambdaHandler class",
     )
-    parser.add_argument("--port", type=int, default=8000, help="default: %(default)s")
-    parser.add_argument("--host", default="127.0.0.1", help="default: %(default)s")
+    parser.add_argument("--port", type=int, default=8000, help="the port (default: %(default)s)")
     parser.add_argument(
-        "--reload", action="store_true", help="start anew when a file below this folder changes"
+        "--host", default="127.0.0.1", help="the address to bind to (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--reload",
+        action="store_true",
+        help="restart when a file in the current directory changes",
     )
     return parser
