@@ -1,4 +1,4 @@
-"""What the tests of workflows share: state machines whose handlers run here."""
+"""Fixtures for workflows: state machines whose handlers run in this process."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from workflow_states import HANDLERS
 
 @dataclass(frozen=True)
 class Workshop:
-    """Where state machines run.
+    """The services that run state machines.
 
     Args:
         machines: creates and runs them.
-        functions: the Lambda functions, which run in this process.
-        jobs: the Batch jobs, which are processes.
+        functions: the Lambda functions, run in this process.
+        jobs: the Batch jobs, run as processes.
     """
 
     machines: StateMachines
@@ -40,7 +40,7 @@ class Workshop:
 
 @pytest.fixture
 def functions(lambda_context) -> dict[str, Any]:
-    """The handlers by the names of their functions; tests may replace some."""
+    """The handlers by function name; tests may replace some."""
 
     def run(name: str) -> Any:
         module, _, attribute = name.rpartition(".")
@@ -80,7 +80,7 @@ def registered_container(aws: Any, arn: str) -> dict[str, Any]:
 
 @pytest.fixture
 def efs(aws, monkeypatch, tmp_path) -> Iterator[tuple[str, Path]]:
-    """A file system with the usual access points, and the folder that it is mounted at."""
+    """A file system with the default access points, and its local mount point."""
     forget_mount_points()
     client = aws.client("efs")
     tags = [{"Key": "env_base", "Value": "dev"}]
@@ -102,7 +102,7 @@ def efs(aws, monkeypatch, tmp_path) -> Iterator[tuple[str, Path]]:
 
 @pytest.fixture
 def data_sync(workshop):
-    """Create the workflow for syncs in a variant, and return its ARN."""
+    """Create the data sync workflow in a variant, and return its ARN."""
 
     def create(variant: str = "lambda") -> str:
         definition = render_workflow("data-sync-distributed", variant, VALUES)

@@ -47,7 +47,7 @@ def files_in(folder: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("variant", ["lambda", pytest.param("batch", marks=pytest.mark.heavy)])
-def test_exactly_what_the_scanner_chose_is_removed(clean, scratch, aws, variant):
+def test_exactly_the_outdated_paths_are_removed(clean, scratch, aws, variant):
     done = clean(variant)
 
     assert done.status == "SUCCEEDED", done.cause
@@ -60,13 +60,13 @@ def test_exactly_what_the_scanner_chose_is_removed(clean, scratch, aws, variant)
     ]
 
 
-def test_what_changes_between_scan_and_removal_stays(clean, scratch, functions, aws):
+def test_paths_that_change_after_the_scan_are_kept(clean, scratch, functions, aws):
     scan = functions["outdated-data-path-scanner"]
 
     def scan_and_write(event):
-        answer = scan(event)
+        response = scan(event)
         (scratch / "run-3" / "old").write_text("needed after all")
-        return answer
+        return response
 
     functions["outdated-data-path-scanner"] = scan_and_write
     done = clean()
@@ -76,7 +76,7 @@ def test_what_changes_between_scan_and_removal_stays(clean, scratch, functions, 
     assert json.loads(aws.get(BUCKET, changed)) == [str(scratch / "run-3")]
 
 
-def test_nothing_is_removed_where_nothing_is_old(clean, scratch):
+def test_without_outdated_paths_nothing_is_removed(clean, scratch):
     before = files_in(scratch)
 
     done = clean(days_since_last_accessed=50)
@@ -85,7 +85,7 @@ def test_nothing_is_removed_where_nothing_is_old(clean, scratch):
     assert files_in(scratch) == before
 
 
-def test_scan_that_fails_removes_nothing(clean, scratch, workshop):
+def test_a_failed_scan_removes_nothing(clean, scratch, workshop):
     done = clean(path="fs-00000000000000000:/scratch")
 
     assert done.status == "FAILED"

@@ -1,4 +1,4 @@
-"""The definitions are current, valid, and free of what validators do not see."""
+"""Definitions are up to date and valid, also beyond what validators check."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def definition(request) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def validate(tmp_path_factory):
-    """Return what asl-validator says about files; nothing if they are valid."""
+    """Return the errors of asl-validator for files."""
     folder = tmp_path_factory.mktemp("node")
     options = ["--prefix", str(folder), "--no-audit", "--no-fund", "--ignore-scripts"]
     installed = npm(
@@ -72,17 +72,17 @@ def validate(tmp_path_factory):
     ("path", "text"),
     [pytest.param(*pair, id=pair[0].name) for pair in expected_files()],
 )
-def test_file_is_what_its_source_makes(path, text):
+def test_generated_files_are_up_to_date(path, text):
     assert path.read_text() == text, "run: hatch run workflows"
 
 
-def test_every_definition_that_is_shipped_has_a_source():
+def test_every_shipped_definition_is_generated():
     shipped = set(ROOT.glob("packages/*/src/**/workflows/*.json"))
 
     assert shipped == {path(*one) for path in (definition_path, policy_path) for one in ALL}
 
 
-def test_asl_validator_finds_nothing(validate, tmp_path):
+def test_asl_validator_accepts_all_definitions(validate, tmp_path):
     files = []
     for name, variant in ALL:
         files.append(tmp_path / f"{name}.{variant}.json")
@@ -91,7 +91,7 @@ def test_asl_validator_finds_nothing(validate, tmp_path):
     assert validate(*map(str, files)) == ""
 
 
-def test_asl_validator_would_find_a_state_that_is_not_there(validate, tmp_path):
+def test_asl_validator_rejects_a_transition_to_a_missing_state(validate, tmp_path):
     definition = rendered("clean-file-system", "lambda")
     definition["States"]["Scan"]["Next"] = "Nowhere"
     (tmp_path / "bad.json").write_text(json.dumps(definition))
@@ -99,7 +99,7 @@ def test_asl_validator_would_find_a_state_that_is_not_there(validate, tmp_path):
     assert "Nowhere" in validate(str(tmp_path / "bad.json"))
 
 
-def test_own_checks_find_nothing(definition):
+def test_definitions_pass_the_additional_checks(definition):
     assert problems_of(definition) == []
 
 
@@ -145,11 +145,11 @@ def broken(change: str) -> dict[str, Any]:
         ("retry", "Prepare batches: run job: errors of the work itself are tried again"),
     ],
 )
-def test_own_checks_find_what_they_are_for(change, problem):
+def test_the_additional_checks_find_mistakes(change, problem):
     assert problem in problems_of(broken(change))
 
 
-def test_handlers_are_there():
+def test_handlers_can_be_imported():
     for handler in HANDLERS.values():
         module, _, name = handler.name.rpartition(".")
         assert callable(getattr(import_module(module), name))
@@ -173,7 +173,7 @@ def actions_of(policy: dict[str, Any]) -> set[str]:
 
 
 @pytest.mark.parametrize(("name", "variant"), ALL)
-def test_role_of_the_template_may_do_what_the_policy_says_and_log(name, variant):
+def test_the_role_in_the_template_allows_the_actions_of_the_policy_and_logs(name, variant):
     policy = shipped(name).render_policy(name, variant, VALUES)
     [granted] = machine_of(name, variant)["Policies"]
 
@@ -182,7 +182,7 @@ def test_role_of_the_template_may_do_what_the_policy_says_and_log(name, variant)
 
 
 @pytest.mark.parametrize(("name", "variant"), ALL)
-def test_policy_allows_everything_only_where_nothing_less_is_possible(name, variant):
+def test_policies_have_wildcards_only_where_aws_supports_nothing_else(name, variant):
     policy = shipped(name).render_policy(name, variant, VALUES)
 
     wide = [one for one in policy["Statement"] if one["Resource"] == "*"]
@@ -206,7 +206,7 @@ def machine_of(name: str, variant: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("name", "variant"), ALL)
-def test_templates_fill_in_exactly_the_placeholders_that_there_are(name, variant):
+def test_templates_substitute_exactly_the_placeholders(name, variant):
     machine = machine_of(name, variant)
 
     placeholders = shipped(name).placeholders_of(name, variant)
@@ -215,7 +215,7 @@ def test_templates_fill_in_exactly_the_placeholders_that_there_are(name, variant
 
 
 @pytest.mark.parametrize("package", sorted({package for package, _ in WORKFLOWS.values()}))
-def test_wheel_holds_the_definitions(package, tmp_path):
+def test_the_wheel_contains_the_definitions(package, tmp_path):
     subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
         cwd=ROOT / "packages" / package,

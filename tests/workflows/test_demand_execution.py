@@ -10,7 +10,7 @@ from state_machines import BUCKET, VALUES, Execution
 
 @pytest.fixture
 def run(workshop, data_sync, efs, monkeypatch):
-    """Run a demand execution; its container sees the file system where it is mounted here."""
+    """Run a demand execution; container paths are local paths."""
     monkeypatch.setenv("ENV_BASE", "dev")
     _, folder = efs
 
@@ -63,7 +63,7 @@ def text(workshop, aws) -> None:
 
 @pytest.fixture
 def results(aws):
-    """Return what there is below the results, by name."""
+    """Return the results by name."""
     return lambda: {
         key.removeprefix("results/"): aws.get(BUCKET, key).decode()
         for key in aws.keys(BUCKET)
@@ -75,7 +75,7 @@ COUNT = ("wc", "-c", "<", "${TEXT}", ">", "${COUNT}", "&&", "echo", "counted", "
 FAIL = ("echo", "cannot", "count", ">", "${LOG}", "&&", "exit", "7")
 
 
-def test_job_runs_between_its_syncs_and_leaves_nothing_behind(run, results, working, workshop):
+def test_a_job_runs_between_its_syncs_and_is_cleaned_up(run, results, working, workshop):
     done = run(*COUNT)
 
     assert done.status == "SUCCEEDED", done.cause
@@ -86,17 +86,17 @@ def test_job_runs_between_its_syncs_and_leaves_nothing_behind(run, results, work
     assert done.output == {"job_id": job.job_id}
 
 
-def test_what_is_not_to_be_cleaned_up_stays(run, results, working):
+def test_files_are_kept_without_cleanup(run, results, working):
     done = run(*COUNT, cleanup_inputs=False, cleanup_working_dir=False)
 
     assert done.status == "SUCCEEDED", done.cause
     assert (working / "text.txt").read_text() == "four"
-    # Outputs are moved.
+    # The sync of outputs removes them from the source.
     assert not (working / "count.txt").exists()
     assert results()["count.txt"] == "4\n"
 
 
-def test_failed_job_is_cleaned_up_after_and_is_the_error_of_the_execution(
+def test_a_failed_job_is_cleaned_up_and_is_the_error_of_the_execution(
     run, results, working, workshop
 ):
     done = run(*FAIL)
@@ -110,7 +110,7 @@ def test_failed_job_is_cleaned_up_after_and_is_the_error_of_the_execution(
     assert not working.exists()
 
 
-def test_logs_of_a_failed_job_are_uploaded_if_they_are_asked_for(run, results, working):
+def test_outputs_on_failure_of_a_failed_job_are_uploaded(run, results, working):
     done = run(*FAIL, outputs_on_failure=["log", "count"])
 
     assert (done.status, done.error) == ("FAILED", "States.TaskFailed")
@@ -120,7 +120,7 @@ def test_logs_of_a_failed_job_are_uploaded_if_they_are_asked_for(run, results, w
 
 
 @pytest.mark.heavy
-def test_failed_job_is_cleaned_up_after_only_as_configured(run, working):
+def test_a_failed_job_is_cleaned_up_as_configured(run, working):
     done = run(*FAIL, cleanup_working_dir=False)
 
     assert done.status == "FAILED"
@@ -128,7 +128,7 @@ def test_failed_job_is_cleaned_up_after_only_as_configured(run, working):
     assert not (working / "text.txt").exists()
 
 
-def test_input_that_is_missing_is_told_and_no_job_runs(run, working, workshop):
+def test_a_missing_input_is_an_error_and_no_job_runs(run, working, workshop):
     missing = {"text": f"s3://{BUCKET}/raw/missing.txt", "count": "c", "log": "l"}
     done = run(*COUNT, parameters={"params": missing, "output_s3_prefix": f"s3://{BUCKET}/out"})
 
@@ -139,7 +139,7 @@ def test_input_that_is_missing_is_told_and_no_job_runs(run, working, workshop):
     assert not working.exists()
 
 
-def test_output_that_cannot_be_uploaded_stays_where_it_is(run, results, working, aws):
+def test_an_output_that_cannot_be_uploaded_is_kept(run, results, working, aws):
     elsewhere = "s3://bucket-that-is-not-there/count.txt"
     params = {
         "text": f"s3://{BUCKET}/raw/text.txt @ text.txt",
@@ -154,7 +154,7 @@ def test_output_that_cannot_be_uploaded_stays_where_it_is(run, results, working,
 
 
 @pytest.mark.heavy
-def test_removal_that_fails_is_not_taken_for_the_failure_of_the_job(run, functions):
+def test_a_failed_removal_does_not_replace_the_error_of_the_job(run, functions):
     def fail(_: Any) -> Any:
         raise OSError("busy")
 
@@ -165,7 +165,7 @@ def test_removal_that_fails_is_not_taken_for_the_failure_of_the_job(run, functio
     assert json.loads(done.cause)["Container"]["ExitCode"] == 7
 
 
-def test_execution_that_makes_no_sense_fails_before_anything_is_done(run, workshop):
+def test_an_invalid_execution_fails_before_anything_else(run, workshop):
     done = run()
 
     assert (done.status, done.error) == ("FAILED", "ValueError")

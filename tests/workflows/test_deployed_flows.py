@@ -1,4 +1,4 @@
-"""What state machines that are deployed already send, and read, works as it stands."""
+"""Requests and responses of state machines that are already deployed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FUNCTIONS = [
     f"{HANDLERS}.demand.scaffolding.handler",
     f"{HANDLERS}.batch.create.handler",
 ]
-# What is added to the state where a task's payload is all of it.
+# Step Functions adds this to the state if the payload is the whole result.
 ON_THE_WAY = {"taskResult": {"SdkHttpMetadata": {"HttpStatusCode": 200}}}
 
 
@@ -35,7 +35,7 @@ def call(lambda_context):
 
 @pytest.fixture
 def run_as_job(run_command, aws):
-    """Run the command line with nothing but its variables; return what it has answered."""
+    """Run the command line with environment variables only, and return the response."""
 
     def run(name: str, event: Any) -> Any:
         payload = aws.put("bucket", "scratch/run/1/request.json", json.dumps(event))
@@ -62,7 +62,7 @@ def source(aws, tmp_path):
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_functions_are_there_by_their_literal_names(name):
+def test_handlers_have_the_names_of_deployed_functions(name):
     module, _, attribute = name.rpartition(".")
 
     assert callable(getattr(import_module(module), attribute))
@@ -78,7 +78,7 @@ def prepared(source: Any) -> dict[str, Any]:
     }
 
 
-def test_request_to_prepare_is_a_sync_and_a_batch_of_one(call, source):
+def test_a_request_to_prepare_is_also_a_sync_and_a_batch(call, source):
     assert (
         call("data_sync.data_sync_handler", prepared(source))["result"]["files_transferred"] == 1
     )
@@ -89,7 +89,7 @@ def test_request_to_prepare_is_a_sync_and_a_batch_of_one(call, source):
     assert batch["result"]["files_unchanged"] == 1
 
 
-def test_prepared_batches_are_run_from_where_they_are_stored(call, source, aws):
+def test_stored_batches_are_run(call, source, aws):
     batches = call("data_sync.prepare_batch_data_sync_handler", prepared(source))["requests"]
 
     done = [call("data_sync.batch_data_sync_handler", batch | ON_THE_WAY) for batch in batches]
@@ -98,7 +98,7 @@ def test_prepared_batches_are_run_from_where_they_are_stored(call, source, aws):
     assert aws.get("bucket", "to/file") == b"content"
 
 
-def test_schedule_names_a_path_on_a_file_system(call, efs):
+def test_a_schedule_can_use_an_efs_path(call, efs):
     file_system, folder = efs
     (folder / "scratch").mkdir()
     request = {"path": f"{file_system}:/scratch", "days_since_last_accessed": 3.0, **ON_THE_WAY}
@@ -117,7 +117,7 @@ def test_schedule_names_a_path_on_a_file_system(call, efs):
         pytest.param(lambda one: [one], {"selection_strategy": "RANDOM"}, id="lists"),
     ],
 )
-def test_file_systems_come_as_objects_or_lists(call, efs, monkeypatch, form, strategy):
+def test_file_systems_are_objects_or_lists(call, efs, monkeypatch, form, strategy):
     monkeypatch.setenv("ENV_BASE", "dev")
     file_systems = {name: form({"access_point": name}) for name in ("shared", "scratch", "tmp")}
     execution = {
@@ -144,7 +144,7 @@ def test_file_systems_come_as_objects_or_lists(call, efs, monkeypatch, form, str
     assert {"Name": "ENV_BASE", "Value": "dev"} in job["container_overrides"]["Environment"]
 
 
-def test_job_takes_everything_from_its_variables(run_as_job, source):
-    answer = run_as_job(f"{HANDLERS}.data_sync.data_sync_handler", prepared(source))
+def test_a_job_is_configured_by_environment_variables(run_as_job, source):
+    response = run_as_job(f"{HANDLERS}.data_sync.data_sync_handler", prepared(source))
 
-    assert answer["result"]["files_transferred"] == 1
+    assert response["result"]["files_transferred"] == 1

@@ -23,7 +23,7 @@ BATCHES = 10_000
 
 
 def payloads_of(execution: Execution) -> Iterator[str]:
-    """Yield all that went through the execution."""
+    """Yield all inputs, outputs and causes of an execution."""
     for event in execution.events:
         for details in event.values():
             if isinstance(details, dict):
@@ -34,7 +34,7 @@ def payloads_of(execution: Execution) -> Iterator[str]:
 
 @pytest.fixture
 def run_with(workshop, data_sync, functions, aws):
-    """Run the workflow with so many batches; the handlers are stand-ins that answer as real ones.
+    """Run the workflow with so many batches; mocked handlers return responses like the real ones.
 
     All keys are as long as they can be.
     """
@@ -43,7 +43,7 @@ def run_with(workshop, data_sync, functions, aws):
         longest = f"s3://{BUCKET}/{'k' * 1024}"
 
         def prepare(event: Any) -> Any:
-            place = event["response_path"].removeprefix(f"s3://{BUCKET}/")
+            prefix = event["response_path"].removeprefix(f"s3://{BUCKET}/")
             requests = [
                 {
                     "requests": f"{event['temporary_request_payload_path']}/request_{n}.json",
@@ -51,7 +51,7 @@ def run_with(workshop, data_sync, functions, aws):
                 }
                 for n in range(batches)
             ]
-            aws.put(BUCKET, f"{place}/requests.json", json.dumps(requests))
+            aws.put(BUCKET, f"{prefix}/requests.json", json.dumps(requests))
             return {
                 "requests": f"{event['response_path']}/requests.json",
                 "max_concurrent_batches": 2,
@@ -69,11 +69,11 @@ def run_with(workshop, data_sync, functions, aws):
     return run
 
 
-def test_parent_does_not_grow_with_the_number_of_batches(run_with):
+def test_the_history_of_the_parent_does_not_depend_on_the_number_of_batches(run_with):
     few, more = run_with(batches=1), run_with(batches=12)
 
     assert few.status == more.status == "SUCCEEDED"
-    # Those of batches are of other executions, so 10,000 of them leave as many as one.
+    # Events of batches belong to child executions.
     assert len(few.events) == len(more.events) == 26 < MOST_EVENTS
     largest = [max(len(text) for text in payloads_of(run)) for run in (few, more)]
     # The number of batches has one digit more.
@@ -81,24 +81,24 @@ def test_parent_does_not_grow_with_the_number_of_batches(run_with):
     assert largest[1] < MOST_BYTES / 10
 
 
-def test_batch_that_is_gone_on_with_for_days_stays_within_its_history():
+def test_a_batch_that_is_continued_for_days_stays_within_the_history_limit():
     definition = render_workflow("data-sync-distributed", "lambda", VALUES)
     batch = definition["States"]["Run batches"]["ItemProcessor"]["States"]
-    # Entered and left, and for a task scheduled, started and succeeded.
+    # Entered and exited; for a task also scheduled, started and succeeded.
     events = {"Task": 5, "Choice": 2, "Pass": 2}
-    a_lap = sum(
+    events_per_lap = sum(
         events[batch[name]["Type"]]
         for name in ("Sync", "Is the batch complete?", "Continue batch")
     )
-    # A call makes use of the time of its function, less the margin of "auto".
+    # A call runs until shortly before the timeout of the function.
     seconds_of_a_call = 14 * 60
     laps = definition["TimeoutSeconds"] / seconds_of_a_call
 
-    assert a_lap == 9
-    assert laps * a_lap + 10 < MOST_EVENTS
+    assert events_per_lap == 9
+    assert laps * events_per_lap + 10 < MOST_EVENTS
 
 
-def test_laps_have_as_many_events_as_is_reckoned(workshop, functions):
+def test_each_continuation_has_nine_events(workshop, functions):
     definition = render_workflow("data-sync-distributed", "lambda", VALUES)
     batch = definition["States"]["Run batches"]["ItemProcessor"]
     arn = workshop.machines.create(
@@ -106,11 +106,11 @@ def test_laps_have_as_many_events_as_is_reckoned(workshop, functions):
     )
 
     def events_with(calls: int) -> int:
-        answers = iter([{"incomplete": True, "continuation": {}}] * (calls - 1) + [{}])
+        responses = iter([{"incomplete": True, "continuation": {}}] * (calls - 1) + [{}])
         functions["batch-data-sync"] = lambda _: {
             "result": {},
             "failed_requests": [],
-            **next(answers),
+            **next(responses),
         }
         request = {"requests": [], "allow_partial_failure": False, "deadline": "auto"}
         done = workshop.machines.run(arn, request)
@@ -127,15 +127,15 @@ def test_ten_thousand_batches_are_one_map_run():
         "deadline": "auto",
     }
 
-    # An item is an input of its own, and so limited as one; the list of them may have 10 GB.
+    # The limit of an input applies to each item; the list of items may have 10 GB.
     assert len(json.dumps(batch)) < MOST_BYTES / 100
     assert BATCHES * len(json.dumps(batch)) < 10 * 2**30
-    # Even with no limit of its own, no more run at a time than may.
+    # The default concurrency of the Map does not exceed the limit.
     assert BATCHES <= MOST_CONCURRENT_CHILDREN
 
 
 @pytest.mark.parametrize("variant", ["lambda", "batch"])
-def test_demand_execution_stays_within_its_history_with_as_many_syncs_as_it_can_have(variant):
+def test_a_demand_execution_with_the_maximum_of_syncs_stays_within_the_history_limit(variant):
     definition = render_demand_workflow("demand-execution", variant, VALUES)
     # Entered, scheduled, started, submitted, succeeded, left; iteration started and succeeded.
     a_sync = 8
@@ -149,7 +149,7 @@ def test_demand_execution_stays_within_its_history_with_as_many_syncs_as_it_can_
 MOST_SYNCS = 250
 
 
-def test_plan_of_as_many_syncs_fits_into_a_state(aws, lambda_context, efs, monkeypatch):
+def test_a_plan_with_the_maximum_of_syncs_fits_into_a_state(aws, lambda_context, efs, monkeypatch):
     from aibs_informatics_aws_lambda.handlers.demand.scaffolding import handler
 
     monkeypatch.setenv("ENV_BASE", "dev")
@@ -169,7 +169,7 @@ def test_plan_of_as_many_syncs_fits_into_a_state(aws, lambda_context, efs, monke
         }
     }
 
-    answer = handler(event, lambda_context)
+    response = handler(event, lambda_context)
 
-    assert len(answer["setup_configs"]["data_sync_requests"]) == MOST_SYNCS
-    assert len(json.dumps(answer)) < MOST_BYTES
+    assert len(response["setup_configs"]["data_sync_requests"]) == MOST_SYNCS
+    assert len(json.dumps(response)) < MOST_BYTES

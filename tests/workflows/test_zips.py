@@ -1,4 +1,4 @@
-"""The workflow for syncs runs with functions that are the zip, as Lambda starts them."""
+"""The data sync workflow runs with functions from the zip, started as in Lambda."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def started(python: str, task_root: Path, handler: str) -> Iterator[Function]:
 
 
 @pytest.mark.heavy
-def test_files_arrive_by_functions_from_the_zip(
+def test_functions_from_the_zip_sync_files(
     workshop, data_sync, functions, task_root, runtime_python, tmp_path, aws
 ):
     source = tmp_path / "source"
@@ -112,7 +112,7 @@ def test_files_arrive_by_functions_from_the_zip(
 
 
 @pytest.mark.heavy
-def test_error_of_a_function_from_the_zip_is_that_of_the_execution(
+def test_the_error_of_a_function_from_the_zip_is_the_error_of_the_execution(
     workshop, data_sync, functions, task_root, runtime_python
 ):
     handler = HANDLERS["prepare-batch-data-sync"].name
