@@ -46,6 +46,40 @@ def test_text_with_a_scheme_must_be_valid(text):
         parse_data_path(text)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "S3://bucket/key",
+        "s3:/bucket/key",
+        "s3:bucket",
+        "EFS://fs-12345678/a",
+        "gs://bucket/key",
+        "file:///tmp/a",
+        "https://bucket.s3.amazonaws.com/key",
+    ],
+)
+def test_other_uris_are_not_local_paths(text):
+    with pytest.raises(ValidationError, match="is not a supported location: give an S3 URI"):
+        parse_data_path(text)
+
+
+@pytest.mark.parametrize("text", ["", " "])
+def test_empty_path_is_refused(text):
+    with pytest.raises(ValidationError, match="the path is empty"):
+        parse_data_path(text)
+
+
+@pytest.mark.parametrize("text", ["~", "~/data"])
+def test_home_directory_is_not_expanded(text):
+    with pytest.raises(ValidationError, match="~ is not expanded"):
+        parse_data_path(text)
+
+
+@pytest.mark.parametrize("text", ["./gs://a", "./~", "~backup", "12:30:00.log", "s3/key", "a:b"])
+def test_local_paths_may_contain_colons_and_tildes(text):
+    assert parse_data_path(text) == Path(text)
+
+
 def test_only_text_is_parsed():
     with pytest.raises(ValueError, match="expected a path, got int"):
         parse_data_path(5)

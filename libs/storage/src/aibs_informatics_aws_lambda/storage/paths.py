@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
+from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 
@@ -13,13 +15,16 @@ from .efs import EFSPath
 DataLocation: TypeAlias = S3Path | EFSPath | Path
 """A location in S3, on EFS or on a local disk."""
 
+# A URI, and also s3: or efs: with too few slashes or in capitals.
+_URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|(s3|efs):", re.IGNORECASE)
+
 
 def parse_data_path(value: Any) -> DataLocation:
     """Parse a location: an S3 URI, else an EFS path, else a local path.
 
     Raises:
-        ValidationError: the text starts with ``s3://`` or ``efs://`` and is not a valid S3 URI or
-            EFS path.
+        ValidationError: the text is empty, is another URI, starts with ``~``, or starts with
+            ``s3://`` or ``efs://`` and is not a valid S3 URI or EFS path.
         ValueError: ``value`` is neither a string nor a path.
     """
     if isinstance(value, S3Path | EFSPath | Path):
@@ -30,7 +35,23 @@ def parse_data_path(value: Any) -> DataLocation:
         return S3Path(value)
     if value.startswith("efs://") or EFSPath.is_valid(value):
         return EFSPath(value)
-    return Path(value)
+    return _parse_local(value)
+
+
+def _parse_local(text: str) -> Path:
+    if not text.strip():
+        raise ValidationError("the path is empty: write the current folder as .")
+    if _URI.match(text):
+        raise ValidationError(
+            f"{text!r} is not a supported location: give an S3 URI (s3://BUCKET/KEY), an EFS path "
+            "(efs://fs-ID:/PATH) or a local path. Write a local path of this form with ./ in front"
+        )
+    if text == "~" or text.startswith("~/"):
+        raise ValidationError(
+            f"{text!r} is not a supported location: ~ is not expanded here. Give the full path of "
+            "the home directory, or write a local path of this form with ./ in front"
+        )
+    return Path(text)
 
 
 def _parse_s3_or_local(value: Any) -> S3Path | Path:

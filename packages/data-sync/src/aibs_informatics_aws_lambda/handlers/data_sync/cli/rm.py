@@ -17,14 +17,15 @@ from aibs_informatics_aws_lambda.common.cli.errors import (
 )
 from aibs_informatics_aws_lambda.common.json_io import load_json_object
 from aibs_informatics_aws_lambda.common.s3 import S3Path
-from aibs_informatics_aws_lambda.storage.data_sync.removals import RemoveDataPathsRequest
+from aibs_informatics_aws_lambda.storage.data_sync.removals import (
+    RemoveDataPathsRequest,
+    parse_removable_path,
+)
 from aibs_informatics_aws_lambda.storage.paths import DataLocation
 
 from ..file_system import RemoveDataPathsHandler
-from ..housekeeping.removal_requests import find_removal_guard_for, read_removal
-from ..local.delete import stat_tree
-from ..locations import resolve
-from .arguments import PROGRAM, Parser, add_output_options, parse_path
+from ..housekeeping.removal_requests import check_removal, read_removal, stat_path
+from .arguments import PROGRAM, Parser, add_output_options, as_argument
 from .housekeeping import with_plain_log
 from .messages import configure_logging
 from .output import format_count, format_size, print_json, print_lines
@@ -100,9 +101,9 @@ def _measure(paths: Sequence[DataLocation]) -> list[tuple[DataLocation, int]]:
     Raises:
         ValueError: a path must not be removed.
     """
-    guard = find_removal_guard_for(paths)
-    extents = [(path, stat_tree(guard.check(Path(resolve(path))))) for path in paths]
-    return [(path, extent.size_bytes if extent else 0) for path, extent in extents]
+    found = [stat_path(*target) for target in check_removal(paths, planned=None)]
+    sizes = (tree.size_bytes if tree else 0 for tree in found)
+    return list(zip(paths, sizes, strict=True))
 
 
 def _preview(
@@ -142,10 +143,11 @@ def _request(options: argparse.Namespace) -> RemoveDataPathsRequest:
         ) from error
 
 
+@as_argument
 def _parse_removable(text: str) -> DataLocation:
-    path = parse_path(text)
+    path = parse_removable_path(text)
     if isinstance(path, S3Path):
-        raise argparse.ArgumentTypeError(f"{path} is on S3, which rm does not support")
+        raise ValueError(f"{path} is on S3, which rm does not support")
     return path
 
 

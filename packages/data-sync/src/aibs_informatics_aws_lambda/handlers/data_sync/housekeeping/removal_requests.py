@@ -9,9 +9,10 @@ from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.data_sync.removals import (
     PlannedPath,
     RemoveDataPathsRequest,
+    parse_removable_path,
 )
 from aibs_informatics_aws_lambda.storage.efs import EFSPath
-from aibs_informatics_aws_lambda.storage.paths import DataPath, parse_data_path
+from aibs_informatics_aws_lambda.storage.paths import DataPath
 
 from ..local.delete import RemovalGuard, TreeStat, find_removal_guard, remove_tree, stat_tree
 from ..locations import resolve
@@ -29,7 +30,7 @@ def read_removal(
     """
     paths, plan = request.paths, request.plan
     if isinstance(paths, S3Path):
-        paths = [parse_data_path(path) for path in read_list(paths)]
+        paths = [parse_removable_path(path) for path in read_list(paths)]
     if isinstance(plan, S3Path):
         plan = [PlannedPath.from_dict(planned) for planned in read_list(plan)]
     return paths, plan
@@ -78,6 +79,9 @@ def stat_path(path: Path, real: Path) -> TreeStat | None:
         OSError: it cannot be read; the message names the path.
     """
     try:
+        if ".." in path.parts and not _exists(path):
+            # Of a/../b, b is resolved although a does not exist.
+            return None
         return stat_tree(real)
     except OSError as error:
         raise _cannot_remove(path, error) from error
@@ -93,6 +97,14 @@ def remove_path(path: Path, real: Path, found: TreeStat) -> None:
         remove_tree(real, found)
     except OSError as error:
         raise _cannot_remove(path, error) from error
+
+
+def _exists(path: Path) -> bool:
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
 
 
 def _cannot_remove(path: Path, error: OSError) -> OSError:
