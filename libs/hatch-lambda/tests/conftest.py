@@ -49,7 +49,10 @@ class Wheelhouse:
             f"{info}/METADATA": "\n".join([*lines, "", description]),
             f"{info}/WHEEL": f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: {tag}\n",
         }
-        record = "".join(f"{path},{_record_hash(text)},\n" for path, text in contents.items())
+        record = "".join(
+            f"{path},{_record_hash(text)},{len(text.encode())}\n"
+            for path, text in contents.items()
+        )
         contents[f"{info}/RECORD"] = f"{record}{info}/RECORD,,\n"
         path = self.folder / f"{module}-{version}-{tag}.whl"
         with zipfile.ZipFile(path, "w") as wheel:
@@ -156,6 +159,11 @@ class Built:
         """Sizes by distribution, from the size report."""
         report = json.loads(self.size_report_path.read_text())
         return {item["name"]: item for item in report["distributions"]}
+
+    @property
+    def dropped(self) -> list[dict[str, Any]]:
+        """Files that are left out, from the size report."""
+        return json.loads(self.size_report_path.read_text())["dropped"]
 
     @property
     def facts(self) -> dict[str, str]:

@@ -123,6 +123,7 @@ def test_an_archive_above_the_limit_of_lambda_gives_a_warning(tmp_path):
         platform=PLATFORMS["python3.13-arm64"],
         unpacked=262_144_001,
         distributions=1,
+        dropped=0,
         bytecode=None,
         uncompiled=[],
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from configparser import ConfigParser
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import distributions
@@ -12,9 +12,6 @@ from packaging.metadata import RawMetadata, parse_email
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.tags import parse_tag
 from packaging.utils import canonicalize_name
-
-from .errors import LambdaBuildError
-from .prune import is_kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -34,6 +31,8 @@ class Distribution:
         metadata: Fields of its METADATA.
         tags: Tags of the wheel it was installed from.
         files: Hash in RECORD, or an empty string, by path in the tree.
+        sizes: Size in RECORD in bytes, where known, by path in the tree.
+        entry_point_scripts: Names of the scripts that installers generate for its entry points.
     """
 
     name: str
@@ -41,6 +40,8 @@ class Distribution:
     metadata: RawMetadata
     tags: frozenset[Tag]
     files: Mapping[str, str]
+    sizes: Mapping[str, int]
+    entry_point_scripts: frozenset[str]
 
     @property
     def requirements(self) -> list[Requirement]:
@@ -67,6 +68,12 @@ def read_distributions(tree: Path) -> list[Distribution]:
                 metadata=metadata,
                 tags=_read_tags(installed.read_text("WHEEL") or ""),
                 files={file.as_posix(): _hash_of(file) for file in installed.files or ()},
+                sizes={
+                    file.as_posix(): file.size
+                    for file in installed.files or ()
+                    if file.size is not None
+                },
+                entry_point_scripts=_read_scripts(installed.read_text("entry_points.txt") or ""),
             )
         )
     return sorted(found, key=lambda distribution: distribution.name)
@@ -87,63 +94,17 @@ def _read_tags(wheel: str) -> frozenset[Tag]:
     )
 
 
+def _read_scripts(entry_points: str) -> frozenset[str]:
+    groups = ConfigParser(delimiters=("=",), interpolation=None)
+    groups.optionxform = str  # type: ignore[assignment,method-assign]
+    groups.read_string(entry_points)
+    return frozenset(
+        name
+        for group in ("console_scripts", "gui_scripts")
+        if groups.has_section(group)
+        for name in groups[group]
+    )
+
+
 def _hash_of(file: PackagePath) -> str:
     return f"{file.hash.mode}={file.hash.value}" if file.hash else ""
-
-
-def owners(installed: Iterable[Distribution]) -> dict[str, str]:
-    """Return the distribution that each file of the archive belongs to.
-
-    Args:
-        installed: Distributions in one tree.
-
-    Returns:
-        Name of the distribution by path; the first by name where several have an identical file.
-
-    Raises:
-        LambdaBuildError: Two distributions have different files at the same path. Which of them
-            is installed depends on the order, so the archive would not be reproducible.
-    """
-    claims: dict[str, dict[str, str]] = defaultdict(dict)
-    for distribution in installed:
-        for path, digest in distribution.files.items():
-            if is_kept(path):
-                claims[path][distribution.name] = digest
-    disputed = {path for path, digests in claims.items() if len(set(digests.values())) > 1}
-    for path in sorted(disputed):
-        if not _is_stray(path):
-            names = " and ".join(f"`{name}`" for name in sorted(claims[path]))
-            message = (
-                f"{names} have different files at the same path `{path}`. Rename it in one of "
-                f"them, or leave one of them out with `exclude-dependencies`."
-            )
-            raise LambdaBuildError(message)
-    return {path: min(digests) for path, digests in claims.items() if path not in disputed}
-
-
-def duplicate_licenses(project: Distribution, siblings: Iterable[Distribution]) -> set[str]:
-    """Find license files of siblings that are identical to one of the project.
-
-    Args:
-        project: Distribution of the project.
-        siblings: Other distributions of the same workspace.
-
-    Returns:
-        Paths of the duplicate license files.
-    """
-    own = {digest for path, digest in project.files.items() if _is_license(path)}
-    return {
-        path
-        for sibling in siblings
-        for path, digest in sibling.files.items()
-        if digest in own and _is_license(path)
-    }
-
-
-def _is_license(path: str) -> bool:
-    return ".dist-info/licenses/" in path
-
-
-def _is_stray(path: str) -> bool:
-    # A README.md or similar next to the packages, installed there by mistake.
-    return "/" not in path and not path.endswith((".py", ".so"))

@@ -9,6 +9,7 @@ from packaging.utils import InvalidName, canonicalize_name
 
 from .errors import LambdaBuildError
 from .platforms import ARCHITECTURES, PLATFORMS, RUNTIMES, Platform
+from .prune import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,6 +33,7 @@ class Options:
         features: Extras of the project to install.
         exclude_dependencies: Further distributions to leave out.
         exclude_files: Patterns of further files to leave out.
+        keep: Names of rules for leaving out files that do not apply.
         max_bytes: Maximum size of the archive in bytes.
         constraints: Path of a file with pinned and hashed versions.
         interpreter: Path of the interpreter that compiles modules.
@@ -46,6 +48,7 @@ class Options:
     features: tuple[str, ...] = ()
     exclude_dependencies: tuple[str, ...] = ()
     exclude_files: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()
     max_bytes: int | None = None
     constraints: str | None = None
     interpreter: str | None = None
@@ -82,6 +85,10 @@ def _are_names(value: Any) -> bool:
         return False
 
 
+def _are_rules(value: Any) -> bool:
+    return isinstance(value, list) and all(name in list(RULES) for name in value)
+
+
 def _are_patterns(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) and item for item in value)
 
@@ -108,6 +115,7 @@ _BYTECODE = _Kind(
 )
 _NAMES = _Kind("an array of names", _are_names, _split)
 _PATTERNS = _Kind("an array of patterns", _are_patterns, _split)
+_RULES = _Kind(f"an array of {', '.join(RULES)}", _are_rules, _split)
 _SIZE = _Kind("a positive integer (bytes)", _is_size, _parse_integer)
 _PATH = _Kind("a path", lambda value: isinstance(value, str) and bool(value), str)
 
@@ -121,6 +129,7 @@ _OPTIONS = {
     "features": _NAMES,
     "exclude-dependencies": _NAMES,
     "exclude-files": _PATTERNS,
+    "keep": _RULES,
     "max-bytes": _SIZE,
     "constraints": _PATH,
 }
@@ -166,7 +175,8 @@ def _make_options(values: Mapping[str, Any], environment: Mapping[str, str]) -> 
     fields = {name.replace("-", "_"): value for name, value in values.items()}
     for name in ("features", "exclude_dependencies"):
         fields[name] = tuple(canonicalize_name(item) for item in fields.get(name, ()))
-    fields["exclude_files"] = tuple(fields.get("exclude_files", ()))
+    for name in ("exclude_files", "keep"):
+        fields[name] = tuple(fields.get(name, ()))
     return Options(**fields, interpreter=environment.get(INTERPRETER_VARIABLE) or None)
 
 

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 from .archive import publish, write_archive
 from .bytecode import compile_tree, find_interpreter
 from .dependencies import check_siblings, find_hash, install, left_out, resolve
-from .distributions import duplicate_licenses, owners, read_distributions
+from .distributions import read_distributions
 from .errors import LambdaBuildError
 from .options import INTERPRETER_VARIABLE
-from .prune import match_files, prune
+from .prune import prune, trim_descriptions
 from .sbom import SbomSource, make_sbom
+from .scripts import make_portable
+from .selection import select_files
 from .sizes import check_budget, installed_sizes, measure, report
 from .wheels import build_wheels
 from .workspace import find_workspace
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from .distributions import Distribution
     from .options import Options
     from .platforms import Platform
+    from .prune import Dropped
     from .wheels import Wheel
 
 # The limit of Lambda, layers included.
@@ -46,6 +49,7 @@ class Packed:
         platform: Platform of the archive.
         unpacked: Uncompressed size in bytes.
         distributions: Number of distributions in the archive.
+        dropped: Number of files that are left out.
         bytecode: Version of the interpreter that compiled the modules, or `None`.
         uncompiled: Modules that could not be compiled.
     """
@@ -54,6 +58,7 @@ class Packed:
     platform: Platform
     unpacked: int
     distributions: int
+    dropped: int
     bytecode: str | None
     uncompiled: Sequence[str]
 
@@ -64,7 +69,8 @@ class Packed:
         compiled = f"bytecode of CPython {self.bytecode}" if self.bytecode else "no bytecode"
         return (
             f"{path}: {self.archive.stat().st_size} bytes ({self.unpacked} unpacked), "
-            f"{self.distributions} distributions, {self.platform}, {compiled}"
+            f"{self.distributions} distributions, {self.dropped} files left out, {self.platform}, "
+            f"{compiled}"
         )
 
     @property
@@ -93,6 +99,7 @@ class _Contents:
     distributions: Sequence[Distribution]
     installed: Mapping[str, int]
     owners: Mapping[str, str]
+    dropped: Sequence[Dropped]
     uncompiled: Sequence[str]
 
 
@@ -124,12 +131,14 @@ def pack(project: Path, platform: Platform, options: Options, target: Path) -> P
     facts = _facts(platform, options, interpreter)
     source = _sbom_source(contents, entries, archive, platform, options, facts)
     _write_json(target.with_name(f"{target.name}.cdx.json"), make_sbom(source))
-    _write_json(target.with_name(f"{target.name}.sizes.json"), report(archive, sizes))
+    sizes_report = report(archive, sizes, contents.dropped)
+    _write_json(target.with_name(f"{target.name}.sizes.json"), sizes_report)
     return Packed(
         archive=archive,
         platform=platform,
         unpacked=sum(entry.size for entry in entries),
         distributions=len(contents.distributions),
+        dropped=len(contents.dropped),
         bytecode=interpreter.version if interpreter else None,
         uncompiled=contents.uncompiled,
     )
@@ -146,10 +155,17 @@ def _collect(
     wheels, resolved = _install(project, platform, options, tree, scratch)
     distributions = read_distributions(tree)
     installed = installed_sizes(tree, distributions)
-    owned = owners(distributions)
-    excluded = match_files(owned, options.exclude_files) | _duplicates(wheels, distributions)
-    owned = {path: owner for path, owner in owned.items() if path not in excluded}
+    make_portable(tree)
+    selection = select_files(
+        tree,
+        distributions,
+        local=[wheel.name for wheel in wheels],
+        patterns=options.exclude_files,
+        keep=options.keep,
+    )
+    owned = selection.owners
     prune(tree, owned)
+    trimmed = [] if "descriptions" in options.keep else trim_descriptions(tree, owned)
     compiled = _compile(tree, platform, options, interpreter)
     modules = {path for path in owned if path.endswith(".py")} if interpreter else set()
     return _Contents(
@@ -158,15 +174,10 @@ def _collect(
         resolved=resolved,
         distributions=distributions,
         installed=installed,
-        owners=owned | {path: owned[source] for path, source in compiled.items()},
+        owners={**owned, **{path: owned[source] for path, source in compiled.items()}},
+        dropped=[*selection.dropped, *trimmed],
         uncompiled=sorted(modules - set(compiled.values())),
     )
-
-
-def _duplicates(wheels: Sequence[Wheel], distributions: Sequence[Distribution]) -> set[str]:
-    found = {item.name: item for item in distributions}
-    project, *siblings = (found[wheel.name] for wheel in wheels)
-    return duplicate_licenses(project, siblings)
 
 
 def _compile(
@@ -274,6 +285,8 @@ def _facts(
     }
     if options.exclude_files:
         facts["left-out:files"] = ", ".join(options.exclude_files)
+    if options.keep:
+        facts["kept"] = ", ".join(options.keep)
     if interpreter:
         facts["bytecode:interpreter"] = f"CPython {interpreter.version}"
         facts["bytecode:debug-ranges"] = str(options.debug_ranges).lower()

@@ -1,8 +1,9 @@
-"""Remove files that a function never reads."""
+"""Decide which installed files are left out of the archive, and remove them."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
@@ -10,38 +11,120 @@ from typing import TYPE_CHECKING
 from .errors import LambdaBuildError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
-_SOURCES_OF_EXTENSIONS = frozenset(
+RULES = {
+    "bytecode": "bytecode in `__pycache__`, which the build compiles again",
+    "descriptions": "long descriptions in core metadata",
+    "duplicate-licenses": "license files of siblings that are identical to that of the project",
+    "entry-point-scripts": "scripts in `bin/` that are generated for entry points of the project "
+    "and its siblings",
+    "extension-sources": "C, C++ and Cython sources of dependencies",
+    "metadata": "files in `.dist-info` that are not read at run time, such as WHEEL",
+    "top-level-files": "files beside the packages, such as README.md, that differ between "
+    "distributions",
+    "type-markers": "`py.typed`, which only type checkers read",
+    "type-stubs": "type stubs of dependencies, unless the module of the same name loads them",
+}
+"""Rules by which files are left out, with a description of the files."""
+
+EXCLUDED = "exclude-files"
+"""The rule of files that the option `exclude-files` matches."""
+
+_EXTENSION_SOURCES = frozenset(
     (".c", ".cc", ".cpp", ".cxx", ".h", ".hh", ".hpp", ".hxx", ".pxd", ".pxi", ".pyx")
 )
-_FOR_TYPE_CHECKERS = frozenset((".pyi",))
-_BYTECODE = frozenset((".pyc", ".pyo"))
-_LEFT_OUT_SUFFIXES = _SOURCES_OF_EXTENSIONS | _FOR_TYPE_CHECKERS | _BYTECODE
-
+# Written by the installer, with paths of this machine: not part of a distribution.
+_INSTALLER_FILES = frozenset(
+    ("INSTALLER", "RECORD", "REQUESTED", "direct_url.json", "uv_build.json", "uv_cache.json")
+)
 # Files of a `.dist-info` folder that importlib.metadata and scanners read or licenses require.
 _KEPT_METADATA = re.compile(
     r"METADATA$|entry_points\.txt$|sboms/|licen[cs]e|copying|notice|authors", re.IGNORECASE
 )
+# A module that loads its stub (lazy_loader.attach_stub, and hand-written loaders).
+_LOADS_STUB = re.compile(rb"attach_stub|\.pyi\b")
 _DESCRIPTION_HEADERS = (b"description:", b"description-content-type:")
 
 
-def is_kept(path: str) -> bool:
-    """Return whether an installed file belongs in the archive.
+@dataclass(frozen=True)
+class Dropped:
+    """A file, or a part of it, that is left out of the archive.
+
+    Attributes:
+        path: Path in the tree.
+        distribution: Name of its distribution.
+        rule: Name of the rule: one of `RULES`, or `exclude-files`.
+        bytes: Size of what is left out.
+    """
+
+    path: str
+    distribution: str
+    rule: str
+    bytes: int
+
+
+def is_packable(path: str) -> bool:
+    """Return whether an installed file is part of a distribution and inside of the tree.
+
+    Args:
+        path: Path in the tree, with slashes, as in RECORD.
+
+    Returns:
+        False for files written by the installer, and for paths outside of the tree.
+    """
+    file = PurePosixPath(path)
+    if ".." in file.parts or file.is_absolute():
+        return False
+    is_metadata = file.parts[0].endswith(".dist-info")
+    return not (is_metadata and len(file.parts) == 2 and file.name in _INSTALLER_FILES)
+
+
+def rule_for(
+    path: str, *, is_local: bool, scripts: Collection[str], stubs: Collection[str]
+) -> str | None:
+    """Return the rule by which a file is left out, or `None` if it is packed.
 
     Args:
         path: Path in the tree, with slashes.
+        is_local: Whether it belongs to the project or to a sibling, whose wheels select the files
+            to pack.
+        scripts: Names of the scripts generated for entry points of its distribution.
+        stubs: Paths of the type stubs that are loaded at run time.
 
     Returns:
-        Whether it does.
+        Name of a rule in `RULES`.
     """
     file = PurePosixPath(path)
-    if file.parts[0] == "bin" or ".." in file.parts or file.is_absolute():
-        return False
+    if "__pycache__" in file.parts:
+        return "bytecode"
     if file.parts[0].endswith(".dist-info"):
-        return bool(_KEPT_METADATA.match("/".join(file.parts[1:])))
-    return file.name != "py.typed" and file.suffix not in _LEFT_OUT_SUFFIXES
+        is_kept = _KEPT_METADATA.match("/".join(file.parts[1:]))
+        return None if is_kept else "metadata"
+    if file.name == "py.typed":
+        return "type-markers"
+    if is_local:
+        is_script = file.parts[0] == "bin" and file.name in scripts
+        return "entry-point-scripts" if is_script else None
+    if file.suffix == ".pyi" and path not in stubs:
+        return "type-stubs"
+    return "extension-sources" if file.suffix in _EXTENSION_SOURCES else None
+
+
+def find_loaded_stubs(tree: Path, paths: Collection[str]) -> set[str]:
+    """Return the type stubs that are loaded at run time, by the module of the same name.
+
+    Args:
+        tree: Folder with the installed distributions.
+        paths: Paths in the tree, with slashes.
+    """
+    modules = {path[:-1]: path for path in paths if path.endswith(".pyi")}
+    return {
+        stub
+        for module, stub in modules.items()
+        if module in paths and _LOADS_STUB.search((tree / module).read_bytes())
+    }
 
 
 def match_files(paths: Collection[str], patterns: Iterable[str]) -> set[str]:
@@ -95,16 +178,34 @@ def _without_description(lines: list[bytes]) -> Iterator[bytes]:
             yield line
 
 
+def trim_descriptions(tree: Path, owners: Mapping[str, str]) -> list[Dropped]:
+    """Remove the long descriptions of distributions.
+
+    Args:
+        tree: Folder with the installed distributions.
+        owners: Name of the distribution of each file, by path.
+
+    Returns:
+        What was removed.
+    """
+    dropped = []
+    for path in sorted(owners):
+        if path.endswith(".dist-info/METADATA"):
+            content = (tree / path).read_bytes()
+            trimmed = trim_metadata(content)
+            (tree / path).write_bytes(trimmed)
+            size = len(content) - len(trimmed)
+            dropped.append(Dropped(path, owners[path], "descriptions", size))
+    return [item for item in dropped if item.bytes > 0]
+
+
 def prune(tree: Path, kept: Collection[str]) -> None:
-    """Delete the files that do not belong in the archive, and trim metadata.
+    """Delete the files that do not belong in the archive.
 
     Args:
         tree: Folder with the installed distributions.
         kept: Paths of the files to keep.
     """
     for file in [path for path in tree.rglob("*") if path.is_file()]:
-        path = file.relative_to(tree).as_posix()
-        if path not in kept:
+        if file.relative_to(tree).as_posix() not in kept:
             file.unlink()
-        elif path.endswith(".dist-info/METADATA"):
-            file.write_bytes(trim_metadata(file.read_bytes()))

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from .archive import Entry
     from .distributions import Distribution
+    from .prune import Dropped
 
 _NAMED_IN_ERRORS = 5
 _RECORDS_OF_INSTALLATION = frozenset(
@@ -104,12 +105,13 @@ def measure(
     return sorted(found, key=lambda sizes: (-sizes.compressed, sizes.name))
 
 
-def report(archive: Path, sizes: Sequence[Sizes]) -> dict[str, Any]:
+def report(archive: Path, sizes: Sequence[Sizes], dropped: Sequence[Dropped]) -> dict[str, Any]:
     """Make the size report of an archive.
 
     Args:
         archive: Path of the archive.
         sizes: Sizes of its distributions.
+        dropped: Files that are left out.
 
     Returns:
         The report as a JSON document.
@@ -119,6 +121,7 @@ def report(archive: Path, sizes: Sequence[Sizes]) -> dict[str, Any]:
         "bytes": archive.stat().st_size,
         "unpacked": sum(item.unpacked for item in sizes),
         "distributions": [asdict(item) for item in sizes],
+        "dropped": [asdict(item) for item in dropped],
     }
 
 
