@@ -92,17 +92,17 @@ def remove_after_planning(functions):
     return remove
 
 
-def test_two_thousand_files_are_synced_in_twenty_batches(workshop, data_sync, tree, arrived):
-    source, digests = tree(folders=20, files=100)
+def test_two_hundred_files_are_synced_in_twenty_batches(workshop, data_sync, tree, arrived):
+    source, digests = tree(folders=20, files=10)
 
-    done = workshop.machines.run(data_sync(), request_for(source, 100))
+    done = workshop.machines.run(data_sync(), request_for(source, 10))
 
     assert done.status == "SUCCEEDED", done.cause
-    assert len(digests) == 2000
+    assert len(digests) == 200
     assert arrived() == digests
     assert done.output["total_batches_count"] == 20
-    assert done.output["result"]["files_transferred"] == 2000
-    assert done.output["result"]["bytes_transferred"] == 2000 * 12
+    assert done.output["result"]["files_transferred"] == 200
+    assert done.output["result"]["bytes_transferred"] == 200 * 12
     assert done.output["failed_batches_count"] == 0
     assert done.output["failed_requests"] == []
     assert [name for name, _ in workshop.functions.events].count("batch-data-sync") == 20

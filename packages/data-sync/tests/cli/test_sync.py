@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -150,11 +151,23 @@ def test_report_has_a_line_per_file_and_its_path_is_printed(run, disk, bucket):
     assert len(lines) == 3
 
 
-def test_deadline_stops_the_sync_and_the_same_command_continues(run, disk, aws, bucket):
-    disk.write({f"data/{number:03}": "x" * 1000 for number in range(800)})
+# The command with a clock that advances by a second whenever it is read.
+FAST_CLOCK = """
+import itertools
+import sys
+from aibs_informatics_aws_lambda.handlers.data_sync.cli.main import main
+from aibs_informatics_aws_lambda.handlers.data_sync.sync import deadline
+
+deadline.monotonic = itertools.count().__next__
+sys.exit(main())
+"""
+
+
+def test_deadline_stops_the_sync_and_the_same_command_continues(run, run_command, disk, bucket):
+    disk.write({f"data/{number:03}": "x" for number in range(40)})
     command = ("--max-concurrency", "1", "data", "s3://bucket/data/")
 
-    stopped = run("--deadline", "1", *command)
+    stopped = run_command(sys.executable, "-c", FAST_CLOCK, "--deadline", "65", *command)
     rest = run(*command)
 
     assert stopped.returncode == 4, stopped.stderr
@@ -163,7 +176,7 @@ def test_deadline_stops_the_sync_and_the_same_command_continues(run, disk, aws, 
     )
     assert rest.returncode == 0
     assert rest.stdout.endswith("unchanged\n")
-    assert not rest.stdout.startswith(("0 files", "800 files"))
+    assert not rest.stdout.startswith(("0 files", "40 files"))
 
 
 def test_json_is_the_response_of_the_handler_only(run, disk, bucket):
