@@ -59,7 +59,7 @@ def test_missing_region_is_none_or_an_error_that_says_what_to_set(monkeypatch):
 
 
 @pytest.mark.parametrize("region", ["nowhere", "US-WEST-2", "us-west", "us-west-2a", "us west 2"])
-def test_what_is_no_region_is_named(monkeypatch, region):
+def test_invalid_region_is_named(monkeypatch, region):
     monkeypatch.setenv("AWS_REGION", region)
 
     with pytest.raises(AWSError, match=f"'{region}' is not an AWS region name"):

@@ -52,7 +52,7 @@ def test_base_has_a_type_and_perhaps_a_label(text, env_type, label):
 @pytest.mark.parametrize(
     "text", ["", "stage", "DEV", "dev-", "dev-a-b", "dev_a", "dev-a b", "xdev", "dev-a\n", None]
 )
-def test_what_is_no_base_is_refused(text):
+def test_invalid_base_is_rejected(text):
     with pytest.raises(ValidationError):
         EnvBase(text)
 
@@ -173,7 +173,7 @@ def test_environment_that_is_named_wrongly_is_a_validation_error(monkeypatch, va
         EnvBase.from_env()
 
 
-def test_given_base_goes_before_the_environment(monkeypatch):
+def test_given_base_takes_precedence_over_the_environment(monkeypatch):
     monkeypatch.setenv("ENV_BASE", "prod")
 
     class Special(EnvBase):
@@ -184,7 +184,7 @@ def test_given_base_goes_before_the_environment(monkeypatch):
     assert type(get_env_base(None, Special)) is Special
 
 
-def test_given_type_goes_before_the_environment(monkeypatch):
+def test_given_type_takes_precedence_over_the_environment(monkeypatch):
     monkeypatch.setenv("ENV_BASE", "prod")
 
     assert get_env_type("dev") is EnvType.DEV

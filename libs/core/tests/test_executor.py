@@ -67,7 +67,7 @@ def test_request_that_does_not_fit_is_a_validation_error_that_names_the_field():
         Counter.deserialize_request({"counts": 1})
 
 
-def test_input_that_a_hook_makes_no_object_of_is_refused():
+def test_input_that_a_hook_makes_no_object_of_is_rejected():
     class Odd(Counter):
         @classmethod
         def load_input__file(cls, path):
@@ -81,7 +81,7 @@ def test_responses_are_written_without_nulls():
     assert Counter.serialize_response(CountResponse(count=1)) == {"count": 1}
 
 
-def test_response_that_is_no_model_is_named():
+def test_response_that_is_not_a_model_is_named():
     class Careless(Counter):
         def handle(self, request):
             return {"count": 1}
@@ -109,7 +109,7 @@ def test_text_that_leads_to_no_object_is_a_value_error(given):
 
 
 @pytest.mark.parametrize("path", [Path("none.json"), Path("/")])
-def test_missing_file_and_folder_are_named(path):
+def test_missing_file_and_directory_are_named(path):
     with pytest.raises(ValueError, match=f"'{path}'"):
         Counter.load_input__file(path)
 

@@ -85,7 +85,7 @@ def test_failure_leaves_the_old_file_and_nothing_else(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_missing_folder_is_an_os_error(tmp_path):
+def test_missing_directory_is_an_os_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         write_atomically(tmp_path / "missing" / "file.txt", "text")
 
@@ -125,8 +125,8 @@ def test_obstacles_are_named(tmp_path):
     assert unwritable_reason(tmp_path / "file" / "new") == f"{tmp_path}/file is not a directory"
 
 
-def test_folder_that_may_not_be_written_to_is_named(tmp_path, monkeypatch):
-    # Root may write anywhere, so that the answer of the system is set here; the command line's
+def test_directory_that_may_not_be_written_to_is_named(tmp_path, monkeypatch):
+    # Root may write anywhere, so that the response of the system is set here; the command line's
     # tests ask the system itself.
     monkeypatch.setattr(os, "access", lambda path, mode: False)
 

@@ -112,7 +112,7 @@ class Unnamed(LambdaHandler):
         (Half[Question], r"T of Half: .* Half\[...\]"),
     ],
 )
-def test_class_that_does_not_name_its_models_is_told_how(executor, advice):
+def test_class_that_does_not_name_its_models_is_reported(executor, advice):
     with pytest.raises(TypeError, match=advice):
         executor.get_request_cls()
 

@@ -168,7 +168,7 @@ def test_log_lines_carry_service_and_context(answer, capsys, lambda_context):
     assert line["function_memory_size"] == lambda_context.memory_limit_in_mb
 
 
-def test_events_are_not_logged_unless_asked_for(answer, capsys, monkeypatch):
+def test_events_are_not_logged_by_default(answer, capsys, monkeypatch):
     answer({"count": 1, "user_note": "s3cret"})
     assert "s3cret" not in capsys.readouterr().out
 
@@ -178,7 +178,7 @@ def test_events_are_not_logged_unless_asked_for(answer, capsys, monkeypatch):
     assert "s3cret" in capsys.readouterr().out
 
 
-def test_refused_request_is_not_logged(answer, capsys, monkeypatch):
+def test_rejected_request_is_not_logged(answer, capsys, monkeypatch):
     with pytest.raises(ValidationError) as caught:
         answer({"count": "s3cret"})
 
@@ -241,11 +241,11 @@ def test_work_is_not_failed_over_metrics_without_a_namespace(lambda_context):
         ([1], False),
     ],
 )
-def test_answers_that_report_failed_items_are_told_apart(answer, failed):
+def test_responses_that_report_failed_items_are_recognised(answer, failed):
     assert LambdaHandler.partly_failed(answer) is failed
 
 
-def test_record_classes_are_there_when_asked_for():
+def test_record_classes_are_there_on_first_use():
     assert handler_module.SQSRecord.__name__ == "SQSRecord"
     assert handler_module.DynamoDBRecord.__name__ == "DynamoDBRecord"
     with pytest.raises(AttributeError, match="KinesisRecords"):

@@ -12,7 +12,7 @@ class TestDeserializeHandler:
         assert deserialize_handler(len) is len
 
     @pytest.mark.parametrize("value", [5, None, {}])
-    def test_other_values_are_refused(self, value):
+    def test_other_values_are_rejected(self, value):
         with pytest.raises(ValueError, match="expected a callable"):
             deserialize_handler(value)
 
@@ -49,7 +49,7 @@ class TestDeserializeHandler:
             ("builtins.eval", "standard library"),
         ],
     )
-    def test_anything_else_is_refused(self, work_module, name, reason):
+    def test_anything_else_is_rejected(self, work_module, name, reason):
         with pytest.raises(ValueError, match=reason):
             deserialize_handler(name)
 
@@ -113,7 +113,7 @@ class TestSerializeHandler:
 
         assert serialize_handler(work_module.by_ten) == "work.by_ten"
 
-    def test_handler_of_the_script_that_runs_is_refused(self):
+    def test_handler_of_the_script_that_runs_is_rejected(self):
         def handler(event, context):
             pass
 

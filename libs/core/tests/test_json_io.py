@@ -30,7 +30,7 @@ def test_json_text_of_any_type_is_json(text):
 
 
 @pytest.mark.parametrize("value", ["nope", "", "{", "[" * 200_000, 5, None, b"{}", Path("a"), {}])
-def test_other_text_and_what_is_no_text_is_not_json(value):
+def test_other_text_and_invalid_text_is_not_json(value):
     assert is_json_str(value) is False
 
 
@@ -115,7 +115,7 @@ def test_broken_document_is_not_shown_as_a_missing_file():
     assert "s3cret" not in str(caught.value)
 
 
-def test_s3_uri_is_never_taken_for_a_path():
+def test_s3_uri_is_never_used_as_a_path():
     with pytest.raises(ValueError, match="not a local path or a file:// URI"):
         load_json("s3://bucket/key")
 
@@ -133,7 +133,7 @@ def test_file_uris_are_paths(text, path):
     assert path_from_text(text) == Path(path)
 
 
-def test_file_uri_of_another_host_is_refused():
+def test_file_uri_of_another_host_is_rejected():
     with pytest.raises(ValueError, match="on the host 'elsewhere'"):
         path_from_text("file://elsewhere/a")
 

@@ -20,9 +20,9 @@ def in_the_folder_of_work(work, monkeypatch):
 class TestHandle:
     @pytest.mark.parametrize("event", [{"a": None}, [1], "text", "s3://bucket/key", None, 5])
     def test_inner_event_is_passed_on_untouched(self, lambda_context, event):
-        answer = handle({"handler": "work.echo", "event": event, "extra": 1}, lambda_context)
+        response = handle({"handler": "work.echo", "event": event, "extra": 1}, lambda_context)
 
-        assert answer == {"event": event, "function": lambda_context.function_name}
+        assert response == {"event": event, "function": lambda_context.function_name}
 
     def test_handler_classes_are_run(self, lambda_context):
         event = {"handler": "work.Counter", "event": {"count": 1}}
@@ -33,11 +33,11 @@ class TestHandle:
     def test_router_can_run_itself(self, lambda_context):
         inner = {"handler": "work.by_ten", "event": {"count": 1}}
 
-        answer = handle(
+        response = handle(
             {"handler": "aibs_informatics_aws_lambda.main.handle", "event": inner}, lambda_context
         )
 
-        assert answer == {"count": 11}
+        assert response == {"count": 11}
 
     @pytest.mark.parametrize("event", [None, [], "{}", 5])
     def test_event_is_an_object(self, lambda_context, event):
@@ -65,7 +65,7 @@ class TestHandle:
 
 
 class TestHandleCli:
-    def test_answer_is_written_and_nothing_returned(self, capsys):
+    def test_response_is_written_and_nothing_returned(self, capsys):
         arguments = ["--handler", "work.Counter", "--payload", '{"count": 1}', "-o", "out.json"]
 
         assert handle_cli(arguments) is None
@@ -110,7 +110,7 @@ class TestHandleCli:
         with pytest.raises(error, match=text):
             handle_cli(arguments)
 
-    def test_payload_in_s3_that_is_no_object_is_an_aws_error(self, aws):
+    def test_payload_in_s3_that_is_not_a_object_is_an_aws_error(self, aws):
         aws.make_bucket()
         aws.put("bucket", "key", "[1]")
 

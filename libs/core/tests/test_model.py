@@ -91,7 +91,7 @@ def test_constructor_raises_the_error_of_pydantic_itself():
 
 
 @pytest.mark.parametrize("field", ["first_name", "how_many"])
-def test_refused_values_are_never_shown(field):
+def test_rejected_values_are_never_shown(field):
     with pytest.raises(ValidationError) as caught:
         Thing.from_dict({"first_name": "a", field: ["s3cret"]})
 
@@ -140,11 +140,11 @@ def test_nulls_are_kept_on_request():
 
 
 def test_null_of_a_required_field_stays_in_its_place():
-    answer = Answer(content=None, left=Answer(content=None, note="n"))
+    response = Answer(content=None, left=Answer(content=None, note="n"))
 
-    assert answer.to_dict() == {"content": None, "left": {"content": None, "note": "n"}}
-    assert list(answer.to_dict()) == ["content", "left"]
-    assert Answer.from_dict(answer.to_dict()) == answer
+    assert response.to_dict() == {"content": None, "left": {"content": None, "note": "n"}}
+    assert list(response.to_dict()) == ["content", "left"]
+    assert Answer.from_dict(response.to_dict()) == response
 
 
 def test_null_of_a_required_field_is_written_by_alias():
@@ -195,7 +195,7 @@ def test_json_is_indented_ascii_in_order_of_declaration():
     assert Thing.from_json(thing.to_json()) == thing
 
 
-def test_text_that_is_no_json_is_a_decode_error_and_other_types_do_not_fit():
+def test_text_that_is_not_json_is_a_decode_error_and_other_types_do_not_fit():
     with pytest.raises(json.JSONDecodeError):
         Thing.from_json("nope")
     with pytest.raises(ValidationError):
@@ -237,7 +237,7 @@ def test_yaml_without_the_library_says_what_to_do(tmp_path, monkeypatch):
         Thing.from_path(tmp_path / "thing.yaml")
 
 
-def test_file_in_a_missing_folder_is_an_error(tmp_path):
+def test_file_in_a_missing_directory_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         Thing(first_name="a").to_path(tmp_path / "missing" / "thing.json")
 
@@ -303,7 +303,7 @@ def test_times_are_written_as_iso_8601(given, plain, aware):
         [],
     ],
 )
-def test_times_of_other_forms_are_refused(field, value):
+def test_times_of_other_forms_are_rejected(field, value):
     with pytest.raises(ValidationError, match=field):
         Times.from_dict({field: value})
 
@@ -329,7 +329,7 @@ def test_dates_are_written_with_hyphens(text):
 @pytest.mark.parametrize(
     "value", ["2024-01-02T03:04:05", "2024-13-01", "s3cret", "", 5, True, dt.datetime(2024, 1, 2)]
 )
-def test_what_is_no_date_is_refused_without_showing_it(value):
+def test_invalid_date_is_rejected_without_showing_it(value):
     with pytest.raises(ValidationError, match="ISO 8601 date") as caught:
         Times.from_dict({"day": value})
 
@@ -353,7 +353,7 @@ def test_milliseconds_are_exact(milliseconds):
 
 
 @given(st.text() | st.floats() | st.integers())
-def test_times_are_parsed_or_refused_but_never_fail_otherwise(value):
+def test_times_are_parsed_or_rejected_but_never_fail_otherwise(value):
     with suppress(ValidationError):
         Times.from_dict({"at": value, "day": value})
 
@@ -375,7 +375,7 @@ def test_free_form_values_survive_a_round_trip(value):
 
 
 def test_numbers_that_json_lacks_are_written_as_python_does():
-    answer = Answer(content=[float("inf"), float("nan")])
+    response = Answer(content=[float("inf"), float("nan")])
 
-    assert "[\n        Infinity,\n        NaN\n    ]" in answer.to_json()
-    assert Answer.from_json(answer.to_json()).content[0] == float("inf")
+    assert "[\n        Infinity,\n        NaN\n    ]" in response.to_json()
+    assert Answer.from_json(response.to_json()).content[0] == float("inf")

@@ -1,12 +1,13 @@
 """The contract with AWS Lambda Powertools: what `_powertools` depends on.
 
-It needs nothing but Powertools, pytest and this package's sources, so that it runs with any
-version: ``hatch run powertools`` runs it with the oldest and the newest that is allowed.
+It needs nothing but Powertools, pytest and this package: ``test_powertools_versions.py`` runs it
+with the oldest and the newest version that is allowed.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import time
 from importlib.metadata import version
 
@@ -20,6 +21,7 @@ from aws_lambda_powertools.event_handler import (
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
 from aws_lambda_powertools.metrics.provider import cold_start
+from aws_lambda_powertools.shared.version import VERSION
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -66,8 +68,8 @@ def metrics():
     return lambda: Separate(namespace="Tests", service="tests")
 
 
-def test_version_is_one_that_is_tested():
-    assert version("aws-lambda-powertools").startswith("3.")
+def test_version_is_the_one_to_test():
+    assert version("aws-lambda-powertools") == os.environ.get("POWERTOOLS_VERSION", VERSION)
 
 
 class TestApis:
@@ -86,7 +88,7 @@ class TestApis:
 
         assert _powertools.methods_of_path(app) == methods
 
-    def test_only_an_app_with_a_cors_configuration_answers_preflight_requests(self, app):
+    def test_only_an_app_with_a_cors_configuration_responses_preflight_requests(self, app):
         with_cors = APIGatewayRestResolver(cors=CORSConfig())
 
         assert _powertools.answers_preflight_requests(with_cors)
@@ -99,7 +101,7 @@ class TestApis:
         assert _powertools.has_exception_handler(app, KeyError)
         assert not _powertools.has_exception_handler(app, NotFoundError)
 
-    def test_error_of_an_unknown_route_is_told_from_one_that_a_handler_raises(self, app):
+    def test_error_of_an_unknown_route_differs_from_one_that_a_handler_raises(self, app):
         unknown = []
 
         @app.exception_handler(NotFoundError)
@@ -121,7 +123,7 @@ class TestApis:
 
         assert len(set(names)) == 3
 
-    def test_configured_title_is_told_from_the_default(self, app):
+    def test_configured_title_differs_from_the_default(self, app):
         assert _powertools.has_default_title(app)
         app.configure_openapi(title="Items")
         assert not _powertools.has_default_title(app)

@@ -62,8 +62,8 @@ def sqs_event(*bodies, groups=()):
     return {"Records": records}
 
 
-def failures(answer):
-    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+def failures(response):
+    return [failure["itemIdentifier"] for failure in response["batchItemFailures"]]
 
 
 def counts():
@@ -106,7 +106,7 @@ class TestEverySource:
             assert handler(empty, lambda_context) == {"batchItemFailures": []}
 
     @pytest.mark.parametrize("other", [None, [], "text", {"Records": "x"}, {"Records": [5]}])
-    def test_an_event_of_another_form_is_refused(
+    def test_an_event_of_another_form_is_rejected(
         self, event, builder, arguments, lambda_context, other
     ):
         with pytest.raises(ValueError, match="Invalid event format"):
@@ -124,7 +124,7 @@ class TestEverySource:
         with pytest.raises(BatchProcessingError, match=r"All records failed.* 3 indiv"):
             handler(load(event), lambda_context)
 
-    def test_a_batch_that_fails_as_a_whole_is_reported_where_that_is_asked_for(
+    def test_a_batch_that_fails_as_a_whole_is_reported_on_request(
         self, event, builder, arguments, lambda_context
     ):
         handler = getattr(Fill, builder)(
@@ -135,19 +135,19 @@ class TestEverySource:
 
 def test_a_message_that_fails_costs_only_itself(lambda_context):
     event = sqs_event({"count": 1}, {"count": 0}, "no JSON", {"counts": 1}, "[1]", {"count": 2})
-    answer = Fill.get_sqs_batch_handler()(event, lambda_context)
-    assert failures(answer) == ["m1", "m2", "m3", "m4"]
+    response = Fill.get_sqs_batch_handler()(event, lambda_context)
+    assert failures(response) == ["m1", "m2", "m3", "m4"]
     assert counts() == [1, 2]
 
 
 def test_messages_after_one_that_fails_are_not_handled_in_a_fifo_queue(lambda_context):
     event = sqs_event({"count": 1}, {"count": 0}, {"count": 2}, groups="aab")
-    answer = Fill.get_sqs_batch_handler(queue_type="fifo")(event, lambda_context)
-    assert failures(answer) == ["m1", "m2"]
+    response = Fill.get_sqs_batch_handler(queue_type="fifo")(event, lambda_context)
+    assert failures(response) == ["m1", "m2"]
     assert counts() == [1]
 
 
-def test_other_groups_of_a_fifo_queue_go_on_where_that_is_asked_for(lambda_context):
+def test_other_groups_of_a_fifo_queue_go_on_on_request(lambda_context):
     event = sqs_event(*({"count": n} for n in (1, 0, 2, 3)), groups="aaab")
     handler = Fill.get_sqs_batch_handler(queue_type="fifo", skip_group_on_error=True)
     assert failures(handler(event, lambda_context)) == ["m1", "m2"]
@@ -157,8 +157,8 @@ def test_other_groups_of_a_fifo_queue_go_on_where_that_is_asked_for(lambda_conte
 def test_a_group_that_failed_starts_anew_with_the_next_batch(lambda_context):
     handler = Fill.get_sqs_batch_handler(queue_type="fifo", skip_group_on_error=True)
     handler(sqs_event({"count": 0}, {"count": 1}, groups="ab"), lambda_context)
-    answer = handler(sqs_event({"count": 2}, groups="a"), lambda_context)
-    assert failures(answer) == []
+    response = handler(sqs_event({"count": 2}, groups="a"), lambda_context)
+    assert failures(response) == []
     assert counts() == [1, 2]
 
 
@@ -220,8 +220,8 @@ def test_a_stream_record_that_fails_is_reported_by_its_sequence_number(lambda_co
     event = load("kinesis")
     broken = event["Records"][1]["kinesis"]
     broken["data"] = base64.b64encode(b"\xff").decode()
-    answer = Fill.get_kinesis_stream_handler()(event, lambda_context)
-    assert failures(answer) == [broken["sequenceNumber"]]
+    response = Fill.get_kinesis_stream_handler()(event, lambda_context)
+    assert failures(response) == [broken["sequenceNumber"]]
     assert counts() == [1, 3]
 
 

@@ -30,7 +30,7 @@ def test_both_fields_are_required(work_module, data):
         LambdaHandlerRequest.from_dict(data)
 
 
-def test_name_that_is_no_handler_does_not_fit():
+def test_name_that_is_not_a_handler_does_not_fit():
     with pytest.raises(ValidationError, match="standard library"):
         LambdaHandlerRequest.from_dict({"handler": "shutil.rmtree", "event": {}})
 

@@ -64,7 +64,7 @@ def test_parts_of_a_path(text, bucket, key):
         (5, "expected a string"),
     ],
 )
-def test_what_is_no_path_is_refused_with_the_reason(text, reason):
+def test_invalid_path_is_rejected_with_the_reason(text, reason):
     assert not S3Path.is_valid(text)
     with pytest.raises(ValidationError, match=reason):
         S3Path(text)
@@ -153,7 +153,7 @@ def test_documents_of_any_type_are_read(aws):
         assert download_to_json(S3Path("s3://bucket/key")) == document
 
 
-def test_object_is_insisted_on_where_one_is_needed(aws):
+def test_object_is_required(aws):
     aws.make_bucket()
     aws.put("bucket", "object", '{"a": 1}')
     aws.put("bucket", "list", "[1]")
@@ -174,7 +174,7 @@ def test_missing_object_or_bucket_is_named(aws, uri):
 
 
 @pytest.mark.parametrize("body", [b"nope", b"", b'"\xff"', b"[" * 200_000])
-def test_object_that_is_no_json_is_named(aws, body):
+def test_object_that_is_not_json_is_named(aws, body):
     aws.make_bucket()
     aws.put("bucket", "key", body)
 
@@ -203,7 +203,7 @@ def test_further_arguments_reach_s3(aws):
     assert aws.client("s3").head_object(Bucket="bucket", Key="key")["ContentType"] == "x/y"
 
 
-def test_what_is_no_json_is_not_written(aws):
+def test_invalid_json_is_not_written(aws):
     aws.make_bucket()
 
     with pytest.raises(TypeError):

@@ -52,7 +52,7 @@ def test_missing_value_is_named():
         WORKFLOWS.render_workflow("run", "lambda", {})
 
 
-def test_unknown_workflow_is_told_which_there_are():
+def test_unknown_workflow_is_reported_with_the_known_ones():
     with pytest.raises(ValueError, match=r"no workflow 'run' .*: expected one of run\.lambda"):
         WORKFLOWS.render_workflow("run", "batch", {})
 

@@ -1,4 +1,4 @@
-"""What a typed client sends is what the handler gets, through every front door."""
+"""What a typed client sends is what the handler gets, through every integration."""
 
 from __future__ import annotations
 
@@ -58,6 +58,6 @@ def test_a_request_arrives_as_it_was_sent(api, lambda_context, sent, by_body):
     body = made.body.encode() if isinstance(made.body, str) else made.body or b""
     request = HttpRequest(made.method, url.path, url.query, dict(made.headers), body)
     event = event_maker_of(served.builder.app)(request)
-    answer = http_response(served.function(event, lambda_context))
-    assert answer.status == 200
-    assert json.loads(answer.body) == sent.to_dict()
+    response = http_response(served.function(event, lambda_context))
+    assert response.status == 200
+    assert json.loads(response.body) == sent.to_dict()

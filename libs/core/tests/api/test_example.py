@@ -38,8 +38,8 @@ def test_the_example_keeps_and_finds_items(lambda_context, monkeypatch):
             "body": body,
             "isBase64Encoded": False,
         }
-        answer = handler(event, lambda_context)
-        return answer["statusCode"], json.loads(answer["body"])
+        response = handler(event, lambda_context)
+        return response["statusCode"], json.loads(response["body"])
 
     item = {"item_id": "a1", "how_many": 3, "tags": ["round"]}
     assert call("PUT", "/items/a1", json.dumps({"how_many": 3, "tags": ["round"]})) == (200, item)
@@ -57,8 +57,8 @@ def test_the_example_of_batches_works(documentation, lambda_context):
     exec(code, names)
     record = {"messageId": "m1", "body": '{"item_id": "a", "how_many": 2}', "attributes": {}}
     broken = {**record, "messageId": "m2", "body": "{}"}
-    answer = names["from_queue"]({"Records": [record, broken]}, lambda_context)
-    assert answer == {"batchItemFailures": [{"itemIdentifier": "m2"}]}
+    response = names["from_queue"]({"Records": [record, broken]}, lambda_context)
+    assert response == {"batchItemFailures": [{"itemIdentifier": "m2"}]}
     images = {"item_id": {"S": "a"}, "how_many": {"N": "2"}}
     change = {"eventName": "INSERT", "dynamodb": {"SequenceNumber": "1", "NewImage": images}}
     assert names["from_table"]({"Records": [change]}, lambda_context) == {"batchItemFailures": []}

@@ -1,4 +1,4 @@
-"""Whatever a request holds, it is answered, and the answer shows nothing of the service."""
+"""Whatever a request holds, it is answered, and the response shows nothing of the service."""
 
 from __future__ import annotations
 
@@ -77,17 +77,17 @@ FUZZING = settings(
 
 
 def check(api, context, event):
-    """Send an event, and check what is true of every answer; return its status."""
+    """Send an event, and check what is true of every response; return its status."""
     before = json.dumps(event)
-    answer = api.function(event, context)
+    response = api.function(event, context)
     assert json.dumps(event) == before
-    status, text = answer["statusCode"], answer["body"]
+    status, text = response["statusCode"], response["body"]
     json.loads(text, parse_constant=pytest.fail)
     assert SECRET not in text
     assert "Traceback" not in text
     assert ".py" not in text or ".py" in before
     if status != 200:
-        assert answer["multiValueHeaders"]["Content-Type"] == ["application/problem+json"]
+        assert response["multiValueHeaders"]["Content-Type"] == ["application/problem+json"]
         assert json.loads(text)["status"] == status
     return status
 
@@ -100,7 +100,7 @@ def check(api, context, event):
     body=BODIES,
     headers=VERSIONS,
 )
-def test_parameters_of_all_kinds_are_answered(
+def test_parameters_of_all_kinds_are_handled(
     api, lambda_context, method, path, query, body, headers
 ):
     event = rest_event(method, path, query, body, headers)
@@ -118,7 +118,7 @@ def test_parameters_of_all_kinds_are_answered(
     headers=WILD_HEADERS,
     is_base64=st.booleans(),
 )
-def test_what_is_no_request_of_the_api_is_answered(
+def test_invalid_request_of_the_api_is_handled(
     api, lambda_context, method, path, query, body, headers, is_base64
 ):
     event = rest_event(method, path, query, body, headers, isBase64Encoded=is_base64)
@@ -128,7 +128,7 @@ def test_what_is_no_request_of_the_api_is_answered(
 
 
 @pytest.mark.parametrize("depth", [50, 200, 900, 5_000, 100_000])
-def test_deep_nesting_is_answered(depth, api, lambda_context):
+def test_deep_nesting_is_handled(depth, api, lambda_context):
     for body in ("[" * depth + "]" * depth, '{"a":' * depth + "1" + "}" * depth):
         event = rest_event("POST", "/items/a", body='{"extra": ' + body + "}")
         assert api.function(event, lambda_context)["statusCode"] in {200, 400, 422, 500}

@@ -92,7 +92,7 @@ def test_padding_may_be_missing():
 
 
 @pytest.mark.parametrize("text", ["", "?", "e30=x", "bm9wZQ==", "WzFd", "/w==", "é"])
-def test_query_data_that_is_no_encoded_object_is_refused(text):
+def test_query_data_that_is_not_a_encoded_object_is_rejected(text):
     with pytest.raises(ValueError, match="'data' is not URL-safe base64 of a JSON object"):
         decode_query(text)
 
@@ -114,18 +114,18 @@ def test_a_body_is_a_json_object_or_a_string_that_holds_one():
 
 
 @pytest.mark.parametrize("text", ["nope", "{", "NaN", '{"a": Infinity}', "[" * 100_000])
-def test_a_body_that_is_no_json_is_refused(text):
+def test_a_body_that_is_not_json_is_rejected(text):
     with pytest.raises(ValueError, match=r".+"):
         decode_body(text)
 
 
 @pytest.mark.parametrize("text", ["5", "[1]", '"text"', '"[1]"'])
-def test_a_body_of_another_type_is_refused(text):
+def test_a_body_of_another_type_is_rejected(text):
     with pytest.raises(ValueError, match="expected a JSON object"):
         HTTPParameters.from_stringified_request_body(text)
 
 
-def test_the_body_goes_over_the_query_and_the_query_over_the_path():
+def test_the_body_takes_precedence_over_the_query_and_the_query_over_the_path():
     parameters = HTTPParameters({"a": 1, "x": 1}, {"a": 2, "y": 1}, {"a": 3})
     assert parameters.merged_params == {"a": 3, "x": 1, "y": 1}
 

@@ -41,7 +41,7 @@ def test_the_document_of_the_example_is_valid():
 
 
 @pytest.mark.parametrize("door", RESOLVERS)
-def test_every_front_door_has_a_document(door):
+def test_every_integration_has_a_document(door):
     builder = ApiResolverBuilder(app=RESOLVERS[door]())
     document = document_of(make_handler("/a/<item_id>", "PUT"), builder=builder)
     assert set(document["paths"]) == {"/a/{item_id}"}
@@ -96,11 +96,11 @@ def test_what_has_no_form_as_text_is_json_in_the_query(lambda_context):
         assert "schema" not in found[name]
         assert set(found[name]["content"]) == {"application/json"}
     query = {"text": ["t"], "nested": ['{"x": 1}'], "free": ['{"a": 2}']}
-    status, answer = Api(Search).call("GET", "/search", lambda_context, query=query)
-    assert (status, answer["nested"], answer["free"]) == (200, {"x": 1}, {"a": 2})
+    status, response = Api(Search).call("GET", "/search", lambda_context, query=query)
+    assert (status, response["nested"], response["free"]) == (200, {"x": 1}, {"a": 2})
 
 
-def test_responses_and_errors_are_told():
+def test_responses_and_errors_are_documented():
     responses = shelf_api.get_openapi_schema()["paths"]["/items/{item_id}"]["get"]["responses"]
     assert list(responses) == ["200", "400", "404", "500", "422"]
     assert responses["200"]["content"]["application/json"]["schema"] == {
@@ -110,13 +110,13 @@ def test_responses_and_errors_are_told():
     assert set(responses["422"]["content"]) == {"application/problem+json"}
 
 
-def test_a_handler_that_may_answer_nothing_says_so():
+def test_a_handler_that_may_response_nothing_says_so():
     responses = document_of(Search)["paths"]["/search"]["get"]["responses"]
     schema = responses["200"]["content"]["application/json"]["schema"]
     assert {"type": "null"} in schema["anyOf"]
 
 
-def test_401_is_told_where_events_can_be_refused():
+def test_401_is_documented_if_events_can_be_rejected():
     class Guarded(ApiResolverBuilder):
         def validate_event(self, event):
             raise PermissionError
@@ -125,7 +125,7 @@ def test_401_is_told_where_events_can_be_refused():
     assert "401" in document["paths"]["/search"]["get"]["responses"]
 
 
-def test_legacy_errors_are_told_as_they_are():
+def test_legacy_errors_are_documented():
     document = document_of(Search, builder=ApiResolverBuilder(legacy_errors=True))
     assert list(document["paths"]["/search"]["get"]["responses"]) == ["200", "400", "418"]
 
@@ -170,7 +170,7 @@ def test_what_the_app_was_configured_with_is_in_the_document():
     }
 
 
-def test_a_model_that_has_the_name_of_an_error_is_refused():
+def test_a_model_that_has_the_name_of_an_error_is_rejected():
     class ProblemDetails(PydanticBaseModel):
         pass
 

@@ -33,58 +33,58 @@ def data(document):
     return base64.urlsafe_b64encode(json.dumps(document).encode()).decode()
 
 
-@pytest.mark.parametrize("door", RESOLVERS)
-class TestEveryFrontDoor:
-    def test_path_query_and_body_reach_the_handler(self, door, lambda_context):
-        api = Api(PutItem, builder=ApiResolverBuilder(app=RESOLVERS[door]()))
-        answer = api.function(load(door), lambda_context)
-        assert answer["statusCode"] == 200
-        assert json.loads(answer["body"]) == {
+@pytest.mark.parametrize("integration", RESOLVERS)
+class TestEveryIntegration:
+    def test_path_query_and_body_reach_the_handler(self, integration, lambda_context):
+        api = Api(PutItem, builder=ApiResolverBuilder(app=RESOLVERS[integration]()))
+        response = api.function(load(integration), lambda_context)
+        assert response["statusCode"] == 200
+        assert json.loads(response["body"]) == {
             "item_id": "a b",
             "how_many": 3,
             "tags": ["round", "deep red"],
         }
 
-    def test_an_unknown_route_is_404(self, door, lambda_context):
-        api = Api(FindItems, builder=ApiResolverBuilder(app=RESOLVERS[door]()))
-        answer = api.function(load(door), lambda_context)
-        assert (answer["statusCode"], json.loads(answer["body"])["status"]) == (404, 404)
+    def test_an_unknown_route_is_404(self, integration, lambda_context):
+        api = Api(FindItems, builder=ApiResolverBuilder(app=RESOLVERS[integration]()))
+        response = api.function(load(integration), lambda_context)
+        assert (response["statusCode"], json.loads(response["body"])["status"]) == (404, 404)
 
-    def test_another_method_is_405(self, door, lambda_context):
+    def test_another_method_is_405(self, integration, lambda_context):
         other = make_handler("/items/<item_id>", "GET")
-        api = Api(other, builder=ApiResolverBuilder(app=RESOLVERS[door]()))
-        answer = api.function(load(door), lambda_context)
-        headers = {**answer.get("headers", {}), **answer.get("multiValueHeaders", {})}
-        assert answer["statusCode"] == 405
+        api = Api(other, builder=ApiResolverBuilder(app=RESOLVERS[integration]()))
+        response = api.function(load(integration), lambda_context)
+        headers = {**response.get("headers", {}), **response.get("multiValueHeaders", {})}
+        assert response["statusCode"] == 405
         assert headers["Allow"] in ("GET", ["GET"])
 
-    def test_the_client_version_is_read_from_the_headers(self, door, lambda_context):
+    def test_the_client_version_is_read_from_the_headers(self, integration, lambda_context):
         strict = make_handler("/items/<item_id>", "PUT", minimum_client_version="1.5")
-        api = Api(strict, builder=ApiResolverBuilder(app=RESOLVERS[door]()))
-        assert api.function(load(door), lambda_context)["statusCode"] == 400
+        api = Api(strict, builder=ApiResolverBuilder(app=RESOLVERS[integration]()))
+        assert api.function(load(integration), lambda_context)["statusCode"] == 400
 
-    def test_the_caller_is_who_signed_the_request(self, door, lambda_context):
+    def test_the_caller_is_who_signed_the_request(self, integration, lambda_context):
         def handle(self, request):
             return Anything(item_id=self.api_gateway_caller)
 
         who = make_handler("/items/<item_id>", "PUT", handle)
-        api = Api(who, builder=ApiResolverBuilder(app=RESOLVERS[door]()))
-        caller = json.loads(api.function(load(door), lambda_context)["body"])["item_id"]
+        api = Api(who, builder=ApiResolverBuilder(app=RESOLVERS[integration]()))
+        caller = json.loads(api.function(load(integration), lambda_context)["body"])["item_id"]
         # Load balancers and the first version of VPC Lattice events do not tell.
-        assert caller == ("Unknown" if door in ("alb", "vpc_lattice") else "AIDAEXAMPLE")
+        assert caller == ("Unknown" if integration in ("alb", "vpc_lattice") else "AIDAEXAMPLE")
 
     @pytest.mark.parametrize("event", [{}, {"Records": []}, None, "text", {"headers": None}])
-    def test_an_event_from_elsewhere_is_an_exception(self, door, event, lambda_context):
-        api = Api(builder=ApiResolverBuilder(app=RESOLVERS[door]()))
-        with pytest.raises(ValueError, match=f"{RESOLVERS[door].__name__} takes"):
+    def test_an_event_from_elsewhere_is_an_exception(self, integration, event, lambda_context):
+        api = Api(builder=ApiResolverBuilder(app=RESOLVERS[integration]()))
+        with pytest.raises(ValueError, match=f"{RESOLVERS[integration].__name__} expects"):
             api.function(event, lambda_context)
 
-    def test_the_event_is_left_as_it_was(self, door, lambda_context):
-        event = load(door)
-        Api(PutItem, builder=ApiResolverBuilder(app=RESOLVERS[door]())).function(
+    def test_the_event_is_left_as_it_was(self, integration, lambda_context):
+        event = load(integration)
+        Api(PutItem, builder=ApiResolverBuilder(app=RESOLVERS[integration]())).function(
             event, lambda_context
         )
-        assert event == load(door)
+        assert event == load(integration)
 
 
 @pytest.mark.parametrize("body", [None, "", "{}", '""', "null"])
@@ -123,7 +123,7 @@ def test_the_type_of_the_field_decides_what_a_part_of_the_path_is(lambda_context
     assert found == {"item_id": "7", "how_many": 12, "extra": 1.5, "tags": ["x"]}
 
 
-def test_the_body_goes_over_the_query_and_the_query_over_the_path(lambda_context):
+def test_the_body_takes_precedence_over_the_query_and_the_query_over_the_path(lambda_context):
     api = Api(PutItem)
     query = {"data": [data({"item_id": "query", "how_many": 2})]}
     body = '{"item_id": "body"}'
@@ -236,9 +236,9 @@ def test_a_model_of_another_kind_tells_its_own_error(lambda_context):
     assert problem["errors"] == [{"loc": [], "msg": "item_id is no text", "type": "value_error"}]
 
 
-def test_the_whole_answer_is_that_of_a_rest_proxy(lambda_context):
-    answer = Api(FindItems).function(rest_event("GET", "/items"), lambda_context)
-    assert answer == {
+def test_the_whole_response_is_that_of_a_rest_proxy(lambda_context):
+    response = Api(FindItems).function(rest_event("GET", "/items"), lambda_context)
+    assert response == {
         "statusCode": 200,
         "body": '{"how_many":1}',
         "isBase64Encoded": False,
@@ -294,7 +294,7 @@ def test_a_response_that_cannot_be_written_is_an_error_of_the_service(lambda_con
         (ServiceError(503, {"retry": 5}), 503, {"message": {"retry": 5}}),
     ],
 )
-def test_an_error_that_is_raised_to_be_told_keeps_status_and_message(
+def test_an_error_that_is_raised_to_be_described_keeps_status_and_message(
     error, status, told, lambda_context, capsys
 ):
     def handle(self, request):
@@ -307,9 +307,9 @@ def test_an_error_that_is_raised_to_be_told_keeps_status_and_message(
 
 
 def test_every_error_is_problem_details(lambda_context):
-    answer = Api(FindItems).function(rest_event("GET", "/nope"), lambda_context)
-    assert answer["multiValueHeaders"]["Content-Type"] == ["application/problem+json"]
-    assert json.loads(answer["body"]) == {
+    response = Api(FindItems).function(rest_event("GET", "/nope"), lambda_context)
+    assert response["multiValueHeaders"]["Content-Type"] == ["application/problem+json"]
+    assert json.loads(response["body"]) == {
         "type": "about:blank",
         "title": "Not Found",
         "status": 404,
@@ -320,13 +320,13 @@ def test_every_error_is_problem_details(lambda_context):
 
 def test_options_is_a_method_like_others_unless_cors_is_configured(lambda_context):
     preflight = rest_event("OPTIONS", "/items", headers={"Origin": "https://x"})
-    answer = Api(FindItems).function(preflight, lambda_context)
-    assert answer["statusCode"] == 405
-    assert answer["multiValueHeaders"]["Allow"] == ["GET, POST"]
+    response = Api(FindItems).function(preflight, lambda_context)
+    assert response["statusCode"] == 405
+    assert response["multiValueHeaders"]["Allow"] == ["GET, POST"]
     app = APIGatewayRestResolver(cors=CORSConfig())
-    answer = Api(FindItems, builder=ApiResolverBuilder(app)).function(preflight, lambda_context)
-    assert answer["statusCode"] == 204
-    assert "Access-Control-Allow-Origin" in answer["multiValueHeaders"]
+    response = Api(FindItems, builder=ApiResolverBuilder(app)).function(preflight, lambda_context)
+    assert response["statusCode"] == 204
+    assert "Access-Control-Allow-Origin" in response["multiValueHeaders"]
 
 
 class Guarded(ApiResolverBuilder):
@@ -337,7 +337,7 @@ class Guarded(ApiResolverBuilder):
 
 
 @pytest.mark.parametrize("path", ["/items", "/nope"])
-def test_an_event_that_the_api_refuses_is_unauthorized_and_the_reason_is_logged(
+def test_an_event_that_the_api_rejects_is_unauthorized_and_the_reason_is_logged(
     path, lambda_context, capsys
 ):
     status, problem = Api(FindItems, builder=Guarded()).call("GET", path, lambda_context)
@@ -348,21 +348,21 @@ def test_an_event_that_the_api_refuses_is_unauthorized_and_the_reason_is_logged(
     assert "members only" in line["exception"]
 
 
-def test_an_event_can_be_refused_with_another_status(lambda_context, monkeypatch):
+def test_an_event_can_be_rejected_with_another_status(lambda_context, monkeypatch):
     monkeypatch.setattr(Guarded, "error", ForbiddenError("not on Sundays"))
     status, problem = Api(FindItems, builder=Guarded()).call("GET", "/items", lambda_context)
     assert (status, problem["detail"]) == (403, "not on Sundays")
 
 
-def test_answers_to_refused_events_can_be_read_across_origins(lambda_context):
+def test_responses_to_rejected_events_can_be_read_across_origins(lambda_context):
     api = Api(FindItems, builder=Guarded(APIGatewayRestResolver(cors=CORSConfig())))
     event = rest_event("GET", "/items", headers={"Origin": "https://x"})
-    answer = api.function(event, lambda_context)
-    assert answer["statusCode"] == 401
-    assert answer["multiValueHeaders"]["Access-Control-Allow-Origin"] == ["*"]
+    response = api.function(event, lambda_context)
+    assert response["statusCode"] == 401
+    assert response["multiValueHeaders"]["Access-Control-Allow-Origin"] == ["*"]
 
 
-def test_browsers_are_told_the_rules_before_they_send_credentials(lambda_context):
+def test_browsers_are_described_the_rules_before_they_send_credentials(lambda_context):
     app = APIGatewayRestResolver(cors=CORSConfig())
     secret = make_handler("/secret", "OPTIONS")
     api = Api(FindItems, secret, builder=Guarded(app))
@@ -386,7 +386,7 @@ def test_exception_handlers_that_the_app_has_already_are_kept(lambda_context):
     app = APIGatewayRestResolver()
 
     @app.exception_handler(ZeroDivisionError)
-    def answer(error):
+    def response(error):
         from aws_lambda_powertools.event_handler import Response
 
         return Response(status_code=418, content_type="application/json", body="{}")
@@ -429,7 +429,7 @@ class TestLegacyErrors:
         assert call("POST", "/a", body="nope")[0] == 400
         assert call("POST", "/a", body='{"how_many": "x"}')[0] == 400
 
-    def test_a_refused_event_is_401_with_its_reason(self, lambda_context):
+    def test_a_rejected_event_is_401_with_its_reason(self, lambda_context):
         api = Api(builder=Guarded(legacy_errors=True))
         found = api.call("GET", "/a", lambda_context)
         assert found == (401, "Failed to validate event: members only")
@@ -458,7 +458,7 @@ class TestMetrics:
                 "ApiResolverFailure": [0.0],
             }
 
-    def test_an_error_is_a_failure_of_the_route_but_an_answer_of_the_api(
+    def test_an_error_is_a_failure_of_the_route_but_an_response_of_the_api(
         self, lambda_context, capsys
     ):
         Api(PutItem).call("PUT", "/items/a", lambda_context, body="nope")
@@ -474,7 +474,7 @@ class TestMetrics:
         assert "Success" not in values
 
     @pytest.mark.parametrize("case", ["refused", "other method"])
-    def test_other_answers_without_handler_are_those_of_the_api_alone(
+    def test_other_responses_without_handler_are_those_of_the_api_alone(
         self, case, lambda_context, capsys
     ):
         api = Api(PutItem, builder=Guarded() if case == "refused" else None)
@@ -488,7 +488,7 @@ class TestMetrics:
         }
 
     def test_an_event_from_elsewhere_is_a_failure_of_the_api(self, lambda_context, capsys):
-        with pytest.raises(ValueError, match="takes"):
+        with pytest.raises(ValueError, match="expects"):
             Api(PutItem).function({}, lambda_context)
         ((_, values),), _ = printed(capsys.readouterr().out)
         assert (values["ApiResolverSuccess"], values["ApiResolverFailure"]) == ([0.0], [1.0])
@@ -532,8 +532,8 @@ class TestMetrics:
     def test_a_handler_on_an_app_without_builder_prints_its_own(self, lambda_context, capsys):
         app = APIGatewayRestResolver()
         PutItem.add_to_router(app)
-        answer = app.resolve(rest_event("PUT", "/items/a"), lambda_context)
-        assert answer["statusCode"] == 200
+        response = app.resolve(rest_event("PUT", "/items/a"), lambda_context)
+        assert response["statusCode"] == 200
         ((dimensions, values),), _ = printed(capsys.readouterr().out)
         assert dimensions["handler_name"] == dimensions["handler"] == "Answer"
         assert values["Success"] == [1.0]
@@ -559,7 +559,7 @@ class TestLogLevel:
         _, (line,) = printed(capsys.readouterr().out)
         assert (line["level"], "LOUD" in line["message"]) == ("WARNING", False)
 
-    def test_whoever_is_refused_does_not_set_the_level(self, lambda_context):
+    def test_rejected_request_does_not_set_the_level(self, lambda_context):
         api = Api(builder=Guarded())
         before = api.builder.logger.log_level
         api.call("GET", "/a", lambda_context, headers={"x-log-level": "debug"})
@@ -630,7 +630,7 @@ def test_a_handler_that_was_not_routed_to_has_no_event():
         PutItem().current_event  # noqa: B018
 
 
-def test_what_only_a_rest_api_tells_is_refused_elsewhere(lambda_context):
+def test_what_only_a_rest_api_tells_is_rejected_elsewhere(lambda_context):
     def handle(self, request):
         assert self.api_gateway_event_identity.source_ip == "203.0.113.7"
 
@@ -768,22 +768,22 @@ class Both(Left, Right):
 
 
 def test_of_two_equal_routes_the_first_one_answers(lambda_context):
-    def answer(name):
+    def response(name):
         return make_handler("/a", "GET", lambda self, request: Anything(item_id=name))
 
     with pytest.warns(UserWarning, match="already registered"):
-        api = Api(answer("first"), answer("second"))
+        api = Api(response("first"), response("second"))
     assert api.call("GET", "/a", lambda_context)[1]["item_id"] == "first"
 
 
-def test_a_static_route_goes_before_a_dynamic_one(lambda_context):
+def test_a_static_route_takes_precedence_over_a_dynamic_one(lambda_context):
     static = make_handler("/items/new", "PUT", lambda self, request: Anything(item_id="static"))
     api = Api(PutItem, static)
     assert api.call("PUT", "/items/new", lambda_context)[1]["item_id"] == "static"
     assert api.call("PUT", "/items/old", lambda_context)[1]["item_id"] == "old"
 
 
-def test_functions_on_the_app_itself_answer_too(lambda_context):
+def test_functions_on_the_app_itself_response_too(lambda_context):
     app = APIGatewayRestResolver()
 
     @app.get("/plain")
@@ -814,7 +814,7 @@ def test_an_app_that_validates_its_own_functions_leaves_handlers_alone(lambda_co
 
 
 @pytest.mark.parametrize("query", [None, {"number": ["x"]}])
-def test_requests_that_powertools_refuses_keep_its_status(query, lambda_context):
+def test_requests_that_powertools_rejects_keep_its_status(query, lambda_context):
     app = APIGatewayRestResolver(enable_validation=True)
 
     @app.get("/plain")

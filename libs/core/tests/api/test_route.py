@@ -105,7 +105,7 @@ def test_each_value_is_one_segment_of_the_path():
 
 
 @pytest.mark.parametrize("value", ["", ".", ".."])
-def test_a_value_that_cannot_be_a_segment_is_refused(value):
+def test_a_value_that_cannot_be_a_segment_is_rejected(value):
     with pytest.raises(ValidationError, match="item_id"):
         PostThing.get_http_request(Ask(item_id=value), "https://x")
 
@@ -133,7 +133,7 @@ def test_the_client_version_is_compared_number_by_number(name):
         check({name: "1.9.0"}, "1.10.0")
 
 
-def test_a_version_that_is_missing_or_malformed_is_refused():
+def test_a_version_that_is_missing_or_malformed_is_rejected():
     with pytest.raises(ValidationError, match="missing"):
         PostThing.validate_headers({})
     with pytest.raises(ValidationError, match="'one' is not a version"):
@@ -164,7 +164,7 @@ def test_the_client_version_is_that_of_a_package_or_of_the_class():
         Ours.build(client_version_package_name="no-such-package")
 
 
-def test_a_pre_release_is_told_by_its_numbers(monkeypatch):
+def test_a_pre_release_is_reduced_to_its_numbers(monkeypatch):
     monkeypatch.setattr(
         "aibs_informatics_aws_lambda.common.api.route.version", lambda name: "1.2.3.dev4+abc"
     )

@@ -35,11 +35,11 @@ def shelf_url(start_server):
 
 
 def send(method, url, body=None, **headers):
-    """Return status, content type and content of an answer."""
+    """Return status, content type and content of an response."""
     request = urllib.request.Request(url, body, headers, method=method)
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return answer.status, answer.headers["Content-Type"], answer.read()
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return response.status, response.headers["Content-Type"], response.read()
     except urllib.error.HTTPError as error:
         with error:
             return error.code, error.headers["Content-Type"], error.read()
@@ -74,7 +74,7 @@ def test_each_request_has_an_id_of_its_own(shelf_url):
     assert len(ids) == 2
 
 
-def test_an_answer_to_head_has_no_content(shelf_url):
+def test_an_response_to_head_has_no_content(shelf_url):
     assert send("HEAD", f"{shelf_url}/items")[::2] == (405, b"")
 
 
@@ -101,7 +101,7 @@ def test_nothing_that_is_undocumented_and_no_5xx_is_found(shelf_url, tmp_path):
 
 
 @pytest.mark.parametrize("app_cls", [*RESOLVERS.values(), HttpResolverLocal])
-def test_the_local_front_door_is_that_of_the_app(app_cls, lambda_context):
+def test_the_local_integration_is_that_of_the_app(app_cls, lambda_context):
     api = Api(make_handler("/items/<item_id>", "PUT"), builder=ApiResolverBuilder(app=app_cls()))
     request = HttpRequest(
         method="PUT",
@@ -110,21 +110,23 @@ def test_the_local_front_door_is_that_of_the_app(app_cls, lambda_context):
         headers={"content-type": "application/json", "x-client-version": "1"},
         body=b'{"extra": "\xc3\xa9"}',
     )
-    answer = http_response(api.function(event_maker_of(api.builder.app)(request), lambda_context))
-    assert answer.status == 200
-    assert ("Content-Type", "application/json") in answer.headers
-    found = json.loads(answer.body)
+    response = http_response(
+        api.function(event_maker_of(api.builder.app)(request), lambda_context)
+    )
+    assert response.status == 200
+    assert ("Content-Type", "application/json") in response.headers
+    found = json.loads(response.body)
     assert (found["item_id"], found["extra"]) == ("a b", "é")
     assert found.get("tags") == ["round", "deep red"] or found["how_many"] == 3
 
 
 def test_cookies_and_binary_content_are_handed_on():
-    answer = {"statusCode": 200, "body": "/w==", "isBase64Encoded": True, "cookies": ["a=b"]}
-    assert http_response(answer).body == b"\xff"
-    assert http_response(answer).headers == [("Set-Cookie", "a=b")]
+    response = {"statusCode": 200, "body": "/w==", "isBase64Encoded": True, "cookies": ["a=b"]}
+    assert http_response(response).body == b"\xff"
+    assert http_response(response).headers == [("Set-Cookie", "a=b")]
 
 
-def test_an_app_without_front_door_is_refused():
+def test_an_app_without_integration_is_rejected():
     with pytest.raises(ValueError, match="BedrockAgentResolver has no integration"):
         LocalServer(ApiResolverBuilder(BedrockAgentResolver()))
 
@@ -167,14 +169,14 @@ def test_a_body_that_comes_in_pieces_and_repeated_headers_are_put_together():
 def test_a_function_that_fails_is_a_bad_gateway(capsys):
     class Broken(ApiResolverBuilder):
         def handle(self, event, context):
-            raise RuntimeError("no answer")
+            raise RuntimeError("no response")
 
     status, _, content = respond(Broken())
     assert (status, content) == (502, b'{"message": "Internal server error"}')
-    assert "RuntimeError: no answer" in capsys.readouterr().err
+    assert "RuntimeError: no response" in capsys.readouterr().err
 
 
-def test_a_route_of_the_api_goes_before_its_document():
+def test_a_route_of_the_api_takes_precedence_over_its_document():
     own = make_handler("/openapi.json", "GET")
     _, _, content = respond(Api(own).builder, method="GET", raw_path=b"/openapi.json")
     assert content == b'{"how_many":1}'
@@ -208,6 +210,6 @@ def test_a_handler_class_is_an_api_of_one_route():
         ("shelf.items:Item", "found ModelMetaclass"),
     ],
 )
-def test_what_is_no_api_is_refused(target, message):
+def test_invalid_api_is_rejected(target, message):
     with pytest.raises(ValueError, match=message):
         find_api(target)

@@ -80,7 +80,7 @@ def test_versions_are_ordered_by_number_and_not_as_text():
     assert sorted(map(VersionStr, ["2", "1.10", "1.9"])) == ["1.9", "1.10", "2"]
 
 
-def test_what_is_no_version_is_unequal_and_cannot_be_ordered():
+def test_invalid_version_is_unequal_and_cannot_be_ordered():
     assert VersionStr("1") != "one"
     assert VersionStr("1") != 1
     with pytest.raises(ValidationError):

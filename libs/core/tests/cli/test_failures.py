@@ -100,7 +100,7 @@ def test_bad_input_is_one_line_that_says_what_and_why(failure, work, arguments, 
         assert text in line
 
 
-def test_refused_values_are_not_shown(failure):
+def test_rejected_values_are_not_shown(failure):
     _, line = failure("--handler", "work.Counter", "-e", '{"count": "s3cret"}')
 
     assert "s3cret" not in line
@@ -117,7 +117,7 @@ def test_exception_of_the_handler_is_one_line(handle_lambda_request):
     assert "Traceback" not in result.stderr
 
 
-def test_answer_that_is_no_json_is_one_line_and_leaves_the_old_one(handle_lambda_request, work):
+def test_response_that_is_not_json_is_one_line_and_leaves_the_old_one(handle_lambda_request, work):
     (work / "out.json").write_text("old")
 
     result = handle_lambda_request(
@@ -211,7 +211,7 @@ def test_denied_payload_is_named_with_the_missing_permission(failure, denied):
     assert "Grant s3:GetObject" in line
 
 
-def test_denied_answer_is_named_with_the_missing_permission(handle_lambda_request, denied):
+def test_denied_response_is_named_with_the_missing_permission(handle_lambda_request, denied):
     result = handle_lambda_request(
         "--handler", "work.echo", "-e", "{}", "-o", "s3://bucket/out.json", **denied
     )
@@ -232,7 +232,7 @@ def test_missing_credentials_are_named_before_the_handler_runs(failure):
 
 
 @pytest.mark.parametrize("mode", [0o555, 0o000])
-def test_folder_that_may_not_be_written_to_is_found_before_the_handler_runs(
+def test_directory_that_may_not_be_written_to_is_found_before_the_handler_runs(
     run_command, work, without_root_powers, mode
 ):
     folder = work / "folder"

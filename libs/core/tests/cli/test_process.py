@@ -54,7 +54,7 @@ def temporary_files(folder):
     ("number", "status", "word"),
     [(signal.SIGTERM, 143, "stopped"), (signal.SIGINT, 130, "interrupted")],
 )
-def test_handler_that_is_stopped_is_one_line_and_leaves_no_answer(
+def test_handler_that_is_stopped_is_one_line_and_leaves_no_response(
     start, work, number, status, word
 ):
     process = start("work.slow", {})
@@ -68,7 +68,7 @@ def test_handler_that_is_stopped_is_one_line_and_leaves_no_answer(
     assert not (work / "out.json").exists()
 
 
-def test_stop_while_the_answer_is_written_leaves_no_temporary_file(start, work):
+def test_stop_while_the_response_is_written_leaves_no_temporary_file(start, work):
     size, hits = 30_000_000, 0
     (work / "out.json").write_text("old")
     for _ in range(5):
@@ -83,7 +83,7 @@ def test_stop_while_the_answer_is_written_leaves_no_temporary_file(start, work):
     assert hits, "no process was stopped while it wrote"
 
 
-def test_process_that_is_killed_at_any_moment_leaves_the_old_answer_or_the_new(start, work):
+def test_process_that_is_killed_at_any_moment_leaves_the_old_response_or_the_new(start, work):
     size = 3_000_000
     began = time.monotonic()
     start("work.big", {"letter": "0", "size": size}).communicate(timeout=30)
@@ -171,14 +171,14 @@ def run_unread(*arguments, cwd=None):
         os.close(writer)
 
 
-def test_list_that_nobody_reads_any_more_is_no_failure():
+def test_list_that_has_no_reader_any_more_is_no_failure():
     result = run_unread("--list")
 
     assert result.returncode == 128 + signal.SIGPIPE
     assert result.stderr == ""
 
 
-def test_answer_that_nobody_reads_is_a_failure(work):
+def test_response_that_has_no_reader_is_a_failure(work):
     payload = '{"letter": "x", "size": 5}'
     result = run_unread("--handler", "work.big", "-e", payload, "-o", "-", cwd=work)
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 
-def test_answer_is_printed_and_logs_go_to_stderr(handle_lambda_request):
+def test_response_is_printed_and_logs_go_to_stderr(handle_lambda_request):
     result = handle_lambda_request(
         "--handler", "work.Counter", "--payload", '{"count": 1, "userNote": "é"}', "-o", "-"
     )
@@ -20,8 +20,8 @@ def test_answer_is_printed_and_logs_go_to_stderr(handle_lambda_request):
     assert [json.loads(line)["message"] for line in lines] == ["counting"]
 
 
-def test_answer_is_written_to_a_file_as_one_sorted_line(handle_lambda_request, work):
-    (work / "out.json").write_text("an old and longer answer" * 100)
+def test_response_is_written_to_a_file_as_one_sorted_line(handle_lambda_request, work):
+    (work / "out.json").write_text("an old and longer response" * 100)
 
     result = handle_lambda_request(
         "--handler", "work.echo", "--payload", '{"b": 1, "a": "é"}', "-o", "out.json"
@@ -48,7 +48,7 @@ def test_without_a_location_nothing_is_printed_but_logs(handle_lambda_request, w
     assert {path.name for path in work.iterdir()} - {"__pycache__"} == {"work.py", "ran.txt"}
 
 
-def test_no_answer_is_an_empty_object(response_of):
+def test_no_response_is_an_empty_object(response_of):
     assert response_of("work.Counter", '{"count": 99}') == "{}\n"
 
 
@@ -109,7 +109,7 @@ def test_everything_can_come_from_the_environment(handle_lambda_request, aws):
 
 
 def test_context_is_that_of_the_environment(response_of):
-    answer = response_of(
+    response = response_of(
         "work.WhoAmI",
         '{"count": 1}',
         AWS_LAMBDA_FUNCTION_NAME="f",
@@ -117,7 +117,7 @@ def test_context_is_that_of_the_environment(response_of):
         AWS_LAMBDA_FUNCTION_REQUEST_ID="r",
     )
 
-    assert json.loads(answer)["user_note"] == "f 512 r"
+    assert json.loads(response)["user_note"] == "f 512 r"
 
 
 def test_router_can_be_run(response_of):
@@ -168,7 +168,7 @@ def test_local_work_loads_no_client_of_aws(work, run_command):
     assert run_command(sys.executable, "-c", code).returncode == 0
 
 
-def test_whatever_handlers_print_stays_out_of_the_answer(work, handle_lambda_request):
+def test_whatever_handlers_print_stays_out_of_the_response(work, handle_lambda_request):
     (work / "loud.py").write_text(
         "import logging\n"
         "from aibs_informatics_aws_lambda.common.logging import logger\n"
@@ -186,7 +186,7 @@ def test_whatever_handlers_print_stays_out_of_the_answer(work, handle_lambda_req
         assert line in result.stderr
 
 
-def test_metrics_stay_out_of_the_answer(work, handle_lambda_request):
+def test_metrics_stay_out_of_the_response(work, handle_lambda_request):
     (work / "measured.py").write_text(
         "from work import Counter\n"
         "class Measured(Counter):\n"
@@ -204,7 +204,7 @@ def test_metrics_stay_out_of_the_answer(work, handle_lambda_request):
     assert "Set POWERTOOLS_METRICS_NAMESPACE" in without.stderr
 
 
-def test_handlers_of_the_current_folder_cannot_stand_in_for_what_is_installed(response_of, work):
+def test_handlers_of_the_current_directory_cannot_replace_installed_ones(response_of, work):
     (work / "json.py").write_text("raise RuntimeError('not the installed one')")
 
     assert json.loads(response_of("work.echo", "{}"))["event"] == {}
@@ -231,7 +231,7 @@ def test_invalid_payload_is_found_without_running_the_handler(handle_lambda_requ
 @pytest.mark.parametrize(
     ("options", "status"), [({}, 4), ({"HANDLER_PARTIAL_OK": "1"}, 0), ({"_arguments": True}, 0)]
 )
-def test_answer_that_reports_failed_items_ends_with_4(
+def test_response_that_reports_failed_items_ends_with_4(
     handle_lambda_request, work, options, status
 ):
     arguments = ["--partial-ok"] if options.pop("_arguments", False) else []
@@ -267,7 +267,9 @@ def test_failure_leaves_a_document_where_asked(
     assert text in document["errorMessage"]
 
 
-def test_failure_leaves_the_old_answer_where_no_document_is_asked_for(handle_lambda_request, work):
+def test_failure_leaves_the_old_response_where_no_document_is_asked_for(
+    handle_lambda_request, work
+):
     (work / "out.json").write_text("old")
 
     result = handle_lambda_request(

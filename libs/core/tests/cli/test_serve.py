@@ -30,8 +30,8 @@ api = ApiResolverBuilder(app)
 
 
 def get(url):
-    with urllib.request.urlopen(url, timeout=10) as answer:
-        return json.load(answer)
+    with urllib.request.urlopen(url, timeout=10) as response:
+        return json.load(response)
 
 
 def test_help_says_how_to_serve(run_command):

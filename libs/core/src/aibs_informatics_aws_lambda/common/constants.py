@@ -24,6 +24,8 @@ REGION_KEY: Final = "REGION"
 HANDLER_ALLOWED_MODULES_KEY: Final = "HANDLER_ALLOWED_MODULES"
 # If true, the command exits with 0 even if the response reports failed items.
 HANDLER_PARTIAL_OK_KEY: Final = "HANDLER_PARTIAL_OK"
+# The API that `serve --reload` serves: each change starts a new process, which reads it.
+HANDLER_SERVE_TARGET_KEY: Final = "HANDLER_SERVE_TARGET"
 
 DEFAULT_AWS_LAMBDA_FUNCTION_NAME: Final = "unknown"
 DEFAULT_AWS_LAMBDA_FUNCTION_VERSION: Final = "1.0"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -14,8 +13,6 @@ JSONObject: TypeAlias = dict[str, Any]
 JSONArray: TypeAlias = list[Any]
 
 _FILE_SCHEME = "file://"
-# RFC 3986, without schemes of one letter, which may be drives.
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 # Longer text is not a path, and is cut in messages.
 _LONGEST_SHOWN = 200
 
@@ -120,7 +117,7 @@ def path_from_text(text: str) -> Path:
         ValueError: ``text`` is a URI with another scheme, or of a file on another host.
     """
     if not text.startswith(_FILE_SCHEME):
-        if _SCHEME.match(text):
+        if _is_uri(text):
             raise ValueError(f"{_shorten(text)!r} is not a local path or a file:// URI")
         return Path(text)
 
@@ -148,6 +145,13 @@ def _load_file(path: Path) -> JSON:
         raise json.JSONDecodeError(message, error.doc, error.pos) from None
     except ValueError as error:
         raise ValueError(f"{path} does not contain JSON: {error}") from None
+
+
+def _is_uri(text: str) -> bool:
+    # RFC 3986, without schemes of one letter, which are drives.
+    scheme, separator, _ = text.partition("://")
+    letters = scheme.replace("+", "").replace("-", "").replace(".", "")
+    return bool(separator) and len(scheme) > 1 and scheme[0].isalpha() and letters.isalnum()
 
 
 def _exists(text: str) -> bool:

@@ -175,12 +175,12 @@ def read_literal(text: str) -> JSON:
     return value if _is_json(value) else text
 
 
-def _refuse_constant(name: str) -> NoReturn:
+def _reject_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a JSON number")
 
 
 # `json.loads` accepts NaN and Infinity, which RFC 8259 does not allow.
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+_DECODER = json.JSONDecoder(parse_constant=_reject_constant)
 
 
 def _parse(text: str) -> JSON:

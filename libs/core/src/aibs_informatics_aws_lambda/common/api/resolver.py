@@ -124,7 +124,9 @@ class ApiResolverBuilder(LoggingMixins, MetricsMixins):
         try:
             return self.app.resolve(event, context)
         except (AttributeError, KeyError, TypeError) as error:
-            raise ValueError(f"the event is not one that {app_name} takes: {error!r}") from error
+            raise ValueError(
+                f"{app_name} expects an event of its integration: {error!r}"
+            ) from error
 
     def validate_event(self, event: BaseProxyEvent) -> None:
         """Reject an event by raising an error; by default, all events are accepted.

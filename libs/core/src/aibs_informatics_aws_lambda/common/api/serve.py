@@ -19,15 +19,13 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from .._powertools import routes_of
+from ..constants import HANDLER_SERVE_TARGET_KEY
 from ..context import DefaultLambdaContext
 from .handler import ApiLambdaHandler
 from .integrations import HttpRequest, HttpResponse, event_maker_of, http_response
 from .resolver import ApiResolverBuilder, api_of_function
 
 DOCUMENT_PATH: Final = "/openapi.json"
-
-# The API of a server that reloads, which starts a new process at every change.
-TARGET_KEY: Final = "HANDLER_SERVE_TARGET"
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -135,7 +133,7 @@ def find_api(target: str) -> ApiResolverBuilder:
 
 def server_from_environment() -> LocalServer:
     """Return the server of the API that ``HANDLER_SERVE_TARGET`` names."""
-    return LocalServer(find_api(os.environ[TARGET_KEY]))
+    return LocalServer(find_api(os.environ[HANDLER_SERVE_TARGET_KEY]))
 
 
 async def _read_body(receive: Receive) -> bytes:

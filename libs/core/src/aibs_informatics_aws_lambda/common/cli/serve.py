@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from importlib.util import find_spec
 
+from ..constants import HANDLER_SERVE_TARGET_KEY
 from .arguments import PROGRAM
 from .errors import ExitCode, UsageError, error_message
 
@@ -49,7 +50,7 @@ def serve(args: Sequence[str]) -> ExitCode:
         ) from error
     settings = {"host": options.host, "port": options.port, "lifespan": "off"}
     if options.reload:
-        os.environ[local.TARGET_KEY] = options.target
+        os.environ[HANDLER_SERVE_TARGET_KEY] = options.target
         factory = f"{local.__name__}:{local.server_from_environment.__name__}"
         uvicorn.run(factory, factory=True, reload=True, **settings)
     else:
