@@ -177,18 +177,23 @@ def test_modules_with_a_leading_underscore_are_internal(tmp_path):
 @pytest.mark.parametrize(
     ("source", "names"),
     [
-        ("def run(): ...\nclass Sync: ...\nSIZE: int = 1\n", ["run", "Sync", "SIZE"]),
-        ("def _run(): ...\n_SIZE = 1\n", []),
-        ("from os import path\nimport sys\n", []),
-        ("from os import path as path\n", ["path"]),
-        ("if TYPE_CHECKING:\n    from os import path as path\n", ["path"]),
-        ("from os import path, sep\n__all__ = ['sep']\n", ["sep"]),
+        (
+            "def run(): ...\nclass Sync: ...\nSIZE: int = 1\n",
+            {"run": "a.b", "Sync": "a.b", "SIZE": "a.b"},
+        ),
+        ("def _run(): ...\n_SIZE = 1\n", {}),
+        ("from os import path\nfrom os import sep as sep\nimport sys\n", {}),
+        ("from .c import run\n", {}),
+        ("from .c import run as run\n", {"run": "a.c"}),
+        ("from ..d.e import run as run\n", {"run": "d.e"}),
+        ("if TYPE_CHECKING:\n    from .c import run as run\n", {"run": "a.c"}),
+        ("from .c import run, stop\n__all__ = ['stop']\n", {"stop": "a.c"}),
     ],
 )
 def test_public_names_are_definitions_and_re_exports(tmp_path, source, names):
-    (tmp_path / "module.py").write_text(source)
+    (tmp_path / "b.py").write_text(source)
 
-    assert documentation.public_names(tmp_path / "module.py") == names
+    assert documentation.public_names("a.b", tmp_path / "b.py") == names
 
 
 def test_links_between_files_become_links_between_pages(tmp_path):

@@ -54,12 +54,20 @@ INTERNAL = (
     "common.api.openapi",
     "common.api.request",
     "common.api.serve",
+    "common.base",
     "common.checked_text",
     "common.cli",
     "common.collector",
+    "common.context",
+    "common.documents",
     "common.files",
     "common.generics",
     "common.handler_names",
+    "common.hashing",
+    "common.lambda_function",
+    "common.lazy",
+    "common.record_batches",
+    "common.router",
     "storage.data_sync.batch",
     "storage.data_sync.filters",
     "storage.data_sync.json_documents",
@@ -131,10 +139,8 @@ def generate(root: Path) -> dict[str, str]:
     for name, project in find_projects(root).items():
         if project.handlers:
             made[f"{name}.md"] += _handlers(project)
-    made |= {
-        f"reference/{module}.md": _reference(module, path)
-        for module, path in public_modules(root).items()
-    }
+    modules = public_modules(root)
+    made |= {f"reference/{module}.md": _reference(module, modules) for module in modules}
     return made | _linked_files(readmes, root, pages)
 
 
@@ -224,7 +230,7 @@ def public_modules(root: Path) -> dict[str, Path]:
     return {
         name: path
         for name, path in sorted(base_modules(root).items())
-        if public_names(path)
+        if public_names(name, path)
         and not any(part.startswith("_") for part in name.split("."))
         and not any(f"{name}.".startswith(f"{internal}.") for internal in INTERNAL)
     }
@@ -240,30 +246,64 @@ def base_modules(root: Path) -> dict[str, Path]:
     }
 
 
-def _reference(module: str, path: Path) -> str:
-    """Return the page of a module; mkdocstrings leaves out names that it imports."""
-    members = json.dumps(public_names(path))
-    options = f"    options:\n      members: {members}\n"
-    return f"# {module}\n\n::: {_NAMESPACE}.{module}\n{options}"
+def _reference(module: str, modules: Mapping[str, Path]) -> str:
+    """Return the page of a module: its own names, and links to those of other public modules."""
+    names = public_names(module, modules[module])
+    linked = {
+        name: source for name, source in names.items() if source != module and source in modules
+    }
+    own = json.dumps([name for name in names if name not in linked])
+    options = f"    options:\n      members: {own}\n"
+    page = f"# {module}\n\n::: {_NAMESPACE}.{module}\n{options}"
+    if not linked:
+        return page
+    rows = [f"| `{name}` | [{source}]({source}.md) |" for name, source in linked.items()]
+    return "\n".join(
+        [f"{page}\n## Names of other modules\n", "| name | module |", "|---|---|", *rows, ""]
+    )
 
 
-def public_names(path: Path) -> list[str]:
-    """Return the public names of a module in order: what it defines, and what it re-exports."""
+def public_names(module: str, path: Path) -> dict[str, str]:
+    """Return the public names of a module in order, each with the module that defines it.
+
+    Public are names that a module defines, and names that it re-exports from its distribution:
+    in ``__all__``, or by ``from .x import A as A``.
+
+    Args:
+        module: the name of the module below the namespace.
+        path: the file of the module.
+    """
+    is_package = path.name == "__init__.py"
     body = ast.parse(path.read_text()).body
+    names = dict(_names_of(body, module if is_package else module.rpartition(".")[0]))
+    exported = _exported(body)
+    return {
+        name: source or module
+        for name, (source, is_public) in names.items()
+        if not name.startswith("_") and (is_public or name in exported)
+    }
+
+
+def _names_of(body: Iterable[ast.stmt], package: str) -> Iterator[tuple[str, tuple[str, bool]]]:
+    """Yield names with the module that they are imported from, if any, and whether it says so."""
     for node in body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
-            return [str(name) for name in ast.literal_eval(node.value)]
-    names = (name for node in body for name in _names_of(node))
-    return list(dict.fromkeys(name for name in names if not name.startswith("_")))
+        match node:
+            case ast.ClassDef(name=name) | ast.FunctionDef(name=name):
+                yield name, ("", True)
+            case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
+                yield name, ("", True)
+            case ast.ImportFrom(module=source, names=aliases, level=level) if level:
+                parents = package.split(".")[: len(package.split(".")) - level + 1]
+                origin = ".".join([*parents, *([source] if source else [])])
+                for alias in aliases:
+                    yield alias.asname or alias.name, (origin, alias.asname == alias.name)
+            case ast.If(test=ast.Name(id="TYPE_CHECKING"), body=inner):
+                yield from _names_of(inner, package)
 
 
-def _names_of(node: ast.stmt) -> Iterator[str]:
-    match node:
-        case ast.ClassDef(name=name) | ast.FunctionDef(name=name):
-            yield name
-        case ast.ImportFrom(names=aliases):
-            yield from (alias.name for alias in aliases if alias.asname == alias.name)
-        case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
-            yield name
-        case ast.If(test=ast.Name(id="TYPE_CHECKING"), body=body):
-            yield from (name for one in body for name in _names_of(one))
+def _exported(body: Iterable[ast.stmt]) -> set[str]:
+    for node in body:
+        match node:
+            case ast.Assign(targets=[ast.Name(id="__all__")], value=ast.List(elts=names)):
+                return {str(name.value) for name in names if isinstance(name, ast.Constant)}
+    return set()
