@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from aibs_informatics_aws_lambda.common.exceptions import ResourceNotFoundError, ValidationError
 from aibs_informatics_aws_lambda.handlers import data_sync
+from aibs_informatics_aws_lambda.handlers.data_sync import file_system
+from aibs_informatics_aws_lambda.handlers.data_sync.entries import Entry, Listing
 from aibs_informatics_aws_lambda.storage.mount_discovery import forget_mount_points
 
 DAY = 86400
@@ -142,6 +144,25 @@ class TestGetDataPathStats:
     def test_efs_path_keeps_its_form(self, stats, efs, tmp_path):
         write(tmp_path / "mount" / "run" / "a")
         assert stats(f"efs://{efs}:/run")["path"] == f"efs://{efs}:/run/"
+
+    def test_names_that_are_not_utf8_are_quoted(self, stats, tmp_path):
+        for name in (b"\xff", b"\xfe", "\u201b".encode()):
+            write(Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)))
+        assert stats(tmp_path)["children"].keys() == {"\u201bFF", "\u201bFE", "\u201b\u201b"}
+
+    @pytest.mark.parametrize(
+        ("seconds", "time"),
+        [
+            (-2_177_452_800, "1901-01-01T00:00:00Z"),
+            (1e12, "9999-12-31T23:59:59.999999Z"),
+            (-1e12, "0001-01-01T00:00:00Z"),
+        ],
+    )
+    def test_times_are_limited_to_the_years_1_to_9999(self, stats, monkeypatch, seconds, time):
+        entries = [Entry("a/b", 1, seconds)]
+        found = Listing(None, entries, exists=True)
+        monkeypatch.setattr(file_system, "find_contents", lambda _: found)
+        assert stats("/x")["path_stats"]["last_modified"] == time
 
     def test_missing_bucket_is_an_error(self, stats, aws):
         with pytest.raises(ResourceNotFoundError, match="s3://missing"):
@@ -312,6 +333,14 @@ class TestRemoveDataPaths:
 
     def test_no_paths_remove_nothing(self, remove):
         assert remove() == {"size_bytes_removed": 0, "paths_removed": []}
+
+    def test_quoted_names_of_a_list_can_be_removed(self, remove, listed, tmp_path):
+        name = os.fsdecode(b"\xff\xe2\x80\x9b")
+        file = write(tmp_path / "a" / name)
+        assert listed(tmp_path / "a")[-1] == f"{tmp_path}/a/\u201bFF\u201b\u201b"
+        answer = remove(*listed(tmp_path / "a")[1:])
+        assert answer["paths_removed"] == [f"{tmp_path}/a/\u201bFF\u201b\u201b"]
+        assert not file.exists()
 
     def test_s3_is_skipped(self, remove, aws):
         aws.make_bucket()

@@ -11,6 +11,7 @@ from aibs_informatics_aws_lambda.common.s3 import S3Path
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 
 from .efs import EFSPath
+from .quoted_names import quote_name, unquote_name
 
 DataLocation: TypeAlias = S3Path | EFSPath | Path
 """A location in S3, on EFS or on a local disk."""
@@ -21,6 +22,8 @@ _URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|(s3|efs):", re.IGNORECASE)
 
 def parse_data_path(value: Any) -> DataLocation:
     """Parse a location: an S3 URI, else an EFS path, else a local path.
+
+    Quoted names of EFS and local paths are unquoted; see `quoted_names`.
 
     Raises:
         ValidationError: the text is empty, is another URI, starts with ``~``, or starts with
@@ -34,8 +37,8 @@ def parse_data_path(value: Any) -> DataLocation:
     if value.startswith("s3://"):
         return S3Path(value)
     if value.startswith("efs://") or EFSPath.is_valid(value):
-        return EFSPath(value)
-    return _parse_local(value)
+        return EFSPath(unquote_name(value))
+    return _parse_local(unquote_name(value))
 
 
 def _parse_local(text: str) -> Path:
@@ -68,7 +71,11 @@ def _parse_efs_or_local(value: Any) -> EFSPath | Path:
     return path
 
 
-_as_text = PlainSerializer(str, return_type=str, when_used="json")
+def _to_text(path: DataLocation) -> str:
+    return str(path) if isinstance(path, S3Path) else quote_name(str(path))
+
+
+_as_text = PlainSerializer(_to_text, return_type=str, when_used="json")
 
 DataPath: TypeAlias = Annotated[
     DataLocation,

@@ -49,10 +49,11 @@ class GetDataPathStatsHandler(LambdaHandler[GetDataPathStatsRequest, GetDataPath
             AWSError: the bucket does not exist, or a request to S3 failed.
         """
         root, children = sum_up_children(find_contents(request.path))
+        paths = NodePaths(request.path)
         return GetDataPathStatsResponse(
-            path=NodePaths(request.path).of_summary(has_children=bool(children)),
+            path=paths.of_summary(has_children=bool(children)),
             path_stats=root,
-            children=children,
+            children={paths.quote(name): stats for name, stats in children.items()},
         )
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TypeVar
 
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 from aibs_informatics_aws_lambda.common.json_io import JSON, JSONArray
 from aibs_informatics_aws_lambda.common.model import PydanticBaseModel
 from aibs_informatics_aws_lambda.common.s3 import S3Path, download_to_json, upload_json
+from aibs_informatics_aws_lambda.storage.quoted_names import quote_name
 
 T = TypeVar("T")
 
@@ -48,5 +50,10 @@ def store_list(values: list[T], folder: S3Path | None, name: str) -> list[T] | S
 
 def _as_json(values: Sequence[object]) -> JSON:
     return [
-        value.to_dict() if isinstance(value, PydanticBaseModel) else str(value) for value in values
+        value.to_dict() if isinstance(value, PydanticBaseModel) else _to_text(value)
+        for value in values
     ]
+
+
+def _to_text(value: object) -> str:
+    return quote_name(str(value)) if isinstance(value, Path) else str(value)

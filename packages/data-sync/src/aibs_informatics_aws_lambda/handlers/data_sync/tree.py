@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from enum import Enum, auto
 from typing import Literal, NamedTuple, TypeAlias
@@ -63,10 +64,11 @@ class _Open:
         self.first = first
         self.size = 0
         self.count = 0
-        self.latest = 0.0
+        self.latest = -math.inf
 
     def as_node(self) -> Node:
-        return Node(self.path, self.size, self.count, self.latest, "folder")
+        latest = self.latest if self.count else 0.0
+        return Node(self.path, self.size, self.count, latest, "folder")
 
 
 def fold(

@@ -10,6 +10,7 @@ from typing import Any, TypeVar, cast
 from aibs_informatics_aws_lambda.common.handler import LambdaHandler
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.paths import DataLocation
+from aibs_informatics_aws_lambda.storage.quoted_names import unquote_name
 from aws_lambda_powertools import Logger
 
 H = TypeVar("H", bound=LambdaHandler[Any, Any])
@@ -23,11 +24,11 @@ def with_plain_log(handler: H) -> H:
 
 
 def absolute_paths(root: DataLocation, paths: Iterable[str]) -> Iterator[str]:
-    """Yield the paths of a response in full: keys as S3 URIs."""
+    """Yield the paths of a response in full: keys as S3 URIs, names with their bytes."""
     if isinstance(root, S3Path):
         yield from (f"s3://{root.bucket}/{key}" for key in paths)
     else:
-        yield from paths
+        yield from map(unquote_name, paths)
 
 
 def add_separator(group: argparse._ArgumentGroup) -> None:

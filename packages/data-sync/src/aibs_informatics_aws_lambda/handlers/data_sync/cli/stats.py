@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from aibs_informatics_aws_lambda.common.cli.errors import ExitCode
+from aibs_informatics_aws_lambda.common.s3 import S3Path
+from aibs_informatics_aws_lambda.storage.quoted_names import unquote_name
 
 from ..file_system import GetDataPathStatsHandler
 from ..housekeeping.models import DataPathStats, GetDataPathStatsRequest, GetDataPathStatsResponse
@@ -37,13 +39,16 @@ def run(arguments: Sequence[str]) -> ExitCode:
     if options.json:
         print_json(response)
     else:
-        print_lines(_table(response, str(options.path)))
+        is_s3 = isinstance(options.path, S3Path)
+        print_lines(_table(response, str(options.path), str if is_s3 else unquote_name))
     return ExitCode.DONE
 
 
-def _table(response: GetDataPathStatsResponse, path: str) -> Iterator[str]:
+def _table(
+    response: GetDataPathStatsResponse, path: str, unquote: Callable[[str], str]
+) -> Iterator[str]:
     rows = [("SIZE", "FILES", "LAST MODIFIED", "NAME")]
-    rows += [_row(stats, name) for name, stats in sorted(response.children.items())]
+    rows += [_row(stats, unquote(name)) for name, stats in sorted(response.children.items())]
     rows.append(_row(response.path_stats, path))
     size, files, time = (max(map(len, column)) for column in list(zip(*rows, strict=True))[:3])
     for row in rows:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import errno
 import os
 import re
@@ -21,6 +20,7 @@ from ..local.walk import list_destination
 from ..locations import resolve
 from ..tree import Coverage, Node, fold, node_of
 from .models import DataPathStats
+from .times import to_datetime
 
 # The pages of a listing are read one after another.
 _CONNECTIONS: Final = 2
@@ -106,7 +106,7 @@ def _stats(node: Node) -> DataPathStats:
     return DataPathStats(
         size_bytes=node.size_bytes,
         object_count=node.object_count,
-        last_modified=dt.datetime.fromtimestamp(node.last_modified, dt.UTC),
+        last_modified=to_datetime(node.last_modified),
     )
 
 

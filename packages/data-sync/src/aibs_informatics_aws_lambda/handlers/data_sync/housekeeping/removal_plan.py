@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ from aibs_informatics_aws_lambda.storage.paths import DataLocation
 from ..local.delete import TreeStat
 from ..locations import resolve
 from ..tree import Node
+from .times import to_datetime
 
 
 def make_removal_plan(root: DataLocation, nodes: Mapping[str, Node]) -> dict[str, PlannedPath]:
@@ -39,7 +39,7 @@ def make_removal_plan(root: DataLocation, nodes: Mapping[str, Node]) -> dict[str
         except FileNotFoundError:
             continue
         plan[path] = PlannedPath(
-            path=path, inode=found.st_ino, last_modified=_as_time(node.last_modified)
+            path=path, inode=found.st_ino, last_modified=to_datetime(node.last_modified)
         )
     return plan
 
@@ -52,8 +52,5 @@ def planned_by_path(plan: Iterable[PlannedPath]) -> dict[Path, PlannedPath]:
 
 def is_unchanged(found: TreeStat, planned: PlannedPath) -> bool:
     """Return whether a file or folder is the one that was planned, with nothing modified since."""
-    return found.inode == planned.inode and _as_time(found.last_modified) <= planned.last_modified
-
-
-def _as_time(seconds: float) -> dt.datetime:
-    return dt.datetime.fromtimestamp(seconds, dt.UTC)
+    modified = to_datetime(found.last_modified)
+    return found.inode == planned.inode and modified <= planned.last_modified

@@ -1,0 +1,20 @@
+"""Modification times in responses."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Final
+
+_MIN: Final = dt.datetime.min.replace(tzinfo=dt.UTC)
+_MAX: Final = dt.datetime.max.replace(tzinfo=dt.UTC)
+
+
+def to_datetime(seconds: float) -> dt.datetime:
+    """Return a time given in seconds since 1970 UTC.
+
+    File systems have times beyond those of Python: they become the first or last time of the years
+    1 to 9999.
+    """
+    if seconds <= _MIN.timestamp():
+        return _MIN
+    return _MAX if seconds >= _MAX.timestamp() else dt.datetime.fromtimestamp(seconds, dt.UTC)
