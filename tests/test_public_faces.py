@@ -30,10 +30,28 @@ def _names_for_type_checkers(path: Path) -> set[str]:
     names = set()
     for node in block.body:
         if isinstance(node, ast.ImportFrom) and node.level:
-            names |= {alias.asname or alias.name for alias in node.names}
+            starred = [alias.name for alias in node.names] == ["*"]
+            names |= (
+                _public_names_of(path.with_name(f"{node.module}.py"))
+                if starred
+                else {alias.asname or alias.name for alias in node.names}
+            )
         elif isinstance(node, ast.AnnAssign):
             names.add(ast.unparse(node.target))
     return names
+
+
+def _public_names_of(path: Path) -> set[str]:
+    """Return what a star import takes from a module: the names that it defines itself."""
+    names = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            names.add(node.name)
+        elif isinstance(node, ast.AnnAssign):
+            names.add(ast.unparse(node.target))
+        elif isinstance(node, ast.Assign):
+            names |= {ast.unparse(target) for target in node.targets}
+    return {name for name in names if not name.startswith("_")}
 
 
 @pytest.mark.parametrize("package", FACES)

@@ -7,47 +7,12 @@ from typing import TYPE_CHECKING
 from aibs_informatics_aws_lambda.common.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from .batch import (
-        BatchContinuation as BatchContinuation,
-        BatchDataSyncRequest as BatchDataSyncRequest,
-        BatchDataSyncResponse as BatchDataSyncResponse,
-        BatchDataSyncResult as BatchDataSyncResult,
-        PrepareBatchDataSyncRequest as PrepareBatchDataSyncRequest,
-        PrepareBatchDataSyncResponse as PrepareBatchDataSyncResponse,
-        RequestsOrLocation as RequestsOrLocation,
-    )
-    from .filters import (
-        DataSyncFilterConfig as DataSyncFilterConfig,
-        Patterns as Patterns,
-    )
-    from .json_documents import (
-        GetJSONFromFileRequest as GetJSONFromFileRequest,
-        GetJSONFromFileResponse as GetJSONFromFileResponse,
-        PutJSONToFileRequest as PutJSONToFileRequest,
-        PutJSONToFileResponse as PutJSONToFileResponse,
-    )
-    from .removals import (
-        PlannedPath as PlannedPath,
-        RemoveDataPathsRequest as RemoveDataPathsRequest,
-        RemoveDataPathsResponse as RemoveDataPathsResponse,
-    )
-    from .stored_lists import (
-        ListOrLocation as ListOrLocation,
-        ResponseByReference as ResponseByReference,
-    )
-    from .sync import (
-        DataSyncConfig as DataSyncConfig,
-        DataSyncCounts as DataSyncCounts,
-        DataSyncRequest as DataSyncRequest,
-        DataSyncResponse as DataSyncResponse,
-        DataSyncResult as DataSyncResult,
-        DataSyncTask as DataSyncTask,
-        Deadline as Deadline,
-        MaxDelete as MaxDelete,
-        RemoteToLocalConfig as RemoteToLocalConfig,
-        SyncContinuation as SyncContinuation,
-        Verification as Verification,
-    )
+    from .batch import *
+    from .filters import *
+    from .json_documents import *
+    from .removals import *
+    from .stored_lists import *
+    from .sync import *
 
 __getattr__, __dir__ = lazy_names(
     __name__,
@@ -68,7 +33,13 @@ __getattr__, __dir__ = lazy_names(
             "PutJSONToFileRequest",
             "PutJSONToFileResponse",
         ),
-        "removals": ("PlannedPath", "RemoveDataPathsRequest", "RemoveDataPathsResponse"),
+        "removals": (
+            "PlannedPath",
+            "RemovablePath",
+            "RemoveDataPathsRequest",
+            "RemoveDataPathsResponse",
+            "parse_removable_path",
+        ),
         "stored_lists": ("ResponseByReference", "ListOrLocation"),
         "sync": (
             "DataSyncConfig",

@@ -8,7 +8,7 @@ from aibs_informatics_aws_lambda.common.model import PydanticBaseModel
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from pydantic import Discriminator, Field, Tag
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 def _list_or_location(value: Any) -> str:
@@ -16,7 +16,7 @@ def _list_or_location(value: Any) -> str:
 
 
 ListOrLocation: TypeAlias = Annotated[
-    Annotated[list[T], Tag("list")] | Annotated[S3Path, Tag("location")],
+    Annotated[list[_T], Tag("list")] | Annotated[S3Path, Tag("location")],
     Discriminator(_list_or_location),
 ]
 """A list, or the S3 URI of a JSON document that holds it. State machines pass up to 256 KiB."""

@@ -11,19 +11,6 @@ if TYPE_CHECKING:
     # The engine and the command need neither handlers nor their imports.
     from aibs_informatics_aws_lambda.common.handler import LambdaHandlerType
 
-__all__ = [
-    "batch_data_sync_handler",
-    "data_sync_handler",
-    "get_data_path_stats_handler",
-    "get_json_from_file_handler",
-    "list_data_paths_handler",
-    "outdated_data_path_scanner_handler",
-    "prepare_batch_data_sync_handler",
-    "put_json_to_file_handler",
-    "remove_data_paths_handler",
-    "summarize_batch_data_sync_handler",
-]
-
 batch_data_sync_handler: LambdaHandlerType
 data_sync_handler: LambdaHandlerType
 get_data_path_stats_handler: LambdaHandlerType
@@ -59,3 +46,7 @@ def __getattr__(name: str) -> LambdaHandlerType:
     handler: LambdaHandlerType = handler_cls.get_handler()
     globals()[name] = handler
     return handler
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_CLASSES})

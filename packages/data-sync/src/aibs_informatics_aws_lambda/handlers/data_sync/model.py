@@ -1,46 +1,35 @@
 """Requests and responses of all handlers of this package.
 
-Importing it takes a function longer than importing the models that it needs.
+Each is imported from its own module when it is first used: a function needs those of one handler.
 """
 
 from __future__ import annotations
 
-from aibs_informatics_aws_lambda.storage.data_sync import (
-    BatchDataSyncRequest as BatchDataSyncRequest,
-    BatchDataSyncResponse as BatchDataSyncResponse,
-    BatchDataSyncResult as BatchDataSyncResult,
-    DataSyncConfig as DataSyncConfig,
-    DataSyncCounts as DataSyncCounts,
-    DataSyncFilterConfig as DataSyncFilterConfig,
-    DataSyncRequest as DataSyncRequest,
-    DataSyncResponse as DataSyncResponse,
-    DataSyncResult as DataSyncResult,
-    DataSyncTask as DataSyncTask,
-    GetJSONFromFileRequest as GetJSONFromFileRequest,
-    GetJSONFromFileResponse as GetJSONFromFileResponse,
-    PlannedPath as PlannedPath,
-    PrepareBatchDataSyncRequest as PrepareBatchDataSyncRequest,
-    PrepareBatchDataSyncResponse as PrepareBatchDataSyncResponse,
-    PutJSONToFileRequest as PutJSONToFileRequest,
-    PutJSONToFileResponse as PutJSONToFileResponse,
-    RemoteToLocalConfig as RemoteToLocalConfig,
-    RemoveDataPathsRequest as RemoveDataPathsRequest,
-    RemoveDataPathsResponse as RemoveDataPathsResponse,
-    ResponseByReference as ResponseByReference,
-)
-from aibs_informatics_aws_lambda.storage.paths import DataPath as DataPath
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
 
-from .housekeeping.models import (
-    DataPathStats as DataPathStats,
-    GetDataPathStatsRequest as GetDataPathStatsRequest,
-    GetDataPathStatsResponse as GetDataPathStatsResponse,
-    ListDataPathsRequest as ListDataPathsRequest,
-    ListDataPathsResponse as ListDataPathsResponse,
-    OutdatedDataPathScannerRequest as OutdatedDataPathScannerRequest,
-    OutdatedDataPathScannerResponse as OutdatedDataPathScannerResponse,
-)
-from .summarize.models import (
-    FailedBatch as FailedBatch,
-    SummarizeBatchDataSyncRequest as SummarizeBatchDataSyncRequest,
-    SummarizeBatchDataSyncResponse as SummarizeBatchDataSyncResponse,
-)
+if TYPE_CHECKING:
+    from aibs_informatics_aws_lambda.storage.data_sync import *
+    from aibs_informatics_aws_lambda.storage.paths import DataPath as DataPath
+
+    from .housekeeping.models import *
+    from .summarize.models import *
+
+_MODELS: Final = "aibs_informatics_aws_lambda.storage.data_sync"
+_MODULES: Final = {
+    "DataPath": "aibs_informatics_aws_lambda.storage.paths",
+    "DataPathStats": ".housekeeping.models",
+    "FailedBatch": ".summarize.models",
+    "GetDataPathStatsRequest": ".housekeeping.models",
+    "GetDataPathStatsResponse": ".housekeeping.models",
+    "ListDataPathsRequest": ".housekeeping.models",
+    "ListDataPathsResponse": ".housekeeping.models",
+    "OutdatedDataPathScannerRequest": ".housekeeping.models",
+    "OutdatedDataPathScannerResponse": ".housekeeping.models",
+    "SummarizeBatchDataSyncRequest": ".summarize.models",
+    "SummarizeBatchDataSyncResponse": ".summarize.models",
+}
+
+
+def __getattr__(name: str) -> Any:
+    return getattr(import_module(_MODULES.get(name, _MODELS), __package__), name)

@@ -9,18 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from aibs_informatics_aws_lambda.storage.data_sync import (
-        BatchDataSyncRequest as BatchDataSyncRequest,
-        BatchDataSyncResponse as BatchDataSyncResponse,
-        DataSyncRequest as DataSyncRequest,
-        DataSyncResponse as DataSyncResponse,
-        GetJSONFromFileRequest as GetJSONFromFileRequest,
-        GetJSONFromFileResponse as GetJSONFromFileResponse,
-        PrepareBatchDataSyncRequest as PrepareBatchDataSyncRequest,
-        PrepareBatchDataSyncResponse as PrepareBatchDataSyncResponse,
-        PutJSONToFileRequest as PutJSONToFileRequest,
-        PutJSONToFileResponse as PutJSONToFileResponse,
-    )
+    from aibs_informatics_aws_lambda.storage.data_sync import *
 
     from .json_documents import (
         GetJSONFromFileHandler as GetJSONFromFileHandler,
