@@ -1,0 +1,371 @@
+from __future__ import annotations
+
+from aibs_informatics_aws_lambda.handlers.data_sync.entries import Entry
+from aibs_informatics_aws_lambda.handlers.data_sync.sync.diff import (
+    Pair,
+    Rules,
+    Step,
+    decide,
+    merge,
+)
+from tables import table
+
+DEFAULT = Rules()
+FORCE = Rules(force=True)
+SIZE_ONLY = Rules(size_only=True)
+VERIFY = Rules(verify=True)
+DONE = Rules(through="a")
+NOT_DONE = Rules(through="Z")
+
+
+def file(size: int = 1, modified: float = 100.0, kind="file") -> Entry:
+    return Entry("a", size, modified, None, kind)
+
+
+def an_object(etag: str = "e", size: int = 1, modified: float = 100.0) -> Entry:
+    return Entry("a", size, modified, etag)
+
+
+@table(
+    "source, destination, rules, action, reason",
+    {
+        "what is missing is transferred": (file(), None, DEFAULT, "transfer", "missing"),
+        "a link at the target is no file": (
+            file(),
+            file(kind="link"),
+            DEFAULT,
+            "transfer",
+            "missing",
+        ),
+        "a folder at the target is no file": (
+            file(),
+            file(kind="folder"),
+            DEFAULT,
+            "transfer",
+            "missing",
+        ),
+        "what is missing is transferred by size alone": (
+            file(),
+            None,
+            SIZE_ONLY,
+            "transfer",
+            "missing",
+        ),
+        "what is missing is missing to a verification": (
+            file(),
+            None,
+            VERIFY,
+            "transfer",
+            "missing",
+        ),
+        "what was done and is gone is transferred again": (
+            file(),
+            None,
+            DONE,
+            "transfer",
+            "missing",
+        ),
+        "what is there is transferred by force": (
+            an_object(),
+            an_object(),
+            FORCE,
+            "transfer",
+            "forced",
+        ),
+        "force says so before the size does": (file(1), file(2), FORCE, "transfer", "forced"),
+        "force does not transfer twice what an earlier call has done": (
+            file(),
+            file(modified=101),
+            FORCE._replace(through="a"),
+            "keep",
+            "",
+        ),
+        "force transfers what an earlier call has not come to": (
+            file(),
+            file(modified=101),
+            FORCE._replace(through="Z"),
+            "transfer",
+            "forced",
+        ),
+        "a larger source is transferred": (file(2), file(1), DEFAULT, "transfer", "size"),
+        "a smaller source is transferred": (file(1), file(2), DEFAULT, "transfer", "size"),
+        "another size is transferred by size alone": (
+            file(2),
+            file(1),
+            SIZE_ONLY,
+            "transfer",
+            "size",
+        ),
+        "another size differs to a verification": (file(2), file(1), VERIFY, "transfer", "size"),
+        "another size of what was done is transferred": (
+            file(2),
+            file(1),
+            DONE,
+            "transfer",
+            "size",
+        ),
+        "a newer source is transferred": (
+            file(modified=101),
+            file(modified=100),
+            DEFAULT,
+            "transfer",
+            "newer",
+        ),
+        "a newer source is transferred by size alone as well": (
+            file(modified=101),
+            file(modified=100),
+            SIZE_ONLY,
+            "transfer",
+            "newer",
+        ),
+        "a newer object is transferred whatever its ETag": (
+            an_object(modified=101),
+            an_object(),
+            DEFAULT,
+            "transfer",
+            "newer",
+        ),
+        "a newer source is compared by a verification": (
+            file(modified=101),
+            file(modified=100),
+            VERIFY,
+            "compare",
+            "checksum",
+        ),
+        "a source that is newer by less than a second is not newer": (
+            file(modified=100.9),
+            file(modified=100.1),
+            SIZE_ONLY,
+            "keep",
+            "",
+        ),
+        "a source that is newer across a second is newer": (
+            file(modified=101.0),
+            file(modified=100.9),
+            SIZE_ONLY,
+            "transfer",
+            "newer",
+        ),
+        "a source from before 1970 may be older": (
+            file(modified=-100.0),
+            file(modified=-50.0),
+            SIZE_ONLY,
+            "keep",
+            "",
+        ),
+        "an empty file is in sync": (file(0), file(0), DEFAULT, "keep", ""),
+        "an empty file is in sync with an empty object": (
+            file(0),
+            an_object(size=0),
+            DEFAULT,
+            "keep",
+            "",
+        ),
+        "an empty object is in sync whatever its ETag": (
+            an_object("e", 0),
+            an_object("f", 0),
+            DEFAULT,
+            "keep",
+            "",
+        ),
+        "an empty file is equal to a verification": (file(0), file(0), VERIFY, "keep", ""),
+        "a newer empty file is transferred": (
+            file(0, 101),
+            file(0, 100),
+            DEFAULT,
+            "transfer",
+            "newer",
+        ),
+        "one size is in sync by size alone": (file(), file(), SIZE_ONLY, "keep", ""),
+        "one size is in sync by size alone whatever the ETags": (
+            an_object("e"),
+            an_object("f"),
+            SIZE_ONLY,
+            "keep",
+            "",
+        ),
+        "a verification compares what size alone would keep": (
+            file(),
+            file(),
+            Rules(size_only=True, verify=True),
+            "compare",
+            "checksum",
+        ),
+        "objects of one ETag are in sync": (an_object(), an_object(), DEFAULT, "keep", ""),
+        "objects of one ETag are equal to a verification": (
+            an_object(),
+            an_object(),
+            VERIFY,
+            "keep",
+            "",
+        ),
+        "objects of two ETags are transferred": (
+            an_object("e"),
+            an_object("f"),
+            DEFAULT,
+            "transfer",
+            "checksum",
+        ),
+        "objects of two ETags are compared by a verification": (
+            an_object("e"),
+            an_object("f"),
+            VERIFY,
+            "compare",
+            "checksum",
+        ),
+        "objects of two ETags are transferred though they were done": (
+            an_object("e"),
+            an_object("f", modified=101),
+            DONE,
+            "transfer",
+            "checksum",
+        ),
+        "files of one size are compared": (file(), file(), DEFAULT, "compare", "checksum"),
+        "a file is compared with an object": (
+            file(),
+            an_object(),
+            DEFAULT,
+            "compare",
+            "checksum",
+        ),
+        "an object is compared with a file": (
+            an_object(),
+            file(),
+            DEFAULT,
+            "compare",
+            "checksum",
+        ),
+        "what was done and is younger than the source is not read again": (
+            file(),
+            file(modified=101),
+            DONE,
+            "keep",
+            "",
+        ),
+        "what was done within the same second is compared": (
+            file(modified=100.1),
+            file(modified=100.9),
+            DONE,
+            "compare",
+            "checksum",
+        ),
+        "what was done and is older than the source is transferred": (
+            file(modified=101),
+            file(modified=100),
+            DONE,
+            "transfer",
+            "newer",
+        ),
+        "what an earlier call has not come to is compared": (
+            file(),
+            file(modified=101),
+            NOT_DONE,
+            "compare",
+            "checksum",
+        ),
+        "a younger file is compared where nothing was done before": (
+            file(),
+            file(modified=101),
+            DEFAULT,
+            "compare",
+            "checksum",
+        ),
+    },
+)
+def test_decision(source, destination, rules, action, reason):
+    step = decide("a", source, destination, rules)
+    assert (step.action, step.reason) == (action, reason)
+    assert (step.target, step.entry) == ("a", source)
+
+
+@table(
+    "source, destination, rules, etag",
+    {
+        "a comparison knows the ETag of the object at the target": (
+            file(),
+            an_object("e"),
+            DEFAULT,
+            "e",
+        ),
+        "a comparison with a file knows none": (an_object("e"), file(), DEFAULT, None),
+        "a transfer over another object knows its ETag": (
+            an_object("e"),
+            an_object("f"),
+            DEFAULT,
+            "f",
+        ),
+        "an object in sync has the ETag of the one at the target": (
+            an_object("e"),
+            an_object("e"),
+            DEFAULT,
+            "e",
+        ),
+        "a transfer to nothing knows none": (an_object("e"), None, DEFAULT, None),
+    },
+)
+def test_etag_of_the_target(source, destination, rules, etag):
+    assert decide("a", source, destination, rules).target_etag == etag
+
+
+def test_target_may_differ_from_the_path_of_the_entry():
+    entry = Entry("a//b", 1, 100.0)
+    assert decide("a/b", entry, None, DEFAULT) == Step("transfer", "missing", "a/b", entry)
+
+
+def test_rules_are_off_by_default():
+    assert Rules(force=False, size_only=False, verify=False, through=None) == DEFAULT
+
+
+def entries(names: str) -> list[Entry]:
+    return [Entry(name, 1, 100.0, "e") for name in names]
+
+
+@table(
+    "source, destination, actions",
+    {
+        "nothing and nothing is nothing": ("", "", ""),
+        "all is missing in an empty destination": ("ab", "", "a:transfer b:transfer"),
+        "all is extra to an empty source": ("", "ab", "a:extra b:extra"),
+        "what both have is kept": ("ab", "ab", "a:keep b:keep"),
+        "an extra entry comes first": ("b", "ab", "a:extra b:keep"),
+        "an extra entry comes in between": ("ac", "abc", "a:keep b:extra c:keep"),
+        "an extra entry comes last": ("a", "ab", "a:keep b:extra"),
+        "several extra entries come in a row": (
+            "ad",
+            "abcde",
+            "a:keep b:extra c:extra d:keep e:extra",
+        ),
+        "a missing entry comes first": ("ab", "b", "a:transfer b:keep"),
+        "a missing entry comes in between": ("abc", "ac", "a:keep b:transfer c:keep"),
+        "a missing entry comes last": ("ab", "a", "a:keep b:transfer"),
+        "sides that share nothing alternate": (
+            "ac",
+            "bd",
+            "a:transfer b:extra c:transfer d:extra",
+        ),
+        "order is that of the text, capitals first": ("Ba", "a", "B:transfer a:keep"),
+    },
+)
+def test_both_sides_are_walked_at_once(source, destination, actions):
+    pairs = [Pair(entry.relative, entry) for entry in entries(source)]
+    steps = merge(pairs, entries(destination), DEFAULT)
+    assert " ".join(f"{step.target}:{step.action}" for step in steps) == actions
+
+
+def test_step_of_an_extra_entry_is_that_of_the_destination():
+    [extra] = entries("a")
+    assert list(merge([], [extra], DEFAULT)) == [Step("extra", "", "a", extra)]
+
+
+def test_merge_decides_by_the_rules():
+    pairs = [Pair(entry.relative, entry) for entry in entries("a")]
+    [step] = merge(pairs, entries("a"), FORCE)
+    assert step.reason == "forced"
+
+
+def test_merge_reads_no_further_than_it_has_to():
+    def source():
+        yield Pair("a", *entries("a"))
+        raise AssertionError("read further")
+
+    assert next(merge(source(), iter(entries("b")), DEFAULT)).target == "a"
