@@ -7,6 +7,7 @@ are: nearly all of them are texts of messages.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -116,7 +117,8 @@ def _mutant(source: str, code: str) -> Mutant:
 
 
 def _joined(lines: Sequence[str]) -> str:
-    return " ".join(" ".join(lines).split())
+    # Numbers that are replaced come with a space before them.
+    return re.sub(r"(?<=[(\[-]) (?=\d)", "", " ".join(" ".join(lines).split()))
 
 
 def _function_at(source: str, line: int) -> str:

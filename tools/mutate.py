@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import importlib.abc
 import importlib.machinery
 import json
 import os
@@ -27,7 +28,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import CodeType
+from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 if TYPE_CHECKING:
@@ -108,11 +109,12 @@ class Configuration:
 def read_configuration(path: Path = CONFIGURATION, root: Path = ROOT) -> Configuration:
     """Return what is mutated, as a file has it."""
     content = tomllib.loads(path.read_text())
-    survivors = [
-        Survivor(module, entry.get("function", ""), *entry["change"], entry["reason"])
-        for module, entries in content.get("survivors", {}).items()
-        for entry in entries
-    ]
+    survivors = []
+    for module, entries in content.get("survivors", {}).items():
+        for entry in entries:
+            before, after = entry["change"]
+            function = entry.get("function", "")
+            survivors.append(Survivor(module, function, before, after, entry["reason"]))
     return Configuration(
         source=root / content["source"],
         package=content["package"],
@@ -241,7 +243,7 @@ class _Runner:
 
         # Plugins that are installed take time, and order and split tests.
         os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-        _load_as(self._name, code)
+        sys.meta_path.insert(0, _MutantFinder(self._name, code))
         _silence()
         with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
             status = pytest.main(
@@ -259,16 +261,37 @@ class _WithoutServers:
         items[:] = [item for item in items if "aws" not in item.fixturenames]
 
 
-def _load_as(name: str, code: str) -> None:
-    """Have some code loaded as a module that is not imported yet."""
-    load = importlib.machinery.SourceFileLoader.get_code
+class _MutantLoader(importlib.machinery.SourceFileLoader):
+    """Loads some code in the place of that of a file."""
 
-    def get_code(loader: importlib.machinery.SourceFileLoader, fullname: str) -> CodeType | None:
-        if fullname == name:
-            return compile(code, loader.get_filename(fullname), "exec")
-        return load(loader, fullname)
+    def __init__(self, code: str, fullname: str, path: str) -> None:
+        super().__init__(fullname, path)
+        self._code = code
 
-    importlib.machinery.SourceFileLoader.get_code = get_code  # type: ignore[method-assign]
+    def get_code(self, fullname: str) -> CodeType:
+        """Return the code of the mutant."""
+        code: CodeType = compile(self._code, self.get_filename(fullname), "exec")
+        return code
+
+
+class _MutantFinder(importlib.abc.MetaPathFinder):
+    """Finds a mutant by the name of its module, which is not imported yet."""
+
+    def __init__(self, name: str, code: str) -> None:
+        self._name = name
+        self._code = code
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, _: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        """Return how to load the mutant, and nothing for all other modules."""
+        if fullname != self._name:
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(fullname, path)
+        if spec is None or spec.origin is None:
+            raise ModuleNotFoundError(f"there is no module {fullname}", name=fullname)
+        spec.loader = _MutantLoader(self._code, fullname, spec.origin)
+        return spec
 
 
 def _limit(seconds: int) -> None:

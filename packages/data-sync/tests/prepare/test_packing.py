@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from aibs_informatics_aws_lambda.handlers.data_sync.prepare.packing import pack
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 from tables import table
 
 
@@ -37,6 +37,7 @@ def first_fit_decreasing(given: list[Part], limit: int) -> list[list[Part]]:
     return [sorted(batch) for batch in full + batches]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 40), max_size=60), st.integers(1, 30))
 def test_same_as_first_fit_decreasing(sizes, limit):
     some = [Part(f"{number:03}", size) for number, size in enumerate(sizes)]

@@ -2,20 +2,20 @@ from __future__ import annotations
 
 from aibs_informatics_aws_lambda.handlers.data_sync.entries import Entry
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.diff import (
+    DiffOptions,
     Pair,
-    Rules,
     Step,
     decide,
     merge,
 )
 from tables import table
 
-DEFAULT = Rules()
-FORCE = Rules(force=True)
-SIZE_ONLY = Rules(size_only=True)
-VERIFY = Rules(verify=True)
-DONE = Rules(through="a")
-NOT_DONE = Rules(through="Z")
+DEFAULT = DiffOptions()
+FORCE = DiffOptions(force=True)
+SIZE_ONLY = DiffOptions(size_only=True)
+VERIFY = DiffOptions(verify=True)
+DONE = DiffOptions(resume_after="a")
+NOT_DONE = DiffOptions(resume_after="Z")
 
 
 def file(size: int = 1, modified: float = 100.0, kind="file") -> Entry:
@@ -27,12 +27,12 @@ def an_object(etag: str = "e", size: int = 1, modified: float = 100.0) -> Entry:
 
 
 @table(
-    "source, destination, rules, action, reason",
+    "source, destination, options, action, reason",
     {
         "what is missing is transferred": (file(), None, DEFAULT, "transfer", "missing"),
         "a link at the target is no file": (
             file(),
-            file(kind="link"),
+            file(kind="symlink"),
             DEFAULT,
             "transfer",
             "missing",
@@ -76,14 +76,14 @@ def an_object(etag: str = "e", size: int = 1, modified: float = 100.0) -> Entry:
         "force does not transfer twice what an earlier call has done": (
             file(),
             file(modified=101),
-            FORCE._replace(through="a"),
+            FORCE._replace(resume_after="a"),
             "keep",
             "",
         ),
         "force transfers what an earlier call has not come to": (
             file(),
             file(modified=101),
-            FORCE._replace(through="Z"),
+            FORCE._replace(resume_after="Z"),
             "transfer",
             "forced",
         ),
@@ -187,7 +187,7 @@ def an_object(etag: str = "e", size: int = 1, modified: float = 100.0) -> Entry:
         "a verification compares what size alone would keep": (
             file(),
             file(),
-            Rules(size_only=True, verify=True),
+            DiffOptions(size_only=True, verify=True),
             "compare",
             "checksum",
         ),
@@ -272,14 +272,14 @@ def an_object(etag: str = "e", size: int = 1, modified: float = 100.0) -> Entry:
         ),
     },
 )
-def test_decision(source, destination, rules, action, reason):
-    step = decide("a", source, destination, rules)
+def test_decision(source, destination, options, action, reason):
+    step = decide("a", source, destination, options)
     assert (step.action, step.reason) == (action, reason)
     assert (step.target, step.entry) == ("a", source)
 
 
 @table(
-    "source, destination, rules, etag",
+    "source, destination, options, etag",
     {
         "a comparison knows the ETag of the object at the target": (
             file(),
@@ -303,8 +303,8 @@ def test_decision(source, destination, rules, action, reason):
         "a transfer to nothing knows none": (an_object("e"), None, DEFAULT, None),
     },
 )
-def test_etag_of_the_target(source, destination, rules, etag):
-    assert decide("a", source, destination, rules).target_etag == etag
+def test_etag_of_the_target(source, destination, options, etag):
+    assert decide("a", source, destination, options).target_etag == etag
 
 
 def test_target_may_differ_from_the_path_of_the_entry():
@@ -313,7 +313,7 @@ def test_target_may_differ_from_the_path_of_the_entry():
 
 
 def test_rules_are_off_by_default():
-    assert Rules(force=False, size_only=False, verify=False, through=None) == DEFAULT
+    assert DiffOptions(force=False, size_only=False, verify=False, resume_after=None) == DEFAULT
 
 
 def entries(names: str) -> list[Entry]:
@@ -325,15 +325,15 @@ def entries(names: str) -> list[Entry]:
     {
         "nothing and nothing is nothing": ("", "", ""),
         "all is missing in an empty destination": ("ab", "", "a:transfer b:transfer"),
-        "all is extra to an empty source": ("", "ab", "a:extra b:extra"),
+        "all is extraneous to an empty source": ("", "ab", "a:extraneous b:extraneous"),
         "what both have is kept": ("ab", "ab", "a:keep b:keep"),
-        "an extra entry comes first": ("b", "ab", "a:extra b:keep"),
-        "an extra entry comes in between": ("ac", "abc", "a:keep b:extra c:keep"),
-        "an extra entry comes last": ("a", "ab", "a:keep b:extra"),
-        "several extra entries come in a row": (
+        "an extraneous entry comes first": ("b", "ab", "a:extraneous b:keep"),
+        "an extraneous entry comes in between": ("ac", "abc", "a:keep b:extraneous c:keep"),
+        "an extraneous entry comes last": ("a", "ab", "a:keep b:extraneous"),
+        "several extraneous entries come in a row": (
             "ad",
             "abcde",
-            "a:keep b:extra c:extra d:keep e:extra",
+            "a:keep b:extraneous c:extraneous d:keep e:extraneous",
         ),
         "a missing entry comes first": ("ab", "b", "a:transfer b:keep"),
         "a missing entry comes in between": ("abc", "ac", "a:keep b:transfer c:keep"),
@@ -341,7 +341,7 @@ def entries(names: str) -> list[Entry]:
         "sides that share nothing alternate": (
             "ac",
             "bd",
-            "a:transfer b:extra c:transfer d:extra",
+            "a:transfer b:extraneous c:transfer d:extraneous",
         ),
         "order is that of the text, capitals first": ("Ba", "a", "B:transfer a:keep"),
     },
@@ -352,9 +352,9 @@ def test_both_sides_are_walked_at_once(source, destination, actions):
     assert " ".join(f"{step.target}:{step.action}" for step in steps) == actions
 
 
-def test_step_of_an_extra_entry_is_that_of_the_destination():
-    [extra] = entries("a")
-    assert list(merge([], [extra], DEFAULT)) == [Step("extra", "", "a", extra)]
+def test_step_of_an_extraneous_entry_is_that_of_the_destination():
+    [extraneous] = entries("a")
+    assert list(merge([], [extraneous], DEFAULT)) == [Step("extraneous", "", "a", extraneous)]
 
 
 def test_merge_decides_by_the_rules():

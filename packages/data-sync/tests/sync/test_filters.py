@@ -1,11 +1,19 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from aibs_informatics_aws_lambda.common.s3 import S3Path
-from aibs_informatics_aws_lambda.handlers.data_sync.sync.filters import has_patterns, make_filter
+from aibs_informatics_aws_lambda.handlers.data_sync.sync import filters
+from aibs_informatics_aws_lambda.handlers.data_sync.sync.filters import (
+    check_filters_supported,
+    compile_patterns,
+    has_patterns,
+    make_filter,
+)
 from aibs_informatics_aws_lambda.storage.data_sync import DataSyncFilterConfig as Config
+from tables import table
 
 SOURCE = S3Path("s3://bucket/run/A/")
 
@@ -14,18 +22,6 @@ def kept(config: Config, *entries: str, source: S3Path | Path = SOURCE, root: st
     selects = make_filter(config, source, root)
     assert selects
     return [entry for entry in entries if selects(entry)]
-
-
-def test_pattern_must_match_the_whole_path():
-    assert kept(Config(include="a"), "a", "ab", "x/a") == ["a"]
-
-
-def test_any_of_several_patterns_suffices():
-    assert kept(Config(include=["a", "b.*"]), "a", "bc", "c") == ["a", "bc"]
-
-
-def test_exclude_wins():
-    assert kept(Config(include=".*", exclude=r".*\.tmp"), "a", "a.tmp") == ["a"]
 
 
 @pytest.mark.parametrize("empty", [None, "", [], [""]])
@@ -39,23 +35,9 @@ def test_no_config_is_no_filter():
     assert make_filter(None, SOURCE) is None
 
 
-def test_empty_include_keeps_everything_but_what_is_excluded():
-    assert kept(Config(include="", exclude="b"), "a", "b") == ["a"]
-
-
 @pytest.mark.parametrize("root", ["s3://bucket/run", "s3://bucket/run/", "s3://bucket/run//"])
 def test_paths_are_relative_to_the_root(root):
     assert kept(Config(include="A/x"), "x", "y", root=root) == ["x"]
-
-
-def test_item_that_is_the_source_goes_by_its_name():
-    source = S3Path("s3://bucket/run/file.txt")
-    assert kept(Config(include=r"file\.txt"), "", source=source) == [""]
-
-
-def test_item_that_is_not_below_the_root_goes_by_its_whole_uri():
-    config = Config(include="s3://bucket/run/A/x")
-    assert kept(config, "x", "y", root="s3://bucket/ru") == ["x"]
 
 
 def test_root_is_a_folder_not_a_beginning_of_text(tmp_path: Path):
@@ -85,7 +67,122 @@ def test_efs_root_is_where_it_is_mounted(tmp_path: Path, aws, monkeypatch: pytes
     assert kept(config, "x", source=source, root=f"efs://{efs}:/data") == ["x"]
 
 
+def test_root_on_efs_is_resolved(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(filters, "resolve", lambda path: Path("/mnt") / path.path.relative_to("/"))
+    config = Config(include="sub/x")
+    assert kept(config, "x", source=Path("/mnt/data/sub"), root="efs://fs-12345678:/data") == ["x"]
+
+
 @pytest.mark.parametrize("name", ["include", "exclude"])
 def test_invalid_pattern_is_named(name):
     with pytest.raises(ValueError, match=rf"the {name} pattern '\(' is no regular expression"):
         make_filter(Config(**{name: ["a", "("]}), SOURCE)
+
+
+@table(
+    "include, exclude, has",
+    {
+        "no pattern is none": (None, None, False),
+        "empty patterns are none": ("", ["", ""], False),
+        "an include pattern is one": ("a", None, True),
+        "an exclude pattern is one": (None, "a", True),
+        "one pattern in a list is one": (["", "a"], None, True),
+    },
+)
+def test_patterns(include, exclude, has):
+    assert has_patterns(Config(include=include, exclude=exclude)) is has
+
+
+def test_no_config_has_no_patterns():
+    assert has_patterns(None) is False
+
+
+LOCAL = Path("/src")
+
+
+@table(
+    "source, destination, config, supported",
+    {
+        "uploads are filtered": (LOCAL, SOURCE, Config(include="a"), True),
+        "downloads are filtered": (SOURCE, LOCAL, Config(include="a"), True),
+        "copies within S3 are filtered": (SOURCE, SOURCE, Config(include="a"), True),
+        "copies of local files are not filtered": (LOCAL, LOCAL, Config(exclude="a"), False),
+        "local files without patterns are copied": (LOCAL, LOCAL, Config(include=[]), True),
+        "local files without a filter are copied": (LOCAL, LOCAL, None, True),
+    },
+)
+def test_where_filters_are_supported(source, destination, config, supported):
+    if supported:
+        check_filters_supported(config, source, destination)
+        return
+    with pytest.raises(ValueError, match=r"filters .* from one local path to another"):
+        check_filters_supported(config, source, destination)
+
+
+@table(
+    "include, exclude, path, selected",
+    {
+        "a pattern matches the whole path": ("a", None, "a", True),
+        "a pattern does not match the start of a path": ("a", None, "ab", False),
+        "a pattern does not match the end of a path": ("a", None, "x/a", False),
+        "a dot matches a slash": ("x.*", None, "x/a/b", True),
+        "any include pattern will do": (["b", "a"], None, "a", True),
+        "any exclude pattern will do": (None, ["b", "a"], "a", False),
+        "what no include pattern matches is left out": ("a", None, "b", False),
+        "what no exclude pattern matches is selected": (None, "a", "b", True),
+        "exclude wins over include": ("a", "a", "a", False),
+        "an empty include selects everything": ("", "b", "a", True),
+        "an empty pattern beside others is none": (["", "b"], None, "a", False),
+        "case counts": ("A", None, "a", False),
+        "a line break is not matched by a dot": ("a.*", None, "a\nb", False),
+    },
+)
+def test_selection(include, exclude, path, selected):
+    selects = make_filter(Config(include=include, exclude=exclude), SOURCE)
+    assert selects is not None
+    assert selects(path) is selected
+
+
+@table(
+    "source, root, relative, path",
+    {
+        "a path is relative to the source": (SOURCE, None, "x/y", "x/y"),
+        "a local path is relative to the source": (LOCAL, None, "x/y", "x/y"),
+        "the source itself has its name": (S3Path("s3://bucket/run/f"), None, "", "f"),
+        "a local source itself has its name": (Path("/run/f"), None, "", "f"),
+        "a bucket itself has its name": (S3Path("s3://bucket"), None, "", "bucket"),
+        "a path is relative to a root above": (SOURCE, "s3://bucket/run", "x", "A/x"),
+        "a root may end in slashes": (SOURCE, "s3://bucket/run/", "x", "A/x"),
+        "the source is relative to a root above": (
+            S3Path("s3://bucket/run/f"),
+            "s3://bucket/run",
+            "",
+            "f",
+        ),
+        "an entry that is the root has its name": (SOURCE, "s3://bucket/run/A/x", "x", "x"),
+        "an entry beside the root has its whole URI": (
+            SOURCE,
+            "s3://bucket/run/B",
+            "x",
+            "s3://bucket/run/A/x",
+        ),
+        "a root is no part of a name": (SOURCE, "s3://bucket/ru", "x", "s3://bucket/run/A/x"),
+        "a local entry beside the root has its whole path": (LOCAL, "/other", "x", "/src/x"),
+        "another bucket is another root": (SOURCE, "s3://other/run", "x", "s3://bucket/run/A/x"),
+    },
+)
+def test_path_that_patterns_see(source, root, relative, path):
+    assert kept(Config(include=re.escape(path)), relative, source=source, root=root) == [relative]
+
+
+@table(
+    "patterns, compiled",
+    {
+        "no patterns are none": (None, []),
+        "one pattern is a list of one": ("a", ["a"]),
+        "several patterns keep their order": (["b", "a"], ["b", "a"]),
+        "empty patterns are left out": (["", "a"], ["a"]),
+    },
+)
+def test_compiled_patterns(patterns, compiled):
+    assert [found.pattern for found in compile_patterns(patterns, "include")] == compiled

@@ -22,8 +22,8 @@ def transfer(relative: str) -> Step:
     return Step("transfer", "missing", relative, entry(relative))
 
 
-def extra(relative: str, kind="file") -> Step:
-    return Step("extra", "", relative, entry(relative, kind=kind))
+def extraneous(relative: str, kind="file") -> Step:
+    return Step("extraneous", "", relative, entry(relative, kind=kind))
 
 
 @table(
@@ -153,6 +153,20 @@ def test_conflicts_with_a_non_canonical_key(step, conflicts):
         non_canonical.check(step)
 
 
+def test_conflict_with_a_non_canonical_key_at_the_top():
+    non_canonical = NonCanonicalKeys()
+    non_canonical.add(Pair("a", entry("./a")))
+    with pytest.raises(ValueError, match=r"'\./a' and 'a/b/c' cannot both be local files"):
+        non_canonical.check(transfer("a/b/c"))
+
+
+def test_non_canonical_keys_are_true_where_there_are_some():
+    non_canonical = NonCanonicalKeys()
+    assert not non_canonical
+    non_canonical.add(Pair("a/b", entry("a//b")))
+    assert non_canonical
+
+
 def test_no_non_canonical_key_conflicts_with_nothing():
     NonCanonicalKeys().check(transfer("a"))
 
@@ -165,7 +179,10 @@ BOTH = "cannot both be local files"
     {
         "files beside each other are no conflict": ([transfer("a"), transfer("b")], None),
         "a name that only begins the same is no conflict": ([transfer("a"), transfer("ab")], None),
-        "a file below a folder is no conflict": ([extra("a/", "folder"), transfer("a/b")], None),
+        "a file below a folder is no conflict": (
+            [extraneous("a/", "folder"), transfer("a/b")],
+            None,
+        ),
         "a file is not a folder as well": ([transfer("a"), transfer("a/b")], f"'a/b' {BOTH}"),
         "a file is no folder far below": ([transfer("a"), transfer("a/b/c")], BOTH),
         "names that sort in between do not hide a conflict": (
@@ -177,19 +194,19 @@ BOTH = "cannot both be local files"
             f"'b' and 'b/c' {BOTH}",
         ),
         "a file at the destination is in the way of a folder": (
-            [extra("a"), transfer("a/b")],
+            [extraneous("a"), transfer("a/b")],
             "dst/a is a file, and 'a/b' needs a folder",
         ),
         "a link at the destination is in the way of a folder": (
-            [extra("a", "link"), transfer("a/b")],
-            "dst/a is a link, and 'a/b' needs a folder",
+            [extraneous("a", "symlink"), transfer("a/b")],
+            "dst/a is a symlink, and 'a/b' needs a folder",
         ),
         "a folder at the destination is in the way of a file": (
-            [transfer("a"), extra("a/", "folder")],
+            [transfer("a"), extraneous("a/", "folder")],
             "dst/a is a folder, and a file does not replace a folder",
         ),
         "a file below a folder at the destination is in the way of a file": (
-            [transfer("a"), extra("a/b")],
+            [transfer("a"), extraneous("a/b")],
             "dst/a is a folder, and a file does not replace a folder",
         ),
     },

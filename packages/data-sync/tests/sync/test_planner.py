@@ -1,42 +1,680 @@
-"""What a plan costs, and what it holds."""
-
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from concurrent.futures import Future
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import parse_qs, quote
 
 import pytest
 from aibs_informatics_aws_lambda.handlers.data_sync.entries import Entry
-from aibs_informatics_aws_lambda.handlers.data_sync.sync.diff import Step
-from aibs_informatics_aws_lambda.handlers.data_sync.sync.planner import PlanOptions, make_plan
+from aibs_informatics_aws_lambda.handlers.data_sync.s3.client import Request, Response
+from aibs_informatics_aws_lambda.handlers.data_sync.sync.diff import DiffOptions, Step
+from aibs_informatics_aws_lambda.handlers.data_sync.sync.planner import (
+    MOVE_MARKER,
+    Plan,
+    PlanOptions,
+    make_plan,
+)
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.routes import Root, Route
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.spool import Spool
+from tables import table
+
+UPLOAD = Route(Root(None, "/src/"), Root("bucket", "dst/"))
+COPY = Route(Root("source", "src/"), Root("bucket", "dst/"))
+KEPT_PREFIX = Route(Root("source", "run/A/"), Root("bucket", "dst/"), "A/")
+SINGLE = Route(Root("source", "a"), Root("bucket", "dst/a"), single=True)
+
+MIRROR = PlanOptions(mirror=True)
+
+
+class FakeS3:
+    """An S3 that has some objects in one bucket, all of them modified at one time."""
+
+    def __init__(self, objects: dict[str, str]) -> None:
+        self.objects = objects
+        self.requests: list[Request] = []
+
+    def send(self, request: Request) -> Future[Response]:
+        self.requests.append(request)
+        query = parse_qs(request.query)
+        [prefix] = query.get("prefix", [""])
+        found = [
+            f"<Contents><Key>{quote(key)}</Key><LastModified>{_time(100)}</LastModified>"
+            f"<ETag>&quot;{etag}&quot;</ETag><Size>{len(etag)}</Size></Contents>"
+            for key, etag in sorted(self.objects.items())
+            if request.bucket == "bucket" and key.startswith(prefix)
+        ]
+        contents = "".join(found[: int(query["max-keys"][0])])
+        body = f"<ListBucketResult><EncodingType>url</EncodingType>{contents}</ListBucketResult>"
+        future: Future[Response] = Future()
+        future.set_result(Response({}, body.encode()))
+        return future
+
+    def ask(self, request: Request) -> Response:
+        return self.send(request).result()
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
+
+
+def an_object(relative: str, etag: str = "e") -> Entry:
+    """An object that is as large as its ETag is long."""
+    return Entry(relative, len(etag), 100.0, etag)
+
+
+def file(relative: str, size: int = 1) -> Entry:
+    return Entry(relative, size, 100.0)
+
+
+def told(plan: Plan) -> str:
+    """The steps of a plan, then what is extraneous."""
+    steps = [f"{step.action}:{step.target}" for step in plan.steps]
+    return " ".join(steps + [f"delete:{step.target}" for step in plan.extraneous])
+
+
+def planned(
+    route: Route,
+    entries: list[Entry],
+    objects: dict[str, str] | None = None,
+    options: PlanOptions = MIRROR,
+) -> Plan:
+    """Plan a sync to a bucket."""
+    return make_plan(route, entries, options, FakeS3(objects or {}))
+
+
+@table(
+    "route, entries, objects, options, plan",
+    {
+        "what is missing is transferred": (
+            UPLOAD,
+            [file("a"), file("b/c")],
+            {},
+            MIRROR,
+            "transfer:a transfer:b/c",
+        ),
+        "what may differ is compared": (UPLOAD, [file("a")], {"dst/a": "e"}, MIRROR, "compare:a"),
+        "what is in sync is no step": (COPY, [an_object("a")], {"dst/a": "e"}, MIRROR, ""),
+        "what is in sync is a step where all is listed": (
+            COPY,
+            [an_object("a")],
+            {"dst/a": "e"},
+            PlanOptions(lists_all=True),
+            "keep:a",
+        ),
+        "what is in sync is a step where the source is removed": (
+            COPY,
+            [an_object("a")],
+            {"dst/a": "e"},
+            PlanOptions(retain=False),
+            "keep:a",
+        ),
+        "what is extraneous is deleted by a mirror": (
+            COPY,
+            [an_object("b")],
+            {"dst/a": "e", "dst/c": "e"},
+            MIRROR,
+            "transfer:b delete:a delete:c",
+        ),
+        "what is extraneous stays without a mirror": (
+            COPY,
+            [an_object("b")],
+            {"dst/a": "e"},
+            PlanOptions(),
+            "transfer:b",
+        ),
+        "an empty source empties a mirror": (COPY, [], {"dst/a": "e"}, MIRROR, "delete:a"),
+        "a prefix that begins the same is left alone": (
+            COPY,
+            [an_object("a")],
+            {"dst2/x": "e", "dst.txt": "e"},
+            MIRROR,
+            "transfer:a",
+        ),
+        "what is kept of keys is part of the target": (
+            KEPT_PREFIX,
+            [an_object("a")],
+            {"dst/A/a": "f", "dst/A/b": "e", "dst/b": "e"},
+            MIRROR,
+            "transfer:A/a delete:A/b delete:b",
+        ),
+        "a single object has no path below its target": (
+            SINGLE,
+            [an_object("")],
+            {},
+            MIRROR,
+            "transfer:",
+        ),
+        "a single object is found by its key": (
+            SINGLE,
+            [an_object("")],
+            {"dst/a": "e"},
+            MIRROR,
+            "",
+        ),
+        "a single object deletes nothing": (
+            SINGLE,
+            [an_object("")],
+            {"dst/a/x": "e", "dst/a.txt": "e"},
+            MIRROR,
+            "transfer:",
+        ),
+        "the placeholder of an empty source is left out": (
+            COPY,
+            [Entry("", 0, 100.0, "e")],
+            {},
+            MIRROR,
+            "",
+        ),
+        "the placeholder of a source that has more is copied": (
+            COPY,
+            [Entry("", 0, 100.0, "e"), an_object("a"), an_object("b")],
+            {},
+            MIRROR,
+            "transfer: transfer:a transfer:b",
+        ),
+        "the placeholder of a folder below is copied": (
+            COPY,
+            [Entry("a/", 0, 100.0, "e")],
+            {},
+            MIRROR,
+            "transfer:a/",
+        ),
+        "an object without a name is none if it has content": (
+            COPY,
+            [an_object("")],
+            {},
+            MIRROR,
+            "transfer:",
+        ),
+        "an empty single object is no placeholder": (
+            SINGLE,
+            [Entry("", 0, 100.0, "e")],
+            {},
+            MIRROR,
+            "transfer:",
+        ),
+        "what a filter leaves out is extraneous": (
+            COPY,
+            [an_object("a"), an_object("b")],
+            {"dst/b": "e"},
+            PlanOptions(mirror=True, selects=lambda relative: relative == "a"),
+            "transfer:a delete:b",
+        ),
+        "what a filter leaves out can be protected": (
+            COPY,
+            [an_object("a"), an_object("b")],
+            {"dst/b": "e", "dst/c": "e"},
+            PlanOptions(
+                mirror=True, selects=lambda relative: relative != "b", protects_excluded=True
+            ),
+            "transfer:a delete:c",
+        ),
+        "without a filter nothing is protected": (
+            COPY,
+            [],
+            {"dst/b": "e"},
+            PlanOptions(mirror=True, protects_excluded=True),
+            "delete:b",
+        ),
+        "a filter protects paths as they are at the source": (
+            KEPT_PREFIX,
+            [],
+            {"dst/A/a": "e", "dst/A/b": "e"},
+            PlanOptions(
+                mirror=True, selects=lambda relative: relative != "b", protects_excluded=True
+            ),
+            "delete:A/a",
+        ),
+        "where another entry lands nothing is deleted": (
+            COPY,
+            [],
+            {"dst/a": "e", "dst/b": "e"},
+            PlanOptions(mirror=True, reserved_paths=frozenset({"dst/a"})),
+            "delete:b",
+        ),
+        "force transfers what is in sync": (
+            COPY,
+            [an_object("a")],
+            {"dst/a": "e"},
+            PlanOptions(diff=DiffOptions(force=True)),
+            "transfer:a",
+        ),
+        "force of a mirror knows what is extraneous": (
+            COPY,
+            [an_object("a")],
+            {"dst/a": "e", "dst/b": "e"},
+            PlanOptions(mirror=True, diff=DiffOptions(force=True)),
+            "transfer:a delete:b",
+        ),
+        "the marker of a move is not deleted": (
+            COPY,
+            [an_object("a")],
+            {f"dst/{MOVE_MARKER}": "e"},
+            MIRROR,
+            "transfer:a",
+        ),
+        "after a move that was interrupted nothing is deleted": (
+            COPY,
+            [an_object("a")],
+            {f"dst/{MOVE_MARKER}": "e", "dst/b": "e"},
+            MIRROR,
+            "transfer:a",
+        ),
+        "a name that only ends like the marker is deleted": (
+            COPY,
+            [],
+            {f"dst/a/{MOVE_MARKER}": "e"},
+            MIRROR,
+            f"delete:a/{MOVE_MARKER}",
+        ),
+    },
+)
+def test_plan(route, entries, objects, options, plan):
+    assert told(planned(route, entries, objects, options)) == plan
+
+
+@table(
+    "entries, objects, options, counts",
+    {
+        "what is missing is pending": ([an_object("a", "ee")], {}, MIRROR, (1, 2, 0, 0, 0)),
+        "what is compared is pending": (
+            [file("a", 2)],
+            {"dst/a": "ee"},
+            MIRROR,
+            (1, 2, 0, 0, 1),
+        ),
+        "what is in sync is unchanged": (
+            [an_object("a", "ee"), an_object("b", "eee")],
+            {"dst/a": "ee", "dst/b": "eee"},
+            MIRROR,
+            (0, 0, 2, 5, 2),
+        ),
+        "what is in sync and a step is counted later": (
+            [an_object("a")],
+            {"dst/a": "e"},
+            PlanOptions(lists_all=True),
+            (0, 0, 0, 0, 1),
+        ),
+        "sizes are summed up": (
+            [an_object("a", "ee"), an_object("b", "eee")],
+            {},
+            MIRROR,
+            (2, 5, 0, 0, 0),
+        ),
+        "what is extraneous is there": ([], {"dst/a": "e", "dst/b": "e"}, MIRROR, (0, 0, 0, 0, 2)),
+        "the marker of a move is not there": (
+            [],
+            {f"dst/{MOVE_MARKER}": "e", "dst/a": "e"},
+            MIRROR,
+            (0, 0, 0, 0, 1),
+        ),
+    },
+)
+def test_counts_of_a_plan(entries, objects, options, counts):
+    plan = planned(COPY, entries, objects, options)
+    assert counts == (
+        plan.pending,
+        plan.pending_bytes,
+        plan.unchanged,
+        plan.unchanged_bytes,
+        plan.there,
+    )
+
+
+@table(
+    "options, objects, resumes",
+    {
+        "a destination without the marker resumes no move": (MIRROR, {"dst/a": "e"}, False),
+        "a destination with the marker resumes a move": (
+            MIRROR,
+            {f"dst/{MOVE_MARKER}": "e"},
+            True,
+        ),
+    },
+)
+def test_move_that_is_resumed(options, objects, resumes):
+    assert planned(COPY, [an_object("a")], objects, options).resumes_move is resumes
+
+
+def test_plan_that_keeps_what_is_extraneous_has_nothing_to_delete():
+    assert len(planned(COPY, [], {f"dst/{MOVE_MARKER}": "e", "dst/a": "e"}).extraneous) == 0
+
+
+def test_plan_is_empty_at_first():
+    plan = Plan(COPY)
+    assert (plan.ordered, plan.pending, plan.unchanged, plan.there) == (0, 0, 0, 0)
+    assert (plan.pending_bytes, plan.unchanged_bytes) == (0, 0)
+    assert not plan.mirror
+    assert not plan.resumes_move
+
+
+def test_plan_tells_that_nothing_is_deleted_after_an_interrupted_move(caplog):
+    planned(COPY, [], {f"dst/{MOVE_MARKER}": "e", "dst/a": "e"})
+    assert f"s3://bucket/dst/{MOVE_MARKER}" in caplog.text
+
+
+def test_plan_tells_nothing_where_an_interrupted_move_has_left_nothing(caplog):
+    planned(COPY, [an_object("a")], {f"dst/{MOVE_MARKER}": "e", "dst/a": "e"})
+    assert caplog.text == ""
+
+
+@table(
+    "route, entries, ordered",
+    {
+        "all steps of a folder are in order": (COPY, [an_object("a"), an_object("b")], 2),
+        "a single object is in no order": (SINGLE, [an_object("")], 0),
+    },
+)
+def test_steps_in_order(route, entries, ordered):
+    assert planned(route, entries).ordered == ordered
+
+
+@table(
+    "resume_after, target, counted",
+    {
+        "an entry before was counted": ("b", "a", True),
+        "the last entry that was done was counted": ("b", "b", True),
+        "an entry beyond was not": ("b", "c", False),
+        "a first call has counted nothing": (None, "a", False),
+    },
+)
+def test_what_an_earlier_call_has_counted(resume_after, target, counted):
+    plan = planned(COPY, [], options=PlanOptions(diff=DiffOptions(resume_after=resume_after)))
+    assert plan.was_counted(Step("keep", "", target, an_object(target))) is counted
+
+
+@table(
+    "options, requests",
+    {
+        "a destination is listed": (PlanOptions(), 1),
+        "force needs no listing": (PlanOptions(diff=DiffOptions(force=True)), 0),
+        "force of a mirror needs one": (PlanOptions(mirror=True, diff=DiffOptions(force=True)), 1),
+    },
+)
+def test_requests_of_a_plan(options, requests):
+    s3 = FakeS3({})
+    make_plan(COPY, [an_object("a")], options, s3)
+    assert len(s3.requests) == requests
+
+
+@table(
+    "relative, message",
+    {
+        "a key of 1,024 bytes is short enough": ("x" * 1020, None),
+        "a key of 1,025 bytes is too long": ("x" * 1021, "more than 1024 bytes"),
+        "bytes count, not characters": ("é" * 510, None),
+        "a key of 1,025 bytes in fewer characters is too long": (
+            "é" * 510 + "x",
+            "more than 1024 bytes",
+        ),
+        "a name that is not UTF-8 is no key": ("a\udcff", "is not UTF-8"),
+    },
+)
+def test_names_of_files_as_keys(relative, message):
+    entries = [file("a"), file(relative)]
+    if message is None:
+        assert len(planned(UPLOAD, entries).steps) == 2
+        return
+    with pytest.raises(ValueError, match=message) as caught:
+        planned(UPLOAD, entries)
+    assert repr(f"/src/{relative}") in str(caught.value)
+
+
+def test_two_entries_do_not_land_at_one_target():
+    options = PlanOptions(reserved_paths=frozenset({"dst/a"}))
+    with pytest.raises(
+        ValueError, match="'s3://source/src/' and 's3://source/src/a' would both become"
+    ):
+        planned(COPY, [an_object("a")], options=options)
+
+
+def test_plan_that_fails_is_closed(monkeypatch: pytest.MonkeyPatch):
+    closed: list[Plan] = []
+    monkeypatch.setattr(Plan, "close", lambda plan: closed.append(plan))
+    with pytest.raises(ValueError, match="1024 bytes"):
+        planned(UPLOAD, [file("x" * 1025)])
+    assert len(closed) == 1
+
+
+def test_plan_that_is_made_is_not_closed(monkeypatch: pytest.MonkeyPatch):
+    closed: list[Plan] = []
+    monkeypatch.setattr(Plan, "close", lambda plan: closed.append(plan))
+    planned(UPLOAD, [file("a")])
+    assert closed == []
+
+
+def test_closing_a_plan_closes_both_lists():
+    plan = planned(COPY, [an_object("a")], {"dst/b": "e"})
+    assert told(plan) == "transfer:a delete:b"
+    plan.close()
+    assert told(plan) == ""
 
 
 @pytest.fixture
-def reads(monkeypatch: pytest.MonkeyPatch) -> list[Spool]:
-    """The spools that were read, once for each time."""
-    found: list[Spool] = []
-    read = Spool.__iter__
+def folder(tmp_path: Path) -> Path:
+    """A destination that files and links can be made in."""
+    made = tmp_path / "dst"
+    made.mkdir()
+    return made
 
-    def counted(spool: Spool) -> Iterator[Step]:
-        found.append(spool)
-        return read(spool)
+
+def download(folder: Path, entries: list[Entry], options: PlanOptions = MIRROR) -> Plan:
+    """Plan a download to a folder, which is not looked for in S3."""
+    route, s3 = Route(Root("source", "src/"), Root(None, f"{folder}/")), FakeS3({})
+    plan = make_plan(route, entries, options, s3)
+    assert not s3.requests
+    return plan
+
+
+def fill(folder: Path, tree: str) -> None:
+    for name in tree.split():
+        path, arrow, target = name.partition(">")
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        if arrow:
+            (folder / path).symlink_to(target)
+        elif name.endswith("/"):
+            (folder / name).mkdir()
+        else:
+            (folder / name).write_text("x")
+            os.utime(folder / name, (100.0, 100.0))
+
+
+@table(
+    "tree, entries, plan",
+    {
+        "objects become files": (
+            "",
+            [an_object("a"), an_object("b/c")],
+            "transfer:a transfer:b/c",
+        ),
+        "a file of one size is compared": ("a", [an_object("a")], "compare:a"),
+        "a file of another size is replaced": ("a", [an_object("a", "ee")], "transfer:a"),
+        "files that are extraneous are deleted, folders are not": (
+            "a b/c d/",
+            [an_object("a")],
+            "compare:a delete:b/c",
+        ),
+        "links that are extraneous are deleted": ("link>nowhere", [], "delete:link"),
+        "a link in the place of a file is replaced": (
+            "a>nowhere",
+            [an_object("a")],
+            "transfer:a",
+        ),
+        "placeholders are no files": (
+            "",
+            [Entry("", 0, 1.0, "e"), Entry("a/", 0, 1.0, "e"), an_object("a/b")],
+            "transfer:a/b",
+        ),
+        "a key with two slashes is one path": ("", [an_object("a//b")], "transfer:a/b"),
+        "a file with two slashes in its key is compared": (
+            "a/b",
+            [an_object("a//b")],
+            "compare:a/b",
+        ),
+        "a file with two slashes in its key is not extraneous": (
+            "a/b a/c",
+            [an_object("a//b")],
+            "compare:a/b delete:a/c",
+        ),
+        "keys that are no paths come last": (
+            "",
+            [an_object("/z"), an_object("a")],
+            "transfer:a transfer:z",
+        ),
+    },
+)
+def test_plan_of_a_download(folder: Path, tree, entries, plan):
+    fill(folder, tree)
+    assert told(download(folder, entries)) == plan
+
+
+@table(
+    "tree, entries, error, message",
+    {
+        "a folder does not replace a file": ("a", [an_object("a/b")], ValueError, "is a file"),
+        "a file does not replace a folder": ("a/b", [an_object("a")], ValueError, "is a folder"),
+        "a key with two slashes does not replace a folder": (
+            "a/b/c",
+            [an_object("a//b")],
+            IsADirectoryError,
+            "is a folder",
+        ),
+        "two keys do not become one path": (
+            "",
+            [an_object("a//b"), an_object("a/b")],
+            ValueError,
+            "cannot both be local files",
+        ),
+        "a key does not lead out": ("", [an_object("../a")], ValueError, "lead out"),
+    },
+)
+def test_download_that_cannot_be(folder: Path, tree, entries, error, message):
+    fill(folder, tree)
+    with pytest.raises(error, match=message):
+        download(folder, entries)
+
+
+@table(
+    "diff, action",
+    {
+        "a first call compares": (DiffOptions(), "compare"),
+        # Entries of such keys come in no order, so nothing says that they were done.
+        "a later call compares again": (DiffOptions(resume_after="z"), "compare"),
+        "a later call does again what is forced": (
+            DiffOptions(force=True, resume_after="z"),
+            "transfer",
+        ),
+    },
+)
+def test_key_that_is_no_path_in_a_continued_sync(folder: Path, diff, action):
+    fill(folder, "a/b")
+    os.utime(folder / "a/b", (200.0, 200.0))
+    plan = download(folder, [an_object("a//b")], PlanOptions(diff=diff))
+    assert [step.action for step in plan.steps] == [action]
+    assert plan.ordered == 0
+
+
+def test_keys_that_are_no_paths_are_pending_and_in_no_order(folder: Path):
+    plan = download(folder, [an_object("a"), an_object("b//c", "ee")])
+    assert (plan.pending, plan.pending_bytes, plan.ordered) == (2, 3, 1)
+
+
+def test_files_in_sync_are_steps_as_they_are_touched(folder: Path):
+    fill(folder, "a")
+    options = PlanOptions(diff=DiffOptions(size_only=True))
+    plan = download(folder, [an_object("a")], options)
+    assert told(plan) == "keep:a"
+    assert plan.unchanged == 0
+
+
+def test_folders_are_not_counted_as_there(folder: Path):
+    fill(folder, "a b/c b/d/ link>nowhere")
+    assert download(folder, []).there == 3
+
+
+def test_local_folders_are_planned_alike(folder: Path):
+    fill(folder, "a extraneous")
+    route = Route(Root(None, "/src/"), Root(None, f"{folder}/"))
+    plan = make_plan(route, [file("a"), file("b")], PlanOptions(), None)
+    assert told(plan) == "compare:a transfer:b"
+
+
+@table(
+    "relative",
+    {
+        "a path longer than a key is a local path": "/".join(["x" * 250] * 5),
+        "a name that is not UTF-8 is a local name": "a\udcff",
+    },
+)
+def test_local_files_need_no_keys(folder: Path, relative):
+    route = Route(Root(None, "/src/"), Root(None, f"{folder}/"))
+    assert told(make_plan(route, [file(relative)], PlanOptions(), None)) == f"transfer:{relative}"
+
+
+@table(
+    "entries, tree",
+    {
+        "a list that keys that are no paths have changed": ([an_object("a//b")], "c"),
+        "a list that an interrupted move has emptied": ([an_object("a")], f"c {MOVE_MARKER}"),
+    },
+)
+def test_list_that_is_replaced_is_closed(folder: Path, monkeypatch, entries, tree):
+    fill(folder, tree)
+    closed: list[Spool] = []
+    monkeypatch.setattr(Spool, "close", lambda spool: closed.append(spool))
+    plan = download(folder, entries)
+    assert len(closed) == 1
+    assert closed[0] is not plan.extraneous
+
+
+def test_folder_does_not_replace_a_file_at_the_destination(folder: Path):
+    (folder / "file").write_text("x")
+    with pytest.raises(FileExistsError, match="file is a file"):
+        download(folder / "file", [])
+
+
+def test_missing_destination_is_empty(folder: Path):
+    assert told(download(folder / "missing", [an_object("a")])) == "transfer:a"
+
+
+@table(
+    "tree, plan",
+    {
+        "a missing file is transferred": ("", "transfer:"),
+        "a file is compared": ("a", "compare:"),
+        "a link is replaced": ("a>nowhere", "transfer:"),
+    },
+)
+def test_plan_of_a_single_file(folder: Path, tree, plan):
+    fill(folder, tree)
+    route = Route(Root("source", "a"), Root(None, f"{folder}/a"), single=True)
+    assert told(make_plan(route, [an_object("")], MIRROR, None)) == plan
+
+
+def test_single_file_does_not_replace_a_folder(folder: Path):
+    fill(folder, "a/")
+    route = Route(Root("source", "a"), Root(None, f"{folder}/a"), single=True)
+    with pytest.raises(IsADirectoryError, match="a is a folder"):
+        make_plan(route, [an_object("")], MIRROR, None)
+
+
+@table(
+    "entries, reads",
+    {
+        "a plan is written, and not read again": ([an_object("a"), an_object("b")], 0),
+        "a key that is no path has both lists read once": ([an_object("a"), an_object("b//c")], 2),
+    },
+)
+def test_how_often_a_plan_is_read(folder: Path, monkeypatch, entries, reads):
+    read = []
+    iterate = Spool.__iter__
+
+    def counted(spool: Spool):
+        read.append(spool)
+        return iterate(spool)
 
     monkeypatch.setattr(Spool, "__iter__", counted)
-    return found
-
-
-@pytest.mark.parametrize(
-    ("keys", "expected"),
-    [
-        pytest.param(["a", "b/c"], 0, id="canonical keys: nothing is read again"),
-        # The steps, and the extraneous files.
-        pytest.param(["a", "b//c"], 2, id="a non-canonical key: everything is checked against it"),
-    ],
-)
-def test_plan_is_read_again_only_for_non_canonical_keys(tmp_path, reads, keys, expected):
-    route = Route(Root("bucket", "source/"), Root(None, f"{tmp_path}/"))
-    entries = [Entry(key, 1, 0.0, "etag") for key in keys]
-    plan = make_plan(route, entries, PlanOptions(), None)
-    assert len(plan.steps) == 2
-    assert len(reads) == expected
+    download(folder, entries)
+    assert len(read) == reads

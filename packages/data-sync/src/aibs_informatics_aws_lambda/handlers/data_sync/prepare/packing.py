@@ -54,8 +54,8 @@ class _Capacity:
     """Remaining capacities of batches: a binary tree of the maxima below each node."""
 
     def __init__(self, batches: int, limit: int) -> None:
-        self._leaves = 1 << max(batches - 1, 0).bit_length()
-        self._most = [limit] * (2 * self._leaves)
+        self._leaves = 1 << batches.bit_length()
+        self._most = [limit] * 2 * self._leaves
 
     def take(self, size: int) -> int:
         """Take capacity from the first batch that has enough, and return its index."""

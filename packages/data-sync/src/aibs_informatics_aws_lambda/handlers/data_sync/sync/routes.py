@@ -151,5 +151,4 @@ def _kept(key: str, prefix: str, source: S3Path) -> str:
         raise ValueError(
             f"source_path_prefix {prefix!r} is not how the key of {str(source)!r} starts"
         )
-    rest = key.removeprefix(prefix)
-    return rest if prefix.endswith("/") else rest.removeprefix("/")
+    return key.removeprefix(prefix).removeprefix("/")

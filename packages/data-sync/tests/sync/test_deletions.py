@@ -1,0 +1,324 @@
+from __future__ import annotations
+
+import os
+import re
+from concurrent.futures import Future
+from pathlib import Path
+
+import pytest
+from aibs_informatics_aws_lambda.common.exceptions import AWSError
+from aibs_informatics_aws_lambda.handlers.data_sync.entries import Entry
+from aibs_informatics_aws_lambda.handlers.data_sync.s3.client import Request, Response
+from aibs_informatics_aws_lambda.handlers.data_sync.sync.deadline import (
+    OutOfTimeError,
+    TimeBudget,
+)
+from aibs_informatics_aws_lambda.handlers.data_sync.sync.deletions import (
+    Deletion,
+    remove_empty_parents,
+    remove_files,
+    remove_folder,
+    remove_objects,
+    remove_source_files,
+)
+from aibs_informatics_aws_lambda.handlers.data_sync.sync.diff import Step
+from aibs_informatics_aws_lambda.handlers.data_sync.sync.window import Window
+from tables import table
+
+ERROR = b"<Error><Key>b</Key><Code>AccessDenied</Code><Message>No</Message></Error>"
+
+
+class FakeS3:
+    """An S3 that deletes at once, and answers each request with one body."""
+
+    def __init__(self, body: bytes = b"") -> None:
+        self.body = body
+        self.requests: list[Request] = []
+
+    def send(self, request: Request) -> Future[Response]:
+        self.requests.append(request)
+        future: Future[Response] = Future()
+        future.set_result(Response({}, self.body))
+        return future
+
+    @property
+    def deleted(self) -> list[list[str]]:
+        """The keys of each request."""
+        return [
+            [request.key] if request.key else re.findall("<Key>(.*?)</Key>", request.body.decode())
+            for request in self.requests
+        ]
+
+
+def step(relative: str, size: int = 1, modified: float = 1.0, kind="file") -> Step:
+    return Step("extraneous", "", relative, Entry(relative, size, modified, None, kind))
+
+
+def objects(keys: list[str], etag: str | None = None) -> list[Deletion]:
+    return [Deletion(key, step(key), etag) for key in keys]
+
+
+def delete(s3: FakeS3, deletions: list[Deletion], budget: TimeBudget | None = None) -> list[str]:
+    """Delete objects, and return those of which it was told."""
+    told: list[str] = []
+    remove_objects(
+        s3,
+        "bucket",
+        deletions,
+        Window(4),
+        lambda step: told.append(step.target),
+        budget or TimeBudget(),
+    )
+    return told
+
+
+def numbered(count: int) -> list[str]:
+    return [f"{number:04}" for number in range(count)]
+
+
+@table(
+    "keys, requests",
+    {
+        "nothing to delete is no request": ([], []),
+        "one object is one request": (["a"], [["a"]]),
+        "1,000 objects are one request": (numbered(1000), [numbered(1000)]),
+        "one more is a second request": (
+            numbered(1001),
+            [numbered(1001)[:1000], ["1000"]],
+        ),
+        "2,000 objects are two requests": (
+            numbered(2000),
+            [numbered(2000)[:1000], numbered(2000)[1000:]],
+        ),
+        "a key that does not fit XML has a request of its own": (
+            ["a", "b\x01", "c"],
+            [["a", "c"], ["b\x01"]],
+        ),
+        "keys that do not fit XML make no empty request": (
+            ["a\x01", "b\x02"],
+            [["a\x01"], ["b\x02"]],
+        ),
+    },
+)
+def test_requests_that_delete(keys, requests):
+    s3 = FakeS3()
+    told = delete(s3, objects(keys))
+    assert s3.deleted == requests
+    assert sorted(told) == sorted(keys)
+    assert all(request.bucket == "bucket" for request in s3.requests)
+
+
+@table(
+    "key, etag, found",
+    {
+        "an object is deleted only with its ETag": ("a", "e", "<ETag>e</ETag>"),
+        "an object without an ETag is deleted as it is": ("a", None, "<Object><Key>a</Key><"),
+    },
+)
+def test_condition_of_a_deletion(key, etag, found):
+    s3 = FakeS3()
+    delete(s3, objects([key], etag))
+    assert found in s3.requests[0].body.decode()
+    assert ("<ETag>" in s3.requests[0].body.decode()) is (etag is not None)
+
+
+def test_condition_of_a_deletion_of_one_object():
+    s3 = FakeS3()
+    delete(s3, objects(["a\x01"], "e"))
+    assert s3.requests[0].headers == {"If-Match": '"e"'}
+
+
+def test_object_that_cannot_be_deleted_is_an_error():
+    s3 = FakeS3(ERROR)
+    with pytest.raises(AWSError, match="cannot delete s3://bucket/b: AccessDenied"):
+        delete(s3, objects(["a", "b"]))
+
+
+def test_what_was_not_deleted_is_not_told():
+    told: list[Step] = []
+    with pytest.raises(AWSError):
+        remove_objects(
+            FakeS3(ERROR), "bucket", objects(["a"]), Window(4), told.append, TimeBudget()
+        )
+    assert told == []
+
+
+def test_nothing_is_deleted_when_the_time_is_up():
+    s3 = FakeS3()
+    with pytest.raises(OutOfTimeError):
+        delete(s3, objects(["a"]), TimeBudget(0.0))
+    assert s3.requests == []
+
+
+def test_requests_under_way_end_when_the_source_of_deletions_fails():
+    s3 = FakeS3()
+    told: list[str] = []
+
+    def failing():
+        yield from objects(numbered(1000))
+        raise OSError("cannot read the spool")
+
+    with pytest.raises(OSError, match="cannot read the spool"):
+        remove_objects(
+            s3, "bucket", failing(), Window(4), lambda step: told.append(step.target), TimeBudget()
+        )
+    assert told == numbered(1000)
+
+
+def make(root: Path, tree: str) -> None:
+    """Make files, folders (``a/``) and links (``a>target``)."""
+    for name in tree.split():
+        path, arrow, target = name.partition(">")
+        if arrow:
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / path).symlink_to(target)
+        elif name.endswith("/"):
+            (root / name).mkdir(parents=True, exist_ok=True)
+        else:
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_text("x")
+
+
+def below(root: Path) -> str:
+    """What is below a folder, as `make` takes it; only what is empty is a folder by itself."""
+    found = []
+    for path in root.rglob("*"):
+        name = path.relative_to(root).as_posix()
+        if path.is_symlink():
+            found.append(f"{name}>{path.readlink()}")
+        elif path.is_file():
+            found.append(name)
+        elif not any(path.iterdir()):
+            found.append(f"{name}/")
+    return " ".join(sorted(found))
+
+
+def local(root: Path, names: str, kind="file") -> list[Deletion]:
+    """Deletions of files as they are now."""
+    deletions = []
+    for name in names.split():
+        path = root / name
+        there = path.lstat() if os.path.lexists(path) else None
+        size, modified = (there.st_size, there.st_mtime) if there else (1, 1.0)
+        deletions.append(Deletion(str(path), step(name, size, modified, kind)))
+    return deletions
+
+
+@table(
+    "tree, deleted, left",
+    {
+        "files are deleted, their folders stay": ("a b/c d", "a b/c", "b/ d"),
+        "a link is deleted, not its target": ("a link>a", "link", "a"),
+        "a link that leads nowhere is deleted": ("link>nowhere", "link", ""),
+        "a link to a folder is deleted, not what is in it": ("a/b link>a", "link", "a/b"),
+        "a file that is gone is deleted": ("a", "gone a", ""),
+    },
+)
+def test_files_are_deleted(tmp_path: Path, tree, deleted, left):
+    make(tmp_path, tree)
+    told: list[str] = []
+    remove_files(local(tmp_path, deleted), lambda step: told.append(step.target))
+    assert below(tmp_path) == left
+    assert told == deleted.split()
+
+
+def test_file_that_cannot_be_deleted_is_an_error(tmp_path: Path):
+    (tmp_path / "folder").mkdir()
+    told: list[Step] = []
+    with pytest.raises(OSError, match=r"directory|permitted"):
+        remove_files([Deletion(str(tmp_path / "folder"), step("folder"))], told.append)
+    assert told == []
+
+
+@table(
+    "tree, kind, left",
+    {
+        "source files are deleted": ("a b/c", "file", "b/"),
+        "a link to a file is deleted, not the file": ("other/a a>other/a", "file", "other/a"),
+        "what is behind a link to a folder stays": ("a b/c", "symlink_target", "a b/c"),
+    },
+)
+def test_source_files_are_deleted(tmp_path: Path, tree, kind, left):
+    make(tmp_path, tree)
+    names = [name.partition(">")[0] for name in tree.split() if not name.startswith("other")]
+    deletions = [
+        Deletion(
+            str(tmp_path / name),
+            step(name, (tmp_path / name).stat().st_size, (tmp_path / name).stat().st_mtime, kind),
+        )
+        for name in names
+    ]
+    told: list[str] = []
+    remove_source_files(deletions, lambda step: told.append(step.target))
+    assert below(tmp_path) == left
+    assert told == names
+
+
+@pytest.mark.parametrize("change", ["size", "time", "gone"])
+def test_source_file_that_has_changed_stays(tmp_path: Path, change):
+    make(tmp_path, "a b")
+    deletions = local(tmp_path, "a b")
+    if change == "size":
+        (tmp_path / "a").write_text("xy")
+    elif change == "time":
+        os.utime(tmp_path / "a", (1.0, 1.0))
+    else:
+        (tmp_path / "a").unlink()
+    told: list[Step] = []
+    with pytest.raises(OSError, match=re.escape(str(tmp_path / "a"))):
+        remove_source_files(deletions, told.append)
+    assert told == []
+    assert (tmp_path / "b").exists()
+    assert (tmp_path / "a").exists() is (change != "gone")
+
+
+@table(
+    "tree, left",
+    {
+        "an empty folder goes": ("src/", ""),
+        "empty folders below go as well": ("src/a/b/ src/c/", ""),
+        "links to folders go, not their targets": ("other/f src/link>../other", "other/f"),
+        "links to nowhere are files, and stay": ("src/link>nowhere", "src/link>nowhere"),
+        "a file keeps the folders above it": ("src/a/b/f src/c/", "src/a/b/f"),
+        "a link to an empty folder goes": ("other/ src/a/link>../../other", "other/"),
+    },
+)
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_folder_goes_unless_files_are_left(tmp_path: Path, tree, left, slash):
+    make(tmp_path, tree)
+    remove_folder(f"{tmp_path}/src{slash}")
+    assert below(tmp_path) == left
+
+
+def test_link_to_a_folder_goes_and_its_target_stays(tmp_path: Path):
+    make(tmp_path, "other/ src>other")
+    remove_folder(f"{tmp_path}/src/")
+    assert below(tmp_path) == "other/"
+
+
+@table(
+    "tree, synced, left",
+    {
+        "folders that became empty go, up to the source": ("src/a/b/", "a/b/f", ""),
+        "the source itself goes where it became empty": ("src/", "f", ""),
+        "folders that were empty before stay": ("src/a/ src/b/", "a/f", "src/b/"),
+        "folders that are not empty stay": ("src/a/b/ src/a/g", "a/b/f", "src/a/g"),
+        "deep folders go first": ("src/a/b/c/ src/a/d/", "a/b/c/f a/d/g", ""),
+        "a folder whose name begins another goes by itself": (
+            "src/a/ src/a-b/ src/ab/g",
+            "a/f a-b/f",
+            "src/ab/g",
+        ),
+    },
+)
+def test_folders_that_became_empty_go(tmp_path: Path, tree, synced, left):
+    make(tmp_path, tree)
+    remove_empty_parents(f"{tmp_path}/src/", [step(name) for name in synced.split()])
+    assert below(tmp_path) == left
+
+
+def test_folders_behind_links_stay(tmp_path: Path):
+    make(tmp_path, "src/a/")
+    steps = [step("a/f", kind="symlink_target"), step("b")]
+    remove_empty_parents(f"{tmp_path}/src/", steps)
+    assert below(tmp_path) == "src/a/"
