@@ -559,6 +559,22 @@ class TestLogLevel:
         _, (line,) = printed(capsys.readouterr().out)
         assert (line["level"], "LOUD" in line["message"]) == ("WARNING", False)
 
+    @pytest.mark.parametrize("level", ["error", "CRITICAL", "notset"])
+    def test_a_request_cannot_hide_what_is_logged_by_default(self, level, lambda_context, capsys):
+        def warn(self, request):
+            self.log.warning("beware")
+            return Anything()
+
+        api = Api(make_handler("/a", "GET", warn))
+        api.call("GET", "/a", lambda_context, headers={"x-log-level": level})
+        assert "beware" in capsys.readouterr().out
+
+    def test_the_header_can_be_turned_off(self, lambda_context, capsys, monkeypatch):
+        monkeypatch.setenv("HANDLER_LOG_LEVEL_HEADER", "off")
+        api = Api(make_handler("/a", "GET", log_details))
+        api.call("GET", "/a", lambda_context, headers={"x-log-level": "debug"})
+        assert '"details"' not in capsys.readouterr().out
+
     def test_rejected_request_does_not_set_the_level(self, lambda_context):
         api = Api(builder=Guarded())
         before = api.builder.logger.log_level

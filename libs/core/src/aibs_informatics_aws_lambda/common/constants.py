@@ -24,6 +24,8 @@ REGION_KEY: Final = "REGION"
 HANDLER_ALLOWED_MODULES_KEY: Final = "HANDLER_ALLOWED_MODULES"
 # If true, the command exits with 0 even if the response reports failed items.
 HANDLER_PARTIAL_OK_KEY: Final = "HANDLER_PARTIAL_OK"
+# If false, APIs ignore the header `x-log-level`.
+HANDLER_LOG_LEVEL_HEADER_KEY: Final = "HANDLER_LOG_LEVEL_HEADER"
 # The API that `serve --reload` serves: each change starts a new process, which reads it.
 HANDLER_SERVE_TARGET_KEY: Final = "HANDLER_SERVE_TARGET"
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from .logging import format_library_records, temporary_keys
+from .logging import format_library_records, invocation_keys
 
 FUNCTION = TypeVar("FUNCTION", bound=Callable[..., Any])
 RESPONSE = TypeVar("RESPONSE")
@@ -33,7 +33,7 @@ def make_lambda_function(
 
     def handler(event: Any, context: LambdaContext) -> RESPONSE:
         format_library_records(logger)
-        with temporary_keys(logger):
+        with invocation_keys(logger):
             return invoke(event, _loggable(context), context)
 
     handler.__module__ = module

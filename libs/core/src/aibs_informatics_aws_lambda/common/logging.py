@@ -11,6 +11,7 @@ from typing import Final
 from aws_lambda_powertools.logging import Logger
 
 from .base import HandlerMixins
+from .log_context import ContextFormatter
 
 SERVICE_NAME: Final = "aibs"
 
@@ -26,7 +27,16 @@ def get_service_logger(
         add_to_root: whether to add its handler to the root logger as well.
     """
     stream = _Stdout()
-    service_logger = Logger(service=service, child=child, stream=stream)  # type: ignore[arg-type]
+    formatter = ContextFormatter()
+    service_logger = Logger(
+        service=service,
+        child=child,
+        stream=stream,  # type: ignore[arg-type]
+        logger_formatter=formatter,
+    )
+    # A service has one handler, with the formatter of its first logger.
+    if not child and service_logger.registered_formatter is formatter:
+        service_logger.registered_handler.addFilter(formatter)
     if add_to_root:
         add_handler_to_logger(service_logger)
     return service_logger
@@ -77,6 +87,10 @@ def temporary_keys(source_logger: Logger, **keys: object) -> Iterator[None]:
     """Append keys to a logger for the block; remove keys that were appended inside it, too."""
     # The logger would search for its handler at each access.
     formatter = source_logger.registered_formatter
+    if isinstance(formatter, ContextFormatter):
+        with formatter.scope(**keys):
+            yield
+        return
     before = dict(formatter.get_current_keys())
     formatter.append_keys(**keys)
     try:
@@ -84,6 +98,18 @@ def temporary_keys(source_logger: Logger, **keys: object) -> Iterator[None]:
     finally:
         formatter.remove_keys(formatter.get_current_keys().keys() - before.keys())
         formatter.append_keys(**before)
+
+
+@contextmanager
+def invocation_keys(source_logger: Logger) -> Iterator[None]:
+    """Keep the keys that an invocation appends to a logger apart from those of others."""
+    formatter = source_logger.registered_formatter
+    with (
+        formatter.invocation()
+        if isinstance(formatter, ContextFormatter)
+        else temporary_keys(source_logger)
+    ):
+        yield
 
 
 class LoggingMixins(HandlerMixins):

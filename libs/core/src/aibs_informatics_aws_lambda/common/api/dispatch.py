@@ -18,7 +18,7 @@ from ..json_io import JSON
 from ..lambda_function import with_handler_class
 from ..metrics import EnhancedMetrics
 from .event import headers_of
-from .headers import requested_log_level
+from .headers import RequestLogLevel
 from .request import read_request
 from .route import ApiRoute
 
@@ -44,7 +44,7 @@ def route_function(
         metrics: the metrics of the API; by default each request has its own.
     """
     own_logger = logger or handler_cls.get_logger(handler_cls.service_name())
-    configured_level = own_logger.log_level
+    log_level = RequestLogLevel(own_logger)
     rule, name = route.route_rule(), handler_cls.__name__
 
     def respond(path_parameters: Mapping[str, str], collected: EnhancedMetrics) -> str:
@@ -62,8 +62,8 @@ def route_function(
     def handle_route(**path_parameters: str) -> Response[str]:
         start = dt.datetime.now(dt.UTC)
         if logger is None:
-            level = requested_log_level(headers_of(router.current_event), own_logger)
-            own_logger.setLevel(level or configured_level)
+            log_level.reset()
+            log_level.set(headers_of(router.current_event))
         collected = metrics
         if collected is None:
             collected = handler_cls.get_metrics(handler_name=handler_cls.handler_name())

@@ -23,7 +23,7 @@ from ..lambda_function import make_lambda_function
 from ..logging import LoggingMixins
 from ..metrics import EnhancedMetrics, MetricsMixins
 from .event import correlation_id_of, headers_of
-from .headers import requested_log_level
+from .headers import RequestLogLevel
 from .problem import (
     EventRejectedError,
     MethodNotAllowedError,
@@ -66,7 +66,7 @@ class ApiResolverBuilder(LoggingMixins, MetricsMixins):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._level_before: int | None = None
+        self._log_level = RequestLogLevel(self.logger)
         self.app.use([_middleware(self._authorize)])
         for error_cls, respond in ((Exception, self._respond), (NotFoundError, self._not_found)):
             if not _powertools.has_exception_handler(self.app, error_cls):
@@ -138,10 +138,7 @@ class ApiResolverBuilder(LoggingMixins, MetricsMixins):
 
     def update_logging_level(self, event: BaseProxyEvent) -> None:
         """Set the log level that the header ``x-log-level`` asks for, for this request."""
-        level = requested_log_level(headers_of(event), self.logger)
-        if level is not None:
-            self._level_before = self.logger.log_level
-            self.logger.setLevel(level)
+        self._log_level.set(headers_of(event))
 
     def handle_exception(self, error: Exception) -> Response[Any]:
         """Return the response for an error of a handler, or of the request."""
@@ -183,7 +180,7 @@ class ApiResolverBuilder(LoggingMixins, MetricsMixins):
         start = dt.datetime.now(dt.UTC)
         self.context = context
         self.logger.set_correlation_id(correlation_id_of(event))
-        self._reset_logging_level()
+        self._log_level.reset()
         metrics, name = self.metrics, self.metric_name_prefix
         metrics.print_cold_start(context)
         try:
@@ -197,11 +194,6 @@ class ApiResolverBuilder(LoggingMixins, MetricsMixins):
         finally:
             metrics.add_duration_metric(start, name=name)
             metrics.flush_metrics()
-
-    def _reset_logging_level(self) -> None:
-        if self._level_before is not None:
-            self.logger.setLevel(self._level_before)
-            self._level_before = None
 
     def _authorize(self, event: BaseProxyEvent) -> None:
         if self._is_preflight(event):
