@@ -111,6 +111,25 @@ def image(aws, folder: Path) -> dict[str, Any]:
     }
 
 
+def tags(aws, folder: Path) -> dict[str, Any]:
+    request = image(aws, folder)
+    source = request["source_image"]
+    (found,) = aws.client("ecr").batch_get_image(
+        repositoryName="team/source", imageIds=[{"imageDigest": source["image_digest"]}]
+    )["images"]
+    aws.client("ecr").put_image(
+        repositoryName="team/source",
+        imageManifest=found["imageManifest"],
+        imageDigest=source["image_digest"],
+        imageTag="v1",
+    )
+    registry = "{account_id}.dkr.ecr.{region}.amazonaws.com".format(**source)
+    return {
+        "source_repository": f"{registry}/team/source",
+        "destination_repository": request["destination_repository"],
+    }
+
+
 def notification(aws, folder: Path) -> dict[str, Any]:
     topic = aws.client("sns").create_topic(Name="alerts")["TopicArn"]
     return {"content": {"subject": "Done", "message": "Done."}, "targets": [{"topic": topic}]}
@@ -232,6 +251,9 @@ CASES = {
     ),
     "ecr.replicate_image.lambda_handler": Case(
         "ecr", image, {"destination_image.repository_name": "team/target"}, "source_image"
+    ),
+    "ecr.replicate_tags.lambda_handler": Case(
+        "ecr", tags, {"images.0.tags.0": "v1"}, "source_repository"
     ),
     "notifications.notification_router_handler": Case(
         "notifications", notification, {"results.0.success": "true"}, "content"

@@ -39,11 +39,12 @@ validation: {{manifests: {{urls: {{allow: [".*"]}}}}}}
 
 
 @contextmanager
-def registry_server(folder: Path) -> Iterator[Registry]:
+def registry_server(folder: Path, htpasswd: str = "") -> Iterator[Registry]:
     """Run an empty registry: docker-registry, the CNCF distribution registry of Debian.
 
     Args:
         folder: an empty folder for what it stores.
+        htpasswd: the users that may log in, as in Apache's file; default: no login.
 
     Raises:
         FileNotFoundError: docker-registry is not installed.
@@ -54,11 +55,15 @@ def registry_server(folder: Path) -> Iterator[Registry]:
             "docker-registry is not installed: apt-get install docker-registry"
         )
     configuration = folder / "configuration.yml"
-    configuration.write_text(_CONFIGURATION.format(folder=folder / "storage"))
+    text = _CONFIGURATION.format(folder=folder / "storage")
+    if htpasswd:
+        (folder / "htpasswd").write_text(f"{htpasswd}\n")
+        text += f'auth: {{htpasswd: {{realm: "test", path: "{folder / "htpasswd"}"}}}}\n'
+    configuration.write_text(text)
     command = f"REGISTRY_HTTP_ADDR=127.0.0.1:{{port}} exec {program} serve {configuration}"
-    ready = "http://127.0.0.1:{port}/v2/"
+    ready = "http://127.0.0.1:{port}/"
     with running(["sh", "-c", command], ready, folder / "log.txt") as url:
-        yield Registry(url.removesuffix("/v2/"), folder / "storage")
+        yield Registry(url.removesuffix("/"), folder / "storage")
 
 
 @dataclass(frozen=True)

@@ -85,12 +85,16 @@ class Fault:
 
 
 class Proxy:
-    """A reverse proxy of a registry that records requests and injects faults."""
+    """A reverse proxy of a registry that records requests and injects faults.
+
+    ``guard`` may respond to a request itself, given its path, headers and form.
+    """
 
     def __init__(self, upstream: str) -> None:
         self.upstream = urlsplit(upstream).netloc
         self.requests: list[tuple[str, str, dict[str, str]]] = []
         self.faults: list[Fault] = []
+        self.guard: Callable[[str, dict[str, str], bytes], Fault | None] | None = None
         self._lock = threading.Lock()
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(self))
         self.server.daemon_threads = True
@@ -125,6 +129,12 @@ def _handler_of(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
 
         def forward(self):
             proxy.requests.append((self.command, self.path, dict(self.headers)))
+            if proxy.guard and (
+                denial := proxy.guard(self.path, dict(self.headers), self.read_form())
+            ):
+                self.take_body()
+                self.respond_alone(denial)
+                return
             body_bytes = int(self.headers.get("Content-Length", 0))
             fault = proxy.take_fault(self.command, self.path, body_bytes) or Fault("", "")
             if fault.status and not fault.late:
@@ -191,6 +201,14 @@ def _handler_of(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(fault.body)
+
+        def read_form(self) -> bytes:
+            """Return the body of a request of a token; leave that of others unread."""
+            if self.headers.get("Content-Type") != "application/x-www-form-urlencoded":
+                return b""
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            self.headers.replace_header("Content-Length", "0")
+            return body
 
         def take_body(self):
             left = int(self.headers.get("Content-Length", 0))

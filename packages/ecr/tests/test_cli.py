@@ -120,6 +120,47 @@ def test_platform_and_referrers_options(source, target, name, run):
     assert f"referrer  {signature}" in result.stdout
 
 
+def test_tags_by_pattern_are_copied_with_one_report_per_image(source, target, name, run):
+    first = source.push_image(name, b"first", tag="v1.0")
+    second = source.push_image(name, b"second", tag="v1.1")
+    source.push_manifest(name, source.manifest(name, second), "v1.2")
+    source.push_image(name, b"third", tag="v2.0")
+    locations = f"{source.url}/{name}", f"{target.url}/{name}"
+
+    result = run(*locations, "--tag-pattern", "v1.*")
+    again = run(*locations, "--tag-pattern", "v1.*", "--json")
+
+    assert (result.returncode, result.stderr) == (0, "")
+    assert target.tags(name) == {"v1.0": first, "v1.1": second, "v1.2": second}
+    assert result.stdout.count("Copied") == 2
+    assert "tags    v1.1, v1.2\n" in result.stdout
+    reports = json.loads(again.stdout)
+    assert [report["tags"] for report in reports] == [["v1.0"], ["v1.1", "v1.2"]]
+    assert [report["bytes_moved"] for report in reports] == [0, 0]
+
+
+def test_all_tags_are_copied(source, target, name, run):
+    digest = source.push_image(name, b"layer", tag="v1")
+    signature_tag = f"{digest.replace(':', '-')}.sig"
+    signature = source.push_image(name, b"signature", tag=signature_tag)
+
+    result = run(f"{source.url}/{name}", f"{target.url}/{name}", "--all-tags")
+
+    assert result.returncode == 0, result.stderr
+    assert target.tags(name) == {signature_tag: signature, "v1": digest}
+
+
+def test_newest_tags_are_copied(source, target, name, run):
+    for year in (2023, 2024, 2025):
+        config = json.dumps({"os": "linux", "created": f"{year}-01-01T00:00:00Z"}).encode()
+        source.push_image(name, tag=f"v{year}", config=source.push_blob(name, config))
+
+    result = run(f"{source.url}/{name}", f"{target.url}/{name}", "--newest", "2")
+
+    assert result.returncode == 0, result.stderr
+    assert list(target.tags(name)) == ["v2024", "v2025"]
+
+
 def test_copy_between_repositories_of_ecr(aws, source, target, name, run):
     """The ECR API is that of moto's server, where all blobs exist at the destination."""
     ecr = aws.client("ecr")
@@ -159,12 +200,16 @@ def test_copy_between_repositories_of_ecr(aws, source, target, name, run):
     ("arguments", "shown"),
     [
         ([], "SOURCE, DESTINATION"),
-        ([f"{ECR}/image", f"{ECR}/copy"], f"'{ECR}/image' names no image"),
+        ([f"{ECR}/image", f"{ECR}/copy"], "SOURCE names no image"),
+        ([f"{ECR}/image:v1", f"{ECR}/copy", "--all-tags"], "remove the tag and digest of SOURCE"),
+        ([f"{ECR}/image", f"{ECR}/copy:v1", "--newest", "1"], "remove --tag and the tag of"),
+        ([f"{ECR}/image", f"{ECR}/copy", "-t", "a", "--tag-pattern", "*"], "remove --tag and"),
+        ([f"{ECR}/image", f"{ECR}/copy", "--newest", "0"], "'0' is not a positive integer"),
         ([f"{ECR}/image:v1", f"{ECR}/copy@{digest_of(b'')}"], "has a digest"),
-        ([f"{ECR}/image:v1", "copy"], "'copy' is not a registry of Amazon ECR"),
+        ([f"{ECR}/image:v1", "copy"], "'copy' names no registry"),
         ([f"{ECR}/Image:v1", f"{ECR}/copy"], "'Image' is not a valid repository name"),
-        ([f"{ECR}/image:v1", "ftp://host/copy"], "must be given as http://"),
-        ([f"{ECR}/image:v1", "http://user:secret@host/copy"], "without a user or password"),
+        ([f"{ECR}/image:v1", "ftp://host/copy"], "must be http://"),
+        ([f"{ECR}/image:v1", "http://user:pa55word@host/copy"], "without a user or password"),
         ([f"{ECR}/image:v1", f"{ECR}/copy", "--tag", "a b"], "'a b' is not an image tag"),
         ([f"{ECR}/image:v1", f"{ECR}/copy", "--platform", "arm"], "'arm' is not a platform"),
     ],
@@ -174,7 +219,7 @@ def test_invalid_arguments_exit_with_2_and_a_message(run, arguments, shown):
 
     assert result.returncode == 2
     assert shown in result.stderr
-    assert "secret" not in result.stderr
+    assert "pa55word" not in result.stderr
     assert "Traceback" not in result.stderr
 
 

@@ -138,7 +138,9 @@ def test_reduced_index_has_the_images_and_their_attestations_in_order(there, att
             entries.append(descriptor(100 + number, annotations=annotations))
     index = parse({"schemaVersion": 2, "manifests": entries, "annotations": {"a": "b"}})
 
-    chosen = choose_platforms(index, [Platform(f"linux/{name}") for name in wanted])
+    pairs = list(zip(entries, index.children, strict=True))
+
+    chosen = choose_platforms(index, pairs, [Platform(f"linux/{name}") for name in wanted])
 
     numbers = [number for number, name in enumerate(there, 1) if name in wanted]
     if len(numbers) == len(there):

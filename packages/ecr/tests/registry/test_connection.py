@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import pytest
 from aibs_informatics_aws_lambda.handlers.ecr.manifest import Descriptor
+from aibs_informatics_aws_lambda.handlers.ecr.registry.authorization import StaticAuthorizer
 from aibs_informatics_aws_lambda.handlers.ecr.registry.connection import RegistryConnection
 from aibs_informatics_aws_lambda.handlers.ecr.registry.distribution import (
     DistributionBlobs,
     DistributionRegistryClient,
 )
+from aibs_informatics_aws_lambda.handlers.ecr.registry.protocol import RegistryError
 from registry import digest_of
 
 LAYER = b"layer"
+AUTHORIZER = StaticAuthorizer(lambda: "Basic c2VjcmV0")
 
 
 def test_credentials_are_not_sent_to_the_target_of_a_redirect(source, name, proxy_of, fault):
@@ -21,7 +25,7 @@ def test_credentials_are_not_sent_to_the_target_of_a_redirect(source, name, prox
         source, fault("GET", path, status=307, headers=(("Location", storage.url + path),))
     )
 
-    blobs = DistributionBlobs(RegistryConnection(there.url, lambda: "Basic c2VjcmV0"), name)
+    blobs = DistributionBlobs(RegistryConnection(there.url, AUTHORIZER), name)
     blob = Descriptor(digest_of(LAYER), len(LAYER))
 
     assert b"".join(blobs.read(blob, 0)) == LAYER
@@ -36,7 +40,7 @@ def test_credentials_are_not_sent_to_another_host_of_an_upload_session(
     elsewhere = proxy_of(target)
     opened = target.open_upload(name).replace(target.url, elsewhere.url)
     here = proxy_of(target, fault("POST", "", status=202, headers=(("Location", opened),)))
-    blobs = DistributionBlobs(RegistryConnection(here.url, lambda: "Basic c2VjcmV0"), name)
+    blobs = DistributionBlobs(RegistryConnection(here.url, AUTHORIZER), name)
     blob = Descriptor(digest_of(LAYER), len(LAYER))
 
     upload = blobs.start_upload(blob, None)
@@ -68,3 +72,71 @@ def test_proxy_is_bypassed_for_the_hosts_of_no_proxy(source, name, proxy_of, mon
     DistributionRegistryClient(source.url, name).get_manifest("v1")
 
     assert not proxy.requests
+
+
+class TestRateLimits:
+    HEADERS = (
+        ("RateLimit-Limit", "100;w=21600"),
+        ("RateLimit-Remaining", "0;w=21600"),
+        ("Retry-After", "3600"),
+    )
+    BODY = b'{"errors": [{"code": "TOOMANYREQUESTS", "message": "pull rate limit reached"}]}'
+
+    def test_exceeded_limit_is_reported_at_once_with_its_headers(
+        self, source, name, proxy_of, fault
+    ):
+        limited = fault("GET", "", status=429, headers=self.HEADERS, body=self.BODY, times=9)
+        there = proxy_of(source, limited)
+
+        with pytest.raises(
+            RegistryError,
+            match=r"429 TOOMANYREQUESTS: pull rate limit reached\. The rate limit of the registry "
+            r"is exceeded \(100 requests per 21600 seconds, 0 remaining\)\. Retry after 3600 "
+            "seconds, or log in",
+        ):
+            DistributionRegistryClient(there.url, name).get_manifest("v1")
+
+        assert len(there.requests) == 1
+
+    def test_short_wait_is_honored(self, source, name, proxy_of, fault):
+        digest = source.push_image(name, LAYER, tag="v1")
+        busy = fault("GET", "", status=429, headers=(("Retry-After", "1"),))
+        there = proxy_of(source, busy)
+
+        assert DistributionRegistryClient(there.url, name).get_manifest("v1").digest == digest
+
+    def test_limit_without_headers_is_reported(self, source, name, proxy_of, fault, monkeypatch):
+        monkeypatch.setattr("urllib3.Retry.sleep", lambda *_: None)
+        there = proxy_of(source, fault("GET", "", status=429, times=9))
+
+        with pytest.raises(RegistryError, match=r"429\. The rate limit .* exceeded\. Retry later"):
+            DistributionRegistryClient(there.url, name).get_manifest("v1")
+
+
+class TestPages:
+    def test_all_pages_are_read(self, source, name, proxy_of, fault):
+        source.push_image(name, LAYER, tag="last")
+        path = f"/v2/{name}/tags/list"
+        pages = [
+            fault("GET", f"{path}$", status=200, headers=(("Link", f'<{path}?n=1>; rel="next"'),)),
+            fault("GET", r"n=1$", status=200, headers=(("Link", "<list?n=2>; rel=next"),)),
+        ]
+        there = proxy_of(source, *pages)
+
+        found = list(RegistryConnection(there.url).pages("list tags", path, expect=(200,)))
+
+        assert there.made("GET") == [path, f"{path}?n=1", f"{path}?n=2"]
+        assert b'"last"' in found[-1].body
+
+    @pytest.mark.parametrize("link", ["{path}", "http://127.0.0.1:9{path}?n=2"])
+    def test_repeated_page_and_page_of_another_host_are_errors(
+        self, source, name, proxy_of, fault, link
+    ):
+        path = f"/v2/{name}/tags/list"
+        headers = (("Link", f'<{link.format(path=path)}>; rel="next"'),)
+        there = proxy_of(source, fault("GET", path, status=200, headers=headers, times=9))
+
+        with pytest.raises(RegistryError, match="cannot list tags: invalid or endless pages"):
+            list(RegistryConnection(there.url).pages("list tags", path, expect=(200,)))
+
+        assert len(there.requests) == 1

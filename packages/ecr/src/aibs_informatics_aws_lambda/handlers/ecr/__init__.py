@@ -22,6 +22,12 @@ if TYPE_CHECKING:
         ECRImageReplicator as ECRImageReplicator,
         ImageReplicatorHandler as ImageReplicatorHandler,
     )
+    from .replicate_tags import (
+        ReplicatedImage as ReplicatedImage,
+        ReplicateTagsHandler as ReplicateTagsHandler,
+        ReplicateTagsRequest as ReplicateTagsRequest,
+        ReplicateTagsResponse as ReplicateTagsResponse,
+    )
     from .resolution import resolve_image_uri as resolve_image_uri
     from .resources.image import ECRImage as ECRImage
     from .resources.registry import ECRRegistry as ECRRegistry
@@ -46,6 +52,12 @@ _MODULES = {
     "login": ("ECRLogin",),
     "model": ("ReplicateImageRequest", "ReplicateImageResponse"),
     "replicate_image": ("ECRImageReplicator", "ImageReplicatorHandler"),
+    "replicate_tags": (
+        "ReplicateTagsHandler",
+        "ReplicateTagsRequest",
+        "ReplicateTagsResponse",
+        "ReplicatedImage",
+    ),
     "resolution": ("resolve_image_uri",),
     "resources.image": ("ECRImage",),
     "resources.registry": ("ECRRegistry",),
@@ -73,6 +85,10 @@ __all__ = [
     "LifecyclePolicySelection",
     "ReplicateImageRequest",
     "ReplicateImageResponse",
+    "ReplicateTagsHandler",
+    "ReplicateTagsRequest",
+    "ReplicateTagsResponse",
+    "ReplicatedImage",
     "ResourceTag",
     "TagMode",
     "get_ecr_client",

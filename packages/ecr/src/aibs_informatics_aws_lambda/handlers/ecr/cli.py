@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from aibs_informatics_aws_lambda.common.cli.errors import ExitCode, error_message
@@ -13,12 +14,15 @@ from aibs_informatics_aws_lambda.common.cli.output import print_to
 from aibs_informatics_aws_lambda.common.cli.process import run_as_process
 from aibs_informatics_aws_lambda.common.json_io import JSONObject
 
-from .locations import parse_destination, parse_source
+from .locations import parse_destination, parse_location
 from .names import ImageTag
 from .platforms import Platform
 from .progress import show_progress
-from .replication import Replication, make_plan
+from .registry.protocol import RegistryClient
+from .replication import Plan, Replication, make_plan
 from .report import as_document, as_text
+from .repository_copy import plan_tags
+from .tag_selection import select_tags
 
 T = TypeVar("T")
 
@@ -36,6 +40,10 @@ examples:
   copy one platform and its signatures from a local registry:
     {_PROGRAM} --platform linux/arm64 --include-referrers \\
       http://localhost:5000/image:v1 123456789012.dkr.ecr.us-west-2.amazonaws.com/image:v1
+
+  copy the ten newest releases of a repository of Docker Hub:
+    {_PROGRAM} --tag-pattern 'v1.*' --newest 10 docker.io/team/image \\
+      123456789012.dkr.ecr.us-west-2.amazonaws.com/mirror/image
 
 exit status:
   0  success
@@ -58,10 +66,18 @@ def main() -> int:
 
 
 def _run() -> ExitCode:
-    options = _parser().parse_args()
-    document = _copy(options)
-    text = json.dumps(document, indent=2) if options.json else as_text(document)
-    print_to(sys.stdout, text)
+    parser = _parser()
+    options = parser.parse_args()
+    _check(parser, options)
+    documents = []
+    for document in _copy(options):
+        documents.append(document)
+        if not options.json:
+            text = as_text(document)
+            print_to(sys.stdout, text if len(documents) == 1 else f"\n{text}")
+    if options.json:
+        printed = documents if _has_tag_options(options) else documents[0]
+        print_to(sys.stdout, json.dumps(printed, indent=2))
     return ExitCode.DONE
 
 
@@ -70,19 +86,61 @@ def _format_error(error: BaseException) -> str:
     return f"{name}{error_message(error)}"
 
 
-def _copy(options: argparse.Namespace) -> JSONObject:
-    source, target = options.source.connect(), options.destination.connect()
+def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """Exit with a usage error if the arguments cannot be combined."""
+    is_image = options.source.tag or options.source.digest
+    if _has_tag_options(options):
+        if is_image:
+            parser.error(
+                "--all-tags, --tag-pattern and --newest select tags: remove the tag and digest of "
+                "SOURCE"
+            )
+        if options.destination.tag or options.tags:
+            parser.error(
+                "--all-tags, --tag-pattern and --newest copy the tags of the source: remove --tag "
+                "and the tag of DESTINATION"
+            )
+    elif not is_image:
+        parser.error(
+            "SOURCE names no image: add :TAG or @DIGEST, or select tags with --all-tags, "
+            "--tag-pattern or --newest"
+        )
+
+
+def _has_tag_options(options: argparse.Namespace) -> bool:
+    return bool(options.all_tags or options.tag_patterns or options.newest)
+
+
+def _copy(options: argparse.Namespace) -> Iterator[JSONObject]:
+    """Copy the images, and yield the report of each."""
+    source = options.source.connect(options.source_secret)
+    target = options.destination.connect(options.destination_secret)
+    for plan, reference, tags in _plans(options, source):
+        if options.dry_run:
+            report = Replication(source, target).preview(plan, tags)
+        else:
+            with show_progress() as progress:
+                report = Replication(source, target, progress).run(plan, tags)
+        name = f"{source.uri}{'@' if ':' in reference else ':'}{reference}"
+        yield as_document(report, name, target.uri, options.dry_run)
+
+
+def _plans(
+    options: argparse.Namespace, source: RegistryClient
+) -> Iterator[tuple[Plan, str, Sequence[ImageTag]]]:
+    """Yield the plan of each image, its reference in the source and the tags of the copy."""
+    if _has_tag_options(options):
+        patterns = ["*"] if options.all_tags and not options.newest else options.tag_patterns
+        selected = select_tags(source, patterns, options.newest)
+        for plan, tags in plan_tags(
+            source, selected, options.platforms, options.include_referrers
+        ):
+            yield plan, tags[0], tags
+        return
     reference = options.source.digest or options.source.tag
     root = source.get_manifest(reference)
-    plan = make_plan(source, root, options.platforms, options.include_referrers)
     tags = [*filter(None, [options.destination.tag]), *options.tags]
-    if options.dry_run:
-        report = Replication(source, target).preview(plan, tags)
-    else:
-        with show_progress() as progress:
-            report = Replication(source, target, progress).run(plan, tags)
-    name = f"{source.uri}{'@' if options.source.digest else ':'}{reference}"
-    return as_document(report, name, target.uri, options.dry_run)
+    yield make_plan(source, root, options.platforms, options.include_referrers), reference, tags
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -90,16 +148,17 @@ def _parser() -> argparse.ArgumentParser:
         prog=_PROGRAM,
         description="Copy a container image between registries, by digest, without Docker.\n"
         "A repository is given by its URI in Amazon ECR,\n"
-        "ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME, or by its URL in a registry without login,\n"
-        "https://HOST/NAME.",
+        "ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME, or as HOST/NAME in another registry, such as\n"
+        "docker.io/library/python or ghcr.io/OWNER/IMAGE (http://HOST/NAME without TLS).",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "source",
         metavar="SOURCE",
-        type=_with_message(parse_source),
-        help="the image to copy: a repository with :TAG or @DIGEST",
+        type=_with_message(parse_location),
+        help="the image to copy: a repository with :TAG or @DIGEST, or a repository with one of "
+        "--all-tags, --tag-pattern and --newest",
     )
     parser.add_argument(
         "destination",
@@ -127,6 +186,36 @@ def _parser() -> argparse.ArgumentParser:
         help="a platform of an index to copy; may be repeated (default: all)",
     )
     parser.add_argument(
+        "--all-tags", action="store_true", help="copy all tagged images of a repository"
+    )
+    parser.add_argument(
+        "--tag-pattern",
+        dest="tag_patterns",
+        metavar="PATTERN",
+        action="append",
+        default=[],
+        help="copy the images with a tag that matches a shell pattern, such as 'v1.*'; may be "
+        "repeated",
+    )
+    parser.add_argument(
+        "--newest",
+        metavar="N",
+        type=_with_message(_parse_count),
+        help="copy only the N newest of these tags, by push date in Amazon ECR and by creation "
+        "date of the image in other registries",
+    )
+    parser.add_argument(
+        "--source-secret",
+        metavar="SECRET",
+        help="the name or ARN of a secret in AWS Secrets Manager with username and password (or "
+        "accessToken) for the source registry (default: the credentials of docker login)",
+    )
+    parser.add_argument(
+        "--destination-secret",
+        metavar="SECRET",
+        help="the same for the destination registry",
+    )
+    parser.add_argument(
         "--include-referrers",
         action="store_true",
         help="also copy referrers of the image: signatures, attestations, SBOMs",
@@ -137,6 +226,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.add_argument("--debug", action="store_true", help="print the traceback of a failure")
     return parser
+
+
+def _parse_count(text: str) -> int:
+    if not re.fullmatch("[1-9][0-9]{0,8}", text):
+        raise ValueError(f"{text!r} is not a positive integer")
+    return int(text)
 
 
 def _with_message(parse: Callable[[str], T]) -> Callable[[str], T]:

@@ -1,19 +1,25 @@
-"""Image and repository references on the command line."""
+"""Image and repository references, on the command line and in requests."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import urlsplit
 
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 
+from .credentials import DOCKER_HUB_HOST, Credentials, find_docker_credentials, read_secret
 from .names import ImageDigest, ImageTag, RepositoryName
 from .registry.protocol import RegistryClient
 from .uris import ECRRepositoryUri
 
 # A tag follows the last slash; a colon before that belongs to a port.
 _LOCATION = re.compile(r"(?P<repository>.+?)(?::(?P<tag>[^:/@]*))?(?:@(?P<digest>[^@/]*))?")
+# The first component of a reference is a registry if it looks like a host, as in docker.
+_HOST = re.compile(r"[A-Za-z0-9.-]+\.[A-Za-z0-9.-]+(:\d+)?|[A-Za-z0-9-]+:\d+|localhost")
+_ECR_HOST = re.compile(r".*\.dkr\.ecr\..*")
+_DOCKER_HUB_HOSTS = ("docker.io", "index.docker.io", DOCKER_HUB_HOST)
 
 
 @dataclass(frozen=True)
@@ -32,27 +38,35 @@ class Location:
     tag: ImageTag | None = None
     digest: ImageDigest | None = None
 
-    def connect(self) -> RegistryClient:
-        """Return a registry client for the repository."""
+    def connect(self, secret: str | None = None) -> RegistryClient:
+        """Return a registry client for the repository.
+
+        Args:
+            secret: the name or ARN of a secret in AWS Secrets Manager with the credentials for a
+                registry other than Amazon ECR; default: those of ``docker login``.
+
+        Raises:
+            ValidationError: a secret is given for a registry of Amazon ECR.
+        """
         if isinstance(self.repository, ECRRepositoryUri):
+            if secret:
+                raise ValidationError(
+                    f"{self.repository} is in Amazon ECR, which uses the AWS credentials: a "
+                    "secret is for other registries"
+                )
             from .registry.ecr import EcrRegistryClient
 
             return EcrRegistryClient(self.repository)
         from .registry.distribution import DistributionRegistryClient
 
-        return DistributionRegistryClient(self.repository, self.name)
+        return DistributionRegistryClient(
+            self.repository, self.name, partial(self._find_credentials, secret)
+        )
 
-
-def parse_source(text: str) -> Location:
-    """Return the location of a source image; its digest takes precedence over its tag.
-
-    Raises:
-        ValidationError: the text is not a reference to an image.
-    """
-    location = _parse(text)
-    if not (location.tag or location.digest):
-        raise ValidationError(f"{text!r} names no image: add :TAG or @DIGEST")
-    return location
+    def _find_credentials(self, secret: str | None) -> Credentials | None:
+        if secret:
+            return read_secret(secret)
+        return find_docker_credentials(urlsplit(self.repository).netloc, self.name)
 
 
 def parse_destination(text: str) -> Location:
@@ -61,7 +75,7 @@ def parse_destination(text: str) -> Location:
     Raises:
         ValidationError: the text is not a reference to a repository or tag.
     """
-    location = _parse(text)
+    location = parse_location(text)
     if location.digest:
         raise ValidationError(
             f"{text!r} has a digest: the destination takes a tag only, and the copy has the "
@@ -70,20 +84,38 @@ def parse_destination(text: str) -> Location:
     return location
 
 
-def _parse(text: str) -> Location:
+def parse_location(text: str) -> Location:
+    """Return the location of a repository, optionally with a tag and a digest.
+
+    Raises:
+        ValidationError: the text is not a reference to a repository or image.
+    """
     match = _LOCATION.fullmatch(text)
     if not match:
         raise ValidationError("the image reference is empty")
     tag = None if match["tag"] is None else ImageTag(match["tag"])
     digest = None if match["digest"] is None else ImageDigest(match["digest"])
-    repository = match["repository"]
-    if "://" not in repository:
+    repository: str = match["repository"]
+    if "://" in repository:
+        return Location(*_split_url(repository), tag, digest)
+    host, _, name = repository.partition("/")
+    if _ECR_HOST.fullmatch(host):
         return Location(ECRRepositoryUri(repository), "", tag, digest)
-    url = urlsplit(repository)
+    if not _HOST.fullmatch(host):
+        raise ValidationError(
+            f"{text!r} names no registry: give ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME or "
+            "HOST/NAME, such as docker.io/library/python"
+        )
+    if host in _DOCKER_HUB_HOSTS:
+        host, name = DOCKER_HUB_HOST, name if "/" in name else f"library/{name}"
+    return Location(f"https://{host}", RepositoryName(name), tag, digest)
+
+
+def _split_url(text: str) -> tuple[str, RepositoryName]:
+    url = urlsplit(text)
     if url.scheme not in ("http", "https") or not url.hostname or url.username is not None:
         raise ValidationError(
-            "a registry other than Amazon ECR must be given as http://HOST[:PORT]/NAME or "
-            "https://HOST[:PORT]/NAME, without a user or password"
+            "the URL of a repository must be http://HOST[:PORT]/NAME or https://HOST[:PORT]/NAME, "
+            "without a user or password: log in with docker login"
         )
-    name = RepositoryName(url.path.removeprefix("/"))
-    return Location(f"{url.scheme}://{url.netloc}", name, tag, digest)
+    return f"{url.scheme}://{url.netloc}", RepositoryName(url.path.removeprefix("/"))

@@ -31,7 +31,11 @@ _FOREIGN_LAYERS: Final = (
     "application/vnd.docker.image.rootfs.foreign.",
 )
 
+INDEX_TYPES: Final = (OCI_INDEX, DOCKER_LIST)
 MEDIA_TYPES: Final = (OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST)
+
+MAX_DEPTH: Final = 16
+"""The maximum number of nested indexes."""
 
 # The annotation by which BuildKit refers an attestation to its image in the same index.
 # https://docs.docker.com/build/metadata/attestations/attestation-storage/
@@ -167,8 +171,16 @@ def digest_of(content: bytes) -> ImageDigest:
     return ImageDigest(f"sha256:{hashlib.sha256(content).hexdigest()}")
 
 
-def choose_platforms(index: Manifest, wanted: Sequence[Platform]) -> Manifest | ImageDigest:
+def choose_platforms(
+    index: Manifest, entries: Sequence[tuple[JSONObject, Descriptor]], wanted: Sequence[Platform]
+) -> Manifest | ImageDigest:
     """Return the part of an index with the wanted platforms.
+
+    Args:
+        index: the index.
+        entries: the descriptors of its images and attestations, including those of nested
+            indexes, in order.
+        wanted: the platforms.
 
     Returns:
         The index itself if it has no other platforms; the digest of the image if there is only
@@ -177,7 +189,7 @@ def choose_platforms(index: Manifest, wanted: Sequence[Platform]) -> Manifest | 
     Raises:
         ValidationError: the index has no image for one of the platforms.
     """
-    images = [child for child in index.children if child.platform]
+    images = [child for _, child in entries if child.platform]
     for platform in wanted:
         if not any(platform.matches(image.platform) for image in images):
             available = ", ".join(str(image.platform) for image in images) or "none"
@@ -193,18 +205,9 @@ def choose_platforms(index: Manifest, wanted: Sequence[Platform]) -> Manifest | 
         return index
     if len(chosen) == 1:
         return chosen.pop()
-    return _reduced(index, chosen)
-
-
-def _reduced(index: Manifest, chosen: set[ImageDigest]) -> Manifest:
-    entries = [
-        entry
-        for entry, child in zip(index.document["manifests"], index.children, strict=True)
-        if child.digest in chosen or child.attests in chosen
-    ]
-    document = {**index.document, "manifests": entries}
+    kept = [entry for entry, child in entries if child.digest in chosen or child.attests in chosen]
     # Always the same bytes for the same choice, so that a repeated copy finds the first one.
-    content = json.dumps(document, separators=(",", ":")).encode()
+    content = json.dumps({**index.document, "manifests": kept}, separators=(",", ":")).encode()
     return Manifest.parse(content, index.media_type)
 
 

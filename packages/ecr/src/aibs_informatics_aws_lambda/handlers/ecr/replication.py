@@ -11,10 +11,10 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
-from aibs_informatics_aws_lambda.common.json_io import parse_json
 
-from .manifest import Descriptor, Manifest, choose_platforms
+from .manifest import MAX_DEPTH, Descriptor, Manifest
 from .names import ImageDigest
+from .platform_selection import select_platforms
 from .platforms import Platform
 from .registry.protocol import (
     MissingBlobsError,
@@ -22,7 +22,7 @@ from .registry.protocol import (
     RegistryError,
     TagConflictError,
 )
-from .transfer import NullProgress, Progress, Transfer, copy_blobs, read_blob
+from .transfer import NullProgress, Progress, Transfer, copy_blobs
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def make_plan(
         ResourceNotFoundError: a manifest of the index does not exist.
     """
     if platforms:
-        root = _choose(source, root, platforms)
+        root = select_platforms(source, root, platforms)
     *children, _ = _tree(source, root, {root.digest})
     referrers = list(_referrers(source, [*children, root])) if include_referrers else []
     return Plan(root, tuple(children), tuple(referrers))
@@ -203,28 +203,16 @@ class Replication:
             )
 
 
-def _choose(source: RegistryClient, root: Manifest, platforms: Sequence[Platform]) -> Manifest:
-    if not root.is_index:
-        _check_platform(source, root, platforms)
-        return root
-    chosen = choose_platforms(root, platforms)
-    return chosen if isinstance(chosen, Manifest) else source.get_manifest(chosen)
-
-
-def _check_platform(source: RegistryClient, root: Manifest, platforms: Sequence[Platform]) -> None:
-    found = Platform.of(parse_json(read_blob(root.config, source.blobs)))
-    if not any(platform.matches(found) for platform in platforms):
-        raise ValidationError(
-            f"the image is for {found or 'an unknown platform'}, not for {', '.join(platforms)}"
-        )
-
-
-def _tree(source: RegistryClient, root: Manifest, seen: set[ImageDigest]) -> Iterator[Manifest]:
+def _tree(
+    source: RegistryClient, root: Manifest, seen: set[ImageDigest], depth: int = 0
+) -> Iterator[Manifest]:
     """Yield the manifests below a manifest, children first, then the manifest itself."""
+    if depth > MAX_DEPTH:
+        raise ValidationError(f"the index contains more than {MAX_DEPTH} levels of indexes")
     for child in root.children:
         if child.digest not in seen:
             seen.add(child.digest)
-            yield from _tree(source, source.get_manifest(child.digest), seen)
+            yield from _tree(source, source.get_manifest(child.digest), seen, depth + 1)
     yield root
 
 

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import SplitResult, urljoin, urlsplit
 
+from .authorization import Authorizer
 from .protocol import InterruptedTransferError, RegistryError
+from .rate_limits import describe_rate_limit
 
 if TYPE_CHECKING:
     import urllib3
@@ -31,13 +34,15 @@ _READ_TIMEOUT_SECONDS = 120
 # A registry reads a whole blob again to verify it before it responds to the end of an upload.
 _COMMIT_TIMEOUT_SECONDS = 600
 
-_ATTEMPTS = 5
-_TRANSIENT_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
+_MAX_CHALLENGES = 2
+_MAX_PAGES = 1000
+_NEXT_PAGE = re.compile(r'<([^>]+)>\s*;[^,]*rel="?next"?')
+_USER_AGENT = "aibs-informatics-aws-lambda-ecr"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _MAX_MESSAGE_LENGTH = 500
 
 _ADVICE = {
-    401: ". The registry requires credentials.",
+    401: ". Check the credentials for the registry and their permissions.",
     403: ". Grant the permission to the role or user in use, in its IAM policy and, in another "
     "account, in the repository policy.",
 }
@@ -76,13 +81,12 @@ class RegistryConnection:
 
     Args:
         url: scheme and host of the registry.
-        get_authorization: returns the value of the ``Authorization`` header. It is called when
-            the first request is sent, and the header is sent to this host only.
+        authorizer: provides the ``Authorization`` header, which is sent to this host only.
     """
 
-    def __init__(self, url: str, get_authorization: Callable[[], str] | None = None) -> None:
+    def __init__(self, url: str, authorizer: Authorizer | None = None) -> None:
         self.url = url.rstrip("/")
-        self._get_authorization = get_authorization
+        self._authorizer = authorizer
         self._pool = _make_pool(urlsplit(self.url))
 
     def request(
@@ -108,26 +112,43 @@ class RegistryConnection:
         Raises:
             RegistryError: the registry denied the request, failed, or cannot be reached.
         """
-        import urllib3
+        from .retries import make_retries
 
-        retries = urllib3.Retry(
-            total=_ATTEMPTS,
-            connect=2,
-            backoff_factor=0.2,
-            status_forcelist=_TRANSIENT_STATUSES,
-            allowed_methods=None,
-            raise_on_status=False,
-        )
         with self._registry_errors(action, RegistryError):
             response = self._send(
                 method,
                 path,
                 headers=headers,
                 body=body,
-                retries=retries,
+                retries=make_retries(),
                 redirect=method in ("GET", "HEAD"),
             )
         return self._checked(action, self._response(response, path), expect)
+
+    def pages(
+        self,
+        action: str,
+        path: str,
+        *,
+        expect: Iterable[int],
+        headers: Mapping[str, str] | None = None,
+    ) -> Iterator[Response]:
+        """Yield the responses of a paginated GET request, following its ``Link`` headers.
+
+        Raises:
+            RegistryError: the registry denied a request or failed, a page repeats or is that of
+                another host, or there are more than 1,000 pages.
+        """
+        seen: set[str] = set()
+        following: str | None = self._absolute(path)
+        while following:
+            if following in seen or len(seen) == _MAX_PAGES or not self._is_own(following):
+                raise RegistryError(f"cannot {action}: invalid or endless pages: {following}")
+            seen.add(following)
+            response = self.request(action, "GET", following, expect=expect, headers=headers)
+            yield response
+            link = _NEXT_PAGE.search(response.headers.get("Link", ""))
+            following = urljoin(following, link[1]) if link else None
 
     def send_once(
         self,
@@ -180,16 +201,15 @@ class RegistryConnection:
             InterruptedTransferError: the connection or the registry failed; retry.
             RegistryError: the registry denied the request.
         """
-        import urllib3
+        from .retries import make_redirects
 
-        # No retries here: only the reader knows the byte to resume from.
-        retries = urllib3.Retry(total=None, connect=0, read=0, status=0, redirect=5)
         with self._registry_errors(action, InterruptedTransferError):
             response = self._send(
                 "GET",
                 path,
                 headers={"Accept-Encoding": "identity", **headers},
-                retries=retries,
+                # No retries: only the reader knows the byte to resume from.
+                retries=make_redirects(),
                 redirect=True,
                 preload_content=False,
                 enforce_content_length=True,
@@ -213,16 +233,54 @@ class RegistryConnection:
         self, method: str, path: str, headers: Mapping[str, str] | None, **options: object
     ) -> urllib3.BaseHTTPResponse:
         url = self._absolute(path)
-        sent = {"User-Agent": "aibs-informatics-aws-lambda-ecr", **(headers or {})}
-        if self._get_authorization and _origin(url) == _origin(self.url):
-            sent["Authorization"] = self._get_authorization()
-        return self._pool.urlopen(method, url, headers=sent, **options)  # type: ignore[arg-type]
+        sent = {"User-Agent": _USER_AGENT, **(headers or {})}
+        if not self._authorizer or not self._is_own(url):
+            return self._open(method, url, sent, options)
+        authorization = self._authorizer.get_header(self._request_token)
+        response = self._open(method, url, _authorized(sent, authorization), options)
+        # Requests of several scopes get challenges for each of them.
+        for _ in range(_MAX_CHALLENGES):
+            challenge = response.headers.get("WWW-Authenticate")
+            if response.status != 401 or not challenge:
+                break
+            response.drain_conn()
+            response.release_conn()
+            if not self._authorizer.renew(challenge, authorization, self._request_token):
+                break
+            if not isinstance(options.get("body"), bytes | None):
+                raise InterruptedTransferError(
+                    f"the authorization for {self.url} expired before an upload"
+                )
+            authorization = self._authorizer.get_header(self._request_token)
+            response = self._open(method, url, _authorized(sent, authorization), options)
+        return response
+
+    def _open(
+        self, method: str, url: str, headers: dict[str, str], options: Mapping[str, object]
+    ) -> urllib3.BaseHTTPResponse:
+        return self._pool.urlopen(method, url, headers=headers, **options)  # type: ignore[arg-type]
+
+    def _request_token(
+        self, method: str, url: str, headers: dict[str, str], body: bytes | None
+    ) -> bytes:
+        from .retries import make_retries
+
+        action = f"log in to {self.url}"
+        with self._registry_errors(action, RegistryError):
+            sent = {"User-Agent": _USER_AGENT, **headers}
+            options = {"body": body, "retries": make_retries(), "redirect": False}
+            response = self._open(method, url, sent, options)
+        found = Response(response.status, response.headers, url, response.data)
+        return self._checked(action, found, (200,), server=urlsplit(url).netloc).body
 
     def _response(
         self, response: urllib3.BaseHTTPResponse, path: str, has_body: bool = True
     ) -> Response:
         body = response.data if has_body else b""
         return Response(response.status, response.headers, self._absolute(path), body)
+
+    def _is_own(self, url: str) -> bool:
+        return _origin(url) == _origin(self.url)
 
     def _absolute(self, path: str) -> str:
         return path if "://" in path else f"{self.url}{path}"
@@ -233,12 +291,18 @@ class RegistryConnection:
         response: Response,
         expect: Iterable[int],
         transient: type[RegistryError] = RegistryError,
+        server: str = "",
     ) -> Response:
+        from .retries import TRANSIENT_STATUSES
+
         if response.status in expect:
             return response
-        error = transient if response.status in _TRANSIENT_STATUSES else RegistryError
-        advice = _ADVICE.get(response.status, "")
-        raise error(f"cannot {action}: {self.url} returned {response.error}{advice}")
+        error = transient if response.status in TRANSIENT_STATUSES else RegistryError
+        advice = describe_rate_limit(response.headers) if response.status == 429 else ""
+        raise error(
+            f"cannot {action}: {server or self.url} returned {response.error}"
+            f"{advice or _ADVICE.get(response.status, '')}"
+        )
 
     @contextmanager
     def _registry_errors(self, action: str, error_cls: type[RegistryError]) -> Iterator[None]:
@@ -272,6 +336,10 @@ def _timeout(seconds: float) -> urllib3.Timeout:
     import urllib3
 
     return urllib3.Timeout(connect=_CONNECT_TIMEOUT_SECONDS, read=seconds)
+
+
+def _authorized(headers: dict[str, str], authorization: str | None) -> dict[str, str]:
+    return {**headers, "Authorization": authorization} if authorization else headers
 
 
 def _was_redirected(response: urllib3.BaseHTTPResponse) -> bool:

@@ -5,17 +5,19 @@ https://github.com/opencontainers/distribution-spec/blob/main/spec.md
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import Literal, TypeAlias
 from urllib.parse import quote, urlencode, urlsplit
 
 from aibs_informatics_aws_lambda.common.exceptions import ResourceNotFoundError
 from aibs_informatics_aws_lambda.common.json_io import JSONObject, parse_json
 
+from ..credentials import Credentials
 from ..manifest import MEDIA_TYPES, OCI_INDEX, Descriptor, Manifest, digest_of
 from ..names import ImageDigest
+from .authorization import ChallengeAuthorizer
 from .connection import MAX_REQUESTS, RegistryConnection, Response
 from .protocol import (
     BlobCheck,
@@ -29,7 +31,7 @@ from .protocol import (
 # cosign stores signatures, attestations and SBOMs under tags made of the digest.
 # https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md
 _COSIGN_SUFFIXES = (".sig", ".att", ".sbom")
-_NEXT_PAGE = re.compile(r'<([^>]+)>\s*;[^,]*rel="?next"?')
+_TAGS_PER_PAGE = 1000
 
 
 _BlobState: TypeAlias = Literal["present", "missing", "damaged", "unverified"]
@@ -41,11 +43,18 @@ class DistributionRegistryClient:
     Args:
         url: scheme and host of the registry.
         name: the name of the repository.
+        find_credentials: returns credentials for the registry if it asks for them; default: none.
     """
 
-    def __init__(self, url: str, name: str) -> None:
+    def __init__(
+        self,
+        url: str,
+        name: str,
+        find_credentials: Callable[[], Credentials | None] = lambda: None,
+    ) -> None:
         self.name = name
-        self._connection = RegistryConnection(url)
+        authorizer = ChallengeAuthorizer(url, find_credentials)
+        self._connection = RegistryConnection(url, authorizer)
         self.registry = self._connection.url
         self.uri = f"{urlsplit(self.registry).netloc}/{name}"
         self.blobs = DistributionBlobs(self._connection, name)
@@ -90,6 +99,26 @@ class DistributionRegistryClient:
         listed = list_referrers(self._connection, self.name, digest)
         by_tag = [Referrer(tag, tag) for tag in referrer_tags(digest) if self._has(tag)]
         return listed + by_tag
+
+    def list_tags(self) -> list[str]:
+        """Return the tags of the repository."""
+        tags: list[str] = []
+        for response in self._connection.pages(
+            f"list the tags of {self.uri}",
+            f"/v2/{quote(self.name)}/tags/list?n={_TAGS_PER_PAGE}",
+            expect=(200, 404),
+        ):
+            if response.status == 404:
+                raise ResourceNotFoundError(f"repository not found: {self.uri}: {response.error}")
+            tags += _document(response).get("tags") or []
+        return sorted(set(tags))
+
+    def find_push_dates(
+        self,
+        tags: Collection[str],  # noqa: ARG002
+    ) -> dict[str, datetime]:
+        """Return nothing: the distribution API does not state when an image was pushed."""
+        return {}
 
     def _has(self, reference: str) -> bool:
         response = self._connection.request(
@@ -226,21 +255,16 @@ def list_referrers(
     https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers
     """
     found: list[Referrer] = []
-    page: str | None = f"/v2/{quote(name)}/referrers/{digest}"
-    while page:
-        response = connection.request(
-            f"list the referrers of {name}@{digest}",
-            "GET",
-            page,
-            expect=(200, 404),
-            headers={"Accept": OCI_INDEX},
-        )
+    for response in connection.pages(
+        f"list the referrers of {name}@{digest}",
+        f"/v2/{quote(name)}/referrers/{digest}",
+        expect=(200, 404),
+        headers={"Accept": OCI_INDEX},
+    ):
         if response.status == 404:
             break
-        entries = _referrer_index(response).get("manifests") or []
+        entries = _document(response).get("manifests") or []
         found += [Referrer(ImageDigest(entry["digest"])) for entry in entries]
-        following = _NEXT_PAGE.search(response.headers.get("Link", ""))
-        page = following[1] if following else None
     return found
 
 
@@ -272,7 +296,7 @@ def check_digest(image: str, digest: str | None, content: bytes) -> None:
         )
 
 
-def _referrer_index(response: Response) -> JSONObject:
+def _document(response: Response) -> JSONObject:
     document = parse_json(response.body)
     return document if isinstance(document, dict) else {}
 

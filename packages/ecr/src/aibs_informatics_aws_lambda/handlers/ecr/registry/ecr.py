@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime
 from itertools import islice
-from threading import Lock
 from typing import Any, Final, TypeVar
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError, ResourceNotFoundError
@@ -21,6 +21,7 @@ from ..login import get_login
 from ..manifest import Descriptor, Manifest
 from ..names import ImageDigest
 from ..uris import ECRRepositoryUri
+from .authorization import StaticAuthorizer
 from .connection import RegistryConnection
 from .distribution import DistributionBlobs, check_digest, list_referrers, referrer_tags
 from .protocol import BlobCheck, MissingBlobsError, Referrer, RegistryError, TagConflictError
@@ -54,10 +55,8 @@ class EcrRegistryClient:
         self.uri = str(repository)
         self.registry = str(repository.registry)
         url = registry_url or f"https://{self.registry}"
-        self._connection = RegistryConnection(url, self._get_authorization)
+        self._connection = RegistryConnection(url, StaticAuthorizer(self._get_authorization))
         self.blobs = DistributionBlobs(self._connection, self.name)
-        self._token = ""
-        self._token_lock = Lock()
 
     def get_manifest(self, reference: str) -> Manifest:
         """Return the manifest with a tag or a digest."""
@@ -124,6 +123,27 @@ class EcrRegistryClient:
         tags = [image["imageId"]["imageTag"] for image in found]
         return listed + [Referrer(tag, tag) for tag in tags]
 
+    def list_tags(self) -> list[str]:
+        """Return the tags of the repository."""
+        return sorted(self._dates())
+
+    def find_push_dates(self, tags: Collection[str]) -> dict[str, datetime]:
+        """Return when the images of tags were pushed."""
+        dates = self._dates()
+        return {tag: dates[tag] for tag in tags if tag in dates}
+
+    def _dates(self) -> dict[str, datetime]:
+        with ecr_errors(f"list the tags of {self.uri}", "DescribeImages"):
+            pages = self._ecr.get_paginator("describe_images").paginate(
+                **self._names, filter={"tagStatus": "TAGGED"}
+            )
+            return {
+                tag: image["imagePushedAt"]
+                for page in pages
+                for image in page["imageDetails"]
+                for tag in image.get("imageTags", [])
+            }
+
     def batch_get_images(
         self, action: str, references: Sequence[str]
     ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -152,11 +172,8 @@ class EcrRegistryClient:
         return self._client
 
     def _get_authorization(self) -> str:
-        # A token is valid for 12 hours: longer than a Lambda function or a copy runs.
-        with self._token_lock:
-            if not self._token:
-                self._token = get_login(self._ecr, self._repository.registry).auth_token
-            return f"Basic {self._token}"
+        # Valid for 12 hours: longer than a Lambda function or a copy runs.
+        return f"Basic {get_login(self._ecr, self._repository.registry).auth_token}"
 
     @property
     def _names(self) -> dict[str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
@@ -176,3 +177,13 @@ class RegistryClient(Protocol):
 
     def find_referrers(self, digest: ImageDigest) -> list[Referrer]:
         """Return the referrers of a manifest, by subject or by tag."""
+
+    def list_tags(self) -> list[str]:
+        """Return the tags of the repository.
+
+        Raises:
+            ResourceNotFoundError: the repository does not exist.
+        """
+
+    def find_push_dates(self, tags: Collection[str]) -> dict[str, datetime]:
+        """Return when the images of tags were pushed, as far as the registry states it."""

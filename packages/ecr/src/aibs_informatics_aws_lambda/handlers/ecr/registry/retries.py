@@ -1,0 +1,57 @@
+"""Retries of requests to registries."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Final, Self
+
+import urllib3
+from urllib3.exceptions import MaxRetryError, ResponseError
+
+TRANSIENT_STATUSES: Final = frozenset({408, 429, 500, 502, 503, 504})
+"""The HTTP statuses of a request that may succeed when it is repeated."""
+
+_ATTEMPTS = 5
+_REDIRECTS = 5
+# Registries with a rate limit per hour ask to wait for hours: an error is more useful then.
+_MAX_RETRY_AFTER_SECONDS = 30
+
+
+class _Retry(urllib3.Retry):
+    """Retries that honor ``Retry-After``, but do not wait longer than 30 seconds for it."""
+
+    def increment(
+        self,
+        method: str | None = None,
+        url: str | None = None,
+        response: Any = None,
+        error: Exception | None = None,
+        _pool: Any = None,
+        _stacktrace: TracebackType | None = None,
+    ) -> Self:
+        """Return the state for the next attempt; raise if it would have to wait too long."""
+        if response is not None and response.status in TRANSIENT_STATUSES:
+            seconds = self.get_retry_after(response) or 0
+            if seconds > _MAX_RETRY_AFTER_SECONDS:
+                # urllib3 returns the response then, since raise_on_status is false.
+                raise MaxRetryError(_pool, url or "", ResponseError("Retry-After is too long"))
+        return super().increment(method, url, response, error, _pool, _stacktrace)
+
+
+def make_retries() -> urllib3.Retry:
+    """Return the retries of a request that can be repeated."""
+    return _Retry(
+        total=_ATTEMPTS,
+        connect=2,
+        redirect=_REDIRECTS,
+        backoff_factor=0.2,
+        backoff_jitter=0.2,
+        status_forcelist=TRANSIENT_STATUSES,
+        allowed_methods=None,
+        raise_on_status=False,
+    )
+
+
+def make_redirects() -> urllib3.Retry:
+    """Return the redirects of a request that is sent once."""
+    return urllib3.Retry(total=None, connect=0, read=0, status=0, redirect=_REDIRECTS)
