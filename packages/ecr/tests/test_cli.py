@@ -227,7 +227,7 @@ def test_missing_credentials_exit_with_1_and_a_remedy(run):
     result = run(f"{ECR}/image:v1", f"{ECR}/copy")
 
     assert result.returncode == 1
-    assert "Unable to locate credentials; set AWS_PROFILE" in result.stderr
+    assert "Unable to locate credentials. Set AWS_PROFILE" in result.stderr
     assert len(result.stderr.splitlines()) == 1
 
 

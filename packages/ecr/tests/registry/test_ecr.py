@@ -104,7 +104,7 @@ class TestManifest:
     def test_denied_access_names_the_missing_permission(self, ecr, repository):
         ecr.add_client_error("batch_get_image", "AccessDeniedException", "not you")
 
-        with pytest.raises(AWSError, match=f"{URI}:v1.*allow ecr:BatchGetImage"):
+        with pytest.raises(AWSError, match=f"{URI}:v1.*Grant ecr:BatchGetImage"):
             repository.get_manifest("v1")
 
 
@@ -241,7 +241,7 @@ class TestTransport:
     def test_denied_login_names_the_missing_permission(self, ecr, repository):
         ecr.add_client_error("get_authorization_token", "AccessDeniedException", "not you")
 
-        with pytest.raises(AWSError, match="allow ecr:GetAuthorizationToken"):
+        with pytest.raises(AWSError, match="Grant ecr:GetAuthorizationToken"):
             repository.blobs.check([Descriptor(digest(1), 1)])
 
 

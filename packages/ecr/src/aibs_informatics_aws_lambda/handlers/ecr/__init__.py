@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from aibs_informatics_aws_lambda.common.lazy import lazy_names
 
 if TYPE_CHECKING:
     from .api import get_ecr_client as get_ecr_client
@@ -40,67 +41,28 @@ if TYPE_CHECKING:
         ECRRepositoryUri as ECRRepositoryUri,
     )
 
-# Loaded on first use: the command and the handler each need only some of them.
-_MODULES = {
-    "api": ("get_ecr_client",),
+_NAMES = {
+    "api": "get_ecr_client",
     "lifecycle": (
-        "LifecyclePolicy",
-        "LifecyclePolicyAction",
-        "LifecyclePolicyRule",
-        "LifecyclePolicySelection",
+        "LifecyclePolicy LifecyclePolicyAction LifecyclePolicyRule LifecyclePolicySelection"
     ),
-    "login": ("ECRLogin",),
-    "model": ("ReplicateImageRequest", "ReplicateImageResponse"),
-    "replicate_image": ("ECRImageReplicator", "ImageReplicatorHandler"),
+    "login": "ECRLogin",
+    "model": "ReplicateImageRequest ReplicateImageResponse",
+    "replicate_image": "ECRImageReplicator ImageReplicatorHandler",
     "replicate_tags": (
-        "ReplicateTagsHandler",
-        "ReplicateTagsRequest",
-        "ReplicateTagsResponse",
-        "ReplicatedImage",
+        "ReplicateTagsHandler ReplicateTagsRequest ReplicateTagsResponse ReplicatedImage"
     ),
-    "resolution": ("resolve_image_uri",),
-    "resources.image": ("ECRImage",),
-    "resources.registry": ("ECRRegistry",),
-    "resources.repository": ("ECRRepository",),
-    "resources.resource": ("ECRResource",),
-    "resources.tags": ("ResourceTag", "TagMode"),
-    "uris": ("ECRImageUri", "ECRRegistryUri", "ECRRepositoryUri"),
+    "resolution": "resolve_image_uri",
+    "resources.image": "ECRImage",
+    "resources.registry": "ECRRegistry",
+    "resources.repository": "ECRRepository",
+    "resources.resource": "ECRResource",
+    "resources.tags": "ResourceTag TagMode",
+    "uris": "ECRImageUri ECRRegistryUri ECRRepositoryUri",
 }
-_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 
-__all__ = [
-    "ECRImage",
-    "ECRImageReplicator",
-    "ECRImageUri",
-    "ECRLogin",
-    "ECRRegistry",
-    "ECRRegistryUri",
-    "ECRRepository",
-    "ECRRepositoryUri",
-    "ECRResource",
-    "ImageReplicatorHandler",
-    "LifecyclePolicy",
-    "LifecyclePolicyAction",
-    "LifecyclePolicyRule",
-    "LifecyclePolicySelection",
-    "ReplicateImageRequest",
-    "ReplicateImageResponse",
-    "ReplicateTagsHandler",
-    "ReplicateTagsRequest",
-    "ReplicateTagsResponse",
-    "ReplicatedImage",
-    "ResourceTag",
-    "TagMode",
-    "get_ecr_client",
-    "resolve_image_uri",
-]
+__all__ = [name for names in _NAMES.values() for name in names.split()]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_MODULE_OF[name]}", __name__), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_MODULE_OF})
+__getattr__, __dir__ = lazy_names(
+    __name__, {module: names.split() for module, names in _NAMES.items()}
+)
