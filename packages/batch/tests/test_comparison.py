@@ -194,6 +194,18 @@ def test_overridden_values_and_defaults_are_no_differences(path, value):
     assert find_differences(WANTED, changed(REPORTED, path, value)) == []
 
 
+def multi_node(environment: str = "1", image: str = "a") -> dict[str, Any]:
+    container = {"image": image, "environment": [{"name": "A", "value": environment}]}
+    nodes = {"targetNodes": "0:", "container": container}
+    properties = {"numNodes": 2, "mainNode": 0, "nodeRangeProperties": [nodes]}
+    return {"type": "multinode", "nodeProperties": properties}
+
+
+def test_containers_of_nodes_are_compared_like_single_containers():
+    assert find_differences(multi_node(), multi_node(environment="2")) == []
+    assert find_differences(multi_node(), multi_node(image="b")) == ["nodeProperties"]
+
+
 def test_a_definition_without_a_container_differs():
     eks = {**REPORTED, "containerProperties": None, "eksProperties": {"podProperties": {"a": 1}}}
 

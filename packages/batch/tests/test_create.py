@@ -126,6 +126,41 @@ def test_the_default_job_name_is_the_definition_name_and_a_uuid(create, event, a
     assert name != create(event, job_name=None)["job_name"]
 
 
+@pytest.mark.parametrize(("name", "start"), [("_align", "align-"), ("--", "job-")])
+def test_the_default_job_name_starts_with_a_letter_or_digit(create, event, aws, name, start):
+    response = create(event, job_name=None, job_definition_name=name)
+
+    assert response["job_name"].startswith(start)
+
+
+def test_overrides_that_are_too_long_are_an_error_before_anything_is_registered(
+    create, event, revisions
+):
+    many = {f"V{number:03}": "x" * 16 for number in range(250)}
+
+    with pytest.raises(ValueError, match="AWS Batch accepts 8192"):
+        create(event, environment=many)
+
+    assert revisions() == {}
+
+
+def test_a_multi_node_job_has_node_overrides(create, event, revisions):
+    response = create(event, num_nodes=2)
+
+    [overrides] = response["node_overrides"]["NodePropertyOverrides"]
+    assert overrides["TargetNodes"] == "0:"
+    assert overrides["ContainerOverrides"] == response["container_overrides"]
+    assert revisions()[1]["type"] == "multinode"
+
+
+def test_optional_arguments_of_a_submission_are_returned(create, event, aws):
+    response = create(event, array_size=3, share_identifier="lab")
+
+    assert response["array_properties"] == {"Size": 3}
+    assert response["share_identifier"] == "lab"
+    assert "depends_on" not in response
+
+
 def test_the_default_job_name_fits_the_limit_of_batch(create, event, aws):
     assert len(create(event, job_name=None, job_definition_name="a" * 128)["job_name"]) == 128
 

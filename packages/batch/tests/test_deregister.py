@@ -169,7 +169,7 @@ def test_denied_access_names_the_queue_and_the_permission(deregister, batch):
     batch.add_response("describe_job_queues", {"jobQueues": [queue]})
     batch.add_client_error("list_jobs", "AccessDeniedException", "no", http_status_code=403)
 
-    with pytest.raises(AWSError, match=rf"list the jobs of {QUEUE}.*allow batch:ListJobs"):
+    with pytest.raises(AWSError, match=rf"list the jobs of {QUEUE}.*Grant batch:ListJobs"):
         deregister(job_definition_name_prefix="dev-", keep=1, deregister=True)
 
 

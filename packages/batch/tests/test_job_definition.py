@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from aibs_informatics_aws_lambda.common.env import EnvBase
 from aibs_informatics_aws_lambda.handlers.batch.job_definition import (
-    build_container_overrides,
     build_job_definition,
     to_environment_list,
     to_job_environment,
@@ -87,14 +86,27 @@ def test_optional_fields_have_the_names_of_the_batch_api():
     assert container["linuxParameters"] == {"initProcessEnabled": True}
 
 
-def test_overrides_repeat_environment_and_resources_in_pascal_case():
-    definition = build(environment={"A": "1"}, resource_requirements={"VCPU": 2})
+def test_fields_of_fargate_and_ulimits_have_the_names_of_the_batch_api():
+    container = build(
+        network_configuration={"assignPublicIp": "ENABLED"},
+        runtime_platform={"cpuArchitecture": "ARM64"},
+        fargate_platform_configuration={"platformVersion": "LATEST"},
+        ulimits=[{"name": "nofile", "softLimit": 1, "hardLimit": 2}],
+    )["containerProperties"]
 
-    assert build_container_overrides(definition) == {
-        "Environment": [{"Name": "A", "Value": "1"}],
-        "ResourceRequirements": [{"Type": "VCPU", "Value": "2"}],
+    assert container["networkConfiguration"] == {"assignPublicIp": "ENABLED"}
+    assert container["runtimePlatform"] == {"cpuArchitecture": "ARM64"}
+    assert container["fargatePlatformConfiguration"] == {"platformVersion": "LATEST"}
+    assert container["ulimits"] == [{"name": "nofile", "softLimit": 1, "hardLimit": 2}]
+
+
+def test_all_nodes_of_a_multi_node_job_run_the_same_container():
+    single, multi = build(), build(num_nodes=3)
+
+    assert multi["type"] == "multinode"
+    assert "containerProperties" not in multi
+    assert multi["nodeProperties"] == {
+        "numNodes": 3,
+        "mainNode": 0,
+        "nodeRangeProperties": [{"targetNodes": "0:", "container": single["containerProperties"]}],
     }
-
-
-def test_overrides_have_both_lists_even_if_empty():
-    assert build_container_overrides(build()) == {"Environment": [], "ResourceRequirements": []}

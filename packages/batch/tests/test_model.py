@@ -48,6 +48,9 @@ def test_every_field_is_read_in_camel_case():
         ),
         ({"vcpu": 2, "gpu": None, "disk": 7}, [("VCPU", "2")]),
         ({"GPU": 0}, [("GPU", "0")]),
+        ({"VCPU": 0.25}, [("VCPU", "0.25")]),
+        ({"VCPU": "0.5"}, [("VCPU", "0.5")]),
+        ({"VCPU": 4.0}, [("VCPU", "4")]),
         ({}, []),
     ],
 )
@@ -91,6 +94,8 @@ def test_an_error_names_the_missing_field(field):
         ("environment", None),
         ("environment", {"A": 1}),
         ("environment", {"A": None}),
+        ("array_size", 1),
+        ("depends_on", [{}] * 21),
         ("ephemeral_storage_gib", 20),
         ("image", 5),
         ("job_definition_name", ""),
@@ -99,6 +104,8 @@ def test_an_error_names_the_missing_field(field):
         ("job_definition_name", "a\n"),
         ("job_definition_tags", {"USER": 1}),
         ("job_name", "two words"),
+        ("job_name", "-align"),
+        ("job_name", "_align"),
         ("job_queue_name", None),
         ("mount_points", None),
         ("mount_points", ["a"]),
@@ -107,10 +114,15 @@ def test_an_error_names_the_missing_field(field):
         ("resource_requirements", {"GPU": 0.5}),
         ("resource_requirements", {"GPU": True}),
         ("resource_requirements", {"MEMORY": -1}),
+        ("num_nodes", 0),
         ("resource_requirements", {"VCPU": "two"}),
+        ("resource_requirements", {"VCPU": 0.3}),
+        ("resource_requirements", {"VCPU": 1.5}),
+        ("resource_requirements", {"VCPU": "NaN"}),
         ("retry_presets", ["always"]),
         ("retry_strategy", []),
         ("scheduling_priority", 10_000),
+        ("share_identifier", "a-b"),
         ("timeout_seconds", 59),
         ("volumes", None),
     ],
@@ -118,6 +130,21 @@ def test_an_error_names_the_missing_field(field):
 def test_an_error_names_the_invalid_field(field, value):
     with pytest.raises(ValidationError, match=field):
         parse(**{field: value})
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"num_nodes": 2, "array_size": 2}, "num_nodes and array_size are both set"),
+        (
+            {"num_nodes": 2, "platform_capabilities": ["FARGATE"]},
+            "multi-node jobs require EC2",
+        ),
+    ],
+)
+def test_contradicting_fields_are_an_error(fields, message):
+    with pytest.raises(ValidationError, match=message):
+        parse(**fields)
 
 
 def test_an_empty_queue_name_is_an_error():

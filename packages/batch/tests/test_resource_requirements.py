@@ -18,3 +18,7 @@ def test_unset_resources_are_left_out_and_zero_is_kept():
         {"type": "GPU", "value": "0"},
         {"type": "VCPU", "value": "2"},
     ]
+
+
+def test_fractions_of_virtual_cpus_are_written_as_decimals():
+    assert to_resource_requirements(vcpus=0.25) == [{"type": "VCPU", "value": "0.25"}]

@@ -112,3 +112,11 @@ def test_the_size_of_variables_is_measured_in_bytes():
     assert exceeds_overrides({"A": "x" * 7372})
     assert exceeds_overrides({"A": "é" * 3686})
     assert not exceeds_overrides({"A": "é" * 3685})
+
+
+def test_the_size_of_variables_includes_their_json_form():
+    many = {f"V{number:03}": "x" * 16 for number in range(150)}
+
+    assert sum(len(name) + len(value) for name, value in many.items()) < 7372 / 2
+    assert not exceeds_overrides(many)
+    assert exceeds_overrides(many | {f"W{number:03}": "x" * 16 for number in range(40)})

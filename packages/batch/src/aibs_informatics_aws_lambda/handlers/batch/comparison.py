@@ -62,16 +62,33 @@ def find_differences(wanted: JSONObject, registered: JSONObject) -> list[str]:
 
 
 def _normalize(definition: JSONObject) -> JSONObject:
-    container = dict(definition.get("containerProperties") or {})
     fields = {name: definition.get(name) for name in _FIELDS}
-    for name in _OLD_RESOURCES:
-        container.pop(name, None)
     free_form = {name: fields.pop(name) or {} for name in ("parameters", "tags")}
-    names = {
-        "environment": _names_with_values(container.pop("environment", None)),
-        "resourceRequirements": _types(container.pop("resourceRequirements", None)),
+    nodes = {"nodeProperties": _normalize_nodes(fields.pop("nodeProperties") or {})}
+    container = _normalize_container(definition.get("containerProperties") or {})
+    return {**_normalize_fields(fields), **container, **free_form, **nodes}
+
+
+def _normalize_nodes(properties: JSONObject) -> JSONObject:
+    ranges = properties.get("nodeRangeProperties") or []
+    return {
+        **{name: value for name, value in properties.items() if name != "nodeRangeProperties"},
+        **{
+            nodes["targetNodes"]: _normalize_container(nodes.get("container") or {})
+            for nodes in ranges
+        },
     }
-    return {**_normalize_fields({**fields, **container}), **free_form, **names}
+
+
+def _normalize_container(properties: JSONObject) -> JSONObject:
+    fields = dict(properties)
+    for name in _OLD_RESOURCES:
+        fields.pop(name, None)
+    names = {
+        "environment": _names_with_values(fields.pop("environment", None)),
+        "resourceRequirements": _types(fields.pop("resourceRequirements", None)),
+    }
+    return {**_normalize_fields(fields), **names}
 
 
 def _names_with_values(environment: list[JSONObject] | None) -> set[str]:

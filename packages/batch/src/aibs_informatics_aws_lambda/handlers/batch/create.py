@@ -12,13 +12,15 @@ from .image_resolution import resolve_image
 
 # Part of the public names of this module; defined elsewhere.
 from .image_uri import DockerImageUri as DockerImageUri
-from .job_definition import build_container_overrides, build_job_definition, to_job_environment
+from .job_definition import build_job_definition, to_environment_list, to_job_environment
 from .model import (
     MAX_NAME_LENGTH,
     CreateDefinitionAndPrepareArgsRequest,
     CreateDefinitionAndPrepareArgsResponse,
 )
+from .overrides import build_container_overrides, check_overrides_length
 from .registration import compare_with_newest, register_unless_present
+from .submission import build_submission_arguments
 
 
 class CreateDefinitionAndPrepareArgsHandler(
@@ -57,11 +59,15 @@ class CreateDefinitionAndPrepareArgsHandler(
 
         Raises:
             ApplicationException: no environment base is configured.
+            ValueError: the container overrides are too long.
             ResourceNotFoundError: the image was not found.
             AWSError: no region is configured, or a request to STS or ECR failed.
             botocore.exceptions.ClientError: Batch rejected the definition or denied access.
         """
         environment = to_job_environment(request.environment, self.env_base, get_region())
+        variables = to_environment_list(environment)
+        check_overrides_length(variables, request.resource_requirements)
+        overrides = build_container_overrides(variables, request.resource_requirements)
         image = resolve_image(request.image)
         definition = build_job_definition(request, image, environment)
         newest = compare_with_newest(definition)
@@ -69,7 +75,8 @@ class CreateDefinitionAndPrepareArgsHandler(
             job_name=request.job_name or _new_job_name(request.job_definition_name),
             job_definition_arn=newest.reusable_arn,
             job_queue_arn=request.job_queue_name,
-            container_overrides=build_container_overrides(definition),
+            container_overrides=overrides,
+            **build_submission_arguments(request, overrides),
         )
         if request.dry_run:
             response.job_definition = definition
@@ -84,8 +91,9 @@ class CreateDefinitionAndPrepareArgsHandler(
 
 def _new_job_name(job_definition_name: str) -> str:
     suffix = f"-{uuid.uuid4()}"
-    # SubmitJob rejects longer names.
-    return job_definition_name[: MAX_NAME_LENGTH - len(suffix)] + suffix
+    # SubmitJob rejects longer names, and those that do not start with a letter or digit.
+    start = job_definition_name.lstrip("-_") or "job"
+    return start[: MAX_NAME_LENGTH - len(suffix)] + suffix
 
 
 handler = CreateDefinitionAndPrepareArgsHandler.get_handler()

@@ -1,4 +1,4 @@
-"""Build job definitions and container overrides, in the shapes of the Batch API.
+"""Build job definitions in the shape of the Batch API.
 
 https://docs.aws.amazon.com/batch/latest/APIReference/API_RegisterJobDefinition.html
 """
@@ -13,6 +13,9 @@ from aibs_informatics_aws_lambda.common.json_io import JSONObject
 
 from .model import CreateDefinitionAndPrepareArgsRequest
 from .retry_strategy import build_retry_strategy
+
+ALL_NODES = "0:"
+"""The range of all nodes of a multi-node parallel job."""
 
 
 def to_job_environment(
@@ -47,11 +50,15 @@ def build_job_definition(
         image: the full image reference.
         environment: all environment variables of the job.
     """
+    container = _container_properties(request, image, environment)
     return {
         "jobDefinitionName": request.job_definition_name,
-        "type": "container",
         "parameters": {},
-        "containerProperties": _container_properties(request, image, environment),
+        **(
+            {"type": "multinode", "nodeProperties": _node_properties(request.num_nodes, container)}
+            if request.num_nodes
+            else {"type": "container", "containerProperties": container}
+        ),
         "retryStrategy": build_retry_strategy(request.retry_strategy, request.retry_presets),
         "tags": request.job_definition_tags,
         "propagateTags": False,
@@ -61,26 +68,6 @@ def build_job_definition(
             platformCapabilities=request.platform_capabilities,
             schedulingPriority=request.scheduling_priority,
         ),
-    }
-
-
-def build_container_overrides(definition: JSONObject) -> JSONObject:
-    """Return the container overrides of a submission: environment and resource requirements.
-
-    A reused job definition may have other values for them.
-
-    Args:
-        definition: arguments of RegisterJobDefinition.
-
-    Returns:
-        The overrides in PascalCase, as AWS Step Functions requires.
-    """
-    container = definition["containerProperties"]
-    return {
-        "Environment": [_in_pascal_case(variable) for variable in container["environment"]],
-        "ResourceRequirements": [
-            _in_pascal_case(resource) for resource in container["resourceRequirements"]
-        ],
     }
 
 
@@ -101,16 +88,25 @@ def _container_properties(
             logConfiguration=request.log_configuration,
             secrets=request.secrets,
             linuxParameters=request.linux_parameters,
+            networkConfiguration=request.network_configuration,
+            runtimePlatform=request.runtime_platform,
+            fargatePlatformConfiguration=request.fargate_platform_configuration,
+            ulimits=request.ulimits,
             ephemeralStorage=request.ephemeral_storage_gib
             and {"sizeInGiB": request.ephemeral_storage_gib},
         ),
     }
 
 
+def _node_properties(num_nodes: int, container: JSONObject) -> JSONObject:
+    """Return the properties of a job with several nodes that run the same container."""
+    return {
+        "numNodes": num_nodes,
+        "mainNode": 0,
+        "nodeRangeProperties": [{"targetNodes": ALL_NODES, "container": container}],
+    }
+
+
 def _without_nulls(**fields: object) -> JSONObject:
     """Return the fields without those that are null."""
     return {name: value for name, value in fields.items() if value is not None}
-
-
-def _in_pascal_case(fields: JSONObject) -> JSONObject:
-    return {name[:1].upper() + name[1:]: value for name, value in fields.items()}

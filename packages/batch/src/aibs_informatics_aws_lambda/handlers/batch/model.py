@@ -24,7 +24,12 @@ MAX_NAME_LENGTH = 128
 BatchName: TypeAlias = Annotated[
     str, StringConstraints(pattern=rf"^[A-Za-z0-9_-]{{1,{MAX_NAME_LENGTH}}}$")
 ]
-"""A valid name of a job or job definition."""
+"""A valid name of a job definition."""
+
+JobName: TypeAlias = Annotated[
+    str, StringConstraints(pattern=rf"^[A-Za-z0-9][A-Za-z0-9_-]{{0,{MAX_NAME_LENGTH - 1}}}$")
+]
+"""A valid name of a job, which starts with a letter or digit."""
 
 
 def _refuse_bool(value: Any) -> Any:
@@ -33,7 +38,21 @@ def _refuse_bool(value: Any) -> Any:
     return value
 
 
+def _vcpus(value: float) -> float | int:
+    if value.is_integer():
+        return int(value)
+    if value not in _FRACTIONAL_VCPUS:
+        raise ValueError("neither an integer nor 0.25 or 0.5")
+    return value
+
+
+# https://docs.aws.amazon.com/batch/latest/APIReference/API_ResourceRequirement.html
+_FRACTIONAL_VCPUS = (0.25, 0.5)
+
 _Amount: TypeAlias = Annotated[int, BeforeValidator(_refuse_bool), Field(ge=0)]
+_Vcpus: TypeAlias = Annotated[
+    float, BeforeValidator(_refuse_bool), Field(ge=0, allow_inf_nan=False), AfterValidator(_vcpus)
+]
 
 
 class ResourceRequirements(PydanticBaseModel):
@@ -44,7 +63,11 @@ class ResourceRequirements(PydanticBaseModel):
     memory: _Amount | None = Field(
         None, validation_alias=AliasChoices("MEMORY", "memory"), description="in MiB"
     )
-    vcpu: _Amount | None = Field(None, validation_alias=AliasChoices("VCPU", "vcpu"))
+    vcpu: _Vcpus | None = Field(
+        None,
+        validation_alias=AliasChoices("VCPU", "vcpu"),
+        description="an integer, on Fargate also 0.25 or 0.5",
+    )
 
 
 def _as_list(value: Any) -> Any:
@@ -84,7 +107,7 @@ class CreateDefinitionAndPrepareArgsRequest(PydanticBaseModel):
     job_role_arn: Annotated[str | None, BeforeValidator(_none_if_empty)] = Field(
         None, description="IAM role of the job"
     )
-    job_name: Annotated[BatchName | None, BeforeValidator(_none_if_empty)] = Field(
+    job_name: Annotated[JobName | None, BeforeValidator(_none_if_empty)] = Field(
         None, description="default: the name of the job definition and a UUID"
     )
     command: list[str] = Field([])
@@ -117,12 +140,47 @@ class CreateDefinitionAndPrepareArgsRequest(PydanticBaseModel):
     scheduling_priority: int | None = Field(
         None, ge=0, le=9999, description="in queues with a fair-share policy; higher runs first"
     )
+    network_configuration: JSONObject | None = Field(
+        None, description="Fargate only; as in the Batch API"
+    )
+    runtime_platform: JSONObject | None = Field(
+        None, description="Fargate only; as in the Batch API"
+    )
+    fargate_platform_configuration: JSONObject | None = Field(
+        None, description="Fargate only; as in the Batch API"
+    )
+    ulimits: list[JSONObject] | None = Field(None, description="EC2 only; as in the Batch API")
+    num_nodes: int | None = Field(
+        None, ge=1, le=1000, description="nodes of a multi-node parallel job, on EC2"
+    )
+    array_size: int | None = Field(
+        None, ge=2, le=10_000, description="number of child jobs of an array job"
+    )
+    depends_on: list[JSONObject] | None = Field(
+        None, max_length=20, description="jobs to wait for; as in the Batch API"
+    )
+    share_identifier: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9]{1,255}$",
+        description="required in queues with a fair-share policy",
+    )
+    scheduling_priority_override: int | None = Field(
+        None, ge=0, le=9999, description="replaces scheduling_priority of the job definition"
+    )
     retry_presets: list[RetryPreset] | None = Field(
         None, description="causes outside of the job for which it is retried"
     )
     dry_run: bool | None = Field(
         None, description="true: return the job definition, and register nothing"
     )
+
+    @model_validator(mode="after")
+    def _check_multi_node(self) -> Self:
+        if self.num_nodes and self.array_size:
+            raise ValueError("num_nodes and array_size are both set: Batch accepts one of them")
+        if self.num_nodes and "FARGATE" in (self.platform_capabilities or []):
+            raise ValueError("num_nodes is set with FARGATE: multi-node jobs require EC2")
+        return self
 
     @model_validator(mode="after")
     def _check_number_of_rules(self) -> Self:
@@ -150,6 +208,15 @@ class CreateDefinitionAndPrepareArgsResponse(PydanticBaseModel):
     job_queue_arn: str
     parameters: JSONObject = Field({})
     container_overrides: JSONObject
+    node_overrides: JSONObject | None = Field(
+        None, description="with num_nodes: replaces container_overrides in the submission"
+    )
+    array_properties: JSONObject | None = Field(None, description="with array_size")
+    depends_on: list[JSONObject] | None = Field(None, description="with depends_on")
+    share_identifier: str | None = Field(None, description="with share_identifier")
+    scheduling_priority_override: int | None = Field(
+        None, description="with scheduling_priority_override"
+    )
     job_definition: JSONObject | None = Field(
         None, description="dry run only: arguments of RegisterJobDefinition"
     )

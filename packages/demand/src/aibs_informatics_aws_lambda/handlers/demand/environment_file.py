@@ -1,6 +1,6 @@
 """The environment file, from which the command of a job reads variables.
 
-Batch limits container overrides to 8192 bytes. A file on a volume of the job has no such limit.
+Batch limits the length of container overrides. A file on a volume of the job has no such limit.
 """
 
 from __future__ import annotations
@@ -9,11 +9,16 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from aibs_informatics_aws_lambda.handlers.batch.job_definition import to_environment_list
+from aibs_informatics_aws_lambda.handlers.batch.overrides import (
+    BATCH_VARIABLES_LENGTH,
+    MAX_OVERRIDES_LENGTH,
+    serialize_overrides,
+)
+
 ENVIRONMENT_FILE_NAME: Final = ".demand.env"
 ENVIRONMENT_FILE_KEY: Final = "_ENVIRONMENT_FILE"
 
-# https://docs.aws.amazon.com/batch/latest/userguide/service_limits.html
-_OVERRIDES_BYTES: Final = 8192
 _SHARE_FOR_VARIABLES: Final = 0.9
 
 _NAME = r"[_a-zA-Z][_a-zA-Z0-9]*"
@@ -26,9 +31,18 @@ _SPECIAL = re.compile(rf"""[\\"`]|\$(?!\{{{_NAME}\}})(?=[-({{\[$?!@*#0-9])""")
 
 
 def exceeds_overrides(variables: Mapping[str, str]) -> bool:
-    """Return whether variables are too large, in bytes of UTF-8, for container overrides."""
+    """Return whether variables are too large for container overrides.
+
+    They are if names and values exceed 90 % of the limit, in bytes of UTF-8, or if their JSON form
+    leaves too little room for the variables that Batch adds. Bytes, not characters: the decision
+    is on the safe side.
+    """
     size = sum(len(text.encode()) for text in (*variables, *variables.values()))
-    return size > _SHARE_FOR_VARIABLES * _OVERRIDES_BYTES
+    serialized = serialize_overrides(to_environment_list(variables), [])
+    return (
+        size > _SHARE_FOR_VARIABLES * MAX_OVERRIDES_LENGTH
+        or len(serialized.encode()) > MAX_OVERRIDES_LENGTH - BATCH_VARIABLES_LENGTH
+    )
 
 
 def variables_mentioned_in(texts: Iterable[str]) -> set[str]:
