@@ -13,10 +13,15 @@ from typing import Any
 
 import pytest
 from aibs_informatics_aws_lambda.handlers.data_sync.sync import deadline as clocks
-from aibs_informatics_aws_lambda.handlers.data_sync.sync.deadline import make_time_budget
+from aibs_informatics_aws_lambda.handlers.data_sync.sync.deadline import (
+    OutOfTimeError,
+    TimeBudget,
+    make_time_budget,
+)
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.engine import Engine
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.result import NoProgressError
 from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest, DataSyncResponse
+from tables import table
 
 CONTENT = {f"d{n % 3}/f{n:02}": f"content {n}".encode() for n in range(20)}
 
@@ -211,3 +216,104 @@ class TestDeadline:
     def test_earliest_one_counts(self):
         budget = make_time_budget([50.0, None, "auto"], lambda: 40.0)
         assert budget.seconds_left == pytest.approx(32, abs=1)
+
+
+class Clock:
+    """A clock that a test sets."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of budgets."""
+    made = Clock()
+    monkeypatch.setattr(clocks, "monotonic", made)
+    return made
+
+
+@table(
+    "seconds, last_start",
+    {
+        "the last tenth is for what is under way": (20.0, 18.0),
+        "that is 5 seconds of 50": (50.0, 45.0),
+        "that is 5 seconds at most": (1000.0, 995.0),
+    },
+)
+def test_last_moment_to_start(clock: Clock, seconds, last_start):
+    budget = TimeBudget(seconds)
+    clock.now += last_start - 0.01
+    budget.check_start()
+    clock.now += 0.01
+    with pytest.raises(OutOfTimeError):
+        budget.check_start()
+    budget.check()
+
+
+@table(
+    "seconds, passed, left",
+    {
+        "no time has passed": (20.0, 0.0, 20.0),
+        "some time is left": (20.0, 15.0, 5.0),
+        "no time is left": (20.0, 20.0, 0.0),
+        "less than no time is none": (20.0, 30.0, 0.0),
+        "a deadline in the past leaves none": (-5.0, 0.0, 0.0),
+        "there is all the time": (None, 1e9, None),
+    },
+)
+def test_time_that_is_left(clock: Clock, seconds, passed, left):
+    budget = TimeBudget(seconds)
+    clock.now += passed
+    assert budget.seconds_left == left
+    assert budget.is_limited is (seconds is not None)
+    if left == 0.0:
+        with pytest.raises(OutOfTimeError):
+            budget.check()
+        with pytest.raises(OutOfTimeError):
+            budget.check_start()
+    else:
+        budget.check()
+        budget.check_start()
+
+
+def test_entries_end_where_it_is_too_late_to_start(clock: Clock):
+    limited = TimeBudget(10.0).limit("abcde")
+    for entry in "abc":
+        assert next(limited) == entry
+        clock.now += 3.0
+    with pytest.raises(OutOfTimeError):
+        next(limited)
+
+
+def test_entries_do_not_end_without_a_deadline(clock: Clock):
+    assert list(TimeBudget().limit("abc")) == ["a", "b", "c"]
+
+
+@table(
+    "deadlines, of_lambda, seconds",
+    {
+        "no deadline is no limit": ([None, None], 100.0, None),
+        "nothing is no limit": ([], 100.0, None),
+        "a number is that many seconds": ([30], 0.0, 30.0),
+        "the earliest counts": ([30, 20, None, 25], 0.0, 20.0),
+        "a fifth of a function's time is in reserve": (["auto"], 30.0, 24.0),
+        "10 seconds of 50 are in reserve": (["auto"], 50.0, 40.0),
+        "10 seconds at most are in reserve": (["auto"], 900.0, 890.0),
+        "outside of a function nothing is automatic": (["auto"], 0.0, None),
+        "a function's time and a number both count": (["auto", 10], 30.0, 10.0),
+        "no second is a limit": ([0], 0.0, 0.0),
+    },
+)
+def test_budget_of_deadlines(clock: Clock, deadlines, of_lambda, seconds):
+    budget = make_time_budget(deadlines, lambda: of_lambda)
+    assert budget.seconds_left == (None if seconds is None else pytest.approx(seconds))
+
+
+@pytest.mark.parametrize(("ahead", "least", "most"), [(3600, 3500, 3600), (-60, 0, 0)])
+def test_time_of_day_is_a_deadline(clock: Clock, ahead, least, most):
+    budget = make_time_budget([datetime.now(UTC) + timedelta(seconds=ahead)], lambda: 0.0)
+    assert least <= budget.seconds_left <= most

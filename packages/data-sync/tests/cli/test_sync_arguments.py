@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import shlex
+
+import pytest
+from aibs_informatics_aws_lambda.common.cli.errors import UsageError
+from aibs_informatics_aws_lambda.handlers.data_sync.cli.sync_arguments import (
+    make_parser,
+    make_request,
+)
+from tables import table
+
+UP, DOWN, WITHIN, LOCAL = "src s3://bkt/d", "s3://bkt/s dst", "s3://bkt/s s3://bkt/d", "src dst"
+
+
+def request_of(line: str):
+    return make_request(make_parser().parse_args(shlex.split(line)))
+
+
+@table(
+    "line, field, value",
+    {
+        "the first path is the source": (UP, "source_path", "src"),
+        "the second path is the destination": (UP, "destination_path", "s3://bkt/d"),
+        "nothing is deleted by default": (UP, "delete", False),
+        "--delete mirrors": (f"--delete {UP}", "delete", True),
+        "the source stays by default": (UP, "retain_source_data", True),
+        "--move removes the source": (f"--move {UP}", "retain_source_data", False),
+        "a missing source is an error by default": (UP, "fail_if_missing", True),
+        "--ignore-missing makes it none": (f"--ignore-missing {UP}", "fail_if_missing", False),
+        "files in sync are left alone by default": (UP, "force", False),
+        "--force transfers everything": (f"--force {UP}", "force", True),
+        "contents count by default": (UP, "size_only", False),
+        "--size-only leaves them out": (f"--size-only {UP}", "size_only", True),
+        "there is no filter by default": (UP, "filter_config", None),
+        "--filter-root is what patterns are relative to": (
+            f"--filter-root s3://bkt {UP}",
+            "filter_root",
+            "s3://bkt",
+        ),
+        "--source-prefix is cut off": (
+            f"--source-prefix s {WITHIN}",
+            "source_path_prefix",
+            "s",
+        ),
+        "25 transfers run by default": (UP, "max_concurrency", 25),
+        "--max-concurrency changes that": (f"--max-concurrency 3 {UP}", "max_concurrency", 3),
+        "a sync is for real by default": (UP, "dry_run", None),
+        "--dry-run changes nothing": (f"--dry-run {UP}", "dry_run", True),
+        "-n is short for it": (f"-n {UP}", "dry_run", True),
+        "--verify compares": (f"--verify {UP}", "verify", True),
+        "--report names a file": (f"--report r {UP}", "report_path", "r"),
+        "any number is deleted by default": (f"--delete {UP}", "max_delete", None),
+        "--max-delete takes a number": (f"--delete --max-delete 3 {UP}", "max_delete", 3),
+        "--max-delete takes a percentage": (f"--delete --max-delete 5% {UP}", "max_delete", "5%"),
+        "--protect-excluded keeps what filters leave out": (
+            f"--delete --protect-excluded {UP}",
+            "protect_excluded",
+            True,
+        ),
+        "a sync has no lock by default": (DOWN, "require_lock", False),
+        "--require-lock waits for others": (f"--require-lock {DOWN}", "require_lock", True),
+        "--fsync waits for the disk": (f"--fsync {DOWN}", "fsync", True),
+        "--deadline is in seconds": (f"--deadline 1.5 {UP}", "deadline", 1.5),
+        "there is no deadline by default": (UP, "deadline", None),
+    },
+)
+def test_option_of_a_request(line, field, value):
+    found = getattr(request_of(line), field)
+    assert (str(found) if field.endswith("_path") else found) == value
+
+
+@table(
+    "line, include, exclude",
+    {
+        "one pattern is a list": (f"--include a {UP}", ["a"], None),
+        "patterns add up": (f"--include a --include b {UP}", ["a", "b"], None),
+        "patterns leave out": (f"--exclude a {UP}", None, ["a"]),
+        "both work together": (f"--include a --exclude b {UP}", ["a"], ["b"]),
+    },
+)
+def test_patterns(line, include, exclude):
+    config = request_of(line).filter_config
+    assert (config.include, config.exclude) == (include, exclude)
+
+
+def test_staging_folder():
+    assert not request_of(DOWN).remote_to_local_config.use_custom_tmp_dir
+    config = request_of(f"--staging-folder tmp {DOWN}").remote_to_local_config
+    assert config.use_custom_tmp_dir
+    assert str(config.custom_tmp_dir) == "tmp"
+
+
+@table(
+    "line, message",
+    {
+        "--delete does nothing between local paths": (f"--delete {LOCAL}", "--delete has no"),
+        "--max-delete needs --delete": (f"--max-delete 3 {UP}", "require --delete"),
+        "--protect-excluded needs --delete": (f"--protect-excluded {UP}", "require --delete"),
+        "--move does nothing on the way down": (f"--move {DOWN}", "--move has no effect"),
+        "--require-lock is not for uploads": (f"--require-lock {UP}", "--require-lock is only"),
+        "--require-lock is not for copies": (f"--require-lock {WITHIN}", "--require-lock is only"),
+        "--require-lock is not for local files": (f"--require-lock {LOCAL}", "--require-lock is"),
+        "--source-prefix is not for uploads": (f"--source-prefix s {UP}", "--source-prefix is"),
+        "--source-prefix is not for downloads": (f"--source-prefix s {DOWN}", "--source-prefix"),
+        "local files are not included": (f"--include a {LOCAL}", "--include and --exclude are"),
+        "local files are not excluded": (f"--exclude a {LOCAL}", "--include and --exclude are"),
+        "--batch-bytes needs --jobs": (f"--batch-bytes 1MB {UP}", "--batch-bytes requires --jobs"),
+        "--verify is one process": (f"--jobs 2 --verify {UP}", "--verify runs in one process"),
+        "--max-delete is a number or a share": (f"--delete --max-delete x {UP}", "max.delete"),
+    },
+)
+def test_option_without_an_effect_is_refused(line, message):
+    with pytest.raises(UsageError, match=message):
+        request_of(line)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"--delete --max-delete 3 --protect-excluded {UP}",
+        f"--delete {DOWN}",
+        f"--move {UP}",
+        f"--move {WITHIN}",
+        f"--move {LOCAL}",
+        f"--include a {DOWN}",
+        f"--include a {WITHIN}",
+        f"--jobs 2 --batch-bytes 1MB {UP}",
+        f"--jobs 1 --verify {UP}",
+    ],
+)
+def test_options_that_go_together(line):
+    request_of(line)
