@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sized
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import pytest
 from aibs_informatics_aws_lambda.common import handler as handler_module
@@ -250,3 +252,59 @@ def test_record_classes_are_there_on_first_use():
     assert handler_module.DynamoDBRecord.__name__ == "DynamoDBRecord"
     with pytest.raises(AttributeError, match="KinesisRecords"):
         assert handler_module.KinesisRecords
+
+
+class TestResponsesThatCannotBeSent:
+    class Anything(PydanticBaseModel):
+        content: Any = None
+
+    @pytest.fixture
+    def function(self):
+        anything = self.Anything
+
+        class Return(LambdaHandler[anything, anything]):
+            response: ClassVar = None
+
+            def handle(self, request):
+                return anything(content=Return.response)
+
+        def call(content, context):
+            Return.response = content
+            return Return.get_handler()({}, context)
+
+        return call
+
+    @pytest.mark.parametrize(
+        ("content", "path"),
+        [
+            ({"names": ["a", "\udc80"]}, "content.names[1]: not valid Unicode"),
+            ([1, float("nan")], "content[1]: nan is not a JSON number"),
+            ({"a": b"\xff"}, "content.a: bytes is not a JSON type"),
+            ({"a": [object()]}, "content.a[0]: object is not a JSON type"),
+        ],
+    )
+    def test_error_has_the_path_of_the_field(self, function, lambda_context, content, path):
+        with pytest.raises(ValidationError, match=re.escape(path)):
+            function(content, lambda_context)
+
+    def test_depth_is_limited(self, function, lambda_context):
+        document = []
+        for _ in range(300):
+            document = [document]
+        with pytest.raises(ValidationError, match="nested more than 250 levels deep"):
+            function(document, lambda_context)
+
+    def test_size_is_limited_in_lambda_only(self, function, lambda_context, monkeypatch):
+        content = "x" * 6_300_000
+        assert function(content, lambda_context) == {"content": content}
+        monkeypatch.setenv("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001")
+        with pytest.raises(ValidationError, match="more than the 6,291,556 that Lambda returns"):
+            function(content, lambda_context)
+
+
+def test_request_that_is_nested_too_deeply_is_rejected_before_the_handler_runs(lambda_context):
+    document = []
+    for _ in range(300):
+        document = [document]
+    with pytest.raises(ValidationError, match="nested more than 250 levels deep"):
+        Counter.get_handler()({"count": 1, "user_note": document}, lambda_context)

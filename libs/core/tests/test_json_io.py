@@ -17,7 +17,11 @@ from aibs_informatics_aws_lambda.common.json_io import (
 from hypothesis import given, strategies as st
 
 documents = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=10,
 )
@@ -154,8 +158,12 @@ def test_stored_documents_are_one_ascii_line_with_sorted_keys():
     assert dump_json_line({"b": "é\n", "a": [1]}) == '{"a": [1], "b": "\\u00e9\\n"}'
 
 
-def test_numbers_that_json_lacks_are_read_and_written_as_python_does():
-    assert dump_json_line(load_json("[NaN, Infinity]")) == "[NaN, Infinity]"
+def test_numbers_that_json_lacks_are_read_and_not_written():
+    document = load_json("[NaN, Infinity]")
+
+    assert document[1] == float("inf")
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        dump_json_line(document)
 
 
 @given(documents)

@@ -63,6 +63,14 @@ class TestHandle:
         with pytest.raises(ModuleNotFoundError):
             handle({"handler": "no_such_module.handler", "event": {}}, lambda_context)
 
+    def test_response_of_a_plain_function_is_checked(self, work, monkeypatch, lambda_context):
+        (work / "plain.py").write_text(
+            "def odd(event, context):\n    return {'a': [float('nan')]}\n"
+        )
+        monkeypatch.syspath_prepend(work)
+        with pytest.raises(ValidationError, match=r"a\[0\]: nan is not a JSON number"):
+            handle({"handler": "plain.odd", "event": {}}, lambda_context)
+
 
 class TestHandleCli:
     def test_response_is_written_and_nothing_returned(self, capsys):

@@ -33,12 +33,16 @@ def handle(event: JSON, context: LambdaContext) -> JSON | None:
         ValueError: the event is not an object, or ``handler`` is not the name of a handler.
         Exception: an error of the handler.
     """
+    from .common.lambda_function import check_lambda_response, handler_class_of
     from .common.router import LambdaHandlerRequest
 
     if not isinstance(event, dict):
         raise ValueError(f"the router expects a JSON object (a dict), got {type(event).__name__}")
     request = LambdaHandlerRequest.from_dict(event)
-    return request.handler(request.event, context)
+    response = request.handler(request.event, context)
+    if handler_class_of(request.handler) is None:
+        check_lambda_response(response)
+    return response
 
 
 def handle_cli(args: Sequence[str] | None = None) -> None:

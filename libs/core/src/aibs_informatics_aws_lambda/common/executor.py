@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic_core import PydanticSerializationError
+
 from .documents import check_writable, parse_document, parse_location
 from .env import EnvBaseMixins
 from .files import write_atomically
 from .generics import REQUEST, RESPONSE, TypedExchange
 from .handler_names import load_qualified_name
+from .json_check import check_depth, unserializable
 from .json_io import JSON, JSONObject, as_json_object, dump_json_line, load_json_object
 from .logging import logger
 from .s3 import S3Path
@@ -64,6 +67,7 @@ class BaseExecutor(EnvBaseMixins, TypedExchange[REQUEST, RESPONSE]):
             raise ValueError(
                 f"{cls.__name__} expects a JSON object, got {type(document).__name__}"
             )
+        check_depth(document)
         try:
             return request_cls.from_dict(document)
         except Exception as error:
@@ -74,13 +78,21 @@ class BaseExecutor(EnvBaseMixins, TypedExchange[REQUEST, RESPONSE]):
 
     @classmethod
     def serialize_response(cls, response: RESPONSE) -> JSONObject:
-        """Return a response as a JSON object; raise `TypeError` if it is not a model."""
+        """Return a response as a JSON object.
+
+        Raises:
+            TypeError: the response is not a model.
+            ValidationError: a field cannot be written as JSON; the message has its path.
+        """
         if not hasattr(response, "to_dict"):
             raise TypeError(
                 f"{cls.__name__}.handle returned {type(response).__name__}, "
                 f"expected {cls.get_response_cls().__name__} or None"
             )
-        return response.to_dict()
+        try:
+            return response.to_dict()
+        except PydanticSerializationError as error:
+            raise unserializable(response, error) from error
 
     @classmethod
     def load_input(cls, input: Any) -> JSONObject:  # noqa: A002 - the name is part of the contract

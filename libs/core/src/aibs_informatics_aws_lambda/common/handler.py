@@ -11,7 +11,12 @@ from .base import LambdaEvent as LambdaEvent, LambdaHandlerType as LambdaHandler
 from .description import HandlerDescription
 from .generics import REQUEST, RESPONSE
 from .json_io import JSON, JSONObject
-from .lambda_function import make_lambda_function, parse_event, with_handler_class
+from .lambda_function import (
+    check_lambda_response,
+    make_lambda_function,
+    parse_event,
+    with_handler_class,
+)
 from .records import RecordMixins
 from .s3 import S3Path, download_to_json_object, upload_json
 
@@ -84,7 +89,11 @@ class LambdaHandler(RecordMixins[REQUEST, RESPONSE], Generic[REQUEST, RESPONSE])
             instance.context = context
             try:
                 response = instance.handle(request=request)
-                return None if response is None else cls.serialize_response(response)
+                if response is None:
+                    return None
+                document = cls.serialize_response(response)
+                check_lambda_response(document)
+                return document
             finally:
                 instance.flush_metrics()
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from .constants import AWS_LAMBDA_RUNTIME_API_KEY
+from .json_check import MAX_RESPONSE_BYTES, check_response
 from .logging import format_library_records, invocation_keys
 
 FUNCTION = TypeVar("FUNCTION", bound=Callable[..., Any])
@@ -62,6 +65,16 @@ def parse_event(handler_class: Any, event: Any) -> Any:
     except ValueError as error:
         error._rejected_by = handler_class  # type: ignore[attr-defined]
         raise
+
+
+def check_lambda_response(response: Any) -> None:
+    """Check that a response can be sent as JSON, and in Lambda that it is not too large.
+
+    Raises:
+        ValidationError: the response cannot be sent; the message has the path of the field.
+    """
+    in_lambda = AWS_LAMBDA_RUNTIME_API_KEY in os.environ
+    check_response(response, MAX_RESPONSE_BYTES if in_lambda else None)
 
 
 def rejected_by(error: ValueError) -> type[Any] | None:

@@ -15,7 +15,7 @@ from aws_lambda_powertools.utilities.data_classes.common import BaseProxyEvent
 
 from ..handler import LambdaHandler
 from ..json_io import JSON
-from ..lambda_function import with_handler_class
+from ..lambda_function import check_lambda_response, with_handler_class
 from ..metrics import EnhancedMetrics
 from .event import headers_of
 from .headers import RequestLogLevel
@@ -94,9 +94,5 @@ def _check_headers(route: type[ApiRoute[Any, Any]], event: BaseProxyEvent) -> No
 
 
 def _json_text(document: JSON) -> str:
-    try:
-        return json.dumps(document, separators=(",", ":"), allow_nan=False)
-    except ValueError:
-        # JSON has neither NaN nor infinity; null replaces them, as pydantic does by default.
-        text = json.dumps(document, separators=(",", ":"))
-        return json.dumps(json.loads(text, parse_constant=lambda _: None), separators=(",", ":"))
+    check_lambda_response(document)
+    return json.dumps(document, separators=(",", ":"))
