@@ -62,6 +62,27 @@ def test_cfn_lint_finds_nothing():
     assert result.returncode == 0, result.stdout + result.stderr
 
 
+def test_roles_trust_services_only_on_behalf_of_the_account(template, functions):
+    roles = [
+        resource["Properties"]
+        for resource in template["Resources"].values()
+        if resource["Type"] == "AWS::IAM::Role"
+    ]
+
+    for trusting in (*functions, *roles):
+        for statement in trusting["AssumeRolePolicyDocument"]["Statement"]:
+            account = statement["Condition"]["StringEquals"]["aws:SourceAccount"]
+            assert account == {"Ref": "AWS::AccountId"}
+
+
+def test_functions_can_pass_only_roles_with_a_name_pattern(template):
+    parameters = template["Parameters"]
+
+    for name, parameter in parameters.items():
+        if name.endswith("RolePattern"):
+            assert not parameter["Default"].startswith("*")
+
+
 def test_handlers_exist(functions):
     assert functions
     for function in functions:

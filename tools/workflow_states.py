@@ -25,6 +25,29 @@ _NESTED_SECONDS: Final = DATA_SYNC_SECONDS + 600
 _CONCURRENT_SYNCS: Final = 10
 
 
+# Errors of an invocation that may succeed later:
+# https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html
+# https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
+_TRANSIENT_LAMBDA_ERRORS: Final = (
+    "Lambda.AWSLambdaException",
+    "Lambda.ClientExecutionTimeoutException",
+    "Lambda.EC2ThrottledException",
+    "Lambda.EC2UnexpectedException",
+    "Lambda.EFSIOException",
+    "Lambda.EFSMountConnectivityException",
+    "Lambda.EFSMountTimeoutException",
+    "Lambda.ENILimitReachedException",
+    "Lambda.ResourceConflictException",
+    "Lambda.ResourceNotReadyException",
+    "Lambda.SdkClientException",
+    "Lambda.ServiceException",
+    "Lambda.SnapStartNotReadyException",
+    "Lambda.SnapStartTimeoutException",
+    "Lambda.SubnetIPAddressLimitReachedException",
+    "Lambda.TooManyRequestsException",
+)
+
+
 @dataclass(frozen=True)
 class Handler:
     """A handler that workflows call.
@@ -116,14 +139,7 @@ def _call_function(
                 **_field("Payload", request),
             },
             "TimeoutSeconds": _LAMBDA_SECONDS,
-            "Retry": [
-                _retry(
-                    "Lambda.AWSLambdaException",
-                    "Lambda.SdkClientException",
-                    "Lambda.ServiceException",
-                    "Lambda.TooManyRequestsException",
-                )
-            ],
+            "Retry": [_retry(*_TRANSIENT_LAMBDA_ERRORS)],
             "ResultSelector": {"response.$": "$.Payload"},
             "ResultPath": result,
             **then,

@@ -175,9 +175,9 @@ def actions_of(policy: dict[str, Any]) -> set[str]:
 @pytest.mark.parametrize(("name", "variant"), ALL)
 def test_the_role_in_the_template_allows_the_actions_of_the_policy_and_logs(name, variant):
     policy = shipped(name).render_policy(name, variant, VALUES)
-    [granted] = machine_of(name, variant)["Policies"]
+    [granted] = role_of(name, variant)["Policies"]
 
-    allowed = actions_of(granted)
+    allowed = actions_of(granted["PolicyDocument"])
     assert {action for action in allowed if not action.startswith("logs:")} == actions_of(policy)
 
 
@@ -190,11 +190,50 @@ def test_policies_have_wildcards_only_where_aws_supports_nothing_else(name, vari
     assert not [action for action in actions_of(policy) if "*" in action]
 
 
-def machine_of(name: str, variant: str) -> dict[str, Any]:
-    """Return the properties of a state machine in the template of its package."""
+@pytest.mark.parametrize(("name", "variant"), ALL)
+def test_only_its_state_machine_can_assume_the_role(name, variant):
+    [statement] = role_of(name, variant)["AssumeRolePolicyDocument"]["Statement"]
+    state_machine = machine_of(name, variant)["Name"]["Fn::Sub"]
+
+    assert statement["Condition"]["StringEquals"] == {
+        "aws:SourceAccount": {"Ref": "AWS::AccountId"}
+    }
+    source = statement["Condition"]["ArnLike"]["aws:SourceArn"]["Fn::Sub"]
+    assert source.endswith(f":stateMachine:{state_machine}*")
+
+
+def test_transient_errors_of_lambda_are_retried(definition):
+    for name, state in states_of(definition):
+        if "lambda:invoke" in state.get("Resource", ""):
+            retried = {error for rule in state["Retry"] for error in rule["ErrorEquals"]}
+            assert {
+                "Lambda.AWSLambdaException",
+                "Lambda.ClientExecutionTimeoutException",
+                "Lambda.SdkClientException",
+                "Lambda.ServiceException",
+                "Lambda.SnapStartNotReadyException",
+                "Lambda.TooManyRequestsException",
+            } <= retried, name
+
+
+def role_of(name: str, variant: str) -> dict[str, Any]:
+    """Return the properties of the role of a state machine."""
+    role, attribute = machine_of(name, variant)["Role"]["Fn::GetAtt"]
+    assert attribute == "Arn"
+    return template_of(name)["Resources"][role]["Properties"]
+
+
+def template_of(name: str) -> dict[str, Any]:
     package = ROOT / "packages" / WORKFLOWS[name][0]
     template, problems = decode_str((package / "template.yaml").read_text())
     assert not problems
+    return template
+
+
+def machine_of(name: str, variant: str) -> dict[str, Any]:
+    """Return the properties of a state machine in the template of its package."""
+    package = ROOT / "packages" / WORKFLOWS[name][0]
+    template = template_of(name)
     path = str(definition_path(name, variant).relative_to(package))
     machines = [
         resource["Properties"]
