@@ -196,7 +196,7 @@ def test_rm_refuses_mount_points(run, disk, arguments):
     result = run("rm", "--yes", *arguments)
 
     assert result.returncode == 1
-    assert "/ is a location where a file system is mounted" in result.stderr
+    assert "cannot remove /: it is a mount point" in result.stderr
     assert disk.read() == {"a": "a"}
 
 

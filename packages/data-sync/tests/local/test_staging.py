@@ -57,7 +57,7 @@ def test_staging_needs_a_folder(tmp_path: Path, kind):
     if kind == "file":
         root.write_text("x")
     with (
-        pytest.raises(FileNotFoundError, match=f"there is no folder {root}"),
+        pytest.raises(FileNotFoundError, match=f"{root}: no such directory"),
         staging_folder(str(root)),
     ):
         pytest.fail("the body ran")

@@ -6,7 +6,6 @@ from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
-from aibs_informatics_aws_lambda.handlers.data_sync.entries import ObjectVersion
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.client import Request, Response
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.etags import (
     file_has_etag,
@@ -14,9 +13,8 @@ from aibs_informatics_aws_lambda.handlers.data_sync.s3.etags import (
     object_digest,
     part_bytes_for,
     parts_of,
-    same_as_object,
-    same_content,
 )
+from aibs_informatics_aws_lambda.handlers.data_sync.s3.requests import ObjectVersion
 from tables import table
 
 MIB = 2**20
@@ -178,11 +176,9 @@ def test_file_that_differs_is_read_no_more_than_needed(tmp_path: Path, etag_part
 def test_each_block_can_be_stopped_at(tmp_path: Path, size, blocks):
     file = tmp_path / "file"
     file.write_bytes(bytes(size))
-    by_md5, by_content = Checks(), Checks()
-    file_has_etag(str(file), size, etag_of(bytes(size)), lambda: 0, by_md5)
-    same_content(str(file), str(file), by_content)
-    assert by_md5.count == blocks
-    assert by_content.count == 2 * blocks
+    checks = Checks()
+    file_has_etag(str(file), size, etag_of(bytes(size)), lambda: 0, checks)
+    assert checks.count == blocks
 
 
 def test_comparison_ends_when_it_is_stopped(tmp_path: Path):
@@ -213,48 +209,6 @@ def test_missing_file_is_named(tmp_path: Path):
     for etag in (etag_of(TEN), etag_of(TEN, 8 * MIB)):
         with pytest.raises(FileNotFoundError, match=path):
             file_has_etag(path, 10, etag, lambda: 0, Checks())
-
-
-LONG = bytes(MIB)
-
-
-@table(
-    "one, other, same",
-    {
-        "empty files are the same": (b"", b"", True),
-        "the same bytes are the same": (TEN, TEN, True),
-        "another last byte differs": (b"aa", b"ab", False),
-        "another first byte differs": (b"ba", b"aa", False),
-        "a longer file differs": (b"aa", b"a", False),
-        "a shorter file differs": (b"a", b"aa", False),
-        "several blocks are the same": (LONG + b"a", LONG + b"a", True),
-        "another last block differs": (LONG + b"a", LONG + b"b", False),
-        "a block more differs": (LONG, LONG + b"b", False),
-    },
-)
-def test_same_content(tmp_path: Path, one, other, same):
-    for name, content in (("one", one), ("other", other)):
-        (tmp_path / name).write_bytes(content)
-    assert same_content(str(tmp_path / "one"), str(tmp_path / "other"), Checks()) is same
-
-
-@table(
-    "content, blocks, same",
-    {
-        "an empty file is an empty object": (b"", (), True),
-        "an object in one block is the same": (TEN, (TEN,), True),
-        "an object in several blocks is the same": (TEN, (TEN[:4], TEN[4:]), True),
-        "a file of several blocks is the same": (LONG + TEN, (LONG + TEN,), True),
-        "other bytes differ": (TEN, (TEN[::-1],), False),
-        "an object that is shorter differs": (TEN, (TEN[:-1],), False),
-    },
-)
-def test_file_has_the_bytes_of_an_object(tmp_path: Path, content, blocks, same):
-    file = tmp_path / "file"
-    file.write_bytes(content)
-    s3 = FakeS3(*blocks)
-    assert same_as_object(str(file), s3, REQUEST, Checks()) is same
-    assert s3.requests == [REQUEST]
 
 
 def test_digest_of_an_object_is_its_sha256():

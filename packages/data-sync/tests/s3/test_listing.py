@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from aibs_informatics_aws_lambda.common.exceptions import AWSError, ResourceNotFoundError
 from aibs_informatics_aws_lambda.common.s3 import S3Path
-from aibs_informatics_aws_lambda.handlers.data_sync.entries import is_placeholder
+from aibs_informatics_aws_lambda.handlers.data_sync.entries import Listing, is_placeholder
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.client import S3
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.listing import (
     find_in_s3,
@@ -20,6 +20,11 @@ ODD_KEYS = [
     "src/control\x01",
     "src/" + "k" * 1020,
 ]
+
+
+def find(s3: S3, uri: str) -> Listing:
+    path = S3Path(uri)
+    return find_in_s3(s3, path.bucket, path.key)
 
 
 @pytest.fixture
@@ -63,36 +68,36 @@ def test_prefix_is_a_folder_not_a_beginning_of_text(aws, bucket: str, s3: S3):
     for key in ("src/a", "src2/b", "src.txt"):
         aws.put(bucket, key)
     for uri in ("s3://bucket/src", "s3://bucket/src/"):
-        source = find_in_s3(s3, S3Path(uri))
+        source = find(s3, uri)
         assert (source.single, relative(source), source.exists) == (None, ["a"], True)
 
 
 def test_object_and_what_is_below_its_key_are_told_apart(aws, bucket: str, s3: S3):
     for key in ("src", "src-", "src/a"):
         aws.put(bucket, key, "x")
-    source = find_in_s3(s3, S3Path("s3://bucket/src"))
+    source = find(s3, "s3://bucket/src")
     assert source.single
     assert source.single.relative == ""
     assert relative(source) == ["a"]
-    assert find_in_s3(s3, S3Path("s3://bucket/src/")).single is None
+    assert find(s3, "s3://bucket/src/").single is None
 
 
 @pytest.mark.parametrize("uri", ["s3://bucket", "s3://bucket/"])
 def test_bare_bucket_is_all_of_it(aws, bucket: str, s3: S3, uri: str):
     aws.put(bucket, "a")
     aws.put(bucket, "b/c")
-    assert relative(find_in_s3(s3, S3Path(uri))) == ["a", "b/c"]
+    assert relative(find(s3, uri)) == ["a", "b/c"]
 
 
 def test_part_of_a_name_is_missing(aws, bucket: str, s3: S3):
     aws.put(bucket, "src/a")
-    assert not find_in_s3(s3, S3Path("s3://bucket/sr")).exists
+    assert not find(s3, "s3://bucket/sr").exists
 
 
 @pytest.mark.parametrize("uri", ["s3://bucket/src", "s3://bucket/src/"])
 def test_placeholder_alone_is_there(aws, bucket: str, s3: S3, uri: str):
     aws.put(bucket, "src/")
-    source = find_in_s3(s3, S3Path(uri))
+    source = find(s3, uri)
     assert source.exists
     [entry] = source.below
     assert entry.relative == ""
@@ -109,7 +114,7 @@ def test_object_is_found_by_its_very_key(aws, bucket: str, s3: S3):
 
 def test_missing_bucket_is_an_error_that_names_it(s3: S3):
     with pytest.raises(ResourceNotFoundError, match="s3://missing/: NoSuchBucket"):
-        find_in_s3(s3, S3Path("s3://missing/src"))
+        find(s3, "s3://missing/src")
 
 
 def test_unreachable_service_is_an_error_that_says_where_it_was_looked_for(
@@ -119,4 +124,4 @@ def test_unreachable_service_is_an_error_that_says_where_it_was_looked_for(
     monkeypatch.setattr("aibs_informatics_aws_lambda.handlers.data_sync.s3.client._RETRIES", 1)
     expected = r"cannot list objects s3://bucket/: .*is S3 at 127\.0\.0\.1:1\?.*AWS_ENDPOINT_URL"
     with pytest.raises(AWSError, match=expected):
-        find_in_s3(S3(connections=1), S3Path("s3://bucket/src"))
+        find(S3(connections=1), "s3://bucket/src")

@@ -6,9 +6,8 @@ import hashlib
 import threading
 
 import pytest
-from aibs_informatics_aws_lambda.handlers.data_sync.entries import ObjectVersion
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.client import S3
-from aibs_informatics_aws_lambda.handlers.data_sync.s3.requests import get_version
+from aibs_informatics_aws_lambda.handlers.data_sync.s3.requests import ObjectVersion, get_version
 
 VERSION = ObjectVersion("bucket", "a", hashlib.md5(b"x").hexdigest())
 

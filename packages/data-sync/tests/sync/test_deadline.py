@@ -146,7 +146,7 @@ class TestSyncInSeveralCalls:
 
     def test_no_time_at_all_is_an_error_that_says_what_to_do(self, engine, locations):
         locations.write(locations.source, CONTENT)
-        with pytest.raises(NoProgressError, match="give more time"):
+        with pytest.raises(NoProgressError, match="allow more time"):
             list(in_calls(engine, locations, deadline=0))
         assert locations.read(locations.destination) == {}
 

@@ -307,7 +307,7 @@ class TestFilesAndFolders:
         write(tmp_path / "a")
         (tmp_path / "z").symlink_to("nowhere")
         bucket.put("dst/extra")
-        with pytest.raises(ValueError, match="points nowhere"):
+        with pytest.raises(ValueError, match="dangling symlink"):
             sync(tmp_path, "s3://bucket/dst")
         assert bucket.keys() == ["dst/extra"]
 
@@ -329,7 +329,7 @@ class TestOverlap:
         bucket.put("src/a", "1")
         write(tmp_path / "a")
         for path in ("s3://bucket/src", "s3://bucket/src/a", tmp_path, tmp_path / "a"):
-            with pytest.raises(ValueError, match="one location"):
+            with pytest.raises(ValueError, match="the same location"):
                 sync(path, path, retain_source_data=False)
         assert bucket.read() == {"src/a": b"1"}
         assert read(tmp_path) == {"a": "x"}
@@ -341,7 +341,7 @@ class TestOverlap:
     def test_one_inside_the_other_is_refused(self, bucket, source, destination, options):
         bucket.put("src/a", "1")
         bucket.put("src/sub/b", "2")
-        with pytest.raises(ValueError, match="one inside the other"):
+        with pytest.raises(ValueError, match="overlap"):
             sync(f"s3://bucket/{source}", f"s3://bucket/{destination}", **options)
         assert bucket.read() == {"src/a": b"1", "src/sub/b": b"2"}
 
@@ -353,7 +353,7 @@ class TestOverlap:
     @pytest.mark.parametrize(("source", "destination"), [("src", "src/sub"), ("src/sub", "src")])
     def test_local_folders_inside_each_other_are_refused(self, tmp_path, source, destination):
         write(tmp_path / "src" / "sub" / "a")
-        with pytest.raises(ValueError, match="one inside the other"):
+        with pytest.raises(ValueError, match="overlap"):
             sync(tmp_path / source, tmp_path / destination, delete=False)
         assert read(tmp_path) == {"src/sub/a": "x"}
 
@@ -729,7 +729,7 @@ class TestProtection:
 class TestRefusals:
     def test_bad_pattern_moves_nothing(self, bucket, tmp_path):
         write(tmp_path / "a")
-        with pytest.raises(ValueError, match="no regular expression"):
+        with pytest.raises(ValueError, match="not a valid regular expression"):
             sync(tmp_path, "s3://bucket/dst", filter_config={"include": "("})
         assert bucket.keys() == []
 

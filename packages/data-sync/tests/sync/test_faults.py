@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
-from aibs_informatics_aws_lambda.handlers.data_sync.sync import executor as execution
+from aibs_informatics_aws_lambda.handlers.data_sync.sync import deletions as deletions_module
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.engine import Engine
 from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest
 
@@ -365,8 +365,8 @@ def test_move_that_was_killed_loses_nothing_when_it_is_run_again(
 
     location = source.format(tmp=tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr(execution, "remove_objects", remove_three_objects)
-        patch.setattr(execution, "remove_source_files", remove_three_files)
+        patch.setattr(deletions_module, "delete_objects", remove_three_objects)
+        patch.setattr(deletions_module, "delete_source_files", remove_three_files)
         with pytest.raises(OSError, match="killed"):
             sync(location, "s3://bucket/dst", retain_source_data=False)
     sync(location, "s3://bucket/dst", retain_source_data=False)

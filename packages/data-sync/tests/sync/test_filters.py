@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 from aibs_informatics_aws_lambda.common.s3 import S3Path
-from aibs_informatics_aws_lambda.handlers.data_sync.sync import filters
+from aibs_informatics_aws_lambda.handlers.data_sync import locations
+from aibs_informatics_aws_lambda.handlers.data_sync.locations import find_root
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.filters import (
     check_filters_supported,
     compile_patterns,
@@ -19,7 +20,7 @@ SOURCE = S3Path("s3://bucket/run/A/")
 
 
 def kept(config: Config, *entries: str, source: S3Path | Path = SOURCE, root: str | None = None):
-    selects = make_filter(config, source, root)
+    selects = make_filter(config, find_root(source), root)
     assert selects
     return [entry for entry in entries if selects(entry)]
 
@@ -28,11 +29,11 @@ def kept(config: Config, *entries: str, source: S3Path | Path = SOURCE, root: st
 def test_config_without_patterns_is_no_filter(empty):
     config = Config(include=empty, exclude=empty)
     assert not has_patterns(config)
-    assert make_filter(config, SOURCE) is None
+    assert make_filter(config, find_root(SOURCE)) is None
 
 
 def test_no_config_is_no_filter():
-    assert make_filter(None, SOURCE) is None
+    assert make_filter(None, find_root(SOURCE)) is None
 
 
 @pytest.mark.parametrize("root", ["s3://bucket/run", "s3://bucket/run/", "s3://bucket/run//"])
@@ -68,14 +69,15 @@ def test_efs_root_is_where_it_is_mounted(tmp_path: Path, aws, monkeypatch: pytes
 
 
 def test_root_on_efs_is_resolved(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(filters, "resolve", lambda path: Path("/mnt") / path.path.relative_to("/"))
+    local = Path("/mnt/data")
+    monkeypatch.setattr(locations, "resolve", lambda path: local)
     config = Config(include="sub/x")
     assert kept(config, "x", source=Path("/mnt/data/sub"), root="efs://fs-12345678:/data") == ["x"]
 
 
 @pytest.mark.parametrize("name", ["include", "exclude"])
 def test_invalid_pattern_is_named(name):
-    with pytest.raises(ValueError, match=rf"the {name} pattern '\(' is no regular expression"):
+    with pytest.raises(ValueError, match=rf"the {name} pattern '\(' is not a valid regular expression"):
         make_filter(Config(**{name: ["a", "("]}), SOURCE)
 
 
@@ -113,10 +115,10 @@ LOCAL = Path("/src")
 )
 def test_where_filters_are_supported(source, destination, config, supported):
     if supported:
-        check_filters_supported(config, source, destination)
+        check_filters_supported(config, find_root(source), find_root(destination))
         return
     with pytest.raises(ValueError, match=r"filters .* from one local path to another"):
-        check_filters_supported(config, source, destination)
+        check_filters_supported(config, find_root(source), find_root(destination))
 
 
 @table(
@@ -138,7 +140,7 @@ def test_where_filters_are_supported(source, destination, config, supported):
     },
 )
 def test_selection(include, exclude, path, selected):
-    selects = make_filter(Config(include=include, exclude=exclude), SOURCE)
+    selects = make_filter(Config(include=include, exclude=exclude), find_root(SOURCE))
     assert selects is not None
     assert selects(path) is selected
 

@@ -57,12 +57,12 @@ def test_key_becomes_a_path(key, path):
     {
         "the source itself is not a file": ("", "ends in a slash and is not empty"),
         "a key that ends in a slash is not a file": ("a/", "ends in a slash and is not empty"),
-        "two dots at the start lead out": ("../a", "lead out of the destination"),
-        "two dots in the middle are refused": ("a/../b", "lead out of the destination"),
-        "two dots at the end are refused": ("a/..", "lead out of the destination"),
-        "a null character is refused": ("a\0b", "holds a null character"),
-        "a dot is the folder itself": (".", "would be the folder that it lies in"),
-        "a dot at the end is the folder above": ("a/.", "would be the folder that it lies in"),
+        "two dots at the start lead out": ("../a", "leave the destination through"),
+        "two dots in the middle are refused": ("a/../b", "leave the destination through"),
+        "two dots at the end are refused": ("a/..", "leave the destination through"),
+        "a null character is refused": ("a\0b", "contains a null character"),
+        "a dot is the folder itself": (".", "would be the folder that contains it"),
+        "a dot at the end is the folder above": ("a/.", "would be the folder that contains it"),
         "a name of 256 bytes is too long": ("x" * 256, "more than 255 bytes"),
         "a name of 256 bytes in 128 characters is too long": ("é" * 128, "more than 255 bytes"),
         "a name of 256 bytes in 64 characters is too long": (

@@ -15,7 +15,7 @@ S3_SCHEME: Final = "s3://"
 # which buckets created before 2018 may have.
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{1,61}[A-Za-z0-9]")
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
-_MAX_KEY_BYTES = 1024
+MAX_KEY_BYTES = 1024
 
 # botocore retries a request, but not reading a body whose connection breaks.
 _BODY_RETRIES = 3
@@ -201,9 +201,9 @@ def _checked_key(key: str) -> str:
         size = len(key.encode())
     except UnicodeEncodeError:
         raise ValidationError("an S3 key must be valid UTF-8 text") from None
-    if size > _MAX_KEY_BYTES:
+    if size > MAX_KEY_BYTES:
         raise ValidationError(
             f"the S3 key that starts with {key[:40]!r} has {size} bytes, "
-            f"more than the {_MAX_KEY_BYTES} that S3 allows"
+            f"more than the {MAX_KEY_BYTES} that S3 allows"
         )
     return key

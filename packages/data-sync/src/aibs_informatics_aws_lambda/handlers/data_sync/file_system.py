@@ -24,7 +24,7 @@ from .housekeeping.node_paths import NodePaths
 from .housekeeping.removal_plan import is_unchanged, make_removal_plan, planned_by_path
 from .housekeeping.removal_requests import check_removal, read_removal, remove_path, stat_path
 from .housekeeping.stale import StalePolicy, find_stale
-from .local.delete import ROOTS_KEY
+from .settings import REMOVE_VARIABLES
 from .stored_lists import store_list
 from .sync.filters import compile_patterns
 
@@ -132,10 +132,7 @@ class RemoveDataPathsHandler(LambdaHandler[RemoveDataPathsRequest, RemoveDataPat
 
     description = HandlerDescription(
         example={"paths": ["/mnt/efs/scratch/run-1", "efs://fs-0123456789abcdef0:/scratch/run-2"]},
-        environment={
-            ROOTS_KEY: "folders below which paths may be removed, separated by ':'; default: any",
-            **EFS_MOUNT_VARIABLES,
-        },
+        environment=REMOVE_VARIABLES,
         iam_actions=("s3:GetObject", "s3:PutObject"),
     )
 

@@ -1,27 +1,66 @@
-"""Where data are: on S3, or at a local path, at which EFS is mounted perhaps."""
+"""Locations: in S3, or at a local path, at which EFS may be mounted."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
-from aibs_informatics_aws_lambda.common.s3 import S3Path
+from aibs_informatics_aws_lambda.common.s3 import S3_SCHEME, S3Path
 from aibs_informatics_aws_lambda.storage.efs import EFSPath
 from aibs_informatics_aws_lambda.storage.paths import DataLocation
 
 Location: TypeAlias = S3Path | Path
-"""A path that data can be read from or written to."""
+"""A location that data can be read from or written to."""
+
+
+class Root(NamedTuple):
+    """The start of a location: what precedes the relative path of an entry.
+
+    Args:
+        bucket: the bucket, or `None` for local files.
+        path: the start of the key or of the local path.
+    """
+
+    bucket: str | None
+    path: str
+
+    def __str__(self) -> str:
+        return self.name()
+
+    def at(self, relative: str) -> str:
+        """Return the key or the local path of an entry."""
+        return self.path + relative
+
+    def name(self, relative: str = "") -> str:
+        """Return the S3 URI or the local path of an entry."""
+        path = self.path + relative
+        return path if self.bucket is None else s3_uri(self.bucket, path)
 
 
 def resolve(path: DataLocation) -> Location:
-    """Return where a path is: an EFS path is resolved to its mount point, others stay.
+    """Return a location, an EFS path as the local path at which its file system is mounted.
 
     Raises:
         ValueError: the EFS file system is not mounted here.
-        AWSError: the mount points cannot be asked for.
+        AWSError: the mount points cannot be looked up.
     """
     if not isinstance(path, EFSPath):
         return path
     from aibs_informatics_aws_lambda.storage.mount_discovery import resolve_efs_path
 
     return resolve_efs_path(path)
+
+
+def find_root(path: DataLocation) -> Root:
+    """Return the bucket and key of a location, or its local path, as `resolve` does."""
+    if isinstance(path, EFSPath):
+        path = resolve(path)
+    if isinstance(path, S3Path):
+        bucket, _, key = path.removeprefix(S3_SCHEME).partition("/")
+        return Root(bucket, key)
+    return Root(None, str(path))
+
+
+def s3_uri(bucket: str, key: str) -> str:
+    """Return the URI of an object or of a key prefix."""
+    return f"{S3_SCHEME}{bucket}/{key}"

@@ -1,4 +1,4 @@
-"""What the handlers of this package find where they run: environment variables, permissions."""
+"""Environment variables of this package, with their meaning."""
 
 from __future__ import annotations
 
@@ -8,25 +8,21 @@ from aibs_informatics_aws_lambda.storage.mount_variables import EFS_MOUNT_VARIAB
 
 CHECKSUM_KEY: Final = "AWS_REQUEST_CHECKSUM_CALCULATION"
 LOCK_ROOT_KEY: Final = "DATA_SYNC_LOCK_ROOT"
+REMOVE_ROOTS_KEY: Final = "DATA_REMOVE_ROOTS"
 
 DEFAULT_BUCKET_NAME_ENV_VAR: Final = "DEFAULT_BUCKET_NAME"
-"""Bucket for scratch data: documents and reports that nobody has named a location for."""
+"""Bucket for scratch data: documents and reports without a location of their own."""
 
 SYNC_VARIABLES: Final = {
-    LOCK_ROOT_KEY: "folder for the lock files of require_lock",
-    DEFAULT_BUCKET_NAME_ENV_VAR: "bucket for reports that are asked for without a location",
-    CHECKSUM_KEY: "when_required: send files without a checksum",
+    LOCK_ROOT_KEY: "directory for the lock files of require_lock",
+    DEFAULT_BUCKET_NAME_ENV_VAR: "bucket for reports without a location of their own",
+    CHECKSUM_KEY: "when_required: upload files without a checksum",
     **EFS_MOUNT_VARIABLES,
 }
 """Variables that a sync reads, with their meaning."""
 
-SYNC_IAM_ACTIONS: Final = (
-    "s3:ListBucket",
-    "s3:GetObject",
-    "s3:GetObjectTagging",
-    "s3:PutObject",
-    "s3:PutObjectTagging",
-    "s3:DeleteObject",
-    "s3:AbortMultipartUpload",
-)
-"""IAM actions that a sync may need."""
+REMOVE_VARIABLES: Final = {
+    REMOVE_ROOTS_KEY: "folders below which paths may be removed, separated by ':'; default: any",
+    **EFS_MOUNT_VARIABLES,
+}
+"""Variables that a removal reads, with their meaning."""

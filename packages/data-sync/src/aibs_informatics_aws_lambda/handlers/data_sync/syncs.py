@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from aibs_informatics_aws_lambda.common.description import HandlerDescription
 from aibs_informatics_aws_lambda.common.handler import LambdaHandler
@@ -13,10 +13,21 @@ from aibs_informatics_aws_lambda.storage.data_sync.batch import (
 )
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest, DataSyncResponse
 
-from .settings import SYNC_IAM_ACTIONS, SYNC_VARIABLES
+from .settings import SYNC_VARIABLES
 
 if TYPE_CHECKING:
     from .sync.engine import Engine
+
+
+_IAM_ACTIONS: Final = (
+    "s3:ListBucket",
+    "s3:GetObject",
+    "s3:GetObjectTagging",
+    "s3:PutObject",
+    "s3:PutObjectTagging",
+    "s3:DeleteObject",
+    "s3:AbortMultipartUpload",
+)
 
 
 class DataSyncHandler(LambdaHandler[DataSyncRequest, DataSyncResponse]):
@@ -25,7 +36,7 @@ class DataSyncHandler(LambdaHandler[DataSyncRequest, DataSyncResponse]):
     description = HandlerDescription(
         example={"source_path": "s3://bucket/run-1/", "destination_path": "/mnt/efs/run-1"},
         environment=SYNC_VARIABLES,
-        iam_actions=SYNC_IAM_ACTIONS,
+        iam_actions=_IAM_ACTIONS,
     )
 
     def handle(self, request: DataSyncRequest) -> DataSyncResponse:
@@ -63,7 +74,7 @@ class BatchDataSyncHandler(LambdaHandler[BatchDataSyncRequest, BatchDataSyncResp
             "allow_partial_failure": True,
         },
         environment=SYNC_VARIABLES,
-        iam_actions=SYNC_IAM_ACTIONS,
+        iam_actions=_IAM_ACTIONS,
     )
 
     def handle(self, request: BatchDataSyncRequest) -> BatchDataSyncResponse:

@@ -6,16 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
 
-from aibs_informatics_aws_lambda.common.files import filename_in_errors
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
 
 from ..locations import resolve
 from ..sync.engine import Engine
-from ..sync.report import check_report_location
-
-_UNCHANGED: Final = '{"action": "keep"'
+from ..sync.report import check_report_location, join_reports
 
 
 class PartialReports:
@@ -43,16 +39,8 @@ class PartialReports:
         return sync.model_copy(update={"report_path": path})
 
     def join(self, target: Path) -> None:
-        """Write the lines of all reports to one file."""
-        with filename_in_errors(target), target.open("w", encoding="ascii") as joined:
-            for path, omit_unchanged in self._parts:
-                if path.exists():
-                    with path.open(encoding="ascii") as lines:
-                        joined.writelines(
-                            line
-                            for line in lines
-                            if not (omit_unchanged and line.startswith(_UNCHANGED))
-                        )
+        """Write the lines of all reports to one file, in the order of their paths."""
+        join_reports(self._parts, target)
 
 
 @contextmanager

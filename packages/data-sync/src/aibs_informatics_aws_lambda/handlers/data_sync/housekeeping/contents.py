@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import re
-import stat
-from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterable, Sequence
 from itertools import chain
-from pathlib import Path
 from typing import Final
 
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.paths import DataLocation
 
 from ..entries import Entry, Listing
-from ..local.walk import list_destination
+from ..local.walk import find_files
 from ..locations import resolve
+from ..sync.filters import matches
 from ..tree import Coverage, Node, fold, node_of
 from .models import DataPathStats
 from .times import to_datetime
 
 # The pages of a listing are read one after another.
 _CONNECTIONS: Final = 2
-
-_DANGLING: Final = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ESTALE}
 
 
 def find_contents(path: DataLocation) -> Listing:
@@ -41,10 +35,7 @@ def find_contents(path: DataLocation) -> Listing:
     location = resolve(path)
     if isinstance(location, S3Path):
         return _with_empty_tuple(_find_in_s3(location))
-    if location.is_dir():
-        return _with_empty_tuple(Listing(None, _files_below(location), exists=True))
-    file = _as_file(Entry("", 0, 0.0, None, "symlink"), str(location))
-    return Listing(file, (), exists=file is not None)
+    return _with_empty_tuple(find_files(location))
 
 
 def _find_in_s3(path: S3Path) -> Listing:
@@ -52,7 +43,7 @@ def _find_in_s3(path: S3Path) -> Listing:
     from ..s3.client import S3
     from ..s3.listing import find_in_s3
 
-    return find_in_s3(S3(_CONNECTIONS), path)
+    return find_in_s3(S3(_CONNECTIONS), path.bucket, path.key)
 
 
 def sum_up_children(found: Listing) -> tuple[DataPathStats, dict[str, DataPathStats]]:
@@ -82,9 +73,7 @@ def list_nodes(
 
     def selects(node: Node) -> bool:
         path = node.relative.removesuffix("/") or "."
-        if any(pattern.match(path) for pattern in exclude):
-            return False
-        return not include or any(pattern.match(path) for pattern in include)
+        return matches(path, include, exclude, match="start")
 
     root, nodes = fold(
         found.below,
@@ -114,27 +103,3 @@ def _with_empty_tuple(source: Listing) -> Listing:
     entries = iter(source.below)
     first = next(entries, None)
     return source._replace(below=() if first is None else chain([first], entries))
-
-
-def _files_below(folder: Path) -> Iterator[Entry]:
-    as_file = partial(_as_file_below, os.fspath(folder))
-    return filter(None, map(as_file, list_destination(folder)))
-
-
-def _as_file_below(folder: str, entry: Entry) -> Entry | None:
-    if entry.kind == "file":
-        return entry
-    return None if entry.kind == "folder" else _as_file(entry, f"{folder}/{entry.relative}")
-
-
-def _as_file(entry: Entry, path: str) -> Entry | None:
-    """Return the entry with size and time of the target of its link, if that is a file."""
-    try:
-        found = os.stat(path)  # noqa: PTH116 - as for all files of a tree
-    except OSError as error:
-        if error.errno not in _DANGLING:
-            raise
-        return None
-    if not stat.S_ISREG(found.st_mode):
-        return None
-    return entry._replace(size=found.st_size, modified=found.st_mtime, kind="file")

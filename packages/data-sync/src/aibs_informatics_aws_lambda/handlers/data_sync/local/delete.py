@@ -1,64 +1,99 @@
-"""Files and folders removed from local disks: what may go, and how it goes."""
+"""Deletion of local files and directories, and what is protected from it."""
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from aibs_informatics_aws_lambda.storage.mount_points import MountPoint
 from aibs_informatics_aws_lambda.storage.mount_variables import EFS_MOUNT_POINT_PATH_KEY_PREFIX
 
-ROOTS_KEY: Final = "DATA_REMOVE_ROOTS"
+from ..settings import REMOVE_ROOTS_KEY
+from .files import GONE
 
-_GONE = {errno.ENOENT, errno.ENOTDIR, errno.ESTALE}
+
+def delete_file(path: str) -> None:
+    """Delete a file or symlink, which may be gone already.
+
+    Raises:
+        OSError: it cannot be deleted.
+    """
+    with suppress(FileNotFoundError):
+        os.unlink(path)  # noqa: PTH108 - a Path for each file costs more than the call
+
+
+def delete_empty_directories(directory: str) -> None:
+    """Delete a directory with all directories and symlinks below it, unless they hold files.
+
+    Raises:
+        OSError: one of them cannot be deleted.
+    """
+    for path, names, _ in os.walk(directory, topdown=False):
+        for name in names:
+            _delete_symlink_or_empty_directory(os.path.join(path, name))  # noqa: PTH118
+    _delete_symlink_or_empty_directory(directory.rstrip("/"))
+
+
+def delete_empty_parents(root: str, relatives: Iterable[str]) -> None:
+    """Delete the parent directories of deleted files that are empty now, up to the root itself.
+
+    Args:
+        root: the path of the root, with a slash at its end.
+        relatives: the paths of the files, relative to the root.
+
+    Raises:
+        OSError: one of them cannot be deleted.
+    """
+    folders = {relative.rpartition("/")[0] for relative in relatives}
+    parents = {
+        "/".join(parts[:count])
+        for parts in (folder.split("/") for folder in folders)
+        for count in range(len(parts) + 1)
+    }
+    for folder in sorted(parents, reverse=True):
+        _delete_if_empty(root + folder)
 
 
 @dataclass(frozen=True)
 class RemovalGuard:
-    """What must not be removed.
+    """Protects mount points, and everything outside of the configured roots, from deletion.
 
     Args:
-        roots: the folders below which things may be removed; empty: anywhere.
-        mounts: folders at which file systems are mounted, beyond those that the machine tells.
+        roots: the directories below which deletion is allowed; empty: anywhere.
+        mounts: mount points beyond those that the operating system reports.
     """
 
     roots: tuple[Path, ...] = ()
     mounts: tuple[Path, ...] = ()
 
     def check(self, path: Path) -> Path:
-        """Return what a path names, with all links above it resolved, if it may be removed.
+        """Return a path with all symlinks above it resolved, if it may be deleted.
 
         Raises:
-            ValueError: it is ``/`` or a mount point, has one below it, or is below no root.
+            ValueError: it is ``/`` or a mount point, contains one, or is below no root.
         """
         real = _resolved_above(path)
         if os.path.ismount(real) or real in self.mounts:
             raise ValueError(
-                f"{path} is a location where a file system is mounted: it cannot be removed; name "
-                "what is to be removed in it"
+                f"cannot remove {path}: it is a mount point. Name paths below it instead"
             )
         inside = next((mount for mount in self.mounts if mount.is_relative_to(real)), None)
         if inside:
-            raise ValueError(
-                f"{path} cannot be removed: the file system that is mounted at {inside} lies in it"
-            )
+            raise ValueError(f"cannot remove {path}: it contains the mount point {inside}")
         if self.roots and not any(root in real.parents for root in self.roots):
             allowed = os.pathsep.join(map(str, self.roots))
             raise ValueError(
-                f"{path} must not be removed: it does not lie below {allowed}, which "
-                f"{ROOTS_KEY} allows"
+                f"cannot remove {path}: {REMOVE_ROOTS_KEY} allows only paths below {allowed}"
             )
         return real
 
 
 def find_removal_guard(mounts: tuple[MountPoint, ...] = ()) -> RemovalGuard:
-    """Return what must not be removed, as environment variables tell.
+    """Return the guard that the environment variables configure.
 
     Args:
         mounts: further mounts of EFS.
@@ -66,10 +101,10 @@ def find_removal_guard(mounts: tuple[MountPoint, ...] = ()) -> RemovalGuard:
     Raises:
         ValueError: a root is not an absolute path.
     """
-    roots = [Path(root) for root in os.environ.get(ROOTS_KEY, "").split(os.pathsep) if root]
+    roots = [Path(root) for root in os.environ.get(REMOVE_ROOTS_KEY, "").split(os.pathsep) if root]
     for root in roots:
         if not root.is_absolute():
-            raise ValueError(f"{ROOTS_KEY} holds {str(root)!r}, which is no absolute path")
+            raise ValueError(f"{REMOVE_ROOTS_KEY} contains {str(root)!r}: not an absolute path")
     folders = [
         value
         for name, value in os.environ.items()
@@ -81,13 +116,13 @@ def find_removal_guard(mounts: tuple[MountPoint, ...] = ()) -> RemovalGuard:
 
 @dataclass(frozen=True)
 class TreeStat:
-    """What there is to remove.
+    """A file, symlink or directory, with the total of all files below it.
 
     Args:
-        size_bytes: the sum over all files; of a link, nothing.
-        inode: of the file, the folder or the link.
-        last_modified: when the latest of the files was modified, in seconds since 1970 UTC.
-        is_folder: whether it is a folder.
+        size_bytes: the sum over all files; 0 for a symlink.
+        inode: the inode number of the file, the directory or the symlink.
+        last_modified: the latest modification time of the files, in seconds since 1970 UTC.
+        is_folder: whether it is a directory.
     """
 
     size_bytes: int
@@ -97,11 +132,11 @@ class TreeStat:
 
 
 def stat_tree(path: Path) -> TreeStat | None:
-    """Return what is at a path, or `None` if there is nothing. Links are not followed.
+    """Return the totals of a path, or `None` if it does not exist. Symlinks are not followed.
 
     Raises:
-        ValueError: another file system is mounted in the folder.
-        OSError: the folder cannot be read.
+        ValueError: another file system is mounted below the path.
+        OSError: a directory cannot be read.
     """
     with _opened_parent(path) as parent:
         if parent is None:
@@ -117,7 +152,7 @@ def stat_tree(path: Path) -> TreeStat | None:
         for folder, names, fd in _folders(path, parent):
             if os.fstat(fd).st_dev != found.st_dev:
                 raise ValueError(
-                    f"{path} cannot be removed: another file system is mounted at {folder}"
+                    f"cannot remove {path}: another file system is mounted at {folder}"
                 )
             for name in names:
                 below = _lstat(name, fd)
@@ -128,10 +163,14 @@ def stat_tree(path: Path) -> TreeStat | None:
 
 
 def remove_tree(path: Path, found: TreeStat) -> None:
-    """Remove what was measured at a path. Links are removed, never followed.
+    """Delete a path with everything below it. Symlinks are deleted, never followed.
+
+    Args:
+        path: the path.
+        found: what `stat_tree` has returned for it.
 
     Raises:
-        OSError: something cannot be removed; what was removed until then stays so.
+        OSError: something cannot be deleted; what was deleted until then stays deleted.
     """
     with _opened_parent(path) as parent:
         if parent is None:
@@ -142,11 +181,11 @@ def remove_tree(path: Path, found: TreeStat) -> None:
         for _, names, fd in _folders(path, parent):
             for name in names:
                 _remove_name(name, fd)
-        _remove_folder(path.name, parent)
+        _rmdir(path.name, parent)
 
 
 def _folders(path: Path, parent: int) -> Iterator[tuple[Path, list[str], int]]:
-    """Yield each folder below, and the path itself last: the names in it, and how it is opened."""
+    """Yield each directory below, the path itself last: with its names and file descriptor."""
     walk = os.fwalk(path.name, topdown=False, onerror=_raise_unless_gone, dir_fd=parent)
     for folder, folders, files, fd in walk:
         yield path.parent / folder, folders + files, fd
@@ -154,7 +193,7 @@ def _folders(path: Path, parent: int) -> Iterator[tuple[Path, list[str], int]]:
 
 @contextmanager
 def _opened_parent(path: Path) -> Iterator[int | None]:
-    # All further names are looked up in this very folder, whatever becomes of its path.
+    # All further names are looked up in this very directory, whatever becomes of its path.
     try:
         fd = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except OSError as error:
@@ -180,7 +219,7 @@ def _remove_name(name: str, folder: int) -> None:
     if found is None:
         return
     if stat.S_ISDIR(found.st_mode):
-        _remove_folder(name, folder)
+        _rmdir(name, folder)
     else:
         _unlink(name, folder)
 
@@ -192,7 +231,7 @@ def _unlink(name: str, folder: int) -> None:
         _raise_unless_gone(error)
 
 
-def _remove_folder(name: str, folder: int) -> None:
+def _rmdir(name: str, folder: int) -> None:
     try:
         os.rmdir(name, dir_fd=folder)
     except OSError as error:
@@ -200,8 +239,22 @@ def _remove_folder(name: str, folder: int) -> None:
 
 
 def _raise_unless_gone(error: OSError) -> None:
-    if error.errno not in _GONE:
+    if error.errno not in GONE:
         raise error
+
+
+def _delete_symlink_or_empty_directory(path: str) -> None:
+    if os.path.islink(path):  # noqa: PTH114
+        os.unlink(path)  # noqa: PTH108
+    else:
+        _delete_if_empty(path)
+
+
+def _delete_if_empty(path: str) -> None:
+    with os.scandir(path) as found:
+        if next(found, None) is not None:
+            return
+    os.rmdir(path)  # noqa: PTH106
 
 
 def _resolved_above(path: Path) -> Path:

@@ -1,43 +1,70 @@
-"""Writing and removing local files, whole or not at all."""
+"""Local files: compared, written whole or not at all, and flushed."""
 
 from __future__ import annotations
 
-import itertools
+import errno
+import hashlib
 import os
-from pathlib import Path
+from collections.abc import Iterator
+from itertools import zip_longest
+from typing import Final
 
 from aibs_informatics_aws_lambda.common.files import filename_in_errors
 
 from ..entries import Entry
+from ..progress import CheckDeadline
 
-# With the process and a number, a name that no other machine makes either.
-_OWN = os.urandom(6).hex()
-_numbers = itertools.count()
+GONE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ESTALE})
+"""Errors about a file that vanishes while its directory is read; NFS, and so EFS, says ESTALE."""
+
+DANGLING: Final = GONE | {errno.ELOOP}
+"""Errors about a symlink that points to nothing."""
+
+_BLOCK_BYTES: Final = 2**20
 
 
 def check_unchanged(path: str, entry: Entry) -> None:
-    """Check that a file is what was listed.
+    """Check that a file still has the size and modification time of its entry.
 
     Raises:
-        OSError: it is not, or is gone.
+        OSError: it has not, or is gone.
     """
     found = os.stat(path)  # noqa: PTH116 - a Path for each file costs more than the call
     if (found.st_size, found.st_mtime) != (entry.size, entry.modified):
-        raise OSError(f"{path} has changed while it was synced: sync again when it is at rest")
+        raise OSError(f"{path} changed during the sync: sync again when it is no longer written")
 
 
-def temporary_path(target: str) -> str:
-    """Return a hidden path beside a file, at which it can be written before it is renamed."""
-    folder, _, name = target.rpartition("/")
-    # Names have at most 255 bytes, and a character up to four.
-    return f"{folder}/.{name[:48]}.{_OWN}-{os.getpid()}-{next(_numbers)}.tmp"
+def same_content(path: str, other: str, check: CheckDeadline) -> bool:
+    """Tell whether two files of one size have the same bytes.
+
+    ``check`` is called at each block; an error that it raises ends the comparison.
+
+    Raises:
+        OSError: one of them cannot be read.
+    """
+    pairs = zip_longest(_blocks(path, check), _blocks(other, check))
+    return all(block == other_block for block, other_block in pairs)
+
+
+def file_digest(path: str, check: CheckDeadline) -> bytes:
+    """Return the SHA-256 of a file.
+
+    ``check`` is called at each block; an error that it raises ends the reading.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    digest = hashlib.sha256()
+    for block in _blocks(path, check):
+        digest.update(block)
+    return digest.digest()
 
 
 def write_new(path: str, content: bytes) -> None:
-    """Write a file that is not there yet.
+    """Write a file that does not exist yet.
 
     Raises:
-        OSError: it is there, or cannot be written.
+        OSError: it exists, or cannot be written.
     """
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
@@ -66,19 +93,12 @@ def flush(path: str) -> None:
 
 
 def touch(path: str) -> None:
-    """Make a file one that was modified just now."""
+    """Set the modification time of a file to now."""
     os.utime(path)
 
 
-class Folders:
-    """Makes folders that are missing, each once."""
-
-    def __init__(self) -> None:
-        self._made: set[str] = set()
-
-    def make_parent(self, path: str) -> None:
-        """Make the folder that a path lies in."""
-        folder = path.rpartition("/")[0]
-        if folder not in self._made:
-            Path(folder or "/").mkdir(parents=True, exist_ok=True)
-            self._made.add(folder)
+def _blocks(path: str, check: CheckDeadline) -> Iterator[bytes]:
+    with filename_in_errors(path), open(path, "rb") as file:  # noqa: PTH123
+        while block := file.read(_BLOCK_BYTES):
+            check()
+            yield block

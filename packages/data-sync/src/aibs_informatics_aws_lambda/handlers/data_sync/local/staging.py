@@ -1,16 +1,53 @@
-"""A folder in which a single object is put together before it becomes a local file."""
+"""Temporary files, in which content is assembled before it is renamed to its target."""
 
 from __future__ import annotations
 
+import itertools
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+# With the process id and a number, a name that no other machine gives either.
+_OWN = os.urandom(6).hex()
+_numbers = itertools.count()
+
+
+def temporary_path(target: str) -> str:
+    """Return a hidden path beside a file, at which it can be written before it is renamed."""
+    folder, _, name = target.rpartition("/")
+    # Names have at most 255 bytes, and a character up to four.
+    return f"{folder}/.{name[:48]}.{_OWN}-{os.getpid()}-{next(_numbers)}.tmp"
+
+
+class Staging:
+    """Gives out temporary paths, and makes missing parents of their targets, each once.
+
+    Args:
+        directory: the directory for the temporary file of a single object; by default each lies
+            beside its target.
+    """
+
+    def __init__(self, directory: str | None = None) -> None:
+        self._directory = directory
+        self._parents: set[str] = set()
+
+    def path_for(self, target: str) -> str:
+        """Return the path of the temporary file for a target.
+
+        Raises:
+            OSError: the directory of the target cannot be made.
+        """
+        parent = target.rpartition("/")[0]
+        if parent not in self._parents:
+            Path(parent or "/").mkdir(parents=True, exist_ok=True)
+            self._parents.add(parent)
+        return f"{self._directory}/object" if self._directory else temporary_path(target)
+
 
 def find_staging_root(destination: str) -> str:
-    """Return the mount point that a path lies at, or its first folder where that is ``/``."""
+    """Return the mount point that a path lies at, or its first directory where that is ``/``."""
     path = Path(destination)
     for parent in path.parents:
         if os.path.ismount(parent) and parent != Path("/"):
@@ -20,15 +57,14 @@ def find_staging_root(destination: str) -> str:
 
 @contextmanager
 def staging_folder(root: str) -> Iterator[str]:
-    """Make a folder of one's own in another one, and remove it at the end.
+    """Make a private directory in another one, and delete it at the end.
 
     Raises:
-        FileNotFoundError: the other folder is not there.
+        FileNotFoundError: the other directory does not exist.
     """
     if not Path(root).is_dir():
         raise FileNotFoundError(
-            f"there is no folder {root} to stage the object in: make it, or name another one as "
-            "custom_tmp_dir"
+            f"cannot stage the object in {root}: no such directory. Make it, or set custom_tmp_dir"
         )
     with tempfile.TemporaryDirectory(prefix=".data-sync-", dir=root) as folder:
         yield folder

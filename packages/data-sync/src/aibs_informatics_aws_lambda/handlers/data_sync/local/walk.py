@@ -1,148 +1,115 @@
-"""Local files: what is below a folder, in the order in which S3 lists keys."""
+"""Local files below a directory, in the order in which S3 lists keys."""
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 from ..entries import Entry, EntryKind, Listing
+from .files import DANGLING, GONE
 
 logger = logging.getLogger(__name__)
 
-# A file that goes away while its folder is read; ESTALE is how NFS, and so EFS, says it.
-_GONE = {errno.ENOENT, errno.ENOTDIR, errno.ESTALE}
-
 
 def find_local(path: Path) -> Listing:
-    """Return what a local path names.
+    """Return the source at a local path: a file, or the files below a directory.
 
     Raises:
-        OSError: the path cannot be looked at.
-        ValueError: it is neither a file nor a folder, or a link that points nowhere.
+        OSError: the path cannot be read.
+        ValueError: it is a dangling symlink, or neither a file nor a directory.
     """
     try:
         found = path.stat()
     except (FileNotFoundError, NotADirectoryError):
         if path.is_symlink():
-            raise ValueError(_points_nowhere(str(path))) from None
+            raise ValueError(_dangling(str(path))) from None
         return Listing(None, (), exists=False)
     if stat.S_ISDIR(found.st_mode):
-        return Listing(None, walk(path), exists=True)
+        return Listing(None, list_source(path), exists=True)
     if not stat.S_ISREG(found.st_mode):
-        raise ValueError(f"{path} is neither a file nor a folder")
-    return Listing(Entry("", found.st_size, found.st_mtime), (), exists=True)
+        raise ValueError(f"{path} is neither a file nor a directory")
+    return Listing(_entry("", found, "file"), (), exists=True)
 
 
-def walk(folder: Path) -> Iterator[Entry]:
-    """Yield the files below a folder, in the order of their paths.
-
-    A link to a file counts as that file. A link to a folder is followed, but no folder is read
-    twice, and one that lies below ``folder`` by itself is read there only. Files that vanish
-    meanwhile are left out, and so are pipes, sockets and devices, with a warning.
+def find_files(path: Path) -> Listing:
+    """Return the file at a local path, or the files below a directory, as `list_files` does.
 
     Raises:
-        OSError: a folder or file cannot be read.
-        ValueError: a link points nowhere.
+        OSError: the path cannot be read.
     """
-    root = os.fspath(folder)
-    return _walk(root, "", _Reading(root), linked=False)
+    if path.is_dir():
+        return Listing(None, list_files(path), exists=True)
+    file = _FilesOnly().entry(os.fspath(path), "", below_symlink=False)
+    return Listing(file, (), exists=file is not None)
 
 
-def list_destination(folder: Path) -> Iterator[Entry]:
-    """Yield the files, links and folders below a folder, in the order of their paths.
+def list_source(directory: Path) -> Iterator[Entry]:
+    """Yield the files below a source directory, in the order of their paths.
 
-    Links are not followed. A folder that is not there has nothing below it.
+    Symlinks to files count as those files. Symlinks to directories are followed, but no directory
+    is read twice, and one that lies below ``directory`` anyway is read there only. Files that
+    vanish meanwhile are left out, and so are pipes, sockets and devices, with a warning.
 
     Raises:
-        OSError: a folder cannot be read.
+        OSError: a directory or file cannot be read.
+        ValueError: a symlink is dangling.
     """
-    return _list(os.fspath(folder), "")
+    return _walk(os.fspath(directory), _Followed(os.fspath(directory)))
 
 
-def _list(folder: str, prefix: str) -> Iterator[Entry]:
-    for name, _ in _names_in_order(folder, None, linked=False):
-        path = f"{folder}/{name}"
-        if name.endswith("/"):
-            yield Entry(prefix + name, 0, 0.0, None, "folder")
-            yield from _list(path[:-1], prefix + name)
-            continue
-        try:
-            found = os.lstat(path)
-        except OSError as error:
-            if error.errno not in _GONE:
-                raise
-            continue
-        kind: EntryKind = "file" if stat.S_ISREG(found.st_mode) else "symlink"
-        yield Entry(prefix + name, found.st_size, found.st_mtime, None, kind)
+def list_destination(directory: Path) -> Iterator[Entry]:
+    """Yield the files, symlinks and directories below a directory, in the order of their paths.
 
+    Symlinks are not followed. A missing directory has nothing below it.
 
-def _walk(folder: str, prefix: str, reading: _Reading, *, linked: bool) -> Iterator[Entry]:
-    for name, is_link in _names_in_order(folder, reading, linked=linked):
-        path = f"{folder}/{name}"
-        if name.endswith("/"):
-            yield from _walk(path[:-1], prefix + name, reading, linked=linked or is_link)
-            continue
-        try:
-            found = os.stat(path)  # noqa: PTH116 - a Path for each file costs more than the call
-        except OSError as error:
-            if error.errno not in _GONE:
-                raise
-            if os.path.islink(path):  # noqa: PTH114
-                raise ValueError(_points_nowhere(path)) from None
-            continue
-        if stat.S_ISREG(found.st_mode):
-            kind: EntryKind = "symlink_target" if linked else "file"
-            yield Entry(prefix + name, found.st_size, found.st_mtime, None, kind)
-        else:
-            logger.warning("%s is neither a file nor a folder: it is left out", path)
-
-
-def _names_in_order(
-    folder: str, reading: _Reading | None, *, linked: bool
-) -> Iterator[tuple[str, bool]]:
-    """Yield the names in a folder, those of folders with a slash, as their content sorts.
-
-    With each comes whether it is a link to a folder that is followed; without ``reading`` none is.
+    Raises:
+        OSError: a directory cannot be read.
     """
-    names = []
-    links = set()
-    try:
-        with os.scandir(folder) as found:
-            for child in found:
-                if child.is_dir(follow_symlinks=False):
-                    names.append(f"{child.name}/")
-                elif reading and child.is_symlink() and child.is_dir():
-                    names.append(f"{child.name}/")
-                    links.add(names[-1])
-                else:
-                    names.append(child.name)
-    except OSError as error:
-        if error.errno not in _GONE:
-            raise
-    names.sort()
-    for name in names:
-        is_link = name in links
-        is_outside = name.endswith("/") and (linked or is_link)
-        if reading and is_outside and not reading.enters(f"{folder}/{name}"):
-            continue
-        yield name, is_link
+    return _walk(os.fspath(directory), _NotFollowed())
 
 
-class _Reading:
-    """The folders outside the root that links have led to: none of them is read twice."""
+def list_files(directory: Path) -> Iterator[Entry]:
+    """Yield the files below a directory, in the order of their paths.
+
+    Symlinks to files count as those files. All other symlinks, pipes, sockets and devices are left
+    out.
+
+    Raises:
+        OSError: a directory or file cannot be read.
+    """
+    return _walk(os.fspath(directory), _FilesOnly())
+
+
+class _SymlinkPolicy(Protocol):
+    """What a walk makes of symlinks and of other names that are not directories."""
+
+    lists_directories: bool
+    follows_symlinks: bool
+
+    def enters(self, directory: str) -> bool:
+        """Tell whether to read a directory at or below a symlink."""
+
+    def entry(self, path: str, relative: str, *, below_symlink: bool) -> Entry | None:
+        """Return the entry for a name that is not a directory, or `None` to leave it out."""
+
+
+class _Followed:
+    """Symlinks of a source: followed, without reading any directory twice."""
+
+    lists_directories = False
+    follows_symlinks = True
 
     def __init__(self, root: str) -> None:
-        self._root = os.path.realpath(root)
+        self._root = f"{os.path.realpath(root).rstrip('/')}/"
         self._entered: set[tuple[int, int]] = set()
 
-    def enters(self, folder: str) -> bool:
-        """Tell whether to read a folder to which, or above which, a link has led."""
-        real = os.path.realpath(folder)
-        if f"{real}/".startswith(f"{self._root.rstrip('/')}/"):
+    def enters(self, directory: str) -> bool:
+        real = os.path.realpath(directory)
+        if f"{real}/".startswith(self._root):
             return False
         found = os.stat(real)  # noqa: PTH116
         identity = found.st_dev, found.st_ino
@@ -151,6 +118,119 @@ class _Reading:
         self._entered.add(identity)
         return True
 
+    def entry(self, path: str, relative: str, *, below_symlink: bool) -> Entry | None:
+        try:
+            found = os.stat(path)  # noqa: PTH116 - a Path for each file costs more than the call
+        except OSError as error:
+            if error.errno not in GONE:
+                raise
+            if os.path.islink(path):  # noqa: PTH114
+                raise ValueError(_dangling(path)) from None
+            return None
+        if stat.S_ISREG(found.st_mode):
+            return _entry(relative, found, "symlink_target" if below_symlink else "file")
+        logger.warning("%s is neither a file nor a directory: skipped", path)
+        return None
 
-def _points_nowhere(path: str) -> str:
-    return f"the link {path} points nowhere: mend it, or remove it"
+
+class _NotFollowed:
+    """Symlinks of a destination: entries of their own."""
+
+    lists_directories = True
+    follows_symlinks = False
+
+    def enters(self, _: str) -> bool:
+        return True
+
+    def entry(self, path: str, relative: str, *, below_symlink: bool) -> Entry | None:  # noqa: ARG002
+        try:
+            found = os.lstat(path)
+        except OSError as error:
+            if error.errno not in GONE:
+                raise
+            return None
+        return _entry(relative, found, "file" if stat.S_ISREG(found.st_mode) else "symlink")
+
+
+class _FilesOnly(_NotFollowed):
+    """Symlinks where only files count: those to files, as these."""
+
+    lists_directories = False
+
+    def entry(self, path: str, relative: str, *, below_symlink: bool) -> Entry | None:  # noqa: ARG002
+        try:
+            found = os.stat(path)  # noqa: PTH116 - as for all files of a tree
+        except OSError as error:
+            if error.errno not in DANGLING:
+                raise
+            return None
+        return _entry(relative, found, "file") if stat.S_ISREG(found.st_mode) else None
+
+
+# What is left to read of a directory: its path, the relative path of what lies in it, whether a
+# symlink has led there, and its names.
+_Level = tuple[str, str, bool, Iterator[tuple[str, bool]]]
+
+
+def _walk(root: str, policy: _SymlinkPolicy) -> Iterator[Entry]:
+    levels: list[_Level] = [_level(root, "", policy, below_symlink=False)]
+    while levels:
+        directory, prefix, below_symlink, names = levels[-1]
+        for name, is_symlink in names:
+            path = f"{directory}/{name}"
+            if name.endswith("/"):
+                if policy.lists_directories:
+                    yield Entry(prefix + name, 0, 0.0, None, "folder")
+                below = below_symlink or is_symlink
+                levels.append(_level(path[:-1], prefix + name, policy, below_symlink=below))
+                break
+            entry = policy.entry(path, prefix + name, below_symlink=below_symlink)
+            if entry is not None:
+                yield entry
+        else:
+            levels.pop()
+
+
+def _level(directory: str, prefix: str, policy: _SymlinkPolicy, *, below_symlink: bool) -> _Level:
+    names = _names_in_order(directory, policy, below_symlink=below_symlink)
+    return directory, prefix, below_symlink, names
+
+
+def _names_in_order(
+    directory: str, policy: _SymlinkPolicy, *, below_symlink: bool
+) -> Iterator[tuple[str, bool]]:
+    """Yield the names in a directory and whether each is a symlink that is followed.
+
+    Names of directories end in a slash, so that they sort as the paths below them do.
+    """
+    names = []
+    symlinks = set()
+    follows = policy.follows_symlinks
+    try:
+        with os.scandir(directory) as found:
+            for child in found:
+                if child.is_dir(follow_symlinks=False):
+                    names.append(f"{child.name}/")
+                elif follows and child.is_symlink() and child.is_dir():
+                    names.append(f"{child.name}/")
+                    symlinks.add(names[-1])
+                else:
+                    names.append(child.name)
+    except OSError as error:
+        if error.errno not in GONE:
+            raise
+    names.sort()
+    for name in names:
+        is_symlink = name in symlinks
+        is_outside = name.endswith("/") and (below_symlink or is_symlink)
+        if is_outside and not policy.enters(f"{directory}/{name}"):
+            continue
+        yield name, is_symlink
+
+
+def _entry(relative: str, found: os.stat_result, kind: EntryKind) -> Entry:
+    return Entry(relative, found.st_size, found.st_mtime, None, kind, found.st_ino, found.st_atime)
+
+
+def _dangling(path: str) -> str:
+    return f"{path} is a dangling symlink: correct or delete it"

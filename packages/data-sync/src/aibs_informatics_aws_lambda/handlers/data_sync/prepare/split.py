@@ -1,4 +1,4 @@
-"""One sync divided into syncs of its parts."""
+"""The split of one sync into syncs of its parts."""
 
 from __future__ import annotations
 
@@ -17,13 +17,12 @@ from aibs_informatics_aws_lambda.storage.data_sync.filters import DataSyncFilter
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
 from aibs_informatics_aws_lambda.storage.paths import DataLocation
 
-from ..entries import Entry, Listing, is_placeholder
-from ..locations import Location, resolve
-from ..sources import find_source
-from ..sync.filters import check_filters_supported, make_filter
+from ..entries import Entry, is_placeholder
+from ..locations import Root, find_root
 from ..sync.key_paths import local_path_of
-from ..sync.report import with_suffix
-from ..sync.routes import check_overlap, folder_route, single_route
+from ..sync.report import add_suffix
+from ..sync.resolve import resolve_sync
+from ..sync.routes import folder_route, single_route
 from ..tree import Coverage, Node, fold, node_of
 
 if TYPE_CHECKING:
@@ -43,37 +42,31 @@ _NOT_OF_PARTS: Final = (
 def find_parts(
     request: PrepareBatchDataSyncRequest, limit: int, s3: Callable[[], S3]
 ) -> list[Node]:
-    """Return the parts of a source that are to be synced one by one, in the order of their paths.
+    """Return the parts of a source to sync one by one, in the order of their paths.
 
     Args:
         request: the sync.
-        limit: of the size of a part, in bytes; see `partition.partition`.
-        s3: makes what S3 is asked with; called only for a source on S3.
+        limit: the maximum size of a part in bytes; see `partition`.
+        s3: makes the S3 client; it is called only for a source in S3.
 
     Raises:
-        ValueError: the request, or a name in the source, makes no sense, or the filters keep
-            nothing of what there is.
+        ValueError: the request or a source name is invalid, or the filters exclude all files.
         OSError: a local source cannot be read.
-        AWSError: S3 cannot be asked, or has no such bucket.
+        AWSError: S3 refuses or cannot be reached, or has no such bucket.
     """
-    source, destination = resolve(request.source_path), resolve(request.destination_path)
-    check_filters_supported(request.filter_config, source, destination)
-    selects = make_filter(request.filter_config, source, request.filter_root)
-    found = find_source(source, s3)
-    if not found.exists:
-        logger.info("There is nothing at %s: the sync will say so", source)
+    resolved = resolve_sync(request, s3)
+    if not resolved.exists:
+        logger.info("%s does not exist: the sync will report it", request.source_path)
         return [_EMPTY]
-    single, below = _without_lone_placeholder(found)
-    _check_locations(request, source, destination, single, below)
-    kept_single = single if single and (selects is None or selects("")) else None
-    kept_below = (
-        below if selects is None else (entry for entry in below if selects(entry.relative))
-    )
-    if isinstance(source, S3Path) and not isinstance(destination, S3Path):
-        kept_below = _checked(kept_below, source)
-    parts = _parts(kept_single, kept_below, limit)
-    if (single or below) and not parts[0].object_count:
-        _report_nothing_kept(request)
+    single, below, selects = resolved.single, resolved.below, resolved.selects
+    if selects is not None:
+        single = single if single and selects("") else None
+        below = (entry for entry in below if selects(entry.relative))
+    if resolved.source.bucket is not None and resolved.destination.bucket is None:
+        below = _check_local_paths(below, resolved.source)
+    parts = _parts(single, below, limit)
+    if (resolved.single or resolved.below) and not parts[0].object_count:
+        _report_nothing_selected(request)
     return parts
 
 
@@ -98,10 +91,10 @@ def _parts(single: Entry | None, below: Iterable[Entry], limit: int) -> list[Nod
 
 
 class SubRequests:
-    """Makes the requests that sync parts of a source.
+    """Makes the requests that sync the parts of a source.
 
     Args:
-        request: the sync of the whole.
+        request: the sync of the whole source.
     """
 
     def __init__(self, request: PrepareBatchDataSyncRequest) -> None:
@@ -121,17 +114,17 @@ class SubRequests:
         return self._whole.model_copy(update={**paths, **alone, **self._report(node)})
 
     def _report(self, node: Node) -> dict[str, Any]:
-        """Return a location for the report of a part that no other part has."""
+        """Return a report location that no other part has."""
         path = self._whole.report_path
         if path is None or not node.relative:
             return {}
         name = hashlib.sha256(node.relative.encode(errors="surrogateescape")).hexdigest()[:12]
-        return {"report_path": with_suffix(path, name)}
+        return {"report_path": add_suffix(path, name)}
 
     def source_path(self, node: Node) -> DataLocation:
-        """Return the path of a part at the source; those of folders on S3 and EFS end in a slash.
+        """Return the source path of a part. Folders in S3 and on EFS end in a slash.
 
-        That of the whole source is as requested, unless it is a folder with something in it.
+        The path of the whole source is as requested, unless it is a folder that is not empty.
         """
         source = self._request.source_path
         if not node.relative and (node.kind == "entry" or not node.object_count):
@@ -139,7 +132,7 @@ class SubRequests:
         return _joined(source, node.relative)
 
     def destination_path(self, node: Node) -> DataLocation:
-        """Return where a part goes; the paths of folders on S3 end in a slash."""
+        """Return the destination path of a part. Folders in S3 end in a slash."""
         destination = self._request.destination_path
         if not node.relative and node.kind == "entry" and not self._cuts_prefix:
             return destination
@@ -154,8 +147,9 @@ class SubRequests:
     def _key_of(self, node: Node, destination: S3Path) -> S3Path:
         if node.relative or node.kind != "entry":
             return S3Path.build(destination.bucket, self._target_folder + node.relative)
-        source, prefix = resolve(self._request.source_path), self._request.source_path_prefix
-        route = single_route(source, destination, prefix)
+        request = self._request
+        source, prefix = find_root(request.source_path), request.source_path_prefix
+        route = single_route(source, find_root(destination), prefix)
         return S3Path.build(destination.bucket, route.target.path)
 
     @property
@@ -166,7 +160,7 @@ class SubRequests:
     @cached_property
     def _target_folder(self) -> str:
         request = self._request
-        source, destination = resolve(request.source_path), resolve(request.destination_path)
+        source, destination = find_root(request.source_path), find_root(request.destination_path)
         route = folder_route(source, destination, request.source_path_prefix)
         return route.target.path + route.kept_prefix
 
@@ -191,50 +185,23 @@ def _alone(path: DataLocation) -> dict[str, object]:
     }
 
 
-def _without_lone_placeholder(found: Listing) -> tuple[Entry | None, Iterable[Entry]]:
-    """Return what is synced: the placeholder of the source itself is nothing if it is alone."""
-    entries = iter(found.below)
-    beginning = [entry for _, entry in zip(range(2), entries, strict=False)]
-    if len(beginning) == 1 and not beginning[0].relative and is_placeholder(beginning[0]):
-        beginning = []
-    return found.single, chain(beginning, entries) if beginning else ()
-
-
-def _check_locations(
-    request: PrepareBatchDataSyncRequest,
-    source: Location,
-    destination: Location,
-    single: Entry | None,
-    below: Iterable[Entry],
-) -> None:
-    """Refuse what the sync of the whole would refuse, and that of a part might not."""
-    if single and below and not isinstance(destination, S3Path):
-        raise ValueError(
-            f"{source} is an object and has objects below it: a local path cannot be a file and "
-            f"a folder; name {source}/ to sync what lies below"
-        )
-    make_route = single_route if single else folder_route
-    route = make_route(source, destination, request.source_path_prefix)
-    check_overlap(route, delete=request.delete, retain=request.retain_source_data)
-
-
-def _checked(entries: Iterable[Entry], source: S3Path) -> Iterator[Entry]:
-    """Yield what becomes local files; refuse a key that cannot."""
-    folder = source.with_folder_suffix
+def _check_local_paths(entries: Iterable[Entry], source: Root) -> Iterator[Entry]:
+    """Yield the entries that become local files; raise `ValueError` for a key that cannot."""
+    uri = source.name() if source.path.endswith("/") or not source.path else f"{source.name()}/"
     for entry in entries:
         if not is_placeholder(entry):
-            local_path_of(entry.relative, folder)
+            local_path_of(entry.relative, uri)
             yield entry
 
 
-def _report_nothing_kept(request: PrepareBatchDataSyncRequest) -> None:
+def _report_nothing_selected(request: PrepareBatchDataSyncRequest) -> None:
     config = request.filter_config or DataSyncFilterConfig()
     message = (
-        f"the filters (include {config.include!r}, exclude {config.exclude!r}) keep nothing of "
-        f"{request.source_path}"
+        f"the filters (include {config.include!r}, exclude {config.exclude!r}) exclude all files "
+        f"of {request.source_path}"
     )
     if request.fail_if_missing:
-        raise ValueError(f"{message}: mend the patterns, or give fail_if_missing: false")
+        raise ValueError(f"{message}: correct the patterns, or set fail_if_missing: false")
     logger.warning("%s", message)
 
 

@@ -9,13 +9,13 @@ import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from functools import lru_cache, partial
-from html import unescape
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError, ResourceNotFoundError
 
+from ..locations import s3_uri
 from ..progress import OnBytes
 from .endpoint import escape_key, find_endpoint, make_credentials
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 from ..settings import CHECKSUM_KEY
 from .thread_state import keep_thread_state
+from .xml import find_text
 
 PART_BYTES: Final = 8 * 2**20
 """The size of the parts of large objects, unless these would be too many."""
@@ -93,7 +94,7 @@ class Request(NamedTuple):
     @property
     def subject(self) -> str:
         """What the request is about, for messages."""
-        uri = f"s3://{self.bucket}/{self.key}"
+        uri = s3_uri(self.bucket, self.key)
         if self.send_file:
             return f"{uri} from {self.send_file}"
         return f"{uri} to {self.receive_file}" if self.receive_file else uri
@@ -178,8 +179,8 @@ class S3:
 
         region = self._regions.get(request.bucket, self._connection.region)
         host, path = self._address(request.bucket, region)
-        response = collect()
         path += escape_key(request.key)
+        response = collect()
         length = [] if request.method in ("GET", "HEAD") else [_content_length(request)]
         http_request = HttpRequest(
             request.method,
@@ -265,13 +266,14 @@ class S3:
             create_default_s3_signing_config,
         )
 
-        tls = S3RequestTlsMode.ENABLED if self._connection.encrypted else S3RequestTlsMode.DISABLED
+        encrypted, credentials = self._connection.encrypted, make_credentials()
+        tls = S3RequestTlsMode.ENABLED if encrypted else S3RequestTlsMode.DISABLED
         return S3Client(
             bootstrap=_bootstrap(threads),
             region=region,
             tls_mode=tls,
             signing_config=create_default_s3_signing_config(
-                region=region, credential_provider=make_credentials()
+                region=region, credential_provider=credentials
             ),
             part_size=PART_BYTES,
             memory_limit=_MEMORY_BYTES,
@@ -411,8 +413,8 @@ def _named(error: Exception, request: Request, host: str) -> Exception:
 
 def _reason(error: Exception, status: int | None) -> tuple[str, str]:
     body = (getattr(error, "body", None) or b"").decode(errors="replace")
-    code = _element(body, "Code") or _name_of(error)
-    message = _element(body, "Message") or getattr(error, "message", str(error))
+    code = find_text(body, "Code") or _name_of(error)
+    message = find_text(body, "Message") or str(getattr(error, "message", error))
     if status and not body:
         code = _in_words_of_http(status)
     return code, message
@@ -429,11 +431,6 @@ def _in_words_of_http(status: int) -> str:
         return HTTPStatus(status).phrase
     except ValueError:
         return f"HTTP status {status}"
-
-
-def _element(xml: str, name: str) -> str:
-    found = re.search(f"<{name}>([^<]*)</{name}>", xml)
-    return unescape(found[1]) if found else ""
 
 
 def _in_words(operation: str) -> str:

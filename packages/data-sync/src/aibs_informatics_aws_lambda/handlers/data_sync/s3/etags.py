@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
-from itertools import zip_longest
+from collections.abc import Callable
 from typing import IO, Final
 
 from aibs_informatics_aws_lambda.common.files import filename_in_errors
 
-from ..entries import ObjectVersion
 from ..progress import CheckDeadline
 from .client import PART_BYTES, S3, Request
-from .requests import head_first_part
+from .requests import ObjectVersion, head_first_part
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 MAX_PARTS: Final = 10_000
@@ -68,18 +66,6 @@ def file_has_etag(
     return _md5_of_parts(path, actual, check) == etag
 
 
-def same_content(path: str, other: str, check: CheckDeadline) -> bool:
-    """Tell whether two files of one size have the same bytes.
-
-    ``check`` is called at each block; what it raises ends the comparison.
-
-    Raises:
-        OSError: one of them cannot be read.
-    """
-    pairs = zip_longest(_blocks(path, check), _blocks(other, check))
-    return all(block == other_block for block, other_block in pairs)
-
-
 def _number_of_parts(size: int, part_bytes: int) -> int:
     return max(1, -(-size // part_bytes))
 
@@ -92,25 +78,6 @@ def first_part_bytes(s3: S3, version: ObjectVersion) -> int:
     """
     headers = s3.ask(head_first_part(version.bucket, version.key)).headers
     return int(headers["content-length"])
-
-
-def same_as_object(path: str, s3: S3, version: Request, check: CheckDeadline) -> bool:
-    """Tell whether a file has the bytes of an object, which is fetched for that.
-
-    Args:
-        path: the file.
-        s3: what fetches the object.
-        version: the request that does.
-        check: is called at each block; what it raises ends the comparison.
-
-    Raises:
-        OSError: the file cannot be read.
-        AWSError: the object cannot be fetched.
-    """
-    digest = hashlib.sha256()
-    for block in _blocks(path, check):
-        digest.update(block)
-    return digest.digest() == object_digest(s3, version, check)
 
 
 def object_digest(s3: S3, version: Request, check: CheckDeadline) -> bytes:
@@ -132,13 +99,6 @@ def object_digest(s3: S3, version: Request, check: CheckDeadline) -> bytes:
 
     s3.send(version, take).result()
     return digest.digest()
-
-
-def _blocks(path: str, check: CheckDeadline) -> Iterator[bytes]:
-    with filename_in_errors(path), open(path, "rb") as file:  # noqa: PTH123
-        while block := file.read(_BLOCK_BYTES):
-            check()
-            yield block
 
 
 def _md5(path: str, check: CheckDeadline) -> str:

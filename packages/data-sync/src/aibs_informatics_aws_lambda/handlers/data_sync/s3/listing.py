@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from html import unescape
-from itertools import chain
+from itertools import chain, islice
+from operator import lt
 from typing import NamedTuple
 from urllib.parse import quote, unquote_plus
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
-from aibs_informatics_aws_lambda.common.s3 import S3Path
 
 from ..entries import Entry, Listing
+from ..locations import s3_uri
 from .client import S3, Request
 
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html. A page of 1,000 objects
@@ -26,19 +27,19 @@ _NEXT_TOKEN = re.compile(r"<NextContinuationToken>([^<]*)</NextContinuationToken
 _ENCODED = re.compile(r"<EncodingType>url</EncodingType>")
 
 
-def find_in_s3(s3: S3, path: S3Path) -> Listing:
-    """Return what an S3 path names.
+def find_in_s3(s3: S3, bucket: str, key: str) -> Listing:
+    """Return the object with a key, and the objects below it.
 
-    A key without a slash at its end names the object that has it, and all that lies below the key
-    with a slash. The empty key names the whole bucket.
+    A key without a slash at its end names the object that has it, and all objects whose keys start
+    with it and a slash. The empty key names the whole bucket.
 
     Raises:
-        ResourceNotFoundError: there is no such bucket.
+        ResourceNotFoundError: the bucket does not exist.
         AWSError: it cannot be listed.
     """
-    folder = path.with_folder_suffix
-    below = list_below(s3, path.bucket, folder.key)
-    single = None if path.key == folder.key else find_object(s3, path.bucket, path.key)
+    prefix = f"{key}/" if key and not key.endswith("/") else key
+    below = list_below(s3, bucket, prefix)
+    single = None if key == prefix else find_object(s3, bucket, key)
     first = next(below, None)
     entries = chain([] if first is None else [first], below)
     return Listing(single, entries, exists=single is not None or first is not None)
@@ -59,32 +60,47 @@ def find_object(s3: S3, bucket: str, key: str) -> Entry | None:
 
 
 def list_below(s3: S3, bucket: str, prefix: str) -> Iterator[Entry]:
-    """Yield the objects whose keys start with ``prefix``, which ``relative`` is without.
+    """Return the objects whose keys start with ``prefix``, which ``relative`` is without.
 
-    One page is asked for ahead.
+    The first page is read at once; then one page is requested ahead.
 
     Raises:
-        ResourceNotFoundError: there is no such bucket.
+        ResourceNotFoundError: the bucket does not exist.
         AWSError: it cannot be listed, or not in the order of keys.
     """
-    previous = None
-    for page in _pages(s3, bucket, prefix):
-        for entry in page.objects:
-            if previous is not None and entry.relative <= previous:
-                raise AWSError(_out_of_order(bucket, prefix))
-            previous = entry.relative
-            yield entry
+    pages = _pages(s3, bucket, prefix)
+    first = next(pages)
+    if first.next_token is None:
+        return iter(first.objects)
+    return chain(first.objects, chain.from_iterable(page.objects for page in pages))
 
 
 def _pages(s3: S3, bucket: str, prefix: str) -> Iterator[_Page]:
     awaited = s3.send(_page_request(bucket, prefix, None))
+    last = None
     while True:
         page = _read_page(awaited.result().body, len(prefix))
-        if page.next_token is None:
-            yield page
-            return
-        awaited = s3.send(_page_request(bucket, prefix, page.next_token))
+        if page.next_token is not None:
+            awaited = s3.send(_page_request(bucket, prefix, page.next_token))
+        last = _check_order(page.objects, last, bucket, prefix)
         yield page
+        if page.next_token is None:
+            return
+
+
+def _check_order(
+    objects: Sequence[Entry], last: str | None, bucket: str, prefix: str
+) -> str | None:
+    """Check that keys rise, also from the last one of the page before; return the last one."""
+    keys = [entry.relative for entry in objects]
+    if last is not None:
+        keys.insert(0, last)
+    if not all(map(lt, keys, islice(keys, 1, None))):
+        raise AWSError(
+            f"cannot list {s3_uri(bucket, prefix)}: keys are not in order. Directory buckets, "
+            "which list keys in no order, are not supported"
+        )
+    return keys[-1] if keys else None
 
 
 class _Page(NamedTuple):
@@ -123,10 +139,3 @@ def _read_page(body: bytes, prefix_length: int = 0) -> _Page:
 
 def _decode_url(key: str) -> str:
     return unquote_plus(unescape(key))
-
-
-def _out_of_order(bucket: str, prefix: str) -> str:
-    return (
-        f"s3://{bucket}/{prefix} is not listed in the order of its keys, as directory buckets "
-        "are not: it cannot be synced"
-    )

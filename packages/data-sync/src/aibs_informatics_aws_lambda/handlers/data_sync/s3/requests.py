@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from html import unescape
-from typing import Final
+from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 
-from ..entries import ObjectVersion
+from ..locations import Root, s3_uri
 from .client import Request, Response
 from .endpoint import escape_key
+from .xml import NAMESPACE, escape, find_blocks, find_fields, find_text
 
-# https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
-MAX_DELETIONS = 1000
 
-_NAMESPACE: Final = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
+class ObjectVersion(NamedTuple):
+    """An object as it was listed: a request about another version of it fails.
 
-# White space too, as a parser of XML would read a carriage return as a line feed.
-_XML: Final = str.maketrans(
-    {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;", "\n": "&#10;", "\t": "&#9;"}
-)
+    Args:
+        bucket: the bucket.
+        key: the key.
+        etag: the ETag, without quotation marks; empty where no object was listed.
+    """
 
-# What https://www.w3.org/TR/xml/#charsets leaves out. The complement, as it is written there,
-# takes fifteen times as long to compile.
-_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+    bucket: str
+    key: str
+    etag: str
+
+
+def object_version(root: Root, relative: str, etag: str | None) -> ObjectVersion:
+    """Return an object below a root, as it was listed.
+
+    Raises:
+        TypeError: the root is a local path.
+    """
+    if root.bucket is None:
+        raise TypeError(f"{root.name(relative)} is a local path, not an object")
+    return ObjectVersion(root.bucket, root.path + relative, etag or "")
 
 
 def copy_whole(source: ObjectVersion, bucket: str, key: str) -> Request:
@@ -56,10 +66,10 @@ def create_upload(bucket: str, key: str, headers: Mapping[str, str]) -> Request:
 def complete_upload(bucket: str, key: str, upload_id: str, etags: Sequence[str]) -> Request:
     """Return the request that makes an object of its parts, in the order of their ETags."""
     parts = "".join(
-        f"<Part><PartNumber>{number}</PartNumber><ETag>{_escaped(etag)}</ETag></Part>"
+        f"<Part><PartNumber>{number}</PartNumber><ETag>{escape(etag)}</ETag></Part>"
         for number, etag in enumerate(etags, 1)
     )
-    body = f"<CompleteMultipartUpload {_NAMESPACE}>{parts}</CompleteMultipartUpload>"
+    body = f"<CompleteMultipartUpload {NAMESPACE}>{parts}</CompleteMultipartUpload>"
     query = f"uploadId={quote(upload_id, safe='')}"
     return Request(
         "CompleteMultipartUpload",
@@ -103,22 +113,20 @@ def get_tags(bucket: str, key: str) -> Request:
 
 def read_tags(response: Response) -> str:
     """Return the tags of a response, as the header of an upload takes them."""
-    found = re.findall(
-        "<Tag>.*?<Key>([^<]*)</Key>.*?<Value>([^<]*)</Value>", response.body.decode(), re.DOTALL
-    )
-    return urlencode([(unescape(key), unescape(value)) for key, value in found])
+    tags = map(find_fields, find_blocks(response.body.decode(), "Tag"))
+    return urlencode([(tag["Key"], tag["Value"]) for tag in tags])
 
 
 def read_text(response: Response, element: str) -> str:
     """Return the text of an element of a response.
 
     Raises:
-        AWSError: it is not there.
+        AWSError: the response has no such element.
     """
-    found = re.search(f"<{element}>([^<]*)</{element}>", response.body.decode())
+    found = find_text(response.body.decode(), element)
     if found is None:
-        raise AWSError(f"the service has not answered as S3 does: {element} is missing")
-    return unescape(found[1])
+        raise AWSError(f"the service does not respond as S3 does: {element} is missing")
+    return found
 
 
 def head(bucket: str, key: str) -> Request:
@@ -129,11 +137,6 @@ def head(bucket: str, key: str) -> Request:
 def head_first_part(bucket: str, key: str) -> Request:
     """Return the request that tells the size of an object's first part."""
     return head(bucket, key)._replace(query="partNumber=1")
-
-
-def fits_xml(key: str) -> bool:
-    """Tell whether a key can be named in a document of XML."""
-    return not _NOT_IN_XML.search(key)
 
 
 def delete_one(bucket: str, key: str, etag: str | None = None) -> Request:
@@ -150,10 +153,10 @@ def delete_several(bucket: str, objects: Sequence[tuple[str, str | None]]) -> Re
         objects: keys that fit XML, each with the ETag that the object must still have, if any.
     """
     objects_xml = "".join(
-        f"<Object><Key>{_escaped(key)}</Key>{f'<ETag>{etag}</ETag>' if etag else ''}</Object>"
+        f"<Object><Key>{escape(key)}</Key>{f'<ETag>{etag}</ETag>' if etag else ''}</Object>"
         for key, etag in objects
     )
-    body = f"<Delete {_NAMESPACE}>{objects_xml}<Quiet>true</Quiet></Delete>"
+    body = f"<Delete {NAMESPACE}>{objects_xml}<Quiet>true</Quiet></Delete>"
     return Request(
         "DeleteObjects", "s3:DeleteObject", bucket, "", "POST", "delete", body=body.encode()
     )
@@ -161,13 +164,13 @@ def delete_several(bucket: str, objects: Sequence[tuple[str, str | None]]) -> Re
 
 def check_deletions(bucket: str, response: Response) -> None:
     """Raise `AWSError` if an object could not be removed."""
-    errors = re.findall(r"<Error>(.*?)</Error>", response.body.decode(), re.DOTALL)
+    errors = find_blocks(response.body.decode(), "Error")
     if not errors:
         return
-    first = {name: unescape(text) for name, text in re.findall(r"<(\w+)>([^<]*)</\1>", errors[0])}
+    first = find_fields(errors[0])
     others = f" and {len(errors) - 1} more objects" if errors[1:] else ""
     raise AWSError(
-        f"cannot delete s3://{bucket}/{first.get('Key', '')}{others}: "
+        f"cannot delete {s3_uri(bucket, first.get('Key', ''))}{others}: "
         f"{first.get('Code', '')}: {first.get('Message', '')}"
     )
 
@@ -177,7 +180,3 @@ def _copied(source: ObjectVersion) -> dict[str, str]:
     if source.etag:
         headers["x-amz-copy-source-if-match"] = f'"{source.etag}"'
     return headers
-
-
-def _escaped(text: str) -> str:
-    return text.translate(_XML)

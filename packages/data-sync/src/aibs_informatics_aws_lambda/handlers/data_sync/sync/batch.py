@@ -1,4 +1,4 @@
-"""Batches of syncs: one after the other, over the same connections."""
+"""Batches of syncs, one after the other, over the same connections."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ logger = logging.getLogger(__name__)
 
 
 def sync_batch(engine: Engine, request: BatchDataSyncRequest) -> BatchDataSyncResponse:
-    """Do the syncs of a batch in order, as far as there is time.
+    """Run the syncs of a batch in order, as far as there is time.
 
     Raises:
-        ValidationError: the stored requests are not a list of syncs; none was done.
+        ValidationError: the stored requests are not a list of syncs; none was run.
         NoProgressError: the time was up before anything was done.
         Exception: that of the first sync that fails, unless ``allow_partial_failure`` is set.
     """
@@ -42,7 +42,9 @@ def sync_batch(engine: Engine, request: BatchDataSyncRequest) -> BatchDataSyncRe
                 return _stopped(syncs, state, None)
             if isinstance(error, NoProgressError):
                 raise
-            raise NoProgressError("the time was up before the batch began: give more") from None
+            raise NoProgressError(
+                "the time was up before the batch began: allow more time"
+            ) from None
         except Exception:
             if not request.allow_partial_failure:
                 raise
@@ -69,7 +71,7 @@ def _state(request: BatchDataSyncRequest, count: int) -> BatchContinuation:
 def _stopped(
     syncs: Sequence[DataSyncRequest], state: BatchContinuation, sync: SyncContinuation | None
 ) -> BatchDataSyncResponse:
-    """Return the answer of a batch that goes on in another call, in the middle of ``sync``."""
+    """Return the response of a batch that another call continues, in the middle of ``sync``."""
     return BatchDataSyncResponse(
         result=state.result,
         failed_requests=_failed(syncs, state),

@@ -1,4 +1,4 @@
-"""When a sync has to stop, whether it is done or not."""
+"""The deadline of a sync: when it stops, complete or not."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from aibs_informatics_aws_lambda.storage.data_sync.sync import Deadline
 
 T = TypeVar("T")
 
-# What an answer, a report and the runtime itself need before a Lambda function ends.
+# For the response, the report and the runtime, before a Lambda function times out.
 _RESERVE: Final = 0.2
 _MAX_RESERVE_SECONDS: Final = 10.0
-# Nothing new begins in the last part of the time, so that what is under way can end.
+# No transfer starts in the last part of the time: those in flight need it.
 _GRACE: Final = 0.1
 _MAX_GRACE_SECONDS: Final = 5.0
 
@@ -24,24 +24,23 @@ class OutOfTimeError(Exception):
 
 
 class TimeBudget:
-    """The time that a sync has.
+    """The time that is left to a sync.
 
     Args:
-        seconds: how long from now on; `None` for ever.
+        seconds: the time from now on; `None` for no limit.
+
+    Attributes:
+        is_limited: whether there is a limit.
     """
 
     def __init__(self, seconds: float | None = None) -> None:
         self._end = None if seconds is None else monotonic() + seconds
         self._grace = min(_MAX_GRACE_SECONDS, _GRACE * (seconds or 0.0))
-
-    @property
-    def is_limited(self) -> bool:
-        """Whether the time ends at all."""
-        return self._end is not None
+        self.is_limited = seconds is not None
 
     @property
     def seconds_left(self) -> float | None:
-        """How many seconds are left, or `None` for ever."""
+        """The seconds that are left, or `None` if there is no limit."""
         return None if self._end is None else max(0.0, self._end - monotonic())
 
     def check(self) -> None:
@@ -50,32 +49,33 @@ class TimeBudget:
             raise OutOfTimeError
 
     def check_start(self) -> None:
-        """Raise `OutOfTimeError` if it is too late to begin with anything."""
+        """Raise `OutOfTimeError` if it is too late to start anything."""
         if self._end is not None and monotonic() >= self._end - self._grace:
             raise OutOfTimeError
 
     def limit(self, entries: Iterable[T]) -> Iterator[T]:
-        """Yield the entries as long as it is not too late to begin with one.
+        """Yield the entries as long as it is not too late to start one.
 
         Raises:
-            OutOfTimeError: it is.
+            OutOfTimeError: it is too late.
         """
-        return self._limited(entries) if self.is_limited else iter(entries)
-
-    def _limited(self, entries: Iterable[T]) -> Iterator[T]:
         for entry in entries:
             self.check_start()
             yield entry
 
 
+UNLIMITED: Final = TimeBudget()
+"""The time budget of a sync without a deadline."""
+
+
 def make_time_budget(
     deadlines: Iterable[Deadline | None], seconds_left: Callable[[], float]
 ) -> TimeBudget:
-    """Return the budget for the earliest of some deadlines.
+    """Return the time budget for the earliest of some deadlines.
 
     Args:
-        deadlines: what requests ask for.
-        seconds_left: tells how long the Lambda function may still run; 0 outside of one.
+        deadlines: the deadlines of requests.
+        seconds_left: returns the time until the Lambda function times out; 0 outside of Lambda.
     """
     seconds = [_seconds(deadline, seconds_left) for deadline in deadlines]
     return TimeBudget(min((number for number in seconds if number is not None), default=None))

@@ -1,26 +1,39 @@
-"""Removing what a sync has made superfluous: at the destination, or at the source."""
+"""Deletions of a sync: extraneous entries at the destination, synced entries at the source."""
 
 from __future__ import annotations
 
-import os
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from concurrent.futures import Future
+from contextlib import contextmanager
+from functools import partial
 from itertools import islice
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
+from ..local.delete import delete_empty_directories, delete_empty_parents, delete_file
 from ..local.files import check_unchanged
 from ..s3.client import S3, Request, Response
-from ..s3.requests import MAX_DELETIONS, check_deletions, delete_one, delete_several, fits_xml
-from .deadline import TimeBudget
+from ..s3.requests import check_deletions, delete_one, delete_several, put_text
+from ..s3.xml import fits_xml
+from .context import ExecutionContext
+from .deadline import OutOfTimeError, TimeBudget
 from .diff import Step
+from .planner import MOVE_MARKER, Plan
+from .result import Outcome
 from .window import Window
 
+KEYS_PER_REQUEST: Final = 1000
+"""The number of keys in a DeleteObjects request:
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html"""
+
 OnDeleted: TypeAlias = Callable[[Step], None]
-"""Is told of an entry that was removed."""
+"""Called with each entry that was deleted."""
+
+logger = logging.getLogger(__name__)
 
 
 class Deletion(NamedTuple):
-    """What is to be removed.
+    """An entry to delete.
 
     Args:
         path: the key or the local path.
@@ -33,119 +46,174 @@ class Deletion(NamedTuple):
     etag: str | None = None
 
 
-def remove_objects(
+def delete_extraneous(plan: Plan, context: ExecutionContext, outcome: Outcome) -> None:
+    """Delete the extraneous entries from the destination, or only count them.
+
+    Raises:
+        OSError: a file cannot be deleted.
+        AWSError: an object cannot be deleted.
+        OutOfTimeError: the time was up before all of them were deleted.
+    """
+    target = plan.route.target
+
+    def on_deleted(step: Step) -> None:
+        context.report.add(plan.route, step, "extra" if context.verifies else "delete")
+        if context.verifies:
+            outcome.verification.files_extra += 1
+            return
+        outcome.counts.files_deleted += 1
+        outcome.counts.bytes_deleted += step.entry.size
+
+    deletions = (Deletion(target.at(step.target), step) for step in plan.extraneous)
+    if not context.changes:
+        for deletion in deletions:
+            on_deleted(deletion.step)
+    elif target.bucket is not None:
+        _delete_objects(target.bucket, deletions, context, on_deleted)
+    else:
+        delete_files(context.budget.limit(deletions), on_deleted)
+
+
+def remove_sources(plans: Sequence[Plan], context: ExecutionContext, outcome: Outcome) -> None:
+    """Remove the synced entries from the source, as long as there is time.
+
+    Objects that were downloaded stay.
+
+    Raises:
+        OSError: a file has changed meanwhile, or cannot be deleted.
+        AWSError: an object has changed meanwhile, or cannot be deleted.
+    """
+    if any(plan.route.is_remote_to_local for plan in plans):
+        logger.warning("The source stays: objects are not removed after a sync to local files")
+        return
+    try:
+        for plan in plans:
+            with _move_marker(plan, context):
+                _remove_source(plan, context, outcome)
+    except OutOfTimeError:
+        outcome.is_complete, outcome.only_removes = False, True
+
+
+@contextmanager
+def _move_marker(plan: Plan, context: ExecutionContext) -> Iterator[None]:
+    """Keep a marker at the destination until the source is removed."""
+    target = plan.route.target
+    if not context.changes or target.bucket is None or not (plan.mirror or plan.resumes_move):
+        yield
+        return
+    s3, key = context.the_s3(), target.at(MOVE_MARKER)
+    s3.ask(put_text(target.bucket, key, f"{plan.route.source.name()} is being removed\n"))
+    yield
+    s3.ask(delete_one(target.bucket, key))
+
+
+def _remove_source(plan: Plan, context: ExecutionContext, outcome: Outcome) -> None:
+    source = plan.route.source
+
+    def on_deleted(step: Step) -> None:
+        outcome.counts.files_removed += 1
+        context.report.add(plan.route, step, "remove")
+
+    deletions = (Deletion(source.at(s.entry.relative), s, s.entry.etag) for s in plan.steps)
+    if not context.changes:
+        for deletion in deletions:
+            on_deleted(deletion.step)
+    elif source.bucket is not None:
+        _delete_objects(source.bucket, deletions, context, on_deleted)
+    else:
+        delete_source_files(context.budget.limit(deletions), on_deleted)
+        if plan.route.single:
+            return
+        if plan.is_filtered:
+            delete_empty_parents(source.path, _files_of(plan.steps))
+        else:
+            delete_empty_directories(source.path)
+
+
+def _files_of(steps: Iterable[Step]) -> Iterator[str]:
+    return (s.entry.relative for s in steps if s.entry.kind != "symlink_target")
+
+
+def _delete_objects(
+    bucket: str,
+    deletions: Iterable[Deletion],
+    context: ExecutionContext,
+    on_deleted: OnDeleted,
+) -> None:
+    window = Window(context.concurrency)
+    delete_objects(context.the_s3(), bucket, deletions, window, on_deleted, context.budget)
+
+
+def delete_objects(
     s3: S3,
     bucket: str,
     deletions: Iterable[Deletion],
     window: Window,
-    gone: OnDeleted,
+    on_deleted: OnDeleted,
     budget: TimeBudget,
 ) -> None:
-    """Remove objects, as many as one request can name at a time.
+    """Delete objects, as many with each request as it can name.
 
     Args:
-        s3: what asks S3.
+        s3: the S3 client.
         bucket: the bucket.
         deletions: the objects.
-        window: how many requests are under way at a time.
-        gone: is told of each one that is removed.
-        budget: the time there is.
+        window: the window of requests in flight.
+        on_deleted: called with each entry that is deleted.
+        budget: the time that is left.
 
     Raises:
-        AWSError: one of them cannot be removed.
+        AWSError: one of them cannot be deleted.
         OutOfTimeError: the time was up before the next request.
     """
 
-    def send(request: Request, deletions: Sequence[Deletion]) -> None:
-        window.add(lambda: s3.send(request), lambda future: check(future.result(), deletions))
+    def send(request: Request, sent: Sequence[Deletion]) -> None:
+        def end(future: Future[Response]) -> None:
+            check_deletions(bucket, future.result())
+            for deletion in sent:
+                on_deleted(deletion.step)
 
-    def check(response: Response, deletions: Sequence[Deletion]) -> None:
-        check_deletions(bucket, response)
-        for deletion in deletions:
-            gone(deletion.step)
+        window.add(partial(s3.send, request), end)
 
     try:
-        for several in budget.limit(_batched(deletions, MAX_DELETIONS)):
-            named = [deletion for deletion in several if fits_xml(deletion.path)]
+        for batch in budget.limit(_batches(deletions, KEYS_PER_REQUEST)):
+            named = [deletion for deletion in batch if fits_xml(deletion.path)]
             if named:
-                send(delete_several(bucket, [(e.path, e.etag) for e in named]), named)
-            for deletion in several:
+                send(delete_several(bucket, [(d.path, d.etag) for d in named]), named)
+            for deletion in batch:
                 if not fits_xml(deletion.path):
                     send(delete_one(bucket, deletion.path, deletion.etag), [deletion])
     finally:
         window.drain()
 
 
-def remove_files(deletions: Iterable[Deletion], gone: OnDeleted) -> None:
-    """Remove files and links, which may be gone already.
+def delete_files(deletions: Iterable[Deletion], on_deleted: OnDeleted) -> None:
+    """Delete files and symlinks, which may be gone already.
 
     Raises:
-        OSError: one of them cannot be removed.
+        OSError: one of them cannot be deleted.
     """
     for deletion in deletions:
-        with suppress(FileNotFoundError):
-            os.unlink(deletion.path)  # noqa: PTH108
-        gone(deletion.step)
+        delete_file(deletion.path)
+        on_deleted(deletion.step)
 
 
-def remove_source_files(deletions: Iterable[Deletion], gone: OnDeleted) -> None:
-    """Remove the files that were synced, if they still are what was listed.
+def delete_source_files(deletions: Iterable[Deletion], on_deleted: OnDeleted) -> None:
+    """Delete the files that were synced, if they still are what was listed.
 
-    What lies behind a link to a folder stays; the link itself is for `remove_folder`.
+    What lies behind a symlink to a folder stays; the symlink itself goes with the folders.
 
     Raises:
-        OSError: one of them has changed, or cannot be removed.
+        OSError: one of them has changed, or cannot be deleted.
     """
     for deletion in deletions:
         if deletion.step.entry.kind != "symlink_target":
             check_unchanged(deletion.path, deletion.step.entry)
-            os.unlink(deletion.path)  # noqa: PTH108
-        gone(deletion.step)
+            delete_file(deletion.path)
+        on_deleted(deletion.step)
 
 
-def remove_folder(folder: str) -> None:
-    """Remove a folder with all folders and links to folders below it, unless files are left.
-
-    Raises:
-        OSError: one of them cannot be removed.
-    """
-    for path, names, _ in os.walk(folder, topdown=False):
-        for name in names:
-            _remove_folder_or_link(os.path.join(path, name))  # noqa: PTH118
-    _remove_folder_or_link(folder.rstrip("/"))
-
-
-def remove_empty_parents(root: str, steps: Iterable[Step]) -> None:
-    """Remove the folders that became empty, up to the source itself."""
-    folders = {
-        step.entry.relative.rpartition("/")[0]
-        for step in steps
-        if step.entry.kind != "symlink_target"
-    }
-    parents = {
-        "/".join(parts[:count])
-        for parts in (folder.split("/") for folder in folders)
-        for count in range(len(parts) + 1)
-    }
-    for folder in sorted(parents, reverse=True):
-        _remove_if_empty(root + folder)
-
-
-def _remove_folder_or_link(path: str) -> None:
-    if os.path.islink(path):  # noqa: PTH114
-        os.unlink(path)  # noqa: PTH108
-    else:
-        _remove_if_empty(path)
-
-
-def _remove_if_empty(path: str) -> None:
-    with os.scandir(path) as found:
-        if next(found, None) is not None:
-            return
-    os.rmdir(path)  # noqa: PTH106
-
-
-def _batched(deletions: Iterable[Deletion], size: int) -> Iterator[list[Deletion]]:
+def _batches(deletions: Iterable[Deletion], size: int) -> Iterator[list[Deletion]]:
     rest = iter(deletions)
     while batch := list(islice(rest, size)):
         yield batch

@@ -1,4 +1,4 @@
-"""What to do with each entry: decisions over listings, without any effect."""
+"""Comparison of two listings: what to do with each entry."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from typing import Literal, NamedTuple, TypeAlias
 from ..entries import Entry
 
 Action: TypeAlias = Literal["transfer", "compare", "keep", "extraneous"]
-"""Transfer; transfer if the contents differ; leave as it is; at the destination only."""
+"""Transfer; transfer if the contents differ; leave unchanged; only at the destination."""
 
 
 class Pair(NamedTuple):
-    """An entry of the source, and the path below the destination at which it lands."""
+    """An entry of the source with its target, the path below the destination."""
 
     target: str
     entry: Entry
 
 
 class Step(NamedTuple):
-    """What to do with an entry.
+    """A planned action on an entry.
 
     Args:
-        action: what to do.
-        reason: why it is transferred, in a word.
+        action: the action.
+        reason: the reason for a transfer, in one word.
         target: the path below the destination.
-        entry: the entry of the source; that of the destination if it is extraneous.
+        entry: the source entry; the destination entry if it is extraneous.
         target_etag: the ETag of the object at the target, if there is one.
     """
 
@@ -37,12 +37,12 @@ class Step(NamedTuple):
 
 
 class DiffOptions(NamedTuple):
-    """What decides on a transfer beyond the entries themselves.
+    """Options of the comparison.
 
     Args:
-        force: transfer whatever there is at the target.
-        size_only: leave the contents out of the decision.
-        verify: nothing but the contents decides.
+        force: transfer all entries, also unchanged ones.
+        size_only: do not compare contents; newer source entries are transferred all the same.
+        verify: compare contents only, not times.
         resume_after: the path up to which an earlier call of the same sync has done everything.
             Entries up to there are neither transferred again, not even by ``force``, nor read.
     """
@@ -54,9 +54,9 @@ class DiffOptions(NamedTuple):
 
 
 def merge(pairs: Iterable[Pair], there: Iterable[Entry], options: DiffOptions) -> Iterator[Step]:
-    """Yield what to do with each entry, walking source and destination at once.
+    """Yield a step for each entry of source and destination, by a merge join.
 
-    Both must come in the order of their paths below the destination.
+    Both must be in the order of their paths below the destination.
     """
     rest = iter(there)
     found = next(rest, None)
@@ -75,7 +75,7 @@ def merge(pairs: Iterable[Pair], there: Iterable[Entry], options: DiffOptions) -
 
 
 def decide(target: str, entry: Entry, there: Entry | None, options: DiffOptions) -> Step:
-    """Return what to do with one entry, given what there is at its target."""
+    """Return the step for a source entry, given the entry at its target, if any."""
     if there is None or there.kind != "file":
         return Step("transfer", "missing", target, entry)
     is_done = options.resume_after is not None and target <= options.resume_after

@@ -1,53 +1,52 @@
-"""Which entries are synced, by regular expressions over their paths."""
+"""Filters: regular expressions over the paths of entries."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from typing import Literal
 
-from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.data_sync.filters import DataSyncFilterConfig, Patterns
 from aibs_informatics_aws_lambda.storage.paths import parse_data_path
 
-from ..locations import Location, resolve
+from ..locations import Root, find_root
 
 PathFilter = Callable[[str], bool]
-"""Tells whether an entry is synced, by its path below the source (empty: the source itself)."""
+"""Tells whether an entry is selected, by its path below the source (empty: the source itself)."""
 
 
 def has_patterns(config: DataSyncFilterConfig | None) -> bool:
-    """Tell whether a filter leaves anything out."""
+    """Tell whether a filter has any patterns."""
     return config is not None and bool(_listed(config.include) or _listed(config.exclude))
 
 
 def check_filters_supported(
-    config: DataSyncFilterConfig | None, source: Location, destination: Location
+    config: DataSyncFilterConfig | None, source: Root, destination: Root
 ) -> None:
     """Raise `ValueError` if there are patterns, and both locations are local."""
-    is_local = not isinstance(source, S3Path) and not isinstance(destination, S3Path)
+    is_local = source.bucket is None and destination.bucket is None
     if is_local and has_patterns(config):
         raise ValueError(
-            "filters (include and exclude patterns) are not possible from one local path to "
-            "another: leave filter_config out"
+            "filters (include and exclude patterns) are not supported from one local path to "
+            "another: omit filter_config"
         )
 
 
 def make_filter(
-    config: DataSyncFilterConfig | None, source: Location, filter_root: str | None = None
+    config: DataSyncFilterConfig | None, source: Root, filter_root: str | None = None
 ) -> PathFilter | None:
-    """Return what tells the entries that are synced, or `None` if all of them are.
+    """Return the filter that selects entries, or `None` if all of them are selected.
 
-    A pattern must match the whole path of an entry relative to the root. An entry that is the root
-    goes by its name, one that is not below it by its whole path or URI.
+    Patterns must match the whole path of an entry relative to the root. The root itself is matched
+    by its name, and an entry that is not below the root by its whole path or URI.
 
     Args:
         config: the patterns.
-        source: the source, as `locations.resolve` returns it.
-        filter_root: what paths are relative to; by default the source.
+        source: the source.
+        filter_root: the root that paths are relative to; by default the source.
 
     Raises:
-        ValueError: a pattern is no regular expression.
+        ValueError: a pattern is not a valid regular expression.
     """
     if config is None or not has_patterns(config):
         return None
@@ -56,17 +55,36 @@ def make_filter(
     path_of = _path_maker(source, filter_root)
 
     def selects(relative: str) -> bool:
-        path = path_of(relative)
-        if any(pattern.fullmatch(path) for pattern in exclude):
-            return False
-        return not include or any(pattern.fullmatch(path) for pattern in include)
+        return matches(path_of(relative), include, exclude, match="whole")
 
     return selects
 
 
-def _path_maker(source: Location, filter_root: str | None) -> Callable[[str], str]:
-    whole = str(source).rstrip("/")
-    root = whole if filter_root is None else _as_text(filter_root)
+def matches(
+    path: str,
+    include: Sequence[re.Pattern[str]],
+    exclude: Sequence[re.Pattern[str]],
+    *,
+    match: Literal["whole", "start"],
+) -> bool:
+    """Tell whether a path is included and not excluded.
+
+    Args:
+        path: the path.
+        include: the patterns one of which must match; without any, every path is included.
+        exclude: the patterns of which none may match.
+        match: ``whole`` where a pattern must match the whole path, as in a sync; ``start`` where
+            it may end anywhere, as in a listing.
+    """
+    search = re.Pattern.fullmatch if match == "whole" else re.Pattern.match
+    if any(search(pattern, path) for pattern in exclude):
+        return False
+    return not include or any(search(pattern, path) for pattern in include)
+
+
+def _path_maker(source: Root, filter_root: str | None) -> Callable[[str], str]:
+    whole = source.name().rstrip("/")
+    root = whole if filter_root is None else _name(filter_root)
     beginning = f"{root}/"
 
     def path_of(relative: str) -> str:
@@ -78,10 +96,8 @@ def _path_maker(source: Location, filter_root: str | None) -> Callable[[str], st
     return path_of
 
 
-def _as_text(root: str) -> str:
-    path = parse_data_path(root)
-    resolved = path if isinstance(path, S3Path | Path) else resolve(path)
-    return str(resolved).rstrip("/")
+def _name(root: str) -> str:
+    return find_root(parse_data_path(root)).name().rstrip("/")
 
 
 def _listed(patterns: Patterns | None) -> list[str]:
@@ -90,14 +106,14 @@ def _listed(patterns: Patterns | None) -> list[str]:
 
 
 def compile_patterns(patterns: Patterns | None, name: str) -> list[re.Pattern[str]]:
-    """Return the patterns compiled; without any, none.
+    """Return the patterns compiled; without any, an empty list.
 
     Args:
         patterns: one or several regular expressions; empty ones are left out.
-        name: what messages call them.
+        name: the name of the option, for messages.
 
     Raises:
-        ValueError: one is no regular expression.
+        ValueError: one is not a valid regular expression.
     """
     return [_compile(pattern, name) for pattern in _listed(patterns)]
 
@@ -107,5 +123,5 @@ def _compile(pattern: str, name: str) -> re.Pattern[str]:
         return re.compile(pattern)
     except re.error as error:
         raise ValueError(
-            f"the {name} pattern {pattern!r} is no regular expression: {error}"
+            f"the {name} pattern {pattern!r} is not a valid regular expression: {error}"
         ) from None

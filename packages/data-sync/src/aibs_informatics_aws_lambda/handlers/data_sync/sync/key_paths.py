@@ -1,30 +1,31 @@
-"""Objects as local files: which path a key becomes, and which keys cannot be together."""
+"""Local paths of objects: the path for a key, and conflicts between keys."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
 from ..entries import Entry, is_placeholder
+from ..locations import Root
 from .diff import Pair, Step
 
 _MAX_NAME_BYTES = 255
 
 
 def as_local_pairs(
-    entries: Iterable[Entry], source: str, non_canonical: NonCanonicalKeys
+    entries: Iterable[Entry], source: Root | str, non_canonical: NonCanonicalKeys
 ) -> Iterator[Pair]:
-    """Yield the entries with the paths they become, in order; placeholders are left out.
+    """Yield the entries with their local paths, in order; placeholders are left out.
 
     Args:
-        entries: objects.
-        source: the URI that they lie below, for messages.
-        non_canonical: takes those whose path is not simply the key, which would break the order.
+        entries: the objects.
+        source: the URI of the source, for messages.
+        non_canonical: collects keys whose path differs from the key, as they break the order.
 
     Raises:
         ValueError: a key cannot be a path below the destination.
     """
     for entry in entries:
-        if is_placeholder(entry):
+        if not entry.size and is_placeholder(entry):
             continue
         path = local_path_of(entry.relative, source)
         if path == entry.relative:
@@ -33,37 +34,37 @@ def as_local_pairs(
             non_canonical.add(Pair(path, entry))
 
 
-def local_path_of(relative: str, source: str) -> str:
-    """Return the path below a folder that a key becomes: without empty parts and ``.``.
+def local_path_of(relative: str, source: Root | str) -> str:
+    """Return the local path for a key: without empty segments and ``.`` segments.
 
     Raises:
-        ValueError: it would leave the folder, or cannot be the path of a file.
+        ValueError: the path would leave the destination, or is not valid for a file.
     """
-    uri = f"{source}{relative}"
     if not relative or relative.endswith("/"):
-        raise ValueError(
-            f"{uri!r} ends in a slash and is not empty: it cannot be a local file; exclude it"
-        )
+        raise _not_a_file(source, relative, "ends in a slash and is not empty")
     if "\0" in relative:
-        raise ValueError(f"{uri!r} holds a null character: it cannot be a local file; exclude it")
+        raise _not_a_file(source, relative, "contains a null character")
     parts = relative.split("/")
     if ".." in parts:
-        raise ValueError(f"{uri!r} would lead out of the destination by '..'; exclude it")
+        raise _not_a_file(source, relative, "would leave the destination through '..'")
     kept = [part for part in parts if part not in ("", ".")]
     if not kept or parts[-1] == ".":
-        raise ValueError(f"{uri!r} would be the folder that it lies in; exclude it")
+        raise _not_a_file(source, relative, "would be the folder that contains it")
     # A character has at most four bytes.
     most_bytes = len(relative) if relative.isascii() else 4 * len(relative)
     if most_bytes > _MAX_NAME_BYTES and max(map(_byte_length, kept)) > _MAX_NAME_BYTES:
-        raise ValueError(
-            f"{uri!r} has a part of more than {_MAX_NAME_BYTES} bytes: it cannot be a local "
-            "file; exclude it"
-        )
+        reason = f"has a segment of more than {_MAX_NAME_BYTES} bytes"
+        raise _not_a_file(source, relative, reason)
     return relative if len(kept) == len(parts) else "/".join(kept)
 
 
+def _not_a_file(source: Root | str, relative: str, reason: str) -> ValueError:
+    uri = f"{source}{relative}"
+    return ValueError(f"{uri!r} {reason}: it cannot be a local file. Exclude it")
+
+
 class NonCanonicalKeys:
-    """Objects whose local path is not simply their key, such as ``a//b``. There are few."""
+    """Objects whose local path differs from their key, such as ``a//b``. There are few."""
 
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
@@ -72,7 +73,7 @@ class NonCanonicalKeys:
         """Add an entry.
 
         Raises:
-            ValueError: another one becomes the same path.
+            ValueError: another entry has the same path.
         """
         other = self._entries.setdefault(pair.target, pair.entry)
         if other is not pair.entry:
@@ -88,7 +89,7 @@ class NonCanonicalKeys:
         return target in self._entries
 
     def check(self, step: Step) -> None:
-        """Raise `ValueError` if an entry of the plan gets in the way of one of these."""
+        """Raise `ValueError` if a step of the plan conflicts with one of these."""
         parts = step.target.split("/")
         for count in range(1, len(parts) + 1):
             other = self._entries.get("/".join(parts[:count]))
@@ -101,17 +102,17 @@ class NonCanonicalKeys:
 
 
 class FileFolderConflicts:
-    """Finds files of which another path makes a folder, in paths that come in order."""
+    """Finds files that would have to be folders as well, among steps in order."""
 
     def __init__(self, destination: str) -> None:
         self._destination = destination
         self._files: list[Step] = []
 
     def check(self, step: Step) -> None:
-        """Take the next step; steps at the destination only are those of action ``extraneous``.
+        """Check the next step.
 
         Raises:
-            ValueError: a file would have to be a folder as well.
+            ValueError: a path would have to be a file and a folder.
         """
         while self._files and not step.target.startswith(self._files[-1].target):
             self._files.pop()
@@ -126,17 +127,17 @@ class FileFolderConflicts:
         if file.action == "extraneous":
             return (
                 f"{path} is a {file.entry.kind}, and {step.entry.relative!r} needs a folder "
-                f"there: remove it, or choose another destination"
+                "there: delete it, or choose another destination"
             )
         if step.action == "extraneous":
-            return f"{path} is a folder, and a file does not replace a folder: remove it"
+            return f"{path} is a folder, and a file does not replace a folder: delete it"
         return _same_target(file.entry.relative, step.entry.relative)
 
 
 def _same_target(one: str, other: str) -> str:
     return (
-        f"{one!r} and {other!r} cannot both be local files, as they become one path or one lies "
-        "below the other; exclude one of them"
+        f"{one!r} and {other!r} cannot both be local files: their paths are equal, or one is "
+        "below the other. Exclude one of them"
     )
 
 

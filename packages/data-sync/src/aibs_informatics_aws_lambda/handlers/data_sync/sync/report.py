@@ -1,22 +1,25 @@
-"""A report of a sync: one line of JSON for each entry."""
+"""The report of a sync: one line of JSON for each entry, in the order of their paths."""
 
 from __future__ import annotations
 
+import heapq
 import json
 import os
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import islice
 from pathlib import Path
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import IO, Final, Literal, NamedTuple, TypeAlias
 
 from aibs_informatics_aws_lambda.common.files import filename_in_errors, unwritable_reason
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
 from aibs_informatics_aws_lambda.storage.paths import DataLocation, parse_data_path
 
-from ..local.files import Folders, temporary_path
+from ..local.delete import delete_file
+from ..local.staging import Staging
 from ..locations import Location
 from ..s3.client import S3, Request
 from ..settings import DEFAULT_BUCKET_NAME_ENV_VAR
@@ -26,8 +29,11 @@ from .routes import Route
 ReportAction: TypeAlias = Literal[
     "transfer", "keep", "delete", "remove", "equal", "different", "missing", "extra"
 ]
-"""Transferred; left as it is; deleted at the destination; removed at the source. Where nothing but
-a comparison was asked for: what that has found, ``missing`` and ``extra`` at the destination."""
+"""Transferred; unchanged; deleted from the destination; removed from the source. Of a comparison:
+its result, ``missing`` and ``extra`` at the destination."""
+
+# Some 20 MB.
+_SORTED_IN_MEMORY: Final = 50_000
 
 
 class Evidence(NamedTuple):
@@ -35,7 +41,7 @@ class Evidence(NamedTuple):
 
     Args:
         checksum: the kind of a checksum, a colon, and the checksum.
-        verified: whether the content was compared, or was verified by a checksum on its way.
+        verified: whether the content was compared, or verified by a checksum in transit.
     """
 
     checksum: str | None = None
@@ -47,10 +53,10 @@ NO_EVIDENCE: Final = Evidence()
 
 
 class Report:
-    """Is told what was done with each entry, and forgets it.
+    """Receives what was done with each entry, and discards it.
 
     Attributes:
-        is_read: whether anybody reads it, so that checksums are worth asking for.
+        is_read: whether the report is written, so that checksums are worth a request.
     """
 
     is_read = False
@@ -59,18 +65,18 @@ class Report:
         self,
         route: Route,
         step: Step,
-        done: ReportAction,
+        action: ReportAction,
         evidence: Evidence = NO_EVIDENCE,
         error: BaseException | None = None,
     ) -> None:
-        """Take one entry, and the error that it has ended with, if any."""
+        """Add one entry, with the error that it has ended in, if any."""
 
 
 class _Lines(Report):
-    """Writes a report to a new file.
+    """Writes the lines of a report to a new file, in the order in which entries are done.
 
     Args:
-        path: where it is made.
+        path: the path of the file.
     """
 
     is_read = True
@@ -84,19 +90,19 @@ class _Lines(Report):
         self,
         route: Route,
         step: Step,
-        done: ReportAction,
+        action: ReportAction,
         evidence: Evidence = NO_EVIDENCE,
         error: BaseException | None = None,
     ) -> None:
-        is_extraneous = done in ("delete", "extra")
+        is_extraneous = action in ("delete", "extra")
         line = {
-            "action": done,
+            "action": action,
             "reason": step.reason or None,
             "source": None if is_extraneous else route.source.name(step.entry.relative),
-            "destination": None if done == "remove" else route.target.name(step.target),
+            "destination": None if action == "remove" else route.target.name(step.target),
             "size": step.entry.size,
             "checksum": evidence.checksum,
-            "verified": None if is_extraneous or done == "remove" else evidence.verified,
+            "verified": None if is_extraneous or action == "remove" else evidence.verified,
             "error": None if error is None else str(error) or type(error).__name__,
         }
         kept = {name: value for name, value in line.items() if value is not None}
@@ -116,66 +122,116 @@ class _Lines(Report):
             raise self._failure
 
 
-@contextmanager
-def written_report(location: Location, s3: Callable[[], S3]) -> Iterator[Report]:
-    """Make a report, and put it in its location at the end, also if the sync has failed.
+def join_reports(parts: Iterable[tuple[Path, bool]], target: Path) -> None:
+    """Write the lines of several reports to one, in the order of their paths.
 
     Args:
-        location: where it is to be.
-        s3: makes what sends it, if that is on S3.
+        parts: the reports, and whether to leave out the lines of unchanged entries of each.
+            Missing ones have no lines.
+        target: the path of the joined report.
 
     Raises:
-        ValueError: nothing can be written there.
-        OSError: the report cannot be written.
-        AWSError: it cannot be sent.
+        OSError: a report cannot be read or written.
     """
-    check_report_location(location)
-    if isinstance(location, S3Path):
-        with _sent(location, s3()) as report:
-            yield report
-        return
-    with _renamed(location) as report:
-        yield report
+    with filename_in_errors(target), ExitStack() as stack:
+        lines = (
+            line
+            for path, leaves_out_unchanged in parts
+            if path.exists()
+            for line in stack.enter_context(path.open(encoding="ascii"))
+            if not leaves_out_unchanged or json.loads(line)["action"] != "keep"
+        )
+        _write_sorted(lines, target)
+
+
+def _write_sorted(lines: Iterable[str], target: Path) -> None:
+    """Write lines in the order of their paths, sorting all but the first thousands on disk."""
+    rest = iter(lines)
+    with ExitStack() as stack, target.open("w", encoding="ascii") as file:
+        runs: list[Iterable[str]] = []
+        while run := sorted(islice(rest, _SORTED_IN_MEMORY), key=_path_of):
+            runs.append(run if len(run) < _SORTED_IN_MEMORY else _spooled(run, stack))
+        file.writelines(heapq.merge(*runs, key=_path_of))
+
+
+def _spooled(run: list[str], stack: ExitStack) -> IO[str]:
+    file = stack.enter_context(tempfile.TemporaryFile("w+", encoding="ascii"))  # noqa: SIM115
+    file.writelines(run)
+    file.seek(0)
+    return file
+
+
+def _path_of(line: str) -> str:
+    """Return what a line is sorted by: where its entry is, or was."""
+    entry = json.loads(line)
+    path: str = entry.get("destination") or entry["source"]
+    return path
 
 
 def check_report_location(location: Location) -> None:
-    """Raise `ValueError` if a report cannot be written to a location."""
-    if not isinstance(location, S3Path):
-        reason = unwritable_reason(location)
-    elif not location.key or location.has_folder_suffix():
-        reason = "the URI names no object"
-    else:
-        return
-    if reason:
+    """Raise `ValueError` if no report can be written to a location."""
+    if isinstance(location, S3Path):
+        if not location.key or location.has_folder_suffix():
+            raise ValueError(f"cannot write the report to {location}: it names no object")
+    elif reason := unwritable_reason(location):
         raise ValueError(f"cannot write the report to {location}: {reason}")
 
 
 @contextmanager
-def _renamed(location: Path) -> Iterator[Report]:
-    target = str(location.absolute())
-    Folders().make_parent(target)
-    temporary = temporary_path(target)
-    report = _Lines(temporary)
+def written_report(location: Location, s3: Callable[[], S3]) -> Iterator[Report]:
+    """Write a report, and publish it at the end, also if the sync fails.
+
+    Args:
+        location: the location of the report.
+        s3: makes the S3 client, if the location is in S3.
+
+    Raises:
+        ValueError: nothing can be written to the location.
+        OSError: the report cannot be written.
+        AWSError: it cannot be uploaded.
+    """
+    check_report_location(location)
+    publish = _uploaded(location, s3()) if isinstance(location, S3Path) else _renamed(location)
+    with publish as path, _in_order(path) as report:
+        yield report
+
+
+@contextmanager
+def _in_order(path: str) -> Iterator[Report]:
+    """Write a report to a new file, and its lines in order to another one at the end."""
+    unordered = f"{path}.unordered"
+    report = _Lines(unordered)
     try:
         try:
             yield report
         finally:
             report.close()
-            os.replace(temporary, target)  # noqa: PTH105
+            join_reports([(Path(unordered), False)], Path(path))
     finally:
-        # What could not be written to its end.
-        Path(temporary).unlink(missing_ok=True)
+        delete_file(unordered)
 
 
 @contextmanager
-def _sent(location: S3Path, s3: S3) -> Iterator[Report]:
+def _renamed(location: Path) -> Iterator[str]:
+    target = str(location.absolute())
+    temporary = Staging().path_for(target)
+    try:
+        try:
+            yield temporary
+        finally:
+            if os.path.exists(temporary):  # noqa: PTH110
+                os.replace(temporary, target)  # noqa: PTH105
+    finally:
+        delete_file(temporary)
+
+
+@contextmanager
+def _uploaded(location: S3Path, s3: S3) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="data-sync-") as folder:
         path = f"{folder}/report.jsonl"
-        report = _Lines(path)
         try:
-            yield report
+            yield path
         finally:
-            report.close()
             request = Request(
                 "PutObject",
                 "s3:PutObject",
@@ -190,27 +246,26 @@ def _sent(location: S3Path, s3: S3) -> Iterator[Report]:
 
 
 def find_report_location(request: DataSyncRequest) -> DataLocation | None:
-    """Return where the report of a call is to be, if there is to be one.
+    """Return the location of the report of a call, or `None` if none is requested.
 
-    The report of a call that continues another one has the number of the call in its name. By
-    default a report goes to the bucket for scratch data, if there is one, or else to the folder
-    for temporary files.
+    The report of a call that continues another one has the number of the call in its name. The
+    default is the bucket for scratch data, if there is one, or the directory for temporary files.
     """
     if request.report_path is None:
-        return _new_path() if request.include_detailed_response else None
+        return _default_location() if request.include_detailed_response else None
     if request.continuation is None:
         return request.report_path
-    return with_suffix(request.report_path, str(request.continuation.calls + 1))
+    return add_suffix(request.report_path, str(request.continuation.calls + 1))
 
 
-def with_suffix(path: DataLocation, suffix: str) -> DataLocation:
-    """Return a path with a dash and a suffix at the end of its name, before what follows a dot."""
+def add_suffix(path: DataLocation, suffix: str) -> DataLocation:
+    """Return a path with a suffix at the end of its stem: ``r-2.jsonl`` for ``r.jsonl``."""
     folder, slash, name = str(path).rpartition("/")
     stem, dot, rest = name.partition(".")
     return parse_data_path(f"{folder}{slash}{stem}-{suffix}{dot}{rest}")
 
 
-def _new_path() -> S3Path | Path:
+def _default_location() -> S3Path | Path:
     name = f"data-sync-report-{uuid.uuid4()}.jsonl"
     bucket = os.environ.get(DEFAULT_BUCKET_NAME_ENV_VAR)
     if bucket:

@@ -1,4 +1,4 @@
-"""Answers of syncs, with how to go on where the time was up."""
+"""The result of a sync, with a continuation if the time was up."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ..stored_lists import read_list
 
 @dataclass
 class Outcome:
-    """What a call of a sync has done.
+    """The outcome of one call of a sync.
 
     Args:
         counts: entries transferred, unchanged and deleted.
@@ -42,27 +42,27 @@ class Outcome:
 
 
 class NoProgressError(TimeoutError):
-    """A sync has stopped at its deadline, and nothing was done by then."""
+    """A sync stopped at its deadline before anything was done."""
 
 
 def make_response(
     request: DataSyncRequest, outcome: Outcome, details: DataLocation | None
 ) -> DataSyncResponse:
-    """Return the answer to a request.
+    """Return the response to a request.
 
     Args:
         request: the request.
-        outcome: what was done in this call.
-        details: where the report is, if there is one.
+        outcome: the outcome of this call.
+        details: the location of the report, if there is one.
 
     Raises:
-        NoProgressError: there was no time for anything.
+        NoProgressError: nothing was done in this call.
     """
     before = request.continuation or SyncContinuation()
     if not outcome.is_complete and not _has_come_further(outcome, before):
         raise NoProgressError(
             f"the time was up before {outcome.unfinished or request.destination_path} was done: "
-            "give more time, or run this where there is no limit, such as AWS Batch"
+            "allow more time, or run the sync where there is no limit, such as in AWS Batch"
         )
     counts, verification = before.counts.model_copy(), None
     add_counts(counts, outcome.counts)
@@ -97,8 +97,8 @@ def read_requests(requests: RequestsOrLocation) -> list[DataSyncRequest]:
     """Return the syncs of a batch, which may be stored in S3.
 
     Raises:
-        ValidationError: what is stored is not a list of syncs.
-        AWSError: it cannot be read.
+        ValidationError: the stored document is not a list of syncs.
+        AWSError: the document cannot be read.
     """
     if not isinstance(requests, S3Path):
         return requests
@@ -109,7 +109,7 @@ Counts = TypeVar("Counts", DataSyncCounts, Verification)
 
 
 def add_counts(total: Counts, counts: Counts) -> None:
-    """Add counts to their sums."""
+    """Add counts to a total."""
     kind = DataSyncCounts if isinstance(total, DataSyncCounts) else Verification
     for name in kind.model_fields:
         setattr(total, name, getattr(total, name) + getattr(counts, name))

@@ -1,109 +1,92 @@
-"""From where to where entries go."""
+"""Routes: which path at the destination an entry of the source is synced to."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from pathlib import Path
-from typing import NamedTuple
+from dataclasses import dataclass, field
 
-from aibs_informatics_aws_lambda.common.s3 import S3Path
-
-from ..locations import Location
-
-
-class Root(NamedTuple):
-    """What stands before the relative path of an entry.
-
-    Args:
-        bucket: the bucket, or `None` for local files.
-        path: the beginning of the key or of the local path; with what follows it, all of it.
-    """
-
-    bucket: str | None
-    path: str
-
-    def at(self, relative: str) -> str:
-        """Return the key or the local path of an entry."""
-        return self.path + relative
-
-    def name(self, relative: str = "") -> str:
-        """Return the URI or the local path of an entry."""
-        path = self.at(relative)
-        return path if self.bucket is None else f"s3://{self.bucket}/{path}"
+from ..locations import Root as Root
 
 
 @dataclass(frozen=True)
 class Route:
-    """Where the entries of one listing come from and go to.
+    """The source and the target of the entries of one listing.
 
     Args:
-        source: stands before an entry's relative path at the source.
-        target: stands before the path of its target below the destination.
-        kept_prefix: stands between both: the part of keys that a prefix has kept.
-        single: whether there is one entry, which has no relative path.
+        source: precedes the relative path of an entry.
+        target: precedes the path of its target below the destination.
+        kept_prefix: stands between both: the part of source keys after ``source_path_prefix``.
+        single: whether there is only one entry, whose relative path is empty.
+
+    Attributes:
+        is_local: whether files are copied to files.
+        is_remote_to_local: whether objects are downloaded.
     """
 
     source: Root
     target: Root
     kept_prefix: str = ""
     single: bool = False
+    is_local: bool = field(init=False)
+    is_remote_to_local: bool = field(init=False)
 
-    @property
-    def is_remote_to_local(self) -> bool:
-        """Tell whether objects become files."""
-        return self.source.bucket is not None and self.target.bucket is None
-
-    @property
-    def is_local(self) -> bool:
-        """Tell whether files stay files."""
-        return self.source.bucket is None and self.target.bucket is None
+    def __post_init__(self) -> None:
+        from_s3, to_s3 = self.source.bucket is not None, self.target.bucket is not None
+        object.__setattr__(self, "is_local", not from_s3 and not to_s3)
+        object.__setattr__(self, "is_remote_to_local", from_s3 and not to_s3)
 
 
-def folder_route(source: Location, destination: Location, prefix: str | None = None) -> Route:
-    """Return the route of what lies below a folder or prefix.
+def folder_route(source: Root, destination: Root, prefix: str | None = None) -> Route:
+    """Return the route of the entries below a folder or key prefix.
 
     Args:
-        source: the folder.
-        destination: where it goes.
-        prefix: S3 to S3, what is cut off keys in location of the source.
+        source: the folder or prefix.
+        destination: the folder or prefix to sync to.
+        prefix: S3 to S3, the prefix to strip from source keys; default: the source.
 
     Raises:
         ValueError: the source does not start with the prefix.
     """
-    if isinstance(destination, S3Path):
-        target = Root(destination.bucket, destination.with_folder_suffix.key)
+    if destination.bucket is not None:
+        target = Root(destination.bucket, _key_folder(destination.path))
     else:
-        target = Root(None, _folder(os.path.realpath(destination)))
-    if not isinstance(source, S3Path):
-        return Route(Root(None, _folder(str(source))), target)
-    key = source.with_folder_suffix.key
-    kept_prefix = _kept(key, prefix, source) if prefix and isinstance(destination, S3Path) else ""
+        target = Root(None, _folder(os.path.realpath(destination.path)))
+    if source.bucket is None:
+        return Route(Root(None, _folder(source.path)), target)
+    key = _key_folder(source.path)
+    kept_prefix = _kept(key, prefix, source) if prefix and destination.bucket is not None else ""
     return Route(Root(source.bucket, key), target, kept_prefix)
 
 
-def single_route(source: Location, destination: Location, prefix: str | None = None) -> Route:
-    """Return the route of one file or object, as `folder_route` does."""
-    key = source.key if isinstance(source, S3Path) else str(source)
-    root = Root(source.bucket if isinstance(source, S3Path) else None, key)
-    if not isinstance(destination, S3Path):
-        return Route(root, Root(None, _resolved_file(destination)), single=True)
-    kept = _kept(key, prefix, source) if prefix and isinstance(source, S3Path) else ""
+def single_route(source: Root, destination: Root, prefix: str | None = None) -> Route:
+    """Return the route of one file or object.
+
+    Args:
+        source: the file or object.
+        destination: the path, the key, or the key prefix with its slash, to sync to.
+        prefix: as for `folder_route`.
+
+    Raises:
+        ValueError: the source does not start with the prefix.
+    """
+    if destination.bucket is None:
+        return Route(source, Root(None, _resolved_file(destination.path)), single=True)
+    kept = _kept(source.path, prefix, source) if prefix and source.bucket is not None else ""
     if kept:
-        target = destination.with_folder_suffix.key + kept
-    elif destination.key and not destination.has_folder_suffix():
-        target = destination.key
+        key = _key_folder(destination.path) + kept
+    elif destination.path and not destination.path.endswith("/"):
+        key = destination.path
     else:
-        target = destination.with_folder_suffix.key + key.rpartition("/")[2]
-    return Route(root, Root(destination.bucket, target), single=True)
+        key = _key_folder(destination.path) + source.path.rpartition("/")[2]
+    return Route(source, Root(destination.bucket, key), single=True)
 
 
 def check_overlap(route: Route, *, delete: bool, retain: bool) -> bool:
     """Tell whether source and target are one location.
 
     Raises:
-        ValueError: they are and the source is to be removed, or one lies inside the other and
-            that would lose or repeat data.
+        ValueError: they are, and the source is to be removed; or one is inside the other, and the
+            sync would lose or repeat data.
     """
     source, target = _resolved(route.source), _resolved(route.target)
     if source.bucket != target.bucket:
@@ -112,8 +95,8 @@ def check_overlap(route: Route, *, delete: bool, retain: bool) -> bool:
         if retain:
             return True
         raise ValueError(
-            f"source and destination are one location, {route.source.name()}: removing the source "
-            "would lose the data; give retain_source_data: true"
+            f"source and destination are the same location, {route.source.name()}: removing the "
+            "source would lose the data. Set retain_source_data: true"
         )
     if route.single:
         return False
@@ -121,9 +104,9 @@ def check_overlap(route: Route, *, delete: bool, retain: bool) -> bool:
     inside = source.path.startswith(mirror) or mirror.startswith(source.path)
     if inside and (delete or not retain or route.is_local):
         raise ValueError(
-            f"{route.source.name()} and {route.target.name()} lie one inside the other: "
-            "choose a destination outside of the source"
-            + ("" if route.is_local else ", or give delete: false and retain_source_data: true")
+            f"source and destination overlap: {route.source.name()} and {route.target.name()}. "
+            "Choose a destination outside the source"
+            + ("" if route.is_local else ", or set delete: false and retain_source_data: true")
         )
     return False
 
@@ -135,20 +118,27 @@ def _resolved(root: Root) -> Root:
     return Root(None, _folder(real) if root.path.endswith("/") else real)
 
 
-def _resolved_file(path: Path) -> str:
-    """Return the path of a file with all links resolved but one that stands in its location."""
-    if path.name in ("", ".."):
+def _resolved_file(path: str) -> str:
+    """Return the path of a file with symlinks resolved in its parent, but not in the file."""
+    folder, slash, name = path.rpartition("/")
+    if name in ("", ".", ".."):
         return os.path.realpath(path)
-    return f"{_folder(os.path.realpath(path.parent))}{path.name}"
+    return f"{_folder(os.path.realpath(folder + slash))}{name}"
 
 
 def _folder(path: str) -> str:
     return path if path.endswith("/") else f"{path}/"
 
 
-def _kept(key: str, prefix: str, source: S3Path) -> str:
+def _key_folder(key: str) -> str:
+    """Return a key with one slash at its end; the empty key, the whole bucket, stays empty."""
+    key = key.rstrip("/")
+    return f"{key}/" if key else ""
+
+
+def _kept(key: str, prefix: str, source: Root) -> str:
     if not key.startswith(prefix):
         raise ValueError(
-            f"source_path_prefix {prefix!r} is not how the key of {str(source)!r} starts"
+            f"source_path_prefix {prefix!r} is not a prefix of the key of {source.name()!r}"
         )
     return key.removeprefix(prefix).removeprefix("/")

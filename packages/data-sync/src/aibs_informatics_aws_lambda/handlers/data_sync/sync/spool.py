@@ -17,7 +17,7 @@ _IN_MEMORY: Final = 10_000
 
 
 class Spool:
-    """A list of steps that is written once, at its end, and can be read several times."""
+    """An append-only list of steps, which can be read several times."""
 
     def __init__(self) -> None:
         self._first: list[Step] = []
@@ -31,7 +31,7 @@ class Spool:
         """Add a step.
 
         Raises:
-            OSError: the folder of temporary files has no room.
+            OSError: the directory for temporary files is full.
         """
         self._length += 1
         if self._length <= _IN_MEMORY:
@@ -59,9 +59,9 @@ class Spool:
             yield Step(action, reason, target, Entry(*entry), target_etag)
 
     def close(self) -> None:
-        """Give the memory and the disk space back."""
+        """Free memory and disk space."""
         self._first.clear()
         if self._file is not None:
-            # What is not written yet is on its way to the disk once more.
+            # Closing writes the rest of the buffer.
             with filename_in_errors(tempfile.gettempdir()):
                 self._file.close()

@@ -1,4 +1,4 @@
-"""Work in flight: so much at a time, and no more."""
+"""A window of limited capacity for work in flight."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ Result = TypeVar("Result")
 
 
 class Window:
-    """Runs futures, as many at a time as there is room for.
+    """Limits the futures in flight.
 
-    Whoever adds one handles those that have ended.
+    The thread that adds futures also handles those that have ended.
 
     Args:
-        room: the sum of the weights of what is under way at most.
+        capacity: the maximum sum of the weights of the futures in flight.
     """
 
-    def __init__(self, room: int) -> None:
-        self._room = room
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
         self._used = 0
         self._due: SimpleQueue[Callable[[], None]] = SimpleQueue()
 
@@ -31,17 +31,17 @@ class Window:
         finish: Callable[[Future[Result]], None],
         weight: int = 1,
     ) -> None:
-        """Start something as soon as there is room.
+        """Start a future as soon as there is capacity.
 
         Args:
-            start: starts it.
-            finish: takes the future when it has ended, in the thread that calls `add` or `drain`.
-            weight: how much of the room it takes.
+            start: starts the future.
+            finish: handles the ended future, in the thread that calls `add` or `drain`.
+            weight: the capacity that the future takes.
 
         Raises:
-            Exception: what the ``finish`` of anything that was added before raises.
+            Exception: the error that the ``finish`` of an earlier future raises.
         """
-        while self._used and self._used + weight > self._room:
+        while self._used and self._used + weight > self._capacity:
             self._due.get()()
         future = start()
         self._used += weight
@@ -50,21 +50,21 @@ class Window:
         )
 
     def call(self, note: Callable[[], None]) -> None:
-        """Have something called, from any thread, in the one that calls `add` or `drain`."""
+        """Schedule a call, from any thread, in the thread that calls `add` or `drain`."""
         self._due.put(note)
 
     def is_empty(self) -> bool:
-        """Tell whether nothing is under way."""
+        """Tell whether nothing is in flight."""
         return not self._used
 
     def drain(self, seconds: float | None = None) -> None:
-        """Wait for all that is under way.
+        """Wait for all futures in flight.
 
         Args:
-            seconds: for how long at most; the rest stays under way.
+            seconds: the longest time to wait; what has not ended by then stays in flight.
 
         Raises:
-            Exception: what the ``finish`` of any of it raises.
+            Exception: the error that the ``finish`` of one of them raises.
         """
         end = None if seconds is None else time.monotonic() + seconds
         while self._used:

@@ -1,4 +1,4 @@
-"""Local files to local files."""
+"""Copy of local files."""
 
 from __future__ import annotations
 
@@ -12,28 +12,29 @@ from typing import Final
 
 from aibs_informatics_aws_lambda.common.files import filename_in_errors
 
-from ...local.files import Folders, check_unchanged, flush, temporary_path
+from ...local.delete import delete_file
+from ...local.files import check_unchanged, flush, same_content
+from ...local.staging import Staging
 from ...progress import CheckDeadline, OnBytes
-from ...s3.etags import same_content
 from ..diff import Step
 from ..report import NO_EVIDENCE, Evidence
 from ..routes import Route
 
 _BLOCK_BYTES: Final = 2**20
 
-# NFS, and so EFS, reports a broken connection so; waits double from the first one, cut by chance.
+# EIO is how NFS, and so EFS, reports a broken connection; waits double, with jitter.
 _ATTEMPTS: Final = 10
 _FIRST_WAIT_SECONDS: Final = 0.1
 _LONGEST_WAIT_SECONDS: Final = 10.0
 
 
 class LocalCopy:
-    """Copies files, with their permissions, beside their targets and renames them there.
+    """Copies files, with their permissions, to temporary files, and renames these when complete.
 
     Args:
-        route: where files come from and go to.
+        route: the route.
         pool: the threads that copy.
-        check: is called at each block; what it raises ends the copy.
+        check: called at each block; an error that it raises ends the copy.
         fsync: whether a file is flushed to the disk before it is renamed.
     """
 
@@ -44,34 +45,34 @@ class LocalCopy:
         self._pool = pool
         self._check = check
         self._fsync = fsync
-        self._folders = Folders()
+        self._staging = Staging()
 
     def start(self, step: Step, on_bytes: OnBytes | None) -> Future[None]:
-        """Copy a file."""
+        """Start to copy a file."""
         target = self._route.target.at(step.target)
-        self._folders.make_parent(target)
-        return self._pool.submit(self._copy, step, target, on_bytes)
+        temporary = self._staging.path_for(target)
+        return self._pool.submit(self._copy, step, temporary, target, on_bytes)
 
-    def finish(self, step: Step, _: None) -> Evidence:  # noqa: ARG002
-        """Do nothing: the copy is in its location."""
+    def publish(self, step: Step, _: None) -> Evidence:  # noqa: ARG002
+        """Do nothing: the thread that copies has renamed the file."""
         return NO_EVIDENCE
 
-    def is_same(self, step: Step, check: CheckDeadline) -> bool:
+    def has_same_checksum(self, step: Step, check: CheckDeadline) -> bool:
         """Tell whether the file at the target has the same content."""
         source = self._route.source.at(step.entry.relative)
         return same_content(source, self._route.target.at(step.target), check)
 
     def has_same_bytes(self, step: Step, check: CheckDeadline) -> bool:  # noqa: ARG002
-        """Tell that it has not: all of it was read before."""
+        """Return false: all bytes were compared in place of checksums."""
         return False
 
-    def abandon(self) -> None:
-        """Do nothing: a copy that fails takes itself away."""
+    def discard(self) -> None:
+        """Do nothing: a copy that fails deletes its temporary file."""
 
-    def _copy(self, step: Step, target: str, on_bytes: OnBytes | None) -> None:
+    def _copy(self, step: Step, temporary: str, target: str, on_bytes: OnBytes | None) -> None:
         for attempt in range(_ATTEMPTS):
             try:
-                self._copy_once(step, target, on_bytes)
+                self._copy_once(step, temporary, target, on_bytes)
             except OSError as error:
                 if error.errno != errno.EIO or attempt == _ATTEMPTS - 1:
                     raise
@@ -80,9 +81,10 @@ class LocalCopy:
             else:
                 return
 
-    def _copy_once(self, step: Step, target: str, on_bytes: OnBytes | None) -> None:
+    def _copy_once(
+        self, step: Step, temporary: str, target: str, on_bytes: OnBytes | None
+    ) -> None:
         source = self._route.source.at(step.entry.relative)
-        temporary = temporary_path(target)
         try:
             self._write(source, temporary, on_bytes)
             shutil.copymode(source, temporary)
@@ -91,8 +93,7 @@ class LocalCopy:
             check_unchanged(source, step.entry)
             os.replace(temporary, target)  # noqa: PTH105
         except BaseException:
-            if os.path.lexists(temporary):
-                os.unlink(temporary)  # noqa: PTH108
+            delete_file(temporary)
             raise
 
     def _write(self, source: str, target: str, on_bytes: OnBytes | None) -> None:

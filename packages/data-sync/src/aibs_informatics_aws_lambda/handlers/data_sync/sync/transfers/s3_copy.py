@@ -1,4 +1,4 @@
-"""Objects to objects, within S3."""
+"""Copy of objects within S3."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from concurrent.futures import Executor, Future
 from functools import partial
 from typing import Final
 
-from ...entries import ObjectVersion
 from ...progress import CheckDeadline, OnBytes
 from ...s3.client import S3, Response
 from ...s3.etags import first_part_bytes, object_digest, part_bytes_for, parts_of
 from ...s3.requests import (
+    ObjectVersion,
     abort_upload,
     complete_upload,
     copy_part,
@@ -20,13 +20,13 @@ from ...s3.requests import (
     get_tags,
     get_version,
     head,
+    object_version,
     read_tags,
     read_text,
 )
 from ..diff import Step
 from ..report import NO_EVIDENCE, Evidence
 from ..routes import Route
-from ..versions import source_version, target_version
 from ..window import Window
 
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
@@ -35,7 +35,7 @@ _MAX_COPY_BYTES: Final = 5 * 2**30
 _MIN_PART_BYTES: Final = 5 * 2**20
 _PARTS_AT_A_TIME: Final = 8
 
-# What an object that is made of parts does not get from the one that these are copied from.
+# What CompleteMultipartUpload, unlike CopyObject, does not copy from the source object.
 _METADATA: Final = frozenset(
     {
         "cache-control",
@@ -50,16 +50,16 @@ _METADATA: Final = frozenset(
 
 
 class S3Copy:
-    """Has S3 copy objects.
+    """Copies objects on the server side.
 
-    An object that was uploaded in parts is copied in the same parts, so that its ETag stays what
-    it is, and the next sync finds both equal.
+    An object that was uploaded in parts is copied in the same parts, which preserves its ETag: the
+    next sync finds both equal.
 
     Args:
-        route: where objects come from and go to.
-        s3: what asks S3.
-        pool: the threads that see to objects that are copied in parts.
-        reports: whether anybody asks for their checksums.
+        route: the route.
+        s3: the S3 client.
+        pool: the threads that copy objects in parts.
+        reports: whether the checksums are reported.
     """
 
     def __init__(self, route: Route, s3: S3, pool: Executor, *, reports: bool = False) -> None:
@@ -69,36 +69,42 @@ class S3Copy:
         self._reports = reports
 
     def start(self, step: Step, on_bytes: OnBytes | None) -> Future[Response]:
-        """Copy an object."""
-        source = source_version(self._route, step)
+        """Start to copy an object."""
+        source = self._source(step)
         if step.entry.size > _MAX_COPY_BYTES or parts_of(source.etag) is not None:
             return self._pool.submit(self._copy_large, step, on_bytes)
-        target = target_version(self._route, step)
+        target = self._target(step)
         return self._s3.send(copy_whole(source, target.bucket, target.key))
 
-    def finish(self, step: Step, response: Response) -> Evidence:
-        """Tell what S3 says of the copy of the version that was listed."""
+    def publish(self, step: Step, response: Response) -> Evidence:
+        """Return the ETag of the copy; S3 has published it itself."""
         if not self._reports:
             return NO_EVIDENCE
         etag = read_text(response, "ETag").strip('"')
         return Evidence(f"etag:{etag}", verified=etag == step.entry.etag)
 
-    def is_same(self, step: Step, check: CheckDeadline) -> bool:  # noqa: ARG002
+    def has_same_checksum(self, step: Step, check: CheckDeadline) -> bool:  # noqa: ARG002
         """Tell whether both objects have the same ETag."""
         return step.entry.etag == step.target_etag
 
     def has_same_bytes(self, step: Step, check: CheckDeadline) -> bool:
-        """Tell whether both objects have the same content by fetching both."""
-        versions = source_version(self._route, step), target_version(self._route, step)
+        """Tell whether both objects have the same content, by downloading both."""
+        versions = self._source(step), self._target(step)
         source, target = (get_version(version, step.entry.size) for version in versions)
         digest = object_digest(self._s3, source, check)
         return digest == object_digest(self._s3, target, check)
 
-    def abandon(self) -> None:
+    def discard(self) -> None:
         """Do nothing: S3 makes objects whole or not at all."""
 
+    def _source(self, step: Step) -> ObjectVersion:
+        return object_version(self._route.source, step.entry.relative, step.entry.etag)
+
+    def _target(self, step: Step) -> ObjectVersion:
+        return object_version(self._route.target, step.target, step.target_etag)
+
     def _copy_large(self, step: Step, on_bytes: OnBytes | None) -> Response:
-        source, target = source_version(self._route, step), target_version(self._route, step)
+        source, target = self._source(step), self._target(step)
         first_bytes = first_part_bytes(self._s3, source)
         part_bytes = _part_bytes(step.entry.size, source.etag, first_bytes)
         if part_bytes is None:
@@ -108,8 +114,8 @@ class S3Copy:
     def _copy_parts(
         self, step: Step, part_bytes: int, metadata: Mapping[str, str], on_bytes: OnBytes | None
     ) -> Response:
-        source, size = source_version(self._route, step), step.entry.size
-        bucket, key, _ = target_version(self._route, step)
+        source, size = self._source(step), step.entry.size
+        bucket, key, _ = self._target(step)
         created = self._s3.ask(create_upload(bucket, key, metadata))
         upload_id = read_text(created, "UploadId")
         try:

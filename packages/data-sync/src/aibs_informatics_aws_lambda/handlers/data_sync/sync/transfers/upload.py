@@ -1,28 +1,27 @@
-"""Local files to S3."""
+"""Upload: local files to objects."""
 
 from __future__ import annotations
 
 from concurrent.futures import Future
 from functools import partial
 
-from ...local.files import check_unchanged
+from ...local.files import check_unchanged, file_digest
 from ...progress import CheckDeadline, OnBytes
 from ...s3.client import S3, Request, Response, sends_checksums
-from ...s3.etags import file_has_etag, first_part_bytes, part_bytes_for, same_as_object
-from ...s3.requests import get_version
+from ...s3.etags import file_has_etag, first_part_bytes, object_digest, part_bytes_for
+from ...s3.requests import ObjectVersion, get_version, object_version
 from ..diff import Step
 from ..report import NO_EVIDENCE, Evidence
 from ..routes import Route
-from ..versions import target_version
 
 
 class Upload:
-    """Sends files to S3, with a checksum of the whole content that S3 verifies and keeps.
+    """Uploads files with a checksum of the whole content, which S3 verifies and stores.
 
     Args:
-        route: where files come from and objects go to.
-        s3: what sends them.
-        reports: whether anybody asks for their checksums.
+        route: the route.
+        s3: the S3 client.
+        reports: whether the checksums are reported.
     """
 
     def __init__(self, route: Route, s3: S3, *, reports: bool = False) -> None:
@@ -31,9 +30,9 @@ class Upload:
         self._reports = reports
 
     def start(self, step: Step, on_bytes: OnBytes | None) -> Future[Response]:
-        """Send a file."""
+        """Start to upload a file."""
         entry = step.entry
-        bucket, key, _ = target_version(self._route, step)
+        bucket, key, _ = self._target(step)
         return self._s3.send(
             Request(
                 "PutObject",
@@ -49,30 +48,33 @@ class Upload:
             on_bytes=on_bytes,
         )
 
-    def finish(self, step: Step, response: Response) -> Evidence:
-        """Check that the file is still what was listed.
+    def publish(self, step: Step, response: Response) -> Evidence:
+        """Check that the file is still what was listed; S3 has published the object itself.
 
         Raises:
-            OSError: it is not, or is gone.
+            OSError: it has changed, or is gone.
         """
         check_unchanged(self._route.source.at(step.entry.relative), step.entry)
         return _evidence(response) if self._reports else NO_EVIDENCE
 
-    def is_same(self, step: Step, check: CheckDeadline) -> bool:
-        """Tell whether a file has the content of the object at its target."""
+    def has_same_checksum(self, step: Step, check: CheckDeadline) -> bool:
+        """Tell whether a file has the ETag of the object at its target."""
         path = self._route.source.at(step.entry.relative)
-        target, size = target_version(self._route, step), step.entry.size
+        target, size = self._target(step), step.entry.size
         part_bytes = partial(first_part_bytes, self._s3, target)
         return file_has_etag(path, size, target.etag, part_bytes, check)
 
     def has_same_bytes(self, step: Step, check: CheckDeadline) -> bool:
-        """Tell the same by fetching the object."""
-        path = self._route.source.at(step.entry.relative)
-        request = get_version(target_version(self._route, step), step.entry.size)
-        return same_as_object(path, self._s3, request, check)
+        """Tell whether a file has the content of the object at its target, by downloading it."""
+        request = get_version(self._target(step), step.entry.size)
+        digest = file_digest(self._route.source.at(step.entry.relative), check)
+        return digest == object_digest(self._s3, request, check)
 
-    def abandon(self) -> None:
-        """Nothing is left of uploads that did not end: S3 makes objects whole or not at all."""
+    def discard(self) -> None:
+        """Do nothing: S3 makes objects whole or not at all."""
+
+    def _target(self, step: Step) -> ObjectVersion:
+        return object_version(self._route.target, step.target, step.target_etag)
 
 
 def _evidence(response: Response) -> Evidence:

@@ -1,0 +1,56 @@
+"""The XML of S3, read and written.
+
+Responses of S3 are documents of one flat form, which expressions read several times as fast as a
+parser does.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from html import unescape
+from typing import Final
+
+NAMESPACE: Final = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
+
+# White space too, as a parser of XML would read a carriage return as a line feed.
+_ESCAPES: Final = str.maketrans(
+    {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;", "\n": "&#10;", "\t": "&#9;"}
+)
+
+# What https://www.w3.org/TR/xml/#charsets leaves out. The complement, as it is written there,
+# takes fifteen times as long to compile.
+_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+_FIELD = re.compile(r"<(\w+)>([^<]*)</\1>")
+
+
+def find_text(document: str, name: str) -> str | None:
+    """Return the text of the first element of a name, or `None` if there is none."""
+    found = _element(name).search(document)
+    return None if found is None else unescape(found[1])
+
+
+def find_blocks(document: str, name: str) -> list[str]:
+    """Return the content of all elements of a name, which hold further elements."""
+    return re.findall(f"<{name}>(.*?)</{name}>", document, re.DOTALL)
+
+
+def find_fields(block: str) -> dict[str, str]:
+    """Return the texts of the elements in a block, by name."""
+    return {name: unescape(text) for name, text in _FIELD.findall(block)}
+
+
+def escape(text: str) -> str:
+    """Return text as it stands in a document."""
+    return text.translate(_ESCAPES)
+
+
+def fits_xml(text: str) -> bool:
+    """Tell whether a document can hold a text."""
+    return not _NOT_IN_XML.search(text)
+
+
+@lru_cache
+def _element(name: str) -> re.Pattern[str]:
+    return re.compile(f"<{name}>([^<]*)</{name}>")

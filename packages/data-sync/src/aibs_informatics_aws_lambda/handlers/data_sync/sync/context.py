@@ -1,0 +1,48 @@
+"""The context of an execution: connections, options and callbacks."""
+
+from __future__ import annotations
+
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+
+from ..progress import NullProgress, Progress
+from ..s3.client import S3
+from .deadline import TimeBudget
+from .report import Report
+
+
+@dataclass(frozen=True)
+class ExecutionContext:
+    """The means and options of a sync's execution.
+
+    Args:
+        pool: threads for work on local files.
+        concurrency: the number of parallel transfers.
+        s3: the S3 client, if one side is in S3.
+        staging: the directory in which a single object is staged, if not beside its target.
+        changes: whether anything is changed, or only counted.
+        verifies: whether contents are compared byte by byte where checksums leave it open.
+        fsync: whether local files are flushed to the disk before they are renamed.
+        removes_sources: whether synced entries are removed from the source.
+        progress: receives the progress of the transfers.
+        report: receives what was done with each entry.
+        budget: the time that is left.
+    """
+
+    pool: Executor
+    concurrency: int
+    s3: S3 | None = None
+    staging: str | None = None
+    changes: bool = True
+    verifies: bool = False
+    fsync: bool = False
+    removes_sources: bool = False
+    progress: Progress = field(default_factory=NullProgress)
+    report: Report = field(default_factory=Report)
+    budget: TimeBudget = field(default_factory=TimeBudget)
+
+    def the_s3(self) -> S3:
+        """Return the S3 client, where the route shows that there is one."""
+        if self.s3 is None:
+            raise ValueError("there is no S3 client in a sync of local files")
+        return self.s3

@@ -1,0 +1,110 @@
+"""Resolution of a request: both locations, the filter, the source listing and the routes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from itertools import chain, islice
+from pathlib import Path
+from typing import NamedTuple
+
+from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
+
+from ..entries import Entry, Listing, is_placeholder
+from ..local.walk import find_local
+from ..locations import Root, find_root
+from ..s3.client import S3
+from ..s3.listing import find_in_s3
+from .filters import PathFilter, check_filters_supported, make_filter
+from .routes import Route, check_overlap, folder_route, single_route
+
+
+class Branch(NamedTuple):
+    """Entries of the source that take one route."""
+
+    route: Route
+    entries: Iterable[Entry]
+
+
+class ResolvedSync(NamedTuple):
+    """A sync whose paths are resolved.
+
+    Args:
+        source: the source.
+        destination: the destination.
+        selects: the filter, or `None` if all entries are selected.
+        exists: whether the source exists.
+        single: the file or object at the very source path, if there is one.
+        below: the entries below the source; an empty tuple if there are none.
+        branches: the routes, with their entries. There are two if the source names both an object
+            and a key prefix; none if the source is missing, or is the destination itself.
+    """
+
+    source: Root
+    destination: Root
+    selects: PathFilter | None
+    exists: bool
+    single: Entry | None
+    below: Iterable[Entry]
+    branches: list[Branch]
+
+
+def resolve_sync(request: DataSyncRequest, s3: Callable[[], S3]) -> ResolvedSync:
+    """Resolve the paths of a request and begin to list its source.
+
+    Args:
+        request: the sync.
+        s3: makes the S3 client; it is called only for a source in S3.
+
+    Raises:
+        ValueError: the options contradict each other, or source and destination overlap.
+        OSError: a local source cannot be read.
+        AWSError: S3 refuses or cannot be reached, or has no such bucket.
+    """
+    source, destination = find_root(request.source_path), find_root(request.destination_path)
+    selects = None
+    if request.filter_config is not None:
+        check_filters_supported(request.filter_config, source, destination)
+        selects = make_filter(request.filter_config, source, request.filter_root)
+    if source.bucket is None:
+        listing = find_local(Path(source.path))
+    else:
+        listing = find_in_s3(s3(), source.bucket, source.path)
+    single, below = listing.single, _without_lone_placeholder(listing.below)
+    if single and below and destination.bucket is None:
+        raise ValueError(
+            f"{source.name()} is an object and also a key prefix: a local path cannot be a file "
+            f"and a folder. To sync the objects below the prefix, name {source.name()}/"
+        )
+    branches = _branches(request, source, destination, listing._replace(below=below))
+    return ResolvedSync(source, destination, selects, listing.exists, single, below, branches)
+
+
+def _branches(
+    request: DataSyncRequest, source: Root, destination: Root, listing: Listing
+) -> list[Branch]:
+    if not listing.exists:
+        return []
+    prefix, branches = request.source_path_prefix, []
+    delete, retain = request.delete, request.retain_source_data
+    if listing.single:
+        route = single_route(source, destination, prefix)
+        if not check_overlap(route, delete=delete, retain=retain):
+            branches.append(Branch(route, [listing.single]))
+    if listing.below or not listing.single:
+        route = folder_route(source, destination, prefix)
+        if not check_overlap(route, delete=delete, retain=retain):
+            branches.append(Branch(route, listing.below))
+    return branches
+
+
+def _without_lone_placeholder(below: Iterable[Entry]) -> Iterable[Entry]:
+    """Return the entries, or an empty tuple if there are none.
+
+    The placeholder of the source itself is no entry if it is the only one: the source is empty.
+    """
+    entries = iter(below)
+    first = list(islice(entries, 1))
+    if first and not first[0].relative and is_placeholder(first[0]):
+        first += islice(entries, 1)
+        first = first if len(first) > 1 else []
+    return chain(first, entries) if first else ()

@@ -1,0 +1,59 @@
+"""How directly a sync comes from the event to the first byte of a download."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any
+
+import pytest
+from aibs_informatics_aws_lambda.handlers.data_sync.operations import DataSyncHandler
+
+NAMESPACE = "/aibs_informatics_aws_lambda/"
+
+
+class Calls:
+    """The modules of the namespace whose functions are called, until an object is requested."""
+
+    def __init__(self) -> None:
+        self.modules: list[str] = []
+        self._ended = False
+
+    def note(self, frame: FrameType, event: str, _: Any) -> None:
+        if event != "call" or self._ended:
+            return
+        code = frame.f_code
+        if NAMESPACE in code.co_filename:
+            self.modules.append(code.co_filename)
+        self._ended = _is_download(code, frame)
+
+    @property
+    def changes(self) -> int:
+        return sum(a != b for a, b in zip(self.modules, self.modules[1:], strict=False))
+
+
+def _is_download(code: CodeType, frame: FrameType) -> bool:
+    if code.co_name != "make_request" or "awscrt" not in code.co_filename:
+        return False
+    return frame.f_locals.get("operation_name") == "GetObject"
+
+
+@pytest.mark.parametrize("exists", [False, True])
+def test_download_changes_modules_at_most_seventy_times_before_its_first_byte(
+    bucket, tmp_path: Path, lambda_context, exists
+):
+    bucket.put("src/a", "x")
+    destination = tmp_path / "dst"
+    if exists:
+        destination.mkdir()
+    handler, calls = DataSyncHandler.get_handler(), Calls()
+    event = {"source_path": "s3://bucket/src/", "destination_path": str(destination)}
+    previous = sys.getprofile()
+    sys.setprofile(calls.note)
+    try:
+        handler(event, lambda_context)
+    finally:
+        sys.setprofile(previous)
+    assert (destination / "a").read_text() == "x"
+    assert calls.changes <= 70
