@@ -191,7 +191,7 @@ class TestDeadline:
         ]
 
     def test_batch_without_time_is_an_error(self, aws, tmp_path: Path, lambda_context):
-        with pytest.raises(TimeoutError, match="give more"):
+        with pytest.raises(TimeoutError, match="allow more time"):
             batch_data_sync_handler(self.request(tmp_path, deadline=0), lambda_context)
         assert aws.keys("bucket") == []
 

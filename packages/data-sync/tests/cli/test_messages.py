@@ -25,8 +25,8 @@ from aibs_informatics_aws_lambda.storage.data_sync import DataSyncCounts
             "3 objects would be deleted at /data/max_delete: --max-delete allows 1",
         ),
         (
-            FileNotFoundError("/give fail_if_missing: false: or give fail_if_missing: false"),
-            "/give fail_if_missing: false: or give --ignore-missing",
+            FileNotFoundError("/set fail_if_missing: false: or set fail_if_missing: false"),
+            "/set fail_if_missing: false: or use --ignore-missing",
         ),
         (KeyError("x"), "KeyError: 'x'"),
         (RuntimeError(), "RuntimeError"),

@@ -218,11 +218,11 @@ def test_missing_source_is_an_error_without_ignore_missing(run, bucket):
 
     assert missing.returncode == 1
     assert missing.stderr == (
-        "data-sync: error: there is nothing at the source s3://bucket/nothing/: check the path, "
-        "or give --ignore-missing\n"
+        "data-sync: error: the source s3://bucket/nothing/ does not exist: correct the path, "
+        "or use --ignore-missing\n"
     )
     assert ignored.returncode == 0
-    assert ignored.stderr.startswith("data-sync: warning: there is nothing at the source")
+    assert ignored.stderr.startswith("data-sync: warning: the source s3://bucket/nothing/")
 
 
 def test_missing_bucket_error_names_it(run, aws, disk):
@@ -309,7 +309,9 @@ def test_debug_shows_the_traceback(run, bucket):
 
     assert result.returncode == 1
     assert result.stderr.startswith("Traceback")
-    assert result.stderr.splitlines()[-1].startswith("data-sync: error: there is nothing")
+    assert result.stderr.splitlines()[-1].startswith(
+        "data-sync: error: the source s3://bucket/nothing/"
+    )
 
 
 def test_help_shows_the_verbs_examples_and_exit_status(run):

@@ -6,7 +6,6 @@ from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
-from aibs_informatics_aws_lambda.handlers.data_sync.s3.client import Request, Response
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.etags import (
     file_has_etag,
     first_part_bytes,
@@ -14,7 +13,11 @@ from aibs_informatics_aws_lambda.handlers.data_sync.s3.etags import (
     part_bytes_for,
     parts_of,
 )
-from aibs_informatics_aws_lambda.handlers.data_sync.s3.requests import ObjectVersion
+from aibs_informatics_aws_lambda.handlers.data_sync.s3.requests import (
+    ObjectVersion,
+    Request,
+    Response,
+)
 from tables import table
 
 MIB = 2**20

@@ -113,7 +113,7 @@ def test_object_is_found_by_its_very_key(aws, bucket: str, s3: S3):
 
 
 def test_missing_bucket_is_an_error_that_names_it(s3: S3):
-    with pytest.raises(ResourceNotFoundError, match="s3://missing/: NoSuchBucket"):
+    with pytest.raises(ResourceNotFoundError, match="s3://missing/src/: NoSuchBucket"):
         find(s3, "s3://missing/src")
 
 
@@ -122,6 +122,6 @@ def test_unreachable_service_is_an_error_that_says_where_it_was_looked_for(
 ):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     monkeypatch.setattr("aibs_informatics_aws_lambda.handlers.data_sync.s3.client._RETRIES", 1)
-    expected = r"cannot list objects s3://bucket/: .*is S3 at 127\.0\.0\.1:1\?.*AWS_ENDPOINT_URL"
+    expected = r"cannot list s3://bucket/.*: .*AWS_ENDPOINT_URL: the host is 127\.0\.0\.1:1"
     with pytest.raises(AWSError, match=expected):
         find(S3(connections=1), "s3://bucket/src")

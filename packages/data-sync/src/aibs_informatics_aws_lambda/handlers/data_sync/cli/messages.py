@@ -16,7 +16,7 @@ PACKAGE_LOGGER: Final = "aibs_informatics_aws_lambda"
 # Messages of the engine name fields of a request. The command has options instead. A field is
 # matched with its surroundings: a path in the same message may contain its name.
 _OPTIONS: Final = {
-    re.compile(r"\bgive fail_if_missing: false$"): "give --ignore-missing",
+    re.compile(r"\bset fail_if_missing: false$"): "use --ignore-missing",
     re.compile(r"(?<!\S)max_delete(?= allows )"): "--max-delete",
 }
 

@@ -15,8 +15,8 @@ from typing import IO, Final
 from aibs_informatics_aws_lambda.common.files import filename_in_errors
 
 from ..progress import CheckDeadline
-from .client import PART_BYTES, S3, Request
-from .requests import ObjectVersion, head_first_part
+from .client import PART_BYTES, S3
+from .requests import ObjectVersion, Request, head_first_part
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 MAX_PARTS: Final = 10_000

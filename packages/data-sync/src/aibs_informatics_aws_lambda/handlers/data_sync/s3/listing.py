@@ -15,7 +15,8 @@ from aibs_informatics_aws_lambda.common.exceptions import AWSError
 
 from ..entries import Entry, Listing
 from ..locations import s3_uri
-from .client import S3, Request
+from .client import S3
+from .requests import Request
 
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html. A page of 1,000 objects
 # is text that S3 itself writes, in one form: expressions read it three times as fast as a parser.
@@ -113,7 +114,7 @@ def _page_request(bucket: str, prefix: str, token: str | None, limit: int = 1000
     query = f"list-type=2&encoding-type=url&max-keys={limit}&prefix={quote(prefix, safe='')}"
     if token:
         query += f"&continuation-token={quote(token, safe='')}"
-    return Request("ListObjectsV2", "s3:ListBucket", bucket, query=query)
+    return Request("ListObjectsV2", "s3:ListBucket", bucket, query=query, prefix=prefix)
 
 
 def _read_page(body: bytes, prefix_length: int = 0) -> _Page:

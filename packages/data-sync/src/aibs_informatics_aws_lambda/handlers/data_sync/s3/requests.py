@@ -1,17 +1,88 @@
-"""Requests about objects, as plain data."""
+"""Requests to S3 and their responses, as plain data."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Final, NamedTuple
 from urllib.parse import quote, urlencode
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 
 from ..locations import Root, s3_uri
-from .client import Request, Response
 from .endpoint import escape_key
 from .xml import NAMESPACE, escape, find_blocks, find_fields, find_text
+
+_NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+class Request(NamedTuple):
+    """A request to S3.
+
+    Args:
+        operation: the operation of the S3 API.
+        permission: the IAM action that it requires.
+        bucket: the bucket.
+        key: the key, unless the request is about the bucket.
+        method: the HTTP method.
+        query: the query string, escaped.
+        headers: further headers.
+        body: the body.
+        send_file: the file to upload, instead of ``body``.
+        receive_file: the file to write the response body to.
+        size: the size in bytes of the object that is uploaded or downloaded.
+        part_bytes: the size of the parts in which a larger ``send_file`` is uploaded.
+        keeps_headers: whether the response headers are needed.
+        prefix: the key prefix of a listing, for messages.
+        source: the URI of the object that is copied, for messages.
+    """
+
+    operation: str
+    permission: str
+    bucket: str
+    key: str = ""
+    method: str = "GET"
+    query: str = ""
+    headers: Mapping[str, str] = _NO_HEADERS
+    body: bytes = b""
+    send_file: str | None = None
+    receive_file: str | None = None
+    size: int | None = None
+    part_bytes: int | None = None
+    keeps_headers: bool = False
+    prefix: str = ""
+    source: str = ""
+
+    @property
+    def is_transfer(self) -> bool:
+        """Whether a file is uploaded or downloaded: then the response body is not kept."""
+        return bool(self.send_file or self.receive_file)
+
+    @property
+    def subject(self) -> str:
+        """The objects and the local file, for messages."""
+        uri = s3_uri(self.bucket, self.key or self.prefix)
+        if self.source:
+            return f"{self.source} to {uri}"
+        if self.send_file:
+            return f"{self.send_file} to {uri}"
+        return f"{uri} to {self.receive_file}" if self.receive_file else uri
+
+
+class Response(NamedTuple):
+    """A response of S3.
+
+    Args:
+        headers: the headers, with names in lower case, if the request keeps them.
+        body: the body, unless a file was uploaded or downloaded.
+        size: the number of bytes of a file that were uploaded or downloaded.
+        verified: whether the checksum that S3 sent with an object was correct.
+    """
+
+    headers: Mapping[str, str]
+    body: bytes
+    size: int = 0
+    verified: bool = False
 
 
 class ObjectVersion(NamedTuple):
@@ -41,30 +112,47 @@ def object_version(root: Root, relative: str, etag: str | None) -> ObjectVersion
 
 def copy_whole(source: ObjectVersion, bucket: str, key: str) -> Request:
     """Return the request that copies an object of at most 5 GiB, with its metadata and tags."""
-    return Request("CopyObject", "s3:PutObject", bucket, key, "PUT", headers=_copied(source))
+    return Request(
+        "CopyObject",
+        "s3:PutObject",
+        bucket,
+        key,
+        "PUT",
+        headers=_copied(source),
+        source=s3_uri(source.bucket, source.key),
+    )
 
 
 def copy_part(
     source: ObjectVersion, bucket: str, key: str, upload_id: str, number: int, span: range
 ) -> Request:
-    """Return the request that makes a part of a new object from bytes of another one."""
+    """Return the request that copies bytes of an object as a part of a multipart upload."""
     headers = {
         **_copied(source),
         "x-amz-copy-source-range": f"bytes={span.start}-{span.stop - 1}",
     }
     query = f"partNumber={number}&uploadId={quote(upload_id, safe='')}"
-    return Request("UploadPartCopy", "s3:PutObject", bucket, key, "PUT", query, headers)
+    return Request(
+        "UploadPartCopy",
+        "s3:PutObject",
+        bucket,
+        key,
+        "PUT",
+        query,
+        headers,
+        source=s3_uri(source.bucket, source.key),
+    )
 
 
 def create_upload(bucket: str, key: str, headers: Mapping[str, str]) -> Request:
-    """Return the request that begins an object that is made of parts."""
+    """Return the request that starts a multipart upload."""
     return Request(
         "CreateMultipartUpload", "s3:PutObject", bucket, key, "POST", "uploads", headers
     )
 
 
 def complete_upload(bucket: str, key: str, upload_id: str, etags: Sequence[str]) -> Request:
-    """Return the request that makes an object of its parts, in the order of their ETags."""
+    """Return the request that completes a multipart upload from the ETags of its parts."""
     parts = "".join(
         f"<Part><PartNumber>{number}</PartNumber><ETag>{escape(etag)}</ETag></Part>"
         for number, etag in enumerate(etags, 1)
@@ -83,13 +171,13 @@ def complete_upload(bucket: str, key: str, upload_id: str, etags: Sequence[str])
 
 
 def abort_upload(bucket: str, key: str, upload_id: str) -> Request:
-    """Return the request that gives up the parts of an object."""
+    """Return the request that aborts a multipart upload."""
     query = f"uploadId={quote(upload_id, safe='')}"
     return Request("AbortMultipartUpload", "s3:AbortMultipartUpload", bucket, key, "DELETE", query)
 
 
 def get_version(version: ObjectVersion, size: int, receive_file: str | None = None) -> Request:
-    """Return the request that fetches an object of some size, to a file perhaps."""
+    """Return the request that downloads a version of an object, to a file if one is given."""
     return Request(
         "GetObject",
         "s3:GetObject",
@@ -102,7 +190,7 @@ def get_version(version: ObjectVersion, size: int, receive_file: str | None = No
 
 
 def put_text(bucket: str, key: str, text: str) -> Request:
-    """Return the request that makes an object of some text."""
+    """Return the request that writes text to an object."""
     return Request("PutObject", "s3:PutObject", bucket, key, "PUT", body=text.encode())
 
 
@@ -112,7 +200,7 @@ def get_tags(bucket: str, key: str) -> Request:
 
 
 def read_tags(response: Response) -> str:
-    """Return the tags of a response, as the header of an upload takes them."""
+    """Return the tags in a response, encoded for the tagging header of an upload."""
     tags = map(find_fields, find_blocks(response.body.decode(), "Tag"))
     return urlencode([(tag["Key"], tag["Value"]) for tag in tags])
 
@@ -130,27 +218,27 @@ def read_text(response: Response, element: str) -> str:
 
 
 def head(bucket: str, key: str) -> Request:
-    """Return the request that tells the metadata of an object."""
+    """Return the request for the metadata of an object."""
     return Request("HeadObject", "s3:GetObject", bucket, key, "HEAD", keeps_headers=True)
 
 
 def head_first_part(bucket: str, key: str) -> Request:
-    """Return the request that tells the size of an object's first part."""
+    """Return the request for the size of the first part of an object."""
     return head(bucket, key)._replace(query="partNumber=1")
 
 
 def delete_one(bucket: str, key: str, etag: str | None = None) -> Request:
-    """Return the request that removes an object, if it still has the ETag."""
+    """Return the request that deletes an object, if it still has the ETag."""
     headers = {"If-Match": f'"{etag}"'} if etag else {}
     return Request("DeleteObject", "s3:DeleteObject", bucket, key, "DELETE", headers=headers)
 
 
 def delete_several(bucket: str, objects: Sequence[tuple[str, str | None]]) -> Request:
-    """Return the request that removes objects.
+    """Return the request that deletes objects.
 
     Args:
         bucket: the bucket.
-        objects: keys that fit XML, each with the ETag that the object must still have, if any.
+        objects: keys that fit in XML, each with the ETag that the object must still have, if any.
     """
     objects_xml = "".join(
         f"<Object><Key>{escape(key)}</Key>{f'<ETag>{etag}</ETag>' if etag else ''}</Object>"
@@ -163,7 +251,7 @@ def delete_several(bucket: str, objects: Sequence[tuple[str, str | None]]) -> Re
 
 
 def check_deletions(bucket: str, response: Response) -> None:
-    """Raise `AWSError` if an object could not be removed."""
+    """Raise `AWSError` if an object could not be deleted."""
     errors = find_blocks(response.body.decode(), "Error")
     if not errors:
         return

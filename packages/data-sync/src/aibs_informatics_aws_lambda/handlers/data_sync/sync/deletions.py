@@ -12,8 +12,8 @@ from typing import Final, NamedTuple, TypeAlias
 
 from ..local.delete import delete_empty_directories, delete_empty_parents, delete_file
 from ..local.files import check_unchanged
-from ..s3.client import S3, Request, Response
-from ..s3.requests import check_deletions, delete_one, delete_several, put_text
+from ..s3.client import S3
+from ..s3.requests import Request, Response, check_deletions, delete_one, delete_several, put_text
 from ..s3.xml import fits_xml
 from .context import ExecutionContext
 from .deadline import OutOfTimeError, TimeBudget

@@ -234,7 +234,7 @@ def _check_deletions(request: DataSyncRequest, plans: Sequence[Plan]) -> None:
         raise ValueError(
             f"{count} of {there} entries would be deleted at {request.destination_path}, and "
             f"max_delete allows {request.max_delete}. Nothing was changed: check the paths, or "
-            "raise max_delete"
+            "raise the limit"
         )
 
 

@@ -21,7 +21,8 @@ from aibs_informatics_aws_lambda.storage.paths import DataLocation, parse_data_p
 from ..local.delete import delete_file
 from ..local.staging import Staging
 from ..locations import Location
-from ..s3.client import S3, Request
+from ..s3.client import S3
+from ..s3.requests import Request
 from ..settings import DEFAULT_BUCKET_NAME_ENV_VAR
 from .diff import Step
 from .routes import Route

@@ -15,9 +15,9 @@ from ...local.delete import delete_file
 from ...local.files import file_digest, flush, write_new
 from ...local.staging import Staging, temporary_path
 from ...progress import CheckDeadline, OnBytes
-from ...s3.client import S3, Response
+from ...s3.client import S3
 from ...s3.etags import file_has_etag, first_part_bytes, object_digest
-from ...s3.requests import ObjectVersion, get_version, object_version
+from ...s3.requests import ObjectVersion, Response, get_version, object_version
 from ..diff import Step
 from ..report import NO_EVIDENCE, Evidence
 from ..routes import Route
@@ -62,8 +62,8 @@ class Download:
         if not size:
             return _nothing()
         file = temporary if size > _SMALL_BYTES else None
-        request = get_version(self._source(step), size, file)
-        return self._s3.send(request, on_bytes=on_bytes)
+        version = object_version(self._route.source, step.entry.relative, step.entry.etag)
+        return self._s3.send(get_version(version, size, file), on_bytes=on_bytes)
 
     def publish(self, step: Step, response: Response | None) -> Evidence:
         """Rename the temporary file to its target.

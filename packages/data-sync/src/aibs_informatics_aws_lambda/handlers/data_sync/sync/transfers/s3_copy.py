@@ -8,10 +8,11 @@ from functools import partial
 from typing import Final
 
 from ...progress import CheckDeadline, OnBytes
-from ...s3.client import S3, Response
+from ...s3.client import S3
 from ...s3.etags import first_part_bytes, object_digest, part_bytes_for, parts_of
 from ...s3.requests import (
     ObjectVersion,
+    Response,
     abort_upload,
     complete_upload,
     copy_part,

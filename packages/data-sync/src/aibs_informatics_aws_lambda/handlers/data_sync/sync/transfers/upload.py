@@ -7,9 +7,9 @@ from functools import partial
 
 from ...local.files import check_unchanged, file_digest
 from ...progress import CheckDeadline, OnBytes
-from ...s3.client import S3, Request, Response, sends_checksums
+from ...s3.client import S3, sends_checksums
 from ...s3.etags import file_has_etag, first_part_bytes, object_digest, part_bytes_for
-from ...s3.requests import ObjectVersion, get_version, object_version
+from ...s3.requests import ObjectVersion, Request, Response, get_version, object_version
 from ..diff import Step
 from ..report import NO_EVIDENCE, Evidence
 from ..routes import Route

@@ -1,0 +1,142 @@
+"""Errors of S3 requests: what failed, its cause, and a remedy."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from aibs_informatics_aws_lambda.common.exceptions import AWSError, ResourceNotFoundError
+
+from .xml import find_text
+
+if TYPE_CHECKING:
+    from .requests import Request
+
+_NOT_FOUND: Final = frozenset({"NoSuchBucket", "NoSuchKey", "NotFound"})
+# Prefixes of the names that awscrt has for connection errors.
+_UNREACHABLE: Final = ("AWS_IO_", "AWS_ERROR_HTTP_")
+# The names that it has for file errors.
+_FILE_ERRORS: Final[Mapping[str, int]] = MappingProxyType(
+    {
+        "AWS_ERROR_NO_PERMISSION": errno.EACCES,
+        "AWS_ERROR_FILE_INVALID_PATH": errno.ENOENT,
+        "AWS_ERROR_NO_SPACE": errno.ENOSPC,
+        "AWS_ERROR_MAX_FDS_EXCEEDED": errno.EMFILE,
+    }
+)
+
+_VERBS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "ListObjectsV2": "list",
+        "GetObject": "download",
+        "PutObject": "upload",
+        "CopyObject": "copy",
+        "CreateMultipartUpload": "copy",
+        "UploadPartCopy": "copy",
+        "CompleteMultipartUpload": "copy",
+        "AbortMultipartUpload": "abort the copy to",
+        "HeadObject": "read the metadata of",
+        "GetObjectTagging": "read the tags of",
+        "DeleteObject": "delete",
+        "DeleteObjects": "delete objects from",
+    }
+)
+
+_RENEW: Final = "Renew the temporary credentials in use"
+_SET_REGION: Final = "Set AWS_REGION to the region of the bucket"
+# https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+_REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "AuthorizationHeaderMalformed": _SET_REGION,
+        "ExpiredToken": _RENEW,
+        "IllegalLocationConstraintException": _SET_REGION,
+        "InvalidAccessKeyId": "Check the access key ID: AWS_ACCESS_KEY_ID, or the profile in use",
+        "InvalidObjectState": "The object is archived: restore it, then sync again",
+        "InvalidToken": _RENEW,
+        "KMS.DisabledException": "Enable the KMS key of the object",
+        "NoSuchBucket": "Correct the name, or create the bucket",
+        "NotImplemented": "The service does not support this operation",
+        "PermanentRedirect": _SET_REGION,
+        "PreconditionFailed": "The object changed after it was listed: sync again",
+        "RequestTimeTooSkewed": "Set the clock of this machine",
+        "SignatureDoesNotMatch": "Check the secret access key: AWS_SECRET_ACCESS_KEY, or the "
+        "profile in use",
+        "SlowDown": "The service throttles requests: lower max_concurrency, or sync again later",
+    }
+)
+_BY_STATUS: Final[Mapping[int, str]] = MappingProxyType(
+    {
+        HTTPStatus.PRECONDITION_FAILED: "PreconditionFailed",
+        HTTPStatus.NOT_IMPLEMENTED: "NotImplemented",
+        HTTPStatus.FORBIDDEN: "AccessDenied",
+    }
+)
+
+
+def translate_error(error: Exception, request: Request, host: str) -> Exception:
+    """Return an error that names the operation, its cause and a remedy.
+
+    Args:
+        error: the error that awscrt has raised.
+        request: the request.
+        host: the host that it was sent to.
+    """
+    file = request.receive_file or request.send_file
+    if isinstance(error, OSError) and error.errno is not None:
+        return OSError(error.errno, error.strerror, file)
+    number = _FILE_ERRORS.get(_name_of(error)) if file else None
+    if number is not None:
+        return OSError(number, os.strerror(number), file)
+    status = getattr(error, "status_code", None)
+    code, message = _reason(error, status)
+    verb = _VERBS.get(request.operation, request.operation)
+    text = f"cannot {verb} {request.subject}: {code}"
+    if message and message != code:
+        text += f": {message.rstrip('.')}"
+    remedy = _remedy(code, message, status, request, host)
+    if remedy:
+        text += f". {remedy}"
+    is_missing = code in _NOT_FOUND or status == HTTPStatus.NOT_FOUND
+    return ResourceNotFoundError(text) if is_missing else AWSError(text)
+
+
+def _remedy(code: str, message: str, status: int | None, request: Request, host: str) -> str:
+    if status is None and code.startswith(_UNREACHABLE):
+        return f"Check the network, the region and AWS_ENDPOINT_URL: the host is {host}"
+    code = _BY_STATUS.get(status, code) if status and code == _phrase(status) else code
+    if code != "AccessDenied":
+        return _REMEDIES.get(code, "")
+    denied = re.search(r"\bkms:\w+", message)
+    if denied:
+        return f"Grant {denied[0]} on the KMS key of the object to the role or user in use"
+    return (
+        f"Grant {request.permission} on it to the role or user in use: its policies do not allow "
+        f"{request.permission}"
+    )
+
+
+def _reason(error: Exception, status: int | None) -> tuple[str, str]:
+    body = (getattr(error, "body", None) or b"").decode(errors="replace")
+    if status and not find_text(body, "Code"):
+        return _phrase(status), ""
+    code = find_text(body, "Code") or _name_of(error)
+    message = find_text(body, "Message")
+    return code, str(getattr(error, "message", error)) if message is None else message
+
+
+def _name_of(error: Exception) -> str:
+    """Return the name that awscrt has for an error; some have it only in their text."""
+    found = re.search(r"\((AWS_\w+)\)", str(error))
+    return found[1] if found else getattr(error, "name", type(error).__name__)
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return f"HTTP status {status}"
