@@ -8,18 +8,21 @@ from pathlib import Path
 import pytest
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 from aibs_informatics_aws_lambda.handlers.data_sync.entries import Entry
-from aibs_informatics_aws_lambda.handlers.data_sync.s3.client import Request, Response
+from aibs_informatics_aws_lambda.handlers.data_sync.local.delete import (
+    delete_empty_directories,
+    delete_empty_parents,
+)
+from aibs_informatics_aws_lambda.handlers.data_sync.s3.requests import Request, Response
+from aibs_informatics_aws_lambda.handlers.data_sync.sync import deletions as deletions_module
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.deadline import (
     OutOfTimeError,
     TimeBudget,
 )
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.deletions import (
     Deletion,
-    remove_empty_parents,
-    remove_files,
-    remove_folder,
-    remove_objects,
-    remove_source_files,
+    delete_files,
+    delete_objects,
+    delete_source_files,
 )
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.diff import Step
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.window import Window
@@ -61,7 +64,7 @@ def objects(keys: list[str], etag: str | None = None) -> list[Deletion]:
 def delete(s3: FakeS3, deletions: list[Deletion], budget: TimeBudget | None = None) -> list[str]:
     """Delete objects, and return those of which it was told."""
     told: list[str] = []
-    remove_objects(
+    delete_objects(
         s3,
         "bucket",
         deletions,
@@ -137,7 +140,7 @@ def test_object_that_cannot_be_deleted_is_an_error():
 def test_what_was_not_deleted_is_not_told():
     told: list[Step] = []
     with pytest.raises(AWSError):
-        remove_objects(
+        delete_objects(
             FakeS3(ERROR), "bucket", objects(["a"]), Window(4), told.append, TimeBudget()
         )
     assert told == []
@@ -159,7 +162,7 @@ def test_requests_under_way_end_when_the_source_of_deletions_fails():
         raise OSError("cannot read the spool")
 
     with pytest.raises(OSError, match="cannot read the spool"):
-        remove_objects(
+        delete_objects(
             s3, "bucket", failing(), Window(4), lambda step: told.append(step.target), TimeBudget()
         )
     assert told == numbered(1000)
@@ -217,7 +220,7 @@ def local(root: Path, names: str, kind="file") -> list[Deletion]:
 def test_files_are_deleted(tmp_path: Path, tree, deleted, left):
     make(tmp_path, tree)
     told: list[str] = []
-    remove_files(local(tmp_path, deleted), lambda step: told.append(step.target))
+    delete_files(local(tmp_path, deleted), lambda step: told.append(step.target))
     assert below(tmp_path) == left
     assert told == deleted.split()
 
@@ -226,7 +229,7 @@ def test_file_that_cannot_be_deleted_is_an_error(tmp_path: Path):
     (tmp_path / "folder").mkdir()
     told: list[Step] = []
     with pytest.raises(OSError, match=r"directory|permitted"):
-        remove_files([Deletion(str(tmp_path / "folder"), step("folder"))], told.append)
+        delete_files([Deletion(str(tmp_path / "folder"), step("folder"))], told.append)
     assert told == []
 
 
@@ -249,7 +252,7 @@ def test_source_files_are_deleted(tmp_path: Path, tree, kind, left):
         for name in names
     ]
     told: list[str] = []
-    remove_source_files(deletions, lambda step: told.append(step.target))
+    delete_source_files(deletions, lambda step: told.append(step.target))
     assert below(tmp_path) == left
     assert told == names
 
@@ -266,7 +269,7 @@ def test_source_file_that_has_changed_stays(tmp_path: Path, change):
         (tmp_path / "a").unlink()
     told: list[Step] = []
     with pytest.raises(OSError, match=re.escape(str(tmp_path / "a"))):
-        remove_source_files(deletions, told.append)
+        delete_source_files(deletions, told.append)
     assert told == []
     assert (tmp_path / "b").exists()
     assert (tmp_path / "a").exists() is (change != "gone")
@@ -286,13 +289,13 @@ def test_source_file_that_has_changed_stays(tmp_path: Path, change):
 @pytest.mark.parametrize("slash", ["", "/"])
 def test_folder_goes_unless_files_are_left(tmp_path: Path, tree, left, slash):
     make(tmp_path, tree)
-    remove_folder(f"{tmp_path}/src{slash}")
+    delete_empty_directories(f"{tmp_path}/src{slash}")
     assert below(tmp_path) == left
 
 
 def test_link_to_a_folder_goes_and_its_target_stays(tmp_path: Path):
     make(tmp_path, "other/ src>other")
-    remove_folder(f"{tmp_path}/src/")
+    delete_empty_directories(f"{tmp_path}/src/")
     assert below(tmp_path) == "other/"
 
 
@@ -313,12 +316,12 @@ def test_link_to_a_folder_goes_and_its_target_stays(tmp_path: Path):
 )
 def test_folders_that_became_empty_go(tmp_path: Path, tree, synced, left):
     make(tmp_path, tree)
-    remove_empty_parents(f"{tmp_path}/src/", [step(name) for name in synced.split()])
+    delete_empty_parents(f"{tmp_path}/src/", synced.split())
     assert below(tmp_path) == left
 
 
 def test_folders_behind_links_stay(tmp_path: Path):
     make(tmp_path, "src/a/")
     steps = [step("a/f", kind="symlink_target"), step("b")]
-    remove_empty_parents(f"{tmp_path}/src/", steps)
+    delete_empty_parents(f"{tmp_path}/src/", deletions_module._files_of(steps))
     assert below(tmp_path) == "src/a/"

@@ -77,7 +77,9 @@ def test_root_on_efs_is_resolved(monkeypatch: pytest.MonkeyPatch):
 
 @pytest.mark.parametrize("name", ["include", "exclude"])
 def test_invalid_pattern_is_named(name):
-    with pytest.raises(ValueError, match=rf"the {name} pattern '\(' is not a valid regular expression"):
+    with pytest.raises(
+        ValueError, match=rf"the {name} pattern '\(' is not a valid regular expression"
+    ):
         make_filter(Config(**{name: ["a", "("]}), SOURCE)
 
 

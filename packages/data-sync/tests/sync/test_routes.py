@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from aibs_informatics_aws_lambda.common.s3 import S3Path
+from aibs_informatics_aws_lambda.handlers.data_sync.locations import find_root
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.routes import (
     Root,
     Route,
@@ -14,8 +15,8 @@ from aibs_informatics_aws_lambda.handlers.data_sync.sync.routes import (
 from tables import table
 
 
-def location(text: str) -> S3Path | Path:
-    return S3Path(text) if text.startswith("s3://") else Path(text)
+def location(text: str) -> Root:
+    return find_root(S3Path(text) if text.startswith("s3://") else Path(text))
 
 
 def ends_of(route: Route) -> tuple[str, str]:
@@ -242,9 +243,11 @@ def test_single_entry(source, destination, prefix, ends):
 
 @pytest.mark.parametrize("make", [folder_route, single_route])
 def test_source_starts_with_the_prefix(make):
-    source = S3Path("s3://bucket/run/A")
-    with pytest.raises(ValueError, match="'ru/' is not how the key of 's3://bucket/run/A' starts"):
-        make(source, S3Path("s3://other/dst"), "ru/")
+    source = location("s3://bucket/run/A")
+    with pytest.raises(
+        ValueError, match="'ru/' is not a prefix of the key of 's3://bucket/run/A'"
+    ):
+        make(source, location("s3://other/dst"), "ru/")
 
 
 @table(
@@ -258,7 +261,7 @@ def test_source_starts_with_the_prefix(make):
 def test_local_folder_is_resolved(here: Path, destination, target):
     (here / "real").mkdir()
     (here / "link").symlink_to("real")
-    route = folder_route(S3Path("s3://bucket/src"), Path(destination))
+    route = folder_route(location("s3://bucket/src"), location(destination))
     assert route.target == Root(None, f"{here}/{target}")
 
 
@@ -276,7 +279,7 @@ def test_local_file_is_resolved(here: Path, destination, target):
     (here / "real").mkdir()
     (here / "link").symlink_to("real")
     (here / "real/file-link").symlink_to("elsewhere")
-    route = single_route(S3Path("s3://bucket/src"), Path(destination))
+    route = single_route(location("s3://bucket/src"), location(destination))
     assert route.target == Root(None, f"{here}/{target}".rstrip("/"))
 
 
@@ -311,35 +314,35 @@ FOLDERS = (
             "s3://bucket/src/",
             False,
             False,
-            "source and destination are one location, s3://bucket/src/",
+            "source and destination are the same location, s3://bucket/src/",
         ),
         "a destination inside of the source is not mirrored": (
             "s3://bucket/src/",
             "s3://bucket/src/dst/",
             True,
             True,
-            "s3://bucket/src/ and s3://bucket/src/dst/ lie one inside the other.*delete: false",
+            "overlap: s3://bucket/src/ and s3://bucket/src/dst/.*delete: false",
         ),
         "a source inside of the destination is not mirrored": (
             "s3://bucket/dst/src/",
             "s3://bucket/dst/",
             True,
             True,
-            "lie one inside the other",
+            "overlap",
         ),
         "a bucket around the source is not mirrored": (
             "s3://bucket/src/",
             "s3://bucket",
             True,
             True,
-            "lie one inside the other",
+            "overlap",
         ),
         "a destination inside of the source is no place to move to": (
             "s3://bucket/src/",
             "s3://bucket/src/dst/",
             False,
             False,
-            "lie one inside the other",
+            "overlap",
         ),
         "a destination inside of the source can be copied to": (
             "s3://bucket/src/",
@@ -355,13 +358,12 @@ FOLDERS = (
             True,
             False,
         ),
-        "local folders do not lie one inside the other": (
+        "local folders do not overlap": (
             "/src",
             "/src/dst",
             False,
             True,
-            "/src/ and /src/dst/ lie one inside the other: choose a destination outside of the "
-            "source$",
+            "overlap: /src/ and /src/dst/. Choose a destination outside the source$",
         ),
         "local folders side by side do not overlap": ("/src", "/src2", True, False, False),
     },
@@ -388,7 +390,7 @@ def test_overlap_of_folders(source, destination, delete, retain, result):
             "run/A/",
             True,
             True,
-            "lie one inside the other",
+            "overlap",
         ),
         "a mirror takes in all of the destination": (
             "s3://bucket/dst/x/A/",
@@ -396,7 +398,7 @@ def test_overlap_of_folders(source, destination, delete, retain, result):
             "dst/x/",
             True,
             True,
-            "lie one inside the other",
+            "overlap",
         ),
         "without a mirror only what lands there counts": (
             "s3://bucket/dst/x/A/",
@@ -421,9 +423,9 @@ def test_overlap_with_a_prefix(source, destination, prefix, delete, retain, resu
             "s3://bucket/a",
             "s3://bucket/a",
             False,
-            "one location",
+            "the same location",
         ),
-        "a file is not moved onto itself": ("/a/f", "/a/f", False, "one location"),
+        "a file is not moved onto itself": ("/a/f", "/a/f", False, "the same location"),
         "an object and what lies below its key are apart": (
             "s3://bucket/a",
             "s3://bucket/a/b",
@@ -441,15 +443,15 @@ def test_overlap_of_single_entries(source, destination, retain, result):
 def test_overlap_is_judged_where_links_lead(here: Path):
     (here / "src").mkdir()
     (here / "link").symlink_to("src")
-    assert check_overlap(folder_route(Path("link"), Path("src")), delete=True, retain=True)
-    inside = folder_route(Path("link"), here / "src/dst")
-    check(inside, "lie one inside the other", delete=True, retain=True)
+    assert check_overlap(folder_route(location("link"), location("src")), delete=True, retain=True)
+    inside = folder_route(location("link"), location(f"{here}/src/dst"))
+    check(inside, "overlap", delete=True, retain=True)
 
 
 def test_single_file_is_judged_where_links_lead(here: Path):
     (here / "file").write_text("x")
     (here / "link").symlink_to("file")
-    route = single_route(Path("file"), Path("link"))
+    route = single_route(location("file"), location("link"))
     assert check_overlap(route, delete=False, retain=True)
 
 

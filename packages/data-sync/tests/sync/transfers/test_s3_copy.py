@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 from aibs_informatics_aws_lambda.handlers.data_sync.entries import Entry
-from aibs_informatics_aws_lambda.handlers.data_sync.s3.client import Request, Response
+from aibs_informatics_aws_lambda.handlers.data_sync.s3.requests import Request, Response
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.diff import Step
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.routes import Root, Route
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.transfers import s3_copy
@@ -214,7 +214,7 @@ def step(etag: str, target_etag: str | None = None) -> Step:
 def test_objects_are_compared_by_their_etags(etag, target_etag, same):
     with ThreadPoolExecutor(1) as pool:
         mover = S3Copy(ROUTE, FakeS3(1), pool)
-        assert mover.is_same(step(etag, target_etag), lambda: None) is same
+        assert mover.has_same_checksum(step(etag, target_etag), lambda: None) is same
 
 
 @table(
@@ -244,5 +244,5 @@ def test_objects_are_compared_by_their_bytes(content, other, same):
 def test_evidence_of_a_copy(options, etag, evidence):
     response = Response({}, f"<ETag>&quot;{etag}&quot;</ETag>".encode())
     with ThreadPoolExecutor(1) as pool:
-        found = S3Copy(ROUTE, FakeS3(1), pool, **options).finish(step("e"), response)
+        found = S3Copy(ROUTE, FakeS3(1), pool, **options).publish(step("e"), response)
     assert (found.checksum, found.verified) == evidence

@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 # With the process id and a number, a name that no other machine gives either.
@@ -21,6 +22,7 @@ def temporary_path(target: str) -> str:
     return f"{folder}/.{name[:48]}.{_OWN}-{os.getpid()}-{next(_numbers)}.tmp"
 
 
+@dataclass
 class Staging:
     """Gives out temporary paths, and makes missing parents of their targets, each once.
 
@@ -29,9 +31,8 @@ class Staging:
             beside its target.
     """
 
-    def __init__(self, directory: str | None = None) -> None:
-        self._directory = directory
-        self._parents: set[str] = set()
+    directory: str | None = None
+    _parents: set[str] = field(default_factory=set, init=False)
 
     def path_for(self, target: str) -> str:
         """Return the path of the temporary file for a target.
@@ -43,7 +44,7 @@ class Staging:
         if parent not in self._parents:
             Path(parent or "/").mkdir(parents=True, exist_ok=True)
             self._parents.add(parent)
-        return f"{self._directory}/object" if self._directory else temporary_path(target)
+        return f"{self.directory}/object" if self.directory else temporary_path(target)
 
 
 def find_staging_root(destination: str) -> str:

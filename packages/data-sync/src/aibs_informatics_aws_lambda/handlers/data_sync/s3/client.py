@@ -101,6 +101,7 @@ class S3:
         host, path = self._address(request.bucket, region)
         path += escape_key(request.key)
         response = collect()
+        is_transfer = bool(request.send_file or request.receive_file)
         length = [] if request.method in ("GET", "HEAD") else [_content_length(request)]
         http_request = HttpRequest(
             request.method,
@@ -136,8 +137,8 @@ class S3:
                 multipart_upload_threshold=request.part_bytes,
                 max_active_connections_override=self._connections_of_one,
                 on_headers=response.take_headers if request.keeps_headers else None,
-                on_body=None if request.is_transfer else response.take_body,
-                on_progress=response.take_progress if request.is_transfer else None,
+                on_body=None if is_transfer else response.take_body,
+                on_progress=response.take_progress if is_transfer else None,
                 on_done=finish,
             )
         except (OSError, RuntimeError) as error:

@@ -54,11 +54,6 @@ class Request(NamedTuple):
     source: str = ""
 
     @property
-    def is_transfer(self) -> bool:
-        """Whether a file is uploaded or downloaded: then the response body is not kept."""
-        return bool(self.send_file or self.receive_file)
-
-    @property
     def subject(self) -> str:
         """The objects and the local file, for messages."""
         uri = s3_uri(self.bucket, self.key or self.prefix)

@@ -20,7 +20,12 @@ from .diff import Step
 from .planner import Plan
 from .report import Evidence, ReportAction
 from .result import Outcome
-from .transfers.method import choose_method
+from .routes import Route
+from .transfers.download import Download
+from .transfers.local_copy import LocalCopy
+from .transfers.method import TransferMethod
+from .transfers.s3_copy import S3Copy
+from .transfers.upload import Upload
 from .window import Window
 
 logger = logging.getLogger(__name__)
@@ -76,7 +81,7 @@ class _PlanExecution:
     def __init__(self, plan: Plan, context: ExecutionContext, outcome: Outcome) -> None:
         self.plan = plan
         self.context = context
-        self.method = choose_method(plan.route, context)
+        self.method = _choose_method(plan.route, context)
         self.window = Window(_WAITING * context.concurrency)
         # Transfers of entries whose comparison has shown another content.
         self.differing: deque[_Transfer] = deque()
@@ -303,6 +308,17 @@ class _Average:
 
     def add(self, value: float) -> None:
         self.value += 0.1 * (value - self.value)
+
+
+def _choose_method(route: Route, context: ExecutionContext) -> TransferMethod:
+    s3, reports = context.s3, context.report.is_read
+    if s3 is None:
+        return LocalCopy(route, context.pool, context.budget.check, fsync=context.fsync)
+    if route.target.bucket is None:
+        return Download(route, s3, context.staging, fsync=context.fsync, reports=reports)
+    if route.source.bucket is None:
+        return Upload(route, s3, reports=reports)
+    return S3Copy(route, s3, context.pool, reports=reports)
 
 
 def _evidence_of(step: Step) -> Evidence:

@@ -146,9 +146,8 @@ class _Planner:
             entries = (entry for entry in entries if selects(entry.relative))
         for step in merge(self._pairs(entries), there, self._options.diff):
             self._add(step)
-        has_non_canonical = bool(self._non_canonical)
-        plan.ordered = 0 if self._route.single else len(plan.steps)
-        if has_non_canonical:
+        plan.ordered = 0 if self._route.single else plan.steps.length
+        if self._non_canonical:
             self._add_non_canonical()
         if plan.resumes_move and plan.extraneous:
             self._keep_extraneous()

@@ -17,15 +17,19 @@ _IN_MEMORY: Final = 10_000
 
 
 class Spool:
-    """An append-only list of steps, which can be read several times."""
+    """An append-only list of steps, which can be read several times.
+
+    Attributes:
+        length: the number of steps, which `len` returns as well.
+    """
 
     def __init__(self) -> None:
         self._first: list[Step] = []
         self._file: IO[str] | None = None
-        self._length = 0
+        self.length = 0
 
     def __len__(self) -> int:
-        return self._length
+        return self.length
 
     def append(self, step: Step) -> None:
         """Add a step.
@@ -33,8 +37,8 @@ class Spool:
         Raises:
             OSError: the directory for temporary files is full.
         """
-        self._length += 1
-        if self._length <= _IN_MEMORY:
+        self.length += 1
+        if self.length <= _IN_MEMORY:
             self._first.append(step)
             return
         if self._file is None:
