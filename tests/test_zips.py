@@ -28,7 +28,7 @@ PROJECTS = [*sorted(path.parent for path in ROOT.glob("packages/*/pyproject.toml
 PACKAGES = sorted(path.parent.name for path in ROOT.glob("packages/*/pyproject.toml"))
 
 # Maximum size in bytes of a zip for a function with the Powertools layer.
-LAYERED = dict.fromkeys(PACKAGES, 250_000) | {"data-sync": 6_500_000}
+LAYERED = dict.fromkeys(PACKAGES, 250_000) | {"data-sync": 6_500_000, "ecr": 320_000}
 
 PLACE = {"account_id": "123456789012", "region": "us-west-2"}
 

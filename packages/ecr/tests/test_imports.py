@@ -10,3 +10,10 @@ def test_cold_start_loads_no_modules_of_the_command(modules_loaded_by):
     loaded = modules_loaded_by("aibs_informatics_aws_lambda.handlers.ecr.replicate_image")
 
     assert not [name for name in loaded if name.partition(".")[0] in ("argparse", "rich")]
+
+
+def test_start_of_the_command_loads_no_models_and_no_clients(modules_loaded_by):
+    loaded = modules_loaded_by("aibs_informatics_aws_lambda.handlers.ecr.cli")
+
+    tops = {name.partition(".")[0] for name in loaded}
+    assert not tops & {"boto3", "pydantic", "pydantic_core", "rich", "urllib3"}

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
-import pydantic
+if TYPE_CHECKING:
+    import pydantic
 
 _LONGEST_MESSAGE = 2000
 
@@ -43,7 +46,9 @@ class ResponseError(CommandError):
 
 def error_message(error: BaseException) -> str:
     """Return the message of an error in one line, or its type if it has no message."""
-    if isinstance(error.__cause__, pydantic.ValidationError):
+    # Not imported here: half of the start of a command that has no models of its own.
+    models = sys.modules.get("pydantic")
+    if models and isinstance(error.__cause__, models.ValidationError):
         return _problems(error.__cause__)
     message = " ".join(str(error).split()) or type(error).__name__
     return message if len(message) <= _LONGEST_MESSAGE else f"{message[:_LONGEST_MESSAGE]}..."
