@@ -177,3 +177,101 @@ def test_object_without_metrics_has_nothing_to_flush(capsys):
     Measured().flush_metrics()
 
     assert capsys.readouterr().out == ""
+
+
+class TestInvalidMetrics:
+    @pytest.fixture
+    def metrics(self):
+        return EnhancedMetrics(namespace="Tests", service="tests")
+
+    @pytest.fixture
+    def printed(self, metrics, capsys):
+        """Print the metrics; return the blob and the messages of warnings."""
+        metrics_module._warn_once.cache_clear()
+
+        def flush():
+            metrics.flush_metrics()
+            lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+            (blob,) = [line for line in lines if "_aws" in line]
+            return blob, [line["message"] for line in lines if "_aws" not in line]
+
+        return flush
+
+    @pytest.mark.parametrize(
+        ("name", "unit", "value", "problem"),
+        [
+            ("_aws", "Count", 1, "its name is reserved"),
+            ("", "Count", 1, "its name is empty"),
+            ("x" * 256, "Count", 1, "its name is longer than 255 characters"),
+            ("é", "Count", 1, "its name is not ASCII"),
+            ("Bad", "Count", float("nan"), "its value is not a finite number"),
+            ("Bad", "Count", float("inf"), "its value is not a finite number"),
+            ("Bad", "Count", 1e200, "its value is not a finite number"),
+            ("Bad", "Count", "1", "str is not a number"),
+            ("Bad", "Pieces", 1, "'Pieces' is not a unit of CloudWatch"),
+            ("Good", "Seconds", 1, "it has the unit Count already, not Seconds"),
+            ("color", "Count", 1, "its name is that of a metric, dimension or metadata key"),
+        ],
+    )
+    def test_invalid_metric_is_dropped_with_one_warning(
+        self, metrics, printed, name, unit, value, problem
+    ):
+        metrics.add_dimension("color", "red")
+        metrics.add_count_metric("Good", 1)
+        metrics.add_metric(name, unit, value)
+        metrics.add_metric(name, unit, value)
+
+        blob, (warning,) = printed()
+
+        assert blob["Good"] == [1.0]
+        (described,) = blob["_aws"]["CloudWatchMetrics"]
+        assert described["Metrics"] == [{"Name": "Good", "Unit": "Count"}]
+        assert blob["color"] == "red"
+        assert problem in warning
+
+    def test_thirtieth_dimension_is_dropped(self, metrics, printed):
+        metrics.add_count_metric("Good", 1)
+        for number in range(40):
+            metrics.add_dimension(f"d{number}", "1")
+
+        blob, warnings = printed()
+
+        (dimensions,) = blob["_aws"]["CloudWatchMetrics"][0]["Dimensions"]
+        assert len(dimensions) == 29
+        assert len(warnings) == 12
+        assert "there are 28 dimensions, and service, already" in warnings[0]
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [("_aws", "1"), ("", "1"), ("d", " "), (":d", "1"), ("d", "x" * 1025), ("Good", "1")],
+    )
+    def test_invalid_dimension_is_dropped(self, metrics, printed, name, value):
+        metrics.add_count_metric("Good", 1)
+        metrics.add_dimension(name, value)
+        metrics.add_dimensions(**{name: value})
+        metrics.set_default_dimensions(**{name: value})
+
+        blob, (warning,) = printed()
+
+        assert blob["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["service"]]
+        assert blob["Good"] == [1.0]
+        assert warning.startswith("The dimension ")
+
+    @pytest.mark.parametrize("key", ["_aws", "Good", "color"])
+    def test_metadata_does_not_replace_metrics_and_dimensions(self, metrics, printed, key):
+        metrics.add_count_metric("Good", 1)
+        metrics.add_dimension("color", "red")
+        metrics.add_metadata(key, "x")
+
+        blob, (warning,) = printed()
+
+        assert (blob["Good"], blob["color"]) == ([1.0], "red")
+        assert isinstance(blob["_aws"], dict)
+        assert warning.startswith("The metadata key ")
+
+    def test_dimension_can_be_replaced(self, metrics, printed):
+        metrics.add_count_metric("Good", 1)
+        metrics.add_dimension("color", "red")
+        metrics.add_dimension("color", "blue")
+
+        assert printed()[0]["color"] == "blue"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from functools import cache
+from collections.abc import Mapping
+from functools import cache, lru_cache
 from typing import Any, Final, TypeAlias
 
 from aws_lambda_powertools.metrics import (
@@ -18,8 +19,11 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from . import _powertools
 from .base import HandlerMixins
 from .logging import logger
+from .metric_rules import dimension_problem, metric_problem
 
 AnyMetrics: TypeAlias = Metrics | EphemeralMetrics
+
+_UNITS: Final = frozenset(unit.value for unit in MetricUnit)
 
 DEFAULT_TIME_START: Final = dt.datetime.now(dt.UTC)
 
@@ -58,8 +62,8 @@ class EnhancedMetrics(Metrics):
     """Powertools' `Metrics` with collections of its own, and with shortcuts for common metrics.
 
     Unlike those of `Metrics`, instances share nothing: the metrics of one invocation are never
-    printed with those of another. A handler never fails because of its metrics: without a
-    namespace, they are dropped with one warning per process.
+    printed with those of another. A handler never fails because of its metrics: an invalid metric
+    or dimension, and all metrics without a namespace, are dropped with one warning per process.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -73,11 +77,70 @@ class EnhancedMetrics(Metrics):
         value: float,
         resolution: MetricResolution | int = 60,
     ) -> None:
-        """Add a metric; a full collection (100 values) is printed first."""
+        """Add a metric, unless it is invalid; a full collection (100 values) is printed first."""
+        unit = unit.value if isinstance(unit, MetricUnit) else unit
+        problem = metric_problem(
+            name,
+            unit,
+            value,
+            resolution.value if isinstance(resolution, MetricResolution) else resolution,
+            units=_UNITS,
+            metrics=self.metric_set,
+            other_keys={*self._dimension_names(), *self.metadata_set},
+        )
+        if problem:
+            _warn_once("metric", str(name), problem)
+            return
         try:
             super().add_metric(name, unit, value, resolution)
         except SchemaValidationError:
             self._drop()
+
+    def add_dimension(self, name: str, value: str) -> None:
+        """Add a dimension, unless it is invalid; replace one of the same name."""
+        for valid_name, valid_value in self._valid_dimensions({name: value}).items():
+            # Powertools warns about a dimension that is replaced.
+            self.dimension_set.pop(valid_name, None)
+            super().add_dimension(valid_name, valid_value)
+
+    def add_dimensions(self, **dimensions: str) -> None:
+        """Add a set of dimensions, without the invalid ones."""
+        valid = self._valid_dimensions(dimensions)
+        if valid:
+            super().add_dimensions(**valid)
+
+    def set_default_dimensions(self, **dimensions: Any) -> None:
+        """Add dimensions, without the invalid ones, that are kept when metrics are printed."""
+        super().set_default_dimensions(**self._valid_dimensions(dimensions))
+
+    def add_metadata(self, key: str, value: Any) -> None:
+        """Add metadata, unless its key is that of a metric or dimension."""
+        problem = dimension_problem(
+            key, "any", dimensions={}, other_keys={*self._dimension_names(), *self.metric_set}
+        )
+        if problem:
+            _warn_once("metadata key", str(key), problem)
+        else:
+            super().add_metadata(key, value)
+
+    def _valid_dimensions(self, dimensions: Mapping[str, Any]) -> dict[str, str]:
+        valid: dict[str, str] = {}
+        for name, value in dimensions.items():
+            problem = dimension_problem(
+                name,
+                value,
+                dimensions={**dict.fromkeys(self._dimension_names(), ""), **valid},
+                other_keys={*self.metric_set, *self.metadata_set},
+            )
+            if problem:
+                _warn_once("dimension", str(name), problem)
+            else:
+                valid[name] = str(value)
+        return valid
+
+    def _dimension_names(self) -> set[str]:
+        names = {*self.dimension_set, *self.default_dimensions}
+        return names.union(*self.provider.dimension_sets)
 
     def flush_metrics(self, raise_on_empty_metrics: bool = False) -> None:
         """Print the collected metrics and clear them; print nothing if there are none."""
@@ -186,6 +249,11 @@ def _add_outcome(name: str, metrics: AnyMetrics | None, *, success: bool) -> Non
 
 def _or_ephemeral(metrics: AnyMetrics | None) -> AnyMetrics:
     return EphemeralMetrics() if metrics is None else metrics
+
+
+@lru_cache(maxsize=1000)
+def _warn_once(kind: str, name: str, problem: str) -> None:
+    logger.warning("The %s %s is dropped: %s", kind, name[:100], problem)
 
 
 @cache
