@@ -238,3 +238,53 @@ def test_import_paths_of_the_guide_are_there():
     assert len(modules) > 20
     for module in modules:
         import_module(f"aibs_informatics_aws_lambda.{module}")
+
+
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
+
+
+def import_package(project) -> Path:
+    """The folder of the modules of a distribution that is part of the namespace."""
+    source = project.folder / "src" / "aibs_informatics_aws_lambda"
+    name = project.folder.name.replace("-", "_")
+    return source / "handlers" / name if project.is_package else source / name.replace("core", "")
+
+
+def paths_in(text: str) -> set[str]:
+    """The paths in a text: files with a known suffix, and whatever has a slash in it."""
+    words = re.findall(r"`([\w./-]+)`", text)
+    return {word for word in words if re.search(r"\w/\w|\.(py|toml|yaml|yml)$", word)}
+
+
+def test_paths_of_the_architecture_page_exist():
+    sections = re.split(r"^## ", ARCHITECTURE, flags=re.MULTILINE)
+    checked = 0
+    for section in sections:
+        base = re.search(r"Paths of this section are below\s+`(.+?)`", section)
+        if base:
+            for path in paths_in(section):
+                folders = (ROOT, ROOT / base[1])
+                assert any((folder / path).exists() for folder in folders), path
+                checked += 1
+    assert checked > 20
+
+
+def test_paths_of_changes_exist():
+    projects = find_projects(ROOT)
+    table = ARCHITECTURE.partition("## Where to change what")[2]
+    rows = re.findall(r"^\| (.+?) \| `(.+?)` \| (.+?) \|$", table, re.MULTILINE)
+    assert len(rows) >= 12
+    for purpose, name, change in rows:
+        named = [
+            projects[it] for it in {name, *re.findall(r"`([\w-]+)`", change)} if it in projects
+        ]
+        folders = [ROOT] if name == "/" else []
+        folders += [it for one in named for it in (import_package(one), one.folder)]
+        for path in paths_in(change):
+            assert any((folder / path).exists() for folder in folders), (purpose, path)
+
+
+def test_architecture_names_every_distribution():
+    names = find_projects(ROOT)
+
+    assert [name for name in names if f"| `{name}` |" not in ARCHITECTURE] == []

@@ -81,6 +81,7 @@ _WRITTEN = [
     {"Command line": "command-line.md"},
     {"Deployment": "deployment.md"},
     {"Operations": "operations.md"},
+    {"Architecture": "architecture.md"},
 ]
 _LINK = re.compile(r"(?<=\]\()(?!https?:|#|mailto:)([^)#\s]+)(#[^)\s]*)?(?=\))")
 
