@@ -188,6 +188,7 @@ def test_modules_with_a_leading_underscore_are_internal(tmp_path):
         ("from ..d.e import run as run\n", {"run": "d.e"}),
         ("if TYPE_CHECKING:\n    from .c import run as run\n", {"run": "a.c"}),
         ("from .c import run, stop\n__all__ = ['stop']\n", {"stop": "a.c"}),
+        ("_get, _dir = lazy_names(__name__, {'c': ('run',)})\n", {"run": "a.c"}),
     ],
 )
 def test_public_names_are_definitions_and_re_exports(tmp_path, source, names):

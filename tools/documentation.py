@@ -122,8 +122,8 @@ def navigation(root: Path) -> list[Any]:
         {"Functions": packages},
         {"Libraries": libraries},
         {"Reference": reference},
-        {"Moving from the system it replaces": "moving.md"},
-        {"Changes": "changelog.md"},
+        {"Migration": "moving.md"},
+        {"Changelog": "changelog.md"},
         {"Contributing": "contributing.md"},
     ]
 
@@ -200,13 +200,13 @@ def _handlers(project: Project) -> str:
     sections = [
         handler_section(name, describe(installed[name].load())) for name in project.handlers
     ]
-    return "\n## All fields\n\nMade of the models themselves.\n\n" + "\n".join(sections)
+    return "\n## All fields\n\n" + "\n".join(sections)
 
 
 def programs(root: Path) -> str:
-    """Return sections on the programs of the workspace: what each says of itself."""
+    """Return a section for each command of the workspace, with its help."""
     return "".join(
-        f"\n## {program}\n\nComes with [{name}]({name}.md).\n\n```text\n{_help(program)}```\n"
+        f"\n## {program}\n\nPart of [{name}]({name}.md).\n\n```text\n{_help(program)}```\n"
         for name, program in _programs(root)
     )
 
@@ -267,8 +267,8 @@ def _reference(module: str, modules: Mapping[str, Path]) -> str:
 def public_names(module: str, path: Path) -> dict[str, str]:
     """Return the public names of a module in order, each with the module that defines it.
 
-    Public are names that a module defines, and names that it re-exports from its distribution:
-    in ``__all__``, or by ``from .x import A as A``.
+    Public are names that a module defines, and names that it re-exports from its distribution: in
+    ``__all__``, by ``from .x import A as A``, or by a literal argument of ``lazy_names``.
 
     Args:
         module: the name of the module below the namespace.
@@ -298,6 +298,11 @@ def _names_of(body: Iterable[ast.stmt], package: str) -> Iterator[tuple[str, tup
                 origin = ".".join([*parents, *([source] if source else [])])
                 for alias in aliases:
                     yield alias.asname or alias.name, (origin, alias.asname == alias.name)
+            case ast.Assign(
+                value=ast.Call(func=ast.Name(id="lazy_names"), args=[_, ast.Dict() as it])
+            ):
+                for source, names in ast.literal_eval(it).items():
+                    yield from ((name, (f"{package}.{source}", True)) for name in names)
             case ast.If(test=ast.Name(id="TYPE_CHECKING"), body=inner):
                 yield from _names_of(inner, package)
 
