@@ -21,7 +21,7 @@ def bucket(aws) -> str:
 def test_ls_lists_absolute_paths(run, disk):
     disk.write({"data/a": "a", "data/sub/b": "b"})
 
-    result = run("ls", "data")
+    result = run("ls", "-r", "data")
 
     root = disk.root / "data"
     assert (result.returncode, result.stderr) == (0, "")
@@ -31,8 +31,8 @@ def test_ls_lists_absolute_paths(run, disk):
 def test_ls_lists_objects_as_uris_and_with_json_as_keys(run, aws, bucket):
     aws.put(bucket, "data/a", "a")
 
-    assert run("ls", "s3://bucket/data/").stdout == "s3://bucket/data/\ns3://bucket/data/a\n"
-    assert json.loads(run("ls", "--json", "s3://bucket/data/").stdout) == {
+    assert run("ls", "-r", "s3://bucket/data/").stdout == "s3://bucket/data/\ns3://bucket/data/a\n"
+    assert json.loads(run("ls", "-r", "--json", "s3://bucket/data/").stdout) == {
         "paths": ["data/", "data/a"]
     }
 
@@ -40,7 +40,7 @@ def test_ls_lists_objects_as_uris_and_with_json_as_keys(run, aws, bucket):
 def test_ls_filters_by_patterns(run, disk):
     disk.write({"data/a.csv": "a", "data/b.txt": "b", "data/sub/c.csv": "c"})
 
-    result = run("ls", "data", "--include", r".*\.csv$", "--exclude", "sub/")
+    result = run("ls", "-r", "data", "--include", "*.csv", "--exclude", "sub/")
 
     assert result.stdout == f"{disk.root}/data/a.csv\n"
 
@@ -50,17 +50,107 @@ def test_ls_writes_the_bytes_of_names_and_can_end_them_with_nul(disk, script):
     disk.write({name: "x"})
 
     result = subprocess.run(
-        [script, "ls", "-0", "data"], cwd=disk.root, capture_output=True, check=True
+        [script, "ls", "-r", "-0", "data"], cwd=disk.root, capture_output=True, check=True
     )
 
     root = os.fsencode(disk.root)
     assert result.stdout == root + b"/data/\0" + root + b"/data/\xff\n\0"
 
 
+def test_ls_lists_one_level_with_times_and_sizes(run, disk):
+    disk.write({"data/a": "a" * 2048, "data/sub/b": "b"})
+    for name in ("data/a", "data/sub"):
+        os.utime(disk.root / name, (86400, 86400))
+
+    assert run("ls", "data").stdout == (
+        "1970-01-02 00:00:00  2048  a\n1970-01-02 00:00:00     -  sub/\n"
+    )
+    assert "  2.0 KiB  a\n" in run("ls", "--human", "data").stdout
+
+
+def test_ls_lists_prefixes_and_objects(run, aws, bucket):
+    for key in ("data", "data/", "data/a", "data/sub/b", "data2/c"):
+        aws.put(bucket, key, "x")
+
+    lines = [line.split() for line in run("ls", "s3://bucket/data").stdout.splitlines()]
+    assert [line[-2:] for line in lines] == [["1", "a"], ["1", "data"], ["-", "sub/"]]
+    assert run("ls").stdout.endswith("  -  bucket/\n")
+
+
+def test_ls_json_has_a_line_per_entry(run, disk):
+    disk.write({"data/a": "a", "data/sub/b": "b"})
+
+    lines = [json.loads(line) for line in run("ls", "--json", "data").stdout.splitlines()]
+
+    assert [(line["name"], line.get("size_bytes")) for line in lines] == [("a", 1), ("sub/", None)]
+
+
+@pytest.mark.parametrize("options", [[], ["-r"]])
+def test_ls_of_nothing_fails(run, bucket, options):
+    result = run("ls", *options, "s3://bucket/nothing/")
+
+    assert (result.returncode, result.stdout) == (1, "")
+    assert (
+        result.stderr == "data-sync: error: cannot list s3://bucket/nothing/: there is nothing\n"
+    )
+
+
+def test_cat_writes_objects_and_files(run, aws, bucket, disk):
+    disk.write({"c": "3\n"})
+    for key in ("x/1.log", "x/2.log", "x/2.txt"):
+        aws.put(bucket, key, f"{key}\n")
+
+    result = run("cat", "s3://bucket/x/*.log", "c")
+
+    assert (result.returncode, result.stdout) == (0, "x/1.log\nx/2.log\n3\n")
+    assert "s3://bucket/no" in run("cat", "s3://bucket/no").stderr
+
+
+def test_rm_removes_objects(run, aws, bucket):
+    for key in ("a/x.log", "a/y.log", "a/z", "a/b/c.log", "b", "b/c"):
+        aws.put(bucket, key, "xx")
+
+    planned = run("rm", "-n", "-r", "s3://bucket/a/")
+    assert planned.stdout == "4 objects (8 B) would be removed\n"
+    assert run("rm", "-y", "s3://bucket/a/*.log").stdout == "2 objects removed (4 B)\n"
+    assert aws.keys(bucket) == ["a/b/c.log", "a/z", "b", "b/c"]
+    assert run("rm", "-y", "s3://bucket/b").returncode == 0
+    assert run("rm", "-y", "-r", "--json", "s3://bucket/a").stdout == (
+        '{"objects_removed": 2, "size_bytes_removed": 4}\n'
+    )
+    assert aws.keys(bucket) == ["b/c"]
+
+
+def test_rm_removes_no_object_above_max_delete_or_without_confirmation(run, aws, bucket):
+    for key in ("a/x", "a/y"):
+        aws.put(bucket, key)
+
+    too_many = run("rm", "-y", "-r", "--max-delete", "1", "s3://bucket/a/")
+    unconfirmed = run("rm", "-r", "s3://bucket/a/")
+    missing = run("rm", "-y", "s3://bucket/a")
+
+    assert "2 objects (0 B) would be removed, and --max-delete allows 1" in too_many.stderr
+    assert "give --yes" in unconfirmed.stderr
+    assert "Give -r to remove objects below it" in missing.stderr
+    assert aws.keys(bucket) == ["a/x", "a/y"]
+
+
+def test_rm_says_that_a_versioned_bucket_keeps_versions(run, aws, bucket):
+    aws.client("s3").put_bucket_versioning(
+        Bucket=bucket, VersioningConfiguration={"Status": "Enabled"}
+    )
+    aws.put(bucket, "a")
+
+    result = run("rm", "-y", "s3://bucket/a")
+
+    assert result.returncode == 0
+    assert "delete markers are added, and earlier versions are kept" in result.stderr
+
+
 def test_ls_escapes_control_characters_on_a_terminal(run_on_terminal, disk):
     disk.write({"data/\x1b[31m": "x"})
 
-    shown = run_on_terminal("ls", "data")
+    shown = run_on_terminal("ls", "-r", "data")
 
     assert shown.status == 0
     assert r"data/\x1b[31m" in shown.text
@@ -71,7 +161,7 @@ def test_ls_exits_silently_on_a_broken_pipe(disk, script, run_command):
     disk.write({f"data/{number}": "" for number in range(5000)})
 
     result = run_command(
-        "bash", "-c", f"{script} ls data | head -1; echo ${{PIPESTATUS[0]}}", folder=disk.root
+        "bash", "-c", f"{script} ls -r data | head -1; echo ${{PIPESTATUS[0]}}", folder=disk.root
     )
 
     assert result.stderr == ""
@@ -203,7 +293,9 @@ def test_rm_refuses_mount_points(run, disk, arguments):
 @pytest.mark.parametrize(
     ("arguments", "status", "reason"),
     [
-        (["rm", "s3://bucket/a"], 2, "s3://bucket/a is on S3, which rm does not support"),
+        (["rm", "s3://bucket/a/"], 2, "s3://bucket/a/ is a prefix: give -r"),
+        (["rm", "s3://bucket/a", "data"], 2, "cannot be combined with local paths"),
+        (["rm", "--max-delete", "1", "data"], 2, "only for objects on S3"),
         (["rm"], 2, "nothing to remove: give paths or --plan"),
         (["rm", "--yes", "--plan", "no.json"], 3, "cannot use the plan no.json"),
         (["rm", "--yes", "--plan", "empty.json"], 3, "Write one with data-sync stale --plan"),
@@ -211,8 +303,7 @@ def test_rm_refuses_mount_points(run, disk, arguments):
         (["stale", "data", "--days", "-3"], 2, "argument --days"),
         (["stale", "s3://bucket/a/", "--days", "1", "--plan", "x"], 2, "for S3"),
         (["stale", "data", "--days", "1", "--plan", "no/x"], 2, "plan"),
-        (["ls", "--include", "[", "data"], 2, "argument --include"),
-        (["ls"], 2, "the following arguments are required: PATH"),
+        (["ls", "--include-regex", "[", "data"], 2, "argument --include-regex"),
         (["stats", "s3://X/"], 2, "argument PATH"),
     ],
 )
@@ -230,7 +321,7 @@ def test_invalid_arguments_are_refused(monkeypatch, disk, arguments, status, rea
     assert reason in str(refused.value)
 
 
-@pytest.mark.parametrize("verb", ["ls", "stats", "stale", "rm"])
+@pytest.mark.parametrize("verb", ["cp", "mv", "ls", "cat", "stats", "stale", "rm"])
 def test_help_has_examples(run, verb):
     result = run(verb, "--help")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -78,7 +79,7 @@ def test_dry_run_shows_counts_and_changes_nothing(run, disk, aws, bucket):
 
 def test_include_and_exclude_are_repeatable(run, disk, aws, bucket):
     disk.write(under({**FILES, "sub/d.tsv": "d", "e.csv": "e"}, "data"))
-    patterns = ("--include", r".*\.csv", "--include", r".*\.tsv", "--exclude", "sub/deep/.*")
+    patterns = ("--include", "*.csv", "--include-regex", r".*\.tsv", "--exclude", "deep")
 
     result = run("data", "s3://bucket/data/", *patterns)
 
@@ -108,15 +109,53 @@ def test_max_delete_error_names_the_option(run, disk, aws, bucket):
     assert aws.keys(bucket) == ["data/x", "data/y"]
 
 
-def test_protect_excluded_keeps_excluded_objects(run, disk, aws, bucket):
+def test_delete_keeps_excluded_objects_without_delete_excluded(run, disk, aws, bucket):
     disk.write({"data/a.csv": "a"})
-    aws.put(bucket, "data/notes.txt", "x")
-    options = ("--delete", "--exclude", r".*\.txt", "--protect-excluded")
+    for name in ("notes.txt", "extra.csv"):
+        aws.put(bucket, f"data/{name}", "x")
+    options = ("--delete", "--exclude", "*.txt")
 
     result = run(*options, "data", "s3://bucket/data/")
-
     assert result.returncode == 0, result.stderr
     assert aws.keys(bucket) == ["data/a.csv", "data/notes.txt"]
+
+    run(*options, "--delete-excluded", "data", "s3://bucket/data/")
+    assert aws.keys(bucket) == ["data/a.csv"]
+
+
+def test_filters_that_match_nothing_are_a_warning(run, disk, bucket):
+    disk.write({"data/a.csv": "a"})
+
+    result = run("--include", "*.tsv", "data", "s3://bucket/data/")
+
+    assert result.returncode == 0
+    assert "warning: the filters match no file at data" in result.stderr
+
+
+def test_sync_and_verify_are_verbs(run, disk, aws, bucket):
+    disk.write({"data/a": "a"})
+
+    assert run("sync", "data", "s3://bucket/data/").returncode == 0
+    assert run("verify", "data", "s3://bucket/data/").returncode == 0
+    aws.put(bucket, "data/b", "b")
+    assert run("check", "data", "s3://bucket/data/").returncode == 4
+
+
+def test_endpoint_can_be_an_option(run, disk, aws, bucket, monkeypatch):
+    disk.write({"data/a": "a"})
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+
+    result = run("--endpoint-url", aws.url, "data", "s3://bucket/data/")
+
+    assert result.returncode == 0, result.stderr
+    assert aws.keys(bucket) == ["data/a"]
+
+
+def test_version(run):
+    result = run("--version")
+
+    assert result.returncode == 0
+    assert re.fullmatch(r"data-sync \d+\.\d+\.\d+\n", result.stdout)
 
 
 def test_verify_counts_differences_and_changes_nothing(run, disk, aws, bucket):
@@ -269,12 +308,19 @@ def test_unreadable_file_error_names_it(run, disk, bucket):
         ([], "the following arguments are required: SRC, DST"),
         (["data"], "the following arguments are required: DST"),
         (["data", "s3://Bad_bucket/"], "argument DST: 's3://Bad_bucket/' is not an S3 URI"),
-        (["--include", "[", "data", "s3://bucket/"], "argument --include: the pattern '['"),
+        (
+            ["--include-regex", "[", "data", "s3://bucket/"],
+            "--include-regex: the pattern '['",
+        ),
         (["--jobs", "0", "data", "s3://bucket/"], "'0' is not a positive integer"),
         (["--batch-bytes", "lots", "data", "s3://bucket/"], "'lots' is not a size"),
         (["--deadline", "-1", "data", "s3://bucket/"], "argument --deadline"),
         (["--max-delete", "many", "--delete", "data", "s3://bucket/"], "max_delete"),
-        (["--del", "data", "s3://bucket/"], "unrecognized arguments: --del"),
+        (["--del", "data", "s3://bucket/"], "arguments: --del; did you mean --delete?"),
+        (["lss", "s3://bucket/"], "lss is neither a verb nor a file or folder; did you mean ls?"),
+        (["--include", "/", "data", "s3://bucket/"], "'/' is not a glob"),
+        (["--endpoint-url", "minio:9000", "a", "s3://b"], "'minio:9000' is not a URL"),
+        (["--delete-excluded", "data", "s3://bucket/"], "--delete-excluded require --delete"),
         (["--delete", "data", "copy"], "--delete has no effect"),
         (["--exclude", "x", "data", "copy"], "--include and --exclude are not supported"),
         (["--max-delete", "1", "data", "s3://bucket/"], "require --delete"),
@@ -318,7 +364,7 @@ def test_help_shows_the_verbs_examples_and_exit_status(run):
     result = run("--help")
 
     assert (result.returncode, result.stderr) == (0, "")
-    for part in ("stats PATH", "--delete", "examples:", "exit status:"):
+    for part in ("cp SRC... DST", "--delete", "examples:", "exit status:"):
         assert part in result.stdout
 
 

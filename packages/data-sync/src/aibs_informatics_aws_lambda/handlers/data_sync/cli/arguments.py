@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 from collections.abc import Callable
 from typing import Final, NoReturn, TypeVar
 
 from aibs_informatics_aws_lambda.common.cli.errors import UsageError, error_message
 from aibs_informatics_aws_lambda.storage.paths import DataLocation, parse_data_path
 
-from ..sync.filters import compile_patterns
-
 PROGRAM: Final = "data-sync"
 
-VERBS: Final = ("ls", "stats", "stale", "rm")
+MODULES: Final = {
+    "sync": "sync",
+    "cp": "cp",
+    "mv": "mv",
+    "verify": "verify",
+    "check": "verify",
+    "ls": "ls",
+    "cat": "cat",
+    "stats": "stats",
+    "du": "stats",
+    "stale": "stale",
+    "rm": "rm",
+}
+"""The verbs, and the module of each."""
 
 EXIT_STATUS: Final = """\
 exit status:
@@ -47,14 +59,24 @@ class Parser(argparse.ArgumentParser):
         )
 
     def error(self, message: str) -> NoReturn:
-        """Raise a `UsageError`."""
+        """Raise a `UsageError`. It suggests the option that an unknown one resembles."""
+        unknown = message.removeprefix("unrecognized arguments: ").split()
+        if len(unknown) < len(message.split()) and unknown[0].startswith("--"):
+            similar = difflib.get_close_matches(unknown[0], self._option_string_actions, 1)
+            if similar:
+                message += f"; did you mean {similar[0]}?"
         raise UsageError(f"{message} (see {self.prog} --help)")
 
 
-def add_output_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+def add_output_options(
+    parser: argparse.ArgumentParser, *, has_json: bool = True
+) -> argparse._ArgumentGroup:
     """Add the options that every verb has, and return their group."""
     group = parser.add_argument_group("output")
-    group.add_argument("--json", action="store_true", help="print the response as one JSON line")
+    if has_json:
+        group.add_argument(
+            "--json", action="store_true", help="print the response as one JSON line"
+        )
     group.add_argument("--verbose", "-v", action="store_true", help="log progress to stderr")
     # `run_as_process` reads it from `sys.argv`: parsing the arguments may be what fails.
     group.add_argument("--debug", action="store_true", help="show the traceback of an error")
@@ -77,13 +99,6 @@ def as_argument(parse: Callable[[str], T]) -> Callable[[str], T]:
 def parse_path(text: str) -> DataLocation:
     """Return an S3 URI, an EFS path or a local path."""
     return parse_data_path(text)
-
-
-@as_argument
-def parse_pattern(text: str) -> str:
-    """Return a valid regular expression unchanged."""
-    compile_patterns(text, "")
-    return text
 
 
 @as_argument

@@ -1,41 +1,82 @@
-"""``data-sync ls``: list all files and folders below a path."""
+"""``data-sync ls``: list files, folders and objects."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import argparse
+import json
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from aibs_informatics_aws_lambda.common.cli.errors import ExitCode
+from aibs_informatics_aws_lambda.common.cli.errors import CommandError, ExitCode
+from aibs_informatics_aws_lambda.storage.paths import DataLocation
+from aibs_informatics_aws_lambda.storage.quoted_names import quote_name
 
-from ..file_system import ListDataPathsHandler
-from ..housekeeping.models import ListDataPathsRequest
-from .arguments import PROGRAM, Parser, add_output_options, parse_path, parse_pattern
+from ..sync.filters import compile_patterns
+from .arguments import PROGRAM, Parser, add_output_options, parse_path
+from .connection import add_connection_options, use_connection
+from .filter_rules import add_filter_options, make_filter_config
 from .housekeeping import absolute_paths, add_separator, with_plain_log
+from .levels import LevelEntry, list_buckets, list_level
 from .messages import configure_logging
-from .output import print_json, print_lines
+from .output import format_size, print_json, print_lines
 
 _PROGRAM: Final = f"{PROGRAM} ls"
+_BUCKETS: Final = "s3://"
 
 _DESCRIPTION: Final = """\
-List a path and all files and folders below it, sorted, one per line. Folders end in a slash.
-Objects are listed as S3 URIs, with --json as keys without the bucket.
+List what is directly below a path: time of the last modification (UTC), size in bytes and name.
+Folders and prefixes end in a slash. Without PATH, or with s3://, list the buckets.
+
+With -r, list the path and all files and folders below it, one absolute path or S3 URI per line.
+The exit status is 1 if there is nothing.
 """
 
 _EXAMPLES: Final = f"""\
 examples:
   {_PROGRAM} s3://bucket/results/
-  {_PROGRAM} --include '.*\\.csv$' --exclude 'draft/' results
+  {_PROGRAM} -H /mnt/efs/results
+  {_PROGRAM} -r --include '*.csv' --exclude draft s3://bucket/results/
 """
 
 
 def run(arguments: Sequence[str]) -> ExitCode:
-    """List the path given by the arguments."""
+    """List the path given by the arguments.
+
+    Raises:
+        CommandError: there is nothing at the path.
+    """
     options = _parser().parse_args(arguments)
     configure_logging(_PROGRAM, verbose=options.verbose)
+    use_connection(options)
+    if options.recursive and options.path is not None:
+        return _list_tree(options)
+    found = list_buckets() if options.path is None else list_level(options.path)
+    entries = sorted(filter(_selects(options), found))
+    if not entries:
+        raise CommandError(f"cannot list {options.path or 'buckets'}: there is nothing")
+    if options.json:
+        print_lines(map(_to_json, entries), options.end)
+    else:
+        print_lines(_table(entries, options), options.end)
+    return ExitCode.DONE
+
+
+def _list_tree(options: argparse.Namespace) -> ExitCode:
+    from ..file_system import ListDataPathsHandler
+    from ..housekeeping.contents import find_contents
+    from ..housekeeping.models import ListDataPathsRequest
+
+    filters = make_filter_config(options.rules)
     request = ListDataPathsRequest(
-        path=options.path, include=options.include, exclude=options.exclude
+        path=options.path,
+        # The handler matches from the start of a path only.
+        include=_in_full(filters.include) if filters else None,
+        exclude=_in_full(filters.exclude) if filters else None,
     )
     response = with_plain_log(ListDataPathsHandler()).handle(request)
+    # A missing path is listed too.
+    if len(response.paths) <= 1 and not find_contents(options.path).exists:
+        raise CommandError(f"cannot list {options.path}: there is nothing")
     if options.json:
         print_json(response)
     else:
@@ -43,18 +84,65 @@ def run(arguments: Sequence[str]) -> ExitCode:
     return ExitCode.DONE
 
 
+def _in_full(patterns: str | list[str] | None) -> list[str]:
+    return [rf"(?:{pattern})\Z" for pattern in patterns or ()]
+
+
+def _selects(options: argparse.Namespace) -> Callable[[LevelEntry], bool]:
+    filters = make_filter_config(options.rules)
+    include = compile_patterns(filters.include, "include") if filters else []
+    exclude = compile_patterns(filters.exclude, "exclude") if filters else []
+
+    def selects(entry: LevelEntry) -> bool:
+        name = entry.name.removesuffix("/")
+        if any(pattern.fullmatch(name) for pattern in exclude):
+            return False
+        return not include or any(pattern.fullmatch(name) for pattern in include)
+
+    return selects
+
+
+def _table(entries: Sequence[LevelEntry], options: argparse.Namespace) -> Iterator[str]:
+    sizes = [_size(entry, human=options.human) for entry in entries]
+    width = max(map(len, sizes))
+    for entry, size in zip(entries, sizes, strict=True):
+        time = f"{entry.modified:%Y-%m-%d %H:%M:%S}" if entry.modified else ""
+        yield f"{time:19}  {size:>{width}}  {entry.name}"
+
+
+def _size(entry: LevelEntry, *, human: bool) -> str:
+    if entry.size is None:
+        return "-"
+    return format_size(entry.size) if human else str(entry.size)
+
+
+def _to_json(entry: LevelEntry) -> str:
+    document = {
+        "name": quote_name(entry.name),
+        "size_bytes": entry.size,
+        "last_modified": entry.modified and f"{entry.modified:%Y-%m-%dT%H:%M:%SZ}",
+    }
+    return json.dumps({name: value for name, value in document.items() if value is not None})
+
+
+def _parse_listable(text: str) -> DataLocation | None:
+    return None if text == _BUCKETS else parse_path(text)
+
+
 def _parser() -> Parser:
     parser = Parser(_PROGRAM, _DESCRIPTION, _EXAMPLES)
     parser.add_argument(
-        "path", metavar="PATH", type=parse_path, help="S3 URI, EFS path or local path"
+        "path",
+        metavar="PATH",
+        nargs="?",
+        type=_parse_listable,
+        help="S3 URI, EFS path or local path",
     )
-    for option, effect in (("--include", "list only"), ("--exclude", "skip")):
-        parser.add_argument(
-            option,
-            metavar="REGEX",
-            action="append",
-            type=parse_pattern,
-            help=f"{effect} paths, relative to PATH, that match from the start; repeatable",
-        )
+    parser.add_argument("--recursive", "-r", action="store_true", help="list the whole tree")
+    parser.add_argument(
+        "--human", "--human-readable", "-H", action="store_true", help="show sizes as 1.5 GiB"
+    )
+    add_filter_options(parser)
+    add_connection_options(parser)
     add_separator(add_output_options(parser))
     return parser

@@ -5,12 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import Final
 
 from aibs_informatics_aws_lambda.common.cli.process import run_as_process
 from aibs_informatics_aws_lambda.common.collector import paused_collector
 
-from .arguments import PROGRAM, VERBS
+from .arguments import MODULES, PROGRAM
 from .messages import format_error, is_self_explanatory
+
+_DISTRIBUTION: Final = "aibs-informatics-aws-lambda-data-sync"
 
 
 def main() -> int:
@@ -27,9 +30,14 @@ def main() -> int:
 
 
 def _run(arguments: Sequence[str]) -> int:
-    is_verb = bool(arguments) and arguments[0] in VERBS
+    if arguments == ["--version"]:
+        from importlib.metadata import version
+
+        sys.stdout.write(f"{PROGRAM} {version(_DISTRIBUTION)}\n")
+        return 0
+    verb = arguments[0] if arguments and arguments[0] in MODULES else None
     # Only the module of the verb is imported.
     with paused_collector():
-        module = import_module(f"{__package__}.{arguments[0] if is_verb else 'sync'}")
-    status: int = module.run(arguments[1:] if is_verb else arguments)
+        module = import_module(f"{__package__}.{MODULES[verb or 'sync']}")
+    status: int = module.run(arguments[1:] if verb else arguments)
     return status

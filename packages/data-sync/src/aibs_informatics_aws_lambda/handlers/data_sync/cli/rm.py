@@ -1,15 +1,13 @@
-"""``data-sync rm``: remove files and folders from EFS and local disks."""
+"""``data-sync rm``: remove files, folders and objects."""
 
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 from aibs_informatics_aws_lambda.common.cli.errors import (
-    CommandError,
     ExitCode,
     PayloadError,
     UsageError,
@@ -25,7 +23,9 @@ from aibs_informatics_aws_lambda.storage.paths import DataLocation
 
 from ..file_system import RemoveDataPathsHandler
 from ..housekeeping.removal_requests import check_removal, read_removal, stat_path
-from .arguments import PROGRAM, Parser, add_output_options, as_argument
+from .arguments import PROGRAM, Parser, add_output_options, as_argument, positive
+from .confirmation import check_terminal, confirm
+from .connection import add_connection_options, use_connection
 from .housekeeping import with_plain_log
 from .messages import configure_logging
 from .output import format_count, format_size, print_json, print_lines
@@ -33,7 +33,7 @@ from .output import format_count, format_size, print_json, print_lines
 _PROGRAM: Final = f"{PROGRAM} rm"
 
 _DESCRIPTION: Final = """\
-Remove files and folders recursively from EFS and local disks. Symbolic links are removed, not
+Remove files and folders with their contents, and objects. Symbolic links are removed, not
 followed. Asks for confirmation on a terminal; elsewhere --yes is required.
 """
 
@@ -46,6 +46,10 @@ examples:
   remove stale files that have not changed since the scan:
     {PROGRAM} stale /mnt/efs/scratch --days 30 --plan stale.json
     {_PROGRAM} --yes --plan stale.json
+
+  remove objects:
+    {_PROGRAM} s3://bucket/report.pdf 's3://bucket/tmp/*.log'
+    {_PROGRAM} -r --max-delete 1000 s3://bucket/tmp/
 """
 
 _MOST_SHOWN: Final = 10
@@ -58,10 +62,21 @@ def run(arguments: Sequence[str]) -> ExitCode:
         UsageError: no path is given, or confirmation is not possible. Nothing was removed.
         PayloadError: the plan file is invalid. Nothing was removed.
         DeclinedError: the user did not confirm. Nothing was removed.
+        CommandError: there is no such object.
     """
     options = _parser().parse_args(arguments)
-    request = _request(options)
+    objects = [path for path in options.paths if isinstance(path, S3Path)]
+    if objects and (len(objects) < len(options.paths) or options.plan):
+        raise UsageError("S3 URIs cannot be combined with local paths or --plan")
+    if not objects and options.max_delete is not None:
+        raise UsageError("--max-delete is only for objects on S3")
     configure_logging(_PROGRAM, verbose=options.verbose)
+    use_connection(options)
+    if objects:
+        from .rm_objects import remove_objects
+
+        return remove_objects(objects, options)
+    request = _request(options)
     paths, _ = read_removal(request)
     if options.dry_run:
         print_lines(_preview(_measure(paths), request))
@@ -77,22 +92,13 @@ def run(arguments: Sequence[str]) -> ExitCode:
     return ExitCode.PARTLY_FAILED if response.paths_changed else ExitCode.DONE
 
 
-class DeclinedError(CommandError):
-    """The user did not confirm."""
-
-
 def _confirm(paths: Sequence[DataLocation]) -> None:
-    if not sys.stdin.isatty():
-        raise UsageError("cannot ask for confirmation without a terminal: give --yes")
+    check_terminal()
     found = _measure(paths)
-    for line in _sizes(found[:_MOST_SHOWN]):
-        sys.stderr.write(f"{line}\n")
+    details = list(_sizes(found[:_MOST_SHOWN]))
     if len(found) > _MOST_SHOWN:
-        sys.stderr.write(f"... and {len(found) - _MOST_SHOWN:,} more\n")
-    sys.stderr.write(f"Remove {_total(found)}? [y/N] ")
-    sys.stderr.flush()
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise DeclinedError("nothing was removed")
+        details.append(f"... and {len(found) - _MOST_SHOWN:,} more")
+    confirm(f"Remove {_total(found)}?", details)
 
 
 def _measure(paths: Sequence[DataLocation]) -> list[tuple[DataLocation, int]]:
@@ -145,16 +151,17 @@ def _request(options: argparse.Namespace) -> RemoveDataPathsRequest:
 
 @as_argument
 def _parse_removable(text: str) -> DataLocation:
-    path = parse_removable_path(text)
-    if isinstance(path, S3Path):
-        raise ValueError(f"{path} is on S3, which rm does not support")
-    return path
+    return parse_removable_path(text)
 
 
 def _parser() -> Parser:
     parser = Parser(_PROGRAM, _DESCRIPTION, _EXAMPLES)
     parser.add_argument(
-        "paths", metavar="PATH", nargs="*", type=_parse_removable, help="EFS path or local path"
+        "paths",
+        metavar="PATH",
+        nargs="*",
+        type=_parse_removable,
+        help="S3 URI, EFS path or local path",
     )
     parser.add_argument(
         "--plan",
@@ -169,6 +176,19 @@ def _parser() -> Parser:
         action="store_true",
         help="show what would be removed without removing it",
     )
+    parser.add_argument(
+        "--recursive",
+        "-r",
+        action="store_true",
+        help="on S3: remove the objects below PATH too; local folders always are",
+    )
+    parser.add_argument(
+        "--max-delete",
+        metavar="N",
+        type=positive,
+        help="on S3: fail before any removal if there are more objects",
+    )
     parser.add_argument("--yes", "-y", action="store_true", help="do not ask for confirmation")
+    add_connection_options(parser)
     add_output_options(parser)
     return parser

@@ -14,6 +14,7 @@ from aibs_informatics_aws_lambda.common.s3 import S3Path
 from ..file_system import OutdatedDataPathScannerHandler
 from ..housekeeping.models import OutdatedDataPathScannerRequest
 from .arguments import PROGRAM, Parser, add_output_options, not_negative, parse_path, parse_size
+from .connection import add_connection_options, use_connection
 from .housekeeping import absolute_paths, add_separator, with_plain_log
 from .messages import configure_logging
 from .output import print_json, print_lines
@@ -47,6 +48,7 @@ def run(arguments: Sequence[str]) -> ExitCode:
     """
     options = _parser().parse_args(arguments)
     configure_logging(_PROGRAM, verbose=options.verbose)
+    use_connection(options)
     if options.plan:
         _check_plan(options.plan, options.path)
     request = OutdatedDataPathScannerRequest(
@@ -113,5 +115,6 @@ def _parser() -> Parser:
         type=Path,
         help=f"write the list to FILE, for {PROGRAM} rm --plan",
     )
+    add_connection_options(parser)
     add_separator(add_output_options(parser))
     return parser

@@ -12,6 +12,7 @@ from aibs_informatics_aws_lambda.storage.quoted_names import unquote_name
 from ..file_system import GetDataPathStatsHandler
 from ..housekeeping.models import DataPathStats, GetDataPathStatsRequest, GetDataPathStatsResponse
 from .arguments import PROGRAM, Parser, add_output_options, parse_path
+from .connection import add_connection_options, use_connection
 from .housekeeping import with_plain_log
 from .messages import configure_logging
 from .output import format_size, print_json, print_lines
@@ -34,6 +35,7 @@ def run(arguments: Sequence[str]) -> ExitCode:
     """Show the stats of the path given by the arguments."""
     options = _parser().parse_args(arguments)
     configure_logging(_PROGRAM, verbose=options.verbose)
+    use_connection(options)
     request = GetDataPathStatsRequest(path=options.path)
     response = with_plain_log(GetDataPathStatsHandler()).handle(request)
     if options.json:
@@ -65,5 +67,6 @@ def _parser() -> Parser:
     parser.add_argument(
         "path", metavar="PATH", type=parse_path, help="S3 URI, EFS path or local path"
     )
+    add_connection_options(parser)
     add_output_options(parser)
     return parser

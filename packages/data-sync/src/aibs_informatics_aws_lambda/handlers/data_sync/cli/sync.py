@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -13,6 +14,7 @@ from aibs_informatics_aws_lambda.common.collector import paused_collector
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest, DataSyncResponse
 
 from .arguments import PROGRAM
+from .connection import use_connection
 from .messages import configure_logging
 from .output import print_json, print_lines
 from .progress import show_progress
@@ -22,6 +24,8 @@ from .sync_arguments import make_parser, make_request
 if TYPE_CHECKING:
     from .pool import ParallelResult
 
+
+logger = logging.getLogger(__name__)
 
 _MAX_FAILURES_SHOWN: Final = 20
 _STOPPED: Final = "stopped at the deadline: run the same command again to continue"
@@ -37,6 +41,7 @@ def run(arguments: Sequence[str]) -> ExitCode:
     options = make_parser().parse_args(arguments)
     request = make_request(options)
     configure_logging(PROGRAM, verbose=options.verbose)
+    use_connection(options)
     if options.jobs > 1 and not request.dry_run:
         return _sync_in_batches(request, options)
     return _sync(request, options)
@@ -53,6 +58,8 @@ def _sync(request: DataSyncRequest, options: argparse.Namespace) -> ExitCode:
         print_json(response)
     elif not options.quiet:
         print_lines(_lines(response, time.monotonic() - start))
+    if options.rules and not _has_files(response):
+        logger.warning("the filters match no file at %s", request.source_path)
     return _exit_code(response)
 
 
@@ -107,6 +114,13 @@ def _lines(response: DataSyncResponse, seconds: float) -> Iterator[str]:
         yield f"report: {result.details}"
     if response.incomplete:
         yield _STOPPED
+
+
+def _has_files(response: DataSyncResponse) -> bool:
+    counts, found = response.result, response.result.verification
+    if found:
+        return bool(found.files_equal or found.files_different or found.files_missing)
+    return bool(counts.files_transferred or counts.files_unchanged)
 
 
 def _exit_code(response: DataSyncResponse) -> ExitCode:

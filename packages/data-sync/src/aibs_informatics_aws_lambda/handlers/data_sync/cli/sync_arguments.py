@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 from collections.abc import Iterator
-from typing import Any, Final, TypeAlias
+from pathlib import Path
+from typing import Final, TypeAlias
 
 from aibs_informatics_aws_lambda.common.cli.errors import UsageError, error_message
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
@@ -13,32 +15,37 @@ from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
 from aibs_informatics_aws_lambda.storage.paths import DataLocation
 
 from .arguments import (
+    MODULES,
     PROGRAM,
-    VERBS,
     Parser,
     add_output_options,
     not_negative,
     parse_path,
-    parse_pattern,
     parse_size,
     positive,
 )
+from .connection import add_connection_options
+from .filter_rules import add_filter_options, make_filter_config
 
 Group: TypeAlias = argparse._ArgumentGroup
 
 _USAGE: Final = f"""\
 {PROGRAM} [options] SRC DST
-       {PROGRAM} {{{" | ".join(VERBS)}}} ...      (see, for example, {PROGRAM} ls --help)"""
+       {PROGRAM} VERB ...      (see {PROGRAM} VERB --help)"""
 
 _DESCRIPTION: Final = """\
 Sync SRC to DST. Only files that are missing or differ at DST are transferred, in parallel.
+Extraneous files at DST are deleted only with --delete.
 
 SRC and DST are S3 URIs (s3://BUCKET/KEY), EFS paths (efs://fs-ID:/PATH) or local paths. A file or
-folder with the name of a verb is written ./ls. Extraneous files at DST are deleted only with
---delete.
+folder with the name of a verb is written ./ls.
 
-  ls PATH      list files and folders            stale PATH   find old files and folders
-  stats PATH   show total sizes and counts       rm PATH ...  remove files and folders
+verbs:
+  sync SRC DST      the same, with the verb      ls [PATH]         list files and folders
+  cp SRC... DST     copy files or folders        cat SRC...        write files to stdout
+  mv SRC... DST     move files or folders        stats (du) PATH   show total sizes and counts
+  verify SRC DST    compare contents (check)     stale PATH        find old files and folders
+  rm PATH...        remove files, folders and objects
 """
 
 _EXAMPLES: Final = f"""\
@@ -51,7 +58,7 @@ examples:
     {PROGRAM} --delete --dry-run results s3://bucket/results/
 
   download CSV files, except drafts:
-    {PROGRAM} --include '.*\\.csv' --exclude 'draft/.*' s3://bucket/results/ tables
+    {PROGRAM} --include '*.csv' --exclude draft s3://bucket/results/ tables
 
   download with four processes:
     {PROGRAM} --jobs 4 s3://bucket/run-1/ /mnt/data/run-1
@@ -70,7 +77,8 @@ def make_request(options: argparse.Namespace) -> DataSyncRequest:
         request = DataSyncRequest.from_dict(
             {
                 **given,
-                "filter_config": _patterns(options),
+                "filter_config": make_filter_config(options.rules),
+                "protect_excluded": _protects_excluded(options),
                 "remote_to_local_config": {
                     "use_custom_tmp_dir": staging is not None,
                     "custom_tmp_dir": staging,
@@ -84,10 +92,8 @@ def make_request(options: argparse.Namespace) -> DataSyncRequest:
     return request
 
 
-def _patterns(options: argparse.Namespace) -> dict[str, Any] | None:
-    if not options.include and not options.exclude:
-        return None
-    return {"include": options.include, "exclude": options.exclude}
+def _protects_excluded(options: argparse.Namespace) -> bool | None:
+    return True if options.delete and options.rules and not options.delete_excluded else None
 
 
 def _problems(request: DataSyncRequest, options: argparse.Namespace) -> Iterator[str]:
@@ -96,8 +102,8 @@ def _problems(request: DataSyncRequest, options: argparse.Namespace) -> Iterator
     to_s3 = isinstance(request.destination_path, S3Path)
     if request.delete and not from_s3 and not to_s3:
         yield "--delete has no effect between local paths: leave it out"
-    if not request.delete and (request.max_delete is not None or request.protect_excluded):
-        yield "--max-delete and --protect-excluded require --delete"
+    if not request.delete and (request.max_delete is not None or options.delete_excluded):
+        yield "--max-delete and --delete-excluded require --delete"
     if not request.retain_source_data and from_s3 and not to_s3:
         yield "--move has no effect from S3 to local paths: leave it out"
     if request.require_lock and not (from_s3 and not to_s3):
@@ -113,9 +119,14 @@ def _problems(request: DataSyncRequest, options: argparse.Namespace) -> Iterator
 
 
 def _parse_source(text: str) -> DataLocation:
-    if text in VERBS:
+    if text in MODULES:
         raise argparse.ArgumentTypeError(
             f"{text} is a verb and must come first; write a file of that name as ./{text}"
+        )
+    similar = difflib.get_close_matches(text, MODULES, 1)
+    if similar and not Path(text).exists():
+        raise argparse.ArgumentTypeError(
+            f"{text} is neither a verb nor a file or folder; did you mean {similar[0]}?"
         )
     return parse_path(text)
 
@@ -130,10 +141,12 @@ def make_parser() -> Parser:
         help="source: a folder, file, prefix or object",
     )
     parser.add_argument("destination_path", metavar="DST", type=parse_path, help="destination")
+    add_filter_options(parser)
     _add_selection(parser.add_argument_group("selection"))
     _add_comparison(parser.add_argument_group("comparison"))
     _add_deletions(parser.add_argument_group("deletion"))
     _add_execution(parser.add_argument_group("execution"))
+    add_connection_options(parser)
     output = add_output_options(parser)
     output.add_argument(
         "--quiet", "-q", action="store_true", help="show neither progress nor counts"
@@ -143,21 +156,7 @@ def make_parser() -> Parser:
 
 def _add_selection(group: Group) -> None:
     group.add_argument(
-        "--include",
-        metavar="REGEX",
-        action="append",
-        type=parse_pattern,
-        help="sync only paths, relative to SRC or --filter-root, that match in full; repeatable",
-    )
-    group.add_argument(
-        "--exclude",
-        metavar="REGEX",
-        action="append",
-        type=parse_pattern,
-        help="skip matching paths; takes precedence over --include; repeatable",
-    )
-    group.add_argument(
-        "--filter-root", metavar="PATH", help="path that patterns are relative to (default: SRC)"
+        "--filter-root", metavar="PATH", help="path that filters are relative to (default: SRC)"
     )
     group.add_argument(
         "--source-prefix",
@@ -188,8 +187,7 @@ def _add_deletions(group: Group) -> None:
     group.add_argument(
         "--delete",
         action="store_true",
-        help="delete extraneous files at DST, and excluded files (default: off, unlike in "
-        "requests to the handlers)",
+        help="delete extraneous files at DST, but no excluded ones (default: off)",
     )
     group.add_argument(
         "--max-delete",
@@ -198,11 +196,10 @@ def _add_deletions(group: Group) -> None:
         "files at DST (0.05 or 5%%)",
     )
     group.add_argument(
-        "--protect-excluded",
-        action="store_true",
-        default=None,
-        help="keep excluded files at DST",
+        "--delete-excluded", action="store_true", help="with --delete: delete excluded files too"
     )
+    # The default by now.
+    group.add_argument("--protect-excluded", action="store_true", help=argparse.SUPPRESS)
     group.add_argument(
         "--move",
         dest="retain_source_data",

@@ -1,0 +1,86 @@
+"""``data-sync cat``: write files and objects to stdout."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final
+
+from aibs_informatics_aws_lambda.common.aws import get_client, named_errors
+from aibs_informatics_aws_lambda.common.cli.errors import ExitCode
+from aibs_informatics_aws_lambda.common.cli.output import printing
+from aibs_informatics_aws_lambda.common.s3 import S3Path
+
+from ..locations import Location, resolve
+from .arguments import PROGRAM, Parser, add_output_options
+from .connection import add_connection_options, use_connection
+from .globs import expand_source
+from .messages import configure_logging
+
+_PROGRAM: Final = f"{PROGRAM} cat"
+_BLOCK_BYTES: Final = 2**20
+
+_DESCRIPTION: Final = """\
+Write files and objects to stdout, one after another. Sources may have wildcards.
+"""
+
+_EXAMPLES: Final = f"""\
+examples:
+  {_PROGRAM} s3://bucket/results/summary.json
+  {_PROGRAM} 's3://bucket/logs/2026-01-*.log' | grep ERROR
+"""
+
+
+def run(arguments: Sequence[str]) -> ExitCode:
+    """Write the sources given by the arguments to stdout.
+
+    Raises:
+        OSError: a file does not exist or cannot be read.
+        AWSError: an object does not exist or cannot be read.
+    """
+    parser = Parser(_PROGRAM, _DESCRIPTION, _EXAMPLES)
+    parser.add_argument(
+        "sources", metavar="SRC", nargs="+", help="S3 URI, EFS path or local path of a file"
+    )
+    add_connection_options(parser)
+    add_output_options(parser, has_json=False)
+    options = parser.parse_args(arguments)
+    configure_logging(_PROGRAM, verbose=options.verbose)
+    use_connection(options)
+    write_to_stdout(options.sources)
+    return ExitCode.DONE
+
+
+def write_to_stdout(sources: Iterable[str]) -> None:
+    """Write files and objects to stdout, one after another.
+
+    Raises:
+        OSError: a file does not exist or cannot be read.
+        AWSError: an object does not exist or cannot be read.
+    """
+    with printing(sys.stdout):
+        for text in sources:
+            for source in expand_source(text):
+                location = resolve(source)
+                with closing(_open(location)) as stream:
+                    _copy(location, stream)
+        sys.stdout.buffer.flush()
+
+
+def _open(location: Location) -> Any:
+    if isinstance(location, Path):
+        return location.open("rb")
+    with named_errors(f"read {location}", permission="s3:GetObject"):
+        return get_client("s3").get_object(Bucket=location.bucket, Key=location.key)["Body"]
+
+
+def _copy(location: Location, stream: Any) -> None:
+    if isinstance(location, S3Path):
+        with named_errors(f"read {location}", permission="s3:GetObject"):
+            for block in stream.iter_chunks(_BLOCK_BYTES):
+                sys.stdout.buffer.write(block)
+    else:
+        shutil.copyfileobj(stream, sys.stdout.buffer, _BLOCK_BYTES)

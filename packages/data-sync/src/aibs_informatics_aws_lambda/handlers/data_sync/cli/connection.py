@@ -1,0 +1,44 @@
+"""Options for the connection to AWS: profile, region and endpoint."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import Final
+
+from .arguments import as_argument
+
+_CREDENTIALS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+
+
+def add_connection_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    group = parser.add_argument_group("connection")
+    group.add_argument("--profile", metavar="NAME", help="profile of the AWS configuration")
+    group.add_argument("--region", metavar="NAME", help="AWS region")
+    group.add_argument(
+        "--endpoint-url",
+        metavar="URL",
+        type=_parse_url,
+        help="endpoint of S3, with http(s)://",
+    )
+
+
+def use_connection(options: argparse.Namespace) -> None:
+    """Set the environment variables that the options stand for, also for worker processes."""
+    if options.profile:
+        os.environ["AWS_PROFILE"] = options.profile
+        # Credentials in variables would take precedence over the profile.
+        for name in _CREDENTIALS:
+            os.environ.pop(name, None)
+    if options.region:
+        os.environ["AWS_REGION"] = os.environ["AWS_DEFAULT_REGION"] = options.region
+    if options.endpoint_url:
+        os.environ["AWS_ENDPOINT_URL_S3"] = options.endpoint_url
+
+
+@as_argument
+def _parse_url(text: str) -> str:
+    if not text.startswith(("http://", "https://")):
+        raise ValueError(f"{text!r} is not a URL that starts with http:// or https://")
+    return text

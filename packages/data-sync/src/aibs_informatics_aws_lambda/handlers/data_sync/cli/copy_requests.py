@@ -1,0 +1,119 @@
+"""Requests of cp and mv: where each source is copied to, as POSIX cp decides."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from aibs_informatics_aws_lambda.common.cli.errors import UsageError
+from aibs_informatics_aws_lambda.common.s3 import S3Path
+from aibs_informatics_aws_lambda.storage.data_sync.filters import DataSyncFilterConfig
+from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
+from aibs_informatics_aws_lambda.storage.paths import DataLocation, parse_data_path
+
+from ..locations import Location, resolve
+from .globs import expand_source, glob_expression, split_glob
+
+
+class CopyOptions(NamedTuple):
+    """Options of cp and mv.
+
+    Args:
+        recursive: whether folders and prefixes are copied.
+        move: whether sources are removed.
+        dry_run: whether nothing is changed.
+    """
+
+    recursive: bool = False
+    move: bool = False
+    dry_run: bool = False
+
+
+def make_requests(
+    sources: Sequence[str], destination: str, options: CopyOptions
+) -> Iterator[DataSyncRequest]:
+    """Yield the syncs that copy sources to a destination.
+
+    Several sources, and those with wildcards, are copied into a folder. A single source is copied
+    into the destination if that is an existing folder, a bucket or ends in a slash, and to exactly
+    the destination otherwise.
+
+    Raises:
+        UsageError: the destination is not a folder but must be, or a source is a folder and
+            ``recursive`` is not set.
+        FileNotFoundError: a source does not exist.
+    """
+    target = parse_data_path(destination)
+    is_folder = destination.endswith("/") or _is_existing_folder(target)
+    globs = [split_glob(source) for source in sources]
+    if (len(sources) > 1 or any(globs)) and not is_folder:
+        if not isinstance(target, S3Path):
+            raise UsageError(
+                f"{destination} is not an existing folder: end it in a slash to create one"
+            )
+        is_folder = True
+    for text, glob in zip(sources, globs, strict=True):
+        if glob is not None and isinstance(glob.base, S3Path):
+            # Objects keep their path below the base: run-1/x.csv and run-2/x.csv do not collide.
+            pattern = glob_expression(glob.pattern, recursive=options.recursive)
+            yield _sync(glob.base, target, options, _only(pattern))
+        else:
+            for source in expand_source(text):
+                yield _request(source, target, is_folder, options)
+
+
+def _request(
+    source: DataLocation, target: DataLocation, is_folder: bool, options: CopyOptions
+) -> DataSyncRequest:
+    location = resolve(source)
+    if not options.recursive:
+        _check_is_file(location)
+    to = _joined(target, location.name) if is_folder else target
+    if isinstance(location, S3Path) and not options.recursive:
+        return _sync(source, to, options, _only(re.escape(location.name)), str(location.parent))
+    return _sync(source, to, options)
+
+
+def _sync(
+    source: DataLocation,
+    target: DataLocation,
+    options: CopyOptions,
+    filter_config: DataSyncFilterConfig | None = None,
+    filter_root: str | None = None,
+) -> DataSyncRequest:
+    fields: dict[str, Any] = {"filter_config": filter_config, "filter_root": filter_root}
+    if options.dry_run:
+        fields["dry_run"] = True
+    return DataSyncRequest(
+        source_path=source,
+        destination_path=target,
+        delete=False,
+        force=True,
+        retain_source_data=not options.move,
+        **fields,
+    )
+
+
+def _only(pattern: str) -> DataSyncFilterConfig:
+    return DataSyncFilterConfig(include=pattern)
+
+
+def _check_is_file(location: Location) -> None:
+    if isinstance(location, S3Path):
+        if not location.key or location.has_folder_suffix():
+            raise UsageError(f"{location} is a prefix: give -r to copy it")
+    elif location.is_dir():
+        raise UsageError(f"{location} is a folder: give -r to copy it")
+
+
+def _is_existing_folder(target: DataLocation) -> bool:
+    location = resolve(target)
+    return not location.key if isinstance(location, S3Path) else location.is_dir()
+
+
+def _joined(folder: DataLocation, name: str) -> DataLocation:
+    if isinstance(folder, Path):
+        return folder / name
+    return parse_data_path(f"{str(folder).rstrip('/')}/{name}")

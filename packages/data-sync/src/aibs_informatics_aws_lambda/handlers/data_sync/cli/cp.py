@@ -1,0 +1,168 @@
+"""``data-sync cp SRC... DST``: copy files and objects."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from aibs_informatics_aws_lambda.common.cli.errors import CommandError, ExitCode, UsageError
+from aibs_informatics_aws_lambda.common.s3 import S3Path
+from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncCounts, DataSyncRequest
+
+from ..progress import Progress
+from .arguments import PROGRAM, Parser, add_output_options
+from .connection import add_connection_options, use_connection
+from .copy_requests import CopyOptions, make_requests
+from .messages import configure_logging
+from .output import print_json, print_lines
+from .progress import show_progress
+from .summary import format_counts
+
+_STREAM: Final = "-"
+
+_DESCRIPTION: Final = {
+    "cp": """\
+Copy files, objects and, with -r, folders and prefixes. Existing files are replaced.
+""",
+    "mv": """\
+Move files, objects and, with -r, folders and prefixes: copy them, then remove the sources.
+Objects cannot be moved to local paths: copy them, then remove them with rm.
+""",
+}
+
+_RULES: Final = """\
+Several sources, and sources with wildcards, are copied into the folder DST, and so is a single
+source if DST exists as a folder or ends in a slash; otherwise DST is the new name. With wildcards,
+objects keep the part of their keys from the first wildcard on.
+"""
+
+_EXAMPLES: Final = """\
+examples:
+  {program} report.pdf s3://bucket/reports/
+  {program} s3://bucket/run-1/x.csv x-1.csv
+  {program} 's3://bucket/run-*/x.csv' tables/
+  {program} -r results s3://bucket/archive/
+"""
+
+_STREAM_EXAMPLES: Final = """\
+  zcat table.csv.gz | {program} - s3://bucket/table.csv
+"""
+
+
+def run(arguments: Sequence[str]) -> ExitCode:
+    """Copy the sources given by the arguments.
+
+    Raises:
+        UsageError: the arguments are invalid. Nothing has been done.
+        Exception: a transfer failed.
+    """
+    return copy("cp", arguments)
+
+
+def copy(verb: str, arguments: Sequence[str]) -> ExitCode:
+    """Copy, or with ``mv`` move, the sources given by the arguments; see `run`."""
+    program = f"{PROGRAM} {verb}"
+    options = _parser(verb, program).parse_args(arguments)
+    configure_logging(program, verbose=options.verbose)
+    use_connection(options)
+    streams = [options.destination, *options.sources].count(_STREAM)
+    if streams and (verb == "mv" or streams > 1 or len(options.sources) > 1):
+        raise UsageError("- is for a single source or the destination of cp")
+    if options.destination == _STREAM:
+        from .cat import write_to_stdout
+
+        write_to_stdout(options.sources)
+        return ExitCode.DONE
+    with _sources(options) as sources:
+        copying = CopyOptions(options.recursive, verb == "mv", options.dry_run)
+        requests = list(make_requests(sources, options.destination, copying))
+        if verb == "mv":
+            _check_moves(requests)
+        return _run(requests, options)
+
+
+def _run(requests: Sequence[DataSyncRequest], options: argparse.Namespace) -> ExitCode:
+    start = time.monotonic()
+    with show_progress(quiet=options.quiet) as progress:
+        counts = _copy_all(requests, progress)
+    if options.json:
+        print_json(counts)
+    elif not options.quiet:
+        seconds = time.monotonic() - start
+        print_lines([format_counts(counts, seconds, dry_run=options.dry_run)])
+    return ExitCode.DONE
+
+
+def _copy_all(requests: Sequence[DataSyncRequest], progress: Progress) -> DataSyncCounts:
+    from ..sync.engine import Engine
+    from ..sync.result import add_counts
+
+    engine, counts = Engine(progress), DataSyncCounts()
+    for request in requests:
+        result = engine.sync(request).result
+        if not result.files_transferred and isinstance(request.source_path, S3Path):
+            raise CommandError(
+                f"cannot copy {request.source_path}: no object has this name. Give -r to copy "
+                "the objects below it"
+                if request.filter_root
+                else f"nothing to copy at {request.source_path}"
+            )
+        add_counts(counts, result)
+    return counts
+
+
+def _check_moves(requests: Sequence[DataSyncRequest]) -> None:
+    for request in requests:
+        if isinstance(request.source_path, S3Path) and not isinstance(
+            request.destination_path, S3Path
+        ):
+            raise UsageError(
+                f"cannot move {request.source_path} to a local path: copy it with cp, then remove "
+                "it with rm"
+            )
+
+
+@contextmanager
+def _sources(options: argparse.Namespace) -> Iterator[list[str]]:
+    """Give the sources. Stdin is first written to a temporary file."""
+    if options.sources != [_STREAM]:
+        yield options.sources
+        return
+    if options.destination.endswith("/"):
+        raise UsageError("stdin has no name: give the full path or URI of the copy")
+    with TemporaryDirectory(prefix="data-sync-") as folder:
+        path = Path(folder, "stdin")
+        with path.open("wb") as file:
+            shutil.copyfileobj(sys.stdin.buffer, file)
+        yield [str(path)]
+
+
+def _parser(verb: str, program: str) -> Parser:
+    examples = _EXAMPLES + (_STREAM_EXAMPLES if verb == "cp" else "")
+    parser = Parser(
+        program, f"{_DESCRIPTION[verb]}\n{_RULES}", examples.replace("{program}", program)
+    )
+    stream = "; - is stdin" if verb == "cp" else ""
+    parser.add_argument(
+        "sources", metavar="SRC", nargs="+", help=f"S3 URI, EFS path or local path{stream}"
+    )
+    parser.add_argument("destination", metavar="DST", help="destination; - is stdout")
+    parser.add_argument(
+        "--recursive", "-r", action="store_true", help="copy folders and prefixes too"
+    )
+    parser.add_argument(
+        "--dry-run", "-n", action="store_true", help="show what would be done without any change"
+    )
+    add_connection_options(parser)
+    output = add_output_options(parser)
+    output.add_argument(
+        "--quiet", "-q", action="store_true", help="show neither progress nor counts"
+    )
+    return parser

@@ -1,0 +1,95 @@
+"""The entries directly below a path, without those at greater depths."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from aibs_informatics_aws_lambda.common.aws import get_client, named_errors
+from aibs_informatics_aws_lambda.common.s3 import S3Path
+from aibs_informatics_aws_lambda.storage.paths import DataLocation
+
+from ..housekeeping.times import to_datetime
+from ..locations import resolve
+
+
+class LevelEntry(NamedTuple):
+    """A file, folder, object, common prefix or bucket.
+
+    Args:
+        name: its name; that of a folder, prefix or bucket ends in a slash.
+        size: in bytes; `None` for folders.
+        modified: when it was last modified; `None` for prefixes.
+    """
+
+    name: str
+    size: int | None = None
+    modified: dt.datetime | None = None
+
+
+def list_level(path: DataLocation) -> Iterator[LevelEntry]:
+    """Yield the entries directly below a path, and the file or object at it, in no defined order.
+
+    Raises:
+        OSError: a local path does not exist or cannot be read.
+        AWSError: the bucket does not exist, or a request to S3 failed.
+    """
+    location = resolve(path)
+    return _list_prefix(location) if isinstance(location, S3Path) else _list_local(location)
+
+
+def list_buckets() -> Iterator[LevelEntry]:
+    """Yield the buckets of the account.
+
+    Raises:
+        AWSError: the request failed.
+    """
+    with named_errors("list buckets", permission="s3:ListAllMyBuckets"):
+        for bucket in get_client("s3").list_buckets()["Buckets"]:
+            yield LevelEntry(f"{bucket['Name']}/", None, bucket.get("CreationDate"))
+
+
+def _list_prefix(path: S3Path) -> Iterator[LevelEntry]:
+    prefix = path.with_folder_suffix.key
+    with named_errors(f"list {path}", permission="s3:ListBucket"):
+        if prefix != path.key:
+            first = get_client("s3").list_objects_v2(
+                Bucket=path.bucket, Prefix=path.key, MaxKeys=1
+            )
+            for found in first.get("Contents", []):
+                if found["Key"] == path.key:
+                    yield _object(found, path.key.rpartition("/")[2])
+        pages = get_client("s3").get_paginator("list_objects_v2")
+        for page in pages.paginate(Bucket=path.bucket, Prefix=prefix, Delimiter="/"):
+            for common in page.get("CommonPrefixes", []):
+                yield LevelEntry(common["Prefix"][len(prefix) :])
+            for found in page.get("Contents", []):
+                if found["Key"] != prefix:
+                    yield _object(found, found["Key"][len(prefix) :])
+
+
+def _object(found: dict[str, Any], name: str) -> LevelEntry:
+    return LevelEntry(name, found["Size"], found["LastModified"])
+
+
+def _list_local(path: Path) -> Iterator[LevelEntry]:
+    if not path.is_dir():
+        found = path.stat()
+        yield LevelEntry(path.name, found.st_size, to_datetime(found.st_mtime))
+        return
+    with os.scandir(path) as children:
+        for child in children:
+            try:
+                found = child.stat()
+            except OSError:
+                # A dangling symbolic link.
+                found = child.stat(follow_symlinks=False)
+            is_folder = child.is_dir()
+            yield LevelEntry(
+                f"{child.name}/" if is_folder else child.name,
+                None if is_folder else found.st_size,
+                to_datetime(found.st_mtime),
+            )

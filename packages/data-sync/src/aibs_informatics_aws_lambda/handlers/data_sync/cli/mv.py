@@ -1,0 +1,19 @@
+"""``data-sync mv SRC... DST``: move files and objects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aibs_informatics_aws_lambda.common.cli.errors import ExitCode
+
+from .cp import copy
+
+
+def run(arguments: Sequence[str]) -> ExitCode:
+    """Move the sources given by the arguments.
+
+    Raises:
+        UsageError: the arguments are invalid. Nothing has been done.
+        Exception: a transfer or removal failed.
+    """
+    return copy("mv", arguments)

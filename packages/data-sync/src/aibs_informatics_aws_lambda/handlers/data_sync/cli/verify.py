@@ -1,0 +1,14 @@
+"""``data-sync verify SRC DST``: compare the contents of two locations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aibs_informatics_aws_lambda.common.cli.errors import ExitCode
+
+from .sync import run as run_sync
+
+
+def run(arguments: Sequence[str]) -> ExitCode:
+    """Compare the contents of two locations, as ``data-sync --verify`` does."""
+    return run_sync(["--verify", *arguments])

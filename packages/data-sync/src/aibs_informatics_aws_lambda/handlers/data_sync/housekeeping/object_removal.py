@@ -1,0 +1,70 @@
+"""Removal of objects from S3 by their URIs."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
+from itertools import islice
+from typing import Final
+
+from aibs_informatics_aws_lambda.common.aws import get_client, named_errors
+from aibs_informatics_aws_lambda.common.exceptions import AWSError
+from aibs_informatics_aws_lambda.common.s3 import S3Path
+
+from ..entries import Entry
+from ..s3.client import S3
+from ..s3.requests import Response, check_deletions, delete_one, delete_several
+from ..s3.xml import fits_xml
+from .contents import find_contents
+
+_KEYS_PER_REQUEST: Final = 1000
+_PARALLEL_REQUESTS: Final = 8
+
+
+def find_objects(path: S3Path, *, recursive: bool) -> Iterator[tuple[str, Entry]]:
+    """Yield the key and entry of the object at a URI, and with ``recursive`` of those below it.
+
+    Raises:
+        AWSError: the bucket does not exist, or cannot be listed.
+    """
+    found = find_contents(path)
+    if found.single:
+        yield path.key, found.single
+    if recursive:
+        prefix = path.with_folder_suffix.key
+        for entry in found.below:
+            yield prefix + entry.relative, entry
+
+
+def delete_objects(bucket: str, keys: Iterable[str]) -> int:
+    """Delete objects, up to 1,000 with each request, and return their number.
+
+    Raises:
+        AWSError: an object cannot be deleted. Others may have been deleted.
+    """
+    s3, count = S3(_PARALLEL_REQUESTS), 0
+    sent: deque[Future[Response]] = deque()
+    remaining = iter(keys)
+    while batch := list(islice(remaining, _KEYS_PER_REQUEST)):
+        named = [(key, None) for key in batch if fits_xml(key)]
+        if named:
+            sent.append(s3.send(delete_several(bucket, named)))
+        # XML cannot hold all control characters.
+        sent.extend(s3.send(delete_one(bucket, key)) for key in batch if not fits_xml(key))
+        while len(sent) >= _PARALLEL_REQUESTS:
+            check_deletions(bucket, sent.popleft().result())
+        count += len(batch)
+    for future in sent:
+        check_deletions(bucket, future.result())
+    return count
+
+
+def is_versioned(bucket: str) -> bool:
+    """Return whether a bucket keeps deleted objects as versions; false if that is unknown."""
+    try:
+        with named_errors(f"get the versioning of {bucket}", permission="s3:GetBucketVersioning"):
+            status = get_client("s3").get_bucket_versioning(Bucket=bucket).get("Status")
+    except AWSError:
+        return False
+    return bool(status == "Enabled")

@@ -1,0 +1,141 @@
+"""cp and mv: where sources are copied to."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture
+def bucket(aws) -> str:
+    return aws.make_bucket()
+
+
+@pytest.fixture
+def data(disk):
+    disk.write({"a": "a", "dir/b": "b", "dir/sub/c": "c", "there/old": "old"})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "copied"),
+    [
+        (["a", "new"], {"new": "a"}),
+        (["a", "there"], {"there/a": "a"}),
+        (["a", "fresh/"], {"fresh/a": "a"}),
+        (["a", "there/old"], {"there/old": "a"}),
+        (["a", "dir/b", "there"], {"there/a": "a", "there/b": "b"}),
+        (["-r", "dir", "new"], {"new/b": "b", "new/sub/c": "c"}),
+        (["-r", "dir/", "there"], {"there/dir/b": "b", "there/dir/sub/c": "c"}),
+        (["d*/b", "there"], {"there/b": "b"}),
+    ],
+)
+def test_local_files_are_copied_as_by_cp(run, disk, data, arguments, copied):
+    before = disk.read()
+
+    result = run("cp", *arguments)
+
+    assert result.returncode == 0, result.stderr
+    assert disk.read() == {**before, **copied}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "keys"),
+    [
+        (["a", "s3://bucket"], ["a"]),
+        (["a", "s3://bucket/x"], ["x"]),
+        (["a", "s3://bucket/x/"], ["x/a"]),
+        (["a", "dir/b", "s3://bucket/x"], ["x/a", "x/b"]),
+        (["-r", "dir", "s3://bucket/x"], ["x/b", "x/sub/c"]),
+        (["-r", "dir", "s3://bucket/x/"], ["x/dir/b", "x/dir/sub/c"]),
+    ],
+)
+def test_files_are_uploaded(run, aws, bucket, data, arguments, keys):
+    result = run("cp", *arguments)
+
+    assert result.returncode == 0, result.stderr
+    assert aws.keys(bucket) == keys
+
+
+@pytest.mark.parametrize(
+    ("arguments", "copied"),
+    [
+        (["s3://bucket/run-1/x.csv", "y.csv"], {"y.csv": "1"}),
+        (["s3://bucket/run-1/x.csv", "there"], {"there/x.csv": "1"}),
+        (["s3://bucket/run-*/x.csv", "t/"], {"t/run-1/x.csv": "1", "t/run-2/x.csv": "2"}),
+        (["s3://bucket/run-1/*.csv", "t/"], {"t/x.csv": "1"}),
+        (["s3://bucket/**/n.txt", "t/"], {"t/run-1/x.csv.d/n.txt": "n"}),
+        (["-r", "s3://bucket/run-1/", "t/"], {"t/run-1/x.csv": "1", "t/run-1/x.csv.d/n.txt": "n"}),
+        (["-r", "s3://bucket/run-2", "new"], {"new/x.csv": "2"}),
+    ],
+)
+def test_objects_are_downloaded(run, aws, bucket, disk, arguments, copied):
+    disk.write({"there/old": "old"})
+    aws.put(bucket, "run-1/x.csv", "1")
+    aws.put(bucket, "run-1/x.csv.d/n.txt", "n")
+    aws.put(bucket, "run-2/x.csv", "2")
+
+    result = run("cp", *arguments)
+
+    assert result.returncode == 0, result.stderr
+    assert disk.read() == {"there/old": "old", **copied}
+
+
+def test_existing_file_is_replaced_even_by_an_older_one(run, disk):
+    disk.write({"a": "old", "b": "new"})
+    disk.age("a", days=10)
+
+    assert run("cp", "a", "b").returncode == 0
+    assert disk.read() == {"a": "old", "b": "old"}
+
+
+def test_mv_removes_the_sources(run, disk, aws, bucket, data):
+    result = run("mv", "a", "s3://bucket/x/")
+    assert result.returncode == 0, result.stderr
+    run("mv", "-r", "dir", "s3://bucket/x/")
+    run("mv", "s3://bucket/x/a", "s3://bucket/y")
+
+    assert disk.read() == {"there/old": "old"}
+    assert aws.keys(bucket) == ["x/dir/b", "x/dir/sub/c", "y"]
+
+
+def test_stdin_and_stdout_are_dashes(script, run_command, aws, bucket, disk):
+    run_command("sh", "-c", f"printf hello | {script} cp -q - s3://bucket/x")
+    shown = run_command(script, "cp", "s3://bucket/x", "-")
+
+    assert aws.get(bucket, "x") == b"hello"
+    assert shown.stdout == "hello"
+
+
+def test_dry_run_copies_nothing(run, disk, data):
+    before = disk.read()
+
+    result = run("cp", "-n", "-r", "dir", "new")
+
+    assert result.stdout == "2 files (2 B) would be transferred, 0 unchanged\n"
+    assert disk.read() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "reason"),
+    [
+        (["cp", "dir", "new"], 2, "dir is a folder: give -r to copy it"),
+        (["cp", "s3://bucket/x/", "new"], 2, "s3://bucket/x/ is a prefix: give -r to copy it"),
+        (["cp", "a", "dir/b", "new"], 2, "new is not an existing folder"),
+        (["cp", "missing*", "there"], 1, "no file or object matches missing*"),
+        (["cp", "missing", "new"], 1, "missing"),
+        (["cp", "s3://bucket/x", "new"], 1, "s3://bucket/x"),
+        (["cp", "s3://bucket/x*", "there"], 1, "s3://bucket"),
+        (["mv", "s3://bucket/x", "new"], 2, "cannot move s3://bucket/x to a local path"),
+        (["cp", "-", "-"], 2, "- is for a single source"),
+        (["mv", "a", "-"], 2, "- is for a single source"),
+        (["cp", "-", "s3://bucket/"], 2, "stdin has no name"),
+        (["cp", "a"], 2, "the following arguments are required: DST"),
+    ],
+)
+def test_invalid_copies_are_refused(run, disk, data, bucket, arguments, status, reason):
+    before = disk.read()
+
+    result = run(*arguments)
+
+    assert result.returncode == status
+    assert reason in result.stderr
+    assert disk.read() == before
