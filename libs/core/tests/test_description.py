@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pytest
 from aibs_informatics_aws_lambda.common.description import HandlerDescription, describe, summary_of
 from aibs_informatics_aws_lambda.common.handler import LambdaHandler
@@ -49,11 +51,27 @@ def test_handler_that_says_nothing_is_described_by_its_models():
     found = describe(Bare)
 
     assert found["request"] == {"title": "Plain"}
-    assert (found["example"], found["environment"], found["iam_actions"]) == ({}, {}, [])
+    assert (found["example"], found["environment"], found["iam_actions"]) == (None, {}, [])
 
 
 def test_summary_is_the_first_line_of_the_docstring():
     assert summary_of(Described) == "Counts."
+
+
+def test_summary_is_the_handlers_own_and_not_that_of_a_base_class():
+    @dataclass
+    class Inherited(Described):
+        step: int = 1
+
+    assert summary_of(Bare) == "Bare"
+    assert summary_of(Inherited) == "Inherited"
+
+
+def test_example_without_a_description_is_made_from_the_request_model():
+    class Undescribed(LambdaHandler[Question, Question]):
+        pass
+
+    assert describe(Undescribed)["example"] == {"how_many": 0}
 
 
 def test_description_cannot_be_changed():

@@ -735,6 +735,12 @@ class Both(Left, Right):
     def test_a_module_that_merely_imports_a_handler_has_none(self, package):
         module = importlib.import_module(f"{package.__name__}.importing")
         assert get_target_handler_classes(module) == []
+        with pytest.raises(ValueError, match="importing defines no handler"):
+            ApiResolverBuilder().add_handlers(module)
+
+    def test_a_class_is_not_a_module(self):
+        with pytest.raises(ValueError, match=r"is not a module: .*\.add_to_router\(api\.app\)"):
+            ApiResolverBuilder().add_handlers(PutItem)
 
     def test_a_module_whose_name_begins_alike_is_another(self, package):
         importlib.import_module(f"{package.__name__}.a")

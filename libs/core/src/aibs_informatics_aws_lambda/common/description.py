@@ -17,7 +17,7 @@ class HandlerDescription:
     """The requirements of a handler class.
 
     Args:
-        example: a valid request.
+        example: a valid request; by default one that is made from the request model.
         environment: the environment variables that the handler reads, with their meaning.
         iam_actions: the IAM actions that the handler needs.
     """
@@ -41,7 +41,7 @@ def describe(handler_cls: type[TypedExchange[Any, Any]]) -> JSONObject:
         "summary": summary_of(handler_cls),
         "request": _schema_of(handler_cls.get_request_cls(), "validation"),
         "response": _schema_of(handler_cls.get_response_cls(), "serialization"),
-        "example": description.example,
+        "example": example_request(handler_cls),
         "environment": dict(description.environment),
         "iam_actions": list(description.iam_actions),
         **_route_of(handler_cls),
@@ -49,8 +49,23 @@ def describe(handler_cls: type[TypedExchange[Any, Any]]) -> JSONObject:
 
 
 def summary_of(handler_cls: type) -> str:
-    """Return the first line of a handler's docstring."""
-    return (inspect.getdoc(handler_cls) or "").partition("\n")[0]
+    """Return the first line of a handler's own docstring, or the name of the class without one."""
+    own = vars(handler_cls).get("__doc__") or ""
+    # The one that `dataclass` makes.
+    if own.startswith(f"{handler_cls.__name__}("):
+        own = ""
+    return inspect.cleandoc(own).partition("\n")[0] or handler_cls.__name__
+
+
+def example_request(handler_cls: type[TypedExchange[Any, Any]]) -> JSONObject | None:
+    """Return a valid request of a handler, or `None` if none is known."""
+    description: HandlerDescription = getattr(handler_cls, "description", HandlerDescription())
+    if description.example:
+        return description.example
+    # Only descriptions need the JSON Schema.
+    from .examples import example_of
+
+    return example_of(handler_cls.get_request_cls())
 
 
 def _route_of(handler_cls: Any) -> JSONObject:

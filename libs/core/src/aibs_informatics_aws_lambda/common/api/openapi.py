@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from .._powertools import has_default_title, operation_id_of, routes_of
-from ..description import summary_of
+from ..description import example_request, summary_of
 from ..json_io import JSONObject
 from ..lambda_function import handler_class_of
 from .handler import ApiLambdaHandler
@@ -207,11 +207,11 @@ def _operation(
 ) -> JSONObject:
     schema = models.of_request(handler_cls)
     in_path = handler_cls.route_rule_param_keys()
-    example = handler_cls.description.example
+    example = example_request(handler_cls) or {}
     properties = schema.get("properties", {})
     required = set(schema.get("required", []))
     operation: JSONObject = {
-        "summary": summary_of(handler_cls) or handler_cls.__name__,
+        "summary": summary_of(handler_cls),
         "parameters": [
             _path_parameter(name, properties.get(name, {}), example) for name in in_path
         ],

@@ -89,7 +89,7 @@ class ApiResolverBuilder(LoggingMixins, MetricsMixins):
             prefix: a prefix of the paths of their routes, such as ``/v1``.
 
         Raises:
-            ValueError: ``router`` is another app.
+            ValueError: ``router`` is another app, or the module defines no handler with a route.
             ImportError: a module of the package cannot be imported.
         """
         if isinstance(router, ApiGatewayResolver) and router is not self.app:
@@ -252,8 +252,24 @@ def add_handlers_to_router(
     metrics: EnhancedMetrics | None = None,
     logger: Logger | None = None,
 ) -> None:
-    """Add the handlers that a module, or any module of a package, defines to a router."""
-    for handler_cls in get_target_handler_classes(target_module):
+    """Add the handlers that a module, or any module of a package, defines to a router.
+
+    Raises:
+        ValueError: the module defines no handler with a route.
+    """
+    if not isinstance(target_module, ModuleType):
+        name = getattr(target_module, "__name__", target_module)
+        raise ValueError(
+            f"{name} is not a module: pass the module that defines it, "
+            f"or call {name}.add_to_router(api.app)"
+        )
+    handler_classes = get_target_handler_classes(target_module)
+    if not handler_classes:
+        raise ValueError(
+            f"{target_module.__name__} defines no handler: expected a subclass of "
+            "ApiLambdaHandler with route_rule, route_method and handle"
+        )
+    for handler_cls in handler_classes:
         handler_cls.add_to_router(router, logger=logger, metrics=metrics)
 
 
