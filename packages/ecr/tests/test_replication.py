@@ -395,6 +395,27 @@ class TestDamagedBlobs:
 
         assert digest_of(layer) in {transfer.blob.digest for transfer in report.transfers}
 
+    def test_blob_whose_storage_denies_the_look_up_is_transferred_again(
+        self, source, target, name, layer, proxy_of, fault
+    ):
+        target.push_blob(name, layer)
+        storage = proxy_of(target, fault("HEAD", digest_of(layer), status=403, times=9))
+        path = f"/v2/{name}/blobs/{digest_of(layer)}"
+        headers = (("Location", storage.url + path),)
+        here = proxy_of(target, fault("HEAD", path, status=307, headers=headers, times=9))
+
+        report = replicate(source, here, name, "v1", "v1")
+
+        assert digest_of(layer) in {transfer.blob.digest for transfer in report.transfers}
+
+    def test_look_up_that_the_registry_denies_is_an_error(
+        self, source, target, name, layer, proxy_of, fault
+    ):
+        here = proxy_of(target, fault("HEAD", digest_of(layer), status=403, times=9))
+
+        with pytest.raises(RegistryError, match=r"look up the blob .* 403\. Grant"):
+            replicate(source, here, name, "v1", "v1")
+
     def test_mounted_blob_is_checked(self, source, name, proxy_of, fault):
         layer = self.LAYER + name.encode()
         digest = source.push_image(name, layer, tag="v1")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+
 import pytest
 from aibs_informatics_aws_lambda.handlers.ecr.manifest import Descriptor
 from aibs_informatics_aws_lambda.handlers.ecr.registry.authorization import StaticAuthorizer
@@ -140,3 +142,60 @@ class TestPages:
             list(RegistryConnection(there.url).pages("list tags", path, expect=(200,)))
 
         assert len(there.requests) == 1
+
+
+class TestBody:
+    LIMIT = 4 << 20
+
+    def body_of(self, registry, name):
+        connection = RegistryConnection(registry.url)
+        return connection.request("read it", "GET", f"/v2/{name}/x", expect=(200,)).body
+
+    def test_body_up_to_the_limit_is_read(self, source, name, proxy_of, fault):
+        there = proxy_of(source, fault("GET", "", status=200, body=b"x" * self.LIMIT))
+
+        assert len(self.body_of(there, name)) == self.LIMIT
+
+    def test_larger_body_is_an_error(self, source, name, proxy_of, fault):
+        there = proxy_of(source, fault("GET", "", status=200, body=b"x" * (self.LIMIT + 1)))
+
+        with pytest.raises(RegistryError, match=r"cannot read it: .* more than 4 MiB"):
+            self.body_of(there, name)
+
+    def test_compressed_body_is_decompressed(self, source, name, proxy_of, fault):
+        compressed = fault(
+            "GET",
+            "",
+            status=200,
+            body=gzip.compress(b"manifest"),
+            headers=(("Content-Encoding", "gzip"),),
+        )
+
+        assert self.body_of(proxy_of(source, compressed), name) == b"manifest"
+
+    @pytest.mark.parametrize(
+        ("body", "message"),
+        [
+            (gzip.compress(bytes(LIMIT + 1)), "more than 4 MiB"),
+            (b"no gzip", "is not valid gzip"),
+        ],
+        ids=["too large", "invalid"],
+    )
+    def test_compressed_body_that_is_too_large_or_invalid_is_an_error(
+        self, source, name, proxy_of, fault, body, message
+    ):
+        headers = (("Content-Encoding", "gzip"),)
+        there = proxy_of(source, fault("GET", "", status=200, body=body, headers=headers))
+
+        with pytest.raises(RegistryError, match=message):
+            self.body_of(there, name)
+
+    def test_endless_redirects_are_an_error(self, source, name, proxy_of, fault):
+        there = proxy_of(source)
+        headers = (("Location", f"{there.url}/v2/{name}/x"),)
+        there.faults.append(fault("GET", "", status=307, headers=headers, times=99))
+
+        with pytest.raises(RegistryError, match="too many redirects"):
+            self.body_of(there, name)
+
+        assert len(there.requests) < 10

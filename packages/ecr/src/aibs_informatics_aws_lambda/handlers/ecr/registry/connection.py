@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -35,6 +36,9 @@ _READ_TIMEOUT_SECONDS = 120
 _COMMIT_TIMEOUT_SECONDS = 600
 
 _MAX_CHALLENGES = 2
+_READ_ATTEMPTS = 5
+_MAX_BODY_BYTES = 4 << 20
+_BODY_CHUNK_BYTES = 64 << 10
 _MAX_PAGES = 1000
 _NEXT_PAGE = re.compile(r'<([^>]+)>\s*;[^,]*rel="?next"?')
 _USER_AGENT = "aibs-informatics-aws-lambda-ecr"
@@ -57,12 +61,14 @@ class Response:
         headers: the headers, with case-insensitive names.
         url: the URL of the request.
         body: the whole body.
+        is_redirected: whether it is the response of another URL.
     """
 
     status: int
     headers: Mapping[str, str]
     url: str
     body: bytes = b""
+    is_redirected: bool = False
 
     @property
     def location(self) -> str:
@@ -101,6 +107,8 @@ class RegistryConnection:
     ) -> Response:
         """Send an idempotent request, with retries.
 
+        The body of the response may have up to 4 MiB, the limit of manifests in registries.
+
         Args:
             action: what the request does, to follow "cannot" in a message.
             method: the HTTP method.
@@ -112,18 +120,28 @@ class RegistryConnection:
         Raises:
             RegistryError: the registry denied the request, failed, or cannot be reached.
         """
+        from urllib3.exceptions import HTTPError
+
         from .retries import make_retries
 
         with self._registry_errors(action, RegistryError):
-            response = self._send(
-                method,
-                path,
-                headers=headers,
-                body=body,
-                retries=make_retries(),
-                redirect=method in ("GET", "HEAD"),
-            )
-        return self._checked(action, self._response(response, path), expect)
+            for attempt in range(1, _READ_ATTEMPTS + 1):
+                response = self._send(
+                    method,
+                    path,
+                    headers=headers,
+                    body=body,
+                    retries=make_retries(),
+                    redirect=method in ("GET", "HEAD"),
+                )
+                try:
+                    found = self._response(action, response, path)
+                    break
+                except HTTPError:
+                    # The body was truncated.
+                    if attempt == _READ_ATTEMPTS:
+                        raise
+        return self.check(action, found, expect)
 
     def pages(
         self,
@@ -157,7 +175,7 @@ class RegistryConnection:
         url: str,
         *,
         expect: Iterable[int],
-        chunks: Iterable[bytes] = (),
+        chunks: Iterable[bytes] | bytes = b"",
         size: int = 0,
     ) -> Response:
         """Send a request with a streamed body, without retries.
@@ -187,9 +205,8 @@ class RegistryConnection:
                     _COMMIT_TIMEOUT_SECONDS if method == "PUT" else _READ_TIMEOUT_SECONDS
                 ),
             )
-        return self._checked(
-            action, self._response(response, url), expect, InterruptedTransferError
-        )
+            found = self._response(action, response, url)
+        return self.check(action, found, expect, InterruptedTransferError)
 
     @contextmanager
     def stream(
@@ -211,8 +228,6 @@ class RegistryConnection:
                 # No retries: only the reader knows the byte to resume from.
                 retries=make_redirects(),
                 redirect=True,
-                preload_content=False,
-                enforce_content_length=True,
             )
             try:
                 if response.status == 403 and _was_redirected(response):
@@ -221,8 +236,8 @@ class RegistryConnection:
                         f"cannot {action}: the storage that {self.url} redirects to returned 403"
                     )
                 is_expected = response.status in expect
-                found = self._response(response, path, has_body=not is_expected)
-                self._checked(action, found, expect, InterruptedTransferError)
+                found = self._response(action, response, path, has_body=not is_expected)
+                self.check(action, found, expect, InterruptedTransferError)
                 yield found, response.stream(_CHUNK_BYTES, decode_content=False)
             finally:
                 # The connection cannot be reused while the body has unread bytes.
@@ -243,10 +258,10 @@ class RegistryConnection:
             challenge = response.headers.get("WWW-Authenticate")
             if response.status != 401 or not challenge:
                 break
-            response.drain_conn()
-            response.release_conn()
             if not self._authorizer.renew(challenge, authorization, self._request_token):
                 break
+            response.close()
+            response.release_conn()
             if not isinstance(options.get("body"), bytes | None):
                 raise InterruptedTransferError(
                     f"the authorization for {self.url} expired before an upload"
@@ -258,7 +273,14 @@ class RegistryConnection:
     def _open(
         self, method: str, url: str, headers: dict[str, str], options: Mapping[str, object]
     ) -> urllib3.BaseHTTPResponse:
-        return self._pool.urlopen(method, url, headers=headers, **options)  # type: ignore[arg-type]
+        return self._pool.urlopen(
+            method,
+            url,
+            headers=headers,
+            preload_content=False,
+            enforce_content_length=True,
+            **options,  # type: ignore[arg-type]
+        )
 
     def _request_token(
         self, method: str, url: str, headers: dict[str, str], body: bytes | None
@@ -270,14 +292,42 @@ class RegistryConnection:
             sent = {"User-Agent": _USER_AGENT, **headers}
             options = {"body": body, "retries": make_retries(), "redirect": False}
             response = self._open(method, url, sent, options)
-        found = Response(response.status, response.headers, url, response.data)
-        return self._checked(action, found, (200,), server=urlsplit(url).netloc).body
+            found = self._response(action, response, url)
+        return self.check(action, found, (200,), server=urlsplit(url).netloc).body
 
     def _response(
-        self, response: urllib3.BaseHTTPResponse, path: str, has_body: bool = True
+        self,
+        action: str,
+        response: urllib3.BaseHTTPResponse,
+        path: str,
+        has_body: bool = True,
     ) -> Response:
-        body = response.data if has_body else b""
-        return Response(response.status, response.headers, self._absolute(path), body)
+        body = self._read(action, response) if has_body else b""
+        return Response(
+            response.status,
+            response.headers,
+            self._absolute(path),
+            body,
+            _was_redirected(response),
+        )
+
+    def _read(self, action: str, response: urllib3.BaseHTTPResponse) -> bytes:
+        """Return the body of a response, which is small also when decompressed."""
+        chunks: list[bytes] = []
+        missing = _MAX_BODY_BYTES
+        for chunk in response.stream(_BODY_CHUNK_BYTES, decode_content=False):
+            missing -= len(chunk)
+            if missing < 0:
+                break
+            chunks.append(chunk)
+        body = _decompress(response.headers.get("Content-Encoding", ""), b"".join(chunks))
+        if missing < 0 or len(body) > _MAX_BODY_BYTES:
+            response.close()
+            raise RegistryError(
+                f"cannot {action}: the response of {self.url} has more than 4 MiB, the limit of "
+                "manifests"
+            )
+        return body
 
     def _is_own(self, url: str) -> bool:
         return _origin(url) == _origin(self.url)
@@ -285,7 +335,7 @@ class RegistryConnection:
     def _absolute(self, path: str) -> str:
         return path if "://" in path else f"{self.url}{path}"
 
-    def _checked(
+    def check(
         self,
         action: str,
         response: Response,
@@ -293,6 +343,18 @@ class RegistryConnection:
         transient: type[RegistryError] = RegistryError,
         server: str = "",
     ) -> Response:
+        """Return a response with an expected status.
+
+        Args:
+            action: what the request does, to follow "cannot" in a message.
+            response: the response.
+            expect: the expected statuses.
+            transient: the error of a status that may change in a retry.
+            server: the server to name in messages; default: the registry.
+
+        Raises:
+            RegistryError: the status is another one.
+        """
         from .retries import TRANSIENT_STATUSES
 
         if response.status in expect:
@@ -336,6 +398,17 @@ def _timeout(seconds: float) -> urllib3.Timeout:
     import urllib3
 
     return urllib3.Timeout(connect=_CONNECT_TIMEOUT_SECONDS, read=seconds)
+
+
+def _decompress(encoding: str, body: bytes) -> bytes:
+    """Return a decoded body; cut after one byte more than the limit."""
+    if encoding.strip().lower() not in ("gzip", "x-gzip", "deflate"):
+        return body
+    try:
+        # 47: gzip and zlib formats, detected automatically.
+        return zlib.decompressobj(47).decompress(body, _MAX_BODY_BYTES + 1)
+    except zlib.error as error:
+        raise RegistryError(f"the response of the registry is not valid {encoding}") from error
 
 
 def _authorized(headers: dict[str, str], authorization: str | None) -> dict[str, str]:

@@ -153,14 +153,15 @@ class DistributionBlobs:
         return BlobCheck(**{state: frozenset(digests) for state, digests in found.items()})
 
     def _state_of(self, blob: Descriptor) -> _BlobState:
-        response = self._connection.request(
-            f"look up the blob {blob.digest}",
-            "HEAD",
-            f"{self._path}{blob.digest}",
-            expect=(200, 404),
-        )
+        action = f"look up the blob {blob.digest}"
+        path = f"{self._path}{blob.digest}"
+        response = self._connection.request(action, "HEAD", path, expect=(200, 403, 404))
         if response.status == 404:
             return "missing"
+        if response.status == 403 and response.is_redirected:
+            # Some registries redirect to a storage URL that is signed for GET only.
+            return "unverified"
+        self._connection.check(action, response, (200,))
         size = response.headers.get("Content-Length")
         digest = response.headers.get("Docker-Content-Digest", blob.digest)
         if digest != blob.digest or (size is not None and size != str(blob.size)):
@@ -235,7 +236,7 @@ class DistributionUpload:
         separator = "&" if urlsplit(self._url).query else "?"
         url = f"{self._url}{separator}{urlencode({'digest': digest})}"
         response = self._connection.send_once(
-            self._action, "PUT", url, expect=(201, 204), chunks=[content], size=len(content)
+            self._action, "PUT", url, expect=(201, 204), chunks=content, size=len(content)
         )
         stored = response.headers.get("Docker-Content-Digest")
         if stored and stored != digest:
