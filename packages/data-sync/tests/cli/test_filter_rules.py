@@ -10,7 +10,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.cli.filter_rules import (
     glob_to_regex,
     make_filter_config,
 )
-from aibs_informatics_aws_lambda.handlers.data_sync.locations import resolve
+from aibs_informatics_aws_lambda.handlers.data_sync.locations import find_root
 from aibs_informatics_aws_lambda.handlers.data_sync.sync import filters
 from aibs_informatics_aws_lambda.storage.paths import parse_data_path
 from hypothesis import given, strategies as st
@@ -85,4 +85,4 @@ def select(rules):
     return [path for path in PATHS if selects is None or selects(path)]
 
 
-SOURCE = resolve(parse_data_path("s3://bucket/source/"))
+SOURCE = find_root(parse_data_path("s3://bucket/source/"))

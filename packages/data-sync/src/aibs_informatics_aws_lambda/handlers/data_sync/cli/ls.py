@@ -11,7 +11,7 @@ from aibs_informatics_aws_lambda.common.cli.errors import CommandError, ExitCode
 from aibs_informatics_aws_lambda.storage.paths import DataLocation
 from aibs_informatics_aws_lambda.storage.quoted_names import quote_name
 
-from ..sync.filters import compile_patterns
+from ..sync.filters import compile_patterns, matches
 from .arguments import PROGRAM, Parser, add_output_options, parse_path
 from .connection import add_connection_options, use_connection
 from .filter_rules import add_filter_options, make_filter_config
@@ -94,10 +94,7 @@ def _selects(options: argparse.Namespace) -> Callable[[LevelEntry], bool]:
     exclude = compile_patterns(filters.exclude, "exclude") if filters else []
 
     def selects(entry: LevelEntry) -> bool:
-        name = entry.name.removesuffix("/")
-        if any(pattern.fullmatch(name) for pattern in exclude):
-            return False
-        return not include or any(pattern.fullmatch(name) for pattern in include)
+        return matches(entry.name.removesuffix("/"), include, exclude, match="whole")
 
     return selects
 
