@@ -251,3 +251,18 @@ def test_text_can_have_a_form_in_an_environment_too():
 
 def test_types_are_listed():
     assert EnvType.values() == ["dev", "test", "prod"]
+
+
+def test_stages_and_pipelines_may_have_several_names():
+    assert EnvBase("dev-alice").get_stage_name("a", "b") == "dev-alice-a-b"
+    assert EnvBase("dev-alice").get_pipeline_name("a", "b") == "dev-alice-a-b"
+    assert EnvBase("dev-alice").get_stage_name("dev-alice-x") == "dev-alice-x"
+
+
+def test_type_and_label_are_loaded_from_the_environment(monkeypatch):
+    monkeypatch.setenv(EnvBase.ENV_TYPE_KEY, "test")
+    monkeypatch.setenv("ENV_LABEL", "bob")
+
+    assert EnvBase.load_env_type__from_env() == "test"
+    assert EnvBase.load_env_label__from_env() == "bob"
+    assert EnvBase.regex_pattern.fullmatch("dev-alice")

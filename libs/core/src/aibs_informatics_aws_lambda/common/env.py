@@ -56,6 +56,11 @@ class EnvBase(CheckedText):
         "examples": ["prod", "dev-alice"],
     }
 
+    ENV_BASE_KEY: ClassVar = ENV_BASE_KEY
+    ENV_TYPE_KEY: ClassVar = ENV_TYPE_KEY
+    ENV_LABEL_KEY: ClassVar = ENV_LABEL_KEY
+    regex_pattern: ClassVar = _ENV_BASE
+
     @classmethod
     def _checked(cls, text: str) -> str:
         if not _ENV_BASE.fullmatch(text):
@@ -84,6 +89,20 @@ class EnvBase(CheckedText):
         if base:
             return cls(base)
         return cls.from_type_and_label(_type_from_env(), _first_set(_LABEL_KEYS))
+
+    @classmethod
+    def load_env_type__from_env(cls) -> EnvType:
+        """Return the type that the environment variables name.
+
+        Raises:
+            ApplicationException: they name no valid type.
+        """
+        return _type_from_env()
+
+    @classmethod
+    def load_env_label__from_env(cls) -> str | None:
+        """Return the label that the environment variables name, if any."""
+        return _first_set(_LABEL_KEYS)
 
     @property
     def env_type(self) -> EnvType:
@@ -140,9 +159,9 @@ class EnvBase(CheckedText):
         """Return the name of a CloudWatch namespace."""
         return self.concat("AIBS", str(self), name, delim="/")
 
-    def get_pipeline_name(self, name: str) -> str:
+    def get_pipeline_name(self, *names: str) -> str:
         """Return the name of a pipeline."""
-        return self.prefixed(name)
+        return self.prefixed(*names)
 
     def get_repository_name(self, *names: str) -> str:
         """Return the name of an image repository."""
@@ -160,9 +179,9 @@ class EnvBase(CheckedText):
         """Return the name of a CloudFormation stack."""
         return self.prefixed(*names)
 
-    def get_stage_name(self, name: str) -> str:
+    def get_stage_name(self, *names: str) -> str:
         """Return the name of a stage."""
-        return self.prefixed(name)
+        return self.prefixed(*names)
 
     def get_state_machine_name(self, name: str) -> str:
         """Return the name of a Step Functions state machine."""

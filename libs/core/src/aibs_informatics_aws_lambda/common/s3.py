@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from pathlib import PurePath, PurePosixPath
 from typing import Any, ClassVar, Final
 
 from .checked_text import CheckedText
@@ -77,6 +78,11 @@ class S3Path(CheckedText):
         return self.key.rstrip("/").rpartition("/")[2]
 
     @property
+    def suffix(self) -> str:
+        """The extension of the name, such as ``.csv``; empty without one."""
+        return PurePosixPath(self.name).suffix
+
+    @property
     def parent(self) -> S3Path:
         """The parent prefix, with a trailing slash."""
         folder, slash, _ = self.key.rstrip("/").rpartition("/")
@@ -91,18 +97,49 @@ class S3Path(CheckedText):
         """Return whether the key ends with a slash."""
         return self.key.endswith("/")
 
+    def with_suffix(self, suffix: str) -> S3Path:
+        """Return this URI with another extension, as `pathlib.PurePath.with_suffix` does.
+
+        Raises:
+            ValueError: the key is empty, or ``suffix`` is invalid.
+        """
+        name = PurePosixPath(self.name).with_suffix(suffix).name
+        return self.parent / name
+
+    def as_uri(self) -> str:
+        """Return this URI as a plain string."""
+        return str(self)
+
+    as_s3_uri = as_uri
+
+    def as_hosted_s3_url(self, aws_region: str) -> str:
+        """Return the virtual-hosted-style URL of this object, percent-encoded."""
+        from urllib.parse import quote
+
+        return f"https://{self.bucket}.s3.{aws_region}.amazonaws.com/{quote(self.key)}"
+
     def as_dict(self) -> dict[str, str]:
         """Return ``Bucket`` and ``Key``, the arguments of boto3 for this object."""
         return {"Bucket": self.bucket, "Key": self.key}
 
-    def __truediv__(self, other: str) -> S3Path:
-        return type(self)(f"{self.with_folder_suffix}{other.lstrip('/')}")
+    def __truediv__(self, other: str | PurePath) -> S3Path:
+        if not isinstance(other, str | PurePath):
+            return NotImplemented
+        return type(self)(f"{self.with_folder_suffix}{_relative_key(other)}")
 
-    def __floordiv__(self, other: str) -> S3Path:
-        return type(self).build(self.bucket, other)
+    def __floordiv__(self, other: str | PurePath) -> S3Path:
+        if not isinstance(other, str | PurePath):
+            return NotImplemented
+        return type(self).build(self.bucket, _relative_key(other))
 
     def __add__(self, other: str) -> S3Path:
         return type(self)(f"{self}{other}")
+
+
+def _relative_key(path: str | PurePath) -> str:
+    """Return the key to append for a string, a path or the key of another URI."""
+    text = path.key if isinstance(path, S3Path) else str(path)
+    return text.lstrip("/")
 
 
 def download_to_json(s3_path: S3Path, **client: Any) -> JSON:
