@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from aibs_informatics_aws_lambda.common.json_io import (
     is_json_str,
     load_json,
     load_json_object,
+    parse_json,
     path_from_text,
 )
 from hypothesis import given, strategies as st
@@ -181,3 +183,45 @@ def test_any_text_is_json_a_file_or_a_value_error(text):
         load_json(text)
     except ValueError:
         assert not is_json_str(text)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_byte_order_mark_is_skipped(tmp_path, encoding):
+    path = tmp_path / "a.json"
+    path.write_text('{"a": "é"}', encoding=encoding)
+
+    assert load_json(path) == {"a": "é"}
+    assert load_json('\ufeff{"a": 1}') == {"a": 1}
+
+
+@pytest.mark.parametrize("text", ['{"a": 1, "a": 2}', '[{"b": {"a": 1, "c": 2, "a": 1}}]'])
+def test_equal_keys_are_an_error(text):
+    with pytest.raises(ValueError, match="has the key 'a' twice in an object"):
+        parse_json(text)
+    with pytest.raises(ValueError, match="has the key 'a' twice in an object"):
+        load_json(text)
+
+
+def test_pipe_is_an_error_and_does_not_block(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero"), Path("/dev/full")):
+        with pytest.raises(ValueError, match="a device, a pipe or a socket"):
+            load_json(path)
+
+
+def test_pipe_of_the_shell_is_read(tmp_path):
+    reader, writer = os.pipe()
+    os.write(writer, b'{"a": 1}')
+    os.close(writer)
+    try:
+        assert load_json(f"/dev/fd/{reader}") == {"a": 1}
+    finally:
+        os.close(reader)
+
+
+@pytest.mark.parametrize("text", ["password = s3cret", "'s3cret'", "a=s3cret", "s3cret,b"])
+def test_text_that_may_be_a_payload_is_not_in_the_message(text):
+    with pytest.raises(ValueError, match="the text is neither JSON text nor") as caught:
+        load_json(text)
+
+    assert "s3cret" not in str(caught.value)

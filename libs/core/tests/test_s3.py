@@ -145,6 +145,14 @@ def test_any_text_is_a_path_or_a_validation_error(text):
         assert path.parent.with_folder_suffix == path.parent
 
 
+@pytest.mark.parametrize("uri", ["s3://bucket", "s3://bucket/"])
+def test_uri_without_a_key_is_an_error_that_says_so(uri):
+    with pytest.raises(AWSError, match="is a bucket, not an object: add a key, s3://bucket/KEY"):
+        download_to_json(S3Path(uri))
+    with pytest.raises(AWSError, match="is a bucket, not an object"):
+        upload_json({}, S3Path(uri))
+
+
 def test_documents_of_any_type_are_read(aws):
     aws.make_bucket()
     for document in ({"a": "é"}, [1], 5, None):

@@ -23,6 +23,21 @@ def filename_in_errors(path: Path | str) -> Iterator[None]:
         raise
 
 
+def check_bounded(path: Path) -> None:
+    """Check that reading a file ends: a device, a pipe or a socket may block, or have no end.
+
+    The pipes that a shell passes as ``/dev/stdin`` or ``/dev/fd/N`` are allowed.
+
+    Raises:
+        OSError: there is no such file.
+        ValueError: it is a device, a pipe or a socket.
+    """
+    mode = path.stat().st_mode
+    is_passed = str(path).startswith(("/dev/fd/", "/dev/stdin", "/proc/self/fd/"))
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or (is_passed and stat.S_ISFIFO(mode))):
+        raise ValueError("a device, a pipe or a socket, not a regular file")
+
+
 def unwritable_reason(path: Path) -> str | None:
     """Return why a file cannot be written to ``path``, as far as that is known in advance.
 

@@ -8,6 +8,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from .files import check_bounded
+
 JSON: TypeAlias = Any
 JSONObject: TypeAlias = dict[str, Any]
 JSONArray: TypeAlias = list[Any]
@@ -26,17 +28,29 @@ class DecimalEncoder(json.JSONEncoder):
 
 
 def parse_json(text: str | bytes) -> JSON:
-    """Read JSON text, or bytes of it in UTF-8, UTF-16 or UTF-32.
+    """Read JSON text, or bytes of it in UTF-8, UTF-16 or UTF-32; a byte order mark is skipped.
 
     Raises:
-        ValueError: it is not JSON (`json.JSONDecodeError`), not text, or nested too deeply.
+        ValueError: it is not JSON (`json.JSONDecodeError`), not text, has two equal keys in an
+            object, or is nested too deeply.
     """
+    if isinstance(text, str):
+        text = text.removeprefix("\ufeff")
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=_unique)
     except UnicodeDecodeError as error:
         raise ValueError(f"it is not {error.encoding} text: {error.reason}") from None
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+
+
+def _unique(pairs: list[tuple[str, JSON]]) -> JSONObject:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        duplicate = next(name for name in found if names.count(name) > 1)
+        raise ValueError(f"it has the key {duplicate[:_LONGEST_SHOWN]!r} twice in an object")
+    return found
 
 
 def is_json_str(text: object) -> bool:
@@ -131,13 +145,26 @@ def path_from_text(text: str) -> Path:
 
 def _load_file(path: Path) -> JSON:
     try:
+        check_bounded(path)
         content = path.read_bytes()
-    except (OSError, ValueError) as error:
-        # A `ValueError` means that the text cannot be a path: it contains NUL, for example.
-        reason = getattr(error, "strerror", None) or "not a path"
-        raise ValueError(
-            f"{_shorten(str(path))!r} is neither JSON text nor a readable file ({reason})"
-        ) from None
+    except OSError as error:
+        reason = error.strerror
+    except ValueError as error:
+        # The text cannot be a path: it contains NUL, for example.
+        reason = "not a path" if "null" in str(error) else str(error)
+    else:
+        return _parse_file(path, content)
+    raise ValueError(f"{_describe(path)} is neither JSON text nor a readable file ({reason})")
+
+
+def _describe(path: Path) -> str:
+    """Return a path for a message, unless it may be a payload with a mistake."""
+    text = str(path)
+    is_path = text.isprintable() and not any(sign in text for sign in " \"'{}[]=,")
+    return repr(_shorten(text)) if is_path or path.is_absolute() else "the text"
+
+
+def _parse_file(path: Path, content: bytes) -> JSON:
     try:
         return parse_json(content)
     except json.JSONDecodeError as error:

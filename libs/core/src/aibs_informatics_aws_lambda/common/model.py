@@ -22,7 +22,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from .exceptions import ValidationError
-from .files import write_atomically
+from .files import check_bounded, write_atomically
 from .json_io import JSONObject, parse_json
 
 _DUMP_OPTIONS: Final = frozenset(
@@ -103,7 +103,8 @@ class ModelBase:
             ModuleNotFoundError: the file is YAML and PyYAML, which the Lambda archives lack, is
                 not installed.
         """
-        text = path.read_text(encoding="utf-8")
+        check_bounded(path)
+        text = path.read_text(encoding="utf-8-sig")
         if path.suffix not in (".yml", ".yaml"):
             return cls.from_json(text, **kwargs)
         return cls.from_dict(_load_yaml(path, text), **kwargs)

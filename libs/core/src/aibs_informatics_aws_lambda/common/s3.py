@@ -192,6 +192,7 @@ def upload_json(
 
     from .aws import get_client, named_errors
 
+    _check_key(s3_path)
     body = dump_json_line(content).encode()
     arguments = {"ContentType": "application/json", **(extra_args or {})}
     with named_errors(f"write {s3_path}", permission="s3:PutObject"):
@@ -223,6 +224,7 @@ def _read(s3_path: S3Path, **client: Any) -> bytes:
 
     from .aws import get_client, named_errors
 
+    _check_key(s3_path)
     with named_errors(f"read {s3_path}", permission="s3:GetObject"):
         s3 = get_client("s3", **client)
         for _ in range(_BODY_RETRIES):
@@ -230,6 +232,13 @@ def _read(s3_path: S3Path, **client: Any) -> bytes:
             with suppress(IncompleteReadError, ReadTimeoutError, ResponseStreamingError):
                 return bytes(body.read())
         return bytes(s3.get_object(**s3_path.as_dict())["Body"].read())
+
+
+def _check_key(s3_path: S3Path) -> None:
+    if not s3_path.key:
+        raise AWSError(
+            f"{s3_path} is a bucket, not an object: add a key, {s3_path.rstrip('/')}/KEY"
+        )
 
 
 def _checked_key(key: str) -> str:
