@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from email import message_from_string
 from email.message import EmailMessage
@@ -72,12 +72,30 @@ class Topic:
         ]
 
 
+@dataclass(frozen=True)
+class HTTPRequest:
+    """A request that an endpoint received."""
+
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass
+class Endpoint:
+    """An HTTP endpoint that records requests and returns the given responses, then successes."""
+
+    url: str = ""
+    requests: list[HTTPRequest] = field(default_factory=list)
+    responses: list[tuple[int, dict[str, str], bytes]] = field(default_factory=list)
+
+
 @dataclass
 class MockService:
     """A service that records requests and returns the given responses, then successes."""
 
     url: str = ""
-    requests: list[dict[str, str]] = field(default_factory=list)
+    requests: list[dict[str, Any]] = field(default_factory=list)
     responses: list[Response] = field(default_factory=list)
 
 
@@ -124,6 +142,35 @@ def make_table(aws: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
 
 
 @pytest.fixture
+def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
+    """An HTTP endpoint on loopback that webhooks may reach."""
+    seen = Endpoint()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            seen.requests.append(HTTPRequest(self.path, self.headers, body))
+            status, headers, content = (
+                seen.responses.pop(0) if seen.responses else (200, {}, b"ok")
+            )
+            self.send_response(status)
+            for name, value in {**headers, "Content-Length": str(len(content))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            """Print nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        seen.url = f"http://127.0.0.1:{server.server_port}"
+        monkeypatch.setenv("WEBHOOK_PRIVATE_HOSTS", "127.0.0.1")
+        yield seen
+        server.shutdown()
+
+
+@pytest.fixture
 def mock_service(monkeypatch: pytest.MonkeyPatch) -> Iterator[MockService]:
     """A mock AWS service on loopback."""
     seen = MockService()
@@ -131,6 +178,10 @@ def mock_service(monkeypatch: pytest.MonkeyPatch) -> Iterator[MockService]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            if body.startswith("{"):
+                seen.requests.append(json.loads(body))
+                self._send(200, '{"MessageId": "1"}')
+                return
             seen.requests.append(dict(parse_qsl(body, keep_blank_values=True)))
             status, code, message = seen.responses.pop(0) if seen.responses else (200, "", "")
             self._send(status, _error(code, message) if code else _success(body))

@@ -26,13 +26,18 @@ def test_the_handler_is_listed_by_name(cli):
     result = cli("--list")
 
     assert f"{HANDLER}  " in result.stdout
-    assert "Send one message to email recipients and topics." in result.stdout
+    assert "Send one message to email recipients, topics, Slack" in result.stdout
 
 
 def test_the_example_of_the_description_is_valid(cli):
     described = json.loads(cli("--describe", HANDLER).stdout)
 
-    assert {"SOURCE_EMAIL_ADDRESS", "IDEMPOTENCY_TABLE"} == set(described["environment"])
+    assert set(described["environment"]) == {
+        "SOURCE_EMAIL_ADDRESS",
+        "SOURCE_EMAIL_NAME",
+        "IDEMPOTENCY_TABLE",
+        "WEBHOOK_PRIVATE_HOSTS",
+    }
     example = json.dumps(described["example"])
     assert cli("--handler", HANDLER, "--payload", example, "--validate-only").returncode == 0
 

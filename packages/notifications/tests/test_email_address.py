@@ -42,3 +42,30 @@ def test_an_address_has_an_at_sign_and_no_whitespace(text):
 
 def test_domain_is_the_part_after_the_last_at_sign():
     assert EmailAddress('"a@b"@example.org').domain == "example.org"
+
+
+@pytest.mark.parametrize(
+    ("address", "ascii_address"),
+    [
+        ("ann@example.org", "ann@example.org"),
+        ("ann@b\u00fccher.example", "ann@xn--bcher-kva.example"),
+        ("ann@BU\u0308CHER.example", "ann@xn--bcher-kva.example"),
+        ("ann@stra\u00dfe.example", "ann@xn--strae-oqa.example"),
+        ("ann@\u4f8b\u3048.\u30c6\u30b9\u30c8", "ann@xn--r8jz45g.xn--zckzah"),
+    ],
+)
+def test_internationalized_domains_are_converted_to_punycode(address, ascii_address):
+    assert EmailAddress(address).to_ascii() == ascii_address
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("\u00e4nn@example.org", "non-ASCII characters before the @"),
+        ("ann@\u2603.example", "invalid internationalized domain name"),
+        ("ann@-\u00fc.example", "invalid internationalized domain name"),
+    ],
+)
+def test_an_address_that_cannot_be_converted_is_an_error(address, reason):
+    with pytest.raises(ValidationError, match=reason):
+        EmailAddress(address).to_ascii()

@@ -35,7 +35,7 @@ def test_any_text_survives_a_round_trip(subject, text, html):
     plain, rich = message.iter_parts()
     assert text_of(plain) == text
     assert text_of(rich) == html
-    assert message["Subject"].split() == subject.split()
+    assert message["Subject"] == subject
 
 
 def test_a_text_body_alone_is_not_multipart():
@@ -56,7 +56,7 @@ def test_a_text_part_of_any_subtype_can_be_the_body():
 
 @pytest.mark.parametrize("subject", ["a\nb", "a\r\nBcc: c@x.org"])
 def test_a_subject_cannot_inject_headers(subject):
-    with pytest.raises(ValueError, match="linefeed"):
+    with pytest.raises(ValueError, match="line break"):
         sent(subject, "text")
 
 
@@ -88,3 +88,30 @@ def test_parameters_of_the_media_type_are_kept():
 
     assert arrived.get_filename() == "tâble.csv"
     assert arrived.get_content() == "ä,b\n"
+
+
+def test_every_address_header_is_folded_between_addresses():
+    recipients = [f"{'x' * 60}{number}@example.org" for number in range(50)]
+
+    message = compose(
+        "from@x.org",
+        recipients,
+        "S",
+        "text",
+        copies=["c@x.org", "d@x.org"],
+        reply_to=["r@x.org"],
+        headers={"X-Test": "1"},
+    )
+    parsed = message_from_bytes(message.as_bytes(), policy=default)
+
+    assert [address.addr_spec for address in parsed["To"].addresses] == recipients
+    assert parsed["Cc"] == "c@x.org, d@x.org"
+    assert (parsed["Reply-To"], parsed["X-Test"]) == ("r@x.org", "1")
+    assert "Bcc" not in parsed
+
+
+@given(words.map(str.strip).filter(bool))
+def test_file_names_in_any_script_survive(name):
+    (file,) = sent("S", "text", files=[AttachedFile(name, b"1")]).iter_attachments()
+
+    assert file.get_filename() == name

@@ -101,6 +101,24 @@ def test_a_target_without_a_notifier_is_a_failed_result(route, mail):
     assert results[1]["success"]
 
 
+def test_webhooks_of_every_kind_are_delivered_to(route, endpoint):
+    targets = [
+        {"slack_webhook": f"{endpoint.url}/slack"},
+        {"teamsWebhook": f"{endpoint.url}/teams"},
+        {"webhook": f"{endpoint.url}/any"},
+    ]
+
+    assert successes(route(*targets)) == [True, True, True]
+    assert [request.path for request in endpoint.requests] == ["/slack", "/teams", "/any"]
+
+
+def test_webhooks_are_not_used_with_custom_notifiers_only(route, endpoint):
+    (result,) = route({"webhook": endpoint.url}, notifiers=[SESNotifier()])
+
+    assert not result["success"]
+    assert endpoint.requests == []
+
+
 def test_custom_notifiers_are_tried_in_order_and_may_raise(route, mail):
     class Broken(Notifier[SESEmailTarget]):
         def notify(self, content, target):

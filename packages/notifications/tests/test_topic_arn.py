@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import botocore.session
 import pytest
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 from aibs_informatics_aws_lambda.handlers.notifications.topic_arn import SNSTopicArn
@@ -17,7 +18,7 @@ ARN = "arn:aws:sns:us-west-2:123456789012:alerts"
         "arn:aws-us-gov:sns:us-gov-west-1:123456789012:alerts",
     ],
 )
-def test_topics_of_all_partitions_are_accepted(text):
+def test_topic_arns_are_accepted(text):
     assert SNSTopicArn(text) == text
 
 
@@ -45,3 +46,12 @@ def test_an_arn_has_a_region_and_may_be_fifo():
     assert (arn.region, arn.is_fifo) == ("us-west-2", True)
     assert not SNSTopicArn(ARN).is_fifo
     assert SNSTopicArn("arn:aws:sns::123456789012:alerts").region == ""
+
+
+def test_topics_of_all_partitions_of_botocore_are_accepted():
+    session = botocore.session.Session()
+    partitions = session.get_available_partitions()
+
+    assert {"aws", "aws-cn", "aws-us-gov", "aws-eusc", "aws-iso"} <= set(partitions)
+    for partition in partitions:
+        assert SNSTopicArn(ARN.replace(":aws:", f":{partition}:"))

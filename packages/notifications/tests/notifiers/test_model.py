@@ -79,7 +79,10 @@ def test_null_recipients_are_ignored():
     ],
 )
 def test_an_unknown_target_is_rejected(target):
-    with pytest.raises(ValidationError, match=r"targets\.0\n.*recipients .*or with topic"):
+    with pytest.raises(
+        ValidationError,
+        match=r"targets\.0\n.*recipients .*with topic, .*or webhook",
+    ):
         parse(target)
 
 

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import json
+
 import pytest
+from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 from aibs_informatics_aws_lambda.handlers.notifications.model import NotificationContent
 from aibs_informatics_aws_lambda.handlers.notifications.notifiers.model import SESEmailTarget
 from aibs_informatics_aws_lambda.handlers.notifications.notifiers.ses import SESNotifier
@@ -126,7 +129,7 @@ def test_a_subject_with_a_line_break_cannot_add_headers(aws, mail):
     result = notify(broken)
 
     assert not result.success
-    assert "linefeed" in result.response
+    assert "line break" in result.response
     assert mail.raw == []
 
 
@@ -212,4 +215,159 @@ def test_a_denied_permission_is_named(mock_service):
 
     result = notify(content())
 
-    assert (result.success, "allow ses:SendEmail" in result.response) == (False, True)
+    assert (result.success, "Grant ses:SendEmail" in result.response) == (False, True)
+
+
+def members(request, prefix):
+    """Return the values of a list in a request, in order."""
+    return [value for key, value in request.items() if key.startswith(f"{prefix}.member.")]
+
+
+def test_options_of_the_email_are_passed_to_ses(mock_service):
+    target = SESEmailTarget(
+        recipients=["ann@example.org"],
+        cc="cc@example.org",
+        bcc=["b1@example.org", "b2@example.org"],
+        reply_to=["reply@example.org"],
+        configuration_set="events",
+        tags={"run": "7"},
+    )
+
+    assert notify(content(), target).success
+
+    (request,) = mock_service.requests
+    assert request["Action"] == "SendEmail"
+    assert members(request, "Destination.ToAddresses") == ["ann@example.org"]
+    assert members(request, "Destination.CcAddresses") == ["cc@example.org"]
+    assert members(request, "Destination.BccAddresses") == ["b1@example.org", "b2@example.org"]
+    assert members(request, "ReplyToAddresses") == ["reply@example.org"]
+    assert request["ConfigurationSetName"] == "events"
+    assert (request["Tags.member.1.Name"], request["Tags.member.1.Value"]) == ("run", "7")
+
+
+def test_an_email_can_have_recipients_in_bcc_only(mock_service):
+    assert notify(content(), SESEmailTarget(recipients=[], bcc="b@example.org")).success
+
+    (request,) = mock_service.requests
+    assert members(request, "Destination.BccAddresses") == ["b@example.org"]
+    assert members(request, "Destination.ToAddresses") == []
+
+
+def test_an_unsubscribe_link_is_a_header_of_a_raw_email(mail):
+    target = SESEmailTarget(
+        recipients=["ann@example.org"],
+        cc="cc@example.org",
+        bcc="bcc@example.org",
+        reply_to="reply@example.org",
+        list_unsubscribe=["https://x.org/u?id=1", "mailto:u@x.org"],
+    )
+
+    assert notify(content(HTML, content_type="html"), target).success
+
+    (message,) = mail.raw
+    assert message["List-Unsubscribe"] == "<https://x.org/u?id=1>, <mailto:u@x.org>"
+    assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert (message["Cc"], message["Reply-To"]) == ("cc@example.org", "reply@example.org")
+    assert "bcc@example.org" not in str(message)
+    assert text_of(message.get_body("html")) == HTML
+
+
+def test_a_mailto_link_is_not_a_one_click_link(mail):
+    target = SESEmailTarget(recipients=["ann@example.org"], list_unsubscribe="mailto:u@x.org")
+
+    notify(content(), target)
+
+    assert "List-Unsubscribe-Post" not in mail.raw[0]
+
+
+def test_a_template_of_ses_is_sent_by_api_version_2(mock_service):
+    target = SESEmailTarget(
+        recipients=["ann@example.org"],
+        bcc="b@example.org",
+        reply_to="reply@example.org",
+        configuration_set="events",
+        tags={"run": "7"},
+        list_unsubscribe="https://x.org/u",
+        template="finished",
+        template_data={"steps": 12},
+    )
+
+    assert notify(content("text"), target).success
+
+    (request,) = mock_service.requests
+    template = request["Content"]["Template"]
+    assert json.loads(template.pop("TemplateData")) == {
+        "subject": "Grüße",
+        "message": "text",
+        "steps": 12,
+    }
+    assert request == {
+        "FromEmailAddress": "from@example.org",
+        "Destination": {"ToAddresses": ["ann@example.org"], "BccAddresses": ["b@example.org"]},
+        "ReplyToAddresses": ["reply@example.org"],
+        "ConfigurationSetName": "events",
+        "EmailTags": [{"Name": "run", "Value": "7"}],
+        "Content": {
+            "Template": {
+                "TemplateName": "finished",
+                "Headers": [
+                    {"Name": "List-Unsubscribe", "Value": "<https://x.org/u>"},
+                    {"Name": "List-Unsubscribe-Post", "Value": "List-Unsubscribe=One-Click"},
+                ],
+            }
+        },
+    }
+
+
+def test_attachments_with_a_template_of_ses_are_a_failed_result(mock_service):
+    target = SESEmailTarget(recipients=["ann@example.org"], template="finished")
+
+    result = notify(content(attachments=["s3://bucket/a.pdf"]), target)
+
+    assert "cannot be combined with a template" in result.response
+    assert mock_service.requests == []
+
+
+def test_internationalized_domains_are_sent_in_punycode(mock_service, monkeypatch):
+    monkeypatch.setenv("SOURCE_EMAIL_ADDRESS", "from@bücher.example")
+    target = SESEmailTarget(recipients=["ann@bücher.example"])
+
+    result = notify(content(), target)
+
+    (request,) = mock_service.requests
+    assert request["Source"] == "from@xn--bcher-kva.example"
+    assert members(request, "Destination.ToAddresses") == ["ann@xn--bcher-kva.example"]
+    assert result.target.to_dict() == {"recipients": ["ann@bücher.example"]}
+
+
+def test_a_non_ascii_mailbox_is_a_failed_result(mock_service):
+    result = notify(content(), SESEmailTarget(recipients=["änn@example.org"]))
+
+    assert "non-ASCII characters before the @" in result.response
+    assert mock_service.requests == []
+
+
+def test_the_sender_can_have_a_display_name(mock_service, monkeypatch):
+    monkeypatch.setenv("SOURCE_EMAIL_NAME", "Zoë's pipeline")
+
+    notify(content())
+
+    (request,) = mock_service.requests
+    assert request["Source"] == "=?utf-8?b?Wm/DqydzIHBpcGVsaW5l?= <from@example.org>"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"cc": ["nobody"]},
+        {"reply_to": 1},
+        {"configuration_set": "two words"},
+        {"tags": {"a": 1}},
+        {"list_unsubscribe": ["http://x.org"]},
+        {"list_unsubscribe": ["https://x.org>, <https://y.org"]},
+        {"template": ""},
+    ],
+)
+def test_invalid_options_are_rejected(fields):
+    with pytest.raises(ValidationError, match=next(iter(fields))):
+        SESEmailTarget.from_dict({"recipients": ["a@x.org"], **fields})

@@ -1,4 +1,4 @@
-"""Send notifications by email (Amazon SES) and to topics (Amazon SNS)."""
+"""Send notifications by email (Amazon SES), to topics (Amazon SNS), and by webhooks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,15 @@ if TYPE_CHECKING:
         SNSTopicTarget as SNSTopicTarget,
     )
     from .notifiers.ses import SESNotifier as SESNotifier
+    from .notifiers.slack import SlackNotifier as SlackNotifier
     from .notifiers.sns import SNSNotifier as SNSNotifier
+    from .notifiers.teams import TeamsNotifier as TeamsNotifier
+    from .notifiers.webhook import WebhookNotifier as WebhookNotifier
+    from .notifiers.webhook_targets import (
+        SlackTarget as SlackTarget,
+        TeamsTarget as TeamsTarget,
+        WebhookTarget as WebhookTarget,
+    )
     from .router import NotificationRouter as NotificationRouter
     from .topic_arn import SNSTopicArn as SNSTopicArn
 
@@ -48,7 +56,11 @@ __getattr__, __dir__ = lazy_names(
             "SNSTopicTarget",
         ),
         "notifiers.ses": ("SESNotifier",),
+        "notifiers.slack": ("SlackNotifier",),
         "notifiers.sns": ("SNSNotifier",),
+        "notifiers.teams": ("TeamsNotifier",),
+        "notifiers.webhook": ("WebhookNotifier",),
+        "notifiers.webhook_targets": ("SlackTarget", "TeamsTarget", "WebhookTarget"),
         "router": ("NotificationRouter",),
         "topic_arn": ("SNSTopicArn",),
     },

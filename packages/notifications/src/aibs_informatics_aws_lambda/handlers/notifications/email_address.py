@@ -45,3 +45,33 @@ class EmailAddress(CheckedText):
     def domain(self) -> str:
         """The part after the last ``@``."""
         return self.rpartition("@")[2]
+
+    def to_ascii(self) -> str:
+        """Return the address with its domain in Punycode, as email headers require.
+
+        Raises:
+            ValidationError: the part before the ``@`` is not ASCII, which SES does not support, or
+                the domain is not a valid internationalized domain name.
+        """
+        if self.isascii():
+            return str(self)
+        local_part = self.rpartition("@")[0]
+        if not local_part.isascii():
+            raise ValidationError(
+                "an email address has non-ASCII characters before the @, not supported by SES"
+            )
+        return f"{local_part}@{_to_punycode(self.domain)}"
+
+
+def _to_punycode(domain: str) -> str:
+    # Imported here: few domains need it.
+    from unicodedata import normalize
+
+    import idna
+
+    try:
+        return idna.encode(normalize("NFC", domain.lower())).decode()
+    except idna.IDNAError as error:
+        raise ValidationError(
+            f"an email address has an invalid internationalized domain name: {error}"
+        ) from None

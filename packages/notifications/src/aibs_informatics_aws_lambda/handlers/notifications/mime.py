@@ -3,17 +3,40 @@
 from __future__ import annotations
 
 import mimetypes
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.mime.text import MIMEText
-from email.policy import SMTP
+from email.policy import SMTP, EmailPolicy
 from typing import Any, Final
+
+from .headers import encode_disposition, encode_text, fold
+
 
 # SES modifies messages in transit and preserves only 7-bit content
 # (https://docs.aws.amazon.com/ses/latest/APIReference/API_SendRawEmail.html).
-_POLICY: Final = SMTP.clone(cte_type="7bit")
+# Headers are encoded here: that of Python loses spaces between encoded words, and folds inside of
+# addresses.
+class _FinalValue(str):
+    """The value of a header as it is sent: folded, and in ASCII."""
+
+    __slots__ = ()
+
+
+class _Policy(EmailPolicy):
+    def header_store_parse(self, name: str, value: Any) -> tuple[str, Any]:
+        if isinstance(value, _FinalValue):
+            return name, value
+        return super().header_store_parse(name, value)
+
+    def fold_binary(self, name: str, value: Any) -> bytes:
+        if isinstance(value, _FinalValue):
+            return f"{name}: {value}\r\n".encode("ascii")
+        return super().fold_binary(name, value)
+
+
+_POLICY: Final = _Policy(linesep=SMTP.linesep, cte_type="7bit")
 
 _ANY_TYPE: Final = "application/octet-stream"
 # Object stores report these for an object that was uploaded without a type.
@@ -43,25 +66,39 @@ def compose(
     subject: str,
     text: str | MIMEText,
     html: str | None = None,
+    *,
+    copies: Sequence[str] = (),
+    reply_to: Sequence[str] = (),
+    headers: Mapping[str, str] | None = None,
 ) -> EmailMessage:
     """Return a MIME message without attachments.
 
     Args:
-        source: address of the sender.
-        recipients: addresses of the recipients.
-        subject: subject of the email.
+        source: mailbox of the sender, in ASCII.
+        recipients: addresses of the recipients, in ASCII.
+        subject: subject of the email, in any script.
         text: plain-text body, or a text part of any subtype.
         html: HTML alternative of the body, preferred by email clients that show HTML.
+        copies: addresses in ``Cc``, in ASCII.
+        reply_to: addresses that replies are sent to, in ASCII.
+        headers: further headers, in ASCII and folded.
 
     Raises:
-        ValueError: the subject or an address contains a line break.
+        ValidationError: the subject contains a line break.
     """
     message = EmailMessage(policy=_POLICY)
-    message["Subject"] = subject
-    message["From"] = source
-    message["To"] = ", ".join(recipients)
+    for name, value in {
+        "Subject": encode_text("Subject", subject),
+        "From": source,
+        "To": fold(recipients),
+        "Cc": fold(copies),
+        "Reply-To": fold(reply_to),
+        **(headers or {}),
+    }.items():
+        if value or name == "Subject":
+            message[name] = _FinalValue(value)
     if isinstance(text, MIMEText):
-        part = message_from_bytes(text.as_bytes(), policy=_POLICY)
+        part = message_from_bytes(text.as_bytes(), policy=SMTP)
         message.set_content(part.get_content(), subtype=part.get_content_subtype())
     else:
         message.set_content(text)
@@ -78,8 +115,11 @@ def attach(message: EmailMessage, file: AttachedFile) -> None:
         maintype=content_type.maintype,
         subtype=content_type.subtype,
         params=dict(content_type.params),
-        filename=file.name,
     )
+    # Added last.
+    part = list(message.iter_attachments())[-1]
+    del part["Content-Disposition"]
+    part["Content-Disposition"] = _FinalValue(encode_disposition(file.name))
 
 
 def _content_type(file: AttachedFile) -> Any:

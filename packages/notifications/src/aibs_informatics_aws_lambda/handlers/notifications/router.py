@@ -22,9 +22,10 @@ from .idempotency import (
 )
 from .model import NotificationRequest, NotificationResponse
 from .notifiers.base import Notifier
-from .notifiers.installed import default_notifiers, installed_notifiers
+from .notifiers.installed import default_notifiers, installed_notifiers, webhook_notifier
 from .notifiers.model import NotifierResult, NotifierTarget
-from .notifiers.ses import SOURCE_EMAIL_ADDRESS_ENV_VAR
+from .notifiers.ses import SOURCE_EMAIL_ADDRESS_ENV_VAR, SOURCE_EMAIL_NAME_ENV_VAR
+from .notifiers.webhook_targets import WEBHOOK_PRIVATE_HOSTS_ENV_VAR
 from .templates import render
 
 Deliver: TypeAlias = Callable[[int, NotifierTarget], NotifierResult]
@@ -32,12 +33,12 @@ Deliver: TypeAlias = Callable[[int, NotifierTarget], NotifierResult]
 
 @dataclass(repr=False)
 class NotificationRouter(LambdaHandler[NotificationRequest, NotificationResponse]):
-    """Send one message to email recipients and topics.
+    """Send one message to email recipients, topics, Slack, Teams and webhooks.
 
     Args:
         notifiers: notifiers in order of precedence: the first one whose target class matches a
-            target delivers to it. Default: the installed ones, then `SESNotifier` and
-            `SNSNotifier`.
+            target delivers to it. Default: the installed ones, `SESNotifier` and `SNSNotifier`,
+            and those of webhooks.
     """
 
     notifiers: list[Notifier[Any]] = field(default_factory=list)
@@ -52,6 +53,9 @@ class NotificationRouter(LambdaHandler[NotificationRequest, NotificationResponse
         },
         environment={
             SOURCE_EMAIL_ADDRESS_ENV_VAR: "sender address of emails, verified in SES",
+            SOURCE_EMAIL_NAME_ENV_VAR: "display name of the sender of emails",
+            WEBHOOK_PRIVATE_HOSTS_ENV_VAR: "comma-separated hosts of webhooks that may have "
+            "private addresses",
             IDEMPOTENCY_TABLE_ENV_VAR: "DynamoDB table that records the deliveries of requests "
             "with an idempotency_key; without it, a retry sends again",
         },
@@ -60,6 +64,8 @@ class NotificationRouter(LambdaHandler[NotificationRequest, NotificationResponse
             "ses:SendRawEmail",
             "sns:Publish",
             "s3:GetObject",
+            "secretsmanager:GetSecretValue",
+            "ssm:GetParameter",
             "dynamodb:PutItem",
             "dynamodb:GetItem",
             "dynamodb:UpdateItem",
@@ -69,6 +75,7 @@ class NotificationRouter(LambdaHandler[NotificationRequest, NotificationResponse
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self._has_defaults = not self.notifiers
         self.notifiers = self.notifiers or default_notifiers()
 
     @classmethod
@@ -137,6 +144,9 @@ class NotificationRouter(LambdaHandler[NotificationRequest, NotificationResponse
         for notifier in self.notifiers:
             if isinstance(target, notifier.notifier_target_class()):
                 return _guarded(notifier, content, target)
+        fallback = webhook_notifier(target) if self._has_defaults else None
+        if fallback:
+            return _guarded(fallback, content, target)
         return NotifierResult(
             target=target, success=False, response="No notifier could handle target"
         )

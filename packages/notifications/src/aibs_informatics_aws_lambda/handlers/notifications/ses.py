@@ -1,4 +1,4 @@
-"""Send emails with Amazon SES, API version 1."""
+"""Send emails with Amazon SES: API version 1, and version 2 for templates."""
 
 from __future__ import annotations
 
@@ -31,6 +31,24 @@ def send_email(request: JSONObject) -> JSONObject:
     """
     with named_errors("send the email", permission="ses:SendEmail"):
         client = get_client("ses")
+        return retry_throttled(lambda: client.send_email(**request))
+
+
+def send_templated_email(request: JSONObject) -> JSONObject:
+    """Call ``SendEmail`` of API version 2, which renders a template of SES.
+
+    Args:
+        request: parameters of the call
+            (https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html).
+
+    Returns:
+        The response.
+
+    Raises:
+        AWSError: SES rejected the email.
+    """
+    with named_errors("send the email", permission="ses:SendEmail"):
+        client = get_client("sesv2")
         return retry_throttled(lambda: client.send_email(**request))
 
 

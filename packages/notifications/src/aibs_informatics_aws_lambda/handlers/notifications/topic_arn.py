@@ -10,8 +10,10 @@ from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html, and
 # https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html for the name.
+# The partitions are those of botocore, which is too slow to import for them.
 _ARN = re.compile(
-    r"arn:(aws|aws-cn|aws-us-gov):sns:([A-Za-z0-9_-]*):[0-9]{12}:[A-Za-z0-9_-]+(\.fifo)?"
+    r"arn:aws(-cn|-us-gov|-eusc|-iso|-iso-b|-iso-e|-iso-f)?:sns:"
+    r"([A-Za-z0-9_-]*):[0-9]{12}:[A-Za-z0-9_-]+(\.fifo)?"
 )
 
 

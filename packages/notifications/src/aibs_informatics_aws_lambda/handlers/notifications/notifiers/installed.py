@@ -1,4 +1,4 @@
-"""Default notifiers: those of installed packages, then SES and SNS."""
+"""Default notifiers: those of installed packages, SES, SNS and webhooks."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import Any, Final
 from aibs_informatics_aws_lambda.common.exceptions import ApplicationException
 
 from .base import Notifier
+from .model import NotifierTarget
 from .ses import SESNotifier
 from .sns import SNSNotifier
+from .webhook_targets import SlackTarget, TeamsTarget, WebhookTarget
 
 GROUP: Final = "aibs_informatics_aws_lambda.notifiers"
 """Entry point group of `Notifier` subclasses; they are created without arguments."""
@@ -22,6 +24,24 @@ def default_notifiers() -> list[Notifier[Any]]:
         ApplicationException: an entry point cannot be imported or is not a notifier.
     """
     return [*(notifier() for notifier in installed_notifiers()), SESNotifier(), SNSNotifier()]
+
+
+def webhook_notifier(target: NotifierTarget) -> Notifier[Any] | None:
+    """Return the notifier of a Slack, Teams or webhook target, or `None` for other targets."""
+    # Imported here: most functions send emails and publish to topics only.
+    if isinstance(target, SlackTarget):
+        from .slack import SlackNotifier
+
+        return SlackNotifier()
+    if isinstance(target, TeamsTarget):
+        from .teams import TeamsNotifier
+
+        return TeamsNotifier()
+    if isinstance(target, WebhookTarget):
+        from .webhook import WebhookNotifier
+
+        return WebhookNotifier()
+    return None
 
 
 @cache

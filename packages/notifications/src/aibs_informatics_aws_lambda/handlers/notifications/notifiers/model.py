@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter
 from collections.abc import Iterator
 from enum import StrEnum
-from typing import Annotated, Any, Final, Self, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 from aibs_informatics_aws_lambda.common.json_io import JSONObject
-from aibs_informatics_aws_lambda.common.logging import logger
 from aibs_informatics_aws_lambda.common.model import PydanticBaseModel
 from pydantic import (
-    AfterValidator,
     BeforeValidator,
     Discriminator,
     Field,
     InstanceOf,
     JsonValue,
     SerializeAsAny,
-    StrictFloat,
-    StrictInt,
-    StrictStr,
     Tag,
     TypeAdapter,
     ValidationError,
-    model_validator,
 )
 from pydantic.json_schema import SkipJsonSchema
 
@@ -34,118 +26,24 @@ from ..content import (
     NotificationContent as NotificationContent,
     NotificationContentType as NotificationContentType,
 )
-from ..email_address import EmailAddress
-from ..topic_arn import SNSTopicArn
-
-RECIPIENT_KEYS: Final = ("recipients", "recipient", "addresses", "address")
-TOPIC_KEY: Final = "topic"
+from .targets import (
+    RECIPIENT_KEYS,
+    TOPIC_KEY,
+    NotifierTarget as NotifierTarget,
+    SESEmailTarget as SESEmailTarget,
+    SNSTopicTarget as SNSTopicTarget,
+)
+from .webhook_targets import SlackTarget, TeamsTarget, WebhookTarget
 
 
 class NotifierType(StrEnum):
-    """AWS services that deliver notifications."""
+    """Services that deliver notifications."""
 
     SES = "SES"
     SNS = "SNS"
-
-
-class NotifierTarget(PydanticBaseModel):
-    """Base class of targets.
-
-    Every subclass is accepted in requests as soon as it is defined. It must have a required field
-    that no other target has.
-    """
-
-    @property
-    def summary(self) -> str:
-        """Description of this target for logs, without personal data."""
-        return type(self).__name__
-
-    def identified_by(self, key: str) -> Self:  # noqa: ARG002 - used by subclasses
-        """Return a copy of this target whose service can deduplicate messages by ``key``."""
-        return self
-
-
-def _merge_recipients(data: Any) -> Any:
-    """Merge the values of all `RECIPIENT_KEYS` into the first of them."""
-    if not isinstance(data, dict):
-        return data
-    given = {key: data[key] for key in RECIPIENT_KEYS if data.get(key) is not None}
-    others = {key: value for key, value in data.items() if key not in RECIPIENT_KEYS}
-    if not given:
-        return others
-    merged: list[Any] = []
-    for key, value in given.items():
-        if not isinstance(value, str | list | tuple | set | frozenset):
-            raise ValueError(
-                f"{key}: expected an email address or a list of them, got {type(value).__name__}"
-            )
-        merged += [value] if isinstance(value, str) else value
-    return {**others, RECIPIENT_KEYS[0]: merged}
-
-
-def _sorted_unique(addresses: list[EmailAddress]) -> list[EmailAddress]:
-    return sorted(set(addresses))
-
-
-class SESEmailTarget(NotifierTarget):
-    """One email to all recipients, who see each other's addresses."""
-
-    recipients: Annotated[list[EmailAddress], AfterValidator(_sorted_unique)] = Field(
-        description="email addresses: a string or a list, at most 50. The values of recipient, "
-        "addresses and address are added"
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _read_aliases(cls, data: Any) -> Any:
-        if isinstance(data, dict) and TOPIC_KEY in data:
-            logger.warning("A target has both recipients and a topic; the topic is ignored")
-        return _merge_recipients(data)
-
-    @property
-    def summary(self) -> str:
-        """Number of recipients per domain."""
-        domains = Counter(recipient.domain for recipient in self.recipients)
-        counts = ", ".join(f"{count} at {domain}" for domain, count in domains.items())
-        return counts or "no recipients"
-
-
-_AttributeValue = StrictStr | StrictInt | StrictFloat | list[JsonValue]
-
-
-class SNSTopicTarget(NotifierTarget):
-    """An SNS topic."""
-
-    topic: SNSTopicArn = Field(description="ARN of the topic")
-    attributes: dict[str, _AttributeValue] | None = Field(
-        default=None, description="message attributes, for the filter policies of subscriptions"
-    )
-    message_group_id: str | None = Field(
-        default=None,
-        min_length=1,
-        description="message group ID of FIFO topics; default: the name of the function",
-    )
-    message_deduplication_id: str | None = Field(
-        default=None,
-        min_length=1,
-        description="deduplication ID of FIFO topics: SNS drops further messages with the same ID "
-        "for five minutes; default: unique for each message",
-    )
-
-    @property
-    def summary(self) -> str:
-        """ARN of the topic."""
-        return self.topic
-
-    def identified_by(self, key: str) -> Self:
-        """Return a copy with a deduplication ID derived from ``key``, if the topic is FIFO.
-
-        A deduplication ID of the request takes precedence.
-        """
-        if not self.topic.is_fifo or self.message_deduplication_id:
-            return self
-        digest = hashlib.sha256(key.encode()).hexdigest()
-        return self.model_copy(update={"message_deduplication_id": digest})
+    SLACK = "SLACK"
+    TEAMS = "TEAMS"
+    WEBHOOK = "WEBHOOK"
 
 
 NOTIFIER_TARGET = TypeVar("NOTIFIER_TARGET", bound=NotifierTarget)
@@ -161,7 +59,14 @@ def _tag_of(value: Any) -> str | None:
         return "email"
     if TOPIC_KEY in value:
         return "topic"
-    return "other" if _class_of_other(value) else None
+    if _class_of_other(value):
+        return "other"
+    return next((tag for key, tag in _WEBHOOK_TAGS.items() if _has(value, key)), None)
+
+
+def _has(value: JSONObject, key: str) -> bool:
+    head, *tail = key.split("_")
+    return key in value or head + "".join(word.capitalize() for word in tail) in value
 
 
 def _parse_other(value: Any) -> Any:
@@ -184,11 +89,22 @@ def _subclasses(cls: type[NotifierTarget]) -> Iterator[type[NotifierTarget]]:
 _TAGS: Final[dict[type[NotifierTarget], str]] = {
     SESEmailTarget: "email",
     SNSTopicTarget: "topic",
+    SlackTarget: "slack",
+    TeamsTarget: "teams",
+    WebhookTarget: "webhook",
+}
+_WEBHOOK_TAGS: Final = {
+    "slack_webhook": "slack",
+    "teams_webhook": "teams",
+    "webhook": "webhook",
 }
 
 AnyTarget = Annotated[
     Annotated[SESEmailTarget, Tag("email")]
     | Annotated[SNSTopicTarget, Tag("topic")]
+    | Annotated[SlackTarget, Tag("slack")]
+    | Annotated[TeamsTarget, Tag("teams")]
+    | Annotated[WebhookTarget, Tag("webhook")]
     | SkipJsonSchema[
         Annotated[SerializeAsAny[NotifierTarget], BeforeValidator(_parse_other), Tag("other")]
     ],
@@ -196,7 +112,7 @@ AnyTarget = Annotated[
         _tag_of,
         custom_error_type="unknown_target",
         custom_error_message="not a target: expected an object with recipients (or recipient, "
-        "addresses, address) or with topic",
+        "addresses, address) or with topic, slack_webhook, teams_webhook or webhook",
     ),
 ]
 """Any target; its class is chosen by its keys: recipients, else topic, else another."""
@@ -219,6 +135,9 @@ class NotifierResult(PydanticBaseModel):
     target: Annotated[
         SESEmailTarget
         | SNSTopicTarget
+        | SlackTarget
+        | TeamsTarget
+        | WebhookTarget
         | SkipJsonSchema[SerializeAsAny[InstanceOf[NotifierTarget]]]
         | dict[str, Any],
         BeforeValidator(_target_or_dict),
