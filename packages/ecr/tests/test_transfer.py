@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+from urllib.parse import quote
 
 import pytest
 from aibs_informatics_aws_lambda.handlers.ecr import transfer
+from aibs_informatics_aws_lambda.handlers.ecr.manifest import Descriptor
 from aibs_informatics_aws_lambda.handlers.ecr.registry.distribution import (
     DistributionRegistryClient,
 )
@@ -207,6 +209,31 @@ def test_blob_is_sent_in_one_request_without_content_range(source, target, name,
     assert not any("Content-Range" in headers for headers in sent)
 
 
+def test_mounts_are_requested_concurrently_and_rejected_ones_uploaded(
+    source, name, proxy_of, fault
+):
+    layers = [bytes([number]) * MIB for number in range(8)]
+    digest = source.push_image(name, *layers, tag="v1")
+    proxy = proxy_of(source)
+    for number in range(3):
+        opened = source.open_upload(f"{name}/copy").replace(source.url, proxy.url)
+        mount = f"mount={quote(digest_of(layers[number]), safe='')}"
+        proxy.faults.append(fault("POST", mount, status=202, headers=(("Location", opened),)))
+    client, copy = (DistributionRegistryClient(proxy.url, one) for one in (name, f"{name}/copy"))
+
+    report = Replication(client, copy).run(make_plan(client, client.get_manifest("v1")), ["v1"])
+
+    assert report.plan.root.digest == digest
+    assert (report.mounted, len(report.transfers)) == (6, 9)
+    for layer in layers:
+        assert source.blob(f"{name}/copy", digest_of(layer)) == layer
+
+
+def test_config_of_more_than_8_mib_is_not_read():
+    with pytest.raises(RegistryError, match="more than 8 MiB"):
+        transfer.read_blob(Descriptor(digest_of(b""), (8 << 20) + 1), None)
+
+
 def test_small_blob_is_sent_in_one_put(source, target, name, proxy_of):
     digest = source.push_image(name, b"small layer", tag="v1")
     there, here = proxy_of(source), proxy_of(target)
@@ -294,6 +321,7 @@ def test_failure_of_one_blob_cancels_the_others(source, target, name, proxy_of, 
 
 MEASURE = """
 import sys
+from urllib.parse import quote
 from pathlib import Path
 from aibs_informatics_aws_lambda.handlers.ecr.cli import main
 status = main()

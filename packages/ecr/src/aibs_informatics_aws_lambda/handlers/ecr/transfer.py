@@ -10,9 +10,9 @@ import hashlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
-from threading import Event
+from threading import BoundedSemaphore, Event
 from typing import Protocol
 
 from .manifest import Descriptor
@@ -29,6 +29,8 @@ from .registry.protocol import (
 # small blobs wait for responses most of the time, so that more of them run concurrently.
 _MAX_LARGE_IN_FLIGHT = 4
 _MAX_SMALL_BYTES = 512 << 10
+# Blobs that are read as a whole: configs, which have some KiB.
+_MAX_READ_BYTES = 8 << 20
 _ATTEMPTS = 5
 _FIRST_PAUSE_SECONDS = 0.2
 
@@ -96,10 +98,13 @@ def copy_blobs(
         RegistryError: a registry denied a request or failed, or a blob is damaged.
     """
     progress.begin(blobs)
-    stop = Event()
+    stop, large_slots = Event(), BoundedSemaphore(_MAX_LARGE_IN_FLIGHT)
+    # A mount is one small request, whatever the size of the blob.
+    mounts = source.registry == target.registry
 
     def copy(blob: Descriptor) -> Transfer:
-        transfer = _copy_blob(blob, source, target, progress, stop)
+        slot = nullcontext() if _is_small(blob) else large_slots
+        transfer = _copy_blob(blob, source, target, progress, stop, slot)
         progress.finish(blob)
         return transfer
 
@@ -109,7 +114,9 @@ def copy_blobs(
     ):
         # Largest first: started last, it would run alone at the end.
         ordered = sorted(blobs, key=lambda blob: -blob.size)
-        futures = [(small if _is_small(blob) else large).submit(copy, blob) for blob in ordered]
+        futures = [
+            (small if mounts or _is_small(blob) else large).submit(copy, blob) for blob in ordered
+        ]
         try:
             return [future.result() for future in as_completed(futures)]
         except BaseException:
@@ -123,8 +130,13 @@ def read_blob(blob: Descriptor, source: BlobStore) -> bytes:
     """Return the content of a small blob.
 
     Raises:
-        RegistryError: the registry denied the request or failed, or the blob is damaged.
+        RegistryError: the registry denied the request or failed, or the blob is damaged or has
+            more than 8 MiB.
     """
+    if blob.size > _MAX_READ_BYTES:
+        raise RegistryError(
+            f"cannot read the config {blob.digest}: it has {blob.size} bytes, more than 8 MiB"
+        )
     return _BlobReader(blob, source, lambda _: None, Event()).read_all()
 
 
@@ -134,11 +146,12 @@ def _copy_blob(
     target: RegistryClient,
     progress: Progress,
     stop: Event,
+    slot: AbstractContextManager[object],
 ) -> Transfer:
     mount_from = source.name if source.registry == target.registry else None
     for attempt in range(_ATTEMPTS):
         try:
-            return _copy_once(blob, source.blobs, target.blobs, mount_from, progress, stop)
+            return _copy_once(blob, source.blobs, target.blobs, mount_from, progress, stop, slot)
         except InterruptedTransferError as error:
             if attempt == _ATTEMPTS - 1:
                 raise
@@ -157,6 +170,7 @@ def _copy_once(
     mount_from: str | None,
     progress: Progress,
     stop: Event,
+    slot: AbstractContextManager[object],
 ) -> Transfer:
     upload = target.start_upload(blob, mount_from)
     if upload is None:
@@ -167,7 +181,8 @@ def _copy_once(
             content = reader.read_all()
             is_confirmed = upload.put(content, blob.digest)
         else:
-            upload.send(reader, blob.size)
+            with slot:
+                upload.send(reader, blob.size)
             reader.verify()
             is_confirmed = upload.commit(blob.digest)
     except BaseException:
