@@ -82,12 +82,12 @@ def test_tests_pass_alone(status_alone):
     assert status_alone == 0
 
 
-def test_unknown_project_is_refused_with_those_that_there_are(capsys):
+def test_an_unknown_project_is_an_error_that_lists_the_projects(capsys):
     with pytest.raises(SystemExit) as error:
         alone.main(["no-such"])
 
     assert error.value.code == 2
-    assert "there is no project 'no-such'; there are core" in capsys.readouterr().err
+    assert "unknown project 'no-such'. Projects: core" in capsys.readouterr().err
 
 
 def test_every_package_has_handlers():
