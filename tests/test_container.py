@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sysconfig
 import time
 from contextlib import contextmanager
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
+from hatch_lambda.constraints import read_pins
+from packaging.utils import canonicalize_name
 from runtime_api import RuntimeApi
 from shared import made_once
 from uv import find_uv_bin
@@ -227,6 +231,52 @@ def test_the_build_step_installs_only_the_package_and_its_dependencies(environme
         "aibs_informatics_aws_lambda_notifications",
     }
     assert not [path for path in site_packages.glob("*.pth") if str(ROOT) in path.read_text()]
+
+
+def test_the_build_step_installs_pinned_versions(environment):
+    files = [ROOT / "packages" / "notifications" / "constraints.txt", CONTAINER / "runtime.txt"]
+    pins = {}
+    for file in files:
+        pins |= read_pins(file.read_text())
+    (site_packages,) = (environment / "lib").glob("python*/site-packages")
+    installed = [
+        (canonicalize_name(one.name), one.version)
+        for one in distributions(path=[str(site_packages)])
+        if not one.name.startswith("aibs-informatics-")
+    ]
+
+    assert {"awslambdaric", "pydantic"} <= {name for name, _ in installed}
+    for name, version in installed:
+        assert any(pin.hashes and version in pin.requirement.specifier for pin in pins[name]), name
+
+
+def test_a_hash_mismatch_stops_the_build_step(tmp_path, run_command):
+    for folder in ("container", "libs", "packages"):
+        ignored = shutil.ignore_patterns(".*", "__pycache__", "dist", "tests")
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=ignored)
+    runtime = tmp_path / "container" / "runtime.txt"
+    runtime.write_text(re.sub("sha256:[0-9a-f]{64}", f"sha256:{'0' * 64}", runtime.read_text()))
+
+    result = run_command(
+        str(tmp_path / "container" / "install.sh"),
+        "notifications",
+        str(tmp_path / "environment"),
+        PATH=f"{Path(find_uv_bin()).parent}:{os.environ['PATH']}",
+    )
+
+    assert result.returncode != 0
+    assert "Hash mismatch" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["build.txt", "runtime.txt", "uv.txt"])
+def test_every_tool_of_the_image_is_pinned_with_hashes(name):
+    pins = read_pins((CONTAINER / name).read_text())
+
+    assert pins
+    assert all(pin.hashes for versions in pins.values() for pin in versions)
+    assert (
+        "--require-hashes -r /sources/container/uv.txt" in (CONTAINER / "Dockerfile").read_text()
+    )
 
 
 def test_a_function_of_the_image_starts(environment, started):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import release
+import yaml
 from workspace import find_projects
 
 ROOT = Path(__file__).parents[1]
@@ -154,6 +155,19 @@ def test_a_failed_preparation_changes_nothing(workspace, capsys, name, version, 
 
     assert reason in capsys.readouterr().err
     assert {path: path.read_text() for path in before} == before
+
+
+def test_a_failing_command_of_a_pipe_fails_its_workflow_step():
+    for path in ROOT.glob(".github/workflows/*.yml"):
+        workflow = yaml.safe_load(path.read_text())
+        steps = [
+            step
+            for job in workflow["jobs"].values()
+            for step in job.get("steps", ())
+            if re.search(r"(?<!\|)\|(?!\|)", step.get("run", ""))
+        ]
+        # GitHub runs `bash -eo pipefail` for this, and `bash -e` by default.
+        assert [step["run"] for step in steps if step.get("shell") != "bash"] == [], path
 
 
 def test_the_changelog_has_an_entry_for_every_project():
