@@ -12,13 +12,15 @@ import re
 import time
 from collections.abc import Callable, Iterable
 from threading import Lock
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from aibs_informatics_aws_lambda.common.json_io import JSONObject, parse_json
 
-from ..credentials import Credentials
 from .protocol import RegistryError
+
+if TYPE_CHECKING:
+    from ..credentials import Credentials
 
 _CHALLENGE = re.compile(r"(?:^|,)\s*(basic|bearer)\s+", re.IGNORECASE)
 _PARAMETER = re.compile(r'(\w+)\s*=\s*(?:"([^"]*)"|([^\s,]+))')

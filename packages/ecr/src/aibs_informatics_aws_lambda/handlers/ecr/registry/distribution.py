@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 from urllib.parse import quote, urlencode, urlsplit
 
 from aibs_informatics_aws_lambda.common.exceptions import ResourceNotFoundError
 from aibs_informatics_aws_lambda.common.json_io import JSONObject, parse_json
 
-from ..credentials import Credentials
 from ..manifest import MEDIA_TYPES, OCI_INDEX, Descriptor, Manifest, digest_of
 from ..names import ImageDigest
 from .authorization import ChallengeAuthorizer
@@ -27,6 +26,9 @@ from .protocol import (
     Referrer,
     RegistryError,
 )
+
+if TYPE_CHECKING:
+    from ..credentials import Credentials
 
 # cosign stores signatures, attestations and SBOMs under tags made of the digest.
 # https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md

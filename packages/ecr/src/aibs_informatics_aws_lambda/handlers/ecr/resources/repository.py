@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 from pydantic import Field
 
 from ..api import ecr_errors
-from ..lifecycle import LifecyclePolicy
 from ..names import RepositoryName
 from ..registry.ecr import EcrRegistryClient
 from ..uris import ECRRepositoryUri
 from .image import ECRImage
 from .resource import ECRResource
 from .tags import ResourceTag, TagMode, extraneous_keys
+
+if TYPE_CHECKING:
+    from ..lifecycle import LifecyclePolicy
 
 TagStatus = Literal["ANY", "TAGGED", "UNTAGGED"]
 
