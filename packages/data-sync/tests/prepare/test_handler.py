@@ -289,7 +289,15 @@ class TestBatchesTogether:
         for bucket in ("bucket", "one", "parts"):
             aws.make_bucket(bucket)
 
-        def compare(tree: dict[str, int], source: str, limit: int, *, to_disk: bool = False):
+        def compare(
+            tree: dict[str, int],
+            source: str,
+            limit: int,
+            *,
+            to_disk: bool = False,
+            before: dict[str, int] | None = None,
+            **options: Any,
+        ):
             for bucket in ("bucket", "one", "parts"):
                 for key in _content(s3, bucket):
                     s3.delete_object(Bucket=bucket, Key=key)
@@ -299,11 +307,28 @@ class TestBatchesTogether:
             one, parts = (
                 (folder / "1", folder / "2") if to_disk else ("s3://one/d", "s3://parts/d")
             )
-            event = {"source_path": source, "batch_size_bytes_limit": limit}
-            data_sync_handler({**event, "destination_path": str(one)}, lambda_context)
+            for key, size in (before or {}).items():
+                for root in (one, parts):
+                    if isinstance(root, Path):
+                        (root / key).parent.mkdir(parents=True, exist_ok=True)
+                        (root / key).write_bytes(b"x" * size)
+                    else:
+                        s3.put_object(Bucket=root[5:-2], Key=f"d/{key}", Body=b"x" * size)
+            event = {"source_path": source, "batch_size_bytes_limit": limit, **options}
+            done = [data_sync_handler({**event, "destination_path": str(one)}, lambda_context)]
             whole = {**event, "destination_path": str(parts)}
-            for batch in prepare_batch_data_sync_handler(whole, lambda_context)["requests"]:
+            batches = [
                 batch_data_sync_handler(batch, lambda_context)
+                for batch in prepare_batch_data_sync_handler(whole, lambda_context)["requests"]
+            ]
+            counts = [
+                tuple(
+                    sum(answer["result"][name] for answer in answers)
+                    for name in ("files_transferred", "files_deleted", "bytes_deleted")
+                )
+                for answers in (done, batches)
+            ]
+            assert counts[0] == counts[1]
             if isinstance(one, Path):
                 return _files(one).items() ^ _files(parts).items()
             return _content(s3, "one").items() ^ _content(s3, "parts").items()
@@ -341,6 +366,32 @@ class TestBatchesTogether:
         below = {f"src/{key}": size for key, size in tree.items()}
         assert differences(below, "s3://bucket/src", limit) == set()
 
+    @given(
+        st.dictionaries(keys, st.integers(1, 9), min_size=1, max_size=6),
+        st.dictionaries(keys, st.integers(1, 9), max_size=8),
+        st.integers(1, 12),
+        st.sampled_from([{}, {"filter_config": {"exclude": "a(/.*)?"}}]),
+        st.sampled_from([{}, {"protect_excluded": True}]),
+    )
+    @settings(
+        max_examples=8,
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture],
+    )
+    def test_any_destination_becomes_the_same(
+        self, differences, tree, before, limit, filters, protection
+    ):
+        below = {f"src/{key}": size for key, size in tree.items()} | {"src/b/b/b": 9}
+        options = {**filters, **protection}
+        assert differences(below, "s3://bucket/src", limit, before=before, **options) == set()
+
+    @pytest.mark.parametrize("to_disk", [False, True])
+    def test_extraneous_files_at_every_depth_are_deleted(self, differences, to_disk):
+        tree = {f"src/c/0/{n}": 10 for n in range(4)} | {"src/zarr.json": 5}
+        before = {f"c/{i}/{n}": 9 for i in range(3) for n in range(4)} | {"old": 1, "c/old": 1}
+        where = {"to_disk": to_disk, "before": before}
+        assert differences(tree, "s3://bucket/src/", 15, **where) == set()
+
     def test_tree_is_downloaded(self, differences):
         tree = {f"src/{key}": size for key, size in EXAMPLE.items()}
         placeholders = {"src/": 0, "src/e/": 0, "src/p/": 0}
@@ -355,6 +406,20 @@ def _content(s3: Any, bucket: str) -> dict[str, str]:
 def _files(folder: Path) -> dict[Path, bytes]:
     files = (path for path in folder.rglob("*") if path.is_file())
     return {path.relative_to(folder): path.read_bytes() for path in files}
+
+
+def test_deletions_are_syncs_that_only_delete(prepare, put, aws):
+    put(**{"src/a": 9, "src/b/c": 9})
+    for key in ("a", "b/x", "old/1", "old/2", "top+"):
+        aws.put("other", f"d/{key}", "x")
+
+    *_, [deletion] = (
+        batch["requests"] for batch in prepare("s3://bucket/src", "s3://other/d", 10)
+    )
+
+    assert deletion["source_path"] == "s3://bucket/src/"
+    assert deletion["destination_path"] == "s3://other/d/"
+    assert deletion["delete_only"] == ["old/(?s:.*)", r"top\+"]
 
 
 def test_uri_of_a_part_keeps_its_key(paths, put):

@@ -107,6 +107,11 @@ class DataSyncConfig(PydanticBaseModel):
     protect_excluded: bool | None = Field(
         None, description="true: keep files at the destination that the filters exclude"
     )
+    delete_only: list[str] | None = Field(
+        None,
+        description="transfer nothing, and delete only extraneous files whose path below the "
+        "destination matches one of these regular expressions in full",
+    )
     fsync: bool | None = Field(
         None, description="true: fsync each local file before it is renamed"
     )

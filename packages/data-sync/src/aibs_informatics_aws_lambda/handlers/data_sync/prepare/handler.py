@@ -57,11 +57,14 @@ class PrepareBatchDataSyncHandler(
     def handle(self, request: PrepareBatchDataSyncRequest) -> PrepareBatchDataSyncResponse:
         """List the source and return the batches. Nothing is synced.
 
+        With ``delete`` the destination is listed too, for extraneous files outside of the parts.
+
         Raises:
             ValueError: the request or a source name is invalid, or the filters exclude all files.
             OSError: a local source cannot be read.
             AWSError: a request to S3 failed.
         """
+        from .extraneous import deletion_requests
         from .split import find_parts
 
         limit = request.batch_size_bytes_limit or self.DEFAULT_SOFT_MAX_BYTES
@@ -71,7 +74,9 @@ class PrepareBatchDataSyncHandler(
             "Split %s into %s parts in %s batches", request.source_path, len(parts), len(batches)
         )
         syncs = _sub_requests(request)
-        made = _batches([[syncs.sync(node) for node in batch] for batch in batches], request)
+        requests = [[syncs.sync(node) for node in batch] for batch in batches]
+        requests += [[deletion] for deletion in deletion_requests(request, parts)]
+        made = _batches(requests, request)
         response = PrepareBatchDataSyncResponse(
             requests=store_list(made, request.response_path, "requests")
         )

@@ -113,6 +113,25 @@ class SubRequests:
         alone = _alone(paths["source_path"]) if node.kind == "lone" else {}
         return self._whole.model_copy(update={**paths, **alone, **self._report(node)})
 
+    def deletion(self, patterns: list[str], number: int) -> DataSyncRequest:
+        """Return a request that deletes extraneous entries, and transfers nothing.
+
+        Args:
+            patterns: regular expressions of the paths to delete, relative to the destination.
+            number: distinguishes its report from those of other deletions.
+        """
+        folder = Node("", 0, 1, 0.0, "folder")
+        path = self._whole.report_path
+        fields = {
+            "source_path": self.source_path(folder),
+            "destination_path": self.destination_path(folder),
+            "delete_only": patterns,
+            "retain_source_data": True,
+            "max_delete": None,
+            "report_path": path and add_suffix(path, f"deletions-{number}"),
+        }
+        return self._whole.model_copy(update=fields)
+
     def _report(self, node: Node) -> dict[str, Any]:
         """Return a report location that no other part has."""
         path = self._whole.report_path

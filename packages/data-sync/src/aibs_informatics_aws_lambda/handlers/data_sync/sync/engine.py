@@ -25,6 +25,7 @@ from .context import ExecutionContext
 from .deadline import UNLIMITED, OutOfTimeError, TimeBudget, make_time_budget
 from .diff import DiffOptions
 from .executor import execute
+from .filters import compile_patterns
 from .planner import Plan, PlanOptions, make_plan
 from .report import Report, find_report_location, written_report
 from .resolve import Branch, ResolvedSync, resolve_sync
@@ -80,6 +81,20 @@ class Engine:
             outcome = call.execute(plans)
         return call.report(outcome)
 
+    @contextmanager
+    def plan(self, request: DataSyncRequest) -> Iterator[list[Plan]]:
+        """Give the plans of a sync, which is not executed.
+
+        Raises:
+            ValueError: the request, or a name in the source, is invalid.
+            OSError: a file cannot be read.
+            AWSError: S3 refuses or cannot be reached.
+        """
+        budget = self.budget(request.deadline)
+        call = _Call(request, budget, self._progress, partial(self._s3, request.max_concurrency))
+        with call.plan(call.resolve()) as plans:
+            yield plans
+
 
 class _Call:
     """One call of a sync, in steps: each takes what the one before has returned.
@@ -127,6 +142,10 @@ class _Call:
         try:
             for branch in resolved.branches:
                 plans.append(self._plan_branch(branch, resolved))  # noqa: PERF401
+            if self._request.delete_only is not None:
+                patterns = compile_patterns(self._request.delete_only, "delete_only")
+                for plan in plans:
+                    plan.keep_deletions(patterns)
             _check_deletions(self._request, plans)
             yield plans
         finally:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -92,6 +93,17 @@ class Plan:
     def was_counted(self, step: Step) -> bool:
         """Tell whether an earlier call has counted an unchanged entry."""
         return self.resume_after is not None and step.target <= self.resume_after
+
+    def keep_deletions(self, patterns: Sequence[re.Pattern[str]]) -> None:
+        """Drop all steps, and the extraneous entries whose paths no pattern matches in full."""
+        kept = Spool()
+        for step in self.extraneous:
+            if any(pattern.fullmatch(step.target) for pattern in patterns):
+                kept.append(step)
+        self.close()
+        self.steps, self.extraneous = Spool(), kept
+        self.ordered = self.unchanged = self.unchanged_bytes = 0
+        self.pending = self.pending_bytes = 0
 
     def close(self) -> None:
         """Free memory and disk space."""

@@ -1,0 +1,95 @@
+"""Extraneous entries at a destination that no part of a prepared sync deletes.
+
+A part that is a folder deletes the extraneous entries in that folder. Those directly in split
+folders, and folders that exist only at the destination, are left to requests of their own.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from aibs_informatics_aws_lambda.common.exceptions import AWSError
+from aibs_informatics_aws_lambda.storage.data_sync.batch import PrepareBatchDataSyncRequest
+from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
+
+from ..sync.engine import Engine
+from ..tree import Node
+from .split import SubRequests
+
+logger = logging.getLogger(__name__)
+
+# Each request lists both sides, and matches the paths of all entries against its patterns.
+_PATTERNS_PER_REQUEST: Final = 500
+
+_COMPARISON: Final[dict[str, Any]] = {
+    "force": False,
+    "size_only": True,
+    "retain_source_data": True,
+    "report_path": None,
+    "include_detailed_response": False,
+}
+
+
+def deletion_requests(
+    request: PrepareBatchDataSyncRequest, parts: Sequence[Node]
+) -> list[DataSyncRequest]:
+    """Return the syncs that delete what no part deletes, and transfer nothing.
+
+    Args:
+        request: the sync of the whole source.
+        parts: the parts of its source.
+
+    Raises:
+        ValueError: an entry cannot be written to its target, or ``max_delete`` is exceeded.
+        OSError: a local folder cannot be read, or a file or folder is in the way.
+    """
+    is_whole = len(parts) == 1 and not parts[0].relative
+    # With a prefix, the destination may mirror several sources.
+    if not request.delete or is_whole or request.source_path_prefix:
+        return []
+    patterns = list(_patterns(request, parts))
+    syncs = SubRequests(request)
+    return [
+        syncs.deletion(patterns[start : start + _PATTERNS_PER_REQUEST], number)
+        for number, start in enumerate(range(0, len(patterns), _PATTERNS_PER_REQUEST))
+    ]
+
+
+def _patterns(request: PrepareBatchDataSyncRequest, parts: Sequence[Node]) -> Iterator[str]:
+    """Yield regular expressions that match the extraneous paths outside of the parts."""
+    whole = {part.relative for part in parts if part.kind == "folder"}
+    split = {folder for part in parts for folder in _folders_above(part.relative)} - whole
+    seen: set[str] = set()
+    for path in _extraneous(request):
+        folders = list(_folders_above(path))
+        if whole.intersection(folders):
+            continue
+        unsplit = next((folder for folder in folders if folder not in split), None)
+        if unsplit is None:
+            yield re.escape(path)
+        elif unsplit not in seen:
+            # No part is in this folder.
+            seen.add(unsplit)
+            yield f"{re.escape(unsplit)}(?s:.*)"
+
+
+def _extraneous(request: PrepareBatchDataSyncRequest) -> Iterator[str]:
+    """Yield the paths, relative to the destination, that a sync of the whole would delete."""
+    comparison = DataSyncRequest(**{**dict(request), **_COMPARISON})
+    try:
+        with Engine().plan(comparison) as plans:
+            for plan in plans:
+                yield from (step.target for step in plan.extraneous)
+    except AWSError as error:
+        # The syncs of the parts will fail on it, or need not list it.
+        logger.warning("cannot look for extraneous files: %s", error)
+
+
+def _folders_above(path: str) -> Iterator[str]:
+    end = path.find("/")
+    while end >= 0:
+        yield path[: end + 1]
+        end = path.find("/", end + 1)
