@@ -5,6 +5,7 @@ import copy
 import gc
 import json
 import logging
+import sys
 import tracemalloc
 from dataclasses import dataclass
 from pathlib import Path
@@ -386,3 +387,25 @@ def test_built_functions_belong_to_the_module_of_their_class():
 def test_a_plain_handler_loads_nothing_of_the_batch_utility(modules_loaded_by):
     loaded = modules_loaded_by("aibs_informatics_aws_lambda.common.handler")
     assert not [name for name in loaded if name.startswith("aws_lambda_powertools.utilities.b")]
+
+
+def test_handler_that_exits_fails_its_record_alone(lambda_context):
+    class Exiting(Fill):
+        def handle(self, request):
+            if request.count == 2:
+                sys.exit(3)
+            return super().handle(request)
+
+    event = sqs_event({"count": 1}, {"count": 2}, {"count": 3})
+
+    assert failures(Exiting.get_sqs_batch_handler()(event, lambda_context)) == ["m1"]
+    assert counts() == [1, 3]
+
+
+def test_messages_of_a_fifo_queue_are_handled_in_order_whatever_the_type(lambda_context):
+    event = sqs_event({"count": 1}, "no JSON", {"count": 3})
+    for record in event["Records"]:
+        record["eventSourceARN"] = "arn:aws:sqs:us-west-2:123456789012:orders.fifo"
+
+    assert failures(Fill.get_sqs_batch_handler()(event, lambda_context)) == ["m1", "m2"]
+    assert counts() == [1]

@@ -7,8 +7,10 @@ import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
+from aibs_informatics_aws_lambda.common.api.client import fill_rule
 from aibs_informatics_aws_lambda.common.api.integrations import (
     HttpRequest,
     event_maker_of,
@@ -213,3 +215,25 @@ def test_a_handler_class_is_an_api_of_one_route():
 def test_invalid_api_is_rejected(target, message):
     with pytest.raises(ValueError, match=message):
         find_api(target)
+
+
+@pytest.mark.parametrize("value", ["a b", "x%41", "50%25 off", "it\u2019s 5 \u20ac", 'say "hi"'])
+@pytest.mark.parametrize(
+    ("integration", "sends"), [("http_api", unquote), ("function_url", str), ("rest_api", str)]
+)
+def test_path_parameter_arrives_as_it_was_sent(integration, sends, value, lambda_context):
+    handler = make_handler("/items/<item_id>", "POST")
+    api = Api(handler, builder=ApiResolverBuilder(app=RESOLVERS[integration]()))
+    path = fill_rule("/items/<item_id>", {"item_id": value})
+
+    event = event_maker_of(api.builder.app)(HttpRequest("POST", path))
+    response = http_response(api.function(event, lambda_context))
+
+    assert event.get("rawPath", event.get("path")) == sends(path)
+    assert json.loads(response.body)["item_id"] == value
+
+
+def test_body_is_limited_as_by_lambda(shelf_url):
+    status, _, content = send("PUT", f"{shelf_url}/items/a", b"x" * 6_300_000)
+
+    assert (status, json.loads(content)) == (413, {"message": "Request Too Long"})

@@ -47,7 +47,9 @@ def parse_remote_document(text: str) -> JSON | S3Path:
         ValidationError: the text starts with ``s3://`` and is not a valid S3 URI.
         ValueError: the text is not JSON.
     """
-    return S3Path(text) if text.startswith(S3_SCHEME) else parse_json(text)
+    if text.startswith(S3_SCHEME):
+        return S3Path(text)
+    return parse_json(text)
 
 
 def check_writable(location: Location) -> None:

@@ -20,8 +20,10 @@ from .json_io import JSON
 MAX_DEPTH: Final = 250
 """Levels of nesting. pydantic writes no more than 255, those of the models included."""
 
-MAX_RESPONSE_BYTES: Final = 6_291_556
-"""https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
+MAX_PAYLOAD_BYTES: Final = 6_291_556
+"""The size of a request or response of Lambda.
+
+https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
 
 
 def check_response(document: JSON, max_bytes: int | None = None) -> None:

@@ -6,7 +6,7 @@ import json
 import os
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from .files import check_bounded
 
@@ -34,10 +34,11 @@ def parse_json(text: str | bytes) -> JSON:
         ValueError: it is not JSON (`json.JSONDecodeError`), not text, has two equal keys in an
             object, or is nested too deeply.
     """
-    if isinstance(text, str):
-        text = text.removeprefix("\ufeff")
     try:
-        return json.loads(text, object_pairs_hook=_unique)
+        if isinstance(text, bytes):
+            text = text.decode(json.detect_encoding(text))
+        text = text.removeprefix("\ufeff")
+        return _DECODER.decode(text)
     except UnicodeDecodeError as error:
         raise ValueError(f"it is not {error.encoding} text: {error.reason}") from None
     except RecursionError:
@@ -51,6 +52,9 @@ def _unique(pairs: list[tuple[str, JSON]]) -> JSONObject:
         duplicate = next(name for name in found if names.count(name) > 1)
         raise ValueError(f"it has the key {duplicate[:_LONGEST_SHOWN]!r} twice in an object")
     return found
+
+
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_unique)
 
 
 def is_json_str(text: object) -> bool:

@@ -10,7 +10,7 @@ from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from .constants import AWS_LAMBDA_RUNTIME_API_KEY
-from .json_check import MAX_RESPONSE_BYTES, check_response
+from .json_check import MAX_PAYLOAD_BYTES, check_response
 from .logging import format_library_records, invocation_keys
 
 FUNCTION = TypeVar("FUNCTION", bound=Callable[..., Any])
@@ -74,7 +74,7 @@ def check_lambda_response(response: Any) -> None:
         ValidationError: the response cannot be sent; the message has the path of the field.
     """
     in_lambda = AWS_LAMBDA_RUNTIME_API_KEY in os.environ
-    check_response(response, MAX_RESPONSE_BYTES if in_lambda else None)
+    check_response(response, MAX_PAYLOAD_BYTES if in_lambda else None)
 
 
 def rejected_by(error: ValueError) -> type[Any] | None:

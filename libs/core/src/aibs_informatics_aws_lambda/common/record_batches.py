@@ -7,7 +7,9 @@ event source mapping must have ``FunctionResponseTypes: [ReportBatchItemFailures
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
 from typing import Any, TypeAlias
 
 from aws_lambda_powertools.logging import Logger
@@ -19,11 +21,12 @@ from ._powertools import failures_of
 from .base import LambdaHandlerType
 from .json_io import JSON, JSONObject
 from .lambda_function import make_lambda_function
-from .logging import temporary_keys
+from .logging import logger, temporary_keys
 from .metrics import EnhancedMetrics
 
 HandleRecord: TypeAlias = Callable[[Any, LambdaContext, EnhancedMetrics], None]
-MakeProcessor: TypeAlias = Callable[[], batch.BasePartialBatchProcessor]
+Records: TypeAlias = list[JSONObject]
+MakeProcessor: TypeAlias = Callable[[Records], batch.BasePartialBatchProcessor]
 
 _NOT_REACHED = (
     exceptions.SQSFifoCircuitBreakerError,
@@ -41,6 +44,9 @@ _IDENTIFIERS = {
 def sqs_processor(queue_type: str, *, skip_group_on_error: bool) -> MakeProcessor:
     """Return a factory of processors for an SQS queue.
 
+    Messages of a FIFO queue are processed in order even if the type is ``standard``: otherwise,
+    messages after a failed one would be handled before it.
+
     Raises:
         RuntimeError: there is no such type of queue.
         ValueError: ``skip_group_on_error`` is set for a standard queue.
@@ -48,12 +54,24 @@ def sqs_processor(queue_type: str, *, skip_group_on_error: bool) -> MakeProcesso
     if queue_type not in ("standard", "fifo"):
         raise RuntimeError(f"unknown queue_type {queue_type!r}: expected 'standard' or 'fifo'")
     if queue_type == "fifo":
-        return lambda: batch.SqsFifoPartialProcessor(skip_group_on_error=skip_group_on_error)
+        return lambda _: batch.SqsFifoPartialProcessor(skip_group_on_error=skip_group_on_error)
     if skip_group_on_error:
         raise ValueError(
             "skip_group_on_error is for FIFO queues: a standard queue has no message groups"
         )
-    return lambda: batch.BatchProcessor(batch.EventType.SQS)
+    return _standard_processor
+
+
+def _standard_processor(records: Records) -> batch.BasePartialBatchProcessor:
+    if any(str(record.get("eventSourceARN")).endswith(".fifo") for record in records):
+        _warn_of_fifo_queue()
+        return batch.SqsFifoPartialProcessor()
+    return batch.BatchProcessor(batch.EventType.SQS)
+
+
+@cache
+def _warn_of_fifo_queue() -> None:
+    logger.warning("The queue is a FIFO queue: pass queue_type='fifo' to get_sqs_batch_handler")
 
 
 def stream_processor(source: str) -> MakeProcessor:
@@ -62,7 +80,7 @@ def stream_processor(source: str) -> MakeProcessor:
     Args:
         source: ``DynamoDBStreams`` or ``KinesisDataStreams``.
     """
-    return lambda: batch.BatchProcessor(batch.EventType[source])
+    return lambda _: batch.BatchProcessor(batch.EventType[source])
 
 
 def make_batch_function(
@@ -78,7 +96,7 @@ def make_batch_function(
 
     Args:
         handle_record: handles one record; its metrics are passed in.
-        make_processor: makes the processor of one batch.
+        make_processor: makes the processor of a batch of records.
         logger: has the identifier of the record in hand as ``record_id``.
         new_metrics: makes an empty collection of metrics.
         module: the module that the function counts as defined in.
@@ -89,7 +107,7 @@ def make_batch_function(
         records = _records_of(event)
         metrics = new_metrics()
         # A processor per invocation: it keeps the failures of its batch.
-        processor = make_processor()
+        processor = make_processor(records)
         processor.raise_on_entire_batch_failure = raise_on_entire_batch_failure
 
         def handle_logged(record: Any) -> None:
@@ -97,7 +115,8 @@ def make_batch_function(
             own_metrics = new_metrics()
             with temporary_keys(logger, record_id=identifier):
                 try:
-                    handle_record(record, context, own_metrics)
+                    with _contained_exit():
+                        handle_record(record, context, own_metrics)
                 except Exception:
                     logger.exception("Record %s failed", identifier)
                     raise
@@ -115,7 +134,16 @@ def make_batch_function(
     return make_lambda_function(logger, handle_batch, module=module)
 
 
-def _records_of(event: JSON) -> list[JSONObject]:
+@contextmanager
+def _contained_exit() -> Iterator[None]:
+    """Raise `SystemExit` of a handler as an error of its record, not of the whole batch."""
+    try:
+        yield
+    except SystemExit as error:
+        raise RuntimeError("the handler tried to exit the process (SystemExit)") from error
+
+
+def _records_of(event: JSON) -> Records:
     if not isinstance(event, dict):
         raise ValueError(f"Invalid event format: expected a dict, got {type(event).__name__}")
     records = event.get("Records") or []

@@ -9,7 +9,7 @@ import base64
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qs, parse_qsl
+from urllib.parse import parse_qs, parse_qsl, unquote
 
 from aws_lambda_powertools.event_handler import (
     ALBResolver,
@@ -104,8 +104,14 @@ def _rest_event(request: HttpRequest) -> JSONObject:
     }
 
 
-def _http_event(request: HttpRequest) -> JSONObject:
-    """Return the event of an HTTP API with payload format 2.0, or of a function URL."""
+def _http_api_event(request: HttpRequest) -> JSONObject:
+    """Return the event of an HTTP API with payload format 2.0, which has a decoded path."""
+    event = _function_url_event(request)
+    event["rawPath"] = event["requestContext"]["http"]["path"] = unquote(request.path)
+    return event
+
+
+def _function_url_event(request: HttpRequest) -> JSONObject:
     query = parse_qs(request.query, keep_blank_values=True)
     return {
         "version": "2.0",
@@ -174,8 +180,8 @@ def _body_of(request: HttpRequest) -> JSONObject:
 
 _MAKERS = {
     APIGatewayRestResolver: _rest_event,
-    APIGatewayHttpResolver: _http_event,
-    LambdaFunctionUrlResolver: _http_event,
+    APIGatewayHttpResolver: _http_api_event,
+    LambdaFunctionUrlResolver: _function_url_event,
     ALBResolver: _alb_event,
     VPCLatticeResolver: _lattice_event,
     VPCLatticeV2Resolver: _lattice_v2_event,

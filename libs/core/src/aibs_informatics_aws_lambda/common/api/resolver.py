@@ -8,9 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
+from urllib.parse import quote
 
-from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
+from aws_lambda_powertools.event_handler import (
+    APIGatewayHttpResolver,
+    APIGatewayRestResolver,
+    Response,
+)
 from aws_lambda_powertools.event_handler.api_gateway import ApiGatewayResolver, BaseRouter, Router
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError, ServiceError
 from aws_lambda_powertools.logging import Logger
@@ -37,6 +42,9 @@ if TYPE_CHECKING:
     # Handlers load pydantic: a module without any starts faster.
     from .handler import ApiLambdaHandler
 
+
+# Those that RFC 3986 allows in a path without encoding.
+_PATH_CHARACTERS: Final = "/:@!$&'()*+,;=-._~"
 
 ApiFunction: TypeAlias = Callable[[JSON, LambdaContext], JSONObject]
 
@@ -121,6 +129,8 @@ class ApiResolverBuilder(LoggingMixins, MetricsMixins):
         app_name = type(self.app).__name__
         if not isinstance(event, dict):
             raise ValueError(f"{app_name} expects an event object, got {type(event).__name__}")
+        if isinstance(self.app, APIGatewayHttpResolver):
+            event = _with_encoded_path(event)
         try:
             return self.app.resolve(event, context)
         except (AttributeError, KeyError, TypeError) as error:
@@ -301,6 +311,16 @@ def api_of_function(function: object) -> ApiResolverBuilder | None:
     """Return the API whose `get_lambda_handler` returned a function, if there is one."""
     api = getattr(function, "_api_builder", None)
     return api if isinstance(api, ApiResolverBuilder) else None
+
+
+def _with_encoded_path(event: JSONObject) -> JSONObject:
+    """Return an event of an HTTP API with a percent-encoded path, as other integrations send it.
+
+    HTTP APIs decode the path. Decoding it again would change a value with a percent sign, and
+    Powertools matches no route with characters such as a quote.
+    """
+    path = event.get("rawPath")
+    return {**event, "rawPath": quote(path, safe=_PATH_CHARACTERS)} if path else event
 
 
 def _middleware(check: Callable[[BaseProxyEvent], None]) -> Callable[..., Any]:

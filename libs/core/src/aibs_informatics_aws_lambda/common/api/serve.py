@@ -21,6 +21,7 @@ from typing import Any, Final, TypeAlias
 from .._powertools import routes_of
 from ..constants import HANDLER_SERVE_TARGET_KEY
 from ..context import DefaultLambdaContext
+from ..json_check import MAX_PAYLOAD_BYTES
 from .handler import ApiLambdaHandler
 from .integrations import HttpRequest, HttpResponse, event_maker_of, http_response
 from .resolver import ApiResolverBuilder, api_of_function
@@ -62,9 +63,12 @@ class LocalServer:
         """Handle one request of an ASGI server."""
         if scope["type"] != "http":
             raise ValueError(f"unsupported protocol {scope['type']}: expected http")
-        request = _request_of(scope, await _read_body(receive))
-        async with self._lock:
-            response = await asyncio.to_thread(self._respond, request)
+        body = await _read_body(receive)
+        if len(body) > MAX_PAYLOAD_BYTES:
+            response = _json_response(413, {"message": "Request Too Long"})
+        else:
+            async with self._lock:
+                response = await asyncio.to_thread(self._respond, _request_of(scope, body))
         await send(
             {
                 "type": "http.response.start",
@@ -137,9 +141,10 @@ def server_from_environment() -> LocalServer:
 
 
 async def _read_body(receive: Receive) -> bytes:
+    """Return the body of a request; stop reading after one byte more than Lambda takes."""
     body = b""
     more = True
-    while more:
+    while more and len(body) <= MAX_PAYLOAD_BYTES:
         message = await receive()
         body += message.get("body", b"")
         more = message.get("more_body", False)
