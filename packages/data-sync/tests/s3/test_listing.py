@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from concurrent.futures import Future
+from urllib.parse import parse_qs
+
 import pytest
 from aibs_informatics_aws_lambda.common.exceptions import AWSError, ResourceNotFoundError
 from aibs_informatics_aws_lambda.common.s3 import S3Path
@@ -10,6 +13,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.s3.listing import (
     find_object,
     list_below,
 )
+from aibs_informatics_aws_lambda.handlers.data_sync.s3.requests import Request, Response
 
 ODD_KEYS = [
     "src//a",
@@ -125,3 +129,86 @@ def test_unreachable_service_is_an_error_that_says_where_it_was_looked_for(
     expected = r"cannot list s3://bucket/.*: .*AWS_ENDPOINT_URL: the host is 127\.0\.0\.1:1"
     with pytest.raises(AWSError, match=expected):
         find(S3(connections=1), "s3://bucket/src")
+
+
+PAGE = (
+    '<?xml version="1.0"?>\n<ListBucketResult><Name>bucket</Name><Prefix>s/</Prefix>'
+    "<IsTruncated>false</IsTruncated>{}</ListBucketResult>"
+)
+OBJECT = (
+    "<Contents><Key>{}</Key><Size>1</Size><LastModified>2026-01-01T00:00:00Z</LastModified>"
+    "<ETag>&quot;e&quot;</ETag></Contents>"
+)
+
+
+class PagesS3:
+    """An S3 that responds to each request with the next of some bodies."""
+
+    def __init__(self, *bodies: str) -> None:
+        self.bodies = list(bodies)
+        self.queries: list[dict[str, list[str]]] = []
+
+    def send(self, request: Request) -> Future[Response]:
+        self.queries.append(parse_qs(request.query))
+        future: Future[Response] = Future()
+        future.set_result(Response({}, self.bodies.pop(0).encode()))
+        return future
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "<html>log in first</html>",
+        "{}",
+        PAGE.format(OBJECT.format("s/a"))[:-1],
+        PAGE.format(OBJECT.format("s/a")).partition("</Contents>")[0],
+        "<Error><Code>SlowDown</Code></Error>",
+    ],
+)
+def test_response_that_is_no_listing_is_an_error_that_names_the_prefix(body):
+    with pytest.raises(AWSError, match="cannot list s3://bucket/s/: the response is not"):
+        list(list_below(PagesS3(body), "bucket", "s/"))
+
+
+def test_object_without_a_size_is_an_error():
+    body = PAGE.format(OBJECT.format("s/a").replace("<Size>1</Size>", ""))
+    with pytest.raises(AWSError, match="objects have no key, size"):
+        list(list_below(PagesS3(body), "bucket", "s/"))
+
+
+def test_error_on_a_later_page_ends_the_listing():
+    first = PAGE.format(
+        OBJECT.format("s/a") + "<NextContinuationToken>t</NextContinuationToken>"
+    ).replace("false", "true")
+    entries = list_below(PagesS3(first, "<html/>"), "bucket", "s/")
+    assert next(entries).relative == "a"
+    with pytest.raises(AWSError, match="is not a listing"):
+        next(entries)
+
+
+@pytest.mark.parametrize(
+    ("written", "token"),
+    [
+        ("1ueGcxLPRx1Tr/XYExHnhbYLgveDs2J/wm36Hy4vbOwM=", None),
+        ("s/a&amp;b", "s/a&b"),
+        ("s/a&#x01;b", "s/a\x01b"),
+        ("s/a&#1;&#13;b", "s/a\x01\rb"),
+        ("a &lt;&gt;&quot;&apos; +%2F", "a <>\"' +%2F"),
+        ("&#x1F600;", "\U0001f600"),
+    ],
+)
+def test_token_goes_back_as_it_was_meant(written, token):
+    first = PAGE.format(
+        OBJECT.format("s/a") + f"<NextContinuationToken>{written}</NextContinuationToken>"
+    ).replace("false", "true")
+    s3 = PagesS3(first, PAGE.format(OBJECT.format("s/b")))
+    assert [entry.relative for entry in list_below(s3, "bucket", "s/")] == ["a", "b"]
+    assert s3.queries[1]["continuation-token"] == [token or written]
+
+
+def test_prefix_may_be_echoed_in_the_encoding_of_keys():
+    body = PAGE.format("<EncodingType>url</EncodingType>" + OBJECT.format("s%2B/a"))
+    for echoed in ("s+/", "s%2B/"):
+        s3 = PagesS3(body.replace("<Prefix>s/", f"<Prefix>{echoed}"))
+        assert [entry.relative for entry in list_below(s3, "bucket", "s+/")] == ["a"]

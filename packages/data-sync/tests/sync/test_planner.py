@@ -46,7 +46,10 @@ class FakeS3:
             if request.bucket == "bucket" and key.startswith(prefix)
         ]
         contents = "".join(found[: int(query["max-keys"][0])])
-        body = f"<ListBucketResult><EncodingType>url</EncodingType>{contents}</ListBucketResult>"
+        body = (
+            "<ListBucketResult><EncodingType>url</EncodingType><IsTruncated>false</IsTruncated>"
+            f"{contents}</ListBucketResult>"
+        )
         future: Future[Response] = Future()
         future.set_result(Response({}, body.encode()))
         return future

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
-from html import unescape
-from itertools import chain, islice
-from operator import lt
-from typing import NamedTuple
+from itertools import chain
+from typing import Final, NamedTuple
 from urllib.parse import quote, unquote_plus
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 
 from ..entries import Entry, Listing
+from ..evidence import ListedPage, ListingEvidence, NoEvidenceError
 from ..locations import s3_uri
 from .client import S3
 from .requests import Request
+from .xml import find_text, unescape
 
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html. A page of 1,000 objects
 # is text that S3 itself writes, in one form: expressions read it three times as fast as a parser.
@@ -24,7 +24,8 @@ _CONTENTS = re.compile(r"<Contents>.*</Contents>", re.DOTALL)
 _FIELDS = tuple(
     re.compile(f"<{name}>([^<]*)</{name}>") for name in ("Key", "Size", "LastModified", "ETag")
 )
-_NEXT_TOKEN = re.compile(r"<NextContinuationToken>([^<]*)</NextContinuationToken>")
+_PAGE = re.compile(r"<ListBucketResult\b.*</ListBucketResult>\s*$", re.DOTALL)
+_BOOLEANS: Final = {"true": True, "false": False}
 _ENCODED = re.compile(r"<EncodingType>url</EncodingType>")
 
 
@@ -50,14 +51,15 @@ def find_object(s3: S3, bucket: str, key: str) -> Entry | None:
     """Return an object, with an empty ``relative``, or `None` if there is none.
 
     Raises:
-        ResourceNotFoundError: there is no such bucket.
+        ResourceNotFoundError: the bucket does not exist.
         AWSError: it cannot be listed.
     """
-    # No key that begins with this one sorts before it. Unlike HEAD, this tells "not there" from
+    # No key that starts with this one sorts before it. Unlike HEAD, this tells "not there" from
     # "not allowed", and needs no permission but that of listing.
-    page = _read_page(s3.ask(_page_request(bucket, key, None, limit=1)).body)
+    response = s3.ask(_page_request(bucket, key, None, limit=1))
+    page = _read_page(response.body, bucket, key, ListingEvidence(bucket, key))
     found = page.objects[0] if page.objects else None
-    return found._replace(relative="") if found and found.relative == key else None
+    return found if found and not found.relative else None
 
 
 def list_below(s3: S3, bucket: str, prefix: str) -> Iterator[Entry]:
@@ -78,30 +80,14 @@ def list_below(s3: S3, bucket: str, prefix: str) -> Iterator[Entry]:
 
 def _pages(s3: S3, bucket: str, prefix: str) -> Iterator[_Page]:
     awaited = s3.send(_page_request(bucket, prefix, None))
-    last = None
+    evidence = ListingEvidence(bucket, prefix)
     while True:
-        page = _read_page(awaited.result().body, len(prefix))
+        page = _read_page(awaited.result().body, bucket, prefix, evidence)
         if page.next_token is not None:
             awaited = s3.send(_page_request(bucket, prefix, page.next_token))
-        last = _check_order(page.objects, last, bucket, prefix)
         yield page
         if page.next_token is None:
             return
-
-
-def _check_order(
-    objects: Sequence[Entry], last: str | None, bucket: str, prefix: str
-) -> str | None:
-    """Check that keys rise, also from the last one of the page before; return the last one."""
-    keys = [entry.relative for entry in objects]
-    if last is not None:
-        keys.insert(0, last)
-    if not all(map(lt, keys, islice(keys, 1, None))):
-        raise AWSError(
-            f"cannot list {s3_uri(bucket, prefix)}: keys are not in order. Directory buckets, "
-            "which list keys in no order, are not supported"
-        )
-    return keys[-1] if keys else None
 
 
 class _Page(NamedTuple):
@@ -117,25 +103,56 @@ def _page_request(bucket: str, prefix: str, token: str | None, limit: int = 1000
     return Request("ListObjectsV2", "s3:ListBucket", bucket, query=query, prefix=prefix)
 
 
-def _read_page(body: bytes, prefix_length: int = 0) -> _Page:
-    text = body.decode()
+def _read_page(body: bytes, bucket: str, prefix: str, evidence: ListingEvidence) -> _Page:
+    """Return a page of a listing.
+
+    Raises:
+        AWSError: the response is not the page that was requested.
+    """
+    try:
+        return _parse_page(body.decode(errors="replace"), prefix, evidence)
+    except NoEvidenceError as error:
+        raise AWSError(
+            f"cannot list {s3_uri(bucket, prefix)}: {error}. Check that the endpoint is a service "
+            "compatible with S3, and proxies"
+        ) from None
+
+
+def _parse_page(text: str, prefix: str, evidence: ListingEvidence) -> _Page:
+    if not _PAGE.search(text):
+        raise NoEvidenceError("the response is not a listing of S3")
     contents = _CONTENTS.search(text)
-    token = _NEXT_TOKEN.search(text)
-    columns = [field.findall(contents[0]) for field in _FIELDS] if contents else [[]] * 4
-    if len({len(column) for column in columns}) > 1:
-        raise AWSError("the service does not list objects as S3 does: fields are missing")
+    keys, *columns = (
+        [field.findall(contents[0]) for field in _FIELDS] if contents else [[], [], [], []]
+    )
+    if any(len(column) != len(keys) for column in columns):
+        raise NoEvidenceError("objects have no key, size, time or ETag")
     decode = _decode_url if _ENCODED.search(text) else unescape
+    keys = [decode(key) if "%" in key or "+" in key or "&" in key else key for key in keys]
+    # All that is not about objects.
+    head = f"{text[: contents.start()]}{text[contents.end() :]}" if contents else text
+    is_truncated = _BOOLEANS.get((find_text(head, "IsTruncated") or "").strip().lower())
+    listed_prefix = find_text(head, "Prefix")
+    if listed_prefix is not None and listed_prefix != prefix:
+        listed_prefix = decode(listed_prefix)
+    token = find_text(head, "NextContinuationToken")
+    evidence.check(ListedPage(find_text(head, "Name"), listed_prefix, is_truncated, token, keys))
+    sizes, times, etags = columns
+    # Of a million objects, few have another entity than this one, which all have twice.
+    etags = [etag.replace("&quot;", '"') for etag in etags]
+    if any("&" in etag for etag in etags):
+        etags = [unescape(etag) for etag in etags]
+    start = len(prefix)
     objects = [
         Entry(
-            (decode(key) if "%" in key or "+" in key or "&" in key else key)[prefix_length:],
+            key[start:],
             int(size),
             datetime.fromisoformat(modified).timestamp(),
-            # Of a million objects, few have another entity than this one, which all have twice.
-            unescape(etag.replace("&quot;", '"')).strip('"'),
+            etag.strip('"'),
         )
-        for key, size, modified, etag in zip(*columns, strict=True)
+        for key, size, modified, etag in zip(keys, sizes, times, etags, strict=True)
     ]
-    return _Page(objects, unescape(token[1]) if token else None)
+    return _Page(objects, token if is_truncated else None)
 
 
 def _decode_url(key: str) -> str:

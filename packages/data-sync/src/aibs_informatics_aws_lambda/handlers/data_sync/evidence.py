@@ -1,0 +1,129 @@
+"""Evidence: no entry is deleted, moved or called verified without it.
+
+A listing is evidence if each of its pages is the page that was requested, and the last page says
+that it is the last. A missing folder is evidence if the operating system says so of the folder
+itself. A transfer is evidence once its target was seen with the size of the source: the status of
+a response alone is none, as gateways, proxies and login pages respond with 200 as well.
+
+Everything that deletes relies on the functions of this module; they raise an error, or say no,
+where evidence is missing.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from operator import lt
+from typing import Final, NamedTuple
+
+from aibs_informatics_aws_lambda.common.exceptions import AWSError
+
+_MAX_EMPTY_PAGES: Final = 100
+
+
+class NoEvidenceError(Exception):
+    """A listing is not what was requested; the message says in which way."""
+
+
+class ListedPage(NamedTuple):
+    """What a page of a listing says of itself.
+
+    Args:
+        bucket: the bucket, or `None` if the page does not say.
+        prefix: the key prefix, or `None` if the page does not say.
+        is_truncated: whether further pages follow, or `None` if the page does not say.
+        token: the token to request the next page with.
+        keys: the keys.
+    """
+
+    bucket: str | None
+    prefix: str | None
+    is_truncated: bool | None
+    token: str | None
+    keys: Sequence[str]
+
+
+@dataclass
+class ListingEvidence:
+    """Checks that pages are those of one listing, complete and in order.
+
+    Args:
+        bucket: the bucket that was requested.
+        prefix: the key prefix that was requested.
+    """
+
+    bucket: str
+    prefix: str
+    _tokens: set[str] = field(default_factory=set, init=False)
+    _last: str | None = field(default=None, init=False)
+    _empty_pages: int = field(default=0, init=False)
+
+    def check(self, page: ListedPage) -> None:
+        """Check the next page.
+
+        Raises:
+            NoEvidenceError: it is not the page that was requested, or the listing does not end.
+        """
+        if page.bucket is not None and page.bucket != self.bucket:
+            raise NoEvidenceError(f"a page is of the bucket {page.bucket!r}")
+        if page.prefix is not None and page.prefix != self.prefix:
+            raise NoEvidenceError(f"a page is of the prefix {page.prefix!r}")
+        if page.is_truncated is None:
+            raise NoEvidenceError("a page does not say whether it is the last one")
+        self._check_order(page.keys)
+        if page.is_truncated:
+            self._check_token(page)
+
+    def _check_order(self, keys: Sequence[str]) -> None:
+        if not keys:
+            return
+        known = keys if self._last is None else [self._last, *keys]
+        if not all(map(lt, known, islice(known, 1, None))):
+            raise NoEvidenceError(
+                "keys are not in order, as in directory buckets, which are not supported"
+            )
+        # In order, all keys between two that have the prefix have it as well.
+        if not (keys[0].startswith(self.prefix) and keys[-1].startswith(self.prefix)):
+            raise NoEvidenceError("a page has keys without the prefix")
+        self._last = keys[-1]
+
+    def _check_token(self, page: ListedPage) -> None:
+        if not page.token:
+            raise NoEvidenceError("a page that is not the last one has no continuation token")
+        if page.token in self._tokens:
+            raise NoEvidenceError("a continuation token is repeated")
+        self._tokens.add(page.token)
+        self._empty_pages = 0 if page.keys else self._empty_pages + 1
+        if self._empty_pages > _MAX_EMPTY_PAGES:
+            raise NoEvidenceError(f"more than {_MAX_EMPTY_PAGES} pages in a row are empty")
+
+
+def is_absent(error: OSError) -> bool:
+    """Tell whether an error about a path is evidence that there is nothing at it.
+
+    A stale handle, a file in place of a folder, a loop of symlinks or a disk that fails is none.
+    """
+    return error.errno == errno.ENOENT
+
+
+def check_moved(source: str, target: str, size: int, found: int | None) -> None:
+    """Check that an entry has arrived at its target, before it is removed from the source.
+
+    Args:
+        source: the name of the source entry, for messages.
+        target: the name of its target.
+        size: its size in bytes.
+        found: the size of the entry at the target, or `None` if there is none.
+
+    Raises:
+        AWSError: it has not.
+    """
+    if found == size:
+        return
+    reason = "does not exist" if found is None else f"has {found} bytes instead of {size}"
+    raise AWSError(
+        f"cannot remove {source}: {target} {reason}, although its transfer succeeded. Nothing was "
+        "removed: check AWS_ENDPOINT_URL and proxies"
+    )
