@@ -115,3 +115,25 @@ def test_file_names_in_any_script_survive(name):
     (file,) = sent("S", "text", files=[AttachedFile(name, b"1")]).iter_attachments()
 
     assert file.get_filename() == name
+
+
+@pytest.mark.parametrize("field", ["source", "recipients", "copies", "reply_to"])
+def test_a_mailbox_cannot_inject_headers(field):
+    fields = {
+        "source": "from@x.org",
+        "recipients": ["a@x.org"],
+        field: ["a@x.org\r\nBcc: b@x.org"],
+    }
+    if field == "source":
+        fields["source"] = "from@x.org\r\nBcc: b@x.org"
+
+    with pytest.raises(ValueError, match="linefeed"):
+        compose(subject="S", text="text", **fields)
+
+
+def test_display_names_of_mailboxes_are_encoded():
+    message = compose("Zoë <from@x.org>", ["Ann <a@x.org>", "Änn <b@x.org>"], "S", "text")
+    parsed = message_from_bytes(message.as_bytes(), policy=default)
+
+    assert parsed["From"] == "Zoë <from@x.org>"
+    assert [address.display_name for address in parsed["To"].addresses] == ["Ann", "Änn"]

@@ -16,15 +16,18 @@ from .headers import encode_disposition, encode_text, fold
 
 # SES modifies messages in transit and preserves only 7-bit content
 # (https://docs.aws.amazon.com/ses/latest/APIReference/API_SendRawEmail.html).
-# Headers are encoded here: that of Python loses spaces between encoded words, and folds inside of
-# addresses.
 class _FinalValue(str):
-    """The value of a header as it is sent: folded, and in ASCII."""
+    """The value of a header that is already folded and in ASCII."""
 
     __slots__ = ()
 
 
 class _Policy(EmailPolicy):
+    """Sends final values unchanged.
+
+    Python's own encoding loses spaces between encoded words and folds lines inside of addresses.
+    """
+
     def header_store_parse(self, name: str, value: Any) -> tuple[str, Any]:
         if isinstance(value, _FinalValue):
             return name, value
@@ -74,29 +77,30 @@ def compose(
     """Return a MIME message without attachments.
 
     Args:
-        source: mailbox of the sender, in ASCII.
-        recipients: addresses of the recipients, in ASCII.
+        source: mailbox of the sender.
+        recipients: mailboxes of the recipients.
         subject: subject of the email, in any script.
         text: plain-text body, or a text part of any subtype.
         html: HTML alternative of the body, preferred by email clients that show HTML.
-        copies: addresses in ``Cc``, in ASCII.
-        reply_to: addresses that replies are sent to, in ASCII.
+        copies: mailboxes in ``Cc``.
+        reply_to: mailboxes that replies are sent to.
         headers: further headers, in ASCII and folded.
 
     Raises:
-        ValidationError: the subject contains a line break.
+        ValueError: the subject or a mailbox contains a line break.
     """
     message = EmailMessage(policy=_POLICY)
-    for name, value in {
-        "Subject": encode_text("Subject", subject),
-        "From": source,
-        "To": fold(recipients),
-        "Cc": fold(copies),
-        "Reply-To": fold(reply_to),
-        **(headers or {}),
+    message["Subject"] = _FinalValue(encode_text("Subject", subject))
+    for name, mailboxes in {
+        "From": [source],
+        "To": recipients,
+        "Cc": copies,
+        "Reply-To": reply_to,
     }.items():
-        if value or name == "Subject":
-            message[name] = _FinalValue(value)
+        if mailboxes:
+            message[name] = _mailboxes(mailboxes)
+    for name, value in (headers or {}).items():
+        message[name] = _FinalValue(value)
     if isinstance(text, MIMEText):
         part = message_from_bytes(text.as_bytes(), policy=SMTP)
         message.set_content(part.get_content(), subtype=part.get_content_subtype())
@@ -105,6 +109,13 @@ def compose(
     if html is not None:
         message.add_alternative(html, subtype="html")
     return message
+
+
+def _mailboxes(mailboxes: Sequence[str]) -> str:
+    if all(mailbox.isascii() and mailbox.isprintable() for mailbox in mailboxes):
+        return _FinalValue(fold(mailboxes))
+    # Python encodes display names, and rejects line breaks.
+    return ", ".join(mailboxes)
 
 
 def attach(message: EmailMessage, file: AttachedFile) -> None:

@@ -86,10 +86,10 @@ class NotificationRouter(LambdaHandler[NotificationRequest, NotificationResponse
         return super().deserialize_request(request)
 
     @classmethod
-    def partly_failed(cls, answer: JSON) -> bool:
+    def partly_failed(cls, response: JSON) -> bool:
         """Return whether a response reports failed deliveries."""
-        return super().partly_failed(answer) or not all(
-            result["success"] for result in answer.get("results", [])
+        return super().partly_failed(response) or not all(
+            result["success"] for result in response.get("results", [])
         )
 
     def handle(self, request: NotificationRequest) -> NotificationResponse:
