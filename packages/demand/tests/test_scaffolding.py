@@ -6,8 +6,13 @@ import logging
 import subprocess
 
 import pytest
+from aibs_informatics_aws_lambda.common.env import EnvBase
 from aibs_informatics_aws_lambda.common.exceptions import ApplicationException, ValidationError
 from aibs_informatics_aws_lambda.handlers.demand import scaffolding_handler
+from aibs_informatics_aws_lambda.handlers.demand.context_manager import (
+    DemandExecutionContextManager,
+)
+from aibs_informatics_aws_lambda.handlers.demand.execution import DemandExecution
 from aibs_informatics_aws_lambda.handlers.demand.scaffolding import (
     PrepareDemandScaffoldingHandler,
     handler,
@@ -324,3 +329,19 @@ def test_an_unknown_output_is_an_error_before_anything_is_written(scratch_here, 
         prepare(configuration={"outputs_on_failure": ["in"]})
 
     assert not scratch_here.exists()
+
+
+def test_the_working_directory_can_be_created_in_advance(scratch_here, make_execution):
+    execution = DemandExecution.from_dict(make_execution())
+    manager = DemandExecutionContextManager.from_demand_execution(execution, EnvBase("dev-golden"))
+
+    PrepareDemandScaffoldingHandler().setup_file_system(manager)
+
+    assert (scratch_here / "exec-0001").is_dir()
+
+
+def test_the_working_directory_is_not_created_where_it_is_not_mounted(usual, make_execution):
+    execution = DemandExecution.from_dict(make_execution())
+    manager = DemandExecutionContextManager.from_demand_execution(execution, EnvBase("dev-golden"))
+
+    PrepareDemandScaffoldingHandler().setup_file_system(manager)

@@ -149,3 +149,14 @@ def test_a_file_system_name_gets_the_prefix_of_the_environment(file_systems):
     assert (str(volume.mount_point_config.root), volume.read_only) == ("/dev-golden-data", True)
     with pytest.raises(ValueError, match="2 EFS access points named 'scratch'"):
         get_batch_efs_configuration(ENV_BASE, "/mnt", "scratch")
+
+
+def test_a_volume_can_be_built_from_an_access_point_with_any_tags(file_systems):
+    file_system = file_systems.make("main", env_base="dev-other")
+    access_point = file_systems.make_access_point(file_system, "scratch")
+
+    volume = BatchEFSConfiguration.build("scratch", "/mnt", read_only=True)
+
+    assert volume.mount_point_config.file_system_id == file_system
+    assert volume.mount_point_config.access_point_id == access_point
+    assert (str(volume.mount_path), volume.read_only) == ("/mnt", True)

@@ -13,6 +13,14 @@ from typing import TYPE_CHECKING
 
 from .common.collector import paused_collector
 
+# Part of the public names of this module; defined elsewhere.
+from .common.constants import (
+    AWS_LAMBDA_EVENT_PAYLOAD_KEY as AWS_LAMBDA_EVENT_PAYLOAD_KEY,
+    AWS_LAMBDA_EVENT_RESPONSE_LOCATION_KEY as AWS_LAMBDA_EVENT_RESPONSE_LOCATION_KEY,
+    AWS_LAMBDA_FUNCTION_HANDLER_KEY as AWS_LAMBDA_FUNCTION_HANDLER_KEY,
+    AWS_LAMBDA_FUNCTION_HANDLER_STANDARD_KEY as AWS_LAMBDA_FUNCTION_HANDLER_STANDARD_KEY,
+)
+
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 

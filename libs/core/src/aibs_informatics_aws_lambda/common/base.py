@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -11,6 +11,9 @@ from .json_io import JSON
 
 LambdaEvent: TypeAlias = JSON
 LambdaHandlerType: TypeAlias = Callable[[LambdaEvent, LambdaContext], JSON | None]
+
+CONTEXT_ATTR: Final = "_context"
+"""The attribute in which a handler keeps its context."""
 
 
 class HandlerMixins:

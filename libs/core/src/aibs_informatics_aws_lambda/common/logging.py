@@ -112,6 +112,10 @@ def invocation_keys(source_logger: Logger) -> Iterator[None]:
         yield
 
 
+LOGGING_ATTR: Final = "_logger"
+"""The attribute in which a handler keeps its logger."""
+
+
 class LoggingMixins(HandlerMixins):
     """Gives a handler a logger of its own, created on first use."""
 

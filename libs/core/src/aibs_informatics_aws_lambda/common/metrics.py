@@ -194,6 +194,10 @@ class EnhancedMetrics(Metrics):
         add_duration_metric(start, end, name, self)
 
 
+METRICS_ATTR: Final = "_enhanced_metrics"
+"""The attribute in which a handler keeps its metrics."""
+
+
 class MetricsMixins(HandlerMixins):
     """Gives a handler metrics of its own, created on first use."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Generic
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from ..generics import REQUEST, RESPONSE
 from ..handler import (
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
     from ..metrics import EnhancedMetrics
     from .version import VersionStr
+
+API_REQUEST = TypeVar("API_REQUEST")
+API_RESPONSE = TypeVar("API_RESPONSE")
 
 
 class ApiLambdaHandler(

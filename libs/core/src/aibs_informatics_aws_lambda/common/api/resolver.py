@@ -46,6 +46,9 @@ if TYPE_CHECKING:
 # Those that RFC 3986 allows in a path without encoding.
 _PATH_CHARACTERS: Final = "/:@!$&'()*+,;=-._~"
 
+API_GATEWAY_REST: Final = "requestContext.requestId"
+"""The JMESPath expression for the correlation id of a REST API, as in powertools."""
+
 ApiFunction: TypeAlias = Callable[[JSON, LambdaContext], JSONObject]
 
 

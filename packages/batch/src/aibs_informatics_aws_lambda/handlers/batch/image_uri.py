@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from aibs_informatics_aws_lambda.common.checked_text import CheckedText
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
@@ -20,6 +20,15 @@ _REFERENCE = re.compile(
 )
 _LONGEST_NAME = 255
 
+REGISTRY: Final = (
+    r"(docker\.io|public\.ecr\.aws|ghcr\.io|(?:[\d]{12}).dkr.ecr.(?:[\w-]*).amazonaws.com)"
+)
+"""Pattern of well-known registries, the first group of `DockerImageUri.regex_pattern`."""
+REPO_NAME: Final = r"([a-z0-9]+(?:[-_\.\/][a-z0-9]+)*)"
+"""Pattern of repositories, the second group of `DockerImageUri.regex_pattern`."""
+IMAGE_TAG_OR_SHA: Final = r"(?::([\w.\-_]{1,127})|@sha256:([A-Fa-f0-9]{64}))"
+"""Pattern of tags and digests, the other groups of `DockerImageUri.regex_pattern`."""
+
 
 class DockerImageUri(CheckedText):
     """A full container image reference: registry and repository, and a tag, a digest, or both.
@@ -32,6 +41,9 @@ class DockerImageUri(CheckedText):
     """
 
     __slots__ = ()
+
+    regex_pattern: ClassVar = re.compile(rf"^{REGISTRY}/{REPO_NAME}{IMAGE_TAG_OR_SHA}?")
+    """Pattern of images in well-known registries. The class accepts more than these."""
 
     json_schema: ClassVar = {
         "examples": [

@@ -3,13 +3,32 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from aibs_informatics_aws_lambda.common.collector import paused_collector_in_lambda
 
 if TYPE_CHECKING:
     # The engine and the command need neither handlers nor their imports.
     from aibs_informatics_aws_lambda.common.handler import LambdaHandlerType
+
+    from .file_system import (
+        GetDataPathStatsHandler as GetDataPathStatsHandler,
+        ListDataPathsHandler as ListDataPathsHandler,
+        OutdatedDataPathScannerHandler as OutdatedDataPathScannerHandler,
+        RemoveDataPathsHandler as RemoveDataPathsHandler,
+    )
+    from .json_documents import (
+        GetJSONFromFileHandler as GetJSONFromFileHandler,
+        PutJSONToFileHandler as PutJSONToFileHandler,
+    )
+    from .prepare.handler import PrepareBatchDataSyncHandler as PrepareBatchDataSyncHandler
+    from .summarize.handler import (
+        SummarizeBatchDataSyncHandler as SummarizeBatchDataSyncHandler,
+    )
+    from .syncs import (
+        BatchDataSyncHandler as BatchDataSyncHandler,
+        DataSyncHandler as DataSyncHandler,
+    )
 
 batch_data_sync_handler: LambdaHandlerType
 data_sync_handler: LambdaHandlerType
@@ -34,19 +53,25 @@ _CLASSES: Final = {
     "remove_data_paths_handler": "file_system.RemoveDataPathsHandler",
     "summarize_batch_data_sync_handler": "summarize.handler.SummarizeBatchDataSyncHandler",
 }
+_MODULES: Final = {name.rpartition(".")[2]: name for name in _CLASSES.values()}
 
 
-def __getattr__(name: str) -> LambdaHandlerType:
+def __getattr__(name: str) -> Any:
     # A function uses one handler, and imports no other at its cold start.
+    if name in _MODULES:
+        return _import_class(_MODULES[name])
     if name not in _CLASSES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module, _, class_name = _CLASSES[name].rpartition(".")
-    with paused_collector_in_lambda():
-        handler_cls = getattr(import_module(f"{__name__}.{module}"), class_name)
-    handler: LambdaHandlerType = handler_cls.get_handler()
+    handler = _import_class(_CLASSES[name]).get_handler()
     globals()[name] = handler
     return handler
 
 
+def _import_class(name: str) -> Any:
+    module, _, class_name = name.rpartition(".")
+    with paused_collector_in_lambda():
+        return getattr(import_module(f"{__name__}.{module}"), class_name)
+
+
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_CLASSES})
+    return sorted({*globals(), *_CLASSES, *_MODULES})

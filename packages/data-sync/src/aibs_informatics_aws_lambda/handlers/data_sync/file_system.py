@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from aibs_informatics_aws_lambda.common.description import HandlerDescription
 from aibs_informatics_aws_lambda.common.handler import LambdaHandler
 from aibs_informatics_aws_lambda.common.s3 import S3Path
@@ -10,6 +12,9 @@ from aibs_informatics_aws_lambda.storage.data_sync.removals import (
     RemoveDataPathsResponse,
 )
 from aibs_informatics_aws_lambda.storage.mount_variables import EFS_MOUNT_VARIABLES
+
+# Part of the public names of this module; defined elsewhere.
+from aibs_informatics_aws_lambda.storage.paths import DataPath as DataPath
 
 from .housekeeping.contents import find_contents, list_nodes, sum_up_children
 from .housekeeping.models import (
@@ -29,6 +34,9 @@ from .stored_lists import store_list
 from .sync.filters import compile_patterns
 
 _SECONDS_PER_DAY = 86400
+
+FS = TypeVar("FS")
+"""A type of file system, for annotations."""
 
 
 class GetDataPathStatsHandler(LambdaHandler[GetDataPathStatsRequest, GetDataPathStatsResponse]):

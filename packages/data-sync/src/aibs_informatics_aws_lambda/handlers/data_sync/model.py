@@ -28,6 +28,7 @@ _MODULES: Final = {
     "OutdatedDataPathScannerResponse": ".housekeeping.models",
     "SummarizeBatchDataSyncRequest": ".summarize.models",
     "SummarizeBatchDataSyncResponse": ".summarize.models",
+    "WithDataPath": ".housekeeping.models",
 }
 
 

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
         get_s3_scratch_key as get_s3_scratch_key,
     )
     from .prepare.handler import PrepareBatchDataSyncHandler as PrepareBatchDataSyncHandler
-    from .settings import DEFAULT_BUCKET_NAME_ENV_VAR as DEFAULT_BUCKET_NAME_ENV_VAR
+    from .settings import (
+        DEFAULT_BUCKET_NAME_ENV_VAR as DEFAULT_BUCKET_NAME_ENV_VAR,
+        SCRATCH_EXTRA_ARGS as SCRATCH_EXTRA_ARGS,
+    )
     from .syncs import (
         BatchDataSyncHandler as BatchDataSyncHandler,
         DataSyncHandler as DataSyncHandler,
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 _MODELS: Final = "aibs_informatics_aws_lambda.storage.data_sync"
 _MODULES: Final = {
     "DEFAULT_BUCKET_NAME_ENV_VAR": ".settings",
+    "SCRATCH_EXTRA_ARGS": ".settings",
     "BatchDataSyncHandler": ".syncs",
     "DataSyncHandler": ".syncs",
     "GetJSONFromFileHandler": ".json_documents",

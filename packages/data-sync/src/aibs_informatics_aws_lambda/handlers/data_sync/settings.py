@@ -26,3 +26,6 @@ REMOVE_VARIABLES: Final = {
     **EFS_MOUNT_VARIABLES,
 }
 """Variables that a removal reads, with their meaning."""
+
+SCRATCH_EXTRA_ARGS: Final = {"Tagging": "time-to-live=scratch"}
+"""Arguments of boto3 uploads that tag an object as scratch data."""

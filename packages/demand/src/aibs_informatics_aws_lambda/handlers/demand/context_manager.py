@@ -17,9 +17,11 @@ from aibs_informatics_aws_lambda.storage.data_sync.removals import RemoveDataPat
 from aibs_informatics_aws_lambda.storage.efs import EFSPath
 from aibs_informatics_aws_lambda.storage.mount_points import (
     MountPoint,
+    innermost_for_efs_path,
     innermost_for_path,
     resolve_dots,
     to_efs_path,
+    to_mounted_path,
 )
 
 from .execution import DemandExecution
@@ -30,7 +32,16 @@ from .job_params import SyncedJobParam
 from .model import ContextManagerConfiguration, FileSystemConfiguration as FileSystemConfiguration
 from .references import to_variable_name
 from .syncs import to_failure_requests, to_input_requests, to_output_requests
-from .volumes import SCRATCH, SHARED, BatchEFSConfiguration, get_batch_efs_configuration
+from .volumes import (
+    EFS_SCRATCH_ACCESS_POINT_NAME as EFS_SCRATCH_ACCESS_POINT_NAME,
+    EFS_SCRATCH_PATH as EFS_SCRATCH_PATH,
+    EFS_SHARED_ACCESS_POINT_NAME as EFS_SHARED_ACCESS_POINT_NAME,
+    EFS_SHARED_PATH as EFS_SHARED_PATH,
+    SCRATCH,
+    SHARED,
+    BatchEFSConfiguration,
+    get_batch_efs_configuration,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -281,6 +292,20 @@ class DemandExecutionContextManager:
         environment_file = self.batch_job_builder.environment_file
         if environment_file:
             environment_file.write()
+
+    def make_working_directory(self) -> None:
+        """Create the working directory, if the scratch volume is mounted here.
+
+        Raises:
+            AWSError: the lookup of local mount points failed.
+            OSError: creating the directory failed.
+        """
+        from aibs_informatics_aws_lambda.storage.mount_discovery import find_mount_points
+
+        mount_points = find_mount_points()
+        if innermost_for_efs_path(mount_points, self.efs_working_path) is not None:
+            path = to_mounted_path(self.efs_working_path, mount_points)
+            path.mkdir(parents=True, exist_ok=True)
 
     def _to_efs_path(self, path: str | PurePosixPath) -> EFSPath:
         return to_efs_path(path, self.efs_mount_points)

@@ -20,6 +20,12 @@ with paused_collector_in_lambda():
 
     # Part of the public names of this module; defined elsewhere.
     from .volumes import (
+        EFS_SCRATCH_ACCESS_POINT_NAME as EFS_SCRATCH_ACCESS_POINT_NAME,
+        EFS_SCRATCH_PATH as EFS_SCRATCH_PATH,
+        EFS_SHARED_ACCESS_POINT_NAME as EFS_SHARED_ACCESS_POINT_NAME,
+        EFS_SHARED_PATH as EFS_SHARED_PATH,
+        EFS_TMP_ACCESS_POINT_NAME as EFS_TMP_ACCESS_POINT_NAME,
+        EFS_TMP_PATH as EFS_TMP_PATH,
         SCRATCH,
         SHARED,
         TMP,
@@ -103,6 +109,15 @@ class PrepareDemandScaffoldingHandler(
             "yes" if manager.batch_job_builder.environment_file else "no",
         )
         return response
+
+    def setup_file_system(self, context_manager: DemandExecutionContextManager) -> None:
+        """Create the working directory of an execution; not needed before ``handle``.
+
+        Raises:
+            AWSError: the lookup of local mount points failed.
+            OSError: creating the directory failed.
+        """
+        context_manager.make_working_directory()
 
     def _manage(self, request: PrepareDemandScaffoldingRequest) -> DemandExecutionContextManager:
         candidates = request.file_system_configurations

@@ -43,6 +43,15 @@ SCRATCH: Final = VolumeRole("scratch")
 SHARED: Final = VolumeRole("shared", read_only=True)
 TMP: Final = VolumeRole("tmp")
 
+EFS_SCRATCH_ACCESS_POINT_NAME: Final = SCRATCH.name
+EFS_SHARED_ACCESS_POINT_NAME: Final = SHARED.name
+EFS_TMP_ACCESS_POINT_NAME: Final = TMP.name
+
+# The default root directories of the access points, on the file system.
+EFS_SCRATCH_PATH: Final = "/scratch"
+EFS_SHARED_PATH: Final = "/shared"
+EFS_TMP_PATH: Final = "/tmp"  # noqa: S108 - not a local path
+
 
 class BatchEFSConfiguration(NamedTuple):
     """An EFS volume of a job.
@@ -54,6 +63,25 @@ class BatchEFSConfiguration(NamedTuple):
 
     mount_point_config: MountPoint
     read_only: bool = False
+
+    @classmethod
+    def build(
+        cls, access_point: str, mount_path: str | PurePath, read_only: bool = False
+    ) -> BatchEFSConfiguration:
+        """Look up the volume of an access point by ID, ARN or name, whatever its tags.
+
+        Args:
+            access_point: the ID, ARN or name of the access point.
+            mount_path: the container path of the volume.
+            read_only: whether the job mounts the volume read-only.
+
+        Raises:
+            ValueError: no access point matches, or several match.
+            AWSError: an EFS request failed.
+        """
+        found = make_inventory().find_access_point(access_point)
+        path = PurePosixPath(mount_path)
+        return cls(MountPoint(path, found.file_system_id, found.id, found.root), read_only)
 
     @property
     def mount_path(self) -> PurePosixPath:

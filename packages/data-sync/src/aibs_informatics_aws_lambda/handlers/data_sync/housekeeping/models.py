@@ -3,15 +3,19 @@
 # Cold start: annotations are not postponed, as pydantic would have to evaluate each at import.
 
 import datetime as dt
+import re
+from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
 from aibs_informatics_aws_lambda.common.model import AwareIsoDateTime, PydanticBaseModel
+from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.data_sync.filters import Patterns
 from aibs_informatics_aws_lambda.storage.data_sync.removals import PlannedPath
 from aibs_informatics_aws_lambda.storage.data_sync.stored_lists import (
     ListOrLocation,
     ResponseByReference,
 )
+from aibs_informatics_aws_lambda.storage.efs import EFSPath
 from aibs_informatics_aws_lambda.storage.paths import DataPath
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -24,10 +28,29 @@ class DataPathStats(PydanticBaseModel):
     last_modified: AwareIsoDateTime = Field(description="of the newest file, else 1970")
 
 
-class GetDataPathStatsRequest(PydanticBaseModel):
-    """The path to sum up."""
+class WithDataPath(PydanticBaseModel):
+    """A path, and its value by kind of location."""
 
     path: DataPath
+
+    @property
+    def s3_path(self) -> S3Path | None:
+        """The path, if it is an S3 URI."""
+        return self.path if isinstance(self.path, S3Path) else None
+
+    @property
+    def efs_path(self) -> EFSPath | None:
+        """The path, if it is an EFS path."""
+        return self.path if isinstance(self.path, EFSPath) else None
+
+    @property
+    def local_path(self) -> Path | None:
+        """The path, if it is a local path."""
+        return self.path if isinstance(self.path, Path) else None
+
+
+class GetDataPathStatsRequest(WithDataPath):
+    """The path to sum up."""
 
 
 class GetDataPathStatsResponse(PydanticBaseModel):
@@ -38,16 +61,30 @@ class GetDataPathStatsResponse(PydanticBaseModel):
     children: dict[str, DataPathStats] = Field(description="immediate children by name")
 
 
-class ListDataPathsRequest(ResponseByReference):
+class ListDataPathsRequest(WithDataPath, ResponseByReference):
     """The path to list, and filters."""
 
-    path: DataPath
     include: Patterns | None = Field(
         None, description="regular expressions, one of which must match from the start of a path"
     )
     exclude: Patterns | None = Field(
         None, description="regular expressions that must not match from the start of a path"
     )
+
+    @property
+    def include_patterns(self) -> list[re.Pattern[str]] | None:
+        """The include patterns, compiled; `None` without any."""
+        return _compiled(self.include)
+
+    @property
+    def exclude_patterns(self) -> list[re.Pattern[str]] | None:
+        """The exclude patterns, compiled; `None` without any."""
+        return _compiled(self.exclude)
+
+
+def _compiled(patterns: Patterns | None) -> list[re.Pattern[str]] | None:
+    listed = [patterns] if isinstance(patterns, str) else patterns
+    return [re.compile(pattern) for pattern in listed] if listed else None
 
 
 class ListDataPathsResponse(PydanticBaseModel):
@@ -74,10 +111,9 @@ Time: TypeAlias = Annotated[dt.datetime, BeforeValidator(_refuse_boolean), After
 """ISO 8601, by default in UTC, or seconds since 1970; large numbers are milliseconds."""
 
 
-class OutdatedDataPathScannerRequest(ResponseByReference):
+class OutdatedDataPathScannerRequest(WithDataPath, ResponseByReference):
     """What counts as stale. Unlike the field names say, the modification time decides."""
 
-    path: DataPath
     days_since_last_accessed: float = Field(
         0, description="age since the last modification, above which a path is stale"
     )

@@ -89,6 +89,21 @@ class PrepareBatchDataSyncHandler(
             response.tolerated_failure_percentage = request.tolerated_failure_percentage or 0.0
         return response
 
+    def validate_filters_supported(self, request: PrepareBatchDataSyncRequest) -> None:
+        """Check that filters are supported between the locations of a request.
+
+        Raises:
+            ValueError: they are not.
+        """
+        from ..locations import find_root
+        from ..sync.filters import check_filters_supported
+
+        check_filters_supported(
+            request.filter_config,
+            find_root(request.source_path),
+            find_root(request.destination_path),
+        )
+
     @classmethod
     def build_source_path(cls, request: PrepareBatchDataSyncRequest, node: Node) -> DataLocation:
         """Return the source path of a part."""

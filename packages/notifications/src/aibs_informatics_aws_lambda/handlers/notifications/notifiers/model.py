@@ -23,6 +23,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 # Part of this module's public interface, defined elsewhere.
 from ..content import (
+    MESSAGE_KEY_ALIASES as MESSAGE_KEY_ALIASES,
     NotificationContent as NotificationContent,
     NotificationContentType as NotificationContentType,
 )

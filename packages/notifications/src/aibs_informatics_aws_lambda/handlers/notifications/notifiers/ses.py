@@ -19,6 +19,9 @@ from .model import NotifierResult, SESEmailTarget
 SOURCE_EMAIL_ADDRESS_ENV_VAR: Final = "SOURCE_EMAIL_ADDRESS"
 SOURCE_EMAIL_NAME_ENV_VAR: Final = "SOURCE_EMAIL_NAME"
 
+DEFAULT_SOURCE_EMAIL_ADDRESS: Final = "marmotdev@alleninstitute.org"
+"""The sender of version 1.1.0. It is never used: a sender must be configured."""
+
 
 class SESNotifier(Notifier[SESEmailTarget]):
     """Sends one email to all recipients of a target, with SES in the region of the function."""
