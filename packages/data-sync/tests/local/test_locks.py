@@ -74,3 +74,20 @@ def test_never_two_hold_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         process.join(60)
     assert [process.exitcode for process in processes] == [0] * 4
     assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("content", ["", "notes of a user"])
+def test_file_of_a_user_with_the_name_of_the_lock_is_kept(tmp_path: Path, content):
+    (tmp_path / "dst.lock").write_text(content)
+    with held_lock(tmp_path / "dst"):
+        pass
+    assert (tmp_path / "dst.lock").read_text() == content
+
+
+def test_lock_file_of_a_killed_process_is_removed_by_the_next_holder(tmp_path: Path):
+    with held_lock(tmp_path / "dst"):
+        left = (tmp_path / "dst.lock").read_bytes()
+    (tmp_path / "dst.lock").write_bytes(left)
+    with held_lock(tmp_path / "dst"):
+        pass
+    assert names(tmp_path) == []

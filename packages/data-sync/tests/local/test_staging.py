@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
+from aibs_informatics_aws_lambda.handlers.data_sync.local import staging
 from aibs_informatics_aws_lambda.handlers.data_sync.local.staging import (
     find_staging_root,
     staging_folder,
@@ -61,3 +63,19 @@ def test_staging_needs_a_folder(tmp_path: Path, kind):
         staging_folder(str(root)),
     ):
         pytest.fail("the body ran")
+
+
+@pytest.mark.parametrize("target", ["/data/a", "/data/.a", f"/data/{'n' * 200}", "/data/a\nb"])
+def test_temporary_files_are_recognized_by_their_names(target):
+    assert staging.is_temporary(staging.temporary_path(target))
+
+
+@pytest.mark.parametrize("name", ["a.tmp", ".a.tmp", ".a.0123456789ab-1.tmp", ".a.b-1-1.tmp", "a"])
+def test_other_names_are_those_of_users(name):
+    assert not staging.is_temporary(f"/data/{name}")
+
+
+@pytest.mark.parametrize(("age", "in_use"), [(0, True), (3600, True), (2 * 86400, False)])
+def test_temporary_files_are_in_use_for_a_day_after_their_last_change(age, in_use):
+    path = staging.temporary_path("/data/a")
+    assert staging.is_in_use(path, time.time() - age) is in_use

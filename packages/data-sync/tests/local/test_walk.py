@@ -6,7 +6,12 @@ from pathlib import Path
 
 import pytest
 from aibs_informatics_aws_lambda.handlers.data_sync.entries import Entry
-from aibs_informatics_aws_lambda.handlers.data_sync.local.walk import find_local, list_source
+from aibs_informatics_aws_lambda.handlers.data_sync.local.staging import temporary_path
+from aibs_informatics_aws_lambda.handlers.data_sync.local.walk import (
+    find_local,
+    list_destination,
+    list_source,
+)
 from hypothesis import given, strategies as st
 
 NAMES = st.text(st.sampled_from("aA0!-./~é\U0001f600"), min_size=1, max_size=6)
@@ -148,3 +153,13 @@ def test_pipe_is_no_source(tmp_path: Path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(ValueError, match="pipe is neither a file nor a directory"):
         find_local(tmp_path / "pipe")
+
+
+def test_temporary_files_of_a_running_sync_are_not_listed(tmp_path):
+    target = temporary_path(str(tmp_path / "a"))
+    left = temporary_path(str(tmp_path / "b"))
+    for path in (target, left):
+        Path(path).write_text("half")
+    os.utime(left, (0, 0))
+    assert list(list_source(tmp_path)) == []
+    assert [entry.relative for entry in list_destination(tmp_path)] == [Path(left).name]

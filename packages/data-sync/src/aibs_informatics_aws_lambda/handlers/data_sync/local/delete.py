@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,14 +16,17 @@ from ..settings import REMOVE_ROOTS_KEY
 from .files import GONE
 
 
-def delete_file(path: str) -> None:
-    """Delete a file or symlink, which may be gone already.
+def delete_file(path: str) -> bool:
+    """Delete a file or symlink. Return whether it was there.
 
     Raises:
         OSError: it cannot be deleted.
     """
-    with suppress(FileNotFoundError):
+    try:
         os.unlink(path)  # noqa: PTH108 - a Path for each file costs more than the call
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def delete_empty_directories(directory: str) -> None:

@@ -10,8 +10,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from ..settings import LOCK_ROOT_KEY
+
+# Tells lock files from files of users.
+_MARKER: Final = b"lock of data-sync\n"
+_FLAGS: Final = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
 
 _TIMEOUT_SECONDS = 6 * 60 * 60
 _FIRST_WAIT_SECONDS = 0.05
@@ -22,8 +27,9 @@ _LONGEST_WAIT_SECONDS = 5.0
 def held_lock(destination: Path) -> Iterator[None]:
     """Hold the lock of a destination; wait for another holder for six hours at most.
 
-    The lock is a file beside the destination, or in the folder that ``DATA_SYNC_LOCK_ROOT`` names.
-    It is there only while someone holds or waits for it.
+    The lock file is beside the destination, or in the folder that ``DATA_SYNC_LOCK_ROOT`` names.
+    It exists only while a process holds or waits for it. A file of that name that is not a lock
+    file is locked as well, and kept.
 
     Raises:
         TimeoutError: another process holds it all the time.
@@ -31,12 +37,13 @@ def held_lock(destination: Path) -> Iterator[None]:
     """
     path = _lock_path(destination)
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = _acquire(path)
+    descriptor, is_ours = _acquire(path)
     try:
         yield
     finally:
         # Unlinked while it is held: who waits for it finds that it is no longer at the path.
-        path.unlink(missing_ok=True)
+        if is_ours:
+            path.unlink(missing_ok=True)
         os.close(descriptor)
 
 
@@ -48,15 +55,16 @@ def _lock_path(destination: Path) -> Path:
     return destination.with_name(f"{destination.name}.lock")
 
 
-def _acquire(path: Path) -> int:
+def _acquire(path: Path) -> tuple[int, bool]:
+    """Return the descriptor of the locked file, and whether it is a lock file."""
     deadline = time.monotonic() + _TIMEOUT_SECONDS
     wait = _FIRST_WAIT_SECONDS
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        descriptor, is_new = _open(path)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if _is_at(descriptor, path):
-                return descriptor
+                return descriptor, is_new or os.pread(descriptor, 64, 0) == _MARKER
         except OSError as error:
             if error.errno not in (errno.EAGAIN, errno.EACCES):  # NFS says either
                 os.close(descriptor)
@@ -69,6 +77,20 @@ def _acquire(path: Path) -> int:
         os.close(descriptor)
         time.sleep(wait)
         wait = min(2 * wait, _LONGEST_WAIT_SECONDS)
+
+
+def _open(path: Path) -> tuple[int, bool]:
+    """Open a lock file. Return its descriptor, and whether it was created."""
+    while True:
+        try:
+            descriptor = os.open(path, _FLAGS | os.O_CREAT | os.O_EXCL, 0o666)
+        except FileExistsError:
+            try:
+                return os.open(path, _FLAGS), False
+            except FileNotFoundError:
+                continue
+        os.write(descriptor, _MARKER)
+        return descriptor, True
 
 
 def _is_at(descriptor: int, path: Path) -> bool:

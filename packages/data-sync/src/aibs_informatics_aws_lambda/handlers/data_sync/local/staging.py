@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
+
+# Longer than from one write of a file to the next. Older files are left over from killed syncs.
+_LEFTOVER_SECONDS: Final = 86400.0
+
+_TEMPORARY_NAME: Final = re.compile(r"\..{0,48}\.[0-9a-f]{12}-\d+-\d+\.tmp", re.DOTALL)
 
 # With the process id and a number, a name that no other machine gives either.
 _OWN = os.urandom(6).hex()
@@ -20,6 +28,21 @@ def temporary_path(target: str) -> str:
     folder, _, name = target.rpartition("/")
     # Names have at most 255 bytes, and a character up to four.
     return f"{folder}/.{name[:48]}.{_OWN}-{os.getpid()}-{next(_numbers)}.tmp"
+
+
+def is_temporary(path: str) -> bool:
+    """Return whether a file has the name of a temporary file of a sync."""
+    return path.endswith(".tmp") and bool(_TEMPORARY_NAME.fullmatch(path.rpartition("/")[2]))
+
+
+def is_in_use(path: str, modified: float) -> bool:
+    """Return whether a file may be the temporary file of a sync that is running.
+
+    Args:
+        path: its path.
+        modified: when it was last modified, in seconds since 1970 UTC.
+    """
+    return is_temporary(path) and time.time() - modified < _LEFTOVER_SECONDS
 
 
 @dataclass

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from ..entries import Entry, EntryKind, Listing
 from .files import DANGLING, GONE
+from .staging import is_in_use, is_temporary
 
 logger = logging.getLogger(__name__)
 
@@ -127,6 +128,9 @@ class _Followed:
             if os.path.islink(path):  # noqa: PTH114
                 raise ValueError(_dangling(path)) from None
             return None
+        if is_temporary(path):
+            # Another sync downloads to this directory, or was killed.
+            return None
         if stat.S_ISREG(found.st_mode):
             return _entry(relative, found, "symlink_target" if below_symlink else "file")
         logger.warning("%s is neither a file nor a directory: skipped", path)
@@ -148,6 +152,8 @@ class _NotFollowed:
         except OSError as error:
             if error.errno not in GONE:
                 raise
+            return None
+        if is_in_use(path, found.st_mtime):
             return None
         return _entry(relative, found, "file" if stat.S_ISREG(found.st_mode) else "symlink")
 

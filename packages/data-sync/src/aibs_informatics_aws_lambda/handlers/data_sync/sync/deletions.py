@@ -194,8 +194,8 @@ def delete_files(deletions: Iterable[Deletion], on_deleted: OnDeleted) -> None:
         OSError: one of them cannot be deleted.
     """
     for deletion in deletions:
-        delete_file(deletion.path)
-        on_deleted(deletion.step)
+        if delete_file(deletion.path):
+            on_deleted(deletion.step)
 
 
 def delete_source_files(deletions: Iterable[Deletion], on_deleted: OnDeleted) -> None:
