@@ -21,6 +21,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mermaid_script import find_mermaid_script
 from schema_tables import handler_section
 from workspace import HANDLER_GROUP, Project, find_projects
 
@@ -36,6 +37,7 @@ __all__ = [
     "on_config",
     "on_files",
     "on_page_markdown",
+    "on_post_page",
     "programs",
     "with_links",
 ]
@@ -76,13 +78,8 @@ INTERNAL = (
     "storage.data_sync.sync",
 )
 
-_WRITTEN = [
-    {"Quick start": "quick-start.md"},
-    {"Command line": "command-line.md"},
-    {"Deployment": "deployment.md"},
-    {"Operations": "operations.md"},
-    {"Architecture": "architecture.md"},
-]
+_MERMAID = "assets/mermaid.min.js"
+
 _LINK = re.compile(r"(?<=\]\()(?!https?:|#|mailto:)([^)#\s]+)(#[^)\s]*)?(?=\))")
 
 
@@ -102,7 +99,20 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
     for path, content in generate(ROOT).items():
         files.append(File.generated(config, path, content=content))
+    script = find_mermaid_script(ROOT / ".cache")
+    files.append(File.generated(config, _MERMAID, abs_src_path=str(script)))
     return files
+
+
+def on_post_page(output: str, page: Page, **_: Any) -> str:
+    """Add the script of diagrams to pages that have one; it is too large for all."""
+    if '<pre class="mermaid">' not in output:
+        return output
+    from mkdocs.utils import get_relative_url
+
+    url = get_relative_url(_MERMAID, page.url)
+    # Before the scripts of the theme, which draw diagrams if it is there.
+    return output.replace("</head>", f'<script src="{url}"></script></head>', 1)
 
 
 def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
@@ -118,13 +128,25 @@ def navigation(root: Path) -> list[Any]:
     reference = [{module: f"reference/{module}.md"} for module in public_modules(root)]
     return [
         {"Home": "index.md"},
-        *_WRITTEN,
+        {"Quick start": "quick-start.md"},
+        {
+            "Guides": [
+                {"Deployment": "deployment.md"},
+                {"Operations": "operations.md"},
+                {"Migration": "moving.md"},
+            ]
+        },
         {"Functions": packages},
         {"Libraries": libraries},
-        {"Reference": reference},
-        {"Migration": "moving.md"},
-        {"Changelog": "changelog.md"},
-        {"Contributing": "contributing.md"},
+        {"Commands": "command-line.md"},
+        {"Python reference": reference},
+        {
+            "Project": [
+                {"Architecture": "architecture.md"},
+                {"Contributing": "contributing.md"},
+                {"Changelog": "changelog.md"},
+            ]
+        },
     ]
 
 
