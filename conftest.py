@@ -1,4 +1,4 @@
-"""What the tests of all packages share: a stand-in for AWS, none at all, and fresh processes."""
+"""Fixtures for the tests of all packages: a local AWS emulator, no AWS, and new processes."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _UV_CACHE = os.environ.get("UV_CACHE_DIR") or str(
 
 @dataclass(frozen=True)
 class Aws:
-    """A stand-in for AWS: moto's server, empty at the start of each test.
+    """A local AWS emulator: moto's server, empty at the start of each test.
 
     Args:
         url: where it listens; ``AWS_ENDPOINT_URL`` is set to it.
@@ -56,8 +56,8 @@ class Aws:
 
     def make_bucket(self, name: str = "bucket") -> str:
         """Make an empty bucket."""
-        place = {"LocationConstraint": REGION}
-        self.client("s3").create_bucket(Bucket=name, CreateBucketConfiguration=place)
+        configuration = {"LocationConstraint": REGION}
+        self.client("s3").create_bucket(Bucket=name, CreateBucketConfiguration=configuration)
         return name
 
     def put(self, bucket: str, key: str, body: bytes | str = b"") -> str:
@@ -148,7 +148,7 @@ def interruptible() -> None:
 
 @pytest.fixture(autouse=True)
 def no_aws(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Take away every setting of AWS, so that a test has what it sets itself and no more."""
+    """Unset all AWS settings of the machine: a test sets the ones that it needs."""
     for name in list(os.environ):
         if name.startswith(_SETTINGS) or name in _SINGLE_SETTINGS:
             monkeypatch.delenv(name)
@@ -167,7 +167,7 @@ def _forget_clients() -> None:
 
 @pytest.fixture
 def aws(moto_url: str, no_aws: None, monkeypatch: pytest.MonkeyPatch) -> Aws:
-    """An empty stand-in for AWS, which boto3 uses by its usual environment variables."""
+    """An empty local AWS emulator, which boto3 finds by its usual environment variables."""
     reset = urllib.request.Request(f"{moto_url}/moto-api/reset", method="POST")
     urllib.request.urlopen(reset).close()
     for name, value in aws_settings(moto_url).items():

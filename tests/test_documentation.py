@@ -1,4 +1,4 @@
-"""The pages of the documentation that are made are whole, and right."""
+"""The generated pages of the site are complete and correct."""
 
 from __future__ import annotations
 
@@ -140,12 +140,12 @@ def test_pages_start_as_their_readmes_do(pages):
 
 
 def test_navigation_names_every_page_once(pages):
-    def places(entries):
+    def listed(entries):
         for entry in entries:
-            (place,) = entry.values()
-            yield from [place] if isinstance(place, str) else places(place)
+            (page,) = entry.values()
+            yield from [page] if isinstance(page, str) else listed(page)
 
-    found = list(places(documentation.navigation(ROOT)))
+    found = list(listed(documentation.navigation(ROOT)))
 
     written = {path.name for path in (ROOT / "docs").glob("*.md")}
     assert len(found) == len(set(found))

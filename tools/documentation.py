@@ -1,9 +1,9 @@
-"""Pages of the documentation that are made of the workspace when the site is built.
+"""Pages of the site that are generated from the workspace.
 
 A hook of MkDocs, named in mkdocs.yml: https://www.mkdocs.org/user-guide/configuration/#hooks
 
-READMEs become pages as they are, with links between pages in place of those between files; each
-function family gets tables made of its models; each public module of the base gets a reference.
+READMEs become pages, with links to files replaced by links to pages. Each function family gets
+tables of its models, and each public module of the libraries gets a reference.
 """
 
 from __future__ import annotations
@@ -47,8 +47,7 @@ ROOT = Path(__file__).parents[1]
 # Libraries whose API people build on.
 _BASE = ("core", "storage")
 _NAMESPACE = "aibs_informatics_aws_lambda"
-# Modules of these libraries that are no public API, and packages with all of their modules. So are
-# modules whose name has a leading underscore.
+# Internal modules and packages of these libraries, beside those with a leading underscore.
 INTERNAL = (
     "common.api.dispatch",
     "common.api.event",
@@ -84,17 +83,17 @@ _LINK = re.compile(r"(?<=\]\()(?!https?:|#|mailto:)([^)#\s]+)(#[^)\s]*)?(?=\))")
 
 
 class DocumentationError(ValueError):
-    """A page that cannot be made; the text says why."""
+    """A page cannot be generated; the message says why."""
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Tell MkDocs of all pages, in order."""
+    """Set the navigation."""
     config.nav = navigation(ROOT)
     return config
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the pages that are made, and the files that they link to."""
+    """Add the generated pages, and the files that they link to."""
     from mkdocs.structure.files import File
 
     for path, content in generate(ROOT).items():
@@ -116,12 +115,12 @@ def on_post_page(output: str, page: Page, **_: Any) -> str:
 
 
 def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
-    """Add to the page on the command line what the programs say of themselves."""
+    """Add the help of all commands to the page on the command line."""
     return markdown + programs(ROOT) if page.file.src_uri == "command-line.md" else markdown
 
 
 def navigation(root: Path) -> list[Any]:
-    """Return the pages of the site, as the setting ``nav`` has them."""
+    """Return the pages of the site as a value of the setting ``nav``."""
     projects = find_projects(root).items()
     packages = [{name: f"{name}.md"} for name, one in projects if one.is_package]
     libraries = [{name: f"{name}.md"} for name, one in projects if not one.is_package]
@@ -151,10 +150,10 @@ def navigation(root: Path) -> list[Any]:
 
 
 def generate(root: Path) -> dict[str, str]:
-    """Return the pages that are made and the files that they link to, by their paths.
+    """Return the generated pages and the files that they link to, by their paths.
 
     Raises:
-        DocumentationError: a README has a link to a file that there is not.
+        DocumentationError: a README links to a missing file.
     """
     readmes = _readmes(root)
     pages = readmes | {path: path.name for path in (root / "docs").glob("*.md")}
@@ -168,7 +167,7 @@ def generate(root: Path) -> dict[str, str]:
 
 
 def _readmes(root: Path) -> dict[Path, str]:
-    """Return the files of the workspace that are pages as they are, and their pages."""
+    """Return the READMEs and similar files of the workspace with their pages."""
     return {
         root / "README.md": "index.md",
         root / "CHANGELOG.md": "changelog.md",
@@ -178,7 +177,7 @@ def _readmes(root: Path) -> dict[Path, str]:
 
 
 def with_links(path: Path, root: Path, pages: Mapping[Path, str]) -> str:
-    """Return the text of a file with links between pages in place of those between files.
+    """Return the text of a file with links to files replaced by links to pages.
 
     Args:
         path: the file.
@@ -189,8 +188,8 @@ def with_links(path: Path, root: Path, pages: Mapping[Path, str]) -> str:
 
     def replace(match: re.Match[str]) -> str:
         target = _target(path, match[1])
-        place = pages.get(target) or f"files/{target.relative_to(root).as_posix()}"
-        return posixpath.relpath(place, page or ".") + (match[2] or "")
+        page_or_file = pages.get(target) or f"files/{target.relative_to(root).as_posix()}"
+        return posixpath.relpath(page_or_file, page or ".") + (match[2] or "")
 
     return _LINK.sub(replace, path.read_text())
 
@@ -200,7 +199,7 @@ def _target(path: Path, link: str) -> Path:
     if target.is_dir():
         target /= "README.md"
     if not target.is_file():
-        raise DocumentationError(f"{path} has a link to {link}, which is not there")
+        raise DocumentationError(f"{path} has a link to {link}, which does not exist")
     return target
 
 

@@ -1,4 +1,4 @@
-"""Tables, in Markdown, of what a handler takes and answers, made of its own description."""
+"""Markdown tables of the request and the response of a handler, from its description."""
 
 from __future__ import annotations
 

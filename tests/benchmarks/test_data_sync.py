@@ -231,7 +231,7 @@ def same(one: Path, other: Path) -> bool:
 
 
 def compare_both_ways(bench: Bench, work: str, name: str) -> None:
-    """Compare syncs of a local folder to S3, each to a place of its own, and back."""
+    """Compare syncs of a local folder to S3, each to a prefix of its own, and back."""
     folder = bench.folder / name
     up = {
         OURS: lambda n: bench.ours(name, f"s3://bench/ours-{name}-{n}/"),

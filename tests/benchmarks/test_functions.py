@@ -91,7 +91,7 @@ def here(folder: Path) -> str:
     return str(folder / "data")
 
 
-# A function of each handler, and an event that it answers without a call to AWS; an empty one is
+# A function of each handler, and an event that it handles without a call to AWS; an empty one is
 # refused, which takes the import, the model and an error.
 FUNCTIONS: dict[str, tuple[str, Callable[[Path], dict[str, Any]]]] = {
     "batch.create.handler": ("batch", lambda folder: {}),
@@ -145,7 +145,7 @@ class Peer:
 
 @dataclass(frozen=True)
 class Start:
-    """A cold start: seconds to the first answer, and of the processor."""
+    """A cold start: seconds to the first response, and seconds of CPU."""
 
     wall: float
     cpu: float
@@ -234,7 +234,7 @@ def show(capsys):
 
 
 def start_cold(python: str, peer: Peer, event: Any) -> Start:
-    """Start a function and time its first answer."""
+    """Start a function and time its first response."""
     begin = time.perf_counter()
     with running_function(python, peer.task_root, peer.handler, **SETTINGS) as function:
         outcome = function.invoke(event)

@@ -76,7 +76,7 @@ class Function(RuntimeApi):
 def running_function(
     python: str, task_root: Path, handler: str, **environment: str
 ) -> Iterator[Function]:
-    """Run a function by AWS's own runtime client, in a process that has the zip and no more.
+    """Run a function with AWS's runtime client, in a process with only the zip.
 
     Args:
         python: a Python that has what Lambda's own has.

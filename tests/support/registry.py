@@ -68,7 +68,7 @@ def registry_server(folder: Path, htpasswd: str = "") -> Iterator[Registry]:
 
 @dataclass(frozen=True)
 class Registry:
-    """A registry, seen with eyes of its own: nothing here is shared with what is tested.
+    """A client of a registry that shares no code with the tested one.
 
     Args:
         url: scheme, host and port.
@@ -102,8 +102,8 @@ class Registry:
 
     def open_upload(self, repository: str) -> str:
         """Open an upload and return its URL."""
-        answer = self._ask("POST", f"/v2/{repository}/blobs/uploads/", b"")
-        location: str = answer.headers["Location"]
+        response = self._ask("POST", f"/v2/{repository}/blobs/uploads/", b"")
+        location: str = response.headers["Location"]
         return location
 
     def push_manifest(self, repository: str, manifest: Json, reference: str = "") -> str:
@@ -171,9 +171,9 @@ class Registry:
 
     def open_uploads(self, repository: str) -> list[str]:
         """Return the ids of uploads that are neither closed nor given up."""
-        place = self.folder / "docker/registry/v2/repositories" / repository / "_uploads"
+        folder = self.folder / "docker/registry/v2/repositories" / repository / "_uploads"
         # Uploads that were given up leave a folder behind, but no data.
-        return sorted(path.parent.name for path in place.glob("*/data"))
+        return sorted(path.parent.name for path in folder.glob("*/data"))
 
     def blob_file(self, digest: str) -> Path:
         """Return the file that the registry keeps a blob in."""
@@ -182,8 +182,8 @@ class Registry:
 
     def _read(self, path: str) -> bytes | None:
         try:
-            with self._ask("GET", path, headers={"Accept": _ACCEPTED}) as answer:
-                content: bytes = answer.read()
+            with self._ask("GET", path, headers={"Accept": _ACCEPTED}) as response:
+                content: bytes = response.read()
                 return content
         except urllib.error.HTTPError as error:
             with error:
@@ -197,10 +197,10 @@ class Registry:
         request = urllib.request.Request(
             urljoin(self.url, path), body, dict(headers or {}), method=method
         )
-        answer = urllib.request.urlopen(request)
+        response = urllib.request.urlopen(request)
         if method != "GET":
-            answer.close()
-        return answer
+            response.close()
+        return response
 
 
 def digest_of(content: bytes) -> str:

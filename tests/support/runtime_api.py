@@ -1,4 +1,4 @@
-"""A stand-in for the Lambda Runtime API, which functions on AWS get their events from.
+"""A local Lambda Runtime API, from which functions get their events.
 
 https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
@@ -25,7 +25,7 @@ class Outcome:
 
     Args:
         kind: ``response``, or ``error`` for an exception of the handler or of its import.
-        body: the answer, or ``errorType``, ``errorMessage`` and ``stackTrace``.
+        body: the response, or ``errorType``, ``errorMessage`` and ``stackTrace``.
     """
 
     kind: str
@@ -33,7 +33,7 @@ class Outcome:
 
 
 class RuntimeApi:
-    """Serves events to one runtime client on loopback, and takes its answers."""
+    """Serves events to one runtime client on loopback, and receives its responses."""
 
     def __init__(self) -> None:
         self._events: queue.Queue[tuple[str, bytes] | None] = queue.Queue()
@@ -71,7 +71,7 @@ class RuntimeApi:
 
         class RequestHandler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
-            # Otherwise each answer waits some 45 ms for the client's acknowledgement.
+            # Otherwise each response waits some 45 ms for the client's acknowledgement.
             disable_nagle_algorithm = True
 
             def handle(self) -> None:

@@ -44,7 +44,7 @@ http {{
   }}
 }}
 """
-"""rclone calls the root of one answer by another name than S3 does."""
+"""The root element of one response has another name in rclone than in S3."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Servers on loopback that tests and the demonstration talk to instead of AWS."""
+"""Servers on loopback that tests and the demonstration use instead of AWS."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _START_SECONDS = 60
 
 
 def aws_settings(url: str) -> dict[str, str]:
-    """Return the environment variables that send boto3 to a stand-in for AWS."""
+    """Return the environment variables that make boto3 use a local AWS emulator."""
     return {
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
@@ -49,12 +49,13 @@ def running(command: Sequence[str], ready: str, log: Path, **environment: str) -
 
     Args:
         command: program and arguments; ``{port}`` stands for a free port, here and in ``ready``.
-        ready: the URL that answers once the server is ready.
+        ready: a URL that responds once the server is ready.
         log: the file for what it prints.
         environment: further environment variables.
 
     Raises:
-        RuntimeError: it ended, or did not answer in a minute; the message holds what it printed.
+        RuntimeError: the server ended, or did not respond within a minute; its output is in the
+            message.
     """
     port = str(_free_port())
     url = ready.replace("{port}", port)
@@ -67,7 +68,7 @@ def running(command: Sequence[str], ready: str, log: Path, **environment: str) -
         )
     try:
         if not _answers(url, process):
-            raise RuntimeError(f"{command[0]} does not answer at {url}:\n{log.read_text()}")
+            raise RuntimeError(f"{command[0]} does not respond at {url}:\n{log.read_text()}")
         yield url
     finally:
         process.kill()

@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 Function: TypeAlias = Callable[[Any], Any]
-"""Takes an event and returns the answer, or raises."""
+"""Takes an event and returns the response, or raises an exception."""
 
 # The interpreter is in this process: not where the other services are.
 _STATES_URL: Final = f"https://states.{REGION}.amazonaws.com"
@@ -58,7 +58,7 @@ VALUES: Final = {
         for name, handler in HANDLERS.items()
     },
 }
-"""What a deployment would put in place of the placeholders."""
+"""Values of a deployment for the placeholders."""
 
 
 class FunctionError(Exception):
@@ -100,7 +100,7 @@ class _Server:
 
         class RequestHandler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
-            # Otherwise each answer waits some 45 ms for the client's acknowledgement.
+            # Otherwise each response waits some 45 ms for the client's acknowledgement.
             disable_nagle_algorithm = True
 
             def do_POST(self) -> None:
@@ -131,7 +131,7 @@ class Functions(_Server):
         self.events: list[tuple[str, Any]] = []
 
     def serve(self, functions: Mapping[str, Function]) -> None:
-        """Forget all that was, and run these functions from now on, by name."""
+        """Reset the server, and run these functions by their names."""
         self._functions = functions
         self.events = []
 
@@ -201,7 +201,7 @@ class Jobs(_Server):
         self.jobs: dict[str, Job] = {}
 
     def serve(self, find_container: Callable[[str], Mapping[str, Any]]) -> None:
-        """Forget all that was.
+        """Reset the server.
 
         Args:
             find_container: returns the ``containerProperties`` of a job definition.
@@ -239,7 +239,7 @@ class Execution:
         status: as DescribeExecution tells it.
         output: the JSON document, of one that has succeeded.
         error: the name of the error of one that has failed.
-        cause: what is told with it.
+        cause: the message of the error.
         events: the history.
     """
 
