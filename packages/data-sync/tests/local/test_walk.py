@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import errno
 import os
 import socket
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aibs_informatics_aws_lambda.handlers.data_sync.entries import Entry
@@ -10,6 +13,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.local.staging import tempora
 from aibs_informatics_aws_lambda.handlers.data_sync.local.walk import (
     find_local,
     list_destination,
+    list_files,
     list_source,
 )
 from hypothesis import given, strategies as st
@@ -163,3 +167,66 @@ def test_temporary_files_of_a_running_sync_are_not_listed(tmp_path):
     os.utime(left, (0, 0))
     assert list(list_source(tmp_path)) == []
     assert [entry.relative for entry in list_destination(tmp_path)] == [Path(left).name]
+
+
+READERS = {"source": list_source, "destination": list_destination, "files": list_files}
+UNREADABLE = [errno.EACCES, errno.EIO, errno.ELOOP, errno.ENOTDIR, errno.ESTALE, errno.ETIMEDOUT]
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path, int], None]:
+    """Let the next reading of a folder fail."""
+    read = os.scandir
+
+    def fail(folder: Path, number: int) -> None:
+        def scandir(path: str) -> Any:
+            if str(path) == str(folder):
+                raise OSError(number, os.strerror(number), str(path))
+            return read(path)
+
+        monkeypatch.setattr(os, "scandir", scandir)
+
+    return fail
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("folder", ["root", "root/sub"])
+@pytest.mark.parametrize("number", UNREADABLE, ids=errno.errorcode.get)
+def test_folder_that_cannot_be_read_is_an_error_that_names_it(
+    tmp_path: Path, failing, reader, folder, number
+):
+    write(tmp_path / "root" / "sub" / "a")
+    failing(tmp_path / folder, number)
+    with pytest.raises(OSError, match=f"{tmp_path / folder}'") as caught:
+        list(READERS[reader](tmp_path / "root"))
+    assert caught.value.errno == number
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_folder_that_vanishes_while_its_parent_is_read_is_left_out(
+    tmp_path: Path, failing, reader
+):
+    write(tmp_path / "root" / "sub" / "a")
+    write(tmp_path / "root" / "b")
+    failing(tmp_path / "root" / "sub", errno.ENOENT)
+    found = [entry.relative for entry in READERS[reader](tmp_path / "root")]
+    assert [name for name in found if not name.endswith("/")] == ["b"]
+
+
+def test_source_that_vanishes_is_an_error(tmp_path: Path, failing):
+    write(tmp_path / "root" / "a")
+    failing(tmp_path / "root", errno.ENOENT)
+    with pytest.raises(FileNotFoundError, match="root"):
+        list(list_source(tmp_path / "root"))
+
+
+@pytest.mark.parametrize("target", ["nowhere", "file/nowhere", "link"])
+def test_symlink_that_leads_nowhere_hides_no_other_entry(tmp_path: Path, target):
+    for name in ("a", "file", "z"):
+        write(tmp_path / name)
+    (tmp_path / "link").symlink_to(target)
+    with pytest.raises(ValueError, match="/link is a dangling symlink"):
+        list(list_source(tmp_path))
+    assert [entry.relative for entry in list_files(tmp_path)] == ["a", "file", "z"]
+    found = [(entry.relative, entry.kind) for entry in list_destination(tmp_path)]
+    assert found == [("a", "file"), ("file", "file"), ("link", "symlink"), ("z", "file")]

@@ -12,8 +12,8 @@ from pathlib import Path
 from aibs_informatics_aws_lambda.storage.mount_points import MountPoint
 from aibs_informatics_aws_lambda.storage.mount_variables import EFS_MOUNT_POINT_PATH_KEY_PREFIX
 
+from ..evidence import is_absent
 from ..settings import REMOVE_ROOTS_KEY
-from .files import GONE
 
 
 def delete_file(path: str) -> bool:
@@ -242,7 +242,7 @@ def _rmdir(name: str, folder: int) -> None:
 
 
 def _raise_unless_gone(error: OSError) -> None:
-    if error.errno not in GONE:
+    if not is_absent(error):
         raise error
 
 

@@ -14,11 +14,8 @@ from aibs_informatics_aws_lambda.common.files import filename_in_errors
 from ..entries import Entry
 from ..progress import CheckDeadline
 
-GONE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ESTALE})
-"""Errors about a file that vanishes while its directory is read; NFS, and so EFS, says ESTALE."""
-
-DANGLING: Final = GONE | {errno.ELOOP}
-"""Errors about a symlink that points to nothing."""
+DANGLING: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ESTALE, errno.ELOOP})
+"""Errors about a symlink that points to nothing; NFS, and so EFS, says ESTALE."""
 
 _BLOCK_BYTES: Final = 2**20
 

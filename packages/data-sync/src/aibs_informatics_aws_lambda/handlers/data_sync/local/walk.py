@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Protocol
 
 from ..entries import Entry, EntryKind, Listing
-from .files import DANGLING, GONE
+from ..evidence import is_absent
+from .files import DANGLING
 from .staging import is_in_use, is_temporary
 
 logger = logging.getLogger(__name__)
@@ -123,10 +124,10 @@ class _Followed:
         try:
             found = os.stat(path)  # noqa: PTH116 - a Path for each file costs more than the call
         except OSError as error:
-            if error.errno not in GONE:
-                raise
-            if os.path.islink(path):  # noqa: PTH114
+            if error.errno in DANGLING and os.path.islink(path):  # noqa: PTH114
                 raise ValueError(_dangling(path)) from None
+            if not is_absent(error):
+                raise
             return None
         if is_temporary(path):
             # Another sync downloads to this directory, or was killed.
@@ -150,7 +151,7 @@ class _NotFollowed:
         try:
             found = os.lstat(path)
         except OSError as error:
-            if error.errno not in GONE:
+            if not is_absent(error):
                 raise
             return None
         if is_in_use(path, found.st_mtime):
@@ -198,12 +199,26 @@ def _walk(root: str, policy: _SymlinkPolicy) -> Iterator[Entry]:
 
 
 def _level(directory: str, prefix: str, policy: _SymlinkPolicy, *, below_symlink: bool) -> _Level:
-    names = _names_in_order(directory, policy, below_symlink=below_symlink)
+    names = _names_in_order(
+        directory,
+        policy,
+        below_symlink=below_symlink,
+        is_source_root=not prefix and policy.follows_symlinks,
+    )
     return directory, prefix, below_symlink, names
 
 
+def _leads_to_directory(symlink: os.DirEntry[str]) -> bool:
+    try:
+        return symlink.is_dir()
+    except OSError as error:
+        if error.errno not in DANGLING:
+            raise
+        return False
+
+
 def _names_in_order(
-    directory: str, policy: _SymlinkPolicy, *, below_symlink: bool
+    directory: str, policy: _SymlinkPolicy, *, below_symlink: bool, is_source_root: bool
 ) -> Iterator[tuple[str, bool]]:
     """Yield the names in a directory and whether each is a symlink that is followed.
 
@@ -217,13 +232,15 @@ def _names_in_order(
             for child in found:
                 if child.is_dir(follow_symlinks=False):
                     names.append(f"{child.name}/")
-                elif follows and child.is_symlink() and child.is_dir():
+                elif follows and child.is_symlink() and _leads_to_directory(child):
                     names.append(f"{child.name}/")
                     symlinks.add(names[-1])
                 else:
                     names.append(child.name)
     except OSError as error:
-        if error.errno not in GONE:
+        # A directory whose parent was read may have vanished since. A source itself may not: its
+        # absence would empty the destination.
+        if is_source_root or not is_absent(error):
             raise
     names.sort()
     for name in names:

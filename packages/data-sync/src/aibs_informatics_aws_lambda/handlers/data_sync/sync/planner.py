@@ -14,6 +14,7 @@ from typing import Final
 from aibs_informatics_aws_lambda.common.s3 import MAX_KEY_BYTES
 
 from ..entries import Entry, EntryKind
+from ..evidence import is_absent
 from ..local.walk import list_destination
 from ..s3.client import S3
 from ..s3.listing import find_object, list_below
@@ -292,9 +293,13 @@ def _list_targets(route: Route, options: PlanOptions, s3: S3 | None) -> Iterable
 
 def _list_folder(path: str) -> Iterable[Entry]:
     folder = Path(path)
-    if not folder.exists():
+    try:
+        found = folder.stat()
+    except OSError as error:
+        if not is_absent(error):
+            raise
         return []
-    if not folder.is_dir():
+    if not stat.S_ISDIR(found.st_mode):
         raise FileExistsError(f"{folder} is a file: a folder does not replace a file")
     return list_destination(folder)
 
