@@ -123,9 +123,9 @@ def dump_json_line(document: JSON) -> str:
 
     Raises:
         TypeError: ``document`` contains a value that cannot be written as JSON.
-        ValueError: ``document`` contains NaN or infinity, or a circular reference.
+        ValueError: ``document`` contains a circular reference.
     """
-    return json.dumps(document, sort_keys=True, allow_nan=False)
+    return json.dumps(document, sort_keys=True)
 
 
 def path_from_text(text: str) -> Path:

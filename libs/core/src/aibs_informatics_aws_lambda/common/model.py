@@ -86,12 +86,8 @@ class ModelBase:
         return cls.from_dict(parse_json(text), **kwargs)
 
     def to_json(self, **kwargs: Any) -> str:
-        """Return the instance as JSON, indented by 4, with fields in order of declaration.
-
-        Raises:
-            ValueError: a field contains NaN or infinity.
-        """
-        return json.dumps(self.to_dict(**kwargs), indent=4, allow_nan=False)
+        """Return the instance as JSON, indented by 4, with fields in order of declaration."""
+        return json.dumps(self.to_dict(**kwargs), indent=4)
 
     @classmethod
     def from_path(cls, path: Path, **kwargs: Any) -> Self:
@@ -143,7 +139,7 @@ class PydanticBaseModel(BaseModel, ModelBase):
         defer_build=True,
         hide_input_in_errors=True,
         loc_by_alias=False,
-        # NaN and infinity are kept, to be rejected when they are written: null would lose them.
+        # NaN and infinity are kept, as by Python's json: null would lose information.
         ser_json_inf_nan="constants",
         validate_by_alias=True,
         validate_by_name=True,
