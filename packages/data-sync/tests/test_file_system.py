@@ -416,6 +416,18 @@ class TestRemoveDataPaths:
         assert answer["size_bytes_removed"] == 0
         assert file.exists()
 
+    def test_very_deep_tree_is_removed(self, remove, tmp_path):
+        folder = os.open(tmp_path, os.O_RDONLY)
+        for _ in range(1500):
+            os.mkdir("d", dir_fd=folder)
+            below = os.open("d", os.O_RDONLY, dir_fd=folder)
+            os.close(folder)
+            folder = below
+        os.close(os.open("file", os.O_CREAT | os.O_WRONLY, dir_fd=folder))
+        os.close(folder)
+        remove(tmp_path / "d")
+        assert names(tmp_path) == []
+
     def test_relative_root_is_refused(self, remove, tmp_path, monkeypatch):
         monkeypatch.setenv("DATA_REMOVE_ROOTS", "data")
         with pytest.raises(ValueError, match="DATA_REMOVE_ROOTS contains 'data'"):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import time
 from pathlib import Path
 
@@ -79,3 +80,20 @@ def test_other_names_are_those_of_users(name):
 def test_temporary_files_are_in_use_for_a_day_after_their_last_change(age, in_use):
     path = staging.temporary_path("/data/a")
     assert staging.is_in_use(path, time.time() - age) is in_use
+
+
+def test_thousands_of_missing_directories_are_made(tmp_path):
+    path = f"{tmp_path}/" + "d/" * 1500
+
+    staging.make_directories(path.rstrip("/"))
+    staging.make_directories(path.rstrip("/"))
+
+    assert Path(path).is_dir()
+    subprocess.run(["rm", "-rf", str(tmp_path / "d")], check=True)
+
+
+def test_directory_in_place_of_a_file_is_not_made(tmp_path):
+    (tmp_path / "file").write_text("x")
+
+    with pytest.raises(OSError, match="file"):
+        staging.make_directories(f"{tmp_path}/file/below")

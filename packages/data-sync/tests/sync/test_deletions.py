@@ -214,7 +214,6 @@ def local(root: Path, names: str, kind="file") -> list[Deletion]:
         "a link is deleted, not its target": ("a link>a", "link", "a"),
         "a link that leads nowhere is deleted": ("link>nowhere", "link", ""),
         "a link to a folder is deleted, not what is in it": ("a/b link>a", "link", "a/b"),
-        "a file that is gone is deleted": ("a", "gone a", ""),
     },
 )
 def test_files_are_deleted(tmp_path: Path, tree, deleted, left):
@@ -223,6 +222,13 @@ def test_files_are_deleted(tmp_path: Path, tree, deleted, left):
     delete_files(local(tmp_path, deleted), lambda step: told.append(step.target))
     assert below(tmp_path) == left
     assert told == deleted.split()
+
+
+def test_file_that_is_gone_does_not_count_as_deleted(tmp_path: Path):
+    make(tmp_path, "a")
+    deleted: list[str] = []
+    delete_files(local(tmp_path, "gone a"), lambda step: deleted.append(step.target))
+    assert deleted == ["a"]
 
 
 def test_file_that_cannot_be_deleted_is_an_error(tmp_path: Path):

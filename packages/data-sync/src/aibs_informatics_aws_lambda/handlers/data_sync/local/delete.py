@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from aibs_informatics_aws_lambda.storage.mount_points import MountPoint
 from aibs_informatics_aws_lambda.storage.mount_variables import EFS_MOUNT_POINT_PATH_KEY_PREFIX
 
 from ..evidence import is_absent
 from ..settings import REMOVE_ROOTS_KEY
+
+_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
 def delete_file(path: str) -> bool:
@@ -188,17 +192,69 @@ def remove_tree(path: Path, found: TreeStat) -> None:
 
 
 def _folders(path: Path, parent: int) -> Iterator[tuple[Path, list[str], int]]:
-    """Yield each directory below, the path itself last: with its names and file descriptor."""
-    walk = os.fwalk(path.name, topdown=False, onerror=_raise_unless_gone, dir_fd=parent)
-    for folder, folders, files, fd in walk:
-        yield path.parent / folder, folders + files, fd
+    """Yield each directory below, the path itself last: with its names and file descriptor.
+
+    Only one directory is open at a time, however deep the tree is. The way back up is by ``..``,
+    which must lead to the directory that the walk has come from.
+
+    Raises:
+        OSError: a directory cannot be read, or was moved meanwhile.
+    """
+    fd = _open_directory(path.name, parent)
+    if fd is None:
+        return
+    try:
+        levels = [_Level(path, fd)]
+        while levels:
+            level = levels[-1]
+            name = next(level.unvisited, None)
+            below = None if name is None else _open_directory(name, fd)
+            if below is not None:
+                os.close(fd)
+                fd = below
+                levels.append(_Level(level.path / str(name), fd))
+            elif name is None:
+                yield level.path, level.names, fd
+                levels.pop()
+                if levels:
+                    above = os.open("..", _DIRECTORY, dir_fd=fd)
+                    os.close(fd)
+                    fd = above
+                    levels[-1].check(fd)
+    finally:
+        os.close(fd)
+
+
+class _Level:
+    """A directory on the way down, and the directories in it that are not visited yet."""
+
+    def __init__(self, path: Path, fd: int) -> None:
+        self.path = path
+        self._stat = os.fstat(fd)
+        with os.scandir(fd) as children:
+            kinds = {child.name: child.is_dir(follow_symlinks=False) for child in children}
+        self.names = list(kinds)
+        self.unvisited = iter([name for name, is_directory in kinds.items() if is_directory])
+
+    def check(self, fd: int) -> None:
+        """Raise `OSError` if another directory than this one is open."""
+        if not os.path.samestat(self._stat, os.fstat(fd)):
+            raise OSError(errno.ESTALE, "a directory in it was moved meanwhile", str(self.path))
+
+
+def _open_directory(name: str, parent: int) -> int | None:
+    try:
+        return os.open(name, _DIRECTORY, dir_fd=parent)
+    except OSError as error:
+        _raise_unless_gone(error)
+        return None
 
 
 @contextmanager
 def _opened_parent(path: Path) -> Iterator[int | None]:
     # All further names are looked up in this very directory, whatever becomes of its path.
     try:
-        fd = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        fd = os.open(path.parent, _DIRECTORY)
     except OSError as error:
         _raise_unless_gone(error)
         yield None

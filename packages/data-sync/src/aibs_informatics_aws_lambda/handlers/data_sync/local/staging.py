@@ -65,9 +65,29 @@ class Staging:
         """
         parent = target.rpartition("/")[0]
         if parent not in self._parents:
-            Path(parent or "/").mkdir(parents=True, exist_ok=True)
+            make_directories(parent or "/")
             self._parents.add(parent)
         return f"{self.directory}/object" if self.directory else temporary_path(target)
+
+
+def make_directories(path: str) -> None:
+    """Make a directory and its missing parents, however many.
+
+    Raises:
+        OSError: one of them cannot be made.
+    """
+    missing = []
+    # Not pathlib, which calls itself for each parent.
+    while not os.path.isdir(path):  # noqa: PTH112
+        missing.append(path)
+        path = os.path.dirname(path)  # noqa: PTH120
+    for directory in reversed(missing):
+        try:
+            os.mkdir(directory)  # noqa: PTH102
+        except FileExistsError:
+            # Made by another sync meanwhile, or a file.
+            if not os.path.isdir(directory):  # noqa: PTH112
+                raise
 
 
 def find_staging_root(destination: str) -> str:
