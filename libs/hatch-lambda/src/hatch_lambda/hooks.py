@@ -1,7 +1,5 @@
 """Plugin hooks of hatchling."""
 
-from __future__ import annotations
-
 from hatchling.plugin import hookimpl
 
 from .builder import LambdaBuilder

@@ -1,7 +1,5 @@
 """Make the scripts of distributions independent of the machine that runs the build."""
 
-from __future__ import annotations
-
 import re
 import sys
 from pathlib import Path

@@ -23,13 +23,7 @@ if TYPE_CHECKING:
         to_mounted_path as to_mounted_path,
     )
     from .mount_variables import to_env_vars as to_env_vars
-    from .paths import (
-        DataLocation as DataLocation,
-        DataPath as DataPath,
-        EFSOrLocalPath as EFSOrLocalPath,
-        S3OrLocalPath as S3OrLocalPath,
-        parse_data_path as parse_data_path,
-    )
+    from .paths import *
 
 __getattr__, __dir__ = lazy_names(
     __name__,

@@ -1,7 +1,5 @@
 """Look up EFS file systems and access points by ID, ARN or name, and by tags."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

@@ -4,8 +4,6 @@ Nothing is looked up on disk: the mount may be on another machine, or in a conta
 started yet.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath

@@ -1,16 +1,13 @@
 """Environment variables that describe EFS mounts, for machines other than Lambda and Batch."""
 
-from __future__ import annotations
-
 from pathlib import PurePosixPath
-from typing import Final
 
 from aibs_informatics_aws_lambda.common.hashing import sha256_hexdigest
 
-EFS_MOUNT_POINT_PATH_KEY_PREFIX: Final = "EFS_MOUNT_POINT_PATH"
-EFS_MOUNT_POINT_ID_KEY_PREFIX: Final = "EFS_MOUNT_POINT_ID"
+EFS_MOUNT_POINT_PATH_KEY_PREFIX = "EFS_MOUNT_POINT_PATH"
+EFS_MOUNT_POINT_ID_KEY_PREFIX = "EFS_MOUNT_POINT_ID"
 
-EFS_MOUNT_VARIABLES: Final = {
+EFS_MOUNT_VARIABLES = {
     f"{EFS_MOUNT_POINT_PATH_KEY_PREFIX}_<NAME>": (
         "outside of Lambda and Batch: directory at which an EFS file system is mounted"
     ),

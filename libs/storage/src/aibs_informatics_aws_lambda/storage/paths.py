@@ -1,10 +1,8 @@
 """Fields of models that accept an S3 URI, an EFS path or a local path."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 from aibs_informatics_aws_lambda.common.s3 import S3Path
@@ -17,7 +15,7 @@ DataLocation: TypeAlias = S3Path | EFSPath | Path
 """A location in S3, on EFS or on a local disk."""
 
 # A URI, and also s3: or efs: with too few slashes or in capitals.
-_URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|(s3|efs):", re.IGNORECASE)
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|(s3|efs):", re.IGNORECASE)
 
 
 def parse_data_path(value: Any) -> DataLocation:

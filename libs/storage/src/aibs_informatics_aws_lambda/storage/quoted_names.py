@@ -5,14 +5,11 @@ encode. The quoted form is that of rclone: the character U+201B and two hexadeci
 https://rclone.org/overview/#invalid-utf-8-bytes
 """
 
-from __future__ import annotations
-
 import re
-from typing import Final
 
-_QUOTE: Final = "\u201b"
-_TO_QUOTE: Final = re.compile(f"{_QUOTE}|[\udc80-\udcff]")
-_QUOTED: Final = re.compile(f"{_QUOTE}({_QUOTE}|[89A-F][0-9A-F])")
+_QUOTE = "\u201b"
+_TO_QUOTE = re.compile(f"{_QUOTE}|[\udc80-\udcff]")
+_QUOTED = re.compile(f"{_QUOTE}({_QUOTE}|[89A-F][0-9A-F])")
 
 
 def quote_name(text: str) -> str:

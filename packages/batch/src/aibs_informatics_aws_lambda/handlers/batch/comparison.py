@@ -5,8 +5,6 @@ lists and defaults are added, empty variables are dropped, and lists change thei
 definitions are normalized before they are compared.
 """
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

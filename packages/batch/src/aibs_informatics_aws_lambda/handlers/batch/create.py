@@ -1,7 +1,5 @@
 """The handler that registers a Batch job definition and prepares the submission of a job."""
 
-from __future__ import annotations
-
 import uuid
 
 from aibs_informatics_aws_lambda.common.aws import get_region

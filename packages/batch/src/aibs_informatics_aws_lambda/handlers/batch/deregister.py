@@ -1,7 +1,5 @@
 """The handler that deregisters unused revisions of job definitions."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 

@@ -1,7 +1,5 @@
 """Resolve the image of a request to a full image reference."""
 
-from __future__ import annotations
-
 import re
 
 from aibs_informatics_aws_lambda.common.aws import get_client, get_region, named_errors

@@ -1,9 +1,7 @@
 """Container image references, in the grammar of Docker."""
 
-from __future__ import annotations
-
 import re
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from aibs_informatics_aws_lambda.common.checked_text import CheckedText
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
@@ -20,13 +18,11 @@ _REFERENCE = re.compile(
 )
 _LONGEST_NAME = 255
 
-REGISTRY: Final = (
-    r"(docker\.io|public\.ecr\.aws|ghcr\.io|(?:[\d]{12}).dkr.ecr.(?:[\w-]*).amazonaws.com)"
-)
+REGISTRY = r"(docker\.io|public\.ecr\.aws|ghcr\.io|(?:[\d]{12}).dkr.ecr.(?:[\w-]*).amazonaws.com)"
 """Pattern of well-known registries, the first group of `DockerImageUri.regex_pattern`."""
-REPO_NAME: Final = r"([a-z0-9]+(?:[-_\.\/][a-z0-9]+)*)"
+REPO_NAME = r"([a-z0-9]+(?:[-_\.\/][a-z0-9]+)*)"
 """Pattern of repositories, the second group of `DockerImageUri.regex_pattern`."""
-IMAGE_TAG_OR_SHA: Final = r"(?::([\w.\-_]{1,127})|@sha256:([A-Fa-f0-9]{64}))"
+IMAGE_TAG_OR_SHA = r"(?::([\w.\-_]{1,127})|@sha256:([A-Fa-f0-9]{64}))"
 """Pattern of tags and digests, the other groups of `DockerImageUri.regex_pattern`."""
 
 

@@ -3,8 +3,6 @@
 https://docs.aws.amazon.com/batch/latest/APIReference/API_RegisterJobDefinition.html
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from aibs_informatics_aws_lambda.common.constants import AWS_REGION_KEY

@@ -3,18 +3,15 @@
 https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskOverride.html
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
-from typing import Final
 
 from aibs_informatics_aws_lambda.common.json_io import JSONObject
 
-MAX_OVERRIDES_LENGTH: Final = 8192
+MAX_OVERRIDES_LENGTH = 8192
 """The maximum length of container overrides, in characters of their JSON form."""
 
-BATCH_VARIABLES_LENGTH: Final = 512
+BATCH_VARIABLES_LENGTH = 512
 """Characters of the overrides that the variables need which Batch adds to every job."""
 
 # Batch runs the only container of a job under this name.

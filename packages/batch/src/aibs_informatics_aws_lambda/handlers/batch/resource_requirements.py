@@ -3,8 +3,6 @@
 https://docs.aws.amazon.com/batch/latest/APIReference/API_ResourceRequirement.html
 """
 
-from __future__ import annotations
-
 
 def to_resource_requirements(
     *, gpu: int | None = None, memory: int | None = None, vcpus: float | None = None

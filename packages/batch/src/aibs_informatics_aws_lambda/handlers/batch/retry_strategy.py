@@ -4,8 +4,6 @@ Batch evaluates rules in order, and retries a job that matches none. The last ru
 https://docs.aws.amazon.com/batch/latest/userguide/job_retries.html
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from enum import StrEnum
 

@@ -3,8 +3,6 @@
 https://docs.aws.amazon.com/batch/latest/APIReference/API_SubmitJob.html
 """
 
-from __future__ import annotations
-
 from aibs_informatics_aws_lambda.common.json_io import JSONObject
 
 from .job_definition import ALL_NODES

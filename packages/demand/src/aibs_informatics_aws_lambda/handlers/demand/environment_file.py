@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Final
 
 from aibs_informatics_aws_lambda.handlers.batch.job_definition import to_environment_list
 from aibs_informatics_aws_lambda.handlers.batch.overrides import (
@@ -16,10 +15,10 @@ from aibs_informatics_aws_lambda.handlers.batch.overrides import (
     serialize_overrides,
 )
 
-ENVIRONMENT_FILE_NAME: Final = ".demand.env"
-ENVIRONMENT_FILE_KEY: Final = "_ENVIRONMENT_FILE"
+ENVIRONMENT_FILE_NAME = ".demand.env"
+ENVIRONMENT_FILE_KEY = "_ENVIRONMENT_FILE"
 
-_SHARE_FOR_VARIABLES: Final = 0.9
+_SHARE_FOR_VARIABLES = 0.9
 
 _NAME = r"[_a-zA-Z][_a-zA-Z0-9]*"
 _MENTION = re.compile(rf"\$\{{?({_NAME})")

@@ -1,12 +1,9 @@
 """Plan the Batch job of a demand execution: names, command, variables and volumes."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Final
 
 from aibs_informatics_aws_lambda.common.constants import AWS_REGION_KEY
 from aibs_informatics_aws_lambda.common.env import ENV_BASE_KEY_ALIAS, EnvBase
@@ -39,7 +36,7 @@ from .volumes import BatchEFSConfiguration
 
 logger = logging.getLogger(__name__)
 
-UNKNOWN_USER: Final = "unknown"
+UNKNOWN_USER = "unknown"
 
 _PREPARATIONS = ("mkdir -p ${WORKING_DIR}", "mkdir -p ${TMPDIR}", "cd ${WORKING_DIR}")
 _READ_ENVIRONMENT_FILE = f". ${{{ENVIRONMENT_FILE_KEY}}}"

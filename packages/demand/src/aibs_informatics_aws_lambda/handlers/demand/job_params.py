@@ -1,7 +1,5 @@
 """Parameters of a job: plain values, inputs to download, and outputs to upload."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace

@@ -5,21 +5,18 @@ the revision. If the component is too long, the EFS mount helper fails when the 
 The lengths are therefore checked in advance.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from pathlib import PurePath, PurePosixPath
-from typing import Final
 
 from aibs_informatics_aws_lambda.common.hashing import sha256_hexdigest
 
-DEFAULT_HASH_LENGTH: Final = 8
-ECS_VOLUME_COMPONENT_BUDGET: Final = 139
-EFS_VOLUME_NAME_MAX_LENGTH: Final = 24
+DEFAULT_HASH_LENGTH = 8
+ECS_VOLUME_COMPONENT_BUDGET = 139
+EFS_VOLUME_NAME_MAX_LENGTH = 24
 
-_REVISION_DIGITS: Final = 3
-_DEFAULT_LABEL: Final = "vol"
+_REVISION_DIGITS = 3
+_DEFAULT_LABEL = "vol"
 _INVALID = re.compile(r"[^A-Za-z0-9_-]")
 
 

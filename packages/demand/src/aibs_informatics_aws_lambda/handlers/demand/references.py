@@ -1,18 +1,15 @@
 """References between parameters: ``${NAME}`` is replaced by the value of a parameter."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
-from typing import Final
 
 _NAME = re.compile(r"[_a-zA-Z][_a-zA-Z0-9]*")
 _REFERENCE = re.compile(rf"\$\{{({_NAME.pattern})\}}")
 
 # Without a limit, thirty short parameters that refer to each other several times would become
 # gigabytes. Linux limits a variable to this length (MAX_ARG_STRLEN with 4 KiB pages).
-MAX_VALUE_LENGTH: Final = 128 * 1024
+MAX_VALUE_LENGTH = 128 * 1024
 
 
 def to_variable_name(name: str) -> str:

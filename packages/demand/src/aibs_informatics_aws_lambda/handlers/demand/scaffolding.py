@@ -1,7 +1,5 @@
 """The handler that plans demand executions."""
 
-from __future__ import annotations
-
 from aibs_informatics_aws_lambda.common.collector import paused_collector_in_lambda
 
 with paused_collector_in_lambda():

@@ -1,9 +1,7 @@
 """Requests for the data syncs before and after a job."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.data_sync.batch import PrepareBatchDataSyncRequest
@@ -12,7 +10,7 @@ from aibs_informatics_aws_lambda.storage.efs import EFSPath
 from .job_params import DownloadableJobParam, UploadableJobParam
 from .model import DataSyncConfiguration
 
-BATCH_SIZE_BYTES_LIMIT: Final = 75 * 1024**3
+BATCH_SIZE_BYTES_LIMIT = 75 * 1024**3
 
 ToEfsPath: TypeAlias = Callable[[str], EFSPath]
 

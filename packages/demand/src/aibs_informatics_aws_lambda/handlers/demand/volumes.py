@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from pathlib import PurePath, PurePosixPath
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from aibs_informatics_aws_lambda.common.env import ENV_BASE_KEY, EnvBase
 from aibs_informatics_aws_lambda.common.json_io import JSONObject
@@ -39,18 +39,18 @@ class VolumeRole(NamedTuple):
         return f"/opt/efs/{self.name}"
 
 
-SCRATCH: Final = VolumeRole("scratch")
-SHARED: Final = VolumeRole("shared", read_only=True)
-TMP: Final = VolumeRole("tmp")
+SCRATCH = VolumeRole("scratch")
+SHARED = VolumeRole("shared", read_only=True)
+TMP = VolumeRole("tmp")
 
-EFS_SCRATCH_ACCESS_POINT_NAME: Final = SCRATCH.name
-EFS_SHARED_ACCESS_POINT_NAME: Final = SHARED.name
-EFS_TMP_ACCESS_POINT_NAME: Final = TMP.name
+EFS_SCRATCH_ACCESS_POINT_NAME = SCRATCH.name
+EFS_SHARED_ACCESS_POINT_NAME = SHARED.name
+EFS_TMP_ACCESS_POINT_NAME = TMP.name
 
 # The default root directories of the access points, on the file system.
-EFS_SCRATCH_PATH: Final = "/scratch"
-EFS_SHARED_PATH: Final = "/shared"
-EFS_TMP_PATH: Final = "/tmp"  # noqa: S108 - not a local path
+EFS_SCRATCH_PATH = "/scratch"
+EFS_SHARED_PATH = "/shared"
+EFS_TMP_PATH = "/tmp"  # noqa: S108 - not a local path
 
 
 class BatchEFSConfiguration(NamedTuple):

@@ -8,17 +8,9 @@ from aibs_informatics_aws_lambda.common.lazy import lazy_names
 
 if TYPE_CHECKING:
     from .api import get_ecr_client as get_ecr_client
-    from .lifecycle import (
-        LifecyclePolicy as LifecyclePolicy,
-        LifecyclePolicyAction as LifecyclePolicyAction,
-        LifecyclePolicyRule as LifecyclePolicyRule,
-        LifecyclePolicySelection as LifecyclePolicySelection,
-    )
+    from .lifecycle import *
     from .login import ECRLogin as ECRLogin
-    from .model import (
-        ReplicateImageRequest as ReplicateImageRequest,
-        ReplicateImageResponse as ReplicateImageResponse,
-    )
+    from .model import *
     from .replicate_image import (
         ECRImageReplicator as ECRImageReplicator,
         ImageReplicatorHandler as ImageReplicatorHandler,
@@ -35,11 +27,7 @@ if TYPE_CHECKING:
     from .resources.repository import ECRRepository as ECRRepository
     from .resources.resource import ECRResource as ECRResource
     from .resources.tags import ResourceTag as ResourceTag, TagMode as TagMode
-    from .uris import (
-        ECRImageUri as ECRImageUri,
-        ECRRegistryUri as ECRRegistryUri,
-        ECRRepositoryUri as ECRRepositoryUri,
-    )
+    from .uris import *
 
 _NAMES = {
     "api": "get_ecr_client",

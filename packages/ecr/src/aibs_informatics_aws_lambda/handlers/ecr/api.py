@@ -1,7 +1,5 @@
 """The Amazon ECR API: its boto3 client and its errors."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any

@@ -1,7 +1,5 @@
 """The ``replicate-image`` command: copy an image between registries."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import re

@@ -4,8 +4,6 @@ See https://docs.docker.com/reference/cli/docker/login/ and containers-auth.json
 podman and skopeo use.
 """
 
-from __future__ import annotations
-
 import base64
 import binascii
 import json

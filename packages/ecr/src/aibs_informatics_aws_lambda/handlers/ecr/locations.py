@@ -1,7 +1,5 @@
 """Image and repository references, on the command line and in requests."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from functools import partial

@@ -3,8 +3,6 @@
 https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry_auth.html
 """
 
-from __future__ import annotations
-
 import base64
 from dataclasses import dataclass
 from typing import Any

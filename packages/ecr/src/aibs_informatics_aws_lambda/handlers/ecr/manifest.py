@@ -11,7 +11,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import Any
 
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 from aibs_informatics_aws_lambda.common.json_io import JSONObject, parse_json
@@ -19,22 +19,22 @@ from aibs_informatics_aws_lambda.common.json_io import JSONObject, parse_json
 from .names import ImageDigest
 from .platforms import Platform
 
-OCI_MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
-OCI_INDEX: Final = "application/vnd.oci.image.index.v1+json"
-DOCKER_MANIFEST: Final = "application/vnd.docker.distribution.manifest.v2+json"
-DOCKER_LIST: Final = "application/vnd.docker.distribution.manifest.list.v2+json"
+OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+OCI_INDEX = "application/vnd.oci.image.index.v1+json"
+DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
 
 # Non-distributable layers of https://github.com/opencontainers/image-spec/blob/main/layer.md and
 # Docker's foreign layers: not stored in registries, but downloaded from their URLs.
-_FOREIGN_LAYERS: Final = (
+_FOREIGN_LAYERS = (
     "application/vnd.oci.image.layer.nondistributable.",
     "application/vnd.docker.image.rootfs.foreign.",
 )
 
-INDEX_TYPES: Final = (OCI_INDEX, DOCKER_LIST)
-MEDIA_TYPES: Final = (OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST)
+INDEX_TYPES = (OCI_INDEX, DOCKER_LIST)
+MEDIA_TYPES = (OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST)
 
-MAX_DEPTH: Final = 16
+MAX_DEPTH = 16
 """The maximum number of nested indexes."""
 
 # The annotation by which BuildKit refers an attestation to its image in the same index.

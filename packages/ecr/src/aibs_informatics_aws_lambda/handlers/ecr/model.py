@@ -1,7 +1,5 @@
 """Request and response of the handler that replicates images."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from aibs_informatics_aws_lambda.common.model import PydanticBaseModel

@@ -4,8 +4,6 @@ See https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateReposito
 https://github.com/opencontainers/distribution-spec/blob/main/spec.md.
 """
 
-from __future__ import annotations
-
 import re
 from typing import ClassVar
 

@@ -1,7 +1,5 @@
 """Selection of the platforms of an image."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 

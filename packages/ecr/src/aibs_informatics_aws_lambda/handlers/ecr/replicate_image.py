@@ -1,7 +1,5 @@
 """Handler that copies an image between repositories of Amazon ECR."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 

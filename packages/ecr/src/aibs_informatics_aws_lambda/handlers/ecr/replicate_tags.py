@@ -1,7 +1,5 @@
 """Handler that copies tagged images from a repository of any registry to Amazon ECR."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated

@@ -5,8 +5,6 @@ to them, images before their index, and referrers before the tag. An interrupted
 leaves no incomplete image that can be pulled, and a repeated run resumes it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -16,12 +14,7 @@ from .manifest import MAX_DEPTH, Descriptor, Manifest
 from .names import ImageDigest
 from .platform_selection import select_platforms
 from .platforms import Platform
-from .registry.protocol import (
-    MissingBlobsError,
-    RegistryClient,
-    RegistryError,
-    TagConflictError,
-)
+from .registry import protocol
 from .transfer import NullProgress, Progress, Transfer, copy_blobs
 
 
@@ -81,7 +74,7 @@ class Report:
 
 
 def make_plan(
-    source: RegistryClient,
+    source: protocol.RegistryClient,
     root: Manifest,
     platforms: Sequence[Platform] = (),
     include_referrers: bool = False,
@@ -116,8 +109,8 @@ class Replication:
         progress: receives the progress of blob transfers.
     """
 
-    source: RegistryClient
-    target: RegistryClient
+    source: protocol.RegistryClient
+    target: protocol.RegistryClient
     progress: Progress = field(default_factory=NullProgress)
 
     def preview(self, plan: Plan, tags: Sequence[str] = ()) -> Report:
@@ -160,7 +153,7 @@ class Replication:
         for tag in report.tags:
             try:
                 self._put(root, tag, report)
-            except TagConflictError:
+            except protocol.TagConflictError:
                 # Keep the copy: setting another tag then transfers nothing.
                 self._put(root, None, report)
                 raise
@@ -168,7 +161,7 @@ class Replication:
     def _put(self, manifest: Manifest, tag: str | None, report: Report) -> None:
         try:
             self.target.put_manifest(manifest, tag)
-        except MissingBlobsError as error:
+        except protocol.MissingBlobsError as error:
             # Deleted since the look-up, for example by garbage collection of the registry.
             named = [blob for blob in report.plan.blobs if blob.digest in error.digests]
             if not named:
@@ -196,7 +189,7 @@ class Replication:
         check = self.target.check_blobs(blobs)
         for digest in sorted(check.missing | check.damaged):
             problem = "missing" if digest in check.missing else "damaged"
-            raise RegistryError(
+            raise protocol.RegistryError(
                 f"the blob {digest} is {problem} in {self.target.uri} after its transfer: the "
                 "registry does not replace it. Remove the blob from the storage of the registry, "
                 "then retry."
@@ -204,7 +197,7 @@ class Replication:
 
 
 def _tree(
-    source: RegistryClient, root: Manifest, seen: set[ImageDigest], depth: int = 0
+    source: protocol.RegistryClient, root: Manifest, seen: set[ImageDigest], depth: int = 0
 ) -> Iterator[Manifest]:
     """Yield the manifests below a manifest, children first, then the manifest itself."""
     if depth > MAX_DEPTH:
@@ -217,7 +210,7 @@ def _tree(
 
 
 def _referrers(
-    source: RegistryClient, subjects: Sequence[Manifest]
+    source: protocol.RegistryClient, subjects: Sequence[Manifest]
 ) -> Iterator[tuple[Manifest, str | None]]:
     """Yield the referrers of the subjects, and the referrers of these, children first."""
     waiting = [subject.digest for subject in subjects]

@@ -1,7 +1,5 @@
 """The report of a replication, as JSON or text."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from aibs_informatics_aws_lambda.common.json_io import JSONObject

@@ -1,7 +1,5 @@
 """Plans to copy several tags of a repository."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 

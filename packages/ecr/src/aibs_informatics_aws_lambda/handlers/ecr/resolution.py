@@ -1,7 +1,5 @@
 """Resolve names of images and repositories to image URIs."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from aibs_informatics_aws_lambda.common.exceptions import ResourceNotFoundError, ValidationError

@@ -1,7 +1,5 @@
 """Selection of image tags by pattern and date."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor

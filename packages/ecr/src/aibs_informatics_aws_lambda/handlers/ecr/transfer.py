@@ -4,8 +4,6 @@ Blobs are streamed in chunks, without being held on disk or in memory as a whole
 computed on the way, and an upload is committed only if it matches.
 """
 
-from __future__ import annotations
-
 import hashlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -16,14 +14,8 @@ from threading import BoundedSemaphore, Event
 from typing import Protocol
 
 from .manifest import Descriptor
+from .registry import protocol
 from .registry.connection import MAX_REQUESTS
-from .registry.protocol import (
-    BlobStore,
-    InterruptedTransferError,
-    NoRangesError,
-    RegistryClient,
-    RegistryError,
-)
 
 # A large blob in flight holds a chunk of 1 MiB in memory, a small one its content. Transfers of
 # small blobs wait for responses most of the time, so that more of them run concurrently.
@@ -63,7 +55,7 @@ class NullProgress:
         """Do nothing."""
 
 
-class TransferCancelledError(RegistryError):
+class TransferCancelledError(protocol.RegistryError):
     """The transfer of a blob was cancelled because another one failed."""
 
 
@@ -84,7 +76,10 @@ class Transfer:
 
 
 def copy_blobs(
-    blobs: Sequence[Descriptor], source: RegistryClient, target: RegistryClient, progress: Progress
+    blobs: Sequence[Descriptor],
+    source: protocol.RegistryClient,
+    target: protocol.RegistryClient,
+    progress: Progress,
 ) -> list[Transfer]:
     """Copy blobs concurrently; the first failure cancels the others.
 
@@ -126,7 +121,7 @@ def copy_blobs(
             raise
 
 
-def read_blob(blob: Descriptor, source: BlobStore) -> bytes:
+def read_blob(blob: Descriptor, source: protocol.BlobStore) -> bytes:
     """Return the content of a small blob.
 
     Raises:
@@ -134,7 +129,7 @@ def read_blob(blob: Descriptor, source: BlobStore) -> bytes:
             more than 8 MiB.
     """
     if blob.size > _MAX_READ_BYTES:
-        raise RegistryError(
+        raise protocol.RegistryError(
             f"cannot read the config {blob.digest}: it has {blob.size} bytes, more than 8 MiB"
         )
     return _BlobReader(blob, source, lambda _: None, Event()).read_all()
@@ -142,8 +137,8 @@ def read_blob(blob: Descriptor, source: BlobStore) -> bytes:
 
 def _copy_blob(
     blob: Descriptor,
-    source: RegistryClient,
-    target: RegistryClient,
+    source: protocol.RegistryClient,
+    target: protocol.RegistryClient,
     progress: Progress,
     stop: Event,
     slot: AbstractContextManager[object],
@@ -152,7 +147,7 @@ def _copy_blob(
     for attempt in range(_ATTEMPTS):
         try:
             return _copy_once(blob, source.blobs, target.blobs, mount_from, progress, stop, slot)
-        except InterruptedTransferError as error:
+        except protocol.InterruptedTransferError as error:
             if attempt == _ATTEMPTS - 1:
                 raise
             _log.warning("%s; retrying", error)
@@ -165,8 +160,8 @@ def _copy_blob(
 
 def _copy_once(
     blob: Descriptor,
-    source: BlobStore,
-    target: BlobStore,
+    source: protocol.BlobStore,
+    target: protocol.BlobStore,
     mount_from: str | None,
     progress: Progress,
     stop: Event,
@@ -187,7 +182,7 @@ def _copy_once(
             is_confirmed = upload.commit(blob.digest)
     except BaseException:
         # Report the first error; registries expire open upload sessions by themselves.
-        with suppress(RegistryError):
+        with suppress(protocol.RegistryError):
             upload.cancel()
         raise
     return Transfer(blob, is_confirmed=is_confirmed)
@@ -201,7 +196,11 @@ class _BlobReader:
     """Iterates over the content of a blob, resumes after interruptions, computes the digest."""
 
     def __init__(
-        self, blob: Descriptor, source: BlobStore, advance: Callable[[int], None], stop: Event
+        self,
+        blob: Descriptor,
+        source: protocol.BlobStore,
+        advance: Callable[[int], None],
+        stop: Event,
     ) -> None:
         self._blob = blob
         self._source = source
@@ -217,15 +216,15 @@ class _BlobReader:
             try:
                 yield from self._resume()
                 error = None
-            except NoRangesError:
+            except protocol.NoRangesError:
                 raise
-            except InterruptedTransferError as interruption:
+            except protocol.InterruptedTransferError as interruption:
                 error = interruption
             if self._done >= self._blob.size:
                 return
             failures = 1 if self._done > before else failures + 1
             if failures == _ATTEMPTS:
-                raise RegistryError(
+                raise protocol.RegistryError(
                     f"cannot read the blob {self._blob.digest}: interrupted {_ATTEMPTS} times at "
                     f"byte {self._done} of {self._blob.size} ({error or 'truncated response'})"
                 )
@@ -257,7 +256,7 @@ class _BlobReader:
         """Raise `RegistryError` if the content does not match size and digest."""
         found = f"sha256:{self._hash.hexdigest()}"
         if self._done != self._blob.size or found != self._blob.digest:
-            raise RegistryError(
+            raise protocol.RegistryError(
                 f"the blob {self._blob.digest} ({self._blob.size} bytes) is damaged in the "
                 f"source: its content has the digest {found} ({self._done} bytes). It was not "
                 "copied."

@@ -15,10 +15,7 @@ if TYPE_CHECKING:
         NotificationContentType as NotificationContentType,
     )
     from .email_address import EmailAddress as EmailAddress
-    from .model import (
-        NotificationRequest as NotificationRequest,
-        NotificationResponse as NotificationResponse,
-    )
+    from .model import *
     from .notifiers.base import Notifier as Notifier
     from .notifiers.model import (
         NotifierResult as NotifierResult,

@@ -1,10 +1,7 @@
 """Download attachments from S3."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from io import BytesIO
-from typing import Final
 
 from aibs_informatics_aws_lambda.common.aws import get_client, named_errors
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
@@ -13,10 +10,10 @@ from .content import Attachment
 from .mime import AttachedFile
 
 # https://docs.aws.amazon.com/ses/latest/dg/quotas.html, API version 1, as encoded.
-LARGEST_EMAIL_BYTES: Final = 10 * 1024 * 1024
+LARGEST_EMAIL_BYTES = 10 * 1024 * 1024
 
 # Base64 turns 57 bytes into a line of 76 and its end.
-_ENCODED_PER_BYTE: Final = 78 / 57
+_ENCODED_PER_BYTE = 78 / 57
 
 
 def read_attachments(attachments: Sequence[Attachment]) -> list[AttachedFile]:

@@ -1,15 +1,13 @@
 """The content of a notification: subject, message and attachments."""
 
-from __future__ import annotations
-
 from enum import StrEnum
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from aibs_informatics_aws_lambda.common.model import PydanticBaseModel
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field
 
-MESSAGE_KEY_ALIASES: Final = ["content", "body"]
+MESSAGE_KEY_ALIASES = ["content", "body"]
 """Alternative keys of the message, in order of precedence."""
 
 

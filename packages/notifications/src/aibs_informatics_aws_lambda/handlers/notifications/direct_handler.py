@@ -1,7 +1,5 @@
 """Lambda function for direct invocations: the event is one notification request."""
 
-from __future__ import annotations
-
 from aibs_informatics_aws_lambda.common.collector import paused_collector_in_lambda
 
 with paused_collector_in_lambda():

@@ -1,7 +1,5 @@
 """Email addresses."""
 
-from __future__ import annotations
-
 import re
 from typing import ClassVar
 

@@ -1,26 +1,23 @@
 """Encode email headers: text in any script, mailboxes, and names of attached files."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
-from typing import Final
 
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 
 # RFC 2047, 2: a line with encoded words has at most 76 characters.
-_MAX_LINE: Final = 76
-_WORD: Final = "=?utf-8?b?{}?="
+_MAX_LINE = 76
+_WORD = "=?utf-8?b?{}?="
 # Base64 turns 3 bytes into 4 characters.
-_WORD_OVERHEAD: Final = len(_WORD.format(""))
+_WORD_OVERHEAD = len(_WORD.format(""))
 # Text that every parser returns unchanged: printable ASCII that starts and ends without a space,
 # has no two spaces in a row, and nothing that looks like an encoded word.
-_PLAIN: Final = re.compile(r"(?!.*=\?)[!-~]+(?: [!-~]+)*")
+_PLAIN = re.compile(r"(?!.*=\?)[!-~]+(?: [!-~]+)*")
 # A file name that is sent as a quoted string.
-_FILE_NAME: Final = re.compile(r"[A-Za-z0-9_.-](?:[A-Za-z0-9_. -]{0,48}[A-Za-z0-9_.-])?")
+_FILE_NAME = re.compile(r"[A-Za-z0-9_.-](?:[A-Za-z0-9_. -]{0,48}[A-Za-z0-9_.-])?")
 # Percent-encoded characters in a line, beside the name of the parameter.
-_MAX_SECTION: Final = 48
-_NAME_CHARACTERS: Final = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
+_MAX_SECTION = 48
+_NAME_CHARACTERS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
 
 
 def encode_text(header: str, text: str) -> str:

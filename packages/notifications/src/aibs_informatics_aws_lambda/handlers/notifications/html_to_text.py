@@ -1,15 +1,13 @@
 """Convert HTML to plain text, for email clients that do not show HTML."""
 
-from __future__ import annotations
-
 import re
 from importlib import import_module
-from typing import Any, Final
+from typing import Any
 
-_INVISIBLE: Final = {"head", "script", "style", "svg", "template", "title"}
+_INVISIBLE = {"head", "script", "style", "svg", "template", "title"}
 # Line breaks around an element, as in the innerText algorithm of the HTML standard
 # (https://html.spec.whatwg.org/multipage/dom.html#the-innertext-idl-attribute).
-_BREAKS: Final = {
+_BREAKS = {
     **dict.fromkeys(("address", "article", "aside", "caption", "center", "dd", "details"), 1),
     **dict.fromkeys(("dialog", "dir", "div", "dl", "dt", "fieldset", "figcaption", "figure"), 1),
     **dict.fromkeys(("footer", "form", "header", "hgroup", "hr", "legend", "li", "main"), 1),
@@ -17,11 +15,11 @@ _BREAKS: Final = {
     **dict.fromkeys(("summary", "table", "tr", "ul"), 1),
     **dict.fromkeys(("blockquote", "h1", "h2", "h3", "h4", "h5", "h6", "p"), 2),
 }
-_CELLS: Final = {"td", "th"}
-_LISTS: Final = {"menu", "ol", "ul"}
-_HIDDEN_STYLE: Final = re.compile(r"display\s*:\s*none", re.IGNORECASE)
+_CELLS = {"td", "th"}
+_LISTS = {"menu", "ol", "ul"}
+_HIDDEN_STYLE = re.compile(r"display\s*:\s*none", re.IGNORECASE)
 # The whitespace of HTML: unlike that of Python, without the no-break space.
-_SPACES: Final = re.compile(r"[ \t\n\f\r]+")
+_SPACES = re.compile(r"[ \t\n\f\r]+")
 
 
 def html_to_text(html: str) -> str:

@@ -1,7 +1,5 @@
 """Send HTTPS requests to endpoints that users choose, without reaching private networks."""
 
-from __future__ import annotations
-
 import os
 import random
 import re
@@ -12,20 +10,19 @@ from dataclasses import dataclass
 from functools import lru_cache
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from ipaddress import IPv6Address, IPv6Network, ip_address
-from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 
 from .notifiers.webhook_targets import WEBHOOK_PRIVATE_HOSTS_ENV_VAR
 
-_TIMEOUT_SECONDS: Final = 10
-_PAUSES: Final = (1, 2, 4)
-_MAX_PAUSE_SECONDS: Final = 30
-_TRANSIENT: Final = {408, 425, 429, 500, 502, 503, 504}
-_MAX_BODY_BYTES: Final = 64 * 1024
+_TIMEOUT_SECONDS = 10
+_PAUSES = (1, 2, 4)
+_MAX_PAUSE_SECONDS = 30
+_TRANSIENT = {408, 425, 429, 500, 502, 503, 504}
+_MAX_BODY_BYTES = 64 * 1024
 # IPv4 addresses as seen through NAT64 (RFC 6052).
-_NAT64: Final = IPv6Network("64:ff9b::/96")
+_NAT64 = IPv6Network("64:ff9b::/96")
 
 
 @dataclass(frozen=True)

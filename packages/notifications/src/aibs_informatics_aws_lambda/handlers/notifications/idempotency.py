@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from aibs_informatics_aws_lambda.common.aws import get_client, named_errors
 from aibs_informatics_aws_lambda.common.exceptions import ApplicationException
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
 
 
-IDEMPOTENCY_TABLE_ENV_VAR: Final = "IDEMPOTENCY_TABLE"
+IDEMPOTENCY_TABLE_ENV_VAR = "IDEMPOTENCY_TABLE"
 
 # The maximum retention of SQS: no retry is later than that.
-_RETENTION_SECONDS: Final = 14 * 24 * 60 * 60
+_RETENTION_SECONDS = 14 * 24 * 60 * 60
 # The maximum timeout of a Lambda function.
-_MAX_TIMEOUT_MILLISECONDS: Final = 15 * 60 * 1000
-_PERMISSIONS: Final = "dynamodb:PutItem, GetItem, UpdateItem and DeleteItem"
+_MAX_TIMEOUT_MILLISECONDS = 15 * 60 * 1000
+_PERMISSIONS = "dynamodb:PutItem, GetItem, UpdateItem and DeleteItem"
 
 
 class DeliveryInProgressError(ApplicationException):

@@ -1,7 +1,5 @@
 """Compose MIME messages (RFC 5322, RFC 2045)."""
 
-from __future__ import annotations
-
 import mimetypes
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +7,7 @@ from email import message_from_bytes
 from email.message import EmailMessage
 from email.mime.text import MIMEText
 from email.policy import SMTP, EmailPolicy
-from typing import Any, Final
+from typing import Any
 
 from .headers import encode_disposition, encode_text, fold
 
@@ -39,13 +37,13 @@ class _Policy(EmailPolicy):
         return super().fold_binary(name, value)
 
 
-_POLICY: Final = _Policy(linesep=SMTP.linesep, cte_type="7bit")
+_POLICY = _Policy(linesep=SMTP.linesep, cte_type="7bit")
 
-_ANY_TYPE: Final = "application/octet-stream"
+_ANY_TYPE = "application/octet-stream"
 # Object stores report these for an object that was uploaded without a type.
-_UNSPECIFIED_TYPES: Final = {"", "binary/octet-stream", _ANY_TYPE}
+_UNSPECIFIED_TYPES = {"", "binary/octet-stream", _ANY_TYPE}
 # Attachments are base64-encoded, which RFC 2045, 6.4, forbids for these.
-_COMPOSITE_TYPES: Final = {"message", "multipart"}
+_COMPOSITE_TYPES = {"message", "multipart"}
 
 
 @dataclass(frozen=True)

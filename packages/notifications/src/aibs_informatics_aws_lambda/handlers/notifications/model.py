@@ -1,7 +1,5 @@
 """Request and response of the notification router."""
 
-from __future__ import annotations
-
 from aibs_informatics_aws_lambda.common.model import PydanticBaseModel
 from pydantic import Field
 

@@ -1,7 +1,5 @@
 """The message of a notification as plain text."""
 
-from __future__ import annotations
-
 from .content import NotificationContent, NotificationContentType
 
 

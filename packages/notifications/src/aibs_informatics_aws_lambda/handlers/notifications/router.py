@@ -1,7 +1,5 @@
 """The handler that delivers notifications."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Read secret values from Secrets Manager and the Parameter Store of Systems Manager."""
 
-from __future__ import annotations
-
 from aibs_informatics_aws_lambda.common.aws import get_client, named_errors
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 from aibs_informatics_aws_lambda.common.json_io import parse_json

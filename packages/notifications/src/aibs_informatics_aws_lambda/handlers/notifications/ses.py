@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from aibs_informatics_aws_lambda.common.aws import get_client, named_errors
 from aibs_informatics_aws_lambda.common.json_io import JSONObject
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 # Without a charset, SES assumes 7-bit ASCII.
-CHARSET: Final = "UTF-8"
+CHARSET = "UTF-8"
 
 
 def send_email(request: JSONObject) -> JSONObject:

@@ -1,7 +1,5 @@
 """Publish messages with Amazon SNS."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from aibs_informatics_aws_lambda.common.aws import get_client, named_errors

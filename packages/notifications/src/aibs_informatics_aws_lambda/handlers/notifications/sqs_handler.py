@@ -1,7 +1,5 @@
 """Lambda function for an SQS queue: each message of a batch is one notification request."""
 
-from __future__ import annotations
-
 from .router import NotificationRouter
 
 # A separate module: direct invocations do not import the batch processing of powertools.

@@ -1,19 +1,17 @@
 """Retry calls that exceed the sending rate of a service."""
 
-from __future__ import annotations
-
 import random
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 from aibs_informatics_aws_lambda.common.json_io import JSONObject
 
 # Seconds. botocore has already retried by then, but its backoff is too short for a sending rate
 # of a few messages per second that several functions share.
-_PAUSES: Final = (1, 2, 4, 8, 16)
+_PAUSES = (1, 2, 4, 8, 16)
 
-_CODES: Final = {
+_CODES = {
     "RequestThrottled",
     "Throttled",
     "ThrottledException",

@@ -1,7 +1,5 @@
 """ARNs of SNS topics."""
 
-from __future__ import annotations
-
 import re
 from typing import ClassVar
 

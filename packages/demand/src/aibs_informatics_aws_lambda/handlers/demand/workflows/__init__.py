@@ -1,7 +1,5 @@
 """The AWS Step Functions workflow ``demand-execution``, and the IAM policies of its role."""
 
-from __future__ import annotations
-
 from aibs_informatics_aws_lambda.common.workflows import Workflows
 
 WORKFLOWS = Workflows(__name__)

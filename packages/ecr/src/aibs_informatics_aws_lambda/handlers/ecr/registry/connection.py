@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from .authorization import Authorizer
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     import urllib3
 
 
-MAX_REQUESTS: Final = 32
+MAX_REQUESTS = 32
 """The maximum number of concurrent small requests to a registry."""
 
-_CHUNK_BYTES: Final = 1 << 20
+_CHUNK_BYTES = 1 << 20
 
 _CONNECT_TIMEOUT_SECONDS = 10
 _READ_TIMEOUT_SECONDS = 120

@@ -16,16 +16,9 @@ from aibs_informatics_aws_lambda.common.json_io import JSONObject, parse_json
 
 from ..manifest import MEDIA_TYPES, OCI_INDEX, Descriptor, Manifest, digest_of
 from ..names import ImageDigest
+from . import protocol
 from .authorization import ChallengeAuthorizer
 from .connection import MAX_REQUESTS, RegistryConnection, Response
-from .protocol import (
-    BlobCheck,
-    InterruptedTransferError,
-    MissingBlobsError,
-    NoRangesError,
-    Referrer,
-    RegistryError,
-)
 
 if TYPE_CHECKING:
     from ..credentials import Credentials
@@ -78,7 +71,7 @@ class DistributionRegistryClient:
         media_type = response.headers.get("Content-Type", "").partition(";")[0].strip()
         return Manifest.parse(response.body, media_type if media_type in MEDIA_TYPES else None)
 
-    def check_blobs(self, blobs: Collection[Descriptor]) -> BlobCheck:
+    def check_blobs(self, blobs: Collection[Descriptor]) -> protocol.BlobCheck:
         """Return which of the blobs the repository lacks, by existence and size."""
         return self.blobs.check(blobs)
 
@@ -96,10 +89,10 @@ class DistributionRegistryClient:
         if response.status == 400:
             raise _rejection(f"cannot {action}: {response.error}", response, manifest)
 
-    def find_referrers(self, digest: ImageDigest) -> list[Referrer]:
+    def find_referrers(self, digest: ImageDigest) -> list[protocol.Referrer]:
         """Return the referrers of a manifest."""
         listed = list_referrers(self._connection, self.name, digest)
-        by_tag = [Referrer(tag, tag) for tag in referrer_tags(digest) if self._has(tag)]
+        by_tag = [protocol.Referrer(tag, tag) for tag in referrer_tags(digest) if self._has(tag)]
         return listed + by_tag
 
     def list_tags(self) -> list[str]:
@@ -143,16 +136,18 @@ class DistributionBlobs:
         self._connection = connection
         self._path = f"/v2/{quote(name)}/blobs/"
 
-    def check(self, blobs: Collection[Descriptor]) -> BlobCheck:
+    def check(self, blobs: Collection[Descriptor]) -> protocol.BlobCheck:
         """Return which of the blobs are missing or damaged, with concurrent HEAD requests."""
         if not blobs:
-            return BlobCheck()
+            return protocol.BlobCheck()
         with ThreadPoolExecutor(min(len(blobs), MAX_REQUESTS), "check") as pool:
             found: dict[_BlobState, set[ImageDigest]] = {}
             for blob, state in zip(blobs, pool.map(self._state_of, blobs), strict=True):
                 found.setdefault(state, set()).add(blob.digest)
         found.pop("present", None)
-        return BlobCheck(**{state: frozenset(digests) for state, digests in found.items()})
+        return protocol.BlobCheck(
+            **{state: frozenset(digests) for state, digests in found.items()}
+        )
 
     def _state_of(self, blob: Descriptor) -> _BlobState:
         action = f"look up the blob {blob.digest}"
@@ -177,7 +172,7 @@ class DistributionBlobs:
         path = f"{self._path}{blob.digest}"
         with self._connection.stream(action, path, headers, (200, 206)) as (response, chunks):
             if start and response.status == 200:
-                raise NoRangesError(
+                raise protocol.NoRangesError(
                     f"cannot {action} from byte {start} on: the registry does not support "
                     "range requests"
                 )
@@ -225,7 +220,7 @@ class DistributionUpload:
         self._url = response.location
         stored = response.headers.get("Range", f"0-{size - 1}")
         if stored.removeprefix("bytes=") != f"0-{size - 1}":
-            raise InterruptedTransferError(
+            raise protocol.InterruptedTransferError(
                 f"cannot {self._action}: the registry received bytes {stored} of {size} bytes"
             )
 
@@ -242,7 +237,9 @@ class DistributionUpload:
         )
         stored = response.headers.get("Docker-Content-Digest")
         if stored and stored != digest:
-            raise RegistryError(f"cannot {self._action}: the registry stored it as {stored}")
+            raise protocol.RegistryError(
+                f"cannot {self._action}: the registry stored it as {stored}"
+            )
         return bool(stored)
 
     def cancel(self) -> None:
@@ -252,12 +249,12 @@ class DistributionUpload:
 
 def list_referrers(
     connection: RegistryConnection, name: str, digest: ImageDigest
-) -> list[Referrer]:
+) -> list[protocol.Referrer]:
     """Return the manifests whose subject is ``digest``; none without the referrers API.
 
     https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers
     """
-    found: list[Referrer] = []
+    found: list[protocol.Referrer] = []
     for response in connection.pages(
         f"list the referrers of {name}@{digest}",
         f"/v2/{quote(name)}/referrers/{digest}",
@@ -267,7 +264,7 @@ def list_referrers(
         if response.status == 404:
             break
         entries = _document(response).get("manifests") or []
-        found += [Referrer(ImageDigest(entry["digest"])) for entry in entries]
+        found += [protocol.Referrer(ImageDigest(entry["digest"])) for entry in entries]
     return found
 
 
@@ -293,7 +290,7 @@ def check_digest(image: str, digest: str | None, content: bytes) -> None:
         RegistryError: the content does not match the digest.
     """
     if digest is not None and digest_of(content) != digest:
-        raise RegistryError(
+        raise protocol.RegistryError(
             f"the manifest of {image} is damaged in the registry: its digest is "
             f"{digest_of(content)}, not {digest}"
         )
@@ -307,14 +304,14 @@ def _document(response: Response) -> JSONObject:
 def _check_size(action: str, response: Response, size: int) -> None:
     stated = response.headers.get("Content-Length")
     if stated is not None and stated != str(size):
-        raise RegistryError(
+        raise protocol.RegistryError(
             f"cannot {action}: the registry has {stated} bytes, and the manifest says {size}"
         )
 
 
-def _rejection(message: str, response: Response, manifest: Manifest) -> RegistryError:
+def _rejection(message: str, response: Response, manifest: Manifest) -> protocol.RegistryError:
     text = response.body.decode(errors="replace")
     missing = {blob.digest for blob in manifest.blobs if blob.digest in text}
     if missing and "MANIFEST_BLOB_UNKNOWN" in text:
-        return MissingBlobsError(message, missing)
-    return RegistryError(message)
+        return protocol.MissingBlobsError(message, missing)
+    return protocol.RegistryError(message)

@@ -6,13 +6,11 @@ https://docs.aws.amazon.com/AmazonECR/latest/APIReference/Welcome.html and
 https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry_auth.html#registry_auth_http
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError, ResourceNotFoundError
 
@@ -29,7 +27,7 @@ from .protocol import BlobCheck, MissingBlobsError, Referrer, RegistryError, Tag
 T = TypeVar("T")
 
 # The limit of BatchGetImage and BatchCheckLayerAvailability per call.
-_BATCH: Final = 100
+_BATCH = 100
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 

@@ -4,8 +4,6 @@
 `EcrRegistryClient` for Amazon ECR, whose own API it uses as well.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime

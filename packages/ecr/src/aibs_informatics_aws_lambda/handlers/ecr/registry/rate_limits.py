@@ -4,8 +4,6 @@ Docker Hub: https://docs.docker.com/docker-hub/usage/pulls/; the headers are tho
 https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-ratelimit-headers (``RateLimit``).
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 

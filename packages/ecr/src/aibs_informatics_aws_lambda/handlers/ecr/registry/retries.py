@@ -1,14 +1,12 @@
 """Retries of requests to registries."""
 
-from __future__ import annotations
-
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Self
 
 import urllib3
 from urllib3.exceptions import MaxRetryError, ResponseError
 
-TRANSIENT_STATUSES: Final = frozenset({408, 429, 500, 502, 503, 504})
+TRANSIENT_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 """The HTTP statuses of a request that may succeed when it is repeated."""
 
 _ATTEMPTS = 5

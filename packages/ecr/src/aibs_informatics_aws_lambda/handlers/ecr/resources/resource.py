@@ -1,7 +1,5 @@
 """Base model of everything in a registry."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 from aibs_informatics_aws_lambda.common.model import PydanticBaseModel

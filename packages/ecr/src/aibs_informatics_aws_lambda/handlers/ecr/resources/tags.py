@@ -1,7 +1,5 @@
 """Resource tags of repositories (AWS tags, as opposed to image tags)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from enum import StrEnum
 from typing import TypedDict

@@ -1,7 +1,5 @@
 """Base class of notifiers."""
 
-from __future__ import annotations
-
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable

@@ -1,9 +1,7 @@
 """Default notifiers: those of installed packages, SES, SNS and webhooks."""
 
-from __future__ import annotations
-
 from functools import cache
-from typing import Any, Final
+from typing import Any
 
 from aibs_informatics_aws_lambda.common.exceptions import ApplicationException
 
@@ -13,7 +11,7 @@ from .ses import SESNotifier
 from .sns import SNSNotifier
 from .webhook_targets import SlackTarget, TeamsTarget, WebhookTarget
 
-GROUP: Final = "aibs_informatics_aws_lambda.notifiers"
+GROUP = "aibs_informatics_aws_lambda.notifiers"
 """Entry point group of `Notifier` subclasses; they are created without arguments."""
 
 

@@ -1,7 +1,5 @@
 """Targets of notifications, and the results of their deliveries."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import Annotated, Any, Final, TypeVar
@@ -94,7 +92,7 @@ _TAGS: Final[dict[type[NotifierTarget], str]] = {
     TeamsTarget: "teams",
     WebhookTarget: "webhook",
 }
-_WEBHOOK_TAGS: Final = {
+_WEBHOOK_TAGS = {
     "slack_webhook": "slack",
     "teams_webhook": "teams",
     "webhook": "webhook",

@@ -1,10 +1,7 @@
 """Deliver notifications by email with Amazon SES."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
-from typing import Final
 
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 from aibs_informatics_aws_lambda.common.json_io import JSONObject, dump_json_line
@@ -16,10 +13,10 @@ from ..ses import CHARSET, send_email, send_raw_email, send_templated_email
 from .base import Notifier, attempt
 from .model import NotifierResult, SESEmailTarget
 
-SOURCE_EMAIL_ADDRESS_ENV_VAR: Final = "SOURCE_EMAIL_ADDRESS"
-SOURCE_EMAIL_NAME_ENV_VAR: Final = "SOURCE_EMAIL_NAME"
+SOURCE_EMAIL_ADDRESS_ENV_VAR = "SOURCE_EMAIL_ADDRESS"
+SOURCE_EMAIL_NAME_ENV_VAR = "SOURCE_EMAIL_NAME"
 
-DEFAULT_SOURCE_EMAIL_ADDRESS: Final = "marmotdev@alleninstitute.org"
+DEFAULT_SOURCE_EMAIL_ADDRESS = "marmotdev@alleninstitute.org"
 """The sender of version 1.1.0. It is never used: a sender must be configured."""
 
 

@@ -1,7 +1,5 @@
 """Deliver notifications to Slack, by incoming webhooks."""
 
-from __future__ import annotations
-
 from ..content import NotificationContent, NotificationContentType
 from ..plain_text import as_plain_text
 from .base import Notifier, attempt

@@ -1,7 +1,5 @@
 """Deliver notifications to Amazon SNS topics."""
 
-from __future__ import annotations
-
 import json
 import uuid
 from typing import Any

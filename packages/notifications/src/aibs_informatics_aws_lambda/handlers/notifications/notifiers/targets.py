@@ -1,10 +1,8 @@
 """Email and topic targets, and the base class of targets."""
 
-from __future__ import annotations
-
 import hashlib
 from collections import Counter
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Self
 
 from aibs_informatics_aws_lambda.common.logging import logger
 from aibs_informatics_aws_lambda.common.model import PydanticBaseModel
@@ -22,8 +20,8 @@ from pydantic import (
 from ..email_address import EmailAddress
 from ..topic_arn import SNSTopicArn
 
-RECIPIENT_KEYS: Final = ("recipients", "recipient", "addresses", "address")
-TOPIC_KEY: Final = "topic"
+RECIPIENT_KEYS = ("recipients", "recipient", "addresses", "address")
+TOPIC_KEY = "topic"
 
 
 class NotifierTarget(PydanticBaseModel):

@@ -1,7 +1,5 @@
 """Deliver notifications to Microsoft Teams, by the webhooks of workflows."""
 
-from __future__ import annotations
-
 from aibs_informatics_aws_lambda.common.json_io import JSONObject
 
 from ..content import NotificationContent, NotificationContentType

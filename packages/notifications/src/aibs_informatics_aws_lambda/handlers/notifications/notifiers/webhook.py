@@ -1,7 +1,5 @@
 """Deliver notifications to HTTPS endpoints, signed as in Standard Webhooks."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import hmac

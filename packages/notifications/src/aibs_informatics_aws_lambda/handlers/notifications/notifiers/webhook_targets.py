@@ -1,9 +1,7 @@
 """Targets that are reached by webhooks: Slack, Microsoft Teams and HTTPS endpoints."""
 
-from __future__ import annotations
-
 import hashlib
-from typing import Annotated, Final, Self
+from typing import Annotated, Self
 
 from pydantic import Field
 
@@ -11,13 +9,13 @@ from .targets import NotifierTarget
 
 # Of a secret in Secrets Manager, optionally with the key of a value in it, or of a parameter in
 # the Parameter Store of Systems Manager.
-_VALUE_ARN: Final = (
+_VALUE_ARN = (
     r"arn:aws[a-z-]*:(secretsmanager:[a-z0-9-]+:\d{12}:secret:[\w/+=.@-]+(#[^#\s]+)?"
     r"|ssm:[a-z0-9-]+:\d{12}:parameter/[\w./-]+)"
 )
-WEBHOOK_PRIVATE_HOSTS_ENV_VAR: Final = "WEBHOOK_PRIVATE_HOSTS"
+WEBHOOK_PRIVATE_HOSTS_ENV_VAR = "WEBHOOK_PRIVATE_HOSTS"
 
-_URL: Final = r"https?://[!-~]+"
+_URL = r"https?://[!-~]+"
 _Webhook = Annotated[str, Field(pattern=f"^({_URL}|{_VALUE_ARN})$")]
 
 
