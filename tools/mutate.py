@@ -26,7 +26,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -68,10 +68,9 @@ class Survivor:
         place = f"{self.module}: {self.function}" if self.function else self.module
         return f"{place}\n  - {self.before}\n  + {self.after}"
 
-    @property
-    def change(self) -> tuple[str, str, str, str]:
-        """What it is known by: all but the reason."""
-        return self.module, self.function, self.before, self.after
+    def without_reason(self) -> Survivor:
+        """Return what a run finds of it."""
+        return replace(self, reason="")
 
 
 @dataclass(frozen=True)
@@ -126,11 +125,11 @@ def read_configuration(path: Path = CONFIGURATION, root: Path = ROOT) -> Configu
 
 def compare(found: Iterable[Survivor], known: Iterable[Survivor]) -> list[str]:
     """Return what differs between the mutants that live and those that are known to."""
-    lives = Counter(survivor.change for survivor in found)
-    listed = Counter(survivor.change for survivor in known)
+    lives = Counter(survivor.without_reason() for survivor in found)
+    listed = Counter(survivor.without_reason() for survivor in known)
     return [
-        *(f"lives, and is not listed: {Survivor(*change)}" for change in lives - listed),
-        *(f"is listed, and does not live: {Survivor(*change)}" for change in listed - lives),
+        *(f"lives, and is not listed: {survivor}" for survivor in lives - listed),
+        *(f"is listed, and does not live: {survivor}" for survivor in listed - lives),
     ]
 
 

@@ -92,21 +92,42 @@ class World:
         verb: what is done with them.
         s3: the server.
         folder: a folder for what is local.
+        contents: what the source has now: what it has had at first, and what a user has changed.
+        at_destination: what the destination has had at first.
     """
 
     verb: Verb
     s3: FaultyS3
     folder: Path
     contents: dict[str, bytes] = field(default_factory=lambda: dict(_SOURCE))
+    at_destination: Mapping[str, bytes] = field(default_factory=lambda: _DESTINATION)
 
     def __post_init__(self) -> None:
-        for path, content in _SOURCE.items():
+        self._at_source = dict(self.contents)
+        for path, content in self.contents.items():
             self._write(self.verb.source, f"src/{path}", content, _OLD + 100)
         if self.verb.destination:
-            for path, content in _DESTINATION.items():
-                is_in_sync = content == _SOURCE.get(path)
+            for path, content in self.at_destination.items():
+                is_in_sync = content == self.contents.get(path)
                 modified = _OLD + 200 if is_in_sync else _OLD
                 self._write(self.verb.destination, f"dst/{path}", content, modified)
+
+    @classmethod
+    def of_many(cls, verb: Verb, s3: FaultyS3, folder: Path, number: int) -> World:
+        """Make a world of many small files.
+
+        Of each five of the source, one is in sync and one has changed; the destination has one
+        more that is extraneous.
+        """
+        source, destination = {}, {}
+        for count in range(number):
+            path = f"{count % 7}/{count:03}"
+            source[path] = f"{path} of the source".encode()
+            if count % 5 < 2:
+                destination[path] = source[path] if count % 5 else f"{path}, as it was".encode()
+            if count % 5 == 3:
+                destination[f"{path}, extraneous"] = f"{path}, not at the source".encode()
+        return cls(verb, s3, folder, source, destination)
 
     def change_source(self, path: str, content: bytes | None) -> None:
         """Replace or remove an entry of the source, as a user might at any time."""
@@ -147,7 +168,7 @@ class World:
         """What the destination has when the work is done."""
         if not self.verb.destination:
             return {}
-        return self.contents if self.verb.mirrors else {**_DESTINATION, **self.contents}
+        return self.contents if self.verb.mirrors else {**self.at_destination, **self.contents}
 
     def check_nothing_lost(self, *, completed: bool) -> None:
         """Check that no content is lost, and that none is half or mixed.
@@ -163,11 +184,15 @@ class World:
         for path, content in destination.items():
             if path == _MOVE_MARKER:
                 continue
-            versions = (self.contents.get(path), _SOURCE.get(path), _DESTINATION.get(path))
+            versions = (
+                self.contents.get(path),
+                self._at_source.get(path),
+                self.at_destination.get(path),
+            )
             assert content in versions, f"spoiled: {path}"
-        if not completed:
+        if self.verb.destination and not completed:
             # Deletions come last: they may have begun only if all transfers were done.
-            deleted = _DESTINATION.keys() - _SOURCE.keys() - destination.keys()
+            deleted = self.at_destination.keys() - self._at_source.keys() - destination.keys()
             done = all(destination.get(path) == self.contents[path] for path in self.contents)
             assert done or not deleted, f"deleted though not all was transferred: {deleted}"
 
@@ -177,7 +202,7 @@ class World:
         destination = self.destination
         if not self.verb.mirrors:
             # What was synced before a user removed it from the source.
-            for path in _SOURCE.keys() - self.contents.keys():
+            for path in self._at_source.keys() - self.contents.keys():
                 destination.pop(path, None)
         _check_same("destination", destination, self.expected)
         _check_same("source", self.source, {} if removed else self.contents)

@@ -14,17 +14,24 @@ from aibs_informatics_aws_lambda.handlers.data_sync.local.delete import (
 )
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.requests import Request, Response
 from aibs_informatics_aws_lambda.handlers.data_sync.sync import deletions as deletions_module
+from aibs_informatics_aws_lambda.handlers.data_sync.sync.context import ExecutionContext
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.deadline import (
     OutOfTimeError,
     TimeBudget,
 )
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.deletions import (
     Deletion,
+    delete_extraneous,
     delete_files,
     delete_objects,
     delete_source_files,
+    remove_sources,
 )
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.diff import Step
+from aibs_informatics_aws_lambda.handlers.data_sync.sync.planner import MOVE_MARKER, Plan
+from aibs_informatics_aws_lambda.handlers.data_sync.sync.report import NO_EVIDENCE, Report
+from aibs_informatics_aws_lambda.handlers.data_sync.sync.result import Outcome
+from aibs_informatics_aws_lambda.handlers.data_sync.sync.routes import Root, Route
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.window import Window
 from tables import table
 
@@ -43,6 +50,9 @@ class FakeS3:
         future: Future[Response] = Future()
         future.set_result(Response({}, self.body))
         return future
+
+    def ask(self, request: Request) -> Response:
+        return self.send(request).result()
 
     @property
     def deleted(self) -> list[list[str]]:
@@ -218,10 +228,10 @@ def local(root: Path, names: str, kind="file") -> list[Deletion]:
 )
 def test_files_are_deleted(tmp_path: Path, tree, deleted, left):
     make(tmp_path, tree)
-    told: list[str] = []
-    delete_files(local(tmp_path, deleted), lambda step: told.append(step.target))
+    counted: list[str] = []
+    delete_files(local(tmp_path, deleted), lambda step: counted.append(step.target))
     assert below(tmp_path) == left
-    assert told == deleted.split()
+    assert counted == deleted.split()
 
 
 def test_file_that_is_gone_does_not_count_as_deleted(tmp_path: Path):
@@ -331,3 +341,203 @@ def test_folders_behind_links_stay(tmp_path: Path):
     steps = [step("a/f", kind="symlink_target"), step("b")]
     delete_empty_parents(f"{tmp_path}/src/", deletions_module._files_of(steps))
     assert below(tmp_path) == "src/a/"
+
+
+class RecordedReport(Report):
+    """Remembers what was done with each entry."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def add(self, route, step, action, evidence=NO_EVIDENCE, error=None) -> None:
+        self.lines.append(f"{action}:{step.target}")
+
+
+IN_S3 = Root("bucket", "dst/")
+
+
+def plan_of(source: Root, target: Root, steps=(), extraneous=(), **options) -> Plan:
+    plan = Plan(Route(source, target, single=options.pop("single", False)), **options)
+    for found in steps:
+        plan.steps.append(found)
+    for found in extraneous:
+        plan.extraneous.append(found)
+    return plan
+
+
+def context_of(s3: FakeS3 | None = None, seconds: float | None = None, **options):
+    return ExecutionContext(
+        pool=None,
+        concurrency=4,
+        s3=s3,
+        report=RecordedReport(),
+        budget=TimeBudget(seconds),
+        **options,
+    )
+
+
+@table(
+    "options, requests, deleted, extra, lines",
+    {
+        "what is extraneous is deleted and counted": (
+            {},
+            [["dst/a", "dst/b"]],
+            (2, 5),
+            0,
+            ["delete:a", "delete:b"],
+        ),
+        "a dry run only counts": (
+            {"changes": False},
+            [],
+            (2, 5),
+            0,
+            ["delete:a", "delete:b"],
+        ),
+        "a verification only compares": (
+            {"changes": False, "verifies": True},
+            [],
+            (0, 0),
+            2,
+            ["extra:a", "extra:b"],
+        ),
+    },
+)
+def test_extraneous_objects(options, requests, deleted, extra, lines):
+    s3, outcome = FakeS3(), Outcome()
+    plan = plan_of(Root(None, "/src/"), IN_S3, extraneous=[step("a", 2), step("b", 3)])
+    context = context_of(s3, **options)
+    delete_extraneous(plan, context, outcome)
+    assert s3.deleted == requests
+    assert (outcome.counts.files_deleted, outcome.counts.bytes_deleted) == deleted
+    assert outcome.verification.files_extra == extra
+    assert context.report.lines == lines
+
+
+def test_extraneous_files(tmp_path: Path):
+    make(tmp_path, "a b/c")
+    plan = plan_of(Root("bucket", "src/"), Root(None, f"{tmp_path}/"), extraneous=[step("b/c")])
+    outcome = Outcome()
+    delete_extraneous(plan, context_of(), outcome)
+    assert below(tmp_path) == "a b/"
+    assert outcome.counts.files_deleted == 1
+
+
+def test_extraneous_files_stay_when_the_time_is_up(tmp_path: Path):
+    make(tmp_path, "a")
+    plan = plan_of(Root("bucket", "src/"), Root(None, f"{tmp_path}/"), extraneous=[step("a")])
+    with pytest.raises(OutOfTimeError):
+        delete_extraneous(plan, context_of(seconds=0.0), Outcome())
+    assert below(tmp_path) == "a"
+
+
+def synced(root: Path, names: str, kind="file") -> list[Step]:
+    """Steps of files as they are now."""
+    return [deletion.step for deletion in local(root, names, kind)]
+
+
+@table(
+    "tree, names, options, left",
+    {
+        "a whole folder goes with what was synced": ("src/a src/b/c", "a b/c", {}, ""),
+        "what came later keeps its folder": ("src/a src/b/c", "a", {}, "src/b/c"),
+        "empty folders go with a whole folder": ("src/a src/b/", "a", {}, ""),
+        "of a filtered folder those go that became empty": (
+            "src/a src/b/c src/d/",
+            "b/c",
+            {"is_filtered": True},
+            "src/a src/d/",
+        ),
+        "the folder of a single file stays": ("src/a", "a", {"single": True}, "src/"),
+    },
+)
+def test_source_files_are_removed(tmp_path: Path, tree, names, options, left):
+    make(tmp_path, tree)
+    plan = plan_of(
+        Root(None, f"{tmp_path}/src/"), IN_S3, synced(tmp_path / "src", names), **options
+    )
+    context, outcome = context_of(FakeS3()), Outcome()
+    remove_sources([plan], context, outcome)
+    assert below(tmp_path) == left
+    assert outcome.counts.files_removed == len(names.split())
+    assert context.report.lines == [f"remove:{name}" for name in names.split()]
+    assert outcome.is_complete
+    assert not outcome.only_removes
+
+
+def test_what_is_behind_links_keeps_its_folders(tmp_path: Path):
+    make(tmp_path, "src/a/f other/f src/b/")
+    steps = [*synced(tmp_path / "src", "a/f"), step("b/f", kind="symlink_target")]
+    plan = plan_of(Root(None, f"{tmp_path}/src/"), IN_S3, steps, is_filtered=True)
+    remove_sources([plan], context_of(FakeS3()), Outcome())
+    assert below(tmp_path) == "other/f src/b/"
+
+
+def test_dry_run_removes_no_source(tmp_path: Path):
+    make(tmp_path, "src/a")
+    plan = plan_of(
+        Root(None, f"{tmp_path}/src/"), IN_S3, synced(tmp_path / "src", "a"), mirror=True
+    )
+    s3, outcome = FakeS3(), Outcome()
+    remove_sources([plan], context_of(s3, changes=False), outcome)
+    assert below(tmp_path) == "src/a"
+    assert outcome.counts.files_removed == 1
+    assert s3.requests == []
+
+
+def test_source_objects_are_removed_as_they_were_listed():
+    s3, outcome = FakeS3(), Outcome()
+    listed = Step("transfer", "size", "a", Entry("a", 1, 1.0, "e"))
+    remove_sources([plan_of(Root("bucket", "src/"), IN_S3, [listed])], context_of(s3), outcome)
+    assert s3.deleted == [["src/a"]]
+    assert "<ETag>e</ETag>" in s3.requests[0].body.decode()
+    assert outcome.counts.files_removed == 1
+
+
+def test_objects_that_were_downloaded_stay(tmp_path: Path, caplog):
+    s3, outcome = FakeS3(), Outcome()
+    plan = plan_of(Root("bucket", "src/"), Root(None, f"{tmp_path}/"), [step("a")])
+    remove_sources([plan], context_of(s3), outcome)
+    assert s3.requests == []
+    assert outcome.counts.files_removed == 0
+    assert "The source stays" in caplog.text
+
+
+MARKER = f"dst/{MOVE_MARKER}"
+
+
+@table(
+    "options, operations",
+    {
+        "a mirror is marked while its source is removed": (
+            {"mirror": True},
+            ["PutObject dst/.data-sync-move", "DeleteObjects ", f"DeleteObject {MARKER}"],
+        ),
+        "a move that goes on is marked": (
+            {"resumes_move": True},
+            ["PutObject dst/.data-sync-move", "DeleteObjects ", f"DeleteObject {MARKER}"],
+        ),
+        "without a mirror nothing could be deleted by mistake": ({}, ["DeleteObjects "]),
+    },
+)
+def test_marker_of_a_move(options, operations):
+    s3 = FakeS3()
+    plan = plan_of(Root("bucket", "src/"), IN_S3, [step("a")], **options)
+    remove_sources([plan], context_of(s3), Outcome())
+    assert [f"{request.operation} {request.key}" for request in s3.requests] == operations
+
+
+def test_marker_stays_where_the_source_is_not_removed():
+    s3 = FakeS3(ERROR)
+    plan = plan_of(Root("bucket", "src/"), IN_S3, [step("b")], mirror=True)
+    with pytest.raises(AWSError, match="AccessDenied"):
+        remove_sources([plan], context_of(s3), Outcome())
+    assert [request.operation for request in s3.requests] == ["PutObject", "DeleteObjects"]
+
+
+def test_only_the_removal_is_left_when_the_time_is_up():
+    s3, outcome = FakeS3(), Outcome()
+    plan = plan_of(Root("bucket", "src/"), IN_S3, [step("a")])
+    remove_sources([plan], context_of(s3, seconds=0.0), outcome)
+    assert not outcome.is_complete
+    assert outcome.only_removes
+    assert s3.requests == []

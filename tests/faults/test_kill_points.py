@@ -1,0 +1,121 @@
+"""Runs that are killed at any point: nothing is lost, and the next run completes the work.
+
+`hatch run faults` kills each verb at 200 points, or as many as `KILL_POINTS` says; a few run with
+all other tests.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from fault_worlds import VERBS, World
+from faulty_s3 import Call, Fault, FaultyS3, Reply, faulty_s3
+from killable import Ended, Runner, killable_runs
+from servers import aws_settings
+
+POINTS = int(os.environ.get("KILL_POINTS", "200"))
+SAMPLE = 2
+FILES = 60
+
+# Verbs that do not survive it, by reason.
+FAILING = {"mirror in batches": "batches delete nothing outside of the parts of the source"}
+
+
+def verbs() -> Iterator[object]:
+    for name in VERBS:
+        marks = [pytest.mark.xfail(reason=FAILING[name])] if name in FAILING else []
+        yield pytest.param(name, POINTS, id=name, marks=[pytest.mark.faults, *marks])
+        if not marks:
+            yield pytest.param(name, SAMPLE, id=f"{name}, a sample")
+
+
+@pytest.fixture(scope="module")
+def runner() -> Iterator[Runner]:
+    with killable_runs() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[FaultyS3]:
+    with faulty_s3() as made:
+        yield made
+
+
+def killed_at(request: int, pid: int, *, after: bool) -> Fault:
+    """Kill a process at a request, before or after it is done."""
+    numbers = itertools.count(1)
+
+    def fault(_: Call, proceed: Callable[[], Reply]) -> Reply:
+        if next(numbers) != request:
+            return proceed()
+        reply = proceed() if after else Reply(503)
+        os.kill(pid, signal.SIGKILL)
+        return reply
+
+    return fault
+
+
+@pytest.mark.parametrize(("verb", "points"), list(verbs()))
+def test_killed_run_loses_nothing_and_the_next_one_completes(
+    runner: Runner, s3: FaultyS3, tmp_path: Path, verb: str, points: int
+):
+    chance = random.Random(f"{verb}, {points} points")
+    whole = Attempt(runner, s3, tmp_path / "whole", verb)
+    ended = whole.run()
+    assert ended.error == ""
+    whole.world.check_completed()
+    requests = len(s3.calls)
+    killed = 0
+    for number in range(points):
+        attempt = Attempt(runner, s3, tmp_path / str(number), verb)
+        point = chance.randrange(ended.changes + 2 * requests)
+        if point < ended.changes:
+            end = attempt.run(kill_at_change=point + 1)
+        else:
+            end = attempt.run(kill_at_request=divmod(point - ended.changes, 2))
+        killed += end.was_killed
+        attempt.world.check_nothing_lost(completed=not end.was_killed)
+        attempt.complete()
+    assert killed > points // 2
+
+
+class Attempt:
+    """A run in a world of its own."""
+
+    def __init__(self, runner: Runner, s3: FaultyS3, folder: Path, verb: str) -> None:
+        s3.reset()
+        folder.mkdir()
+        self._runner, self._s3, self._verb = runner, s3, verb
+        self.world = World.of_many(VERBS[verb], s3, folder, FILES)
+
+    def run(
+        self, kill_at_change: int | None = None, kill_at_request: tuple[int, int] | None = None
+    ) -> Ended:
+        def started(pid: int) -> None:
+            if kill_at_request:
+                number, after = kill_at_request
+                self._s3.fault = killed_at(number + 1, pid, after=bool(after))
+
+        ended = self._runner.run(
+            self._verb,
+            self.world.request,
+            self.world.folder,
+            aws_settings(self._s3.url),
+            kill_at_change=kill_at_change,
+            started=started,
+        )
+        self._s3.heal()
+        return ended
+
+    def complete(self) -> None:
+        """Run again, with nothing that goes wrong."""
+        was_moved = self.world.verb.moves and not self.world.source
+        ended = self.run()
+        assert ended.error == "" or (was_moved and ended.error.startswith("FileNotFoundError"))
+        self.world.check_completed()
