@@ -53,10 +53,25 @@ def request_of(line: str):
         "any number is deleted by default": (f"--delete {UP}", "max_delete", None),
         "--max-delete takes a number": (f"--delete --max-delete 3 {UP}", "max_delete", 3),
         "--max-delete takes a percentage": (f"--delete --max-delete 5% {UP}", "max_delete", "5%"),
-        "--protect-excluded keeps what filters leave out": (
-            f"--delete --protect-excluded {UP}",
+        "--delete keeps what filters leave out": (
+            f"--delete --exclude a {UP}",
             "protect_excluded",
             True,
+        ),
+        "--delete-excluded deletes that too": (
+            f"--delete --delete-excluded --exclude a {UP}",
+            "protect_excluded",
+            None,
+        ),
+        "without a filter there is nothing to keep": (
+            f"--delete {UP}",
+            "protect_excluded",
+            None,
+        ),
+        "without --delete there is nothing to keep": (
+            f"--exclude a {UP}",
+            "protect_excluded",
+            None,
         ),
         "a sync has no lock by default": (DOWN, "require_lock", False),
         "--require-lock waits for others": (f"--require-lock {DOWN}", "require_lock", True),
@@ -68,20 +83,6 @@ def request_of(line: str):
 def test_option_of_a_request(line, field, value):
     found = getattr(request_of(line), field)
     assert (str(found) if field.endswith("_path") else found) == value
-
-
-@table(
-    "line, include, exclude",
-    {
-        "one pattern is a list": (f"--include a {UP}", ["a"], None),
-        "patterns add up": (f"--include a --include b {UP}", ["a", "b"], None),
-        "patterns leave out": (f"--exclude a {UP}", None, ["a"]),
-        "both work together": (f"--include a --exclude b {UP}", ["a"], ["b"]),
-    },
-)
-def test_patterns(line, include, exclude):
-    config = request_of(line).filter_config
-    assert (config.include, config.exclude) == (include, exclude)
 
 
 def test_staging_folder():
@@ -96,7 +97,7 @@ def test_staging_folder():
     {
         "--delete does nothing between local paths": (f"--delete {LOCAL}", "--delete has no"),
         "--max-delete needs --delete": (f"--max-delete 3 {UP}", "require --delete"),
-        "--protect-excluded needs --delete": (f"--protect-excluded {UP}", "require --delete"),
+        "--delete-excluded needs --delete": (f"--delete-excluded {UP}", "require --delete"),
         "--move does nothing on the way down": (f"--move {DOWN}", "--move has no effect"),
         "--require-lock is not for uploads": (f"--require-lock {UP}", "--require-lock is only"),
         "--require-lock is not for copies": (f"--require-lock {WITHIN}", "--require-lock is only"),
@@ -118,7 +119,7 @@ def test_option_without_an_effect_is_refused(line, message):
 @pytest.mark.parametrize(
     "line",
     [
-        f"--delete --max-delete 3 --protect-excluded {UP}",
+        f"--delete --max-delete 3 --delete-excluded {UP}",
         f"--delete {DOWN}",
         f"--move {UP}",
         f"--move {WITHIN}",

@@ -343,6 +343,7 @@ def test_plan_is_empty_at_first():
     assert (plan.ordered, plan.pending, plan.unchanged, plan.there) == (0, 0, 0, 0)
     assert (plan.pending_bytes, plan.unchanged_bytes) == (0, 0)
     assert not plan.mirror
+    assert not plan.is_filtered
     assert not plan.resumes_move
 
 
@@ -365,6 +366,25 @@ def test_plan_tells_nothing_where_an_interrupted_move_has_left_nothing(caplog):
 )
 def test_steps_in_order(route, entries, ordered):
     assert planned(route, entries).ordered == ordered
+
+
+@table(
+    "options, is_filtered",
+    {
+        "a plan without a filter has all entries": (PlanOptions(), False),
+        "a plan with a filter may lack some": (
+            PlanOptions(selects=lambda relative: True),
+            True,
+        ),
+    },
+)
+def test_plan_knows_whether_it_was_filtered(options, is_filtered):
+    assert planned(COPY, [an_object("a")], options=options).is_filtered is is_filtered
+
+
+def test_entries_land_beside_what_is_reserved():
+    options = PlanOptions(reserved_paths=frozenset({"dst/b"}))
+    assert told(planned(COPY, [an_object("a")], options=options)) == "transfer:a"
 
 
 @table(
