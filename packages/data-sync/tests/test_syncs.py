@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 
 import pytest
+from aibs_informatics_aws_lambda.common.cli.run import run
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 from aibs_informatics_aws_lambda.handlers.data_sync import (
     batch_data_sync_handler,
@@ -13,6 +14,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync import (
 )
 from aibs_informatics_aws_lambda.handlers.data_sync.operations import BatchDataSyncHandler
 from aibs_informatics_aws_lambda.handlers.data_sync.sync import deadline as clocks
+from aibs_informatics_aws_lambda.storage.data_sync import BatchDataSyncRequest
 
 SYNCED = {
     "bytes_transferred": 1,
@@ -200,3 +202,17 @@ class TestDeadline:
         request = {**entry(tmp_path, "a"), "deadline": "auto"}
         with pytest.raises(TimeoutError):
             data_sync_handler(request, lambda_context)
+
+
+def test_command_line_parses_a_batch_once(monkeypatch):
+    parsed = []
+    from_dict = BatchDataSyncRequest.from_dict
+
+    def parse(data, **options):
+        parsed.append(data)
+        return from_dict(data, **options)
+
+    monkeypatch.setattr(BatchDataSyncRequest, "from_dict", parse)
+    status = run(["--handler", "batch-data-sync", "--payload", '{"requests": []}'])
+
+    assert (status, parsed) == (0, [{"requests": []}])
