@@ -48,7 +48,8 @@ class FakeS3:
     def send(self, request: Request) -> Future[Response]:
         self.requests.append(request)
         future: Future[Response] = Future()
-        future.set_result(Response({}, self.body))
+        result = b"<DeleteResult/>" if request.operation == "DeleteObjects" else b""
+        future.set_result(Response({}, self.body or result))
         return future
 
     def ask(self, request: Request) -> Response:

@@ -9,11 +9,18 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
-from aibs_informatics_aws_lambda.handlers.data_sync.sync import deletions as deletions_module
+from aibs_informatics_aws_lambda.handlers.data_sync.s3.client import S3
+from aibs_informatics_aws_lambda.handlers.data_sync.s3.requests import Request, Response
+from aibs_informatics_aws_lambda.handlers.data_sync.sync import (
+    deletions as deletions_module,
+    engine as engine_module,
+)
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.engine import Engine
 from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest
 
@@ -382,3 +389,71 @@ def test_sync_from_what_a_killed_move_has_left_deletes_nothing(bucket, tmp_path:
     sync(tmp_path / "src", "s3://bucket/dst")
     assert bucket.get("dst/moved") == b"x"
     assert "s3://bucket/dst/.data-sync-move" in caplog.text
+
+
+class Page:
+    """A service that responds to some requests with a page and status 200."""
+
+    def __init__(self, real: S3, *operations: str, body: bytes = b"<html>log in</html>") -> None:
+        self._real = real
+        self._operations = operations
+        self._body = body
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+    def ask(self, request: Request) -> Response:
+        return self.send(request).result()
+
+    def send(self, request: Request, *arguments: Any, **options: Any) -> Future[Response]:
+        if request.operation not in self._operations:
+            return self._real.send(request, *arguments, **options)
+        future: Future[Response] = Future()
+        future.set_result(Response({}, self._body))
+        return future
+
+
+@pytest.mark.parametrize("source", ["s3://bucket/src", "{tmp}/src"])
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>log in</html>", b"<Error><Code>Slow</Code></Error>"]
+)
+def test_move_removes_nothing_that_a_page_has_confirmed(
+    bucket, tmp_path: Path, monkeypatch, source, body
+):
+    content = put_objects(bucket, 3)
+    make_files(tmp_path / "src", 3)
+    monkeypatch.setattr(
+        engine_module, "S3", lambda count: Page(S3(count), "PutObject", "CopyObject", body=body)
+    )
+    with pytest.raises(AWSError, match=r"does not confirm the copy|does not exist, although"):
+        sync(source.format(tmp=tmp_path), "s3://bucket/dst", retain_source_data=False)
+    assert bucket.read("src/") == content
+    assert len(list((tmp_path / "src").rglob("*"))) >= 3
+
+
+def test_move_removes_nothing_that_arrived_with_another_size(bucket, tmp_path: Path, monkeypatch):
+    make_files(tmp_path / "src", 2)
+    upload = S3.send
+
+    def spoil(s3: S3, request: Request, *arguments: Any, **options: Any) -> Future[Response]:
+        future = upload(s3, request, *arguments, **options)
+        if request.operation == "PutObject" and request.send_file:
+            future.result()
+            bucket.put(request.key, "spoiled, and longer than it was")
+        return future
+
+    monkeypatch.setattr(S3, "send", spoil)
+    with pytest.raises(AWSError, match=r"has 31 bytes instead of \d+, although"):
+        sync(tmp_path / "src", "s3://bucket/dst", retain_source_data=False)
+    assert len([path for path in (tmp_path / "src").rglob("*") if path.is_file()]) == 2
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>log in</html>"])
+def test_deletion_that_a_page_has_confirmed_is_an_error(bucket, tmp_path, monkeypatch, body):
+    put_objects(bucket, 1)
+    bucket.put("dst/extra")
+    monkeypatch.setattr(
+        engine_module, "S3", lambda count: Page(S3(count), "DeleteObjects", body=body)
+    )
+    with pytest.raises(AWSError, match="does not confirm it"):
+        sync("s3://bucket/src", "s3://bucket/dst")

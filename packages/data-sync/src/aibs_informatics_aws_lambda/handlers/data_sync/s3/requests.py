@@ -245,11 +245,43 @@ def delete_several(bucket: str, objects: Sequence[tuple[str, str | None]]) -> Re
     )
 
 
-def check_deletions(bucket: str, response: Response) -> None:
-    """Raise `AWSError` if an object could not be deleted."""
-    errors = find_blocks(response.body.decode(), "Error")
-    if not errors:
+def copied_etag(response: Response) -> str:
+    """Return the ETag of a copy, without quotation marks; empty if the service leaves it empty.
+
+    Raises:
+        AWSError: the response, whose status is 200, does not confirm the copy.
+    """
+    document = response.body.decode(errors="replace")
+    etag = find_text(document, "ETag")
+    if etag is None:
+        code = find_text(document, "Code")
+        raise AWSError(
+            f"the service does not confirm the copy{f': {code}' if code else ''}. Sync again, and "
+            "check AWS_ENDPOINT_URL and proxies"
+        )
+    return etag.strip('"')
+
+
+def check_deletions(bucket: str, response: Response, *, one: bool | None = None) -> None:
+    """Raise `AWSError` if a response does not confirm that all objects were deleted.
+
+    Args:
+        bucket: the bucket.
+        response: the response.
+        one: whether the request was DeleteObject, whose response is empty, or DeleteObjects;
+            `None` for either.
+    """
+    document = response.body.decode(errors="replace")
+    is_empty, is_result = not document.strip(), "<DeleteResult" in document
+    is_confirmed = (is_empty and one is not False) or (is_result and one is not True)
+    errors = find_blocks(document, "Error")
+    if not errors and is_confirmed:
         return
+    if not errors:
+        raise AWSError(
+            f"cannot delete objects from {s3_uri(bucket, '')}: the service does not confirm it. "
+            "Check AWS_ENDPOINT_URL and proxies"
+        )
     first = find_fields(errors[0])
     others = f" and {len(errors) - 1} more objects" if errors[1:] else ""
     raise AWSError(

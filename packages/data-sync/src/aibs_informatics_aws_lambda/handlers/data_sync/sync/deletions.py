@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -10,10 +11,23 @@ from functools import partial
 from itertools import islice
 from typing import Final, NamedTuple, TypeAlias
 
+from aibs_informatics_aws_lambda.common.exceptions import ResourceNotFoundError
+
+from ..entries import Entry
+from ..evidence import check_moved
 from ..local.delete import delete_empty_directories, delete_empty_parents, delete_file
 from ..local.files import check_unchanged
 from ..s3.client import S3
-from ..s3.requests import Request, Response, check_deletions, delete_one, delete_several, put_text
+from ..s3.listing import find_object, list_below
+from ..s3.requests import (
+    Request,
+    Response,
+    check_deletions,
+    delete_one,
+    delete_several,
+    head,
+    put_text,
+)
 from ..s3.xml import fits_xml
 from .context import ExecutionContext
 from .deadline import OutOfTimeError, TimeBudget
@@ -87,11 +101,58 @@ def remove_sources(plans: Sequence[Plan], context: ExecutionContext, outcome: Ou
         logger.warning("The source stays: objects are not removed after a sync to local files")
         return
     try:
+        if context.changes:
+            for plan in plans:
+                _check_arrivals(plan, context)
         for plan in plans:
             with _move_marker(plan, context):
                 _remove_source(plan, context, outcome)
     except OutOfTimeError:
         outcome.is_complete, outcome.only_removes = False, True
+
+
+def _check_arrivals(plan: Plan, context: ExecutionContext) -> None:
+    """Check that all entries are at their targets, before any is removed from the source.
+
+    Raises:
+        AWSError: one of them is not.
+        OSError: a target cannot be read.
+        OutOfTimeError: the time was up.
+    """
+    source, target = plan.route.source, plan.route.target
+    there = iter(()) if target.bucket is None else _list_arrivals(plan, context)
+    found = next(there, None)
+    for step in context.budget.limit(plan.steps):
+        size: int | None
+        if target.bucket is None:
+            size = os.stat(target.at(step.target)).st_size  # noqa: PTH116 - one for each file
+        else:
+            while found is not None and found.relative < step.target:
+                found = next(there, None)
+            is_listed = found is not None and found.relative == step.target
+            size = found.size if found is not None and is_listed else None
+            if size != step.entry.size:
+                # Some services list other sizes than they serve.
+                size = _served_size(context.the_s3(), target.bucket, target.at(step.target))
+        name = source.name(step.entry.relative)
+        check_moved(name, target.name(step.target), step.entry.size, size)
+
+
+def _list_arrivals(plan: Plan, context: ExecutionContext) -> Iterator[Entry]:
+    s3, target = context.the_s3(), plan.route.target
+    bucket = target.bucket or ""
+    if not plan.route.single:
+        return list_below(s3, bucket, target.path)
+    found = find_object(s3, bucket, target.path)
+    return iter([found] if found else [])
+
+
+def _served_size(s3: S3, bucket: str, key: str) -> int | None:
+    try:
+        length = s3.ask(head(bucket, key)).headers.get("content-length")
+    except ResourceNotFoundError:
+        return None
+    return int(length) if length is not None else None
 
 
 @contextmanager
@@ -169,7 +230,7 @@ def delete_objects(
 
     def send(request: Request, sent: Sequence[Deletion]) -> None:
         def end(future: Future[Response]) -> None:
-            check_deletions(bucket, future.result())
+            check_deletions(bucket, future.result(), one=request.operation == "DeleteObject")
             for deletion in sent:
                 on_deleted(deletion.step)
 

@@ -7,6 +7,8 @@ from concurrent.futures import Executor, Future
 from functools import partial
 from typing import Final
 
+from aibs_informatics_aws_lambda.common.exceptions import AWSError
+
 from ...progress import CheckDeadline, OnBytes
 from ...s3.client import S3
 from ...s3.etags import first_part_bytes, object_digest, part_bytes_for, parts_of
@@ -15,6 +17,7 @@ from ...s3.requests import (
     Response,
     abort_upload,
     complete_upload,
+    copied_etag,
     copy_part,
     copy_whole,
     create_upload,
@@ -78,10 +81,19 @@ class S3Copy:
         return self._s3.send(copy_whole(source, target.bucket, target.key))
 
     def publish(self, step: Step, response: Response) -> Evidence:
-        """Return the ETag of the copy; S3 has published it itself."""
-        if not self._reports:
+        """Check that S3 confirms the copy, which it has published itself.
+
+        Raises:
+            AWSError: the response, whose status is 200, does not confirm it.
+        """
+        try:
+            etag = copied_etag(response)
+        except AWSError as error:
+            source = self._route.source.name(step.entry.relative)
+            target = self._route.target.name(step.target)
+            raise AWSError(f"cannot copy {source} to {target}: {error}") from None
+        if not self._reports or not etag:
             return NO_EVIDENCE
-        etag = read_text(response, "ETag").strip('"')
         return Evidence(f"etag:{etag}", verified=etag == step.entry.etag)
 
     def has_same_checksum(self, step: Step, check: CheckDeadline) -> bool:  # noqa: ARG002

@@ -54,8 +54,9 @@ class Upload:
         Raises:
             OSError: it has changed, or is gone.
         """
-        check_unchanged(self._route.source.at(step.entry.relative), step.entry)
-        return _evidence(response) if self._reports else NO_EVIDENCE
+        path = self._route.source.at(step.entry.relative)
+        check_unchanged(path, step.entry)
+        return _evidence(path, step.entry.size, response) if self._reports else NO_EVIDENCE
 
     def has_same_checksum(self, step: Step, check: CheckDeadline) -> bool:
         """Tell whether a file has the ETag of the object at its target."""
@@ -77,8 +78,14 @@ class Upload:
         return object_version(self._route.target, step.target, step.target_etag)
 
 
-def _evidence(response: Response) -> Evidence:
+def _evidence(path: str, size: int, response: Response) -> Evidence:
+    """Return what the service says of the content: without a checksum, the ETag must match."""
     crc = response.headers.get("x-amz-checksum-crc64nvme")
+    if crc:
+        return Evidence(f"crc64nvme:{crc}", verified=sends_checksums())
     etag = response.headers.get("etag", "").strip('"')
-    checksum = f"crc64nvme:{crc}" if crc else f"etag:{etag}"
-    return Evidence(checksum, verified=sends_checksums())
+    if not etag:
+        return NO_EVIDENCE
+    part_bytes = partial(part_bytes_for, size)
+    verified = file_has_etag(path, size, etag, part_bytes, check=lambda: None)
+    return Evidence(f"etag:{etag}", verified=verified)
