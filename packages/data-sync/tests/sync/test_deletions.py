@@ -35,19 +35,26 @@ from aibs_informatics_aws_lambda.handlers.data_sync.sync.routes import Root, Rou
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.window import Window
 from tables import table
 
+EMPTY_LISTING = b"<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>"
 ERROR = b"<Error><Key>b</Key><Code>AccessDenied</Code><Message>No</Message></Error>"
 
 
 class FakeS3:
-    """An S3 that deletes at once, and answers each request with one body."""
+    """An S3 that deletes at once, and answers each request with one body.
+
+    It lists nothing, and serves all objects with one byte: what is moved has arrived.
+    """
 
     def __init__(self, body: bytes = b"") -> None:
         self.body = body
         self.requests: list[Request] = []
 
     def send(self, request: Request) -> Future[Response]:
-        self.requests.append(request)
         future: Future[Response] = Future()
+        if request.operation in ("ListObjectsV2", "HeadObject"):
+            future.set_result(Response({"content-length": "1"}, EMPTY_LISTING))
+            return future
+        self.requests.append(request)
         result = b"<DeleteResult/>" if request.operation == "DeleteObjects" else b""
         future.set_result(Response({}, self.body or result))
         return future
