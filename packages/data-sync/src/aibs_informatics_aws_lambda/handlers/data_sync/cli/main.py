@@ -7,12 +7,6 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Final
 
-from aibs_informatics_aws_lambda.common.cli.process import run_as_process
-from aibs_informatics_aws_lambda.common.collector import paused_collector
-
-from .arguments import MODULES, PROGRAM
-from .messages import format_error, is_self_explanatory
-
 _DISTRIBUTION: Final = "aibs-informatics-aws-lambda-data-sync"
 
 
@@ -21,6 +15,14 @@ def main() -> int:
 
     An error is one line on stderr, preceded by the traceback with ``--debug``.
     """
+    if sys.argv[1:] == ["--version"]:
+        return _print_version()
+    # Most of the start-up time: not for the version.
+    from aibs_informatics_aws_lambda.common.cli.process import run_as_process
+
+    from .arguments import PROGRAM
+    from .messages import format_error, is_self_explanatory
+
     return run_as_process(
         PROGRAM,
         lambda: _run(sys.argv[1:]),
@@ -30,14 +32,20 @@ def main() -> int:
 
 
 def _run(arguments: Sequence[str]) -> int:
-    if arguments == ["--version"]:
-        from importlib.metadata import version
+    from aibs_informatics_aws_lambda.common.collector import paused_collector
 
-        sys.stdout.write(f"{PROGRAM} {version(_DISTRIBUTION)}\n")
-        return 0
+    from .arguments import MODULES
+
     verb = arguments[0] if arguments and arguments[0] in MODULES else None
     # Only the module of the verb is imported.
     with paused_collector():
         module = import_module(f"{__package__}.{MODULES[verb or 'sync']}")
     status: int = module.run(arguments[1:] if verb else arguments)
     return status
+
+
+def _print_version() -> int:
+    from importlib.metadata import version
+
+    sys.stdout.write(f"data-sync {version(_DISTRIBUTION)}\n")
+    return 0
