@@ -250,47 +250,24 @@ def _concerns(verb, fault: str) -> bool:
     return side == "local"
 
 
-_TO_S3 = "upload, move to S3"
-_FROM_S3 = "download, copy, move within S3, download in batches, copy in batches"
 _WRITING = (
-    "upload, copy, upload without delete, upload in batches, copy in batches, move to S3, "
-    "move within S3"
+    "upload, copy, upload without delete, upload in batches, copy in batches, mirror in batches, "
+    "move to S3, move within S3"
 )
-_MIRRORS_IN_S3 = "upload, copy, move to S3, move within S3"
-_LISTING = (
-    "upload, download, copy, upload without delete, move to S3, move within S3, "
-    "upload in batches, download in batches, copy in batches"
-)
-_FROM_FILES = "upload, local copy, upload without delete, move to S3, upload in batches"
+_MIRRORS_IN_S3 = "upload, copy, mirror in batches, move to S3, move within S3"
 
-_PAGE = "a page is not checked to be the listing that was asked for"
-_NO_BOUND = "a listing has no bound on its pages"
 _SUCCESS = "a status of 200 is taken for success"
-_FOLDER = "a folder that cannot be read is taken for one that is not there"
-_PARTS = "batches delete nothing outside of the parts of the source"
 
 # Cells that fail, by reason. They have to pass as soon as the reason is gone.
 _REASONS = [
-    (_PAGE, "a page that says there are more, and not where", f"{_TO_S3}, {_FROM_S3}"),
-    (_PAGE, "a page of HTML", _TO_S3),
-    (_PAGE, "an empty page", _TO_S3),
-    (_PAGE, "a page that is cut", f"{_TO_S3}, {_FROM_S3}"),
-    (_PAGE, "a page of another bucket", _TO_S3),
-    (_PAGE, "a page of another prefix", _TO_S3),
-    (_NO_BOUND, "one token again and again", _LISTING),
-    (_NO_BOUND, "empty pages without an end", _LISTING),
     (_SUCCESS, "writes that are taken by a proxy", _WRITING),
     (_SUCCESS, "writes that are taken by nobody", _WRITING),
     (_SUCCESS, "deletions that are taken by a proxy", _MIRRORS_IN_S3),
     (_SUCCESS, "deletions that are taken by nobody", _MIRRORS_IN_S3),
-    (_FOLDER, "a folder of the source that is stale", _FROM_FILES),
-    (_FOLDER, "a source that is stale", _FROM_FILES),
-    (_FOLDER, "a source that is no folder", _FROM_FILES),
-    (_FOLDER, "a folder of the destination that is stale", "download"),
 ]
 FAILING: dict[Cell, str] = {
     (verb, fault): reason for reason, fault, verbs in _REASONS for verb in verbs.split(", ")
-} | {cell: _PARTS for cell in cells() if cell[0] == "mirror in batches"}
+}
 
 
 def parameters() -> Iterator[object]:
