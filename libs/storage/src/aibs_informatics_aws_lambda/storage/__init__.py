@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from .mount_points import (
         MountPoint as MountPoint,
         to_efs_path as to_efs_path,
+        to_env_vars as to_env_vars,
         to_mounted_path as to_mounted_path,
     )
-    from .mount_variables import to_env_vars as to_env_vars
     from .paths import *
 
 __getattr__, __dir__ = lazy_names(
@@ -31,8 +31,7 @@ __getattr__, __dir__ = lazy_names(
         "efs": ("EFSPath",),
         "efs_inventory": ("AccessPoint", "EfsInventory", "FileSystem"),
         "mount_discovery": ("find_mount_points", "resolve_efs_path"),
-        "mount_points": ("MountPoint", "to_efs_path", "to_mounted_path"),
-        "mount_variables": ("to_env_vars",),
+        "mount_points": ("MountPoint", "to_efs_path", "to_mounted_path", "to_env_vars"),
         "paths": (
             "DataLocation",
             "DataPath",

@@ -13,8 +13,12 @@ from aibs_informatics_aws_lambda.common.constants import AWS_LAMBDA_FUNCTION_NAM
 
 from .efs import EFSPath
 from .efs_inventory import EfsInventory, find_efs_id
-from .mount_points import MountPoint, to_mounted_path
-from .mount_variables import EFS_MOUNT_POINT_ID_KEY_PREFIX, EFS_MOUNT_POINT_PATH_KEY_PREFIX
+from .mount_points import (
+    EFS_MOUNT_POINT_ID_KEY_PREFIX,
+    EFS_MOUNT_POINT_PATH_KEY_PREFIX,
+    MountPoint,
+    to_mounted_path,
+)
 
 # https://docs.aws.amazon.com/batch/latest/userguide/job_env_vars.html
 AWS_BATCH_JOB_ID_KEY = "AWS_BATCH_JOB_ID"

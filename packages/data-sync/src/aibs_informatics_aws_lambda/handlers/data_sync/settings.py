@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from aibs_informatics_aws_lambda.storage.mount_variables import EFS_MOUNT_VARIABLES
+from aibs_informatics_aws_lambda.storage.mount_points import EFS_MOUNT_VARIABLES
 
 CHECKSUM_KEY: Final = "AWS_REQUEST_CHECKSUM_CALCULATION"
 LOCK_ROOT_KEY: Final = "DATA_SYNC_LOCK_ROOT"

@@ -5,7 +5,7 @@ from aibs_informatics_aws_lambda.common.collector import paused_collector_in_lam
 with paused_collector_in_lambda():
     from aibs_informatics_aws_lambda.common.description import HandlerDescription
     from aibs_informatics_aws_lambda.common.handler import LambdaHandler
-    from aibs_informatics_aws_lambda.storage.mount_variables import EFS_MOUNT_VARIABLES
+    from aibs_informatics_aws_lambda.storage.mount_points import EFS_MOUNT_VARIABLES
 
     from .context_manager import DemandExecutionContextManager
     from .job import check_is_complete

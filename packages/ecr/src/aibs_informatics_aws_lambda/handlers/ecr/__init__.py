@@ -25,8 +25,11 @@ if TYPE_CHECKING:
     from .resources.image import ECRImage as ECRImage
     from .resources.registry import ECRRegistry as ECRRegistry
     from .resources.repository import ECRRepository as ECRRepository
-    from .resources.resource import ECRResource as ECRResource
-    from .resources.tags import ResourceTag as ResourceTag, TagMode as TagMode
+    from .resources.resource import (
+        ECRResource as ECRResource,
+        ResourceTag as ResourceTag,
+        TagMode as TagMode,
+    )
     from .uris import *
 
 _NAMES = {
@@ -44,8 +47,7 @@ _NAMES = {
     "resources.image": "ECRImage",
     "resources.registry": "ECRRegistry",
     "resources.repository": "ECRRepository",
-    "resources.resource": "ECRResource",
-    "resources.tags": "ResourceTag TagMode",
+    "resources.resource": "ECRResource ResourceTag TagMode",
     "uris": "ECRImageUri ECRRegistryUri ECRRepositoryUri",
 }
 

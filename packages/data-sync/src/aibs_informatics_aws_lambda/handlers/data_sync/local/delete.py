@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from aibs_informatics_aws_lambda.storage.mount_points import MountPoint
-from aibs_informatics_aws_lambda.storage.mount_variables import EFS_MOUNT_POINT_PATH_KEY_PREFIX
+from aibs_informatics_aws_lambda.storage.mount_points import (
+    EFS_MOUNT_POINT_PATH_KEY_PREFIX,
+    MountPoint,
+)
 
 from ..evidence import is_absent
 from ..settings import REMOVE_ROOTS_KEY

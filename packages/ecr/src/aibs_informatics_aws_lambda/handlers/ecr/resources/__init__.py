@@ -4,5 +4,4 @@ from ..login import ECRLogin as ECRLogin
 from .image import ECRImage as ECRImage
 from .registry import ECRRegistry as ECRRegistry
 from .repository import ECRRepository as ECRRepository
-from .resource import ECRResource as ECRResource
-from .tags import ResourceTag as ResourceTag, TagMode as TagMode
+from .resource import ECRResource as ECRResource, ResourceTag as ResourceTag, TagMode as TagMode

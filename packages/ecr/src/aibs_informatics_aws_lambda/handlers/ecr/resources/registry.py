@@ -10,8 +10,7 @@ from ..api import ecr_errors
 from ..login import ECRLogin, get_login
 from ..uris import ECRRegistryUri
 from .repository import ECRRepository
-from .resource import ECRResource
-from .tags import ResourceTag
+from .resource import ECRResource, ResourceTag
 
 
 class ECRRegistry(ECRResource):

@@ -15,8 +15,7 @@ from ..names import RepositoryName
 from ..registry.ecr import EcrRegistryClient
 from ..uris import ECRRepositoryUri
 from .image import ECRImage
-from .resource import ECRResource
-from .tags import ResourceTag, TagMode, extraneous_keys
+from .resource import ECRResource, ResourceTag, TagMode, extraneous_keys
 
 if TYPE_CHECKING:
     from ..lifecycle import LifecyclePolicy

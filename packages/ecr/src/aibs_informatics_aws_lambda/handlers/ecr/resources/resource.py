@@ -1,6 +1,8 @@
 """Base model of everything in a registry."""
 
-from typing import Annotated, Any
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Annotated, Any, TypedDict
 
 from aibs_informatics_aws_lambda.common.model import PydanticBaseModel
 from pydantic import Field, PrivateAttr
@@ -38,3 +40,22 @@ class ECRResource(PydanticBaseModel):
     def registry_uri(self) -> ECRRegistryUri:
         """The URI of the registry."""
         return ECRRegistryUri.from_components(self.account_id, self.region)
+
+
+class ResourceTag(TypedDict):
+    """A resource tag, in the form of the ECR API."""
+
+    Key: str
+    Value: str
+
+
+class TagMode(StrEnum):
+    """What to do with existing resource tags that are not in an update."""
+
+    APPEND = "append"
+    OVERWRITE = "overwrite"
+
+
+def extraneous_keys(existing: Iterable[ResourceTag], given: Iterable[ResourceTag]) -> list[str]:
+    """Return the keys of existing tags that are not among the given ones, sorted."""
+    return sorted({tag["Key"] for tag in existing} - {tag["Key"] for tag in given})

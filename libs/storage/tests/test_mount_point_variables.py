@@ -2,8 +2,11 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from aibs_informatics_aws_lambda.storage.mount_points import MountPoint
-from aibs_informatics_aws_lambda.storage.mount_variables import EFS_MOUNT_VARIABLES, to_env_vars
+from aibs_informatics_aws_lambda.storage.mount_points import (
+    EFS_MOUNT_VARIABLES,
+    MountPoint,
+    to_env_vars,
+)
 
 
 def test_the_default_suffix_is_derived_from_path_and_id():

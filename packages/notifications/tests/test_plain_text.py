@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from aibs_informatics_aws_lambda.handlers.notifications.html_to_text import html_to_text
+from aibs_informatics_aws_lambda.handlers.notifications.plain_text import html_to_text
 from hypothesis import given, strategies as st
 
 
