@@ -9,14 +9,14 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from workflow_definitions import WORKFLOWS
 from workflow_diagrams import draw
 from workflow_policies import policy_of
 from workflow_states import VARIANTS
 
-ROOT: Final = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[1]
 
 
 def definition_path(name: str, variant: str) -> Path:

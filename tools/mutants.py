@@ -10,7 +10,7 @@ import difflib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import parso
 from cosmic_ray.mutating import mutate_code
@@ -19,15 +19,15 @@ from parso.python.tree import Keyword, Name
 
 # Of its replacements of operators those that could be a slip: a limit that is off by one, a
 # condition the wrong way round. Most others end in a TypeError, and would only flatter the tests.
-_COMPARISONS: Final = (
+_COMPARISONS = (
     *("Eq_NotEq", "NotEq_Eq", "Is_IsNot", "IsNot_Is"),
     *("Lt_LtE", "Lt_GtE", "LtE_Lt", "LtE_Gt", "Gt_GtE", "Gt_LtE", "GtE_Gt", "GtE_Lt"),
 )
-_ARITHMETIC: Final = (
+_ARITHMETIC = (
     *("Add_Sub", "Sub_Add", "Mul_FloorDiv", "FloorDiv_Mul", "Div_Mul", "Mod_Mul", "Pow_Mul"),
     *("LShift_RShift", "RShift_LShift", "BitAnd_BitOr", "BitOr_BitAnd"),
 )
-_OTHERS: Final = (
+_OTHERS = (
     "AddNot",
     "ReplaceUnaryOperator_Delete_Not",
     "ReplaceUnaryOperator_Delete_USub",
@@ -42,7 +42,7 @@ _OTHERS: Final = (
     "ZeroIterationForLoop",
 )
 
-_OPPOSITES: Final = {
+_OPPOSITES = {
     "all": "any",
     "endswith": "startswith",
     "islice": "iter",
@@ -51,8 +51,8 @@ _OPPOSITES: Final = {
     "partition": "rpartition",
     "removeprefix": "removesuffix",
 }
-_SWAPPED: Final = {**_OPPOSITES, **{other: name for name, other in _OPPOSITES.items()}}
-_STATEMENTS: Final = frozenset(
+_SWAPPED = {**_OPPOSITES, **{other: name for name, other in _OPPOSITES.items()}}
+_STATEMENTS = frozenset(
     {"atom_expr", "expr_stmt", "raise_stmt", "return_stmt", "yield_expr", "del_stmt"}
 )
 

@@ -29,21 +29,21 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import CodeType, ModuleType
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from mutants import Mutant
 
-ROOT: Final = Path(__file__).parents[1]
-CONFIGURATION: Final = Path(__file__).with_name("mutation.toml")
+ROOT = Path(__file__).parents[1]
+CONFIGURATION = Path(__file__).with_name("mutation.toml")
 
-_LEAST_KILLED: Final = 0.9
+_LEAST_KILLED = 0.9
 # A mutant that takes so many times as long as the module is in an endless loop, or waits for ever:
 # it counts as killed.
-_TIMES_AS_LONG: Final = 10
-_MEMORY_BYTES: Final = 4 * 2**30
+_TIMES_AS_LONG = 10
+_MEMORY_BYTES = 4 * 2**30
 
-_PASSED: Final = 0
+_PASSED = 0
 
 
 @dataclass(frozen=True, order=True)

@@ -20,8 +20,8 @@ from workflow_states import (
     sync_each,
 )
 
-_CLEAN_UP_SECONDS: Final = 7 * 24 * 3600
-_DEMAND_SECONDS: Final = 31 * 24 * 3600
+_CLEAN_UP_SECONDS = 7 * 24 * 3600
+_DEMAND_SECONDS = 31 * 24 * 3600
 
 
 def data_sync_distributed(variant: Variant) -> State:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 
 from workflow_states import State
 
-_HERE: Final = "${Region}:${AccountId}"
-_SCRATCH: Final = "arn:${Partition}:s3:::${BucketName}/scratch/*"
-_RULE: Final = f"arn:${{Partition}}:events:{_HERE}:rule/StepFunctionsGetEventsFor"
-_RULE_ACTIONS: Final = ("events:DescribeRule", "events:PutRule", "events:PutTargets")
+_HERE = "${Region}:${AccountId}"
+_SCRATCH = "arn:${Partition}:s3:::${BucketName}/scratch/*"
+_RULE = f"arn:${{Partition}}:events:{_HERE}:rule/StepFunctionsGetEventsFor"
+_RULE_ACTIONS = ("events:DescribeRule", "events:PutRule", "events:PutTargets")
 
 Permission = tuple[str, str]
 """An action and a resource."""

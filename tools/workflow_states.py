@@ -12,23 +12,23 @@ States: TypeAlias = dict[str, State]
 VARIANTS: Final[tuple[Variant, ...]] = ("lambda", "batch")
 
 # A function runs for 15 minutes at most; the rest covers a cold start.
-_LAMBDA_SECONDS: Final = 16 * 60
-_S3_SECONDS: Final = 60
+_LAMBDA_SECONDS = 16 * 60
+_S3_SECONDS = 60
 # A day to run, and another one to wait in the queue.
-_ATTEMPT_SECONDS: Final = 24 * 3600
-_HANDLER_JOB_SECONDS: Final = 2 * _ATTEMPT_SECONDS
+_ATTEMPT_SECONDS = 24 * 3600
+_HANDLER_JOB_SECONDS = 2 * _ATTEMPT_SECONDS
 # On Fargate, AWS may stop jobs that run for more than 14 days.
 # https://docs.aws.amazon.com/batch/latest/userguide/fargate.html
-_JOB_SECONDS: Final = 14 * 24 * 3600
-DATA_SYNC_SECONDS: Final = 7 * 24 * 3600
-_NESTED_SECONDS: Final = DATA_SYNC_SECONDS + 600
-_CONCURRENT_SYNCS: Final = 10
+_JOB_SECONDS = 14 * 24 * 3600
+DATA_SYNC_SECONDS = 7 * 24 * 3600
+_NESTED_SECONDS = DATA_SYNC_SECONDS + 600
+_CONCURRENT_SYNCS = 10
 
 
 # Errors of an invocation that may succeed later:
 # https://docs.aws.amazon.com/step-functions/latest/dg/bp-lambda-serviceexception.html
 # https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
-_TRANSIENT_LAMBDA_ERRORS: Final = (
+_TRANSIENT_LAMBDA_ERRORS = (
     "Lambda.AWSLambdaException",
     "Lambda.ClientExecutionTimeoutException",
     "Lambda.EC2ThrottledException",
@@ -61,9 +61,9 @@ class Handler:
     name: str
 
 
-_FAMILIES: Final = "aibs_informatics_aws_lambda.handlers"
+_FAMILIES = "aibs_informatics_aws_lambda.handlers"
 
-HANDLERS: Final = {
+HANDLERS = {
     "batch-data-sync": Handler(
         "BatchDataSyncFunctionArn", f"{_FAMILIES}.data_sync.batch_data_sync_handler"
     ),
@@ -89,7 +89,7 @@ HANDLERS: Final = {
     ),
 }
 
-CATCH_ALL: Final = ["States.ALL"]
+CATCH_ALL = ["States.ALL"]
 
 
 def call_handler(
@@ -333,4 +333,4 @@ def _retry(*errors: str, attempts: int = 6) -> State:
 
 
 # Throttling and denied access have the same error name: denied access fails within 20 seconds.
-_RETRY_S3: Final = _retry("S3.S3Exception", "S3.SdkClientException", attempts=3)
+_RETRY_S3 = _retry("S3.S3Exception", "S3.SdkClientException", attempts=3)

@@ -251,10 +251,13 @@ def test_no_response_is_null(lambda_context):
     assert Api(silent).call("GET", "/a", lambda_context) == (200, None)
 
 
-def test_numbers_that_json_has_no_form_for_are_null(lambda_context):
+def test_a_number_that_json_lacks_fails_the_request_and_the_log_names_the_field(
+    lambda_context, capsys
+):
     body = '{"extra": [1e999, -1e999, 1.5]}'
-    _, found = Api(FindItems).call("POST", "/items", lambda_context, body=body)
-    assert found["extra"] == [None, None, 1.5]
+    status, _ = Api(FindItems).call("POST", "/items", lambda_context, body=body)
+    assert status == 500
+    assert "extra[0]: inf is not a JSON number" in capsys.readouterr().out
 
 
 def test_an_error_of_the_handler_shows_nothing_of_itself_and_is_logged(lambda_context, capsys):

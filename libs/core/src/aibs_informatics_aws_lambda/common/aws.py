@@ -1,7 +1,5 @@
 """AWS clients, the region and account in use, and errors of AWS with the name of the resource."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Iterator

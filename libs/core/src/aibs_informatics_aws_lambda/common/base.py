@@ -1,9 +1,7 @@
 """The types of Lambda functions, and the base of handler mixins: context and names."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -12,7 +10,7 @@ from .json_io import JSON
 LambdaEvent: TypeAlias = JSON
 LambdaHandlerType: TypeAlias = Callable[[LambdaEvent, LambdaContext], JSON | None]
 
-CONTEXT_ATTR: Final = "_context"
+CONTEXT_ATTR = "_context"
 """The attribute in which a handler keeps its context."""
 
 

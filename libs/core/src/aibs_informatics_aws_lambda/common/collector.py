@@ -1,7 +1,5 @@
 """Python's cyclic garbage collector, paused while modules are imported."""
 
-from __future__ import annotations
-
 import gc
 import os
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """The Lambda context of runs outside AWS Lambda."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import dataclass, field
 from types import SimpleNamespace

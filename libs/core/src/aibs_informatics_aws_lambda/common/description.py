@@ -1,7 +1,5 @@
 """Descriptions of handlers: for help texts, docs, templates and OpenAPI documents."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field

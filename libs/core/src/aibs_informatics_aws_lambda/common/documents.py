@@ -1,7 +1,5 @@
 """JSON documents as text, in local files or in S3: one decision between the three."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import TypeAlias
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 import os
 import re
 from enum import Enum, StrEnum
-from typing import ClassVar, Final, Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 from .checked_text import CheckedText
 from .exceptions import ApplicationException, ValidationError
 
-ENV_BASE_KEY: Final = "env_base"
-ENV_BASE_KEY_ALIAS: Final = "ENV_BASE"
-ENV_TYPE_KEY: Final = "env_type"
-ENV_TYPE_KEY_ALIAS: Final = "ENV_TYPE"
-ENV_LABEL_KEY: Final = "env_label"
-ENV_LABEL_KEY_ALIAS: Final = "ENV_LABEL"
-LABEL_KEY: Final = "label"
-LABEL_KEY_ALIAS: Final = "LABEL"
+ENV_BASE_KEY = "env_base"
+ENV_BASE_KEY_ALIAS = "ENV_BASE"
+ENV_TYPE_KEY = "env_type"
+ENV_TYPE_KEY_ALIAS = "ENV_TYPE"
+ENV_LABEL_KEY = "env_label"
+ENV_LABEL_KEY_ALIAS = "ENV_LABEL"
+LABEL_KEY = "label"
+LABEL_KEY_ALIAS = "LABEL"
 
 _BASE_KEYS = (ENV_BASE_KEY, ENV_BASE_KEY_ALIAS)
 _TYPE_KEYS = (ENV_TYPE_KEY, ENV_TYPE_KEY_ALIAS)
@@ -236,7 +236,7 @@ class _Unset:
     """The type of the default of an argument that may be `None`."""
 
 
-_UNSET: Final = _Unset()
+_UNSET = _Unset()
 
 
 def get_env_base(

@@ -1,7 +1,5 @@
 """Example requests, from the models of handlers."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -17,7 +15,7 @@ _DEFAULTS: Final[Mapping[str, JSON]] = {
 }
 
 # Deeper models refer to themselves.
-_MAX_DEPTH: Final = 8
+_MAX_DEPTH = 8
 
 
 def example_of(model: Any) -> JSONObject | None:

@@ -1,7 +1,5 @@
 """The exceptions of the toolkit."""
 
-from __future__ import annotations
-
 
 class ApplicationException(Exception):  # noqa: N818 - the name is part of the public contract
     """The application is not configured correctly."""

@@ -1,7 +1,5 @@
 """Atomic writing of local files, and errors that name the file."""
 
-from __future__ import annotations
-
 import os
 import stat
 from collections.abc import Iterator

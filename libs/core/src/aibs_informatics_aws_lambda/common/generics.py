@@ -1,7 +1,5 @@
 """Classes whose type arguments are a request model and a response model."""
 
-from __future__ import annotations
-
 from functools import cache
 from typing import Any, Generic, TypeVar, get_args, get_origin
 

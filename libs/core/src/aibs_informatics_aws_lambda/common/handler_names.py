@@ -1,7 +1,5 @@
 """Handlers by their qualified names, ``package.module.attribute``."""
 
-from __future__ import annotations
-
 import inspect
 import os
 import sys

@@ -1,7 +1,5 @@
 """SHA-256 digests of text and of JSON values, from which names are made."""
 
-from __future__ import annotations
-
 import hashlib
 import uuid
 

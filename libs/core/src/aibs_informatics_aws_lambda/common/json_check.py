@@ -1,7 +1,5 @@
 """Finding what keeps a document from being sent as JSON, before it is sent."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Iterator
@@ -9,18 +7,16 @@ from datetime import date
 from decimal import Decimal
 from enum import Enum
 from pathlib import PurePath
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
-
-from pydantic import BaseModel
 
 from .exceptions import ValidationError
 from .json_io import JSON
 
-MAX_DEPTH: Final = 250
+MAX_DEPTH = 250
 """Levels of nesting. pydantic writes no more than 255, those of the models included."""
 
-MAX_PAYLOAD_BYTES: Final = 6_291_556
+MAX_PAYLOAD_BYTES = 6_291_556
 """The size of a request or response of Lambda.
 
 https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
@@ -93,6 +89,9 @@ def _message(path: str, problem: str) -> str:
 
 def _problems(value: Any, path: str, depth: int) -> Iterator[tuple[str, str]]:
     """Yield the path and the problem of each value that is not valid JSON."""
+    # Only responses that cannot be sent come here: APIs start without pydantic.
+    from pydantic import BaseModel
+
     if depth > MAX_DEPTH:
         yield path, f"nested more than {MAX_DEPTH} levels deep"
     elif isinstance(value, str):

@@ -1,12 +1,10 @@
 """JSON values: types, and reading them from text or local files."""
 
-from __future__ import annotations
-
 import json
 import os
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from .files import check_bounded
 
@@ -54,7 +52,7 @@ def _unique(pairs: list[tuple[str, JSON]]) -> JSONObject:
     return found
 
 
-_DECODER: Final = json.JSONDecoder(object_pairs_hook=_unique)
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique)
 
 
 def is_json_str(text: object) -> bool:

@@ -1,7 +1,5 @@
 """The functions that AWS Lambda calls, made from handler classes."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from typing import Any, TypeVar

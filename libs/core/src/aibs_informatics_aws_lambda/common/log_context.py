@@ -1,7 +1,5 @@
 """The log keys and the log level of one invocation, kept apart from those of others."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,19 +1,16 @@
 """Structured logs in JSON, by AWS Lambda Powertools, for handlers and libraries."""
 
-from __future__ import annotations
-
 import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
 
 from aws_lambda_powertools.logging import Logger
 
 from .base import HandlerMixins
 from .log_context import ContextFormatter
 
-SERVICE_NAME: Final = "aibs"
+SERVICE_NAME = "aibs"
 
 
 def get_service_logger(
@@ -112,7 +109,7 @@ def invocation_keys(source_logger: Logger) -> Iterator[None]:
         yield
 
 
-LOGGING_ATTR: Final = "_logger"
+LOGGING_ATTR = "_logger"
 """The attribute in which a handler keeps its logger."""
 
 

@@ -4,18 +4,16 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedd
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Collection, Mapping
-from typing import Any, Final
+from typing import Any
 
-_RESERVED_KEY: Final = "_aws"
+_RESERVED_KEY = "_aws"
 # Powertools prints 29, with `service`, which it adds at the end.
-_MAX_DIMENSIONS: Final = 28
-_MAX_NAME_LENGTH: Final = 255
-_MAX_DIMENSION_VALUE_LENGTH: Final = 1024
-_LARGEST_VALUE: Final = 2.0**360
+_MAX_DIMENSIONS = 28
+_MAX_NAME_LENGTH = 255
+_MAX_DIMENSION_VALUE_LENGTH = 1024
+_LARGEST_VALUE = 2.0**360
 
 
 def metric_problem(

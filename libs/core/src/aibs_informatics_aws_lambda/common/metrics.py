@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from functools import cache, lru_cache
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from aws_lambda_powertools.metrics import (
     EphemeralMetrics,
@@ -23,9 +23,9 @@ from .metric_rules import dimension_problem, metric_problem
 
 AnyMetrics: TypeAlias = Metrics | EphemeralMetrics
 
-_UNITS: Final = frozenset(unit.value for unit in MetricUnit)
+_UNITS = frozenset(unit.value for unit in MetricUnit)
 
-DEFAULT_TIME_START: Final = dt.datetime.now(dt.UTC)
+DEFAULT_TIME_START = dt.datetime.now(dt.UTC)
 
 
 def add_success_metric(name: str = "", metrics: AnyMetrics | None = None) -> None:
@@ -194,7 +194,7 @@ class EnhancedMetrics(Metrics):
         add_duration_metric(start, end, name, self)
 
 
-METRICS_ATTR: Final = "_enhanced_metrics"
+METRICS_ATTR = "_enhanced_metrics"
 """The attribute in which a handler keeps its metrics."""
 
 

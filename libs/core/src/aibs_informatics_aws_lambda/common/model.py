@@ -1,13 +1,11 @@
 """The base class of request and response models, and date types of fields."""
 
-from __future__ import annotations
-
 import datetime as dt
 import json
 import re
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Final, Protocol, Self, runtime_checkable
+from typing import Annotated, Any, Protocol, Self, runtime_checkable
 
 import pydantic
 from pydantic import (
@@ -25,7 +23,7 @@ from .exceptions import ValidationError
 from .files import check_bounded, write_atomically
 from .json_io import JSONObject, parse_json
 
-_DUMP_OPTIONS: Final = frozenset(
+_DUMP_OPTIONS = frozenset(
     {
         "by_alias",
         "context",
@@ -211,7 +209,7 @@ def _with_nulls(
 _ISO_DATE_TIME = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)?", re.ASCII
 )
-_EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 def _parse_date_time(value: Any) -> dt.datetime:

@@ -5,8 +5,6 @@ event source mapping must have ``FunctionResponseTypes: [ReportBatchItemFailures
 (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache

@@ -1,7 +1,5 @@
 """Requests of the router ``main.handle``."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Annotated, Any
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from pathlib import PurePath, PurePosixPath
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 from .checked_text import CheckedText
 from .exceptions import AWSError, ValidationError
 from .json_io import JSON, JSONObject, dump_json_line, parse_json
 
-S3_SCHEME: Final = "s3://"
+S3_SCHEME = "s3://"
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html, and upper case,
 # which buckets created before 2018 may have.
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{1,61}[A-Za-z0-9]")

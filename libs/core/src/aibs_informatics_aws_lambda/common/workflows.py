@@ -1,20 +1,18 @@
 """State machine definitions for AWS Step Functions, as package data."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Final, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from .json_io import JSONObject
 
 Variant: TypeAlias = Literal["lambda", "batch"]
 """How the handlers run: each as a Lambda function, or as AWS Batch jobs of one image."""
 
-_PLACEHOLDER: Final = re.compile(r"\$\{(\w+)\}")
+_PLACEHOLDER = re.compile(r"\$\{(\w+)\}")
 
 
 @dataclass(frozen=True)

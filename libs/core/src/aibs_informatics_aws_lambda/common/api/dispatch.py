@@ -1,7 +1,5 @@
 """The function behind a route: reads the request, calls the handler, writes the response."""
 
-from __future__ import annotations
-
 import datetime as dt
 import json
 from collections.abc import Callable, Mapping

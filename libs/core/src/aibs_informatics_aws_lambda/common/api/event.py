@@ -8,8 +8,6 @@ https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-funct
 https://docs.aws.amazon.com/lambda/latest/dg/services-vpc-lattice.html
 """
 
-from __future__ import annotations
-
 import base64
 from typing import Any, TypeAlias
 from urllib.parse import parse_qs, unquote_plus

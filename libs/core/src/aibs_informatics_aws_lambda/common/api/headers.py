@@ -1,20 +1,17 @@
 """The headers of clients, and their environment variable."""
 
-from __future__ import annotations
-
 import logging
 import os
 from collections.abc import Mapping
-from typing import Final
 
 from aws_lambda_powertools.logging import Logger
 
 from ..constants import HANDLER_LOG_LEVEL_HEADER_KEY
 from ..log_context import ContextFormatter
 
-CLIENT_VERSION_KEY: Final = "x-client-version"
-API_SERVICE_LOG_LEVEL_KEY: Final = "x-log-level"
-API_SERVICE_LOG_LEVEL_ENV_VAR: Final = "API_LOG_LEVEL"
+CLIENT_VERSION_KEY = "x-client-version"
+API_SERVICE_LOG_LEVEL_KEY = "x-log-level"
+API_SERVICE_LOG_LEVEL_ENV_VAR = "API_LOG_LEVEL"
 
 
 class RequestLogLevel:

@@ -9,18 +9,18 @@ import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, NoReturn
+from typing import NoReturn
 from urllib.parse import unquote
 
 from ..json_io import JSON, JSONObject
 
-QUERY_PARAMS_KEY: Final = "data"
+QUERY_PARAMS_KEY = "data"
 
 # Longer values are not literals in practice, and untrusted text is not passed to Python's parser.
-_LONGEST_LITERAL: Final = 1024
+_LONGEST_LITERAL = 1024
 
 # The only identifiers that are literals; most path parameters need no parser.
-_NAMED_VALUES: Final = ("False", "None", "True")
+_NAMED_VALUES = ("False", "None", "True")
 
 
 @dataclass

@@ -3,24 +3,13 @@
 They replace the integrations in the local server and in tests.
 """
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, unquote
 
-from aws_lambda_powertools.event_handler import (
-    ALBResolver,
-    APIGatewayHttpResolver,
-    ApiGatewayResolver,
-    APIGatewayRestResolver,
-    HttpResolverLocal,
-    LambdaFunctionUrlResolver,
-    VPCLatticeResolver,
-    VPCLatticeV2Resolver,
-)
+from aws_lambda_powertools import event_handler
 
 from ..json_io import JSONObject
 
@@ -57,7 +46,7 @@ class HttpResponse:
     body: bytes
 
 
-def event_maker_of(app: ApiGatewayResolver) -> Callable[[HttpRequest], JSONObject]:
+def event_maker_of(app: event_handler.ApiGatewayResolver) -> Callable[[HttpRequest], JSONObject]:
     """Return the function that makes events like those of the integration of ``app``.
 
     Raises:
@@ -179,11 +168,11 @@ def _body_of(request: HttpRequest) -> JSONObject:
 
 
 _MAKERS = {
-    APIGatewayRestResolver: _rest_event,
-    APIGatewayHttpResolver: _http_api_event,
-    LambdaFunctionUrlResolver: _function_url_event,
-    ALBResolver: _alb_event,
-    VPCLatticeResolver: _lattice_event,
-    VPCLatticeV2Resolver: _lattice_v2_event,
-    HttpResolverLocal: _rest_event,
+    event_handler.APIGatewayRestResolver: _rest_event,
+    event_handler.APIGatewayHttpResolver: _http_api_event,
+    event_handler.LambdaFunctionUrlResolver: _function_url_event,
+    event_handler.ALBResolver: _alb_event,
+    event_handler.VPCLatticeResolver: _lattice_event,
+    event_handler.VPCLatticeV2Resolver: _lattice_v2_event,
+    event_handler.HttpResolverLocal: _rest_event,
 }

@@ -27,10 +27,10 @@ from .version import VersionStr
 
 AnyApiHandler: TypeAlias = type[ApiLambdaHandler[Any, Any]]
 
-_SCHEMAS: Final = "#/components/schemas/"
+_SCHEMAS = "#/components/schemas/"
 # The body of such a request has no meaning in HTTP (RFC 9110, section 9.3).
-_WITHOUT_BODY: Final = ("GET", "HEAD", "DELETE")
-_SCALARS: Final = ("boolean", "integer", "number", "string")
+_WITHOUT_BODY = ("GET", "HEAD", "DELETE")
+_SCALARS = ("boolean", "integer", "number", "string")
 
 _PROBLEM: Final[JSONObject] = {
     "type": "object",

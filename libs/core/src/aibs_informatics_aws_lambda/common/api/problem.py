@@ -1,11 +1,9 @@
 """Errors as HTTP responses: problem details (RFC 9457), or legacy error responses."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.exceptions import ServiceError, UnauthorizedError
@@ -16,7 +14,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import (
 
 from ..json_io import JSON, JSONObject
 
-PROBLEM_CONTENT_TYPE: Final = "application/problem+json"
+PROBLEM_CONTENT_TYPE = "application/problem+json"
 
 
 class InvalidRequestError(ServiceError):

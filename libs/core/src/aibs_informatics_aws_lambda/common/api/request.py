@@ -1,7 +1,5 @@
 """Handler requests from the parameters of HTTP requests."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, TypeAlias, TypeVar

@@ -8,14 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 from urllib.parse import quote
 
-from aws_lambda_powertools.event_handler import (
-    APIGatewayHttpResolver,
-    APIGatewayRestResolver,
-    Response,
-)
+from aws_lambda_powertools import event_handler
 from aws_lambda_powertools.event_handler.api_gateway import ApiGatewayResolver, BaseRouter, Router
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError, ServiceError
 from aws_lambda_powertools.logging import Logger
@@ -27,16 +23,9 @@ from ..json_io import JSON, JSONObject
 from ..lambda_function import make_lambda_function
 from ..logging import LoggingMixins
 from ..metrics import EnhancedMetrics, MetricsMixins
+from . import problem
 from .event import correlation_id_of, headers_of
 from .headers import RequestLogLevel
-from .problem import (
-    EventRejectedError,
-    MethodNotAllowedError,
-    legacy_response,
-    normalize_error,
-    problem_response,
-    status_of,
-)
 
 if TYPE_CHECKING:
     # Handlers load pydantic: a module without any starts faster.
@@ -44,9 +33,9 @@ if TYPE_CHECKING:
 
 
 # Those that RFC 3986 allows in a path without encoding.
-_PATH_CHARACTERS: Final = "/:@!$&'()*+,;=-._~"
+_PATH_CHARACTERS = "/:@!$&'()*+,;=-._~"
 
-API_GATEWAY_REST: Final = "requestContext.requestId"
+API_GATEWAY_REST = "requestContext.requestId"
 """The JMESPath expression for the correlation id of a REST API, as in powertools."""
 
 ApiFunction: TypeAlias = Callable[[JSON, LambdaContext], JSONObject]
@@ -70,7 +59,7 @@ class ApiResolverBuilder(LoggingMixins, MetricsMixins):
             the exception's arguments for nearly everything else.
     """
 
-    app: ApiGatewayResolver = field(default_factory=APIGatewayRestResolver)
+    app: ApiGatewayResolver = field(default_factory=event_handler.APIGatewayRestResolver)
     legacy_errors: bool = False
 
     metric_name_prefix: ClassVar[str] = "ApiResolver"
@@ -132,7 +121,7 @@ class ApiResolverBuilder(LoggingMixins, MetricsMixins):
         app_name = type(self.app).__name__
         if not isinstance(event, dict):
             raise ValueError(f"{app_name} expects an event object, got {type(event).__name__}")
-        if isinstance(self.app, APIGatewayHttpResolver):
+        if isinstance(self.app, event_handler.APIGatewayHttpResolver):
             event = _with_encoded_path(event)
         try:
             return self.app.resolve(event, context)
@@ -153,19 +142,19 @@ class ApiResolverBuilder(LoggingMixins, MetricsMixins):
         """Set the log level that the header ``x-log-level`` asks for, for this request."""
         self._log_level.set(headers_of(event))
 
-    def handle_exception(self, error: Exception) -> Response[Any]:
+    def handle_exception(self, error: Exception) -> event_handler.Response[Any]:
         """Return the response for an error of a handler, or of the request."""
         if self.legacy_errors:
-            return legacy_response(error, self._request_id)
-        return problem_response(error, self._request_id)
+            return problem.legacy_response(error, self._request_id)
+        return problem.problem_response(error, self._request_id)
 
-    def handle_not_found(self, error: NotFoundError) -> Response[Any]:
+    def handle_not_found(self, error: NotFoundError) -> event_handler.Response[Any]:
         """Return the response for a path without a route."""
         path = self.app.current_event.path
         if self.legacy_errors:
             text = f"Could not find route {path}: Not found"
-            return Response(status_code=418, content_type="text/plain", body=text)
-        return problem_response(error, self._request_id)
+            return event_handler.Response(status_code=418, content_type="text/plain", body=text)
+        return problem.problem_response(error, self._request_id)
 
     def get_openapi_schema(self, **options: Any) -> JSONObject:
         """Return the OpenAPI 3.1 document of all routes.
@@ -216,7 +205,7 @@ class ApiResolverBuilder(LoggingMixins, MetricsMixins):
         except ServiceError:
             raise
         except Exception as error:
-            raise EventRejectedError from error
+            raise problem.EventRejectedError from error
         self.update_logging_level(event)
 
     def _is_preflight(self, event: BaseProxyEvent) -> bool:
@@ -227,31 +216,31 @@ class ApiResolverBuilder(LoggingMixins, MetricsMixins):
             and "OPTIONS" not in _powertools.methods_of_path(self.app)
         )
 
-    def _respond(self, error: Exception) -> Response[Any]:
-        error = normalize_error(error)
+    def _respond(self, error: Exception) -> event_handler.Response[Any]:
+        error = problem.normalize_error(error)
         try:
             self._log(error)
             return self.handle_exception(error)
         except Exception as failure:
             self._log(failure)
-            return problem_response(failure, self._request_id)
+            return problem.problem_response(failure, self._request_id)
 
-    def _not_found(self, error: NotFoundError) -> Response[Any]:
+    def _not_found(self, error: NotFoundError) -> event_handler.Response[Any]:
         if not _powertools.is_unknown_route(error):
             return self._respond(error)
         allowed = _powertools.methods_of_path(self.app)
         if allowed and not self.legacy_errors:
-            return self._respond(MethodNotAllowedError(allowed))
+            return self._respond(problem.MethodNotAllowedError(allowed))
         event = self.app.current_event
         self.logger.warning("There is no route for %s %s", event.http_method, event.path)
         self.metrics.add_count_metric("RouteNotFound", 1)
         return self.handle_not_found(error)
 
     def _log(self, error: Exception) -> None:
-        status = status_of(error)
+        status = problem.status_of(error)
         if status >= 500:
             self.logger.error("The request failed", exc_info=error)
-        elif isinstance(error, EventRejectedError):
+        elif isinstance(error, problem.EventRejectedError):
             # The response does not contain the reason, and the check itself may have failed.
             self.logger.warning("The request was rejected", exc_info=error.__cause__)
         else:

@@ -4,8 +4,6 @@ It is an ASGI application (https://asgi.readthedocs.io), run by uvicorn. Each re
 event of the API's integration, which is passed to the function that AWS Lambda calls.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import os
@@ -16,7 +14,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from .._powertools import routes_of
 from ..constants import HANDLER_SERVE_TARGET_KEY
@@ -26,7 +24,7 @@ from .handler import ApiLambdaHandler
 from .integrations import HttpRequest, HttpResponse, event_maker_of, http_response
 from .resolver import ApiResolverBuilder, api_of_function
 
-DOCUMENT_PATH: Final = "/openapi.json"
+DOCUMENT_PATH = "/openapi.json"
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]

@@ -1,7 +1,5 @@
 """Versions of API clients."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from typing import ClassVar

@@ -1,7 +1,5 @@
 """The arguments of the command, and the environment variables that replace them."""
 
-from __future__ import annotations
-
 import argparse
 import os
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Installed handlers, registered by entry points: list, find, describe."""
 
-from __future__ import annotations
-
 from importlib.metadata import EntryPoint, entry_points
 
 from ..description import describe, summary_of

@@ -1,7 +1,5 @@
 """Printing to stdout, whose reader may be gone."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Reading the payload: text, file, stdin or S3."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Running a command as a process: exit status, error messages, signals."""
 
-from __future__ import annotations
-
 import gc
 import signal
 import sys

@@ -1,7 +1,5 @@
 """Writing the response: the location is checked before the handler runs."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import TextIO, TypeAlias

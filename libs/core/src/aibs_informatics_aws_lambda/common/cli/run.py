@@ -1,7 +1,5 @@
 """One run of the command ``handle-lambda-request``."""
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """The subcommand ``serve``: a local server for an API."""
 
-from __future__ import annotations
-
 import argparse
 import os
 from collections.abc import Sequence
