@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from pathlib import Path
@@ -459,6 +460,26 @@ def test_plan_that_is_made_is_not_closed(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(Plan, "close", lambda plan: closed.append(plan))
     planned(UPLOAD, [file("a")])
     assert closed == []
+
+
+@table(
+    "patterns, kept",
+    {
+        "what a pattern matches in full is kept": (["a"], "delete:a"),
+        "any pattern will do": (["x", "a.*"], "delete:a delete:ab"),
+        "without a pattern nothing is kept": ([], ""),
+    },
+)
+def test_deletions_that_are_kept(patterns, kept):
+    plan = planned(
+        COPY, [an_object("n"), an_object("s")], {"dst/a": "e", "dst/ab": "e", "dst/s": "e"}
+    )
+    steps, extraneous = plan.steps, plan.extraneous
+    plan.keep_deletions([re.compile(pattern) for pattern in patterns])
+    assert told(plan) == kept
+    assert (plan.ordered, plan.unchanged, plan.unchanged_bytes) == (0, 0, 0)
+    assert (plan.pending, plan.pending_bytes) == (0, 0)
+    assert len(plan.steps) == len(list(steps)) == len(list(extraneous)) == 0
 
 
 def test_closing_a_plan_closes_both_lists():
