@@ -131,30 +131,24 @@ def named_errors(action: str, permission: str) -> Iterator[None]:
         AWSError: any other failure of the service, the credentials or the connection.
     """
     from boto3.exceptions import Boto3Error
-    from botocore.exceptions import (
-        BotoCoreError,
-        ClientError,
-        NoCredentialsError,
-        NoRegionError,
-        PartialCredentialsError,
-    )
+    from botocore import exceptions as errors
 
     try:
         yield
-    except ClientError as error:
+    except errors.ClientError as error:
         code = error.response.get("Error", {}).get("Code", "")
         if code in _NOT_FOUND:
             raise ResourceNotFoundError(f"cannot {action}: {error}") from error
         advice = f". Grant {permission} to the role in use." if code in _DENIED else ""
         raise AWSError(f"cannot {action}: {error}{advice}") from error
-    except (NoCredentialsError, PartialCredentialsError) as error:
+    except (errors.NoCredentialsError, errors.PartialCredentialsError) as error:
         raise AWSError(
             f"cannot {action}: {error}. Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and "
             "AWS_SECRET_ACCESS_KEY, or attach a role."
         ) from error
-    except NoRegionError as error:
+    except errors.NoRegionError as error:
         raise AWSError(f"cannot {action}: {error} Set {AWS_REGION_KEY}.") from error
-    except (BotoCoreError, Boto3Error) as error:
+    except (errors.BotoCoreError, Boto3Error) as error:
         raise AWSError(f"cannot {action}: {error}") from error
 
 

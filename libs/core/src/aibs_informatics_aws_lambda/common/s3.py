@@ -216,11 +216,7 @@ def bucket_exists(bucket: str, **client: Any) -> bool:
 
 
 def _read(s3_path: S3Path, **client: Any) -> bytes:
-    from botocore.exceptions import (
-        IncompleteReadError,
-        ReadTimeoutError,
-        ResponseStreamingError,
-    )
+    from botocore import exceptions as errors
 
     from .aws import get_client, named_errors
 
@@ -229,7 +225,9 @@ def _read(s3_path: S3Path, **client: Any) -> bytes:
         s3 = get_client("s3", **client)
         for _ in range(_BODY_RETRIES):
             body = s3.get_object(**s3_path.as_dict())["Body"]
-            with suppress(IncompleteReadError, ReadTimeoutError, ResponseStreamingError):
+            with suppress(
+                errors.IncompleteReadError, errors.ReadTimeoutError, errors.ResponseStreamingError
+            ):
                 return bytes(body.read())
         return bytes(s3.get_object(**s3_path.as_dict())["Body"].read())
 

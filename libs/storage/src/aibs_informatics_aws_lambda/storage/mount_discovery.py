@@ -11,24 +11,19 @@ from typing import Any, Protocol
 
 from aibs_informatics_aws_lambda.common.constants import AWS_LAMBDA_FUNCTION_NAME_KEY
 
+from . import mount_points as mounts
 from .efs import EFSPath
 from .efs_inventory import EfsInventory, find_efs_id
-from .mount_points import (
-    EFS_MOUNT_POINT_ID_KEY_PREFIX,
-    EFS_MOUNT_POINT_PATH_KEY_PREFIX,
-    MountPoint,
-    to_mounted_path,
-)
 
 # https://docs.aws.amazon.com/batch/latest/userguide/job_env_vars.html
 AWS_BATCH_JOB_ID_KEY = "AWS_BATCH_JOB_ID"
 
 logger = logging.getLogger(__name__)
 
-_cache: dict[_Source, tuple[MountPoint, ...]] = {}
+_cache: dict[_Source, tuple[mounts.MountPoint, ...]] = {}
 
 
-def find_mount_points() -> tuple[MountPoint, ...]:
+def find_mount_points() -> tuple[mounts.MountPoint, ...]:
     """Return the EFS mount points of this machine.
 
     They come from the first source that applies:
@@ -68,20 +63,20 @@ def resolve_efs_path(path: EFSPath) -> Path:
         ValueError: the path is not visible through a mount point, or leaves it by ``..``.
         AWSError: a request to Batch, Lambda or EFS failed.
     """
-    return to_mounted_path(path, find_mount_points())
+    return mounts.to_mounted_path(path, find_mount_points())
 
 
 class _Source(Protocol):
     """A source of mount points; yields `None` for each that it skips."""
 
-    def read(self) -> Iterator[MountPoint | None]: ...
+    def read(self) -> Iterator[mounts.MountPoint | None]: ...
 
 
 @dataclass(frozen=True)
 class _BatchJob:
     job_id: str
 
-    def read(self) -> Iterator[MountPoint | None]:
+    def read(self) -> Iterator[mounts.MountPoint | None]:
         from aibs_informatics_aws_lambda.common.aws import get_client, named_errors
 
         with named_errors(f"describe the Batch job {self.job_id}", "batch:DescribeJobs"):
@@ -106,7 +101,7 @@ class _BatchJob:
 class _LambdaFunction:
     name: str
 
-    def read(self) -> Iterator[MountPoint | None]:
+    def read(self) -> Iterator[mounts.MountPoint | None]:
         from aibs_informatics_aws_lambda.common.aws import get_client, named_errors
 
         permission = "lambda:GetFunctionConfiguration"
@@ -121,7 +116,7 @@ class _LambdaFunction:
 class _Variables:
     pairs: tuple[tuple[str, str | None, str | None], ...]
 
-    def read(self) -> Iterator[MountPoint | None]:
+    def read(self) -> Iterator[mounts.MountPoint | None]:
         inventory = EfsInventory()
         for suffix, path, target in self.pairs:
             yield _from_variables(inventory, suffix, path, target)
@@ -138,7 +133,7 @@ def _source() -> _Source:
 
 
 def _variable_pairs() -> tuple[tuple[str, str | None, str | None], ...]:
-    prefixes = (EFS_MOUNT_POINT_PATH_KEY_PREFIX, EFS_MOUNT_POINT_ID_KEY_PREFIX)
+    prefixes = (mounts.EFS_MOUNT_POINT_PATH_KEY_PREFIX, mounts.EFS_MOUNT_POINT_ID_KEY_PREFIX)
     suffixes = {
         name.removeprefix(prefix)
         for name in os.environ
@@ -148,8 +143,8 @@ def _variable_pairs() -> tuple[tuple[str, str | None, str | None], ...]:
     return tuple(
         (
             suffix,
-            os.environ.get(EFS_MOUNT_POINT_PATH_KEY_PREFIX + suffix),
-            os.environ.get(EFS_MOUNT_POINT_ID_KEY_PREFIX + suffix),
+            os.environ.get(mounts.EFS_MOUNT_POINT_PATH_KEY_PREFIX + suffix),
+            os.environ.get(mounts.EFS_MOUNT_POINT_ID_KEY_PREFIX + suffix),
         )
         for suffix in sorted(suffixes)
     )
@@ -157,10 +152,10 @@ def _variable_pairs() -> tuple[tuple[str, str | None, str | None], ...]:
 
 def _from_variables(
     inventory: EfsInventory, suffix: str, path: str | None, target: str | None
-) -> MountPoint | None:
+) -> mounts.MountPoint | None:
     path_variable, id_variable = (
-        EFS_MOUNT_POINT_PATH_KEY_PREFIX + suffix,
-        EFS_MOUNT_POINT_ID_KEY_PREFIX + suffix,
+        mounts.EFS_MOUNT_POINT_PATH_KEY_PREFIX + suffix,
+        mounts.EFS_MOUNT_POINT_ID_KEY_PREFIX + suffix,
     )
     if not path or not target:
         logger.warning("%s and %s must both be set: skipped", path_variable, id_variable)
@@ -175,7 +170,7 @@ def _from_variables(
         return None
 
 
-def _from_id(inventory: EfsInventory, path: str, target: str) -> MountPoint | None:
+def _from_id(inventory: EfsInventory, path: str, target: str) -> mounts.MountPoint | None:
     """Return the mount point of a file system or access point, given by ID or ARN."""
     target_id = find_efs_id(target)
     if target_id is None:
@@ -183,20 +178,22 @@ def _from_id(inventory: EfsInventory, path: str, target: str) -> MountPoint | No
         return None
     folder = PurePosixPath(path)
     if target_id.startswith("fs-"):
-        return MountPoint(folder, inventory.find_file_system(target_id).id)
+        return mounts.MountPoint(folder, inventory.find_file_system(target_id).id)
     access_point = inventory.find_access_point(target_id)
-    return MountPoint(folder, access_point.file_system_id, target_id, access_point.root)
+    return mounts.MountPoint(folder, access_point.file_system_id, target_id, access_point.root)
 
 
-def _from_volume(inventory: EfsInventory, path: str, volume: dict[str, Any]) -> MountPoint | None:
+def _from_volume(
+    inventory: EfsInventory, path: str, volume: dict[str, Any]
+) -> mounts.MountPoint | None:
     access_point_id = (volume.get("authorizationConfig") or {}).get("accessPointId")
     if access_point_id:
         return _from_id(inventory, path, access_point_id)
     root = PurePosixPath("/", volume.get("rootDirectory") or "/")
-    return MountPoint(PurePosixPath(path), volume["fileSystemId"], root=root)
+    return mounts.MountPoint(PurePosixPath(path), volume["fileSystemId"], root=root)
 
 
-def _exists(mount_point: MountPoint) -> bool:
+def _exists(mount_point: mounts.MountPoint) -> bool:
     exists = Path(mount_point.path).is_dir()
     if not exists:
         logger.warning(
@@ -207,8 +204,8 @@ def _exists(mount_point: MountPoint) -> bool:
     return exists
 
 
-def _deduplicate(mount_points: Iterable[MountPoint]) -> tuple[MountPoint, ...]:
-    by_path: dict[PurePosixPath, MountPoint] = {}
+def _deduplicate(mount_points: Iterable[mounts.MountPoint]) -> tuple[mounts.MountPoint, ...]:
+    by_path: dict[PurePosixPath, mounts.MountPoint] = {}
     for mount_point in mount_points:
         first = by_path.setdefault(mount_point.path, mount_point)
         if first != mount_point:
@@ -219,5 +216,5 @@ def _deduplicate(mount_points: Iterable[MountPoint]) -> tuple[MountPoint, ...]:
     return tuple(by_path.values())
 
 
-def _target(mount_point: MountPoint) -> str:
+def _target(mount_point: mounts.MountPoint) -> str:
     return mount_point.access_point_id or f"{mount_point.file_system_id}:{mount_point.root}"

@@ -5,18 +5,15 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..constants import (
-    AWS_LAMBDA_EVENT_PAYLOAD_KEY,
-    AWS_LAMBDA_EVENT_RESPONSE_LOCATION_KEY,
-    AWS_LAMBDA_FUNCTION_HANDLER_KEY,
-    AWS_LAMBDA_FUNCTION_HANDLER_STANDARD_KEY,
-    HANDLER_PARTIAL_OK_KEY,
-)
+from .. import constants as keys
 from .errors import UsageError
 
 PROGRAM = "handle-lambda-request"
 
-_HANDLER_KEYS = (AWS_LAMBDA_FUNCTION_HANDLER_KEY, AWS_LAMBDA_FUNCTION_HANDLER_STANDARD_KEY)
+_HANDLER_KEYS = (
+    keys.AWS_LAMBDA_FUNCTION_HANDLER_KEY,
+    keys.AWS_LAMBDA_FUNCTION_HANDLER_STANDARD_KEY,
+)
 
 _EXAMPLES = f"""\
 examples:
@@ -33,9 +30,9 @@ examples:
     {PROGRAM} --handler NAME --payload s3://bucket/request.json -o s3://bucket/response.json
 
   everything from the environment, as in a container:
-    export {AWS_LAMBDA_FUNCTION_HANDLER_KEY}=package.module.Handler
-    export {AWS_LAMBDA_EVENT_PAYLOAD_KEY}=s3://bucket/request.json
-    export {AWS_LAMBDA_EVENT_RESPONSE_LOCATION_KEY}=s3://bucket/response.json
+    export {keys.AWS_LAMBDA_FUNCTION_HANDLER_KEY}=package.module.Handler
+    export {keys.AWS_LAMBDA_EVENT_PAYLOAD_KEY}=s3://bucket/request.json
+    export {keys.AWS_LAMBDA_EVENT_RESPONSE_LOCATION_KEY}=s3://bucket/response.json
     {PROGRAM}
 
   check a payload without running anything:
@@ -91,18 +88,20 @@ def parse_arguments(args: Sequence[str] | None = None) -> Options:
         UsageError: the handler or the payload is missing.
     """
     found = _parser().parse_args(args)
-    payload_from_variable = None if found.payload_file else _variable(AWS_LAMBDA_EVENT_PAYLOAD_KEY)
+    payload_from_variable = (
+        None if found.payload_file else _variable(keys.AWS_LAMBDA_EVENT_PAYLOAD_KEY)
+    )
     options = Options(
         handler=found.handler or _variable(*_HANDLER_KEYS),
         payload=found.payload if found.payload is not None else payload_from_variable,
         payload_file=found.payload_file,
         response_location=found.response_location
-        or _variable(AWS_LAMBDA_EVENT_RESPONSE_LOCATION_KEY),
+        or _variable(keys.AWS_LAMBDA_EVENT_RESPONSE_LOCATION_KEY),
         list_handlers=found.list_handlers,
         describe=found.describe,
         validate_only=found.validate_only,
         error_document=found.error_document,
-        partial_ok=found.partial_ok or _is_true(_variable(HANDLER_PARTIAL_OK_KEY)),
+        partial_ok=found.partial_ok or _is_true(_variable(keys.HANDLER_PARTIAL_OK_KEY)),
     )
     if not (options.list_handlers or options.describe):
         _check_complete(options)
@@ -112,13 +111,13 @@ def parse_arguments(args: Sequence[str] | None = None) -> Options:
 def _check_complete(options: Options) -> None:
     if not options.handler:
         raise UsageError(
-            f"no handler: pass --handler NAME or set {AWS_LAMBDA_FUNCTION_HANDLER_KEY} "
+            f"no handler: pass --handler NAME or set {keys.AWS_LAMBDA_FUNCTION_HANDLER_KEY} "
             "(--list shows the installed handlers)"
         )
     if options.payload is None and options.payload_file is None:
         raise UsageError(
-            f"no payload: pass --payload or --payload-file, or set {AWS_LAMBDA_EVENT_PAYLOAD_KEY} "
-            f"(--describe {options.handler} shows an example)"
+            "no payload: pass --payload or --payload-file, or set "
+            f"{keys.AWS_LAMBDA_EVENT_PAYLOAD_KEY} (--describe {options.handler} shows an example)"
         )
 
 
@@ -145,7 +144,7 @@ def _parser() -> argparse.ArgumentParser:
         "-e",
         metavar="PAYLOAD",
         help="a JSON object as text, or its location: an S3 URI, a path, @PATH, or - for stdin "
-        f"(variable: {AWS_LAMBDA_EVENT_PAYLOAD_KEY})",
+        f"(variable: {keys.AWS_LAMBDA_EVENT_PAYLOAD_KEY})",
     )
     payload.add_argument(
         "--payload-file",
@@ -157,7 +156,8 @@ def _parser() -> argparse.ArgumentParser:
         "-o",
         metavar="LOCATION",
         help="write the response to this path or S3 URI, or to stdout if it is - "
-        f"(variable: {AWS_LAMBDA_EVENT_RESPONSE_LOCATION_KEY}; default: discard the response)",
+        f"(variable: {keys.AWS_LAMBDA_EVENT_RESPONSE_LOCATION_KEY}; "
+        "default: discard the response)",
     )
     parser.add_argument(
         "--list",
@@ -186,7 +186,7 @@ def _parser() -> argparse.ArgumentParser:
         "--partial-ok",
         action="store_true",
         help="exit with 0 if the response reports items that failed "
-        f"(variable: {HANDLER_PARTIAL_OK_KEY})",
+        f"(variable: {keys.HANDLER_PARTIAL_OK_KEY})",
     )
     # `process` looks for it in the arguments of the process: parsing them may be what fails.
     parser.add_argument("--debug", action="store_true", help="print the traceback of a failure")

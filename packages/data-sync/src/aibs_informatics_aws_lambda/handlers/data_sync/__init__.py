@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from aibs_informatics_aws_lambda.common.collector import paused_collector_in_lambda
 
@@ -41,7 +41,7 @@ put_json_to_file_handler: LambdaHandlerType
 remove_data_paths_handler: LambdaHandlerType
 summarize_batch_data_sync_handler: LambdaHandlerType
 
-_CLASSES: Final = {
+_CLASSES = {
     "batch_data_sync_handler": "syncs.BatchDataSyncHandler",
     "data_sync_handler": "syncs.DataSyncHandler",
     "get_data_path_stats_handler": "file_system.GetDataPathStatsHandler",
@@ -53,7 +53,7 @@ _CLASSES: Final = {
     "remove_data_paths_handler": "file_system.RemoveDataPathsHandler",
     "summarize_batch_data_sync_handler": "summarize.handler.SummarizeBatchDataSyncHandler",
 }
-_MODULES: Final = {name.rpartition(".")[2]: name for name in _CLASSES.values()}
+_MODULES = {name.rpartition(".")[2]: name for name in _CLASSES.values()}
 
 
 def __getattr__(name: str) -> Any:

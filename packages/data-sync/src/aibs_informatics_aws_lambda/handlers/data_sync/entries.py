@@ -1,7 +1,5 @@
 """Entries: the files and objects that are synced, on either side."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Literal, NamedTuple, TypeAlias
 

@@ -9,18 +9,16 @@ Everything that deletes relies on the functions of this module; they raise an er
 where evidence is missing.
 """
 
-from __future__ import annotations
-
 import errno
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from operator import lt
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 
-_MAX_EMPTY_PAGES: Final = 100
+_MAX_EMPTY_PAGES = 100
 
 
 class NoEvidenceError(Exception):

@@ -1,7 +1,5 @@
 """Handlers that list, scan and remove files and objects."""
 
-from __future__ import annotations
-
 from typing import TypeVar
 
 from aibs_informatics_aws_lambda.common.description import HandlerDescription

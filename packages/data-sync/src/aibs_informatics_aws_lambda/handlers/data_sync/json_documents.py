@@ -1,12 +1,9 @@
 """Handlers that read and write JSON documents."""
 
-from __future__ import annotations
-
 import json
 import os
 import uuid
 from pathlib import Path
-from typing import Final
 
 from aibs_informatics_aws_lambda.common.description import HandlerDescription
 from aibs_informatics_aws_lambda.common.files import write_atomically
@@ -24,7 +21,7 @@ from aibs_informatics_aws_lambda.storage.data_sync.json_documents import (
 from .settings import DEFAULT_BUCKET_NAME_ENV_VAR
 
 # Lifecycle rules expire objects by this tag.
-_SCRATCH_TAGGING: Final = {"Tagging": "time-to-live=scratch"}
+_SCRATCH_TAGGING = {"Tagging": "time-to-live=scratch"}
 
 
 class GetJSONFromFileHandler(LambdaHandler[GetJSONFromFileRequest, GetJSONFromFileResponse]):

@@ -1,7 +1,5 @@
 """Locations: in S3, or at a local path, at which EFS may be mounted."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 

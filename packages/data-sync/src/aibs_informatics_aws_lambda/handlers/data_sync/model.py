@@ -6,7 +6,7 @@ Each is imported from its own module when it is first used: a function needs tho
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from aibs_informatics_aws_lambda.storage.data_sync import *
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from .housekeeping.models import *
     from .summarize.models import *
 
-_MODELS: Final = "aibs_informatics_aws_lambda.storage.data_sync"
-_MODULES: Final = {
+_MODELS = "aibs_informatics_aws_lambda.storage.data_sync"
+_MODULES = {
     "DataPath": "aibs_informatics_aws_lambda.storage.paths",
     "DataPathStats": ".housekeeping.models",
     "FailedBatch": ".summarize.models",

@@ -6,7 +6,7 @@ Each name is imported from its own module when it is first used: a function need
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from aibs_informatics_aws_lambda.storage.data_sync import *
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
         DataSyncHandler as DataSyncHandler,
     )
 
-_MODELS: Final = "aibs_informatics_aws_lambda.storage.data_sync"
-_MODULES: Final = {
+_MODELS = "aibs_informatics_aws_lambda.storage.data_sync"
+_MODULES = {
     "DEFAULT_BUCKET_NAME_ENV_VAR": ".settings",
     "SCRATCH_EXTRA_ARGS": ".settings",
     "BatchDataSyncHandler": ".syncs",

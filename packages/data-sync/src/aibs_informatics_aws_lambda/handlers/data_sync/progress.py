@@ -1,7 +1,5 @@
 """Callbacks of a running sync: its progress and its deadline."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Protocol, TypeAlias
 

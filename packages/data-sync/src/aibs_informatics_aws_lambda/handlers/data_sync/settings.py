@@ -1,19 +1,15 @@
 """Environment variables of this package, with their meaning."""
 
-from __future__ import annotations
-
-from typing import Final
-
 from aibs_informatics_aws_lambda.storage.mount_points import EFS_MOUNT_VARIABLES
 
-CHECKSUM_KEY: Final = "AWS_REQUEST_CHECKSUM_CALCULATION"
-LOCK_ROOT_KEY: Final = "DATA_SYNC_LOCK_ROOT"
-REMOVE_ROOTS_KEY: Final = "DATA_REMOVE_ROOTS"
+CHECKSUM_KEY = "AWS_REQUEST_CHECKSUM_CALCULATION"
+LOCK_ROOT_KEY = "DATA_SYNC_LOCK_ROOT"
+REMOVE_ROOTS_KEY = "DATA_REMOVE_ROOTS"
 
-DEFAULT_BUCKET_NAME_ENV_VAR: Final = "DEFAULT_BUCKET_NAME"
+DEFAULT_BUCKET_NAME_ENV_VAR = "DEFAULT_BUCKET_NAME"
 """Bucket for scratch data: documents and reports without a location of their own."""
 
-SYNC_VARIABLES: Final = {
+SYNC_VARIABLES = {
     LOCK_ROOT_KEY: "directory for the lock files of require_lock",
     DEFAULT_BUCKET_NAME_ENV_VAR: "bucket for reports without a location of their own",
     CHECKSUM_KEY: "when_required: upload files without a checksum",
@@ -21,11 +17,11 @@ SYNC_VARIABLES: Final = {
 }
 """Variables that a sync reads, with their meaning."""
 
-REMOVE_VARIABLES: Final = {
+REMOVE_VARIABLES = {
     REMOVE_ROOTS_KEY: "folders below which paths may be removed, separated by ':'; default: any",
     **EFS_MOUNT_VARIABLES,
 }
 """Variables that a removal reads, with their meaning."""
 
-SCRATCH_EXTRA_ARGS: Final = {"Tagging": "time-to-live=scratch"}
+SCRATCH_EXTRA_ARGS = {"Tagging": "time-to-live=scratch"}
 """Arguments of boto3 uploads that tag an object as scratch data."""

@@ -1,7 +1,5 @@
 """Lists that are stored in S3: a state machine could not pass them on."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeVar

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from aibs_informatics_aws_lambda.common.description import HandlerDescription
 from aibs_informatics_aws_lambda.common.handler import LambdaHandler
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .sync.engine import Engine
 
 
-_IAM_ACTIONS: Final = (
+_IAM_ACTIONS = (
     "s3:ListBucket",
     "s3:GetObject",
     "s3:GetObjectTagging",

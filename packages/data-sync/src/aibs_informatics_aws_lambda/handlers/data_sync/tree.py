@@ -1,7 +1,5 @@
 """The folders above entries that come in order, with what is in them summed up: in one pass."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable
 from enum import Enum, auto

@@ -12,17 +12,10 @@ from typing import TypeVar
 from aibs_informatics_aws_lambda.common.env import EnvBase
 from aibs_informatics_aws_lambda.common.hashing import sha256_hexdigest
 from aibs_informatics_aws_lambda.handlers.batch.model import CreateDefinitionAndPrepareArgsRequest
+from aibs_informatics_aws_lambda.storage import mount_points as mounts
 from aibs_informatics_aws_lambda.storage.data_sync.batch import PrepareBatchDataSyncRequest
 from aibs_informatics_aws_lambda.storage.data_sync.removals import RemoveDataPathsRequest
 from aibs_informatics_aws_lambda.storage.efs import EFSPath
-from aibs_informatics_aws_lambda.storage.mount_points import (
-    MountPoint,
-    innermost_for_efs_path,
-    innermost_for_path,
-    resolve_dots,
-    to_efs_path,
-    to_mounted_path,
-)
 
 from .execution import DemandExecution
 from .job import BatchJobBuilder, generate_batch_job_builder, get_batch_job_queue_name
@@ -205,7 +198,7 @@ class DemandExecutionContextManager:
         return tuple(volume for volume in volumes if volume)
 
     @property
-    def efs_mount_points(self) -> list[MountPoint]:
+    def efs_mount_points(self) -> list[mounts.MountPoint]:
         """The mount points of the container."""
         return [volume.mount_point_config for volume in self.volumes]
 
@@ -303,12 +296,12 @@ class DemandExecutionContextManager:
         from aibs_informatics_aws_lambda.storage.mount_discovery import find_mount_points
 
         mount_points = find_mount_points()
-        if innermost_for_efs_path(mount_points, self.efs_working_path) is not None:
-            path = to_mounted_path(self.efs_working_path, mount_points)
+        if mounts.innermost_for_efs_path(mount_points, self.efs_working_path) is not None:
+            path = mounts.to_mounted_path(self.efs_working_path, mount_points)
             path.mkdir(parents=True, exist_ok=True)
 
     def _to_efs_path(self, path: str | PurePosixPath) -> EFSPath:
-        return to_efs_path(path, self.efs_mount_points)
+        return mounts.to_efs_path(path, self.efs_mount_points)
 
     def _efs_input_paths(self) -> Iterable[EFSPath]:
         inputs = self.demand_execution.execution_parameters.downloadable_job_params
@@ -319,7 +312,7 @@ class DemandExecutionContextManager:
         outside = [
             param.name
             for param in self.demand_execution.execution_parameters.downloadable_job_params
-            if not resolve_dots(param.value).is_relative_to(working_path)
+            if not mounts.resolve_dots(param.value).is_relative_to(working_path)
         ]
         if outside:
             logger.warning(
@@ -343,7 +336,9 @@ class DemandExecutionContextManager:
         """Check that the working directory is not another volume or TMPDIR."""
         path = self.container_working_path
         scratch = self.scratch_vol_configuration.mount_point_config
-        if innermost_for_path(self.efs_mount_points, path) != scratch or self._is_shared(path):
+        if mounts.innermost_for_path(self.efs_mount_points, path) != scratch or self._is_shared(
+            path
+        ):
             raise ValueError(
                 f"invalid execution_id {self.demand_execution.execution_id!r}: its working "
                 f"directory would be {path}, which all executions use"

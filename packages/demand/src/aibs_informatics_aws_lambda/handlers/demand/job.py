@@ -16,19 +16,9 @@ from aibs_informatics_aws_lambda.handlers.batch.resource_requirements import (
     to_resource_requirements,
 )
 from aibs_informatics_aws_lambda.handlers.batch.retry_strategy import default_retry_strategy
-from aibs_informatics_aws_lambda.storage.mount_points import (
-    innermost_for_efs_path,
-    to_efs_path,
-    to_mounted_path,
-)
+from aibs_informatics_aws_lambda.storage import mount_points as mounts
 
-from .environment_file import (
-    ENVIRONMENT_FILE_KEY,
-    ENVIRONMENT_FILE_NAME,
-    exceeds_overrides,
-    format_environment_file,
-    variables_mentioned_in,
-)
+from . import environment_file as env_file
 from .execution import DemandExecution
 from .model import EnvFileWriteMode
 from .naming import check_ecs_volume_component_budget
@@ -39,7 +29,7 @@ logger = logging.getLogger(__name__)
 UNKNOWN_USER = "unknown"
 
 _PREPARATIONS = ("mkdir -p ${WORKING_DIR}", "mkdir -p ${TMPDIR}", "cd ${WORKING_DIR}")
-_READ_ENVIRONMENT_FILE = f". ${{{ENVIRONMENT_FILE_KEY}}}"
+_READ_ENVIRONMENT_FILE = f". ${{{env_file.ENVIRONMENT_FILE_KEY}}}"
 _OVERWRITTEN = (ENV_BASE_KEY_ALIAS, AWS_REGION_KEY)
 
 
@@ -248,25 +238,27 @@ def _split_variables(
 ) -> tuple[list[str], dict[str, str], EnvironmentFile | None]:
     """Return the command, the variables of the request, and the environment file."""
     script = " ".join(words)
-    path_in_container = working_path / ENVIRONMENT_FILE_NAME
+    path_in_container = working_path / env_file.ENVIRONMENT_FILE_NAME
     path = _find_environment_file(path_in_container, volumes, mode, variables)
     if path is None:
         return _bash([*_PREPARATIONS, script]), dict(variables), None
-    if ENVIRONMENT_FILE_KEY in variables:
-        logger.warning("The parameter for %s is ignored: it is reserved", ENVIRONMENT_FILE_KEY)
+    if env_file.ENVIRONMENT_FILE_KEY in variables:
+        logger.warning(
+            "The parameter for %s is ignored: it is reserved", env_file.ENVIRONMENT_FILE_KEY
+        )
     # The preparations run before the file is sourced, and variables of the command would be
     # expanded once more in the file.
-    mentioned = variables_mentioned_in([*_PREPARATIONS, script])
+    mentioned = env_file.variables_mentioned_in([*_PREPARATIONS, script])
     in_request = {name: value for name, value in variables.items() if name in mentioned}
     in_file = {
         name: value
         for name, value in variables.items()
-        if name not in mentioned and name != ENVIRONMENT_FILE_KEY
+        if name not in mentioned and name != env_file.ENVIRONMENT_FILE_KEY
     }
     return (
         _bash([*_PREPARATIONS, _READ_ENVIRONMENT_FILE, script]),
-        {**in_request, ENVIRONMENT_FILE_KEY: str(path_in_container)},
-        EnvironmentFile(path, format_environment_file(in_file)),
+        {**in_request, env_file.ENVIRONMENT_FILE_KEY: str(path_in_container)},
+        EnvironmentFile(path, env_file.format_environment_file(in_file)),
     )
 
 
@@ -283,16 +275,16 @@ def _find_environment_file(
     """Return the local path of the environment file, if it is wanted and its volume mounted."""
     if mode is EnvFileWriteMode.NEVER:
         return None
-    if mode is EnvFileWriteMode.IF_REQUIRED and not exceeds_overrides(variables):
+    if mode is EnvFileWriteMode.IF_REQUIRED and not env_file.exceeds_overrides(variables):
         return None
 
     from aibs_informatics_aws_lambda.storage.mount_discovery import find_mount_points
 
-    efs_path = to_efs_path(path, [volume.mount_point_config for volume in volumes])
+    efs_path = mounts.to_efs_path(path, [volume.mount_point_config for volume in volumes])
     mount_points = find_mount_points()
-    if innermost_for_efs_path(mount_points, efs_path) is None:
+    if mounts.innermost_for_efs_path(mount_points, efs_path) is None:
         logger.warning(
             "%s is not mounted here: all variables are in the request instead of a file", efs_path
         )
         return None
-    return to_mounted_path(efs_path, mount_points)
+    return mounts.to_mounted_path(efs_path, mount_points)

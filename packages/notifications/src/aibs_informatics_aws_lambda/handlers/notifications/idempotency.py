@@ -82,13 +82,8 @@ class DeliveryLog:
         """
         from aws_lambda_powertools.utilities.idempotency import (
             IdempotencyConfig,
+            exceptions as errors,
             idempotent_function,
-        )
-        from aws_lambda_powertools.utilities.idempotency.exceptions import (
-            IdempotencyAlreadyInProgressError,
-            IdempotencyInconsistentStateError,
-            IdempotencyPersistenceLayerError,
-            IdempotencyValidationError,
         )
 
         def deliver(*, delivery: JSONObject) -> JSONObject:  # noqa: ARG001 - read by powertools
@@ -118,19 +113,22 @@ class DeliveryLog:
                 record = deliver_once(delivery={"id": delivery_id, "content": content.to_dict()})
             except _NotDeliveredError as failure:
                 return failure.result
-            except IdempotencyValidationError:
+            except errors.IdempotencyValidationError:
                 reason = (
                     "idempotency_key was already used with different content. Use a new key for "
                     "each request."
                 )
                 return NotifierResult(target=target, success=False, response=reason)
-            except (IdempotencyAlreadyInProgressError, IdempotencyInconsistentStateError) as error:
+            except (
+                errors.IdempotencyAlreadyInProgressError,
+                errors.IdempotencyInconsistentStateError,
+            ) as error:
                 raise DeliveryInProgressError(
                     f"cannot deliver to {target.summary}: an invocation with the same "
                     "idempotency_key is delivering to it, or was interrupted. Retry after the "
                     "timeout of that invocation."
                 ) from error
-            except IdempotencyPersistenceLayerError as error:
+            except errors.IdempotencyPersistenceLayerError as error:
                 raise error.__cause__ or error from None
         return NotifierResult(target=target, success=True, response=record["response"])
 

@@ -11,13 +11,8 @@ from aibs_informatics_aws_lambda.common.handler import LambdaHandler
 from aibs_informatics_aws_lambda.common.json_io import JSON
 from aibs_informatics_aws_lambda.common.logging import logger
 
+from . import idempotency
 from .content import NotificationContent
-from .idempotency import (
-    IDEMPOTENCY_TABLE_ENV_VAR,
-    DeliveryInProgressError,
-    DeliveryLog,
-    delivery_ids,
-)
 from .model import NotificationRequest, NotificationResponse
 from .notifiers.base import Notifier
 from .notifiers.installed import default_notifiers, installed_notifiers, webhook_notifier
@@ -54,8 +49,8 @@ class NotificationRouter(LambdaHandler[NotificationRequest, NotificationResponse
             SOURCE_EMAIL_NAME_ENV_VAR: "display name of the sender of emails",
             WEBHOOK_PRIVATE_HOSTS_ENV_VAR: "comma-separated hosts of webhooks that may have "
             "private addresses",
-            IDEMPOTENCY_TABLE_ENV_VAR: "DynamoDB table that records the deliveries of requests "
-            "with an idempotency_key; without it, a retry sends again",
+            idempotency.IDEMPOTENCY_TABLE_ENV_VAR: "DynamoDB table that records the deliveries of "
+            "requests with an idempotency_key; without it, a retry sends again",
         },
         iam_actions=(
             "ses:SendEmail",
@@ -106,19 +101,19 @@ class NotificationRouter(LambdaHandler[NotificationRequest, NotificationResponse
         for number, target in enumerate(request.targets):
             try:
                 results.append(deliver(number, target))
-            except DeliveryInProgressError as error:
+            except idempotency.DeliveryInProgressError as error:
                 in_progress.append(f"targets.{number}: {error}")
             else:
                 self._report(number, results[-1], target, content)
         if in_progress:
-            raise DeliveryInProgressError("; ".join(in_progress))
+            raise idempotency.DeliveryInProgressError("; ".join(in_progress))
         return NotificationResponse(results=results)
 
     def _deliverer(self, request: NotificationRequest, content: NotificationContent) -> Deliver:
         """Return a function that delivers to a target, once if the request has a key."""
         if request.idempotency_key is None:
             return lambda _, target: self._send(content, target)
-        ids = delivery_ids(request.idempotency_key, request.targets)
+        ids = idempotency.delivery_ids(request.idempotency_key, request.targets)
         log = self._open_log()
 
         def deliver_once(number: int, target: NotifierTarget) -> NotifierResult:
@@ -128,13 +123,13 @@ class NotificationRouter(LambdaHandler[NotificationRequest, NotificationResponse
 
         return deliver_once
 
-    def _open_log(self) -> DeliveryLog | None:
-        table = os.environ.get(IDEMPOTENCY_TABLE_ENV_VAR)
+    def _open_log(self) -> idempotency.DeliveryLog | None:
+        table = os.environ.get(idempotency.IDEMPOTENCY_TABLE_ENV_VAR)
         if table:
-            return DeliveryLog(table, self.context)
+            return idempotency.DeliveryLog(table, self.context)
         self.log.warning(
             "The request has an idempotency_key, but %s is not set: a retry would send again",
-            IDEMPOTENCY_TABLE_ENV_VAR,
+            idempotency.IDEMPOTENCY_TABLE_ENV_VAR,
         )
         return None
 

@@ -1,18 +1,16 @@
 """Argument parsing shared by all verbs."""
 
-from __future__ import annotations
-
 import argparse
 import difflib
 from collections.abc import Callable
-from typing import Final, NoReturn, TypeVar
+from typing import NoReturn, TypeVar
 
 from aibs_informatics_aws_lambda.common.cli.errors import UsageError, error_message
 from aibs_informatics_aws_lambda.storage.paths import DataLocation, parse_data_path
 
-PROGRAM: Final = "data-sync"
+PROGRAM = "data-sync"
 
-MODULES: Final = {
+MODULES = {
     "sync": "sync",
     "cp": "cp",
     "mv": "mv",
@@ -27,7 +25,7 @@ MODULES: Final = {
 }
 """The verbs, and the module of each."""
 
-EXIT_STATUS: Final = """\
+EXIT_STATUS = """\
 exit status:
   0  success                  3  the plan file is invalid
   1  failure                  4  partial failure, or a difference found by --verify

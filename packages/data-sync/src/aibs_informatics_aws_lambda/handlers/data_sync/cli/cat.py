@@ -1,13 +1,11 @@
 """``data-sync cat``: write files and objects to stdout."""
 
-from __future__ import annotations
-
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from aibs_informatics_aws_lambda.common.aws import get_client, named_errors
 from aibs_informatics_aws_lambda.common.cli.errors import ExitCode
@@ -20,14 +18,14 @@ from .connection import add_connection_options, use_connection
 from .globs import expand_source
 from .messages import configure_logging
 
-_PROGRAM: Final = f"{PROGRAM} cat"
-_BLOCK_BYTES: Final = 2**20
+_PROGRAM = f"{PROGRAM} cat"
+_BLOCK_BYTES = 2**20
 
-_DESCRIPTION: Final = """\
+_DESCRIPTION = """\
 Write files and objects to stdout, one after another. Sources may have wildcards.
 """
 
-_EXAMPLES: Final = f"""\
+_EXAMPLES = f"""\
 examples:
   {_PROGRAM} s3://bucket/results/summary.json
   {_PROGRAM} 's3://bucket/logs/2026-01-*.log' | grep ERROR

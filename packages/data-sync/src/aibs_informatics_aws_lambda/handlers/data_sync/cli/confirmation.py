@@ -1,7 +1,5 @@
 """The question before a removal."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterable
 

@@ -1,14 +1,11 @@
 """Options for the connection to AWS: profile, region and endpoint."""
 
-from __future__ import annotations
-
 import argparse
 import os
-from typing import Final
 
 from .arguments import as_argument
 
-_CREDENTIALS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+_CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
 
 def add_connection_options(parser: argparse.ArgumentParser) -> None:

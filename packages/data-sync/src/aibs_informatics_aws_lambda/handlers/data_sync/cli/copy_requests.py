@@ -1,7 +1,5 @@
 """Requests of cp and mv: where each source is copied to, as POSIX cp decides."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """``data-sync cp SRC... DST``: copy files and objects."""
 
-from __future__ import annotations
-
 import argparse
 import shutil
 import sys
@@ -10,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
 
 from aibs_informatics_aws_lambda.common.cli.errors import CommandError, ExitCode, UsageError
 from aibs_informatics_aws_lambda.common.s3 import S3Path
@@ -25,9 +22,9 @@ from .output import print_json, print_lines
 from .progress import show_progress
 from .summary import format_counts
 
-_STREAM: Final = "-"
+_STREAM = "-"
 
-_DESCRIPTION: Final = {
+_DESCRIPTION = {
     "cp": """\
 Copy files, objects and, with -r, folders and prefixes. Existing files are replaced.
 """,
@@ -37,13 +34,13 @@ Objects cannot be moved to local paths: copy them, then remove them with rm.
 """,
 }
 
-_RULES: Final = """\
+_RULES = """\
 Several sources, and sources with wildcards, are copied into the folder DST, and so is a single
 source if DST exists as a folder or ends in a slash; otherwise DST is the new name. With wildcards,
 objects keep the part of their keys from the first wildcard on.
 """
 
-_EXAMPLES: Final = """\
+_EXAMPLES = """\
 examples:
   {program} report.pdf s3://bucket/reports/
   {program} s3://bucket/run-1/x.csv x-1.csv
@@ -51,7 +48,7 @@ examples:
   {program} -r results s3://bucket/archive/
 """
 
-_STREAM_EXAMPLES: Final = """\
+_STREAM_EXAMPLES = """\
   zcat table.csv.gz | {program} - s3://bucket/table.csv
 """
 

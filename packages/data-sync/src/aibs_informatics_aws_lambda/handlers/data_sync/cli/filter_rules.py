@@ -1,17 +1,15 @@
 """``--include`` and ``--exclude``: globs and regular expressions as filters of a request."""
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from aibs_informatics_aws_lambda.storage.data_sync.filters import DataSyncFilterConfig
 
 from ..sync.filters import compile_patterns
 from .arguments import as_argument
 
-_HELP: Final = """\
+_HELP = """\
 GLOB has *, **, ?, [abc] and {a,b}. As in .gitignore, it matches at any depth, or with a leading /
 directly below the source, and matches everything below a matching folder. The last matching option
 decides, as in aws s3. Other files are selected unless the first option is an --include.

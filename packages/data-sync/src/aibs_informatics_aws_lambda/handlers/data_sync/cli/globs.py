@@ -1,7 +1,5 @@
 """Wildcards in the sources of cp, mv, cat and rm: ``s3://bucket/run-*/x.csv``."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Helpers of the verbs that list, scan and remove files."""
 
-from __future__ import annotations
-
 import argparse
 import logging
 from collections.abc import Iterable, Iterator

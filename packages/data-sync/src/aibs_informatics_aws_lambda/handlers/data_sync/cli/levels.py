@@ -1,7 +1,5 @@
 """The entries directly below a path, without those at greater depths."""
 
-from __future__ import annotations
-
 import datetime as dt
 import os
 from collections.abc import Iterator

@@ -1,11 +1,8 @@
 """``data-sync ls``: list files, folders and objects."""
 
-from __future__ import annotations
-
 import argparse
 import json
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final
 
 from aibs_informatics_aws_lambda.common.cli.errors import CommandError, ExitCode
 from aibs_informatics_aws_lambda.storage.paths import DataLocation
@@ -20,10 +17,10 @@ from .levels import LevelEntry, list_buckets, list_level
 from .messages import configure_logging
 from .output import format_size, print_json, print_lines
 
-_PROGRAM: Final = f"{PROGRAM} ls"
-_BUCKETS: Final = "s3://"
+_PROGRAM = f"{PROGRAM} ls"
+_BUCKETS = "s3://"
 
-_DESCRIPTION: Final = """\
+_DESCRIPTION = """\
 List what is directly below a path: time of the last modification (UTC), size in bytes and name.
 Folders and prefixes end in a slash. Without PATH, or with s3://, list the buckets.
 
@@ -31,7 +28,7 @@ With -r, list the path and all files and folders below it, one absolute path or 
 The exit status is 1 if there is nothing.
 """
 
-_EXAMPLES: Final = f"""\
+_EXAMPLES = f"""\
 examples:
   {_PROGRAM} s3://bucket/results/
   {_PROGRAM} -H /mnt/efs/results

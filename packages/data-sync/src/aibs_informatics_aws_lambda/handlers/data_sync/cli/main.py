@@ -1,13 +1,10 @@
 """The entry point of the command, which dispatches to its verbs."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Final
 
-_DISTRIBUTION: Final = "aibs-informatics-aws-lambda-data-sync"
+_DISTRIBUTION = "aibs-informatics-aws-lambda-data-sync"
 
 
 def main() -> int:

@@ -1,21 +1,18 @@
 """Error messages and log lines on stderr."""
 
-from __future__ import annotations
-
 import logging
 import re
 import sys
-from typing import Final
 
 from aibs_informatics_aws_lambda.common.cli.errors import CommandError, error_message
 
-PACKAGE_LOGGER: Final = "aibs_informatics_aws_lambda"
+PACKAGE_LOGGER = "aibs_informatics_aws_lambda"
 """The parent of all loggers of the toolkit."""
 
 
 # Messages of the engine name fields of a request. The command has options instead. A field is
 # matched with its surroundings: a path in the same message may contain its name.
-_OPTIONS: Final = {
+_OPTIONS = {
     re.compile(r"\bset fail_if_missing: false$"): "use --ignore-missing",
     re.compile(r"(?<!\S)max_delete(?= allows )"): "--max-delete",
 }

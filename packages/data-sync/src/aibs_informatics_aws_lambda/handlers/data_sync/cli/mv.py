@@ -1,7 +1,5 @@
 """``data-sync mv SRC... DST``: move files and objects."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from aibs_informatics_aws_lambda.common.cli.errors import ExitCode

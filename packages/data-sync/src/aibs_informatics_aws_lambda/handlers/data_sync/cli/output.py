@@ -1,7 +1,5 @@
 """Output on stdout: lines, JSON, sizes and counts."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterable
 

@@ -1,7 +1,5 @@
 """``--jobs``: a sync split into batches that run in several processes."""
 
-from __future__ import annotations
-
 import logging
 import time
 from collections.abc import Sequence
@@ -29,13 +27,13 @@ from .report import joined_report
 
 logger = logging.getLogger(__name__)
 
-_BATCH_BYTES: Final = 16 * 2**30
+_BATCH_BYTES = 16 * 2**30
 
 # The parts of a batch run one after another. With more small files than this among them, larger
 # batches, in which these files are part of a folder, are faster.
-_SMALL_BYTES: Final = 16 * 2**20
-_MAX_SMALL_PARTS: Final = 2000
-_LIMIT_FACTOR: Final = 8
+_SMALL_BYTES = 16 * 2**20
+_MAX_SMALL_PARTS = 2000
+_LIMIT_FACTOR = 8
 
 # Left to the last sync, which covers the whole tree.
 _NOT_OF_BATCHES: Final[dict[str, Any]] = {

@@ -1,7 +1,5 @@
 """A pool of worker processes that run batches of syncs on this machine."""
 
-from __future__ import annotations
-
 import logging
 import signal
 import time
@@ -12,7 +10,7 @@ from dataclasses import dataclass, field
 from multiprocessing import get_context
 from multiprocessing.connection import wait
 from multiprocessing.resource_tracker import ensure_running
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from aibs_informatics_aws_lambda.storage.data_sync.batch import (
     BatchDataSyncResponse,
@@ -29,7 +27,7 @@ from .worker import BatchDone, LogLine, Message, work
 logger = logging.getLogger(__name__)
 
 # How long a worker may take to cancel its transfers and remove temporary files.
-_TIMEOUT_SECONDS: Final = 10.0
+_TIMEOUT_SECONDS = 10.0
 
 
 class Batch(NamedTuple):

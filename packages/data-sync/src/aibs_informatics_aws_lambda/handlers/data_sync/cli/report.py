@@ -1,7 +1,5 @@
 """One report made of the reports of many syncs."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path

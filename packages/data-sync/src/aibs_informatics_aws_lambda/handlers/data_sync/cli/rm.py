@@ -1,18 +1,10 @@
 """``data-sync rm``: remove files, folders and objects."""
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final
 
-from aibs_informatics_aws_lambda.common.cli.errors import (
-    ExitCode,
-    PayloadError,
-    UsageError,
-    error_message,
-)
+from aibs_informatics_aws_lambda.common.cli import errors
 from aibs_informatics_aws_lambda.common.json_io import load_json_object
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.data_sync.removals import (
@@ -30,14 +22,14 @@ from .housekeeping import with_plain_log
 from .messages import configure_logging
 from .output import format_count, format_size, print_json, print_lines
 
-_PROGRAM: Final = f"{PROGRAM} rm"
+_PROGRAM = f"{PROGRAM} rm"
 
-_DESCRIPTION: Final = """\
+_DESCRIPTION = """\
 Remove files and folders with their contents, and objects. Symbolic links are removed, not
 followed. Asks for confirmation on a terminal; elsewhere --yes is required.
 """
 
-_EXAMPLES: Final = f"""\
+_EXAMPLES = f"""\
 examples:
   show what would be removed, then remove it:
     {_PROGRAM} --dry-run /mnt/efs/scratch/run-1 /mnt/efs/scratch/run-2
@@ -52,10 +44,10 @@ examples:
     {_PROGRAM} -r --max-delete 1000 s3://bucket/tmp/
 """
 
-_MOST_SHOWN: Final = 10
+_MOST_SHOWN = 10
 
 
-def run(arguments: Sequence[str]) -> ExitCode:
+def run(arguments: Sequence[str]) -> errors.ExitCode:
     """Remove the paths given by the arguments.
 
     Raises:
@@ -67,9 +59,9 @@ def run(arguments: Sequence[str]) -> ExitCode:
     options = _parser().parse_args(arguments)
     objects = [path for path in options.paths if isinstance(path, S3Path)]
     if objects and (len(objects) < len(options.paths) or options.plan):
-        raise UsageError("S3 URIs cannot be combined with local paths or --plan")
+        raise errors.UsageError("S3 URIs cannot be combined with local paths or --plan")
     if not objects and options.max_delete is not None:
-        raise UsageError("--max-delete is only for objects on S3")
+        raise errors.UsageError("--max-delete is only for objects on S3")
     configure_logging(_PROGRAM, verbose=options.verbose)
     use_connection(options)
     if objects:
@@ -80,7 +72,7 @@ def run(arguments: Sequence[str]) -> ExitCode:
     paths, _ = read_removal(request)
     if options.dry_run:
         print_lines(_preview(_measure(paths), request))
-        return ExitCode.DONE
+        return errors.ExitCode.DONE
     if not options.yes:
         _confirm(paths)
     response = with_plain_log(RemoveDataPathsHandler()).handle(request)
@@ -89,7 +81,7 @@ def run(arguments: Sequence[str]) -> ExitCode:
     else:
         size = format_size(response.size_bytes_removed)
         print_lines([f"{format_count(len(response.paths_removed), 'path')} removed ({size})"])
-    return ExitCode.PARTLY_FAILED if response.paths_changed else ExitCode.DONE
+    return errors.ExitCode.PARTLY_FAILED if response.paths_changed else errors.ExitCode.DONE
 
 
 def _confirm(paths: Sequence[DataLocation]) -> None:
@@ -135,7 +127,7 @@ def _total(found: Sequence[tuple[DataLocation, int]]) -> str:
 def _request(options: argparse.Namespace) -> RemoveDataPathsRequest:
     if options.plan is None:
         if not options.paths:
-            raise UsageError("nothing to remove: give paths or --plan")
+            raise errors.UsageError("nothing to remove: give paths or --plan")
         return RemoveDataPathsRequest(paths=options.paths)
     try:
         document = load_json_object(options.plan)
@@ -144,8 +136,8 @@ def _request(options: argparse.Namespace) -> RemoveDataPathsRequest:
         paths = options.paths or document.get("paths")
         return RemoveDataPathsRequest.from_dict({"paths": paths, "plan": document["plan"]})
     except (ValueError, OSError) as error:
-        raise PayloadError(
-            f"cannot use the plan {options.plan}: {error_message(error)}"
+        raise errors.PayloadError(
+            f"cannot use the plan {options.plan}: {errors.error_message(error)}"
         ) from error
 
 

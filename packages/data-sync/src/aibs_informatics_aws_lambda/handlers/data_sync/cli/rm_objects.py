@@ -1,7 +1,5 @@
 """``data-sync rm``, for objects on S3."""
 
-from __future__ import annotations
-
 import argparse
 import re
 import sys

@@ -1,10 +1,7 @@
 """``data-sync stale``: find files and folders that have not been modified recently."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
 from aibs_informatics_aws_lambda.common.cli.errors import ExitCode, UsageError
 from aibs_informatics_aws_lambda.common.files import unwritable_reason, write_atomically
@@ -19,14 +16,14 @@ from .housekeeping import absolute_paths, add_separator, with_plain_log
 from .messages import configure_logging
 from .output import print_json, print_lines
 
-_PROGRAM: Final = f"{PROGRAM} stale"
+_PROGRAM = f"{PROGRAM} stale"
 
-_DESCRIPTION: Final = """\
+_DESCRIPTION = """\
 List files and folders that have not been modified for a number of days, sorted, one per line.
 Folders end in a slash. The age of a folder is that of its newest file. Nothing is removed.
 """
 
-_EXAMPLES: Final = f"""\
+_EXAMPLES = f"""\
 examples:
   find files older than 30 days:
     {_PROGRAM} /mnt/efs/scratch --days 30

@@ -1,9 +1,6 @@
 """``data-sync stats``: show sizes and counts of a path and its children."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final
 
 from aibs_informatics_aws_lambda.common.cli.errors import ExitCode
 from aibs_informatics_aws_lambda.common.s3 import S3Path
@@ -17,14 +14,14 @@ from .housekeeping import with_plain_log
 from .messages import configure_logging
 from .output import format_size, print_json, print_lines
 
-_PROGRAM: Final = f"{PROGRAM} stats"
+_PROGRAM = f"{PROGRAM} stats"
 
-_DESCRIPTION: Final = """\
+_DESCRIPTION = """\
 Show total size, number of files and latest modification time (UTC) of each file and folder
 directly below a path, and of the path itself in the last line. A missing path counts as empty.
 """
 
-_EXAMPLES: Final = f"""\
+_EXAMPLES = f"""\
 examples:
   {_PROGRAM} s3://bucket/results/
   {_PROGRAM} --json /mnt/efs/results

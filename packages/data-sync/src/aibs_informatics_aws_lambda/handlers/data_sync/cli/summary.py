@@ -1,15 +1,12 @@
 """The last line of output: what a sync did."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
-from typing import Final
 
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncCounts, Verification
 
 from .output import format_count, format_size
 
-_SHORTEST_SECONDS: Final = 1e-3
+_SHORTEST_SECONDS = 1e-3
 
 
 def format_counts(counts: DataSyncCounts, seconds: float, *, dry_run: bool = False) -> str:

@@ -7,7 +7,7 @@ import logging
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from aibs_informatics_aws_lambda.common.cli.errors import ExitCode
 from aibs_informatics_aws_lambda.common.collector import paused_collector
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_MAX_FAILURES_SHOWN: Final = 20
-_STOPPED: Final = "stopped at the deadline: run the same command again to continue"
+_MAX_FAILURES_SHOWN = 20
+_STOPPED = "stopped at the deadline: run the same command again to continue"
 
 
 def run(arguments: Sequence[str]) -> ExitCode:

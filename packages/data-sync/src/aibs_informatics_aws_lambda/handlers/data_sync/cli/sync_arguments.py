@@ -14,24 +14,15 @@ from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
 from aibs_informatics_aws_lambda.storage.paths import DataLocation
 
-from .arguments import (
-    MODULES,
-    PROGRAM,
-    Parser,
-    add_output_options,
-    not_negative,
-    parse_path,
-    parse_size,
-    positive,
-)
+from . import arguments
 from .connection import add_connection_options
 from .filter_rules import add_filter_options, make_filter_config
 
 Group: TypeAlias = argparse._ArgumentGroup
 
 _USAGE: Final = f"""\
-{PROGRAM} [options] SRC DST
-       {PROGRAM} VERB ...      (see {PROGRAM} VERB --help)"""
+{arguments.PROGRAM} [options] SRC DST
+       {arguments.PROGRAM} VERB ...      (see {arguments.PROGRAM} VERB --help)"""
 
 _DESCRIPTION: Final = """\
 Sync SRC to DST. Only files that are missing or differ at DST are transferred, in parallel.
@@ -51,17 +42,17 @@ verbs:
 _EXAMPLES: Final = f"""\
 examples:
   upload a folder, and later mirror it:
-    {PROGRAM} results s3://bucket/results/
-    {PROGRAM} --delete results s3://bucket/results/
+    {arguments.PROGRAM} results s3://bucket/results/
+    {arguments.PROGRAM} --delete results s3://bucket/results/
 
   show what a mirror would transfer and delete:
-    {PROGRAM} --delete --dry-run results s3://bucket/results/
+    {arguments.PROGRAM} --delete --dry-run results s3://bucket/results/
 
   download CSV files, except drafts:
-    {PROGRAM} --include '*.csv' --exclude draft s3://bucket/results/ tables
+    {arguments.PROGRAM} --include '*.csv' --exclude draft s3://bucket/results/ tables
 
   download with four processes:
-    {PROGRAM} --jobs 4 s3://bucket/run-1/ /mnt/data/run-1
+    {arguments.PROGRAM} --jobs 4 s3://bucket/run-1/ /mnt/data/run-1
 """
 
 
@@ -119,35 +110,37 @@ def _problems(request: DataSyncRequest, options: argparse.Namespace) -> Iterator
 
 
 def _parse_source(text: str) -> DataLocation:
-    if text in MODULES:
+    if text in arguments.MODULES:
         raise argparse.ArgumentTypeError(
             f"{text} is a verb and must come first; write a file of that name as ./{text}"
         )
-    similar = difflib.get_close_matches(text, MODULES, 1)
+    similar = difflib.get_close_matches(text, arguments.MODULES, 1)
     if similar and not Path(text).exists():
         raise argparse.ArgumentTypeError(
             f"{text} is neither a verb nor a file or folder; did you mean {similar[0]}?"
         )
-    return parse_path(text)
+    return arguments.parse_path(text)
 
 
-def make_parser() -> Parser:
+def make_parser() -> arguments.Parser:
     """Return the parser, which stores most options under the names of request fields."""
-    parser = Parser(PROGRAM, _DESCRIPTION, _EXAMPLES, usage=_USAGE)
+    parser = arguments.Parser(arguments.PROGRAM, _DESCRIPTION, _EXAMPLES, usage=_USAGE)
     parser.add_argument(
         "source_path",
         metavar="SRC",
         type=_parse_source,
         help="source: a folder, file, prefix or object",
     )
-    parser.add_argument("destination_path", metavar="DST", type=parse_path, help="destination")
+    parser.add_argument(
+        "destination_path", metavar="DST", type=arguments.parse_path, help="destination"
+    )
     add_filter_options(parser)
     _add_selection(parser.add_argument_group("selection"))
     _add_comparison(parser.add_argument_group("comparison"))
     _add_deletions(parser.add_argument_group("deletion"))
     _add_execution(parser.add_argument_group("execution"))
     add_connection_options(parser)
-    output = add_output_options(parser)
+    output = arguments.add_output_options(parser)
     output.add_argument(
         "--quiet", "-q", action="store_true", help="show neither progress nor counts"
     )
@@ -226,13 +219,13 @@ def _add_execution(group: Group) -> None:
         "--report",
         metavar="PATH",
         dest="report_path",
-        type=parse_path,
+        type=arguments.parse_path,
         help="write the action for each file to PATH as JSON Lines",
     )
     group.add_argument(
         "--max-concurrency",
         metavar="N",
-        type=positive,
+        type=arguments.positive,
         default=DataSyncRequest.model_fields["max_concurrency"].default,
         help="number of parallel transfers of each process (default: %(default)s)",
     )
@@ -240,14 +233,14 @@ def _add_execution(group: Group) -> None:
         "--jobs",
         "-j",
         metavar="N",
-        type=positive,
+        type=arguments.positive,
         default=1,
         help="split the sync into batches that run in up to N processes",
     )
     group.add_argument(
         "--batch-bytes",
         metavar="SIZE",
-        type=parse_size,
+        type=arguments.parse_size,
         help="maximum size of a batch, such as 500MB; larger folders are split (default: 16GiB, "
         "or more for folders of very many small files)",
     )
@@ -259,7 +252,7 @@ def _add_execution(group: Group) -> None:
     group.add_argument(
         "--staging-folder",
         metavar="PATH",
-        type=parse_path,
+        type=arguments.parse_path,
         help="download a single object to this directory, then rename it to DST",
     )
     group.add_argument(
@@ -271,6 +264,6 @@ def _add_execution(group: Group) -> None:
     group.add_argument(
         "--deadline",
         metavar="SECONDS",
-        type=not_negative,
+        type=arguments.not_negative,
         help="stop after this time; run the same command again to continue",
     )

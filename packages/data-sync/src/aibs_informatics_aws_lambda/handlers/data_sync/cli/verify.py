@@ -1,7 +1,5 @@
 """``data-sync verify SRC DST``: compare the contents of two locations."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from aibs_informatics_aws_lambda.common.cli.errors import ExitCode

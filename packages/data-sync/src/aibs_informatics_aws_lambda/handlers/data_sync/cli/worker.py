@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from threading import Lock
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncCounts, DataSyncRequest
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..sync.engine import Engine
 
 
-_PROGRESS_SECONDS: Final = 0.2
+_PROGRESS_SECONDS = 0.2
 
 
 class SyncFailure(NamedTuple):

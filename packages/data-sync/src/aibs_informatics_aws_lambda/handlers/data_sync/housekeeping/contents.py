@@ -1,11 +1,8 @@
 """Contents of a path: its entries, stats and nodes."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Sequence
 from itertools import chain
-from typing import Final
 
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.paths import DataLocation
@@ -19,7 +16,7 @@ from .models import DataPathStats
 from .times import to_datetime
 
 # The pages of a listing are read one after another.
-_CONNECTIONS: Final = 2
+_CONNECTIONS = 2
 
 
 def find_contents(path: DataLocation) -> Listing:

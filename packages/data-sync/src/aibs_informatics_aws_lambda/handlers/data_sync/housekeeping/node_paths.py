@@ -1,7 +1,5 @@
 """Paths of the nodes of a tree as responses hold them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

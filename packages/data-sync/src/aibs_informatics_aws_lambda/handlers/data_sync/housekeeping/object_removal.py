@@ -1,12 +1,9 @@
 """Removal of objects from S3 by their URIs."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from itertools import islice
-from typing import Final
 
 from aibs_informatics_aws_lambda.common.aws import get_client, named_errors
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
@@ -18,8 +15,8 @@ from ..s3.requests import Response, check_deletions, delete_one, delete_several
 from ..s3.xml import fits_xml
 from .contents import find_contents
 
-_KEYS_PER_REQUEST: Final = 1000
-_PARALLEL_REQUESTS: Final = 8
+_KEYS_PER_REQUEST = 1000
+_PARALLEL_REQUESTS = 8
 
 
 def find_objects(path: S3Path, *, recursive: bool) -> Iterator[tuple[str, Entry]]:

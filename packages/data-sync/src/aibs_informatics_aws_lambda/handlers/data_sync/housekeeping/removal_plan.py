@@ -1,7 +1,5 @@
 """Removal plans: the inode and time of each path when it was scanned."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Removal requests: their paths, and which of them may be removed."""
 
-from __future__ import annotations
-
 from collections.abc import Container, Iterable
 from pathlib import Path
 

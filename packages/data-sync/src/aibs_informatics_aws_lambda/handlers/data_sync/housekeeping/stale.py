@@ -1,7 +1,5 @@
 """Stale files and folders: those not modified since a given time."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain

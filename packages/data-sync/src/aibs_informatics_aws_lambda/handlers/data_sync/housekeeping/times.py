@@ -1,12 +1,9 @@
 """Modification times in responses."""
 
-from __future__ import annotations
-
 import datetime as dt
-from typing import Final
 
-_MIN: Final = dt.datetime.min.replace(tzinfo=dt.UTC)
-_MAX: Final = dt.datetime.max.replace(tzinfo=dt.UTC)
+_MIN = dt.datetime.min.replace(tzinfo=dt.UTC)
+_MAX = dt.datetime.max.replace(tzinfo=dt.UTC)
 
 
 def to_datetime(seconds: float) -> dt.datetime:

@@ -1,7 +1,5 @@
 """Deletion of local files and directories, and what is protected from it."""
 
-from __future__ import annotations
-
 import errno
 import os
 import stat
@@ -9,17 +7,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
-from aibs_informatics_aws_lambda.storage.mount_points import (
-    EFS_MOUNT_POINT_PATH_KEY_PREFIX,
-    MountPoint,
-)
+from aibs_informatics_aws_lambda.storage import mount_points
 
 from ..evidence import is_absent
 from ..settings import REMOVE_ROOTS_KEY
 
-_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
 def delete_file(path: str) -> bool:
@@ -101,7 +95,7 @@ class RemovalGuard:
         return real
 
 
-def find_removal_guard(mounts: tuple[MountPoint, ...] = ()) -> RemovalGuard:
+def find_removal_guard(mounts: tuple[mount_points.MountPoint, ...] = ()) -> RemovalGuard:
     """Return the guard that the environment variables configure.
 
     Args:
@@ -117,7 +111,7 @@ def find_removal_guard(mounts: tuple[MountPoint, ...] = ()) -> RemovalGuard:
     folders = [
         value
         for name, value in os.environ.items()
-        if name.startswith(EFS_MOUNT_POINT_PATH_KEY_PREFIX) and value
+        if name.startswith(mount_points.EFS_MOUNT_POINT_PATH_KEY_PREFIX) and value
     ]
     folders += [str(mount.path) for mount in mounts]
     return RemovalGuard(_real(roots), _real(folders))

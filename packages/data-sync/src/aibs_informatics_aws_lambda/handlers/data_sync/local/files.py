@@ -1,23 +1,20 @@
 """Local files: compared, written whole or not at all, and flushed."""
 
-from __future__ import annotations
-
 import errno
 import hashlib
 import os
 from collections.abc import Iterator
 from itertools import zip_longest
-from typing import Final
 
 from aibs_informatics_aws_lambda.common.files import filename_in_errors
 
 from ..entries import Entry
 from ..progress import CheckDeadline
 
-DANGLING: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ESTALE, errno.ELOOP})
+DANGLING = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ESTALE, errno.ELOOP})
 """Errors about a symlink that points to nothing; NFS, and so EFS, says ESTALE."""
 
-_BLOCK_BYTES: Final = 2**20
+_BLOCK_BYTES = 2**20
 
 
 def check_unchanged(path: str, entry: Entry) -> None:

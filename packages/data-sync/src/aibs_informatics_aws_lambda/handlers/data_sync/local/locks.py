@@ -1,7 +1,5 @@
 """One sync of a destination at a time."""
 
-from __future__ import annotations
-
 import errno
 import fcntl
 import hashlib
@@ -10,13 +8,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
 
 from ..settings import LOCK_ROOT_KEY
 
 # Tells lock files from files of users.
-_MARKER: Final = b"lock of data-sync\n"
-_FLAGS: Final = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
+_MARKER = b"lock of data-sync\n"
+_FLAGS = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
 
 _TIMEOUT_SECONDS = 6 * 60 * 60
 _FIRST_WAIT_SECONDS = 0.05

@@ -1,7 +1,5 @@
 """Temporary files, in which content is assembled before it is renamed to its target."""
 
-from __future__ import annotations
-
 import itertools
 import os
 import re
@@ -11,12 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
 # Longer than from one write of a file to the next. Older files are left over from killed syncs.
-_LEFTOVER_SECONDS: Final = 86400.0
+_LEFTOVER_SECONDS = 86400.0
 
-_TEMPORARY_NAME: Final = re.compile(r"\..{0,48}\.[0-9a-f]{12}-\d+-\d+\.tmp", re.DOTALL)
+_TEMPORARY_NAME = re.compile(r"\..{0,48}\.[0-9a-f]{12}-\d+-\d+\.tmp", re.DOTALL)
 
 # With the process id and a number, a name that no other machine gives either.
 _OWN = os.urandom(6).hex()

@@ -1,7 +1,5 @@
 """Local files below a directory, in the order in which S3 lists keys."""
 
-from __future__ import annotations
-
 import logging
 import os
 import stat

@@ -4,8 +4,6 @@ A part that is a folder deletes the extraneous entries in that folder. Those dir
 folders, and folders that exist only at the destination, are left to requests of their own.
 """
 
-from __future__ import annotations
-
 import logging
 import re
 from collections.abc import Iterator, Sequence
@@ -22,7 +20,7 @@ from .split import SubRequests
 logger = logging.getLogger(__name__)
 
 # Each request lists both sides, and matches the paths of all entries against its patterns.
-_PATTERNS_PER_REQUEST: Final = 500
+_PATTERNS_PER_REQUEST = 500
 
 _COMPARISON: Final[dict[str, Any]] = {
     "force": False,

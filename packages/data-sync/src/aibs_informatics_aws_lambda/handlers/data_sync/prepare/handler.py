@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar
 
 from aibs_informatics_aws_lambda.common.description import HandlerDescription
 from aibs_informatics_aws_lambda.common.handler import LambdaHandler
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 # Enough to store ten thousand batches within a minute.
-_PARALLEL_UPLOADS: Final = 16
+_PARALLEL_UPLOADS = 16
 
 
 class PrepareBatchDataSyncHandler(

@@ -1,7 +1,5 @@
 """Bin packing of parts into batches of limited size."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Protocol, TypeVar
 

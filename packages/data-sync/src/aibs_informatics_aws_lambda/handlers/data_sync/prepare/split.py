@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.data_sync.batch import PrepareBatchDataSyncRequest
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_EMPTY: Final = Node("", 0, 0, 0.0, "folder")
-_NOT_OF_PARTS: Final = (
+_EMPTY = Node("", 0, 0, 0.0, "folder")
+_NOT_OF_PARTS = (
     "batch_size_bytes_limit",
     "temporary_request_payload_path",
     "source_path_prefix",

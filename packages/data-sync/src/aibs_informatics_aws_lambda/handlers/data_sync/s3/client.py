@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from ..progress import OnBytes
 from .endpoint import escape_key, find_endpoint, make_credentials
@@ -21,14 +21,14 @@ from .errors import translate_error
 from .requests import Request, Response
 from .thread_state import keep_thread_state
 
-PART_BYTES: Final = 8 * 2**20
+PART_BYTES = 8 * 2**20
 """The size of the parts of large objects, unless these would be too many."""
 
-_MEMORY_BYTES: Final = 256 * 2**20
-_CONNECT_TIMEOUT_MS: Final = 10_000
+_MEMORY_BYTES = 256 * 2**20
+_CONNECT_TIMEOUT_MS = 10_000
 # Ten attempts with the first one; waits double, with jitter.
-_RETRIES: Final = 9
-_FIRST_WAIT_MS: Final = 100
+_RETRIES = 9
+_FIRST_WAIT_MS = 100
 
 
 _REGION_HEADER = "x-amz-bucket-region"
@@ -280,28 +280,24 @@ def _checksums(request: Request, *, sends: bool) -> Any:
 
 @lru_cache
 def _checksums_of(operation: str, in_one_piece: bool, sends: bool) -> Any:
-    from awscrt.s3 import (
-        S3ChecksumAlgorithm,
-        S3ChecksumConfig,
-        S3ChecksumLocation,
-        S3ChecksumValidationMode,
-    )
+    from awscrt import s3 as crt
 
     if operation == "GetObject":
-        mode = S3ChecksumValidationMode
-        return S3ChecksumConfig(
+        mode = crt.S3ChecksumValidationMode
+        return crt.S3ChecksumConfig(
             validate_response=True,
             response_validation_mode=mode.REQUEST_ONLY if in_one_piece else mode.FULL_OBJECT,
         )
     if operation == "PutObject" and sends:
         # In a header for small files: a trailer takes one more packet.
-        location = S3ChecksumLocation
-        return S3ChecksumConfig(
-            S3ChecksumAlgorithm.CRC64NVME, location.HEADER if in_one_piece else location.TRAILER
+        location = crt.S3ChecksumLocation
+        return crt.S3ChecksumConfig(
+            crt.S3ChecksumAlgorithm.CRC64NVME,
+            location.HEADER if in_one_piece else location.TRAILER,
         )
     if operation == "DeleteObjects":
         # S3 requires one.
-        return S3ChecksumConfig(S3ChecksumAlgorithm.CRC32, S3ChecksumLocation.HEADER)
+        return crt.S3ChecksumConfig(crt.S3ChecksumAlgorithm.CRC32, crt.S3ChecksumLocation.HEADER)
     return None
 
 

@@ -17,9 +17,9 @@ from .xml import find_text
 if TYPE_CHECKING:
     from .requests import Request
 
-_NOT_FOUND: Final = frozenset({"NoSuchBucket", "NoSuchKey", "NotFound"})
+_NOT_FOUND = frozenset({"NoSuchBucket", "NoSuchKey", "NotFound"})
 # Prefixes of the names that awscrt has for connection errors.
-_UNREACHABLE: Final = ("AWS_IO_", "AWS_ERROR_HTTP_")
+_UNREACHABLE = ("AWS_IO_", "AWS_ERROR_HTTP_")
 # The names that it has for file errors.
 _FILE_ERRORS: Final[Mapping[str, int]] = MappingProxyType(
     {
@@ -47,8 +47,8 @@ _VERBS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 
-_RENEW: Final = "Renew the temporary credentials in use"
-_SET_REGION: Final = "Set AWS_REGION to the region of the bucket"
+_RENEW = "Renew the temporary credentials in use"
+_SET_REGION = "Set AWS_REGION to the region of the bucket"
 # https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 _REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
     {

@@ -5,12 +5,10 @@ of its parts, with their number. Of objects that are encrypted with KMS keys it 
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 from collections.abc import Callable
-from typing import IO, Final
+from typing import IO
 
 from aibs_informatics_aws_lambda.common.files import filename_in_errors
 
@@ -19,9 +17,9 @@ from .client import PART_BYTES, S3
 from .requests import ObjectVersion, Request, head_first_part
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
-MAX_PARTS: Final = 10_000
+MAX_PARTS = 10_000
 
-_BLOCK_BYTES: Final = 2**20
+_BLOCK_BYTES = 2**20
 
 
 def part_bytes_for(size: int) -> int:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import chain
-from typing import Final, NamedTuple
+from typing import NamedTuple
 from urllib.parse import quote, unquote_plus
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
@@ -25,7 +25,7 @@ _FIELDS = tuple(
     re.compile(f"<{name}>([^<]*)</{name}>") for name in ("Key", "Size", "LastModified", "ETag")
 )
 _PAGE = re.compile(r"<ListBucketResult\b.*</ListBucketResult>\s*$", re.DOTALL)
-_BOOLEANS: Final = {"true": True, "false": False}
+_BOOLEANS = {"true": True, "false": False}
 _ENCODED = re.compile(r"<EncodingType>url</EncodingType>")
 
 

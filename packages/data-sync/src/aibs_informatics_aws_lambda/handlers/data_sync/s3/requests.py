@@ -1,7 +1,5 @@
 """Requests to S3 and their responses, as plain data."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, NamedTuple

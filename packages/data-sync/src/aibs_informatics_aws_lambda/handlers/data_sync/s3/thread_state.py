@@ -1,7 +1,5 @@
 """Threads that a library in C has started, and in which it calls Python."""
 
-from __future__ import annotations
-
 import ctypes
 import threading
 

@@ -4,16 +4,13 @@ Responses of S3 are documents of one flat form, which expressions read several t
 parser does.
 """
 
-from __future__ import annotations
-
 import re
 from functools import lru_cache
-from typing import Final
 
-NAMESPACE: Final = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
+NAMESPACE = 'xmlns="http://s3.amazonaws.com/doc/2006-03-01/"'
 
 # White space too, as a parser of XML would read a carriage return as a line feed.
-_ESCAPES: Final = str.maketrans(
+_ESCAPES = str.maketrans(
     {"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;", "\n": "&#10;", "\t": "&#9;"}
 )
 
@@ -22,7 +19,7 @@ _ESCAPES: Final = str.maketrans(
 _NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 _REFERENCE = re.compile(r"&(#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|\w+);")
-_ENTITIES: Final = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
+_ENTITIES = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
 
 _FIELD = re.compile(r"<(\w+)>([^<]*)</\1>")
 

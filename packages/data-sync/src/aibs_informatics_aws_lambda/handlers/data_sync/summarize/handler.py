@@ -1,23 +1,16 @@
 """The handler that summarizes the results of batches."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from aibs_informatics_aws_lambda.common.description import HandlerDescription
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 from aibs_informatics_aws_lambda.common.handler import LambdaHandler
 from aibs_informatics_aws_lambda.common.json_io import JSON, parse_json
 from aibs_informatics_aws_lambda.common.s3 import S3Path
-from aibs_informatics_aws_lambda.storage.data_sync.batch import (
-    BatchDataSyncRequest,
-    BatchDataSyncResponse,
-    BatchDataSyncResult,
-    RequestsOrLocation,
-)
+from aibs_informatics_aws_lambda.storage.data_sync import batch as models
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
 
 from ..stored_lists import store_list
@@ -28,11 +21,11 @@ from .models import FailedBatch, SummarizeBatchDataSyncRequest, SummarizeBatchDa
 logger = logging.getLogger(__name__)
 
 # A response must fit into 256 KiB: twenty requests with the longest keys take 60.
-_MAX_SHOWN: Final = 20
-_MAX_CAUSE_LENGTH: Final = 1000
+_MAX_SHOWN = 20
+_MAX_CAUSE_LENGTH = 1000
 
 # Enough to read the requests of ten thousand failed batches within a minute.
-_PARALLEL_READS: Final = 16
+_PARALLEL_READS = 16
 
 
 class SummarizeBatchDataSyncHandler(
@@ -82,29 +75,31 @@ class SummarizeBatchDataSyncHandler(
 
 
 class _BatchSummary(NamedTuple):
-    result: BatchDataSyncResult
+    result: models.BatchDataSyncResult
     failed_requests: list[DataSyncRequest]
     failure: FailedBatch | None = None
 
 
-def _summary_of_response(response: BatchDataSyncResponse) -> _BatchSummary:
+def _summary_of_response(response: models.BatchDataSyncResponse) -> _BatchSummary:
     return _BatchSummary(response.result, response.failed_requests)
 
 
 def _summary_of_child(child: ChildResult) -> _BatchSummary:
     if child.succeeded:
-        return _summary_of_response(BatchDataSyncResponse.from_dict(child.output))
-    batch = BatchDataSyncRequest.from_dict(child.input) if child.input else None
+        return _summary_of_response(models.BatchDataSyncResponse.from_dict(child.output))
+    batch = models.BatchDataSyncRequest.from_dict(child.input) if child.input else None
     location = batch.requests if batch and isinstance(batch.requests, S3Path) else None
     syncs = _read(batch.requests) if batch else []
     return _BatchSummary(
-        BatchDataSyncResult(total_requests_count=len(syncs), failed_requests_count=len(syncs)),
+        models.BatchDataSyncResult(
+            total_requests_count=len(syncs), failed_requests_count=len(syncs)
+        ),
         syncs,
         FailedBatch(requests=location, error=child.error, cause=_in_brief(child.cause)),
     )
 
 
-def _read(requests: RequestsOrLocation) -> list[DataSyncRequest]:
+def _read(requests: models.RequestsOrLocation) -> list[DataSyncRequest]:
     """Return the syncs of a failed batch. Some may have succeeded: repeating them is harmless.
 
     The list is empty if it cannot be read, which may be why the batch failed.
@@ -116,8 +111,8 @@ def _read(requests: RequestsOrLocation) -> list[DataSyncRequest]:
         return []
 
 
-def _sum(results: Iterable[BatchDataSyncResult]) -> BatchDataSyncResult:
-    total = BatchDataSyncResult()
+def _sum(results: Iterable[models.BatchDataSyncResult]) -> models.BatchDataSyncResult:
+    total = models.BatchDataSyncResult()
     for result in results:
         add_counts(total, result)
         total.total_requests_count += result.total_requests_count

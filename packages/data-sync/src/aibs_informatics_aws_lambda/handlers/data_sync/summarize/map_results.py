@@ -3,10 +3,8 @@
 https://docs.aws.amazon.com/step-functions/latest/dg/input-output-resultwriter.html
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from aibs_informatics_aws_lambda.common.exceptions import ResourceNotFoundError, ValidationError
 from aibs_informatics_aws_lambda.common.json_io import JSON, parse_json
@@ -14,9 +12,9 @@ from aibs_informatics_aws_lambda.common.s3 import S3Path, download_to_json_objec
 
 from ..stored_lists import read_list
 
-_MANIFEST: Final = "manifest.json"
+_MANIFEST = "manifest.json"
 # In the order of the results; child executions that were not started come last.
-_STATUSES: Final = ("SUCCEEDED", "FAILED", "PENDING")
+_STATUSES = ("SUCCEEDED", "FAILED", "PENDING")
 
 
 class ChildResult(NamedTuple):

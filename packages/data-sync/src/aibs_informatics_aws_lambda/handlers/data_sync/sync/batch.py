@@ -1,16 +1,9 @@
 """Batches of syncs, one after the other, over the same connections."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Sequence
 
-from aibs_informatics_aws_lambda.storage.data_sync.batch import (
-    BatchContinuation,
-    BatchDataSyncRequest,
-    BatchDataSyncResponse,
-    BatchDataSyncResult,
-)
+from aibs_informatics_aws_lambda.storage.data_sync import batch as models
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest, SyncContinuation
 
 from .deadline import OutOfTimeError
@@ -20,7 +13,9 @@ from .result import NoProgressError, add_counts, read_requests
 logger = logging.getLogger(__name__)
 
 
-def sync_batch(engine: Engine, request: BatchDataSyncRequest) -> BatchDataSyncResponse:
+def sync_batch(
+    engine: Engine, request: models.BatchDataSyncRequest
+) -> models.BatchDataSyncResponse:
     """Run the syncs of a batch in order, as far as there is time.
 
     Raises:
@@ -57,22 +52,24 @@ def sync_batch(engine: Engine, request: BatchDataSyncRequest) -> BatchDataSyncRe
             add_counts(state.result, response.result)
             state.result.successful_requests_count += 1
         state.requests_done, state.sync = number + 1, None
-    return BatchDataSyncResponse(result=state.result, failed_requests=_failed(syncs, state))
+    return models.BatchDataSyncResponse(result=state.result, failed_requests=_failed(syncs, state))
 
 
-def _state(request: BatchDataSyncRequest, count: int) -> BatchContinuation:
+def _state(request: models.BatchDataSyncRequest, count: int) -> models.BatchContinuation:
     if request.continuation:
         return request.continuation.model_copy(deep=True)
-    return BatchContinuation(
-        requests_done=0, result=BatchDataSyncResult(total_requests_count=count)
+    return models.BatchContinuation(
+        requests_done=0, result=models.BatchDataSyncResult(total_requests_count=count)
     )
 
 
 def _stopped(
-    syncs: Sequence[DataSyncRequest], state: BatchContinuation, sync: SyncContinuation | None
-) -> BatchDataSyncResponse:
+    syncs: Sequence[DataSyncRequest],
+    state: models.BatchContinuation,
+    sync: SyncContinuation | None,
+) -> models.BatchDataSyncResponse:
     """Return the response of a batch that another call continues, in the middle of ``sync``."""
-    return BatchDataSyncResponse(
+    return models.BatchDataSyncResponse(
         result=state.result,
         failed_requests=_failed(syncs, state),
         incomplete=True,
@@ -80,5 +77,7 @@ def _stopped(
     )
 
 
-def _failed(syncs: Sequence[DataSyncRequest], state: BatchContinuation) -> list[DataSyncRequest]:
+def _failed(
+    syncs: Sequence[DataSyncRequest], state: models.BatchContinuation
+) -> list[DataSyncRequest]:
     return [syncs[number] for number in state.failed_requests]

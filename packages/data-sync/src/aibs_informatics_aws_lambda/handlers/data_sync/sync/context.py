@@ -1,7 +1,5 @@
 """The context of an execution: connections, options and callbacks."""
 
-from __future__ import annotations
-
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 

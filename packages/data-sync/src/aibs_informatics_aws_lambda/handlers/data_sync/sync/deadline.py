@@ -1,22 +1,20 @@
 """The deadline of a sync: when it stops, complete or not."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from time import monotonic
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from aibs_informatics_aws_lambda.storage.data_sync.sync import Deadline
 
 T = TypeVar("T")
 
 # For the response, the report and the runtime, before a Lambda function times out.
-_RESERVE: Final = 0.2
-_MAX_RESERVE_SECONDS: Final = 10.0
+_RESERVE = 0.2
+_MAX_RESERVE_SECONDS = 10.0
 # No transfer starts in the last part of the time: those in flight need it.
-_GRACE: Final = 0.1
-_MAX_GRACE_SECONDS: Final = 5.0
+_GRACE = 0.1
+_MAX_GRACE_SECONDS = 5.0
 
 
 class OutOfTimeError(Exception):
@@ -64,7 +62,7 @@ class TimeBudget:
             yield entry
 
 
-UNLIMITED: Final = TimeBudget()
+UNLIMITED = TimeBudget()
 """The time budget of a sync without a deadline."""
 
 

@@ -1,7 +1,5 @@
 """Deletions of a sync: extraneous entries at the destination, synced entries at the source."""
 
-from __future__ import annotations
-
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -9,7 +7,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
-from typing import Final, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from aibs_informatics_aws_lambda.common.exceptions import ResourceNotFoundError
 
@@ -17,17 +15,9 @@ from ..entries import Entry
 from ..evidence import check_moved
 from ..local.delete import delete_empty_directories, delete_empty_parents, delete_file
 from ..local.files import check_unchanged
+from ..s3 import requests
 from ..s3.client import S3
 from ..s3.listing import find_object, list_below
-from ..s3.requests import (
-    Request,
-    Response,
-    check_deletions,
-    delete_one,
-    delete_several,
-    head,
-    put_text,
-)
 from ..s3.xml import fits_xml
 from .context import ExecutionContext
 from .deadline import OutOfTimeError, TimeBudget
@@ -36,7 +26,7 @@ from .planner import MOVE_MARKER, Plan
 from .result import Outcome
 from .window import Window
 
-KEYS_PER_REQUEST: Final = 1000
+KEYS_PER_REQUEST = 1000
 """The number of keys in a DeleteObjects request:
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html"""
 
@@ -148,7 +138,7 @@ def _list_arrivals(plan: Plan, context: ExecutionContext) -> Iterator[Entry]:
 
 def _served_size(s3: S3, bucket: str, key: str) -> int | None:
     try:
-        length = s3.ask(head(bucket, key)).headers.get("content-length")
+        length = s3.ask(requests.head(bucket, key)).headers.get("content-length")
     except ResourceNotFoundError:
         return None
     return int(length) if length is not None else None
@@ -162,9 +152,9 @@ def _move_marker(plan: Plan, context: ExecutionContext) -> Iterator[None]:
         yield
         return
     s3, key = context.the_s3(), target.at(MOVE_MARKER)
-    s3.ask(put_text(target.bucket, key, f"{plan.route.source.name()} is being removed\n"))
+    s3.ask(requests.put_text(target.bucket, key, f"{plan.route.source.name()} is being removed\n"))
     yield
-    s3.ask(delete_one(target.bucket, key))
+    s3.ask(requests.delete_one(target.bucket, key))
 
 
 def _remove_source(plan: Plan, context: ExecutionContext, outcome: Outcome) -> None:
@@ -227,9 +217,11 @@ def delete_objects(
         OutOfTimeError: the time was up before the next request.
     """
 
-    def send(request: Request, sent: Sequence[Deletion]) -> None:
-        def end(future: Future[Response]) -> None:
-            check_deletions(bucket, future.result(), one=request.operation == "DeleteObject")
+    def send(request: requests.Request, sent: Sequence[Deletion]) -> None:
+        def end(future: Future[requests.Response]) -> None:
+            requests.check_deletions(
+                bucket, future.result(), one=request.operation == "DeleteObject"
+            )
             for deletion in sent:
                 on_deleted(deletion.step)
 
@@ -239,10 +231,10 @@ def delete_objects(
         for batch in budget.limit(_batches(deletions, KEYS_PER_REQUEST)):
             named = [deletion for deletion in batch if fits_xml(deletion.path)]
             if named:
-                send(delete_several(bucket, [(d.path, d.etag) for d in named]), named)
+                send(requests.delete_several(bucket, [(d.path, d.etag) for d in named]), named)
             for deletion in batch:
                 if not fits_xml(deletion.path):
-                    send(delete_one(bucket, deletion.path, deletion.etag), [deletion])
+                    send(requests.delete_one(bucket, deletion.path, deletion.etag), [deletion])
     finally:
         window.drain()
 

@@ -1,7 +1,5 @@
 """Comparison of two listings: what to do with each entry."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple, TypeAlias
 

@@ -1,7 +1,5 @@
 """The sync engine: resolve, plan, execute, report."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor

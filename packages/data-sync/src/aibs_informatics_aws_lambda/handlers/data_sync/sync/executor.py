@@ -1,7 +1,5 @@
 """The execution of a plan: transfers first, and deletions only after all of them succeeded."""
 
-from __future__ import annotations
-
 import logging
 import time
 from collections import deque
@@ -9,7 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from enum import Enum
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from ..local.files import touch
 from ..s3.client import PART_BYTES
@@ -33,10 +31,10 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 # Requests for small entries that wait at each connection, so that none of these is ever idle.
-_WAITING: Final = 4
+_WAITING = 4
 
 # Where publishing a file takes longer, as on NFS, several are published at a time.
-_SLOW_SECONDS: Final = 0.001
+_SLOW_SECONDS = 0.001
 
 
 def execute(plans: Sequence[Plan], context: ExecutionContext) -> Outcome:

@@ -1,7 +1,5 @@
 """Filters: regular expressions over the paths of entries."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Sequence
 from typing import Literal

@@ -1,7 +1,5 @@
 """The plan of a sync: both sides are listed and compared, and nothing is changed."""
 
-from __future__ import annotations
-
 import logging
 import os
 import re
@@ -9,7 +7,6 @@ import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
 from aibs_informatics_aws_lambda.common.s3 import MAX_KEY_BYTES
 
@@ -26,7 +23,7 @@ from .spool import Spool
 
 _DEFAULT_DIFF = DiffOptions()
 
-MOVE_MARKER: Final = ".data-sync-move"
+MOVE_MARKER = ".data-sync-move"
 """The key, below a destination, of an object that exists while the source of a move is removed.
 Without it, a move that is run again after it was killed would delete what it had moved."""
 

@@ -1,7 +1,5 @@
 """The report of a sync: one line of JSON for each entry, in the order of their paths."""
 
-from __future__ import annotations
-
 import heapq
 import json
 import os
@@ -11,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import IO, Final, Literal, NamedTuple, TypeAlias
+from typing import IO, Literal, NamedTuple, TypeAlias
 
 from aibs_informatics_aws_lambda.common.files import filename_in_errors, unwritable_reason
 from aibs_informatics_aws_lambda.common.s3 import S3Path
@@ -34,7 +32,7 @@ ReportAction: TypeAlias = Literal[
 its result, ``missing`` and ``extra`` at the destination."""
 
 # Some 20 MB.
-_SORTED_IN_MEMORY: Final = 50_000
+_SORTED_IN_MEMORY = 50_000
 
 
 class Evidence(NamedTuple):
@@ -49,7 +47,7 @@ class Evidence(NamedTuple):
     verified: bool = False
 
 
-NO_EVIDENCE: Final = Evidence()
+NO_EVIDENCE = Evidence()
 """Nothing is known of the content."""
 
 

@@ -1,7 +1,5 @@
 """Resolution of a request: both locations, the filter, the source listing and the routes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from itertools import chain, islice
 from pathlib import Path

@@ -1,20 +1,11 @@
 """The result of a sync, with a continuation if the time was up."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from aibs_informatics_aws_lambda.common.s3 import S3Path
+from aibs_informatics_aws_lambda.storage.data_sync import sync as models
 from aibs_informatics_aws_lambda.storage.data_sync.batch import RequestsOrLocation
-from aibs_informatics_aws_lambda.storage.data_sync.sync import (
-    DataSyncCounts,
-    DataSyncRequest,
-    DataSyncResponse,
-    DataSyncResult,
-    SyncContinuation,
-    Verification,
-)
 from aibs_informatics_aws_lambda.storage.paths import DataLocation
 
 from ..stored_lists import read_list
@@ -33,8 +24,8 @@ class Outcome:
         only_removes: whether nothing but the removal of the source is left to do.
     """
 
-    counts: DataSyncCounts = field(default_factory=DataSyncCounts)
-    verification: Verification = field(default_factory=Verification)
+    counts: models.DataSyncCounts = field(default_factory=models.DataSyncCounts)
+    verification: models.Verification = field(default_factory=models.Verification)
     is_complete: bool = True
     resume_after: str | None = None
     unfinished: str = ""
@@ -46,8 +37,8 @@ class NoProgressError(TimeoutError):
 
 
 def make_response(
-    request: DataSyncRequest, outcome: Outcome, details: DataLocation | None
-) -> DataSyncResponse:
+    request: models.DataSyncRequest, outcome: Outcome, details: DataLocation | None
+) -> models.DataSyncResponse:
     """Return the response to a request.
 
     Args:
@@ -58,7 +49,7 @@ def make_response(
     Raises:
         NoProgressError: nothing was done in this call.
     """
-    before = request.continuation or SyncContinuation()
+    before = request.continuation or models.SyncContinuation()
     if not outcome.is_complete and not _has_come_further(outcome, before):
         raise NoProgressError(
             f"the time was up before {outcome.unfinished or request.destination_path} was done: "
@@ -67,24 +58,26 @@ def make_response(
     counts, verification = before.counts.model_copy(), None
     add_counts(counts, outcome.counts)
     if request.verify:
-        verification = (before.verification or Verification()).model_copy()
+        verification = (before.verification or models.Verification()).model_copy()
         add_counts(verification, outcome.verification)
-    result = DataSyncResult(**counts.model_dump(), details=details, verification=verification)
+    result = models.DataSyncResult(
+        **counts.model_dump(), details=details, verification=verification
+    )
     if outcome.is_complete:
-        return DataSyncResponse(request=request, result=result)
-    continuation = SyncContinuation(
+        return models.DataSyncResponse(request=request, result=result)
+    continuation = models.SyncContinuation(
         calls=before.calls + 1,
         through=outcome.resume_after,
         only_removes=outcome.only_removes,
         counts=counts,
         verification=verification,
     )
-    return DataSyncResponse(
+    return models.DataSyncResponse(
         request=request, result=result, incomplete=True, continuation=continuation
     )
 
 
-def _has_come_further(outcome: Outcome, before: SyncContinuation) -> bool:
+def _has_come_further(outcome: Outcome, before: models.SyncContinuation) -> bool:
     counts = outcome.counts
     return (
         any((counts.files_transferred, counts.files_deleted, counts.files_removed))
@@ -93,7 +86,7 @@ def _has_come_further(outcome: Outcome, before: SyncContinuation) -> bool:
     )
 
 
-def read_requests(requests: RequestsOrLocation) -> list[DataSyncRequest]:
+def read_requests(requests: RequestsOrLocation) -> list[models.DataSyncRequest]:
     """Return the syncs of a batch, which may be stored in S3.
 
     Raises:
@@ -102,14 +95,16 @@ def read_requests(requests: RequestsOrLocation) -> list[DataSyncRequest]:
     """
     if not isinstance(requests, S3Path):
         return requests
-    return [DataSyncRequest.from_dict(request) for request in read_list(requests)]
+    return [models.DataSyncRequest.from_dict(request) for request in read_list(requests)]
 
 
-Counts = TypeVar("Counts", DataSyncCounts, Verification)
+Counts = TypeVar("Counts", models.DataSyncCounts, models.Verification)
 
 
 def add_counts(total: Counts, counts: Counts) -> None:
     """Add counts to a total."""
-    kind = DataSyncCounts if isinstance(total, DataSyncCounts) else Verification
+    kind = (
+        models.DataSyncCounts if isinstance(total, models.DataSyncCounts) else models.Verification
+    )
     for name in kind.model_fields:
         setattr(total, name, getattr(total, name) + getattr(counts, name))

@@ -1,7 +1,5 @@
 """Routes: which path at the destination an entry of the source is synced to."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import dataclass, field
 

@@ -1,11 +1,9 @@
 """Steps of a plan, kept on disk beyond the first thousands."""
 
-from __future__ import annotations
-
 import json
 import tempfile
 from collections.abc import Iterator
-from typing import IO, Final
+from typing import IO
 
 from aibs_informatics_aws_lambda.common.files import filename_in_errors
 
@@ -13,7 +11,7 @@ from ..entries import Entry
 from .diff import Step
 
 # A few MB. Reading and writing text costs as much as half of a small transfer.
-_IN_MEMORY: Final = 10_000
+_IN_MEMORY = 10_000
 
 
 class Spool:

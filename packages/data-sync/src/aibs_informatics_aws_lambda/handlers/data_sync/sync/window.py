@@ -1,7 +1,5 @@
 """A window of limited capacity for work in flight."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from concurrent.futures import Future

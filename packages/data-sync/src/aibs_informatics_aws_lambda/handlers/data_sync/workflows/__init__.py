@@ -3,8 +3,6 @@
 The files beside this module are ``data-sync-distributed`` and ``clean-file-system``.
 """
 
-from __future__ import annotations
-
 from aibs_informatics_aws_lambda.common.workflows import Workflows
 
 WORKFLOWS = Workflows(__name__)

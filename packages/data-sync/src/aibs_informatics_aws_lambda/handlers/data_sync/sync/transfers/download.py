@@ -1,13 +1,10 @@
 """Download: objects to local files."""
 
-from __future__ import annotations
-
 import errno
 import os
 import shutil
 from concurrent.futures import Future
 from functools import partial
-from typing import Final
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 
@@ -24,7 +21,7 @@ from ..routes import Route
 
 # Up to this size an object passes through memory: the thread that receives objects writes one file
 # at a time, and that takes long on a network file system.
-_SMALL_BYTES: Final = 256 * 2**10
+_SMALL_BYTES = 256 * 2**10
 
 
 class Download:

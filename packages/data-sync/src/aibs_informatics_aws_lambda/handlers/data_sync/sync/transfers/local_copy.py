@@ -1,14 +1,11 @@
 """Copy of local files."""
 
-from __future__ import annotations
-
 import errno
 import os
 import random
 import shutil
 import time
 from concurrent.futures import Executor, Future
-from typing import Final
 
 from aibs_informatics_aws_lambda.common.files import filename_in_errors
 
@@ -20,12 +17,12 @@ from ..diff import Step
 from ..report import NO_EVIDENCE, Evidence
 from ..routes import Route
 
-_BLOCK_BYTES: Final = 2**20
+_BLOCK_BYTES = 2**20
 
 # EIO is how NFS, and so EFS, reports a broken connection; waits double, with jitter.
-_ATTEMPTS: Final = 10
-_FIRST_WAIT_SECONDS: Final = 0.1
-_LONGEST_WAIT_SECONDS: Final = 10.0
+_ATTEMPTS = 10
+_FIRST_WAIT_SECONDS = 0.1
+_LONGEST_WAIT_SECONDS = 10.0
 
 
 class LocalCopy:

@@ -1,7 +1,5 @@
 """What the methods of transfer have in common: upload, download, and both kinds of copies."""
 
-from __future__ import annotations
-
 from concurrent.futures import Future
 from typing import Any, Protocol
 

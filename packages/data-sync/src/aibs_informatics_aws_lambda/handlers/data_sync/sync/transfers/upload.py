@@ -1,7 +1,5 @@
 """Upload: local files to objects."""
 
-from __future__ import annotations
-
 from concurrent.futures import Future
 from functools import partial
 
