@@ -16,8 +16,8 @@ from .model import NotifierResult, SESEmailTarget
 SOURCE_EMAIL_ADDRESS_ENV_VAR = "SOURCE_EMAIL_ADDRESS"
 SOURCE_EMAIL_NAME_ENV_VAR = "SOURCE_EMAIL_NAME"
 
-DEFAULT_SOURCE_EMAIL_ADDRESS = "marmotdev@alleninstitute.org"
-"""The sender of version 1.1.0. It is never used: a sender must be configured."""
+DEFAULT_SOURCE_EMAIL_ADDRESS = "noreply@example.com"
+"""A name of version 1.1.0. It is never used: a sender must be configured."""
 
 
 class SESNotifier(Notifier[SESEmailTarget]):
