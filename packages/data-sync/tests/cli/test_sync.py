@@ -284,8 +284,8 @@ def test_missing_credentials_error_says_what_to_set(run, aws, monkeypatch):
 
     assert result.returncode == 1
     assert result.stderr == (
-        "data-sync: error: there are no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID "
-        "and AWS_SECRET_ACCESS_KEY, or run where a role is attached\n"
+        "data-sync: error: no AWS credentials found: set AWS_PROFILE, or AWS_ACCESS_KEY_ID "
+        "and AWS_SECRET_ACCESS_KEY, or run with an IAM role attached\n"
     )
 
 

@@ -1,4 +1,4 @@
-"""Lists that are stored in S3: a state machine could not pass them on."""
+"""Lists stored in S3, as they may exceed the payload limit of a state machine."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,30 +14,30 @@ T = TypeVar("T")
 
 
 def read_list(location: S3Path) -> JSONArray:
-    """Return the list that a JSON document holds.
+    """Return the list in a JSON document.
 
     Raises:
-        ValidationError: it holds something else.
-        AWSError: it cannot be read.
+        ValidationError: the document is not a list.
+        AWSError: the document cannot be read.
     """
     document = download_to_json(location)
     if not isinstance(document, list):
         raise ValidationError(
-            f"{location} holds a JSON {type(document).__name__}, expected a list"
+            f"invalid list in {location}: expected a JSON array, not {type(document).__name__}"
         )
     return document
 
 
 def store_list(values: list[T], folder: S3Path | None, name: str) -> list[T] | S3Path:
-    """Return a list as it is; with a folder, store it there and return where.
+    """Store a list in a folder and return its location; without a folder, return the list.
 
     Args:
-        values: models, paths or text.
-        folder: the prefix to store it at, as ``<name>.json``.
-        name: the field of the answer.
+        values: models, paths or strings.
+        folder: the S3 prefix at which the list is stored, as ``<name>.json``.
+        name: the name of the response field.
 
     Raises:
-        AWSError: it cannot be written.
+        AWSError: the list cannot be stored.
     """
     if folder is None:
         return values

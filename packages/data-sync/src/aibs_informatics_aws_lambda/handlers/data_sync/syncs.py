@@ -89,13 +89,13 @@ class BatchDataSyncHandler(LambdaHandler[BatchDataSyncRequest, BatchDataSyncResp
         return sync_batch(_make_engine(self), request)
 
     @classmethod
-    def partly_failed(cls, answer: JSON) -> bool:
+    def partly_failed(cls, response: JSON) -> bool:
         """Return whether a response reports failed syncs."""
-        return isinstance(answer, dict) and bool(answer.get("failed_requests"))
+        return isinstance(response, dict) and bool(response.get("failed_requests"))
 
 
 def _make_engine(handler: LambdaHandler[Any, Any]) -> Engine:
-    # Takes as long to import as everything else: not before a request is valid.
+    # Imported once the request is valid: it takes as long as all other imports together.
     from .sync.engine import Engine
 
     return Engine(seconds_left=lambda: handler.context.get_remaining_time_in_millis() / 1000)

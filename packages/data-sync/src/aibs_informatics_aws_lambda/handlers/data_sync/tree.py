@@ -1,4 +1,4 @@
-"""The folders above entries that come in order, with what is in them summed up: in one pass."""
+"""Folder totals, computed from sorted entries in a single pass."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -8,19 +8,21 @@ from typing import Literal, NamedTuple, TypeAlias
 from .entries import Entry
 
 NodeKind: TypeAlias = Literal["folder", "entry", "lone"]
-"""What a node is: a folder with all below it; a file or an object; or an object alone that has the
-name of a folder (``a`` beside ``a/b``, and the placeholder ``a/``)."""
+"""The kind of a node: a folder with everything below it; a file or an object; or only the object
+whose key is also the path of a folder (``a`` next to ``a/b``, or the placeholder ``a/``)."""
 
 
 class Node(NamedTuple):
     """A folder, a file or an object.
 
     Args:
-        relative: the path below the root, which has none; that of a folder ends in a slash.
-        size_bytes: the sum over all files below, or the size of the one.
-        object_count: how many files these are.
-        last_modified: when the latest of them was modified, in seconds since 1970 UTC.
-        kind: what it is.
+        relative: the path below the root, empty for the root; the path of a folder ends in a
+            slash.
+        size_bytes: the size of the file, or the total size of all files below the folder.
+        object_count: the number of those files.
+        last_modified: the time at which the latest of them was modified, in seconds since 1970
+            UTC.
+        kind: the kind of node.
     """
 
     relative: str
@@ -31,21 +33,22 @@ class Node(NamedTuple):
 
     @property
     def depth(self) -> int:
-        """How many folders are above, the root included; 0 for the root itself."""
+        """The number of parent folders, including the root; 0 for the root itself."""
         slashes = self.relative.count("/")
         return slashes if not self.relative or self.kind == "folder" else slashes + 1
 
 
 class Coverage(Enum):
-    """What stands for a folder in a result."""
+    """The nodes that represent a folder in the result."""
 
     WHOLE = auto()
     """The folder."""
     PARTS = auto()
-    """What stands for its parts."""
+    """The nodes kept below the folder."""
     BOTH = auto()
-    """The folder, and what stands for its parts."""
+    """The folder, and the nodes kept below it."""
     NOTHING = auto()
+    """None."""
 
 
 Covers: TypeAlias = Callable[[Node], Coverage]
@@ -72,21 +75,21 @@ class _Open:
 def fold(
     entries: Iterable[Entry], covers: Covers, selects: NodeFilter | None = None
 ) -> tuple[Node, list[Node]]:
-    """Return the root of a tree, and the nodes that are to stand for all of it.
+    """Return the root of a tree, and the nodes that represent the tree.
 
-    A folder is decided about when all below it have been; what was kept of its parts is dropped
-    again where the whole stands for them. So memory is needed for the result, and for the parts of
-    those folders that are open.
+    The coverage of a folder is decided after that of all folders below it. If the folder replaces
+    the nodes kept below it, they are dropped. So memory is needed only for the result and for the
+    nodes below open folders.
 
     Args:
-        entries: the entries of the tree, in listing order. An entry that has the path of a folder,
-            slash included, counts in that folder.
-        covers: decides about each folder but the root.
-        selects: decides about each entry; by default all are kept.
+        entries: the entries of the tree, in listing order. An entry whose path is that of a
+            folder, trailing slash included, counts as part of that folder.
+        covers: returns the coverage of a folder; not called for the root.
+        selects: returns whether an entry is kept. Default: all entries are kept.
 
     Returns:
-        The root, and the nodes that are kept, in the order of their paths; a folder that stands
-        for itself and its parts comes after them.
+        The root, and the kept nodes in path order; a folder that is kept with the nodes below it
+        comes after them.
     """
     kept: list[Node] = []
     folders = [_Open("", 0)]

@@ -1,4 +1,4 @@
-"""One sync of a destination at a time."""
+"""Locks that allow one sync of a destination at a time."""
 
 import errno
 import fcntl
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..settings import LOCK_ROOT_KEY
 
-# Tells lock files from files of users.
+# Distinguishes lock files from users' files.
 _MARKER = b"lock of data-sync\n"
 _FLAGS = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
 
@@ -22,15 +22,15 @@ _LONGEST_WAIT_SECONDS = 5.0
 
 @contextmanager
 def held_lock(destination: Path) -> Iterator[None]:
-    """Hold the lock of a destination; wait for another holder for six hours at most.
+    """Hold the lock on a destination; wait up to six hours while another process holds it.
 
-    The lock file is beside the destination, or in the folder that ``DATA_SYNC_LOCK_ROOT`` names.
-    It exists only while a process holds or waits for it. A file of that name that is not a lock
-    file is locked as well, and kept.
+    The lock file is next to the destination, or in the folder that ``DATA_SYNC_LOCK_ROOT`` names.
+    It exists only while a process holds or waits for the lock. An existing file of that name that
+    is not a lock file is locked too, but not deleted.
 
     Raises:
-        TimeoutError: another process holds it all the time.
-        OSError: the file cannot be made or locked.
+        TimeoutError: the lock was not released in time.
+        OSError: the lock file cannot be created or locked.
     """
     path = _lock_path(destination)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -38,7 +38,7 @@ def held_lock(destination: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        # Unlinked while it is held: who waits for it finds that it is no longer at the path.
+        # Unlinked while still locked: a waiting process sees that the file has left the path.
         if is_ours:
             path.unlink(missing_ok=True)
         os.close(descriptor)
@@ -53,7 +53,7 @@ def _lock_path(destination: Path) -> Path:
 
 
 def _acquire(path: Path) -> tuple[int, bool]:
-    """Return the descriptor of the locked file, and whether it is a lock file."""
+    """Return the file descriptor of the locked file, and whether it is a lock file."""
     deadline = time.monotonic() + _TIMEOUT_SECONDS
     wait = _FIRST_WAIT_SECONDS
     while True:
@@ -63,13 +63,14 @@ def _acquire(path: Path) -> tuple[int, bool]:
             if _is_at(descriptor, path):
                 return descriptor, is_new or os.pread(descriptor, 64, 0) == _MARKER
         except OSError as error:
-            if error.errno not in (errno.EAGAIN, errno.EACCES):  # NFS says either
+            if error.errno not in (errno.EAGAIN, errno.EACCES):  # NFS may return either
                 os.close(descriptor)
                 raise
             if time.monotonic() > deadline:
                 os.close(descriptor)
                 raise TimeoutError(
-                    f"another process has held {path} for {_TIMEOUT_SECONDS // 3600} hours"
+                    f"cannot lock {path}: another process has held the lock for "
+                    f"{_TIMEOUT_SECONDS // 3600} hours. Wait for its sync to finish, or stop it."
                 ) from None
         os.close(descriptor)
         time.sleep(wait)
@@ -77,7 +78,7 @@ def _acquire(path: Path) -> tuple[int, bool]:
 
 
 def _open(path: Path) -> tuple[int, bool]:
-    """Open a lock file. Return its descriptor, and whether it was created."""
+    """Open or create a lock file. Return its file descriptor, and whether it was created."""
     while True:
         try:
             descriptor = os.open(path, _FLAGS | os.O_CREAT | os.O_EXCL, 0o666)
@@ -91,7 +92,7 @@ def _open(path: Path) -> tuple[int, bool]:
 
 
 def _is_at(descriptor: int, path: Path) -> bool:
-    """Tell whether a file is still at its path, which the last holder may have removed it from."""
+    """Return whether an open file is still at its path: the last holder may have unlinked it."""
     try:
         there = path.stat()
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""The split of one sync into syncs of its parts."""
+"""Splitting a sync into smaller syncs of parts of its source."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ _NOT_OF_PARTS = (
 def find_parts(
     request: PrepareBatchDataSyncRequest, limit: int, s3: Callable[[], S3]
 ) -> list[Node]:
-    """Return the parts of a source to sync one by one, in the order of their paths.
+    """Return the parts of a source that are synced separately, in path order.
 
     Args:
         request: the sync.
         limit: the maximum size of a part in bytes; see `partition`.
-        s3: makes the S3 client; it is called only for a source in S3.
+        s3: creates the S3 client; called only for a source in S3.
 
     Raises:
         ValueError: the request or a source name is invalid, or the filters exclude all files.
@@ -77,7 +77,7 @@ def _parts(single: Entry | None, below: Iterable[Entry], limit: int) -> list[Nod
     first = next(rest, None)
     if first is None:
         return [node_of(single)]
-    # The path names both. No request names the object alone, so they stay together.
+    # The path is both a key and a prefix. No request can select only the object: one part.
     [folder] = partition(chain([first], rest), limit=2**64)
     return [
         Node(
@@ -91,7 +91,7 @@ def _parts(single: Entry | None, below: Iterable[Entry], limit: int) -> list[Nod
 
 
 class SubRequests:
-    """Makes the requests that sync the parts of a source.
+    """Builds the requests that sync the parts of a source.
 
     Args:
         request: the sync of the whole source.
@@ -114,11 +114,11 @@ class SubRequests:
         return self._whole.model_copy(update={**paths, **alone, **self._report(node)})
 
     def deletion(self, patterns: list[str], number: int) -> DataSyncRequest:
-        """Return a request that deletes extraneous entries, and transfers nothing.
+        """Return a request that deletes extraneous entries and transfers nothing.
 
         Args:
             patterns: regular expressions of the paths to delete, relative to the destination.
-            number: distinguishes its report from those of other deletions.
+            number: makes its report path unique among the deletions.
         """
         folder = Node("", 0, 1, 0.0, "folder")
         path = self._whole.report_path
@@ -133,7 +133,7 @@ class SubRequests:
         return self._whole.model_copy(update=fields)
 
     def _report(self, node: Node) -> dict[str, Any]:
-        """Return a report location that no other part has."""
+        """Return the ``report_path`` field of a part, unique among the parts."""
         path = self._whole.report_path
         if path is None or not node.relative:
             return {}
@@ -143,7 +143,7 @@ class SubRequests:
     def source_path(self, node: Node) -> DataLocation:
         """Return the source path of a part. Folders in S3 and on EFS end in a slash.
 
-        The path of the whole source is as requested, unless it is a folder that is not empty.
+        The path of the whole source is as requested, unless it is a non-empty folder.
         """
         source = self._request.source_path
         if not node.relative and (node.kind == "entry" or not node.object_count):
@@ -191,12 +191,13 @@ def _joined(path: DataLocation, relative: str) -> DataLocation:
 
 
 def _alone(path: DataLocation) -> dict[str, object]:
-    """Return what makes a request for a path sync the one object that has that very key.
+    """Return the request fields that limit a sync to the object with exactly this key.
 
-    Its name is that of a folder: a filter leaves out what is in there, and nothing is deleted.
+    The key is also the path of a folder: a filter excludes the folder's contents, and nothing is
+    deleted.
     """
     if not isinstance(path, S3Path):
-        raise ValueError(f"{path} is a file and a folder")
+        raise ValueError(f"{path} is both a file and a folder")
     return {
         "filter_root": str(path.parent),
         "filter_config": DataSyncFilterConfig(include=re.escape(path.name)),
@@ -205,7 +206,7 @@ def _alone(path: DataLocation) -> dict[str, object]:
 
 
 def _check_local_paths(entries: Iterable[Entry], source: Root) -> Iterator[Entry]:
-    """Yield the entries that become local files; raise `ValueError` for a key that cannot."""
+    """Yield the entries that become local files; raise `ValueError` for an invalid key."""
     uri = source.name() if source.path.endswith("/") or not source.path else f"{source.name()}/"
     for entry in entries:
         if not is_placeholder(entry):
@@ -225,18 +226,18 @@ def _report_nothing_selected(request: PrepareBatchDataSyncRequest) -> None:
 
 
 def partition(entries: Iterable[Entry], limit: int) -> list[Node]:
-    """Return the largest folders whose size is within the limit, and the entries outside of them.
+    """Return the largest folders whose size is within the limit, and the entries outside them.
 
-    An entry above the limit is a part all the same, and so is a folder with keys that no request
-    can name: those with an empty segment, ``folder//key``. An object that has the name of a folder
-    is a part of the kind ``lone``, unless both are in one.
+    An entry that exceeds the limit is still a part. So is a folder of any size that has keys which
+    no request can name: those with an empty segment, ``folder//key``. An object whose key is also
+    the path of a folder is a part of kind ``lone``, unless one part contains both.
 
     Args:
-        entries: what is in the tree, in order.
-        limit: of a part, in bytes.
+        entries: the entries of the tree, in listing order.
+        limit: the maximum size of a part in bytes.
 
     Returns:
-        The parts, in the order of their paths: the root alone if it is within the limit, or empty.
+        The parts, in path order; only the root if it is within the limit or empty.
     """
     whole: set[str] = set()
 
@@ -254,7 +255,7 @@ def partition(entries: Iterable[Entry], limit: int) -> list[Node]:
 
 
 def _with_lone_ones(parts: list[Node]) -> Iterator[Node]:
-    """Yield the parts; an entry ``a`` that is followed by some ``a/...`` becomes a lone one."""
+    """Yield the parts; an entry ``a`` becomes a ``lone`` one if any ``a/...`` is a part too."""
     shared: set[str] = set()
     beginnings: list[str] = []
     for part in parts:

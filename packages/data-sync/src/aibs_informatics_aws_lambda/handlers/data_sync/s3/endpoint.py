@@ -1,4 +1,4 @@
-"""How S3 is reached: endpoint, region and credentials, as boto3 would find them."""
+"""The endpoint, region and credentials for S3, resolved as boto3 does."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 
-# Buckets that can be part of a host name that the certificate of S3 covers.
+# Bucket names that the wildcard certificate of S3 covers in a virtual-hosted-style URL.
 _HOST_LABEL = re.compile(r"[a-z0-9-]+")
 
 _PLAIN_KEY = re.compile(r"[\w./~-]*", re.ASCII)
@@ -19,9 +19,9 @@ _PLAIN_KEY = re.compile(r"[\w./~-]*", re.ASCII)
 _CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 _ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 _FIRST_REGION = "us-east-1"
-# Partitions whose endpoints have domains of their own.
+# Region prefixes of partitions whose endpoints are not below amazonaws.com.
 _OTHER_DOMAINS = ("us-iso", "eu-iso", "eusc-")
-# Settings that only botocore knows the meaning of.
+# Settings that are left to botocore.
 _BOTOCORE_SETTINGS = (
     "AWS_PROFILE",
     "AWS_DEFAULT_PROFILE",
@@ -33,11 +33,11 @@ _BOTOCORE_SETTINGS = (
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where requests go.
+    """An S3 endpoint and its region.
 
     Args:
-        endpoint: the URL of S3, without a bucket.
-        region: what requests are signed for.
+        endpoint: the endpoint URL, without a bucket.
+        region: the region that requests are signed for.
     """
 
     endpoint: str
@@ -45,18 +45,18 @@ class Endpoint:
 
     @property
     def encrypted(self) -> bool:
-        """Tell whether TLS is used."""
+        """Whether requests use TLS."""
         return urlsplit(self.endpoint).scheme != "http"
 
     def address(self, bucket: str) -> tuple[str, str]:
-        """Return the host of a bucket, and what stands before the keys in paths of its objects."""
+        """Return the host name for a bucket, and the URL path that precedes its object keys."""
         parts = urlsplit(self.endpoint)
         if self._is_aws(parts.hostname) and _HOST_LABEL.fullmatch(bucket):
             return f"{bucket}.{parts.netloc}", "/"
         return parts.netloc, f"{parts.path.rstrip('/')}/{bucket}/"
 
     def in_region(self, region: str) -> Endpoint:
-        """Return the connection to the same service in another region."""
+        """Return the endpoint of the same service in another region."""
         if region == self.region:
             return self
         is_aws = self._is_aws(urlsplit(self.endpoint).hostname)
@@ -68,21 +68,21 @@ class Endpoint:
 
 
 def escape_key(key: str) -> str:
-    """Return a key as it stands in the path of a URL."""
+    """Return an object key, percent-encoded for a URL path."""
     return key if _PLAIN_KEY.fullmatch(key) else quote(key, safe="/~")
 
 
 def find_endpoint() -> Endpoint:
-    """Return where S3 is.
+    """Return the configured S3 endpoint.
 
-    Without a region, requests go where S3 began: it tells the region of a bucket.
+    If no region is configured, requests go to us-east-1, which reports the region of a bucket.
 
     Raises:
-        AWSError: the region that is configured has not the form of one.
+        AWSError: the configured region is not a valid region name.
     """
     region = os.environ.get("AWS_DEFAULT_REGION")
     endpoint = next(filter(None, map(os.environ.get, _ENDPOINT_VARIABLES)), None)
-    # Asking botocore costs as much as all other imports together.
+    # Importing botocore takes as long as all other imports together.
     if region and not _needs_botocore():
         if endpoint:
             return Endpoint(endpoint, region)
@@ -94,13 +94,13 @@ def find_endpoint() -> Endpoint:
 
 
 def make_credentials() -> Any:
-    """Return awscrt's provider of the credentials that boto3 would use.
+    """Return an awscrt provider of the credentials that boto3 would use.
 
-    Those in environment variables are used as they are. Any others come from botocore, which
-    renews them when they expire.
+    Credentials in environment variables are used as they are. All others come from botocore,
+    which refreshes them when they expire.
 
     Raises:
-        AWSError: there are none.
+        AWSError: no credentials were found.
     """
     from awscrt.auth import AwsCredentials, AwsCredentialsProvider
 
@@ -115,8 +115,8 @@ def make_credentials() -> Any:
     credentials = boto3.session.Session().get_credentials()
     if credentials is None:
         raise AWSError(
-            "there are no AWS credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and "
-            "AWS_SECRET_ACCESS_KEY, or run where a role is attached"
+            "no AWS credentials found: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY, or run with an IAM role attached"
         )
 
     def current() -> Any:

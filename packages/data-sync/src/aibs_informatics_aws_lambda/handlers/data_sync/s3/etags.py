@@ -1,7 +1,7 @@
-"""ETags of objects, made anew from files.
+"""ETags of S3 objects, computed from local files.
 
-An ETag is the MD5 of the content, or for an object that was uploaded in parts the MD5 of the MD5s
-of its parts, with their number. Of objects that are encrypted with KMS keys it is neither.
+An ETag is the MD5 digest of the content or, after a multipart upload, the MD5 digest of the MD5
+digests of the parts, followed by the number of parts. With SSE-KMS or SSE-C it is neither.
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html
 """
 
@@ -23,7 +23,7 @@ _BLOCK_BYTES = 2**20
 
 
 def part_bytes_for(size: int) -> int:
-    """Return the size of the parts that an object of some size is uploaded in."""
+    """Return the part size for the multipart upload of an object of the given size."""
     part_bytes = PART_BYTES
     while part_bytes * MAX_PARTS < size:
         part_bytes *= 2
@@ -31,7 +31,7 @@ def part_bytes_for(size: int) -> int:
 
 
 def parts_of(etag: str) -> int | None:
-    """Return the number of parts that an object was uploaded in, or `None` if it was in one go."""
+    """Return the number of parts of a multipart upload, or `None` for a single PutObject."""
     _, dash, number = etag.partition("-")
     return int(number) if dash and number.isdecimal() else None
 
@@ -39,15 +39,15 @@ def parts_of(etag: str) -> int | None:
 def file_has_etag(
     path: str, size: int, etag: str, find_part_bytes: Callable[[], int], check: CheckDeadline
 ) -> bool:
-    """Tell whether a file has the content of an object.
+    """Return whether a file has the same content as an object.
 
     Args:
         path: the file.
-        size: its size in bytes, which the object's is too.
+        size: the size in bytes of both the file and the object.
         etag: the ETag of the object.
-        find_part_bytes: asks for the size of the object's first part; it is called only if the
-            object has parts that are not of the usual size.
-        check: is called at each block; what it raises ends the comparison.
+        find_part_bytes: requests the size of the object's first part; called only if the ETag
+            does not match with the default part size.
+        check: called for each block; an exception that it raises ends the comparison.
 
     Raises:
         OSError: the file cannot be read.
@@ -69,25 +69,25 @@ def _number_of_parts(size: int, part_bytes: int) -> int:
 
 
 def first_part_bytes(s3: S3, version: ObjectVersion) -> int:
-    """Return the size of the first part that an object was uploaded in, as S3 tells it.
+    """Return the size of an object's first part, as reported by S3.
 
     Raises:
-        AWSError: S3 cannot be asked.
+        AWSError: the request to S3 failed.
     """
     headers = s3.ask(head_first_part(version.bucket, version.key)).headers
     return int(headers["content-length"])
 
 
 def object_digest(s3: S3, version: Request, check: CheckDeadline) -> bytes:
-    """Return the SHA-256 of an object.
+    """Download an object and return the SHA-256 digest of its content.
 
     Args:
-        s3: what fetches the object.
-        version: the request that does.
-        check: is called at each block; what it raises ends the transfer.
+        s3: the S3 client.
+        version: the request that downloads the object.
+        check: called for each block; an exception that it raises ends the download.
 
     Raises:
-        AWSError: the object cannot be fetched.
+        AWSError: the object cannot be downloaded.
     """
     digest = hashlib.sha256()
 

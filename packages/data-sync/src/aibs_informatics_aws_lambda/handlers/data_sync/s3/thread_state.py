@@ -1,4 +1,4 @@
-"""Threads that a library in C has started, and in which it calls Python."""
+"""The Python thread state of threads that a C library starts and calls Python from."""
 
 import ctypes
 import threading
@@ -7,13 +7,14 @@ _known = threading.local()
 
 
 def keep_thread_state() -> None:
-    """Keep Python's state of this thread until the thread ends.
+    """Keep the Python thread state of this thread until the thread ends.
 
-    Python makes one for each call from a foreign thread and frees it afterwards, memory mapping
-    included. With a few calls for each small object that is a third of the time of a sync, so
-    whatever such a thread calls says this first.
-    https://docs.python.org/3/c-api/init.html#c.PyGILState_Ensure counts how often it was asked for
-    the state; one more, never given back, keeps it.
+    Python creates a thread state for each call from a foreign thread and frees it afterwards,
+    memory mapping included. With a few calls per small object, that takes a third of the time of a
+    sync. So each callback in such a thread calls this function first.
+
+    ``PyGILState_Ensure`` counts its calls. One without a matching ``PyGILState_Release`` keeps the
+    state: https://docs.python.org/3/c-api/init.html#c.PyGILState_Ensure
     """
     if not hasattr(_known, "is_kept"):
         ctypes.pythonapi.PyGILState_Ensure()

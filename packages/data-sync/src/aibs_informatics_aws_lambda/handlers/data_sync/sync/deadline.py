@@ -1,4 +1,4 @@
-"""The deadline of a sync: when it stops, complete or not."""
+"""The deadline of a sync: the time at which it stops, complete or not."""
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
@@ -9,23 +9,23 @@ from aibs_informatics_aws_lambda.storage.data_sync.sync import Deadline
 
 T = TypeVar("T")
 
-# For the response, the report and the runtime, before a Lambda function times out.
+# Reserved for the report, the response and the runtime before the Lambda function times out.
 _RESERVE = 0.2
 _MAX_RESERVE_SECONDS = 10.0
-# No transfer starts in the last part of the time: those in flight need it.
+# No transfer starts in the last part of the time, which is left to those in flight.
 _GRACE = 0.1
 _MAX_GRACE_SECONDS = 5.0
 
 
 class OutOfTimeError(Exception):
-    """The time of a sync is up."""
+    """The time budget of a sync is used up."""
 
 
 class TimeBudget:
-    """The time that is left to a sync.
+    """The time that a sync has left.
 
     Args:
-        seconds: the time from now on; `None` for no limit.
+        seconds: the time from now; `None` for no limit.
 
     Attributes:
         is_limited: whether there is a limit.
@@ -38,24 +38,24 @@ class TimeBudget:
 
     @property
     def seconds_left(self) -> float | None:
-        """The seconds that are left, or `None` if there is no limit."""
+        """The seconds left, or `None` if there is no limit."""
         return None if self._end is None else max(0.0, self._end - monotonic())
 
     def check(self) -> None:
-        """Raise `OutOfTimeError` if the time is up."""
+        """Raise `OutOfTimeError` if no time is left."""
         if self._end is not None and monotonic() >= self._end:
             raise OutOfTimeError
 
     def check_start(self) -> None:
-        """Raise `OutOfTimeError` if it is too late to start anything."""
+        """Raise `OutOfTimeError` if too little time is left to start a transfer."""
         if self._end is not None and monotonic() >= self._end - self._grace:
             raise OutOfTimeError
 
     def limit(self, entries: Iterable[T]) -> Iterator[T]:
-        """Yield the entries as long as it is not too late to start one.
+        """Yield the entries while enough time is left to start a transfer.
 
         Raises:
-            OutOfTimeError: it is too late.
+            OutOfTimeError: too little time is left.
         """
         for entry in entries:
             self.check_start()
@@ -69,11 +69,11 @@ UNLIMITED = TimeBudget()
 def make_time_budget(
     deadlines: Iterable[Deadline | None], seconds_left: Callable[[], float]
 ) -> TimeBudget:
-    """Return the time budget for the earliest of some deadlines.
+    """Return the time budget until the earliest deadline.
 
     Args:
-        deadlines: the deadlines of requests.
-        seconds_left: returns the time until the Lambda function times out; 0 outside of Lambda.
+        deadlines: the deadlines of the requests; `None` for no deadline.
+        seconds_left: returns the seconds until the Lambda function times out; 0 outside Lambda.
     """
     seconds = [_seconds(deadline, seconds_left) for deadline in deadlines]
     return TimeBudget(min((number for number in seconds if number is not None), default=None))
@@ -84,6 +84,6 @@ def _seconds(deadline: Deadline | None, seconds_left: Callable[[], float]) -> fl
         return (deadline - datetime.now(UTC)).total_seconds()
     if deadline == "auto":
         left = seconds_left()
-        # Outside of Lambda, contexts say 0.
+        # Outside Lambda, the remaining time is 0.
         return left - min(_MAX_RESERVE_SECONDS, _RESERVE * left) if left else None
     return deadline

@@ -1,4 +1,4 @@
-"""Steps of a plan, kept on disk beyond the first thousands."""
+"""The steps of a plan, spilled to disk beyond the first few thousand."""
 
 import json
 import tempfile
@@ -10,15 +10,15 @@ from aibs_informatics_aws_lambda.common.files import filename_in_errors
 from ..entries import Entry
 from .diff import Step
 
-# A few MB. Reading and writing text costs as much as half of a small transfer.
+# A few MB. Writing a step as text and reading it back takes half as long as a small transfer.
 _IN_MEMORY = 10_000
 
 
 class Spool:
-    """An append-only list of steps, which can be read several times.
+    """An append-only list of steps that can be read several times.
 
     Attributes:
-        length: the number of steps, which `len` returns as well.
+        length: the number of steps, also returned by `len`.
     """
 
     def __init__(self) -> None:
@@ -33,24 +33,24 @@ class Spool:
         """Add a step.
 
         Raises:
-            OSError: the directory for temporary files is full.
+            OSError: the step cannot be written to the temporary directory.
         """
         self.length += 1
         if self.length <= _IN_MEMORY:
             self._first.append(step)
             return
         if self._file is None:
-            # Closed by `close`: it outlives this function.
+            # Not a `with` block: `close` closes the file.
             self._file = tempfile.TemporaryFile("w+", encoding="ascii")  # noqa: SIM115
         try:
             self._file.write(json.dumps(step) + "\n")
         except OSError as error:
-            # Not by `filename_in_errors`: a context manager per step is too slow for millions.
+            # Not `filename_in_errors`: a context manager per step is too slow for millions.
             error.filename = tempfile.gettempdir()
             raise
 
     def __iter__(self) -> Iterator[Step]:
-        """Yield the steps, in the order in which they were added."""
+        """Yield the steps in the order in which they were added."""
         yield from self._first
         if self._file is None:
             return
@@ -64,6 +64,6 @@ class Spool:
         """Free memory and disk space."""
         self._first.clear()
         if self._file is not None:
-            # Closing writes the rest of the buffer.
+            # Closing flushes the buffer, which can fail.
             with filename_in_errors(tempfile.gettempdir()):
                 self._file.close()

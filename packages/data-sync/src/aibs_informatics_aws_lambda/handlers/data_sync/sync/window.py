@@ -12,7 +12,7 @@ Result = TypeVar("Result")
 class Window:
     """Limits the futures in flight.
 
-    The thread that adds futures also handles those that have ended.
+    The thread that adds futures also handles their completion.
 
     Args:
         capacity: the maximum sum of the weights of the futures in flight.
@@ -33,11 +33,11 @@ class Window:
 
         Args:
             start: starts the future.
-            finish: handles the ended future, in the thread that calls `add` or `drain`.
-            weight: the capacity that the future takes.
+            finish: handles the completed future, in the thread that calls `add` or `drain`.
+            weight: the capacity that the future uses.
 
         Raises:
-            Exception: the error that the ``finish`` of an earlier future raises.
+            Exception: an error raised by the ``finish`` of an earlier future.
         """
         while self._used and self._used + weight > self._capacity:
             self._due.get()()
@@ -52,17 +52,17 @@ class Window:
         self._due.put(note)
 
     def is_empty(self) -> bool:
-        """Tell whether nothing is in flight."""
+        """Return whether no future is in flight."""
         return not self._used
 
     def drain(self, seconds: float | None = None) -> None:
         """Wait for all futures in flight.
 
         Args:
-            seconds: the longest time to wait; what has not ended by then stays in flight.
+            seconds: the timeout; futures that are not done by then stay in flight.
 
         Raises:
-            Exception: the error that the ``finish`` of one of them raises.
+            Exception: an error raised by the ``finish`` of one of them.
         """
         end = None if seconds is None else time.monotonic() + seconds
         while self._used:
