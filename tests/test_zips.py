@@ -30,6 +30,7 @@ PACKAGES = sorted(path.parent.name for path in ROOT.glob("packages/*/pyproject.t
 # Maximum size in bytes of a zip for a function with the Powertools layer.
 LAYERED = dict.fromkeys(PACKAGES, 250_000) | {
     "data-sync": 6_500_000,
+    "demand": 320_000,
     "ecr": 350_000,
     "notifications": 800_000,
 }

@@ -14,7 +14,8 @@ from aibs_informatics_aws_lambda.common.api.integrations import (
 )
 from aibs_informatics_aws_lambda.common.api.resolver import ApiResolverBuilder
 from api_under_test import RESOLVERS, Anything, Api, make_handler
-from hypothesis import HealthCheck, given, settings, strategies as st
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
+from hypothesis import HealthCheck, assume, given, settings, strategies as st
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=20)
 # A text in quotes loses them, and None is nothing: each is read as the literal that it is.
@@ -53,6 +54,8 @@ def api(request):
 @given(sent=REQUESTS, by_body=st.booleans())
 def test_a_request_arrives_as_it_was_sent(api, lambda_context, sent, by_body):
     served, handlers = api
+    # An HTTP API decodes the path: a slash in a segment separates segments then.
+    assume("/" not in sent.item_id or not isinstance(served.builder.app, APIGatewayHttpResolver))
     made = handlers[by_body].get_http_request(sent, "https://api.example.com").prepare()
     url = urlsplit(made.url)
     body = made.body.encode() if isinstance(made.body, str) else made.body or b""
