@@ -33,9 +33,10 @@ def make_lambda_function(
         return work(event, context)
 
     def handler(event: Any, context: LambdaContext) -> RESPONSE:
+        loggable = _loggable(context)
         format_library_records(logger)
         with invocation_keys(logger):
-            return invoke(event, _loggable(context), context)
+            return invoke(event, loggable, context)
 
     handler.__module__ = module
     return handler
