@@ -42,6 +42,8 @@ def _download() -> bytes:
 
     with tempfile.TemporaryDirectory() as folder:
         arguments = ["pack", f"mermaid@{VERSION}", "--pack-destination", folder]
+        # Without them, npm waits for minutes where there is no registry.
+        arguments += ["--fetch-retries=1", "--fetch-timeout=30000"]
         result: Any = npm(arguments, return_completed_process=True, capture_output=True, text=True)
         if result.returncode:
             raise OSError(f"npm cannot download mermaid {VERSION}: {result.stderr.strip()}")
