@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -215,11 +216,14 @@ def test_throttling_is_retried(workshop, data_sync, tree, arrived, functions):
 def test_a_batch_that_reaches_its_deadline_is_continued(
     workshop, data_sync, tree, arrived, lambda_context, monkeypatch, clock
 ):
-    source, digests = tree(folders=2, files=60)
+    source, digests = tree(folders=2, files=50)
+    # Files of the second in which they are uploaded are compared again by the next call.
+    for file in source.rglob("*/*"):
+        os.utime(file, (1_700_000_000, 1_700_000_000))
     # Enough for about 40 files in each call.
     monkeypatch.setattr(type(lambda_context), "get_remaining_time_in_millis", lambda _: 50_000)
 
-    done = workshop.machines.run(data_sync(), request_for(source, 120))
+    done = workshop.machines.run(data_sync(), request_for(source, 100))
 
     assert done.status == "SUCCEEDED", done.cause
     assert arrived() == digests
@@ -229,7 +233,7 @@ def test_a_batch_that_reaches_its_deadline_is_continued(
     assert ["continuation" in call for call in calls] == [False] + [True] * (len(calls) - 1)
     # Counts add up over the calls.
     result = done.output["result"]
-    assert result["files_transferred"] + result["files_unchanged"] >= 120
+    assert result["files_transferred"] + result["files_unchanged"] >= 100
     assert result["files_transferred"] > 40
     assert result["successful_requests_count"] == result["total_requests_count"] == 1
 

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -76,10 +76,78 @@ def test_other_names_are_those_of_users(name):
     assert not staging.is_temporary(f"/data/{name}")
 
 
-@pytest.mark.parametrize(("age", "in_use"), [(0, True), (3600, True), (2 * 86400, False)])
-def test_temporary_files_are_in_use_for_a_day_after_their_last_change(age, in_use):
-    path = staging.temporary_path("/data/a")
-    assert staging.is_in_use(path, time.time() - age) is in_use
+@table(
+    "name, beginning",
+    {
+        "a hidden file beside the target": ("a", ".a."),
+        "a name of 48 characters is kept whole": ("n" * 48, f".{'n' * 48}."),
+        "a longer one is cut, since names have at most 255 bytes": ("n" * 49, f".{'n' * 48}."),
+    },
+)
+def test_temporary_name(name, beginning):
+    path = staging.temporary_path(f"/data/{name}")
+    folder, _, temporary = path.rpartition("/")
+    assert folder == "/data"
+    assert re.fullmatch(rf"{re.escape(beginning)}[0-9a-f]{{12}}-{os.getpid()}-\d+\.tmp", temporary)
+
+
+def test_no_two_temporary_paths_are_equal():
+    assert staging.temporary_path("/data/a") != staging.temporary_path("/data/a")
+
+
+@table(
+    "path, age, in_use",
+    {
+        "just written": ("own", 0, True),
+        "a moment less than a day": ("own", 86399.5, True),
+        "a day: left over": ("own", 86400, False),
+        "older": ("own", 2 * 86400, False),
+        "in the future, as clocks differ": ("own", -10, True),
+        "a file of a user": ("/data/a.tmp", 0, False),
+    },
+)
+def test_temporary_file_is_in_use(monkeypatch: pytest.MonkeyPatch, path, age, in_use):
+    now = 1_700_000_000.0
+    monkeypatch.setattr(staging.time, "time", lambda: now)
+    path = staging.temporary_path("/data/a") if path == "own" else path
+    assert staging.is_in_use(path, now - age) is in_use
+
+
+@table(
+    "directory, target, path",
+    {
+        "by default beside the target": (None, "{tmp}/new/a", "{tmp}/new/.a."),
+        "in the directory for a single object": ("/stage", "{tmp}/new/a", "/stage/object"),
+    },
+)
+def test_path_for_a_target(tmp_path: Path, directory, target, path):
+    given = staging.Staging(directory).path_for(target.format(tmp=tmp_path))
+    assert given.startswith(path.format(tmp=tmp_path))
+    assert (tmp_path / "new").is_dir()
+
+
+def test_parent_of_targets_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    made = []
+    monkeypatch.setattr(staging, "make_directories", made.append)
+    one = staging.Staging()
+    for target in (f"{tmp_path}/a/1", f"{tmp_path}/a/2", f"{tmp_path}/b/1", "/top"):
+        one.path_for(target)
+    assert made == [f"{tmp_path}/a", f"{tmp_path}/b", "/"]
+    assert staging.Staging(directory=None) == staging.Staging()
+
+
+def test_directory_that_another_sync_makes_meanwhile_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    real = os.mkdir
+
+    def lose_the_race(path: str) -> None:
+        real(path)
+        raise FileExistsError(path)
+
+    monkeypatch.setattr(os, "mkdir", lose_the_race)
+    staging.make_directories(f"{tmp_path}/a/b")
+    assert (tmp_path / "a" / "b").is_dir()
 
 
 def test_thousands_of_missing_directories_are_made(tmp_path):

@@ -6,8 +6,15 @@ from aibs_informatics_aws_lambda.common.aws import get_region
 from aibs_informatics_aws_lambda.common.description import HandlerDescription
 from aibs_informatics_aws_lambda.common.handler import LambdaHandler
 
-# Part of the public names of this module; defined elsewhere.
 from .image_resolution import resolve_image
+
+# Part of the public names of this module; defined elsewhere.
+from .image_uri import (
+    IMAGE_TAG_OR_SHA as IMAGE_TAG_OR_SHA,
+    REGISTRY as REGISTRY,
+    REPO_NAME as REPO_NAME,
+    DockerImageUri as DockerImageUri,
+)
 from .job_definition import build_job_definition, to_environment_list, to_job_environment
 from .model import (
     MAX_NAME_LENGTH,
