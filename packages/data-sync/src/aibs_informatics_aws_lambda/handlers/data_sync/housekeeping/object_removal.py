@@ -11,11 +11,16 @@ from aibs_informatics_aws_lambda.common.s3 import S3Path
 
 from ..entries import Entry
 from ..s3.client import S3
-from ..s3.requests import Response, check_deletions, delete_one, delete_several
+from ..s3.requests import (
+    KEYS_PER_DELETION,
+    Response,
+    check_deletions,
+    delete_one,
+    delete_several,
+)
 from ..s3.xml import fits_xml
 from .contents import find_contents
 
-_KEYS_PER_REQUEST = 1000
 _PARALLEL_REQUESTS = 8
 
 
@@ -43,7 +48,7 @@ def delete_objects(bucket: str, keys: Iterable[str]) -> int:
     s3, count = S3(_PARALLEL_REQUESTS), 0
     sent: deque[Future[Response]] = deque()
     remaining = iter(keys)
-    while batch := list(islice(remaining, _KEYS_PER_REQUEST)):
+    while batch := list(islice(remaining, KEYS_PER_DELETION)):
         named = [(key, None) for key in batch if fits_xml(key)]
         if named:
             sent.append(s3.send(delete_several(bucket, named)))

@@ -226,6 +226,11 @@ def delete_one(bucket: str, key: str, etag: str | None = None) -> Request:
     return Request("DeleteObject", "s3:DeleteObject", bucket, key, "DELETE", headers=headers)
 
 
+KEYS_PER_DELETION = 1000
+"""The number of keys in a DeleteObjects request, at most:
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html"""
+
+
 def delete_several(bucket: str, objects: Sequence[tuple[str, str | None]]) -> Request:
     """Return the request that deletes objects.
 

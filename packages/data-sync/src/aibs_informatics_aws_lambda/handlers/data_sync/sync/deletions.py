@@ -26,10 +26,6 @@ from .planner import MOVE_MARKER, Plan
 from .result import Outcome
 from .window import Window
 
-KEYS_PER_REQUEST = 1000
-"""The number of keys in a DeleteObjects request:
-https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html"""
-
 OnDeleted: TypeAlias = Callable[[Step], None]
 """Called with each entry that was deleted."""
 
@@ -228,7 +224,7 @@ def delete_objects(
         window.add(partial(s3.send, request), end)
 
     try:
-        for batch in budget.limit(_batches(deletions, KEYS_PER_REQUEST)):
+        for batch in budget.limit(_batches(deletions, requests.KEYS_PER_DELETION)):
             named = [deletion for deletion in batch if fits_xml(deletion.path)]
             if named:
                 send(requests.delete_several(bucket, [(d.path, d.etag) for d in named]), named)
