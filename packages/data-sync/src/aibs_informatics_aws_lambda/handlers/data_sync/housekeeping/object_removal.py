@@ -10,14 +10,8 @@ from aibs_informatics_aws_lambda.common.exceptions import AWSError
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 
 from ..entries import Entry
+from ..s3 import requests
 from ..s3.client import S3
-from ..s3.requests import (
-    KEYS_PER_DELETION,
-    Response,
-    check_deletions,
-    delete_one,
-    delete_several,
-)
 from ..s3.xml import fits_xml
 from .contents import find_contents
 
@@ -46,19 +40,21 @@ def delete_objects(bucket: str, keys: Iterable[str]) -> int:
         AWSError: an object cannot be deleted. Others may have been deleted.
     """
     s3, count = S3(_PARALLEL_REQUESTS), 0
-    sent: deque[Future[Response]] = deque()
+    sent: deque[Future[requests.Response]] = deque()
     remaining = iter(keys)
-    while batch := list(islice(remaining, KEYS_PER_DELETION)):
+    while batch := list(islice(remaining, requests.KEYS_PER_DELETION)):
         named = [(key, None) for key in batch if fits_xml(key)]
         if named:
-            sent.append(s3.send(delete_several(bucket, named)))
+            sent.append(s3.send(requests.delete_several(bucket, named)))
         # XML cannot hold all control characters.
-        sent.extend(s3.send(delete_one(bucket, key)) for key in batch if not fits_xml(key))
+        sent.extend(
+            s3.send(requests.delete_one(bucket, key)) for key in batch if not fits_xml(key)
+        )
         while len(sent) >= _PARALLEL_REQUESTS:
-            check_deletions(bucket, sent.popleft().result())
+            requests.check_deletions(bucket, sent.popleft().result())
         count += len(batch)
     for future in sent:
-        check_deletions(bucket, future.result())
+        requests.check_deletions(bucket, future.result())
     return count
 
 

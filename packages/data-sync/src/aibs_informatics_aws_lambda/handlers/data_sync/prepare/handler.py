@@ -9,11 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from aibs_informatics_aws_lambda.common.description import HandlerDescription
 from aibs_informatics_aws_lambda.common.handler import LambdaHandler
 from aibs_informatics_aws_lambda.common.s3 import S3Path, upload_json
-from aibs_informatics_aws_lambda.storage.data_sync.batch import (
-    BatchDataSyncRequest,
-    PrepareBatchDataSyncRequest,
-    PrepareBatchDataSyncResponse,
-)
+from aibs_informatics_aws_lambda.storage.data_sync import batch as models
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
 from aibs_informatics_aws_lambda.storage.paths import DataLocation
 
@@ -32,7 +28,7 @@ _PARALLEL_UPLOADS = 16
 
 
 class PrepareBatchDataSyncHandler(
-    LambdaHandler[PrepareBatchDataSyncRequest, PrepareBatchDataSyncResponse]
+    LambdaHandler[models.PrepareBatchDataSyncRequest, models.PrepareBatchDataSyncResponse]
 ):
     """Split one sync into batches of limited size."""
 
@@ -54,7 +50,9 @@ class PrepareBatchDataSyncHandler(
         iam_actions=("s3:ListBucket", "s3:PutObject"),
     )
 
-    def handle(self, request: PrepareBatchDataSyncRequest) -> PrepareBatchDataSyncResponse:
+    def handle(
+        self, request: models.PrepareBatchDataSyncRequest
+    ) -> models.PrepareBatchDataSyncResponse:
         """List the source and return the batches. Nothing is synced.
 
         With ``delete`` the destination is listed too, for extraneous files outside of the parts.
@@ -77,7 +75,7 @@ class PrepareBatchDataSyncHandler(
         requests = [[syncs.sync(node) for node in batch] for batch in batches]
         requests += [[deletion] for deletion in deletion_requests(request, parts)]
         made = _batches(requests, request)
-        response = PrepareBatchDataSyncResponse(
+        response = models.PrepareBatchDataSyncResponse(
             requests=store_list(made, request.response_path, "requests")
         )
         if request.response_path is not None:
@@ -89,7 +87,7 @@ class PrepareBatchDataSyncHandler(
             response.tolerated_failure_percentage = request.tolerated_failure_percentage or 0.0
         return response
 
-    def validate_filters_supported(self, request: PrepareBatchDataSyncRequest) -> None:
+    def validate_filters_supported(self, request: models.PrepareBatchDataSyncRequest) -> None:
         """Check that filters are supported between the locations of a request.
 
         Raises:
@@ -105,13 +103,15 @@ class PrepareBatchDataSyncHandler(
         )
 
     @classmethod
-    def build_source_path(cls, request: PrepareBatchDataSyncRequest, node: Node) -> DataLocation:
+    def build_source_path(
+        cls, request: models.PrepareBatchDataSyncRequest, node: Node
+    ) -> DataLocation:
         """Return the source path of a part."""
         return _sub_requests(request).source_path(node)
 
     @classmethod
     def build_destination_path(
-        cls, request: PrepareBatchDataSyncRequest, node: Node
+        cls, request: models.PrepareBatchDataSyncRequest, node: Node
     ) -> DataLocation:
         """Return the destination path of a part."""
         return _sub_requests(request).destination_path(node)
@@ -130,15 +130,15 @@ def _make_s3(connections: int) -> S3:
     return S3(connections)
 
 
-def _sub_requests(request: PrepareBatchDataSyncRequest) -> SubRequests:
+def _sub_requests(request: models.PrepareBatchDataSyncRequest) -> SubRequests:
     from .split import SubRequests
 
     return SubRequests(request)
 
 
 def _batches(
-    batches: list[list[DataSyncRequest]], request: PrepareBatchDataSyncRequest
-) -> list[BatchDataSyncRequest]:
+    batches: list[list[DataSyncRequest]], request: models.PrepareBatchDataSyncRequest
+) -> list[models.BatchDataSyncRequest]:
     """Return the batches. If the request names a location, their syncs are stored there."""
     partial_failure = bool(request.allow_partial_failure)
     location = request.temporary_request_payload_path
@@ -150,7 +150,7 @@ def _batches(
         with ThreadPoolExecutor(_PARALLEL_UPLOADS) as pool:
             lists = list(pool.map(_store, batches, locations))
     return [
-        BatchDataSyncRequest(requests=syncs, allow_partial_failure=partial_failure)
+        models.BatchDataSyncRequest(requests=syncs, allow_partial_failure=partial_failure)
         for syncs in lists
     ]
 

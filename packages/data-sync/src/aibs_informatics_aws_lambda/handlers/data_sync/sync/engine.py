@@ -7,12 +7,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from functools import cache, partial
 from pathlib import Path
 
-from aibs_informatics_aws_lambda.storage.data_sync.sync import (
-    DataSyncRequest,
-    DataSyncResponse,
-    Deadline,
-    MaxDelete,
-)
+from aibs_informatics_aws_lambda.storage.data_sync import sync as models
 
 from ..local.locks import held_lock
 from ..local.staging import find_staging_root, staging_folder
@@ -50,13 +45,15 @@ class Engine:
         # One client for each number of connections.
         self._s3 = cache(S3)
 
-    def budget(self, *deadlines: Deadline | None) -> TimeBudget:
+    def budget(self, *deadlines: models.Deadline | None) -> TimeBudget:
         """Return the time budget for the earliest of some deadlines."""
         if all(deadline is None for deadline in deadlines):
             return UNLIMITED
         return make_time_budget(deadlines, self._seconds_left)
 
-    def sync(self, request: DataSyncRequest, limit: TimeBudget | None = None) -> DataSyncResponse:
+    def sync(
+        self, request: models.DataSyncRequest, limit: TimeBudget | None = None
+    ) -> models.DataSyncResponse:
         """Run one sync and return what was transferred and deleted.
 
         Args:
@@ -80,7 +77,7 @@ class Engine:
         return call.report(outcome)
 
     @contextmanager
-    def plan(self, request: DataSyncRequest) -> Iterator[list[Plan]]:
+    def plan(self, request: models.DataSyncRequest) -> Iterator[list[Plan]]:
         """Give the plans of a sync, which is not executed.
 
         Raises:
@@ -106,7 +103,7 @@ class _Call:
 
     def __init__(
         self,
-        request: DataSyncRequest,
+        request: models.DataSyncRequest,
         budget: TimeBudget,
         progress: Progress,
         s3: Callable[[], S3],
@@ -172,11 +169,11 @@ class _Call:
             self._progress.plan(pending, sum(plan.pending_bytes for plan in plans))
             return execute(plans, context)
 
-    def report(self, outcome: Outcome) -> DataSyncResponse:
+    def report(self, outcome: Outcome) -> models.DataSyncResponse:
         """Return the response for an outcome."""
         return make_response(self._request, outcome, self._report_location)
 
-    def report_nothing(self, resolved: ResolvedSync) -> DataSyncResponse:
+    def report_nothing(self, resolved: ResolvedSync) -> models.DataSyncResponse:
         """Return the response if there is nothing to sync; or fail, as the source is missing."""
         request = self._request
         if resolved.exists:
@@ -243,7 +240,7 @@ class _Call:
             yield folder
 
 
-def _check_deletions(request: DataSyncRequest, plans: Sequence[Plan]) -> None:
+def _check_deletions(request: models.DataSyncRequest, plans: Sequence[Plan]) -> None:
     if request.max_delete is None or request.verify:
         return
     count, there = sum(len(plan.extraneous) for plan in plans), sum(plan.there for plan in plans)
@@ -255,7 +252,7 @@ def _check_deletions(request: DataSyncRequest, plans: Sequence[Plan]) -> None:
         )
 
 
-def _most_deletions(max_delete: MaxDelete, there: int) -> int:
+def _most_deletions(max_delete: models.MaxDelete, there: int) -> int:
     """Return how many entries may be deleted of those that are at the destination."""
     if isinstance(max_delete, str):
         return int(there * float(max_delete.rstrip("%")) / 100)
