@@ -72,7 +72,7 @@ INTERNAL = (
     "storage.data_sync.batch",
     "storage.data_sync.filters",
     "storage.data_sync.json_documents",
-    "storage.data_sync.removals",
+    "storage.data_sync.removal_requests",
     "storage.data_sync.stored_lists",
     "storage.data_sync.sync",
 )

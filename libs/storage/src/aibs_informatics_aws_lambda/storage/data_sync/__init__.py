@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from .batch import *
     from .filters import *
     from .json_documents import *
-    from .removals import *
+    from .removal_requests import *
     from .stored_lists import *
     from .sync import *
 

@@ -5,7 +5,7 @@ from typing import TypeVar
 from aibs_informatics_aws_lambda.common.description import HandlerDescription
 from aibs_informatics_aws_lambda.common.handler import LambdaHandler
 from aibs_informatics_aws_lambda.common.s3 import S3Path
-from aibs_informatics_aws_lambda.storage.data_sync.removals import (
+from aibs_informatics_aws_lambda.storage.data_sync.removal_requests import (
     RemoveDataPathsRequest,
     RemoveDataPathsResponse,
 )
@@ -24,8 +24,8 @@ from .housekeeping.models import (
     OutdatedDataPathScannerResponse,
 )
 from .housekeeping.node_paths import NodePaths
+from .housekeeping.removal import check_removal, read_removal, remove_path, stat_path
 from .housekeeping.removal_plan import is_unchanged, make_removal_plan, planned_by_path
-from .housekeeping.removal_requests import check_removal, read_removal, remove_path, stat_path
 from .housekeeping.stale import StalePolicy, find_stale
 from .settings import REMOVE_VARIABLES
 from .stored_lists import store_list

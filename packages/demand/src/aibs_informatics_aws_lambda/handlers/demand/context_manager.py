@@ -14,7 +14,7 @@ from aibs_informatics_aws_lambda.common.hashing import sha256_hexdigest
 from aibs_informatics_aws_lambda.handlers.batch.model import CreateDefinitionAndPrepareArgsRequest
 from aibs_informatics_aws_lambda.storage import mount_points as mounts
 from aibs_informatics_aws_lambda.storage.data_sync.batch import PrepareBatchDataSyncRequest
-from aibs_informatics_aws_lambda.storage.data_sync.removals import RemoveDataPathsRequest
+from aibs_informatics_aws_lambda.storage.data_sync.removal_requests import RemoveDataPathsRequest
 from aibs_informatics_aws_lambda.storage.efs import EFSPath
 
 from .execution import DemandExecution

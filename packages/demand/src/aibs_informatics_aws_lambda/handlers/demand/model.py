@@ -12,7 +12,7 @@ from aibs_informatics_aws_lambda.common.model import PydanticBaseModel
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.handlers.batch.model import CreateDefinitionAndPrepareArgsRequest
 from aibs_informatics_aws_lambda.storage.data_sync.batch import PrepareBatchDataSyncRequest
-from aibs_informatics_aws_lambda.storage.data_sync.removals import RemoveDataPathsRequest
+from aibs_informatics_aws_lambda.storage.data_sync.removal_requests import RemoveDataPathsRequest
 from pydantic import AfterValidator, BeforeValidator, Field
 
 # Part of the public names of this module; defined elsewhere.

@@ -7,14 +7,14 @@ from pathlib import Path
 from aibs_informatics_aws_lambda.common.cli import errors
 from aibs_informatics_aws_lambda.common.json_io import load_json_object
 from aibs_informatics_aws_lambda.common.s3 import S3Path
-from aibs_informatics_aws_lambda.storage.data_sync.removals import (
+from aibs_informatics_aws_lambda.storage.data_sync.removal_requests import (
     RemoveDataPathsRequest,
     parse_removable_path,
 )
 from aibs_informatics_aws_lambda.storage.paths import DataLocation
 
 from ..file_system import RemoveDataPathsHandler
-from ..housekeeping.removal_requests import check_removal, read_removal, stat_path
+from ..housekeeping.removal import check_removal, read_removal, stat_path
 from .arguments import PROGRAM, Parser, add_output_options, as_argument, positive
 from .confirmation import check_terminal, confirm
 from .connection import add_connection_options, use_connection

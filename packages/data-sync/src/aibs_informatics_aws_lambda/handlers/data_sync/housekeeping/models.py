@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeAlias
 from aibs_informatics_aws_lambda.common.model import AwareIsoDateTime, PydanticBaseModel
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.data_sync.filters import Patterns
-from aibs_informatics_aws_lambda.storage.data_sync.removals import PlannedPath
+from aibs_informatics_aws_lambda.storage.data_sync.removal_requests import PlannedPath
 from aibs_informatics_aws_lambda.storage.data_sync.stored_lists import (
     ListOrLocation,
     ResponseByReference,

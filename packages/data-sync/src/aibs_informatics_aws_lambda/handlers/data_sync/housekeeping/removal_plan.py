@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from aibs_informatics_aws_lambda.common.s3 import S3Path
-from aibs_informatics_aws_lambda.storage.data_sync.removals import PlannedPath
+from aibs_informatics_aws_lambda.storage.data_sync.removal_requests import PlannedPath
 from aibs_informatics_aws_lambda.storage.paths import DataLocation
 
 from ..local.delete import TreeStat

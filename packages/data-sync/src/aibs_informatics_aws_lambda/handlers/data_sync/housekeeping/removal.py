@@ -4,7 +4,7 @@ from collections.abc import Container, Iterable
 from pathlib import Path
 
 from aibs_informatics_aws_lambda.common.s3 import S3Path
-from aibs_informatics_aws_lambda.storage.data_sync.removals import (
+from aibs_informatics_aws_lambda.storage.data_sync.removal_requests import (
     PlannedPath,
     RemoveDataPathsRequest,
     parse_removable_path,

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from aibs_informatics_aws_lambda.storage.data_sync.removals import (
+from aibs_informatics_aws_lambda.storage.data_sync.removal_requests import (
     RemoveDataPathsRequest,
     RemoveDataPathsResponse,
 )
