@@ -33,7 +33,7 @@ __getattr__, __dir__ = lazy_names(
             "PutJSONToFileRequest",
             "PutJSONToFileResponse",
         ),
-        "removals": (
+        "removal_requests": (
             "PlannedPath",
             "RemovablePath",
             "RemoveDataPathsRequest",
