@@ -11,12 +11,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from registry import Registry, registry_server
 
 _PIECE = 64 << 10
+# No test waits for so long: a gate that stays shut must not keep a thread for ever.
+_GATE_SECONDS = 120
 _numbers = count()
 
 
@@ -64,6 +66,7 @@ class Fault:
         slow: pause for this many seconds before each chunk of the response body.
         damage: replace each zero byte of the response body.
         late: whether to forward the request before responding with ``status``.
+        gate: send the response body once this is set.
     """
 
     method: str
@@ -77,6 +80,7 @@ class Fault:
     slow: float = 0
     damage: bool = False
     late: bool = False
+    gate: threading.Event | None = None
 
     def is_for(self, method: str, path: str, body_bytes: int) -> bool:
         """Return whether the fault applies to a request."""
@@ -87,12 +91,17 @@ class Fault:
 class Proxy:
     """A reverse proxy of a registry that records requests and injects faults.
 
+    ``stored`` are the digests of the blobs whose uploads the registry has confirmed. Asked for a
+    blob before that, docker-registry may read a link that it has not written yet, and respond
+    with 500.
+
     ``guard`` may respond to a request itself, given its path, headers and form.
     """
 
     def __init__(self, upstream: str) -> None:
         self.upstream = urlsplit(upstream).netloc
         self.requests: list[tuple[str, str, dict[str, str]]] = []
+        self.stored: set[str] = set()
         self.faults: list[Fault] = []
         self.guard: Callable[[str, dict[str, str], bytes], Fault | None] | None = None
         self._lock = threading.Lock()
@@ -111,6 +120,11 @@ class Proxy:
                     fault.times -= 1
                     return fault
         return None
+
+
+def _closed_upload(method: str, path: str) -> str:
+    """Return the digest that a request closes an upload with, if it does."""
+    return parse_qs(urlsplit(path).query).get("digest", [""])[0] if method == "PUT" else ""
 
 
 def _handler_of(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
@@ -163,7 +177,12 @@ def _handler_of(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
             for key, value in response.getheaders():
                 self.send_header(key, value)
             self.end_headers()
+            if fault.gate:
+                self.wfile.flush()
+                fault.gate.wait(_GATE_SECONDS)
             self.pass_back_body(response, fault)
+            if response.status == 201 and (digest := _closed_upload(self.command, self.path)):
+                proxy.stored.add(digest)
 
         def pass_on_body(self, upstream, fault) -> bool:
             size = int(self.headers.get("Content-Length", 0))

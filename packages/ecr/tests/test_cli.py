@@ -8,7 +8,9 @@ import pty
 import signal
 import subprocess
 import sys
+import threading
 import time
+from contextlib import ExitStack
 
 import pytest
 from registry import digest_of
@@ -28,6 +30,20 @@ def run(run_command):
         return run_command(sys.executable, "-m", MODULE, *arguments, **options)
 
     return run
+
+
+@pytest.fixture
+def start():
+    """Start replicate-image; killed at the end of the test, also of one that fails."""
+    with ExitStack() as processes:
+
+        def start(*arguments: str, **options):
+            command = [sys.executable, "-m", MODULE, *arguments]
+            process = processes.enter_context(subprocess.Popen(command, **options))
+            processes.callback(process.kill)
+            return process
+
+        yield start
 
 
 def test_copy_reports_every_digest(source, target, name, run):
@@ -257,21 +273,21 @@ def test_unreachable_registry_is_named(run, target, name):
     [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "stopped")],
 )
 def test_interrupted_run_leaves_no_tag_and_is_resumed_by_the_same_command(
-    source, target, name, run, proxy_of, fault, number, status, word
+    source, target, name, run, start, proxy_of, fault, number, status, word
 ):
     small = b"small layer of " + name.encode()
     digest = source.push_image(name, LAYER, small, tag="v1")
     config = source.manifest(name, "v1")["config"]["digest"]
-    there = proxy_of(source, fault("GET", digest_of(LAYER), slow=0.2))
+    gate = threading.Event()
+    there = proxy_of(source, fault("GET", digest_of(LAYER), gate=gate, slow=0.2))
     here = proxy_of(target)
     locations = f"{there.url}/{name}:v1", f"{here.url}/{name}:v1"
-    process = subprocess.Popen(
-        [sys.executable, "-m", MODULE, *locations], stderr=subprocess.PIPE, text=True
-    )
-    wait_until(lambda: target.blob(name, digest_of(small)) and target.blob(name, config))
+    process = start(*locations, stderr=subprocess.PIPE, text=True)
+    wait_until(lambda: here.stored == {digest_of(small), config})
 
     process.send_signal(number)
-    _, messages = process.communicate(timeout=30)
+    gate.set()
+    _, messages = process.communicate(timeout=120)
 
     assert process.returncode == status
     assert f"error: {word}; run the same command to resume\n" in messages
@@ -286,19 +302,19 @@ def test_interrupted_run_leaves_no_tag_and_is_resumed_by_the_same_command(
     assert "1 copied (2.0 MiB), 2 already present" in again.stdout
 
 
-def wait_until(is_so, seconds=20):
+def wait_until(is_so, seconds=120):
     end = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < end, "timeout"
         time.sleep(0.01)
 
 
-def test_progress_is_shown_on_a_terminal_only(source, target, name, run):
+def test_progress_is_shown_on_a_terminal_only(source, target, name, run, start):
     source.push_image(name, LAYER, tag="v1")
     locations = f"{source.url}/{name}:v1", f"{target.url}/{name}:v1"
     ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", MODULE, *locations],
+    process = start(
+        *locations,
         stdout=subprocess.PIPE,
         stderr=theirs,
         env={**os.environ, "TERM": "xterm", "COLUMNS": "120"},
@@ -310,7 +326,7 @@ def test_progress_is_shown_on_a_terminal_only(source, target, name, run):
             drawn += piece
     except OSError:
         """The terminal is closed with the process."""
-    report, _ = process.communicate(timeout=30)
+    report, _ = process.communicate(timeout=120)
     os.close(ours)
 
     assert process.returncode == 0
