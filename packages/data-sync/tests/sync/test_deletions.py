@@ -28,7 +28,8 @@ from aibs_informatics_aws_lambda.handlers.data_sync.sync.deletions import (
     remove_sources,
 )
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.diff import Step
-from aibs_informatics_aws_lambda.handlers.data_sync.sync.planner import MOVE_MARKER, Plan
+from aibs_informatics_aws_lambda.handlers.data_sync.sync.move_marker import MOVE_MARKER
+from aibs_informatics_aws_lambda.handlers.data_sync.sync.planner import Plan
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.report import NO_EVIDENCE, Report
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.result import Outcome
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.routes import Root, Route

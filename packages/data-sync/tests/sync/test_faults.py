@@ -20,6 +20,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.s3.requests import Request, 
 from aibs_informatics_aws_lambda.handlers.data_sync.sync import (
     deletions as deletions_module,
     engine as engine_module,
+    move_marker,
 )
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.engine import Engine
 from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest
@@ -380,6 +381,52 @@ def test_move_that_was_killed_loses_nothing_when_it_is_run_again(
     assert bucket.read("dst/") == content
     assert bucket.keys("src/") == []
     assert not (tmp_path / "src").exists()
+
+
+@pytest.fixture
+def killed_at_the_marker(bucket, tmp_path: Path, monkeypatch) -> dict[str, bytes]:
+    """What a move has copied that was killed when its source was gone, and the marker was not."""
+    content = make_files(tmp_path / "src", 3)
+    delete_one = move_marker.requests.delete_one
+
+    def die(*_: Any) -> None:
+        raise OSError("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(move_marker.requests, "delete_one", die)
+        with pytest.raises(OSError, match="killed"):
+            sync(tmp_path / "src", "s3://bucket/dst", retain_source_data=False)
+    assert move_marker.requests.delete_one is delete_one
+    assert "dst/.data-sync-move" in bucket.keys("dst/")
+    return content
+
+
+def test_move_that_was_killed_once_its_source_was_gone_is_finished_by_the_next_run(
+    bucket, tmp_path: Path, monkeypatch, killed_at_the_marker
+):
+    monkeypatch.chdir(tmp_path)
+    response = sync("src", "s3://bucket/dst", retain_source_data=False)
+    assert response.files_transferred == 0
+    assert bucket.read("dst/") == killed_at_the_marker
+    with pytest.raises(FileNotFoundError, match="does not exist"):
+        sync("src", "s3://bucket/dst", retain_source_data=False)
+
+
+@pytest.mark.parametrize(
+    ("source", "options"),
+    [
+        ("src", {}),
+        ("other", {"retain_source_data": False}),
+        ("src", {"retain_source_data": False, "dry_run": True}),
+    ],
+    ids=["a sync that is no move", "a move of another source", "a dry run"],
+)
+def test_marker_of_a_killed_move_is_kept_by(
+    bucket, tmp_path: Path, killed_at_the_marker, source, options
+):
+    with pytest.raises(FileNotFoundError, match="does not exist"):
+        sync(tmp_path / source, "s3://bucket/dst", **options)
+    assert "dst/.data-sync-move" in bucket.keys("dst/")
 
 
 def test_sync_from_what_a_killed_move_has_left_deletes_nothing(bucket, tmp_path: Path, caplog):

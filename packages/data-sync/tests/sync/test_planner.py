@@ -11,8 +11,8 @@ import pytest
 from aibs_informatics_aws_lambda.handlers.data_sync.entries import Entry
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.requests import Request, Response
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.diff import DiffOptions, Step
+from aibs_informatics_aws_lambda.handlers.data_sync.sync.move_marker import MOVE_MARKER
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.planner import (
-    MOVE_MARKER,
     Plan,
     PlanOptions,
     make_plan,

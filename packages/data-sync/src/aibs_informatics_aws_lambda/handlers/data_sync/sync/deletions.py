@@ -4,7 +4,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from itertools import islice
 from typing import NamedTuple, TypeAlias
@@ -22,7 +22,8 @@ from ..s3.xml import fits_xml
 from .context import ExecutionContext
 from .deadline import OutOfTimeError, TimeBudget
 from .diff import Step
-from .planner import MOVE_MARKER, Plan
+from .move_marker import move_marker
+from .planner import Plan
 from .result import Outcome
 from .window import Window
 
@@ -91,7 +92,7 @@ def remove_sources(plans: Sequence[Plan], context: ExecutionContext, outcome: Ou
             for plan in plans:
                 _check_arrivals(plan, context)
         for plan in plans:
-            with _move_marker(plan, context):
+            with _marked(plan, context):
                 _remove_source(plan, context, outcome)
     except OutOfTimeError:
         outcome.is_complete, outcome.only_removes = False, True
@@ -140,17 +141,14 @@ def _served_size(s3: S3, bucket: str, key: str) -> int | None:
     return int(length) if length is not None else None
 
 
-@contextmanager
-def _move_marker(plan: Plan, context: ExecutionContext) -> Iterator[None]:
-    """Keep a marker at the destination until the source is removed."""
-    target = plan.route.target
-    if not context.changes or target.bucket is None or not (plan.mirror or plan.resumes_move):
-        yield
-        return
-    s3, key = context.the_s3(), target.at(MOVE_MARKER)
-    s3.ask(requests.put_text(target.bucket, key, f"{plan.route.source.name()} is being removed\n"))
-    yield
-    s3.ask(requests.delete_one(target.bucket, key))
+def _marked(plan: Plan, context: ExecutionContext) -> AbstractContextManager[None]:
+    """Return what holds the marker of a move, where a mirror could delete what was moved."""
+    route = plan.route
+    if not context.changes or route.target.bucket is None:
+        return nullcontext()
+    if not (plan.mirror or plan.resumes_move):
+        return nullcontext()
+    return move_marker(context.the_s3(), route.source, route.target)
 
 
 def _remove_source(plan: Plan, context: ExecutionContext, outcome: Outcome) -> None:

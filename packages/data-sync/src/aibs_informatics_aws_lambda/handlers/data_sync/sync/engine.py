@@ -19,10 +19,12 @@ from .deadline import UNLIMITED, OutOfTimeError, TimeBudget, make_time_budget
 from .diff import DiffOptions
 from .executor import execute
 from .filters import compile_patterns
+from .move_marker import finish_move
 from .planner import Plan, PlanOptions, make_plan
 from .report import Report, find_report_location, written_report
 from .resolve import Branch, ResolvedSync, resolve_sync
 from .result import NoProgressError, Outcome, make_response
+from .routes import folder_route
 
 logger = logging.getLogger(__name__)
 
@@ -181,11 +183,22 @@ class _Call:
             return make_response(request, Outcome(), None)
         message = f"the source {request.source_path} does not exist"
         was_removed = bool(request.continuation and request.continuation.only_removes)
+        if self._finishes_move(resolved):
+            logger.info("%s: an earlier move removed it, and is finished now", message)
+            was_removed = True
         if request.fail_if_missing and not was_removed:
             raise FileNotFoundError(f"{message}: correct the path, or set fail_if_missing: false")
         if not was_removed:
             logger.warning("%s: nothing is synced", message)
         return make_response(request, Outcome(), None)
+
+    def _finishes_move(self, resolved: ResolvedSync) -> bool:
+        """Finish a move that was killed once its source was gone. Tell whether there was one."""
+        request, destination = self._request, resolved.destination
+        if request.retain_source_data or not self._changes or destination.bucket is None:
+            return False
+        route = folder_route(resolved.source, destination)
+        return finish_move(self._s3(), route.source, route.target)
 
     def _plan_branch(self, branch: Branch, resolved: ResolvedSync) -> Plan:
         route, entries = branch

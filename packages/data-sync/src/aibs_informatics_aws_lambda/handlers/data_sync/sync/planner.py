@@ -18,14 +18,11 @@ from ..s3.listing import find_object, list_below
 from .diff import DiffOptions, Pair, Step, decide, merge
 from .filters import PathFilter
 from .key_paths import FileFolderConflicts, NonCanonicalKeys, as_local_pairs
+from .move_marker import MOVE_MARKER
 from .routes import Route
 from .spool import Spool
 
 _DEFAULT_DIFF = DiffOptions()
-
-MOVE_MARKER = ".data-sync-move"
-"""The key, below a destination, of an object that exists while the source of a move is removed.
-Without it, a move that is run again after it was killed would delete what it had moved."""
 
 logger = logging.getLogger(__name__)
 
