@@ -20,7 +20,12 @@ from aibs_informatics_aws_lambda.handlers.data_sync.sync.deadline import (
 )
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.engine import Engine
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.result import NoProgressError
-from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest, DataSyncResponse
+from aibs_informatics_aws_lambda.handlers.data_sync.sync.transfers.upload import Upload
+from aibs_informatics_aws_lambda.storage.data_sync import (
+    DataSyncRequest,
+    DataSyncResponse,
+    SyncContinuation,
+)
 from tables import table
 
 CONTENT = {f"d{n % 3}/f{n:02}": f"content {n}".encode() for n in range(20)}
@@ -111,9 +116,9 @@ class TestSyncInSeveralCalls:
         assert 1 < len(answers) < 10
         last = answers[-1]
         assert last.continuation is None
-        # What was done out of turn when the time was up is found unchanged in the next call.
         result = last.result
-        assert result.files_transferred + result.files_unchanged >= len(CONTENT)
+        assert result.files_transferred + result.files_unchanged == len(CONTENT)
+        # A transfer that was given up may have been done all the same.
         assert result.files_transferred > len(CONTENT) / 2
         is_merged = not locations.source.startswith("s3") and not locations.destination.startswith(
             "s3"
@@ -199,6 +204,90 @@ def test_transfer_that_does_not_end_in_time_is_given_up(
     assert answer.continuation is not None
     assert answer.continuation.through == "a"
     assert [file.name for file in tmp_path.iterdir()] == ["a"]
+
+
+def test_files_behind_one_that_is_not_finished_are_counted_once(
+    bucket, faults, tmp_path: Path, monkeypatch
+):
+    bucket.put_all({f"src/{name}": b"x" * 100 for name in "abcde"})
+    now, is_slow = 0.0, True
+    monkeypatch.setattr(clocks, "monotonic", lambda: now)
+    given_up = threading.Event()
+
+    def wait(_: str, path: str) -> None:
+        nonlocal now
+        if is_slow and "src/a" in path:
+            while len(list(tmp_path.glob("[b-e]"))) < 4:
+                time.sleep(0.01)
+            now += 100.0
+            given_up.wait(60)
+
+    faults.before = wait
+    request = DataSyncRequest(source_path="s3://bucket/src", destination_path=tmp_path, deadline=2)
+    first = Engine().sync(request)
+    given_up.set()
+    is_slow = False
+    assert (first.continuation.through, first.continuation.started) == (None, "e")
+    assert first.continuation.unfinished == ["a"]
+    assert first.result.files_transferred == 4
+    last = Engine().sync(request.model_copy(update={"continuation": first.continuation}))
+    assert not last.incomplete
+    assert (last.result.files_transferred, last.result.files_unchanged) == (5, 0)
+
+
+class TestFilesThatMayHaveChanged:
+    """Files of the second of their upload, which every call of a sync would read again."""
+
+    @pytest.fixture
+    def written(self, bucket, tmp_path: Path) -> list[Path]:
+        """Files that are older than the calls, and as old as the objects that they became."""
+        files = [tmp_path / name for name in "abcdef"]
+        for file in files:
+            file.write_bytes(file.name.encode() * 100)
+        bucket.put_all({f"dst/{file.name}": file.read_bytes() for file in files}, 100)
+        for entry in bucket.client.list_objects_v2(Bucket="bucket")["Contents"]:
+            os.utime(tmp_path / entry["Key"][-1], (entry["LastModified"].timestamp(),) * 2)
+        return files
+
+    @pytest.fixture
+    def request_(self, written, tmp_path: Path) -> DataSyncRequest:
+        return DataSyncRequest(
+            source_path=tmp_path,
+            destination_path="s3://bucket/dst",
+            max_concurrency=1,
+            continuation=SyncContinuation(calls=1, through="f"),
+        )
+
+    def test_comparisons_that_outlast_each_deadline_end_and_the_point_does_not_go_back(
+        self, request_, engine, monkeypatch
+    ):
+        read = []
+        same = Upload.has_same_checksum
+
+        def note(upload, step, check):
+            read.append(step.target)
+            return same(upload, step, check)
+
+        monkeypatch.setattr(Upload, "has_same_checksum", note)
+        request = request_.model_copy(update={"deadline": 3.0})
+        calls = 1
+        while (response := engine.sync(request)).incomplete:
+            calls += 1
+            assert response.continuation.through == "f"
+            assert calls < 20
+            request = request.model_copy(update={"continuation": response.continuation})
+        assert calls > 1
+        assert response.result.files_unchanged == 0
+        assert sorted(set(read)) == list("abcdef")
+
+    def test_change_within_the_second_of_the_upload_is_transferred(
+        self, request_, written, bucket
+    ):
+        modified = written[2].stat().st_mtime
+        written[2].write_bytes(b"C" * 100)
+        os.utime(written[2], (modified, modified))
+        assert Engine().sync(request_).result.files_transferred == 1
+        assert bucket.get("dst/c") == b"C" * 100
 
 
 class TestDeadline:

@@ -8,14 +8,16 @@ from aibs_informatics_aws_lambda.handlers.data_sync.sync.diff import (
     decide,
     merge,
 )
+from aibs_informatics_aws_lambda.handlers.data_sync.sync.resumption import Resumption
 from tables import table
 
 DEFAULT = DiffOptions()
 FORCE = DiffOptions(force=True)
 SIZE_ONLY = DiffOptions(size_only=True)
 VERIFY = DiffOptions(verify=True)
-DONE = DiffOptions(resume_after="a")
-NOT_DONE = DiffOptions(resume_after="Z")
+DONE = DiffOptions(resumption=Resumption("a"))
+NOT_DONE = DiffOptions(resumption=Resumption("Z"))
+COMPARED = DiffOptions(resumption=Resumption("a", compared="a"))
 
 
 def file(size: int = 1, modified: float = 100.0, kind="file") -> Entry:
@@ -75,15 +77,15 @@ def an_object(etag: str = "e", size: int = 1, modified: float = 100.0) -> Entry:
         "force says so before the size does": (file(1), file(2), FORCE, "transfer", "forced"),
         "force does not transfer twice what an earlier call has done": (
             file(),
-            file(modified=101),
-            FORCE._replace(resume_after="a"),
+            file(modified=102),
+            FORCE._replace(resumption=Resumption("a")),
             "keep",
             "",
         ),
         "force transfers what an earlier call has not come to": (
             file(),
             file(modified=101),
-            FORCE._replace(resume_after="Z"),
+            FORCE._replace(resumption=Resumption("Z")),
             "transfer",
             "forced",
         ),
@@ -237,7 +239,50 @@ def an_object(etag: str = "e", size: int = 1, modified: float = 100.0) -> Entry:
         ),
         "what was done and is younger than the source is not read again": (
             file(),
+            file(modified=102),
+            DONE,
+            "keep",
+            "",
+        ),
+        "what was done and is a second younger may have changed since, where times are rounded": (
+            file(),
             file(modified=101),
+            DONE,
+            "compare",
+            "checksum",
+        ),
+        "what was done and is younger by less than clocks differ is compared": (
+            file(),
+            file(modified=1000),
+            DONE._replace(clock_skew=900),
+            "compare",
+            "checksum",
+        ),
+        "what was done and is younger by more than clocks differ is not": (
+            file(),
+            file(modified=1001),
+            DONE._replace(clock_skew=900),
+            "keep",
+            "",
+        ),
+        "what was compared once more is not read again": (file(), file(), COMPARED, "keep", ""),
+        "what was compared once more and is older now is transferred": (
+            file(modified=101),
+            file(modified=100),
+            COMPARED,
+            "transfer",
+            "newer",
+        ),
+        "what an earlier call has verified is not read again": (
+            file(modified=200),
+            file(modified=100),
+            DONE._replace(verify=True),
+            "keep",
+            "",
+        ),
+        "what was done is not copied again for an ETag that the copy does not share": (
+            an_object("e-2"),
+            an_object("f", modified=200),
             DONE,
             "keep",
             "",
@@ -313,7 +358,7 @@ def test_target_may_differ_from_the_path_of_the_entry():
 
 
 def test_rules_are_off_by_default():
-    assert DiffOptions(force=False, size_only=False, verify=False, resume_after=None) == DEFAULT
+    assert DiffOptions(False, False, False, None, 1) == DEFAULT
 
 
 def entries(names: str) -> list[Entry]:

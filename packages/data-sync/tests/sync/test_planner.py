@@ -17,6 +17,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.sync.planner import (
     PlanOptions,
     make_plan,
 )
+from aibs_informatics_aws_lambda.handlers.data_sync.sync.resumption import Resumption
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.routes import Root, Route
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.spool import Spool
 from tables import table
@@ -341,7 +342,7 @@ def test_plan_that_keeps_what_is_extraneous_has_nothing_to_delete():
 
 def test_plan_is_empty_at_first():
     plan = Plan(COPY)
-    assert (plan.ordered, plan.pending, plan.unchanged, plan.there) == (0, 0, 0, 0)
+    assert (plan.pending, plan.unchanged, plan.there) == (0, 0, 0)
     assert (plan.pending_bytes, plan.unchanged_bytes) == (0, 0)
     assert not plan.mirror
     assert not plan.is_filtered
@@ -356,17 +357,6 @@ def test_plan_tells_that_nothing_is_deleted_after_an_interrupted_move(caplog):
 def test_plan_tells_nothing_where_an_interrupted_move_has_left_nothing(caplog):
     planned(COPY, [an_object("a")], {f"dst/{MOVE_MARKER}": "e", "dst/a": "e"})
     assert caplog.text == ""
-
-
-@table(
-    "route, entries, ordered",
-    {
-        "all steps of a folder are in order": (COPY, [an_object("a"), an_object("b")], 2),
-        "a single object is in no order": (SINGLE, [an_object("")], 0),
-    },
-)
-def test_steps_in_order(route, entries, ordered):
-    assert planned(route, entries).ordered == ordered
 
 
 @table(
@@ -389,17 +379,23 @@ def test_entries_land_beside_what_is_reserved():
 
 
 @table(
-    "resume_after, target, counted",
+    "resumption, target, counted",
     {
-        "an entry before was counted": ("b", "a", True),
-        "the last entry that was done was counted": ("b", "b", True),
-        "an entry beyond was not": ("b", "c", False),
+        "an entry before was counted": (Resumption("b"), "a", True),
+        "an entry beyond was not": (Resumption("b"), "c", False),
         "a first call has counted nothing": (None, "a", False),
     },
 )
-def test_what_an_earlier_call_has_counted(resume_after, target, counted):
-    plan = planned(COPY, [], options=PlanOptions(diff=DiffOptions(resume_after=resume_after)))
+def test_what_an_earlier_call_has_counted(resumption, target, counted):
+    plan = planned(COPY, [], options=PlanOptions(diff=DiffOptions(resumption=resumption)))
     assert plan.was_counted(Step("keep", "", target, an_object(target))) is counted
+
+
+def test_unchanged_entries_that_an_earlier_call_has_counted_are_not_counted_again():
+    options = PlanOptions(diff=DiffOptions(resumption=Resumption("a")))
+    objects = {"dst/a": "ee", "dst/b": "e"}
+    plan = planned(COPY, [an_object("a", "ee"), an_object("b")], objects, options)
+    assert (plan.unchanged, plan.unchanged_bytes, len(plan.steps)) == (1, 1, 0)
 
 
 @table(
@@ -477,7 +473,7 @@ def test_deletions_that_are_kept(patterns, kept):
     steps, extraneous = plan.steps, plan.extraneous
     plan.keep_deletions([re.compile(pattern) for pattern in patterns])
     assert told(plan) == kept
-    assert (plan.ordered, plan.unchanged, plan.unchanged_bytes) == (0, 0, 0)
+    assert (plan.unchanged, plan.unchanged_bytes) == (0, 0)
     assert (plan.pending, plan.pending_bytes) == (0, 0)
     assert len(plan.steps) == len(list(steps)) == len(list(extraneous)) == 0
 
@@ -602,10 +598,13 @@ def test_download_that_cannot_be(folder: Path, tree, entries, error, message):
     "diff, action",
     {
         "a first call compares": (DiffOptions(), "compare"),
-        # Entries of such keys come in no order, so nothing says that they were done.
-        "a later call compares again": (DiffOptions(resume_after="z"), "compare"),
-        "a later call does again what is forced": (
-            DiffOptions(force=True, resume_after="z"),
+        "a later call keeps what was done": (DiffOptions(resumption=Resumption("z")), "keep"),
+        "a later call does not do again what is forced": (
+            DiffOptions(force=True, resumption=Resumption("z")),
+            "keep",
+        ),
+        "a later call does what was not done": (
+            DiffOptions(force=True, resumption=Resumption("a")),
             "transfer",
         ),
     },
@@ -615,12 +614,13 @@ def test_key_that_is_no_path_in_a_continued_sync(folder: Path, diff, action):
     os.utime(folder / "a/b", (200.0, 200.0))
     plan = download(folder, [an_object("a//b")], PlanOptions(diff=diff))
     assert [step.action for step in plan.steps] == [action]
-    assert plan.ordered == 0
 
 
-def test_keys_that_are_no_paths_are_pending_and_in_no_order(folder: Path):
-    plan = download(folder, [an_object("a"), an_object("b//c", "ee")])
-    assert (plan.pending, plan.pending_bytes, plan.ordered) == (2, 3, 1)
+def test_keys_that_are_no_paths_are_pending_and_in_order_of_their_paths(folder: Path):
+    keys = "a", "b//c", "b//a", "b/b", "c"
+    plan = download(folder, [an_object(key) for key in sorted(keys)])
+    assert [step.target for step in plan.steps] == ["a", "b/a", "b/b", "b/c", "c"]
+    assert (plan.pending, plan.pending_bytes) == (5, 5)
 
 
 def test_files_in_sync_are_steps_as_they_are_touched(folder: Path):
@@ -655,12 +655,12 @@ def test_local_files_need_no_keys(folder: Path, relative):
     assert told(make_plan(route, [file(relative)], PlanOptions(), None)) == f"transfer:{relative}"
 
 
-def test_list_that_is_replaced_is_closed(folder: Path, monkeypatch):
+def test_lists_that_are_replaced_are_closed(folder: Path, monkeypatch):
     fill(folder, "c")
     closed: list[Spool] = []
     monkeypatch.setattr(Spool, "close", lambda spool: closed.append(spool))
     plan = download(folder, [an_object("a//b")])
-    assert len(closed) == 1
+    assert len(closed) == 2
     assert closed[0] is not plan.extraneous
 
 

@@ -162,7 +162,22 @@ class SyncContinuation(PydanticBaseModel):
 
     calls: int = Field(0, ge=0, description="number of calls so far")
     through: str | None = Field(
-        None, description="last finished path, relative to the destination"
+        None, description="path, relative to the destination, up to which all files are done"
+    )
+    started: str | None = Field(
+        None,
+        description="last path that was started; files up to it are done as well, except "
+        "those in unfinished",
+    )
+    unfinished: list[str] | None = Field(
+        None,
+        description="paths from through up to started that are not done; about four, at most, for "
+        "each of max_concurrency",
+    )
+    compared: str | None = Field(
+        None,
+        description="path up to which files that may have changed after their transfer were "
+        "compared again",
     )
     only_removes: bool = Field(
         False, description="all transfers are done; only deletions from the source remain"

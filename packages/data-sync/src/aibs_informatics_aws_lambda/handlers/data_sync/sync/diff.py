@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple, TypeAlias
 
 from ..entries import Entry
+from .resumption import Resumption
 
 Action: TypeAlias = Literal["transfer", "compare", "keep", "extraneous"]
 """Transfer; transfer if the contents differ; leave unchanged; only at the destination."""
@@ -41,14 +42,16 @@ class DiffOptions(NamedTuple):
         force: transfer all entries, also unchanged ones.
         size_only: do not compare contents; newer source entries are transferred all the same.
         verify: compare contents only, not times.
-        resume_after: the path up to which an earlier call of the same sync has done everything.
-            Entries up to there are neither transferred again, not even by ``force``, nor read.
+        resumption: what earlier calls of the same sync have done. Those entries are not copied
+            again, not even by ``force``, and only read again if they may have changed since.
+        clock_skew: the seconds that the clocks of both sides may differ by.
     """
 
     force: bool = False
     size_only: bool = False
     verify: bool = False
-    resume_after: str | None = None
+    resumption: Resumption | None = None
+    clock_skew: int = 1
 
 
 def merge(pairs: Iterable[Pair], there: Iterable[Entry], options: DiffOptions) -> Iterator[Step]:
@@ -76,7 +79,8 @@ def decide(target: str, entry: Entry, there: Entry | None, options: DiffOptions)
     """Return the step for a source entry, given the entry at its target, if any."""
     if there is None or there.kind != "file":
         return Step("transfer", "missing", target, entry)
-    is_done = options.resume_after is not None and target <= options.resume_after
+    before = options.resumption
+    is_done = before is not None and before.has_done(target)
     if options.force and not is_done:
         return Step("transfer", "forced", target, entry)
     if entry.size != there.size:
@@ -86,11 +90,16 @@ def decide(target: str, entry: Entry, there: Entry | None, options: DiffOptions)
         return Step("transfer", "newer", target, entry)
     if not entry.size or (options.size_only and not options.verify):
         return Step("keep", "", target, entry)
+    if before is not None and is_done and _is_settled(target, age, before, options):
+        return Step("keep", "", target, entry, there.etag)
     if entry.etag is not None and there.etag is not None:
         return _by_etag(target, entry, there.etag, options)
-    if is_done and age > 0:
-        return Step("keep", "", target, entry)
     return Step("compare", "checksum", target, entry, there.etag)
+
+
+def _is_settled(target: str, age: int, before: Resumption, options: DiffOptions) -> bool:
+    """Tell whether an entry, which was done, has not changed since."""
+    return options.verify or age > options.clock_skew or before.has_compared(target)
 
 
 def _by_etag(target: str, entry: Entry, etag: str, options: DiffOptions) -> Step:

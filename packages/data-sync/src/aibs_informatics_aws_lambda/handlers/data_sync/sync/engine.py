@@ -23,10 +23,15 @@ from .move_marker import finish_move
 from .planner import Plan, PlanOptions, make_plan
 from .report import Report, find_report_location, written_report
 from .resolve import Branch, ResolvedSync, resolve_sync
-from .result import NoProgressError, Outcome, make_response
-from .routes import folder_route
+from .result import NoProgressError, Outcome, find_resumption, make_response
+from .resumption import Resumption
+from .routes import Route, folder_route
 
 logger = logging.getLogger(__name__)
+
+# What a move removes must not have changed after its transfer, whose time another clock tells. S3
+# refuses requests of machines whose clock differs by more than 15 minutes.
+_CLOCK_SKEW_OF_MOVES = 15 * 60
 
 
 class Engine:
@@ -216,11 +221,13 @@ class _Call:
 
     def _plan_options(self, branch: Branch, resolved: ResolvedSync) -> PlanOptions:
         request, route, before = self._request, branch.route, self._request.continuation
+        moves = not request.retain_source_data and not route.is_remote_to_local
         diff = DiffOptions(
             force=request.force and not route.is_local,
             size_only=request.size_only and not route.is_local,
             verify=bool(request.verify),
-            resume_after=before.through if before and not route.single else None,
+            resumption=_resumption(before, route),
+            clock_skew=_CLOCK_SKEW_OF_MOVES if moves else 1,
         )
         # What was moved is extraneous to a source that is being removed.
         deletes = request.delete and not route.is_local and not (before and before.only_removes)
@@ -229,7 +236,7 @@ class _Call:
             selects=resolved.selects,
             diff=diff,
             mirror=not route.single and (deletes or diff.verify),
-            retain=request.retain_source_data or route.is_remote_to_local,
+            retain=not moves,
             protects_excluded=bool(request.protect_excluded),
             reserved_paths=frozenset(other.target.path for other in others),
             lists_all=diff.verify or self._budget.is_limited or self._report_location is not None,
@@ -251,6 +258,13 @@ class _Call:
         root = find_staging_root(route.target.path) if chosen is None else resolve(chosen)
         with staging_folder(str(root)) as folder:
             yield folder
+
+
+def _resumption(before: models.SyncContinuation | None, route: Route) -> Resumption | None:
+    if before is None:
+        return None
+    # A single object is done before anything below its key is started.
+    return Resumption(through="") if route.single else find_resumption(before)
 
 
 def _check_deletions(request: models.DataSyncRequest, plans: Sequence[Plan]) -> None:

@@ -18,6 +18,7 @@ from .diff import Step
 from .planner import Plan
 from .report import Evidence, ReportAction
 from .result import Outcome
+from .resumption import Resumption
 from .routes import Route
 from .transfers.download import Download
 from .transfers.local_copy import LocalCopy
@@ -32,6 +33,9 @@ T = TypeVar("T")
 
 # Requests for small entries that wait at each connection, so that none of these is ever idle.
 _WAITING = 4
+
+# Once a file is older than this, whatever changes it gives it another time in whole seconds.
+_RECENT_SECONDS = 2.0
 
 # Where publishing a file takes longer, as on NFS, several are published at a time.
 _SLOW_SECONDS = 0.001
@@ -49,6 +53,8 @@ def execute(plans: Sequence[Plan], context: ExecutionContext) -> Outcome:
     """
     outcome = Outcome()
     for plan in plans:
+        if plan.resumption and not plan.route.single:
+            outcome.resumption = plan.resumption
         outcome.counts.files_unchanged += plan.unchanged
         outcome.counts.bytes_unchanged += plan.unchanged_bytes
     try:
@@ -85,7 +91,11 @@ class _PlanExecution:
         self.differing: deque[_Transfer] = deque()
         self.seconds_to_publish = _Average()
         self._outcome = outcome
+        self._before = plan.resumption or Resumption()
+        self._reached: str | None = None
         self._unfinished: dict[str, _Transfer] = {}
+        # Targets compared once more, and too early, each with the target before it.
+        self._too_recent: dict[str, str | None] = {}
         self._transferred = 0
         self._transferred_bytes = 0
 
@@ -107,25 +117,22 @@ class _PlanExecution:
             # Once: a model takes its time to have a field set.
             self._outcome.counts.files_transferred += self._transferred
             self._outcome.counts.bytes_transferred += self._transferred_bytes
+            # A single object is done before anything below its key is started.
+            if not self.plan.route.single:
+                self._note_progress()
 
     def _start_all(self) -> None:
-        budget, done = self.context.budget, self._outcome.resume_after
-        steps = budget.limit(self.plan.steps) if budget.is_limited else self.plan.steps
-        try:
-            for number, step in enumerate(steps):
-                transfer = _Transfer(step, self, done)
-                self._unfinished[step.target] = transfer
-                transfer.begin()
-                self._transfer_differing()
-                # Beyond, targets are in no order.
-                if number < self.plan.ordered:
-                    done = max(done or "", step.target)
-            while not self.window.is_empty() or self.differing:
-                self.window.drain(budget.seconds_left)
-                budget.check()
-                self._transfer_differing()
-        finally:
-            self._outcome.resume_after = done
+        budget = self.context.budget
+        for step in budget.limit(self.plan.steps) if budget.is_limited else self.plan.steps:
+            transfer = _Transfer(step, self, self._reached)
+            self._unfinished[step.target] = transfer
+            self._reached = step.target
+            transfer.begin()
+            self._transfer_differing()
+        while not self.window.is_empty() or self.differing:
+            self.window.drain(budget.seconds_left)
+            budget.check()
+            self._transfer_differing()
 
     def _transfer_differing(self) -> None:
         while self.differing:
@@ -142,9 +149,12 @@ class _PlanExecution:
             self._give_up()
         if self._unfinished:
             first = next(iter(self._unfinished.values()))
-            self._outcome.resume_after = first.resume_after
             self._outcome.unfinished = self.plan.route.target.name(first.step.target)
             logger.debug("%s was only %s", self._outcome.unfinished, first.state.value)
+
+    def _note_progress(self) -> None:
+        unfinished = {target: one.previous for target, one in self._unfinished.items()}
+        self._outcome.resumption = self._before.after(self._reached, unfinished, self._too_recent)
 
     def _give_up(self) -> None:
         if self.context.s3:
@@ -155,6 +165,8 @@ class _PlanExecution:
     def note_transfer(self, step: Step, evidence: Evidence) -> None:
         """Count and report an entry that was transferred, or would be."""
         del self._unfinished[step.target]
+        if not self.context.changes and self.plan.was_counted(step):
+            return
         if self.context.verifies:
             self._note_difference(step, evidence)
             return
@@ -172,11 +184,13 @@ class _PlanExecution:
 
     def note_unchanged(self, step: Step, evidence: Evidence) -> None:
         """Touch, count and report an entry that is in sync."""
-        del self._unfinished[step.target]
+        transfer = self._unfinished.pop(step.target)
         # Scanners take a file for stale by its time, and this one was asked for just now.
         if self.plan.route.target.bucket is None and self.context.changes:
             touch(self.plan.route.target.at(step.target))
         if self.plan.was_counted(step):
+            if step.action == "compare" and time.time() < step.entry.modified + _RECENT_SECONDS:
+                self._too_recent[step.target] = transfer.previous
             return
         action: ReportAction = "equal" if self.context.verifies else "keep"
         self.context.report.add(self.plan.route, step, action, evidence)
@@ -194,15 +208,15 @@ class _Transfer:
     Args:
         step: the entry.
         execution: the execution that it is part of.
-        resume_after: the last target that is done before it.
+        previous: the target before it in the plan, if any.
     """
 
-    __slots__ = ("_bytes_done", "_execution", "resume_after", "state", "step")
+    __slots__ = ("_bytes_done", "_execution", "previous", "state", "step")
 
-    def __init__(self, step: Step, execution: _PlanExecution, resume_after: str | None) -> None:
+    def __init__(self, step: Step, execution: _PlanExecution, previous: str | None) -> None:
         self.step = step
         self.state = _State.PLANNED
-        self.resume_after = resume_after
+        self.previous = previous
         self._execution = execution
         self._bytes_done = 0
 

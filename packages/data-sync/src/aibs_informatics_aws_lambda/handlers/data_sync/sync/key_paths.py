@@ -83,7 +83,8 @@ class NonCanonicalKeys:
         return bool(self._entries)
 
     def __iter__(self) -> Iterator[Pair]:
-        return (Pair(target, entry) for target, entry in self._entries.items())
+        """Yield the entries in the order of their paths."""
+        return (Pair(target, self._entries[target]) for target in sorted(self._entries))
 
     def __contains__(self, target: str) -> bool:
         return target in self._entries

@@ -1,5 +1,6 @@
 """The plan of a sync: both sides are listed and compared, and nothing is changed."""
 
+import heapq
 import logging
 import os
 import re
@@ -19,6 +20,7 @@ from .diff import DiffOptions, Pair, Step, decide, merge
 from .filters import PathFilter
 from .key_paths import FileFolderConflicts, NonCanonicalKeys, as_local_pairs
 from .move_marker import MOVE_MARKER
+from .resumption import Resumption
 from .routes import Route
 from .spool import Spool
 
@@ -56,10 +58,10 @@ class Plan:
 
     Args:
         route: the route.
-        steps: the entries to transfer, compare or touch, or to remove from the source later.
+        steps: the entries to transfer, compare or touch, or to remove from the source later, in
+            the order of their targets.
         extraneous: the entries to delete from the destination.
-        ordered: the number of steps, from the first, that are in the order of their targets.
-        resume_after: the last target that an earlier call of the same sync has finished.
+        resumption: what earlier calls of the same sync have done.
         unchanged: the number of unchanged entries that are no steps.
         unchanged_bytes: their size.
         pending: the number of entries to transfer or compare.
@@ -74,8 +76,7 @@ class Plan:
     route: Route
     steps: Spool = field(default_factory=Spool)
     extraneous: Spool = field(default_factory=Spool)
-    ordered: int = 0
-    resume_after: str | None = None
+    resumption: Resumption | None = None
     unchanged: int = 0
     unchanged_bytes: int = 0
     pending: int = 0
@@ -86,8 +87,8 @@ class Plan:
     resumes_move: bool = False
 
     def was_counted(self, step: Step) -> bool:
-        """Tell whether an earlier call has counted an unchanged entry."""
-        return self.resume_after is not None and step.target <= self.resume_after
+        """Tell whether an earlier call has counted an entry."""
+        return self.resumption is not None and self.resumption.has_done(step.target)
 
     def keep_deletions(self, patterns: Sequence[re.Pattern[str]]) -> None:
         """Drop all steps, and the extraneous entries whose paths no pattern matches in full."""
@@ -97,7 +98,7 @@ class Plan:
                 kept.append(step)
         self.close()
         self.steps, self.extraneous = Spool(), kept
-        self.ordered = self.unchanged = self.unchanged_bytes = 0
+        self.unchanged = self.unchanged_bytes = 0
         self.pending = self.pending_bytes = 0
 
     def close(self) -> None:
@@ -135,7 +136,7 @@ class _Planner:
     def __init__(self, route: Route, options: PlanOptions) -> None:
         self.plan = Plan(
             route,
-            resume_after=options.diff.resume_after,
+            resumption=options.diff.resumption,
             mirror=options.mirror,
             is_filtered=options.selects is not None,
         )
@@ -153,7 +154,6 @@ class _Planner:
             entries = (entry for entry in entries if selects(entry.relative))
         for step in merge(self._pairs(entries), there, self._options.diff):
             self._add(step)
-        plan.ordered = 0 if self._route.single else plan.steps.length
         if self._non_canonical:
             self._add_non_canonical()
         if plan.resumes_move and plan.extraneous:
@@ -195,8 +195,9 @@ class _Planner:
             plan.pending += 1
             plan.pending_bytes += step.entry.size
         elif not self._lists_unchanged:
-            plan.unchanged += 1
-            plan.unchanged_bytes += step.entry.size
+            if not plan.was_counted(step):
+                plan.unchanged += 1
+                plan.unchanged_bytes += step.entry.size
             return False
         return True
 
@@ -219,21 +220,20 @@ class _Planner:
 
     def _add_non_canonical(self) -> None:
         """Add the keys that were set aside, once all other targets are known."""
-        plan, non_canonical = self.plan, self._non_canonical
-        diff = self._options.diff._replace(resume_after=None)
+        plan, non_canonical, added = self.plan, self._non_canonical, []
         for target, entry in non_canonical:
             there = _find_file(self._route.target.at(target))
-            step = decide(target, entry, there, diff)
-            if self._count(step):
-                plan.steps.append(step)
-        for step in plan.steps:
+            added.append(decide(target, entry, there, self._options.diff))
+            self._count(added[-1])
+        steps, extraneous = Spool(), Spool()
+        for step in heapq.merge(plan.steps, added, key=_target_of):
             non_canonical.check(step)
-        extraneous = Spool()
+            steps.append(step)
         for step in plan.extraneous:
             if step.target not in non_canonical:
                 extraneous.append(step)
-        plan.extraneous.close()
-        plan.extraneous = extraneous
+        plan.close()
+        plan.steps, plan.extraneous = steps, extraneous
 
     def _keep_extraneous(self) -> None:
         logger.warning(
@@ -243,6 +243,10 @@ class _Planner:
         )
         self.plan.extraneous.close()
         self.plan.extraneous = Spool()
+
+
+def _target_of(step: Step) -> str:
+    return step.target
 
 
 def _two_sources(route: Route, step: Step) -> str:

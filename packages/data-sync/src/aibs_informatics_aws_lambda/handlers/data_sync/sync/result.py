@@ -9,6 +9,7 @@ from aibs_informatics_aws_lambda.storage.data_sync.batch import RequestsOrLocati
 from aibs_informatics_aws_lambda.storage.paths import DataLocation
 
 from ..stored_lists import read_list
+from .resumption import Resumption
 
 
 @dataclass
@@ -19,7 +20,7 @@ class Outcome:
         counts: entries transferred, unchanged and deleted.
         verification: how both sides compare, if that was asked for.
         is_complete: whether there was time for everything.
-        resume_after: the path below the destination up to which everything is done.
+        resumption: what this call and those before it have done.
         unfinished: the first entry that is not done, for messages.
         only_removes: whether nothing but the removal of the source is left to do.
     """
@@ -27,7 +28,7 @@ class Outcome:
     counts: models.DataSyncCounts = field(default_factory=models.DataSyncCounts)
     verification: models.Verification = field(default_factory=models.Verification)
     is_complete: bool = True
-    resume_after: str | None = None
+    resumption: Resumption = field(default_factory=Resumption)
     unfinished: str = ""
     only_removes: bool = False
 
@@ -67,7 +68,10 @@ def make_response(
         return models.DataSyncResponse(request=request, result=result)
     continuation = models.SyncContinuation(
         calls=before.calls + 1,
-        through=outcome.resume_after,
+        through=outcome.resumption.through,
+        started=outcome.resumption.started,
+        unfinished=sorted(outcome.resumption.unfinished) or None,
+        compared=outcome.resumption.compared,
         only_removes=outcome.only_removes,
         counts=counts,
         verification=verification,
@@ -77,11 +81,21 @@ def make_response(
     )
 
 
+def find_resumption(continuation: models.SyncContinuation) -> Resumption:
+    """Return the point at which a continued sync resumes."""
+    return Resumption(
+        continuation.through,
+        continuation.started,
+        frozenset(continuation.unfinished or ()),
+        continuation.compared,
+    )
+
+
 def _has_come_further(outcome: Outcome, before: models.SyncContinuation) -> bool:
     counts = outcome.counts
     return (
         any((counts.files_transferred, counts.files_deleted, counts.files_removed))
-        or outcome.resume_after != before.through
+        or outcome.resumption != find_resumption(before)
         or outcome.only_removes != before.only_removes
     )
 
