@@ -29,7 +29,7 @@ def test_every_command_prints_the_output_in_the_readme(aws, run_command, tmp_pat
         (tmp_path / "results" / name).write_text("x" * 400)
     blocks = re.findall(r"```console\n(\$ data-sync [^`]*)```", README.read_text())
     examples = [step.partition("\n") for block in blocks for step in block.split("$ ")[1:]]
-    assert len(examples) == 7
+    assert len(examples) == 9
     for command, _, output in examples:
         done = run_command("sh", "-c", command, PATH=path)
         assert (done.returncode, done.stderr) == (0, "")

@@ -110,7 +110,11 @@ def test_dry_run_copies_nothing(run, disk, data):
 
     result = run("cp", "-n", "-r", "dir", "new")
 
-    assert result.stdout == "2 files (2 B) would be transferred, 0 unchanged\n"
+    assert result.stdout == (
+        "copy dir/b -> new/b (1 B, missing)\n"
+        "copy dir/sub/c -> new/sub/c (1 B, missing)\n"
+        "2 files (2 B) would be transferred, 0 unchanged\n"
+    )
     assert disk.read() == before
 
 

@@ -10,10 +10,8 @@ from pathlib import Path
 
 import pytest
 from aibs_informatics_aws_lambda.common.cli.errors import UsageError
-from aibs_informatics_aws_lambda.handlers.data_sync.cli.sync_arguments import (
-    make_parser,
-    make_request,
-)
+from aibs_informatics_aws_lambda.handlers.data_sync.cli.sync_arguments import make_parser
+from aibs_informatics_aws_lambda.handlers.data_sync.cli.sync_request import make_request
 
 FILES = {"a.txt": "a", "sub/b.csv": "bb", "sub/deep/c.csv": "ccc"}
 
@@ -65,13 +63,17 @@ def test_extraneous_objects_are_deleted_only_with_delete(run, disk, aws, bucket)
     assert "data/extra" not in aws.keys(bucket)
 
 
-def test_dry_run_shows_counts_and_changes_nothing(run, disk, aws, bucket):
+def test_dry_run_shows_each_action_and_the_counts_and_changes_nothing(run, disk, aws, bucket):
     disk.write(under(FILES, "data"))
     aws.put(bucket, "data/extra", "x")
 
     result = run("--delete", "-n", "data", "s3://bucket/data/")
 
     assert result.stdout == (
+        "upload data/a.txt -> s3://bucket/data/a.txt (1 B, missing)\n"
+        "upload data/sub/b.csv -> s3://bucket/data/sub/b.csv (2 B, missing)\n"
+        "upload data/sub/deep/c.csv -> s3://bucket/data/sub/deep/c.csv (3 B, missing)\n"
+        "delete s3://bucket/data/extra (1 B, extraneous)\n"
         "3 files (6 B) would be transferred, 0 unchanged, 1 would be deleted at the destination\n"
     )
     assert aws.keys(bucket) == ["data/extra"]

@@ -4,10 +4,8 @@ import shlex
 
 import pytest
 from aibs_informatics_aws_lambda.common.cli.errors import UsageError
-from aibs_informatics_aws_lambda.handlers.data_sync.cli.sync_arguments import (
-    make_parser,
-    make_request,
-)
+from aibs_informatics_aws_lambda.handlers.data_sync.cli.sync_arguments import make_parser
+from aibs_informatics_aws_lambda.handlers.data_sync.cli.sync_request import make_request
 from tables import table
 
 UP, DOWN, WITHIN, LOCAL = "src s3://bkt/d", "s3://bkt/s dst", "s3://bkt/s s3://bkt/d", "src dst"
@@ -48,6 +46,7 @@ def request_of(line: str):
         "a sync is for real by default": (UP, "dry_run", None),
         "--dry-run changes nothing": (f"--dry-run {UP}", "dry_run", True),
         "-n is short for it": (f"-n {UP}", "dry_run", True),
+        "--plan is a dry run": (f"--plan p {UP}", "dry_run", True),
         "--verify compares": (f"--verify {UP}", "verify", True),
         "--report names a file": (f"--report r {UP}", "report_path", "r"),
         "any number is deleted by default": (f"--delete {UP}", "max_delete", None),
@@ -106,6 +105,7 @@ def test_staging_folder():
         "--source-prefix is not for downloads": (f"--source-prefix s {DOWN}", "--source-prefix"),
         "local files are not included": (f"--include a {LOCAL}", "--include and --exclude are"),
         "local files are not excluded": (f"--exclude a {LOCAL}", "--include and --exclude are"),
+        "--plan is not for a comparison": (f"--plan p --verify {UP}", "--plan has no effect"),
         "--batch-bytes needs --jobs": (f"--batch-bytes 1MB {UP}", "--batch-bytes requires --jobs"),
         "--verify is one process": (f"--jobs 2 --verify {UP}", "--verify runs in one process"),
         "--max-delete is a number or a share": (f"--delete --max-delete x {UP}", "max.delete"),

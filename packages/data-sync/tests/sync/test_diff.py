@@ -346,6 +346,12 @@ def test_decision(source, destination, options, action, reason):
             "e",
         ),
         "a transfer to nothing knows none": (an_object("e"), None, DEFAULT, None),
+        "a forced transfer knows the ETag": (
+            an_object("e"),
+            an_object("f"),
+            DiffOptions(force=True),
+            "f",
+        ),
     },
 )
 def test_etag_of_the_target(source, destination, options, etag):

@@ -54,8 +54,8 @@ def test_steps_come_back_in_order_each_time(spool, short_memory, count):
 @table(
     "given",
     {
-        "a step keeps its ETag": Step(
-            "compare", "checksum", "a", Entry("a", 1, 2.0, "e"), "there"
+        "a step keeps what is at its target": Step(
+            "compare", "checksum", "a", Entry("a", 1, 2.0, "e"), Entry("a", 1, 3.0, "there")
         ),
         "a step without an ETag has none": Step("keep", "", "a", Entry("a", 1, 2.0)),
         "a time keeps its fraction": Step("keep", "", "a", Entry("a", 1, 1700000000.123456)),

@@ -200,7 +200,8 @@ ROUTE = Route(Root("bucket", "src/"), Root("other", "dst/"))
 
 
 def step(etag: str, target_etag: str | None = None) -> Step:
-    return Step("compare", "checksum", "a", Entry("a", 1, 0.0, etag), target_etag)
+    source, target = (Entry("a", 1, 0.0, found) for found in (etag, target_etag))
+    return Step("compare", "checksum", "a", source, target)
 
 
 @table(

@@ -1,12 +1,17 @@
 """Argument parsing shared by all verbs."""
 
+from __future__ import annotations
+
 import argparse
 import difflib
 from collections.abc import Callable
-from typing import NoReturn, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from aibs_informatics_aws_lambda.common.cli.errors import UsageError, error_message
-from aibs_informatics_aws_lambda.storage.paths import DataLocation, parse_data_path
+
+if TYPE_CHECKING:
+    from aibs_informatics_aws_lambda.storage.paths import DataLocation
 
 PROGRAM = "data-sync"
 
@@ -14,6 +19,8 @@ MODULES = {
     "sync": "sync",
     "cp": "cp",
     "mv": "mv",
+    "plan": "plan",
+    "apply": "apply",
     "verify": "verify",
     "check": "verify",
     "ls": "ls",
@@ -41,17 +48,21 @@ class Parser(argparse.ArgumentParser):
     Args:
         prog: the program and the verb.
         description: the description.
-        epilog: the examples.
+        examples: the examples, which come first.
         usage: the usage line; by default argparse generates it.
     """
 
-    def __init__(self, prog: str, description: str, epilog: str, usage: str | None = None) -> None:
+    def __init__(
+        self, prog: str, description: str, examples: str, usage: str | None = None
+    ) -> None:
         super().__init__(
             prog=prog,
             usage=usage,
-            description=description,
-            epilog=f"{epilog}\n{EXIT_STATUS}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            description=f"{description}\n{examples}",
+            epilog=EXIT_STATUS,
+            formatter_class=partial(
+                argparse.RawDescriptionHelpFormatter, max_help_position=30, width=100
+            ),
             # With abbreviations, a new option could change the meaning of existing scripts.
             allow_abbrev=False,
         )
@@ -67,7 +78,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def add_output_options(
-    parser: argparse.ArgumentParser, *, has_json: bool = True
+    parser: argparse.ArgumentParser, *, has_json: bool = True, has_quiet: bool = False
 ) -> argparse._ArgumentGroup:
     """Add the options that every verb has, and return their group."""
     group = parser.add_argument_group("output")
@@ -75,7 +86,12 @@ def add_output_options(
         group.add_argument(
             "--json", action="store_true", help="print the response as one JSON line"
         )
-    group.add_argument("--verbose", "-v", action="store_true", help="log progress to stderr")
+    detail = "show each action, and log to stderr" if has_quiet else "log to stderr"
+    group.add_argument("--verbose", "-v", action="store_true", help=detail)
+    if has_quiet:
+        group.add_argument(
+            "--quiet", "-q", action="store_true", help="show neither progress nor counts"
+        )
     # `run_as_process` reads it from `sys.argv`: parsing the arguments may be what fails.
     group.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return group
@@ -96,6 +112,9 @@ def as_argument(parse: Callable[[str], T]) -> Callable[[str], T]:
 @as_argument
 def parse_path(text: str) -> DataLocation:
     """Return an S3 URI, an EFS path or a local path."""
+    # Not for the help: models take half of the start-up time.
+    from aibs_informatics_aws_lambda.storage.paths import parse_data_path
+
     return parse_data_path(text)
 
 

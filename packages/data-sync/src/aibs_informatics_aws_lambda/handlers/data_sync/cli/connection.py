@@ -21,6 +21,12 @@ def add_connection_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def given_connection(options: argparse.Namespace) -> dict[str, str]:
+    """Return the options that were given, none of which is secret, by their names."""
+    found = {name: getattr(options, name) for name in ("profile", "region", "endpoint_url")}
+    return {name: value for name, value in found.items() if value is not None}
+
+
 def use_connection(options: argparse.Namespace) -> None:
     """Set the environment variables that the options stand for, also for worker processes."""
     if options.profile:
@@ -38,4 +44,6 @@ def use_connection(options: argparse.Namespace) -> None:
 def _parse_url(text: str) -> str:
     if not text.startswith(("http://", "https://")):
         raise ValueError(f"{text!r} is not a URL that starts with http:// or https://")
+    if "@" in text:
+        raise ValueError("a URL with a user name or password: set credentials by --profile")
     return text

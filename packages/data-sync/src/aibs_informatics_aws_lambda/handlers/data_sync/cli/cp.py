@@ -88,7 +88,7 @@ def copy(verb: str, arguments: Sequence[str]) -> ExitCode:
 def _run(requests: Sequence[DataSyncRequest], options: argparse.Namespace) -> ExitCode:
     start = time.monotonic()
     with show_progress(quiet=options.quiet) as progress:
-        counts = _copy_all(requests, progress)
+        counts = _copy_all(requests, progress, options)
     if options.json:
         print_json(counts)
     elif not options.quiet:
@@ -97,11 +97,16 @@ def _run(requests: Sequence[DataSyncRequest], options: argparse.Namespace) -> Ex
     return ExitCode.DONE
 
 
-def _copy_all(requests: Sequence[DataSyncRequest], progress: Progress) -> DataSyncCounts:
+def _copy_all(
+    requests: Sequence[DataSyncRequest], progress: Progress, options: argparse.Namespace
+) -> DataSyncCounts:
     from ..sync.engine import Engine
     from ..sync.result import add_counts
+    from .actions import ActionLines
 
-    engine, counts = Engine(progress), DataSyncCounts()
+    is_shown = (options.dry_run or options.verbose) and not (options.json or options.quiet)
+    engine = Engine(progress, listener=ActionLines() if is_shown else None)
+    counts = DataSyncCounts()
     for request in requests:
         result = engine.sync(request).result
         if not result.files_transferred and isinstance(request.source_path, S3Path):
@@ -158,8 +163,5 @@ def _parser(verb: str, program: str) -> Parser:
         "--dry-run", "-n", action="store_true", help="show what would be done without any change"
     )
     add_connection_options(parser)
-    output = add_output_options(parser)
-    output.add_argument(
-        "--quiet", "-q", action="store_true", help="show neither progress nor counts"
-    )
+    add_output_options(parser, has_quiet=True)
     return parser

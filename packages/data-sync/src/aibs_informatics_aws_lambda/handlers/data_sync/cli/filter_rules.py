@@ -1,13 +1,15 @@
 """``--include`` and ``--exclude``: globs and regular expressions as filters of a request."""
 
+from __future__ import annotations
+
 import argparse
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from aibs_informatics_aws_lambda.storage.data_sync.filters import DataSyncFilterConfig
-
-from ..sync.filters import compile_patterns
 from .arguments import as_argument
+
+if TYPE_CHECKING:
+    from aibs_informatics_aws_lambda.storage.data_sync.filters import DataSyncFilterConfig
 
 _HELP = """\
 GLOB has *, **, ?, [abc] and {a,b}. As in .gitignore, it matches at any depth, or with a leading /
@@ -69,6 +71,8 @@ def _append_rule(action_name: str) -> type[argparse.Action]:
 @as_argument
 def parse_expression(text: str) -> str:
     """Return a valid regular expression unchanged."""
+    from ..sync.filters import compile_patterns
+
     compile_patterns(text, "")
     return text
 
@@ -107,6 +111,9 @@ def make_filter_config(rules: Sequence[FilterRule]) -> DataSyncFilterConfig | No
     """
     if not rules:
         return None
+    # Not for the help: models take half of the start-up time.
+    from aibs_informatics_aws_lambda.storage.data_sync.filters import DataSyncFilterConfig
+
     actions = [rule.action for rule in rules]
     if actions == sorted(actions, reverse=True):
         return DataSyncFilterConfig(include=_of("include", rules), exclude=_of("exclude", rules))

@@ -1,34 +1,10 @@
 """``data-sync SRC DST``: make the destination match the source."""
 
-from __future__ import annotations
-
-import argparse
-import logging
-import sys
-import time
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from aibs_informatics_aws_lambda.common.cli.errors import ExitCode
-from aibs_informatics_aws_lambda.common.collector import paused_collector
-from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest, DataSyncResponse
 
-from .arguments import PROGRAM
-from .connection import use_connection
-from .messages import configure_logging
-from .output import print_json, print_lines
-from .progress import show_progress
-from .summary import format_counts, format_verification
-from .sync_arguments import make_parser, make_request
-
-if TYPE_CHECKING:
-    from .pool import ParallelResult
-
-
-logger = logging.getLogger(__name__)
-
-_MAX_FAILURES_SHOWN = 20
-_STOPPED = "stopped at the deadline: run the same command again to continue"
+from .sync_arguments import make_parser
 
 
 def run(arguments: Sequence[str]) -> ExitCode:
@@ -39,91 +15,7 @@ def run(arguments: Sequence[str]) -> ExitCode:
         Exception: the sync failed.
     """
     options = make_parser().parse_args(arguments)
-    request = make_request(options)
-    configure_logging(PROGRAM, verbose=options.verbose)
-    use_connection(options)
-    if options.jobs > 1 and not request.dry_run:
-        return _sync_in_batches(request, options)
-    return _sync(request, options)
+    # Not for the help: models take most of the start-up time.
+    from .sync_run import run_sync
 
-
-def _sync(request: DataSyncRequest, options: argparse.Namespace) -> ExitCode:
-    with paused_collector():
-        from ..sync.engine import Engine
-
-    start = time.monotonic()
-    with show_progress(quiet=options.quiet) as progress:
-        response = Engine(progress).sync(request)
-    if options.json:
-        print_json(response)
-    elif not options.quiet:
-        print_lines(_lines(response, time.monotonic() - start))
-    if options.rules and not _has_files(response):
-        logger.warning("the filters match no file at %s", request.source_path)
-    return _exit_code(response)
-
-
-def _sync_in_batches(request: DataSyncRequest, options: argparse.Namespace) -> ExitCode:
-    from .parallel import sync_in_batches
-
-    start = time.monotonic()
-    with show_progress(quiet=options.quiet) as progress:
-        result = sync_in_batches(
-            request, progress, processes=options.jobs, batch_bytes=options.batch_bytes
-        )
-    if options.json:
-        print_json(result.to_response())
-    elif not options.quiet:
-        print_lines(_lines_of_batches(result, request, time.monotonic() - start))
-    _print_failures(result, options)
-    if len(result.failed) == result.syncs:
-        return ExitCode.FAILED
-    return ExitCode.PARTLY_FAILED if result.failed or result.unfinished else ExitCode.DONE
-
-
-def _lines_of_batches(
-    result: ParallelResult, request: DataSyncRequest, seconds: float
-) -> Iterator[str]:
-    yield format_counts(result.counts, seconds)
-    if request.report_path:
-        yield f"report: {request.report_path}"
-    if result.unfinished:
-        yield _STOPPED
-
-
-def _print_failures(result: ParallelResult, options: argparse.Namespace) -> None:
-    for failed in result.failed[:_MAX_FAILURES_SHOWN]:
-        if options.debug:
-            sys.stderr.write(failed.trace)
-        sys.stderr.write(
-            f"{PROGRAM}: error: batch {failed.batch_number} of {result.batches}, "
-            f"{failed.request.source_path}: {failed.message}\n"
-        )
-    more = len(result.failed) - _MAX_FAILURES_SHOWN
-    if more > 0:
-        sys.stderr.write(f"{PROGRAM}: error: {more:,} more syncs failed\n")
-
-
-def _lines(response: DataSyncResponse, seconds: float) -> Iterator[str]:
-    result = response.result
-    if result.verification:
-        yield format_verification(result.verification)
-    else:
-        yield format_counts(result, seconds, dry_run=bool(response.request.dry_run))
-    if result.details:
-        yield f"report: {result.details}"
-    if response.incomplete:
-        yield _STOPPED
-
-
-def _has_files(response: DataSyncResponse) -> bool:
-    counts, found = response.result, response.result.verification
-    if found:
-        return bool(found.files_equal or found.files_different or found.files_missing)
-    return bool(counts.files_transferred or counts.files_unchanged)
-
-
-def _exit_code(response: DataSyncResponse) -> ExitCode:
-    found = response.result.verification
-    differs = found and (found.files_different or found.files_missing or found.files_extra)
-    return ExitCode.PARTLY_FAILED if differs or response.incomplete else ExitCode.DONE
+    return run_sync(options)

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import argparse
 import difflib
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from aibs_informatics_aws_lambda.common.cli.errors import UsageError, error_message
-from aibs_informatics_aws_lambda.common.exceptions import ValidationError
-from aibs_informatics_aws_lambda.common.s3 import S3Path
-from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
-from aibs_informatics_aws_lambda.storage.paths import DataLocation
+if TYPE_CHECKING:
+    from aibs_informatics_aws_lambda.storage.paths import DataLocation
 
 from . import arguments
 from .connection import add_connection_options
-from .filter_rules import add_filter_options, make_filter_config
+from .filter_rules import add_filter_options
 
 Group: TypeAlias = argparse._ArgumentGroup
 
@@ -56,59 +52,6 @@ examples:
 """
 
 
-def make_request(options: argparse.Namespace) -> DataSyncRequest:
-    """Return the request for the given options.
-
-    Raises:
-        UsageError: a value is invalid, or an option would have no effect.
-    """
-    given = {name: v for name, v in vars(options).items() if name in DataSyncRequest.model_fields}
-    staging = options.staging_folder
-    try:
-        request = DataSyncRequest.from_dict(
-            {
-                **given,
-                "filter_config": make_filter_config(options.rules),
-                "protect_excluded": _protects_excluded(options),
-                "remote_to_local_config": {
-                    "use_custom_tmp_dir": staging is not None,
-                    "custom_tmp_dir": staging,
-                },
-            }
-        )
-    except ValidationError as error:
-        raise UsageError(error_message(error)) from error
-    for problem in _problems(request, options):
-        raise UsageError(problem)
-    return request
-
-
-def _protects_excluded(options: argparse.Namespace) -> bool | None:
-    return True if options.delete and options.rules and not options.delete_excluded else None
-
-
-def _problems(request: DataSyncRequest, options: argparse.Namespace) -> Iterator[str]:
-    """Yield a message for each option that would have no effect."""
-    from_s3 = isinstance(request.source_path, S3Path)
-    to_s3 = isinstance(request.destination_path, S3Path)
-    if request.delete and not from_s3 and not to_s3:
-        yield "--delete has no effect between local paths: leave it out"
-    if not request.delete and (request.max_delete is not None or options.delete_excluded):
-        yield "--max-delete and --delete-excluded require --delete"
-    if not request.retain_source_data and from_s3 and not to_s3:
-        yield "--move has no effect from S3 to local paths: leave it out"
-    if request.require_lock and not (from_s3 and not to_s3):
-        yield "--require-lock is only for syncs from S3 to local paths"
-    if request.source_path_prefix and not (from_s3 and to_s3):
-        yield "--source-prefix is only for syncs from S3 to S3"
-    if request.filter_config and not from_s3 and not to_s3:
-        yield "--include and --exclude are not supported between local paths"
-    if options.batch_bytes and options.jobs == 1:
-        yield "--batch-bytes requires --jobs"
-    if options.jobs > 1 and request.verify:
-        yield "--verify runs in one process: leave --jobs out"
-
-
 def _parse_source(text: str) -> DataLocation:
     if text in arguments.MODULES:
         raise argparse.ArgumentTypeError(
@@ -140,10 +83,7 @@ def make_parser() -> arguments.Parser:
     _add_deletions(parser.add_argument_group("deletion"))
     _add_execution(parser.add_argument_group("execution"))
     add_connection_options(parser)
-    output = arguments.add_output_options(parser)
-    output.add_argument(
-        "--quiet", "-q", action="store_true", help="show neither progress nor counts"
-    )
+    arguments.add_output_options(parser, has_quiet=True)
     return parser
 
 
@@ -210,6 +150,13 @@ def _add_execution(group: Group) -> None:
         help="show what would be done without any change",
     )
     group.add_argument(
+        "--plan",
+        metavar="FILE",
+        dest="plan_file",
+        type=Path,
+        help=f"with --dry-run, which it implies: write the plan, for {arguments.PROGRAM} apply",
+    )
+    group.add_argument(
         "--verify",
         action="store_true",
         default=None,
@@ -226,8 +173,8 @@ def _add_execution(group: Group) -> None:
         "--max-concurrency",
         metavar="N",
         type=arguments.positive,
-        default=DataSyncRequest.model_fields["max_concurrency"].default,
-        help="number of parallel transfers of each process (default: %(default)s)",
+        default=argparse.SUPPRESS,
+        help="number of parallel transfers of each process (default: 25)",
     )
     group.add_argument(
         "--jobs",

@@ -25,14 +25,19 @@ class Step(NamedTuple):
         reason: the reason for a transfer, in one word.
         target: the path below the destination.
         entry: the source entry; the destination entry if it is extraneous.
-        target_etag: the ETag of the object at the target, if there is one.
+        there: the file or object at the target, if there is one; `None` if it is extraneous.
     """
 
     action: Action
     reason: str
     target: str
     entry: Entry
-    target_etag: str | None = None
+    there: Entry | None = None
+
+    @property
+    def target_etag(self) -> str | None:
+        """The ETag of the object at the target, if there is one."""
+        return self.there.etag if self.there else None
 
 
 class DiffOptions(NamedTuple):
@@ -82,19 +87,19 @@ def decide(target: str, entry: Entry, there: Entry | None, options: DiffOptions)
     before = options.resumption
     is_done = before is not None and before.has_done(target)
     if options.force and not is_done:
-        return Step("transfer", "forced", target, entry)
+        return Step("transfer", "forced", target, entry, there)
     if entry.size != there.size:
-        return Step("transfer", "size", target, entry)
+        return Step("transfer", "size", target, entry, there)
     age = int(there.modified) - int(entry.modified)
     if age < 0 and not options.verify:
-        return Step("transfer", "newer", target, entry)
+        return Step("transfer", "newer", target, entry, there)
     if not entry.size or (options.size_only and not options.verify):
-        return Step("keep", "", target, entry)
+        return Step("keep", "", target, entry, there)
     if before is not None and is_done and _is_settled(target, age, before, options):
-        return Step("keep", "", target, entry, there.etag)
+        return Step("keep", "", target, entry, there)
     if entry.etag is not None and there.etag is not None:
-        return _by_etag(target, entry, there.etag, options)
-    return Step("compare", "checksum", target, entry, there.etag)
+        return _by_etag(target, entry, there, options)
+    return Step("compare", "checksum", target, entry, there)
 
 
 def _is_settled(target: str, age: int, before: Resumption, options: DiffOptions) -> bool:
@@ -102,12 +107,12 @@ def _is_settled(target: str, age: int, before: Resumption, options: DiffOptions)
     return options.verify or age > options.clock_skew or before.has_compared(target)
 
 
-def _by_etag(target: str, entry: Entry, etag: str, options: DiffOptions) -> Step:
-    if entry.etag == etag:
-        return Step("keep", "", target, entry, etag)
+def _by_etag(target: str, entry: Entry, there: Entry, options: DiffOptions) -> Step:
+    if entry.etag == there.etag:
+        return Step("keep", "", target, entry, there)
     # The same content has another ETag if it was uploaded in other parts, or encrypted.
     action: Action = "compare" if options.verify else "transfer"
-    return Step(action, "checksum", target, entry, etag)
+    return Step(action, "checksum", target, entry, there)
 
 
 def _extraneous(found: Entry) -> Step:

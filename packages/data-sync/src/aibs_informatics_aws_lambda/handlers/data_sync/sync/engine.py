@@ -1,5 +1,7 @@
 """The sync engine: resolve, plan, execute, report."""
 
+from __future__ import annotations
+
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +23,7 @@ from .executor import execute
 from .filters import compile_patterns
 from .move_marker import finish_move
 from .planner import Plan, PlanOptions, make_plan
-from .report import Report, find_report_location, written_report
+from .report import Report, find_report_location, with_listener, written_report
 from .resolve import Branch, ResolvedSync, resolve_sync
 from .result import NoProgressError, Outcome, find_resumption, make_response
 from .resumption import Resumption
@@ -40,14 +42,17 @@ class Engine:
     Args:
         progress: receives the progress of the syncs.
         seconds_left: returns the time until the Lambda function times out; 0 outside of Lambda.
+        listener: receives what is done with each entry, beside the report.
     """
 
     def __init__(
         self,
         progress: Progress | None = None,
         seconds_left: Callable[[], float] = lambda: 0.0,
+        listener: Report | None = None,
     ) -> None:
         self._progress = progress or NullProgress()
+        self._listener = listener
         self._seconds_left = seconds_left
         # One client for each number of connections.
         self._s3 = cache(S3)
@@ -59,13 +64,17 @@ class Engine:
         return make_time_budget(deadlines, self._seconds_left)
 
     def sync(
-        self, request: models.DataSyncRequest, limit: TimeBudget | None = None
+        self,
+        request: models.DataSyncRequest,
+        limit: TimeBudget | None = None,
+        restrict: Callable[[Sequence[Plan]], None] = lambda _: None,
     ) -> models.DataSyncResponse:
         """Run one sync and return what was transferred and deleted.
 
         Args:
             request: the sync.
             limit: a time budget beside the deadline of the request.
+            restrict: drops steps of the plans that are not to be executed.
 
         Raises:
             FileNotFoundError: the source is missing, and ``fail_if_missing`` is set.
@@ -75,11 +84,11 @@ class Engine:
             AWSError: S3 refuses or cannot be reached.
         """
         budget = self.budget(request.deadline, limit.seconds_left if limit else None)
-        call = _Call(request, budget, self._progress, partial(self._s3, request.max_concurrency))
+        call = self._call(request, budget)
         resolved = call.resolve()
         if not resolved.branches:
             return call.report_nothing(resolved)
-        with call.locked(resolved), call.plan(resolved) as plans:
+        with call.locked(resolved), call.plan(resolved, restrict) as plans:
             outcome = call.execute(plans)
         return call.report(outcome)
 
@@ -92,10 +101,13 @@ class Engine:
             OSError: a file cannot be read.
             AWSError: S3 refuses or cannot be reached.
         """
-        budget = self.budget(request.deadline)
-        call = _Call(request, budget, self._progress, partial(self._s3, request.max_concurrency))
+        call = self._call(request, self.budget(request.deadline))
         with call.plan(call.resolve()) as plans:
             yield plans
+
+    def _call(self, request: models.DataSyncRequest, budget: TimeBudget) -> _Call:
+        s3 = partial(self._s3, request.max_concurrency)
+        return _Call(request, budget, self._progress, s3, self._listener)
 
 
 class _Call:
@@ -106,6 +118,7 @@ class _Call:
         budget: the time that is left.
         progress: receives the progress of the sync.
         s3: returns the S3 client; it is called only if one side is in S3.
+        listener: receives what is done with each entry.
     """
 
     def __init__(
@@ -114,11 +127,13 @@ class _Call:
         budget: TimeBudget,
         progress: Progress,
         s3: Callable[[], S3],
+        listener: Report | None,
     ) -> None:
         self._request = request
         self._budget = budget
         self._progress = progress
         self._s3 = s3
+        self._listener = listener
         has_report = request.report_path is not None or request.include_detailed_response
         self._report_location = find_report_location(request) if has_report else None
         self._changes = not (request.dry_run or request.verify)
@@ -138,7 +153,11 @@ class _Call:
             yield
 
     @contextmanager
-    def plan(self, resolved: ResolvedSync) -> Iterator[list[Plan]]:
+    def plan(
+        self,
+        resolved: ResolvedSync,
+        restrict: Callable[[Sequence[Plan]], None] = lambda _: None,
+    ) -> Iterator[list[Plan]]:
         """Compare source and destination, and check the limit on deletions."""
         plans: list[Plan] = []
         try:
@@ -148,6 +167,7 @@ class _Call:
                 patterns = compile_patterns(self._request.delete_only, "delete_only")
                 for plan in plans:
                     plan.keep_deletions(patterns)
+            restrict(plans)
             _check_deletions(self._request, plans)
             yield plans
         finally:
@@ -169,7 +189,7 @@ class _Call:
                 fsync=bool(request.fsync),
                 removes_sources=not request.retain_source_data and not request.verify,
                 progress=self._progress,
-                report=stack.enter_context(self._written_report()),
+                report=with_listener(stack.enter_context(self._written_report()), self._listener),
                 budget=self._budget,
             )
             pending = sum(plan.pending for plan in plans)

@@ -335,7 +335,8 @@ def _choose_method(route: Route, context: ExecutionContext) -> TransferMethod:
 
 def _evidence_of(step: Step) -> Evidence:
     """Return what the listings tell of the content of an entry."""
-    etag = step.entry.etag or step.target_etag
+    # The object at the target of a transfer is replaced: its ETag tells nothing of the content.
+    etag = step.entry.etag or (None if step.action == "transfer" else step.target_etag)
     is_equal = step.action == "keep" and step.entry.etag is not None
     same = is_equal and step.entry.etag == step.target_etag
     return Evidence(f"etag:{etag}" if etag else None, verified=same)

@@ -5,7 +5,7 @@ import logging
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -92,14 +92,36 @@ class Plan:
 
     def keep_deletions(self, patterns: Sequence[re.Pattern[str]]) -> None:
         """Drop all steps, and the extraneous entries whose paths no pattern matches in full."""
-        kept = Spool()
-        for step in self.extraneous:
-            if any(pattern.fullmatch(step.target) for pattern in patterns):
-                kept.append(step)
+        self.keep(
+            lambda step: (
+                step.action == "extraneous"
+                and any(pattern.fullmatch(step.target) for pattern in patterns)
+            )
+        )
+
+    def keep(self, selects: Callable[[Step], bool]) -> None:
+        """Drop all steps and extraneous entries that are not selected."""
+        steps, extraneous = Spool(), Spool()
+        self.unchanged = self.unchanged_bytes = self.pending = self.pending_bytes = 0
+        for step in self.steps:
+            if selects(step):
+                steps.append(step)
+                self.count(step)
+        for step in filter(selects, self.extraneous):
+            extraneous.append(step)
         self.close()
-        self.steps, self.extraneous = Spool(), kept
-        self.unchanged = self.unchanged_bytes = 0
-        self.pending = self.pending_bytes = 0
+        self.steps, self.extraneous = steps, extraneous
+
+    def keep_transfers(self) -> None:
+        """Drop the extraneous entries: none is deleted."""
+        self.extraneous.close()
+        self.extraneous = Spool()
+
+    def count(self, step: Step) -> None:
+        """Count a step that is not an unchanged entry."""
+        if step.action != "keep":
+            self.pending += 1
+            self.pending_bytes += step.entry.size
 
     def close(self) -> None:
         """Free memory and disk space."""
@@ -191,10 +213,8 @@ class _Planner:
     def _count(self, step: Step) -> bool:
         """Count a step, and tell whether it is part of the plan."""
         plan = self.plan
-        if step.action != "keep":
-            plan.pending += 1
-            plan.pending_bytes += step.entry.size
-        elif not self._lists_unchanged:
+        plan.count(step)
+        if step.action == "keep" and not self._lists_unchanged:
             if not plan.was_counted(step):
                 plan.unchanged += 1
                 plan.unchanged_bytes += step.entry.size
@@ -241,8 +261,7 @@ class _Planner:
             "deleted at the destination until a move completes or this object is deleted",
             self._route.target.name(MOVE_MARKER),
         )
-        self.plan.extraneous.close()
-        self.plan.extraneous = Spool()
+        self.plan.keep_transfers()
 
 
 def _target_of(step: Step) -> str:

@@ -71,6 +71,30 @@ class Report:
         """Add one entry, with the error that it has ended in, if any."""
 
 
+def with_listener(report: Report, listener: Report | None) -> Report:
+    """Return a report that passes what it receives on to a listener, if there is one."""
+    return report if listener is None else _Forwarded(report, listener)
+
+
+class _Forwarded(Report):
+    """Passes what it receives on to a report and a listener."""
+
+    def __init__(self, report: Report, listener: Report) -> None:
+        self.is_read = report.is_read
+        self._receivers = (report, listener)
+
+    def add(
+        self,
+        route: Route,
+        step: Step,
+        action: ReportAction,
+        evidence: Evidence = NO_EVIDENCE,
+        error: BaseException | None = None,
+    ) -> None:
+        for receiver in self._receivers:
+            receiver.add(route, step, action, evidence, error)
+
+
 class _Lines(Report):
     """Writes the lines of a report to a new file, in the order in which entries are done.
 

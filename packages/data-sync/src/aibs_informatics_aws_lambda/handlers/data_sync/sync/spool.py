@@ -57,8 +57,8 @@ class Spool:
         with filename_in_errors(tempfile.gettempdir()):
             self._file.seek(0)
         for line in self._file:
-            action, reason, target, entry, target_etag = json.loads(line)
-            yield Step(action, reason, target, Entry(*entry), target_etag)
+            action, reason, target, entry, there = json.loads(line)
+            yield Step(action, reason, target, Entry(*entry), Entry(*there) if there else None)
 
     def close(self) -> None:
         """Free memory and disk space."""

@@ -1,0 +1,46 @@
+"""A line on stdout for each action: what would be done, or has been done."""
+
+import json
+from pathlib import Path
+
+from ..sync.diff import Step
+from ..sync.plan_file import Planned, describe
+from ..sync.report import NO_EVIDENCE, Evidence, Report, ReportAction
+from ..sync.routes import Route
+from .output import format_size, print_lines
+
+_ACTIONS = ("transfer", "delete", "remove")
+
+
+class ActionLines(Report):
+    """Prints a line for each action, and none for what is unchanged.
+
+    Args:
+        folder: local paths below it are shown relative to it.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._start = f"{folder or Path.cwd()}/"
+
+    def add(
+        self,
+        route: Route,
+        step: Step,
+        action: ReportAction,
+        evidence: Evidence = NO_EVIDENCE,  # noqa: ARG002
+        error: BaseException | None = None,
+    ) -> None:
+        """Print an action, unless it has failed."""
+        if action in _ACTIONS and error is None:
+            print_lines([self.format(describe(route, step, action))])
+
+    def format(self, planned: Planned) -> str:
+        """Return an action in one line: ``upload a -> s3://bucket/a (2 B, missing)``."""
+        names = [self._shown(name) for name in (planned.source, planned.destination) if name]
+        size = format_size(planned.size)
+        return f"{planned.action} {' -> '.join(names)} ({size}, {planned.reason})"
+
+    def _shown(self, name: str) -> str:
+        shown = name.removeprefix(self._start)
+        # A line break would make two lines of one.
+        return json.dumps(shown) if "\n" in shown else shown

@@ -1,0 +1,112 @@
+"""``data-sync apply FILE``: do what a plan says, and nothing else."""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from aibs_informatics_aws_lambda.common.cli.errors import ExitCode, PayloadError, error_message
+
+from ..sync.plan_file import PlanFile
+from . import arguments as shared
+from .actions import ActionLines
+from .connection import add_connection_options, use_connection
+from .messages import configure_logging
+from .output import format_count, print_json, print_lines
+from .progress import show_progress
+from .summary import format_counts
+
+_PROGRAM = f"{shared.PROGRAM} apply"
+
+_DESCRIPTION = """\
+Do what a plan says, and nothing else. Both sides are listed again: files that have changed since
+the plan was made are not touched, but named, and the exit status is 4. If one of them was to be
+transferred, nothing is deleted.
+"""
+
+_EXAMPLES = f"""\
+examples:
+  {shared.PROGRAM} --delete --plan mirror.jsonl results s3://bucket/results/
+  {_PROGRAM} mirror.jsonl
+"""
+
+
+def run(arguments: Sequence[str]) -> ExitCode:
+    """Execute the plan given by the arguments.
+
+    Raises:
+        PayloadError: the plan is invalid. Nothing has been done.
+        Exception: the sync failed.
+    """
+    options = _parser().parse_args(arguments)
+    configure_logging(_PROGRAM, verbose=options.verbose)
+    plan = _read(options.plan_file)
+    for name, value in plan.connection.items():
+        if getattr(options, name, None) is None:
+            setattr(options, name, value)
+    use_connection(options)
+    return _apply(plan, options)
+
+
+def _read(path: Path) -> PlanFile:
+    try:
+        return PlanFile(path)
+    except (ValueError, OSError) as error:
+        raise PayloadError(f"cannot use the plan {path}: {error_message(error)}") from error
+
+
+def _apply(plan: PlanFile, options: argparse.Namespace) -> ExitCode:
+    from ..sync.engine import Engine
+
+    changes = {"report_path": options.report_path, "dry_run": options.dry_run}
+    request = plan.request.model_copy(update=changes)
+    start = time.monotonic()
+    shows_actions = (options.verbose or options.dry_run) and not options.json
+    listener = ActionLines() if shows_actions else None
+    with show_progress(quiet=options.quiet) as progress:
+        response = Engine(progress, listener=listener).sync(request, restrict=plan.restrict)
+    changed = _print_changed(plan)
+    if options.json:
+        print_json(response)
+    elif not options.quiet:
+        seconds = time.monotonic() - start
+        print_lines([format_counts(response.result, seconds, dry_run=bool(options.dry_run))])
+    return ExitCode.PARTLY_FAILED if changed or response.incomplete else ExitCode.DONE
+
+
+def _print_changed(plan: PlanFile) -> int:
+    lines, count = ActionLines(), 0
+    for planned in plan.changed():
+        count += 1
+        sys.stderr.write(f"{_PROGRAM}: changed since the plan: {lines.format(planned)}\n")
+    if count:
+        sys.stderr.write(
+            f"{_PROGRAM}: error: {format_count(count, 'planned action')} not done, as files have "
+            "changed: plan again\n"
+        )
+    return count
+
+
+def _parser() -> shared.Parser:
+    parser = shared.Parser(_PROGRAM, _DESCRIPTION, _EXAMPLES)
+    parser.add_argument(
+        "plan_file", metavar="FILE", type=Path, help="plan written by data-sync --plan"
+    )
+    parser.add_argument(
+        "--dry-run",
+        "-n",
+        action="store_true",
+        default=None,
+        help="show what would be done without any change",
+    )
+    parser.add_argument(
+        "--report",
+        metavar="PATH",
+        dest="report_path",
+        type=shared.parse_path,
+        help="write the action for each file to PATH as JSON Lines",
+    )
+    add_connection_options(parser)
+    shared.add_output_options(parser, has_quiet=True)
+    return parser

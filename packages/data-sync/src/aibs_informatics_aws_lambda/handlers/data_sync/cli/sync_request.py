@@ -1,0 +1,75 @@
+"""The request for the options of ``data-sync SRC DST``."""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+from aibs_informatics_aws_lambda.common.cli.errors import UsageError, error_message
+from aibs_informatics_aws_lambda.common.exceptions import ValidationError
+from aibs_informatics_aws_lambda.common.s3 import S3Path
+from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
+
+from .filter_rules import make_filter_config
+
+
+def make_request(options: argparse.Namespace) -> DataSyncRequest:
+    """Return the request for the given options.
+
+    Raises:
+        UsageError: a value is invalid, or an option would have no effect.
+    """
+    given = {name: v for name, v in vars(options).items() if name in DataSyncRequest.model_fields}
+    staging = options.staging_folder
+    try:
+        request = DataSyncRequest.from_dict(
+            {
+                **given,
+                "dry_run": True if options.plan_file else options.dry_run,
+                "filter_config": make_filter_config(options.rules),
+                "protect_excluded": _protects_excluded(options),
+                "remote_to_local_config": {
+                    "use_custom_tmp_dir": staging is not None,
+                    "custom_tmp_dir": staging,
+                },
+            }
+        )
+    except ValidationError as error:
+        raise UsageError(error_message(error)) from error
+    for problem in _problems(request, options):
+        raise UsageError(problem)
+    return _with_absolute_paths(request) if options.plan_file else request
+
+
+def _protects_excluded(options: argparse.Namespace) -> bool | None:
+    return True if options.delete and options.rules and not options.delete_excluded else None
+
+
+def _problems(request: DataSyncRequest, options: argparse.Namespace) -> Iterator[str]:
+    """Yield a message for each option that would have no effect."""
+    from_s3 = isinstance(request.source_path, S3Path)
+    to_s3 = isinstance(request.destination_path, S3Path)
+    if request.delete and not from_s3 and not to_s3:
+        yield "--delete has no effect between local paths: leave it out"
+    if not request.delete and (request.max_delete is not None or options.delete_excluded):
+        yield "--max-delete and --delete-excluded require --delete"
+    if not request.retain_source_data and from_s3 and not to_s3:
+        yield "--move has no effect from S3 to local paths: leave it out"
+    if request.require_lock and not (from_s3 and not to_s3):
+        yield "--require-lock is only for syncs from S3 to local paths"
+    if request.source_path_prefix and not (from_s3 and to_s3):
+        yield "--source-prefix is only for syncs from S3 to S3"
+    if request.filter_config and not from_s3 and not to_s3:
+        yield "--include and --exclude are not supported between local paths"
+    if options.plan_file and request.verify:
+        yield "--plan has no effect with --verify: leave one of them out"
+    if options.batch_bytes and options.jobs == 1:
+        yield "--batch-bytes requires --jobs"
+    if options.jobs > 1 and request.verify:
+        yield "--verify runs in one process: leave --jobs out"
+
+
+def _with_absolute_paths(request: DataSyncRequest) -> DataSyncRequest:
+    """Return a request whose paths are valid in another working directory."""
+    paths = (request.source_path, request.destination_path)
+    source, target = (path.absolute() if isinstance(path, Path) else path for path in paths)
+    return request.model_copy(update={"source_path": source, "destination_path": target})

@@ -1,0 +1,151 @@
+"""Execution of ``data-sync SRC DST``, and its output."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from aibs_informatics_aws_lambda.common.cli.errors import ExitCode
+from aibs_informatics_aws_lambda.common.collector import paused_collector
+from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest, DataSyncResponse
+
+from .arguments import PROGRAM
+from .connection import given_connection, use_connection
+from .messages import configure_logging
+from .output import print_json, print_lines
+from .progress import show_progress
+from .summary import format_counts, format_verification
+from .sync_request import make_request
+
+if TYPE_CHECKING:
+    from ..sync.report import Report
+    from .pool import ParallelResult
+
+
+logger = logging.getLogger(__name__)
+
+_MAX_FAILURES_SHOWN = 20
+_STOPPED = "stopped at the deadline: run the same command again to continue"
+
+
+def run_sync(options: argparse.Namespace) -> ExitCode:
+    """Run a sync with the given options and print its counts.
+
+    Raises:
+        UsageError: the options are invalid. Nothing has been done.
+        Exception: the sync failed.
+    """
+    request = make_request(options)
+    configure_logging(PROGRAM, verbose=options.verbose)
+    use_connection(options)
+    if options.jobs > 1 and not request.dry_run:
+        return _sync_in_batches(request, options)
+    return _sync(request, options)
+
+
+def _sync(request: DataSyncRequest, options: argparse.Namespace) -> ExitCode:
+    with paused_collector():
+        from ..sync.engine import Engine
+
+    start = time.monotonic()
+    with ExitStack() as stack:
+        listener = _listener(request, options, stack)
+        progress = stack.enter_context(show_progress(quiet=options.quiet))
+        response = Engine(progress, listener=listener).sync(request)
+    if options.json:
+        print_json(response)
+    elif not options.quiet:
+        print_lines(_lines(response, time.monotonic() - start))
+    if options.rules and not _has_files(response):
+        logger.warning("the filters match no file at %s", request.source_path)
+    return _exit_code(response)
+
+
+def _listener(
+    request: DataSyncRequest, options: argparse.Namespace, stack: ExitStack
+) -> Report | None:
+    """Return what receives the actions: lines on stdout, the plan file, both or neither."""
+    listener: Report | None = None
+    if (options.verbose or request.dry_run) and not (options.json or options.quiet):
+        from .actions import ActionLines
+
+        listener = ActionLines()
+    if options.plan_file is not None:
+        from ..sync.plan_file import written_plan
+        from ..sync.report import with_listener
+
+        planned = request.model_copy(update={"dry_run": None, "report_path": None})
+        plan = written_plan(options.plan_file, planned, given_connection(options))
+        listener = with_listener(stack.enter_context(plan), listener)
+    return listener
+
+
+def _sync_in_batches(request: DataSyncRequest, options: argparse.Namespace) -> ExitCode:
+    from .parallel import sync_in_batches
+
+    start = time.monotonic()
+    with show_progress(quiet=options.quiet) as progress:
+        result = sync_in_batches(
+            request, progress, processes=options.jobs, batch_bytes=options.batch_bytes
+        )
+    if options.json:
+        print_json(result.to_response())
+    elif not options.quiet:
+        print_lines(_lines_of_batches(result, request, time.monotonic() - start))
+    _print_failures(result, options)
+    if len(result.failed) == result.syncs:
+        return ExitCode.FAILED
+    return ExitCode.PARTLY_FAILED if result.failed or result.unfinished else ExitCode.DONE
+
+
+def _lines_of_batches(
+    result: ParallelResult, request: DataSyncRequest, seconds: float
+) -> Iterator[str]:
+    yield format_counts(result.counts, seconds)
+    if request.report_path:
+        yield f"report: {request.report_path}"
+    if result.unfinished:
+        yield _STOPPED
+
+
+def _print_failures(result: ParallelResult, options: argparse.Namespace) -> None:
+    for failed in result.failed[:_MAX_FAILURES_SHOWN]:
+        if options.debug:
+            sys.stderr.write(failed.trace)
+        sys.stderr.write(
+            f"{PROGRAM}: error: batch {failed.batch_number} of {result.batches}, "
+            f"{failed.request.source_path}: {failed.message}\n"
+        )
+    more = len(result.failed) - _MAX_FAILURES_SHOWN
+    if more > 0:
+        sys.stderr.write(f"{PROGRAM}: error: {more:,} more syncs failed\n")
+
+
+def _lines(response: DataSyncResponse, seconds: float) -> Iterator[str]:
+    result = response.result
+    if result.verification:
+        yield format_verification(result.verification)
+    else:
+        yield format_counts(result, seconds, dry_run=bool(response.request.dry_run))
+    if result.details:
+        yield f"report: {result.details}"
+    if response.incomplete:
+        yield _STOPPED
+
+
+def _has_files(response: DataSyncResponse) -> bool:
+    counts, found = response.result, response.result.verification
+    if found:
+        return bool(found.files_equal or found.files_different or found.files_missing)
+    return bool(counts.files_transferred or counts.files_unchanged)
+
+
+def _exit_code(response: DataSyncResponse) -> ExitCode:
+    found = response.result.verification
+    differs = found and (found.files_different or found.files_missing or found.files_extra)
+    return ExitCode.PARTLY_FAILED if differs or response.incomplete else ExitCode.DONE

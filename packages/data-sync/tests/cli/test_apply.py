@@ -1,0 +1,87 @@
+"""apply: what a plan says, and nothing else."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+
+@pytest.fixture
+def planned(run, disk, aws) -> str:
+    """A plan that uploads a and b, and deletes an object."""
+    aws.make_bucket()
+    disk.write({"data/a": "a", "data/b": "bb"})
+    aws.put("bucket", "data/old", "x")
+    result = run("--delete", "--plan", "plan.jsonl", "data", "s3://bucket/data/")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count("\n") == 4
+    assert aws.keys("bucket") == ["data/old"]
+    return "plan.jsonl"
+
+
+def test_plan_is_executed(run, aws, planned):
+    result = run("apply", planned)
+
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith("2 files (3 B) transferred in ")
+    assert result.stdout.endswith("0 unchanged, 1 deleted at the destination\n")
+    assert aws.keys("bucket") == ["data/a", "data/b"]
+
+
+def test_new_files_are_left_alone(run, disk, aws, planned):
+    disk.write({"data/new": "n"})
+    aws.put("bucket", "data/extra", "x")
+
+    assert run("apply", planned).returncode == 0
+    assert aws.keys("bucket") == ["data/a", "data/b", "data/extra"]
+
+
+def test_changed_file_is_named_and_nothing_is_deleted(run, disk, aws, planned):
+    disk.write({"data/a": "changed"})
+
+    result = run("apply", "-v", planned)
+
+    assert result.returncode == 4
+    assert "changed since the plan: upload data/a -> s3://bucket/data/a (1 B" in result.stderr
+    assert "upload data/b -> s3://bucket/data/b (2 B, missing)" in result.stdout
+    assert aws.keys("bucket") == ["data/b", "data/old"]
+
+
+def test_changed_extraneous_object_stays(run, aws, planned):
+    aws.put("bucket", "data/old", "newer")
+
+    result = run("apply", planned)
+
+    assert result.returncode == 4
+    assert "delete s3://bucket/data/old" in result.stderr
+    assert aws.keys("bucket") == ["data/a", "data/b", "data/old"]
+
+
+def test_plan_works_in_another_folder_and_has_no_credentials(run, disk, aws, planned, tmp_path):
+    text = (tmp_path / planned).read_text()
+    assert "AWS" not in text
+    assert json.loads(text.splitlines()[0])["request"]["source_path"] == str(tmp_path / "data")
+
+    assert run("apply", str(tmp_path / planned), folder="/").returncode == 0
+
+
+def test_dry_run_of_a_plan_changes_nothing(run, aws, planned):
+    result = run("apply", "-n", planned)
+
+    assert "upload data/a -> s3://bucket/data/a (1 B, missing)\n" in result.stdout
+    assert aws.keys("bucket") == ["data/old"]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"), [(None, "No such file"), ("{}", "version"), ("", "is not a plan")]
+)
+def test_invalid_plan_is_refused(run, disk, content, reason):
+    if content is not None:
+        disk.write({"p": content})
+
+    result = run("apply", "p")
+
+    assert result.returncode == 3
+    assert "cannot use the plan p" in result.stderr
+    assert reason in result.stderr
