@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     )
     from .executor import BaseExecutor as BaseExecutor
     from .handler import LambdaHandler as LambdaHandler
+    from .idempotency import Idempotent as Idempotent
     from .json_io import JSON as JSON, JSONArray as JSONArray, JSONObject as JSONObject
     from .logging import get_service_logger as get_service_logger
     from .metrics import EnhancedMetrics as EnhancedMetrics
+    from .middleware import HandlerCall as HandlerCall, Middleware as Middleware
     from .model import (
         AwareIsoDateTime as AwareIsoDateTime,
         IsoDate as IsoDate,
@@ -35,6 +37,10 @@ if TYPE_CHECKING:
         download_to_json_object as download_to_json_object,
         upload_json as upload_json,
     )
+    from .tracing import (
+        OpenTelemetryTracing as OpenTelemetryTracing,
+        XRayTracing as XRayTracing,
+    )
     from .workflows import Workflows as Workflows
 
 _NAMES = {
@@ -46,11 +52,14 @@ _NAMES = {
     "exceptions": "AWSError ApplicationException ResourceNotFoundError ValidationError",
     "executor": "BaseExecutor",
     "handler": "LambdaHandler",
+    "idempotency": "Idempotent",
     "json_io": "JSON JSONArray JSONObject",
     "logging": "get_service_logger",
     "metrics": "EnhancedMetrics",
+    "middleware": "HandlerCall Middleware",
     "model": "AwareIsoDateTime IsoDate IsoDateTime PydanticBaseModel",
     "s3": "S3Path download_to_json download_to_json_object upload_json",
+    "tracing": "OpenTelemetryTracing XRayTracing",
     "workflows": "Workflows",
 }
 

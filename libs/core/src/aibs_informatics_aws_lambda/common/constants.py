@@ -21,6 +21,10 @@ REGION_KEY = "REGION"
 
 # A comma-separated list of modules and packages; if set, only their handlers can be run by name.
 HANDLER_ALLOWED_MODULES_KEY = "HANDLER_ALLOWED_MODULES"
+# The DynamoDB table of the middleware `Idempotent`.
+HANDLER_IDEMPOTENCY_TABLE_KEY = "HANDLER_IDEMPOTENCY_TABLE"
+# A comma-separated list of middleware, by qualified names, for all handlers.
+HANDLER_MIDDLEWARES_KEY = "HANDLER_MIDDLEWARES"
 # If true, the command exits with 0 even if the response reports failed items.
 HANDLER_PARTIAL_OK_KEY = "HANDLER_PARTIAL_OK"
 # If false, APIs ignore the header `x-log-level`.

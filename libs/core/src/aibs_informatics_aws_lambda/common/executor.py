@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic_core import PydanticSerializationError
 
@@ -17,6 +17,7 @@ from .handler_names import load_qualified_name
 from .json_check import check_depth, unserializable
 from .json_io import JSON, JSONObject, as_json_object, dump_json_line, load_json_object
 from .logging import logger
+from .middleware import Middleware, call_handler, flush_middlewares
 from .s3 import S3Path
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ class BaseExecutor(EnvBaseMixins, TypedExchange[REQUEST, RESPONSE]):
     A subclass names its models, ``class Count(BaseExecutor[CountRequest, CountResponse])``, and
     defines `handle`.
     """
+
+    middlewares: ClassVar[Sequence[Middleware]] = ()
+    """The middleware around every call of `handle`, the outermost first."""
 
     def __post_init__(self) -> None:
         # Mixins before or after this class may have one of their own.
@@ -183,7 +187,10 @@ class BaseExecutor(EnvBaseMixins, TypedExchange[REQUEST, RESPONSE]):
         if output_location is not None:
             check_writable(parse_location(output_location))
         executor = cls.build_from_env(**kwargs)
-        response = executor.handle(request=cls.deserialize_request(input))
+        try:
+            response = call_handler(executor, cls.deserialize_request(input))
+        finally:
+            flush_middlewares(cls)
         output = None if response is None else cls.serialize_response(response)
         if output_location is not None:
             if output is None:

@@ -17,6 +17,7 @@ from .lambda_function import (
     parse_event,
     with_handler_class,
 )
+from .middleware import call_handler, flush_middlewares
 from .records import RecordMixins
 from .s3 import S3Path, download_to_json_object, upload_json
 
@@ -88,7 +89,7 @@ class LambdaHandler(RecordMixins[REQUEST, RESPONSE], Generic[REQUEST, RESPONSE])
             instance.log = logger
             instance.context = context
             try:
-                response = instance.handle(request=request)
+                response = call_handler(instance, request, event)
                 if response is None:
                     return None
                 document = cls.serialize_response(response)
@@ -96,6 +97,7 @@ class LambdaHandler(RecordMixins[REQUEST, RESPONSE], Generic[REQUEST, RESPONSE])
                 return document
             finally:
                 instance.flush_metrics()
+                flush_middlewares(cls)
 
         function = make_lambda_function(logger, invoke, module=cls.__module__)
         return with_handler_class(function, cls)

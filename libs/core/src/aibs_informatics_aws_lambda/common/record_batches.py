@@ -87,6 +87,7 @@ def make_batch_function(
     *,
     logger: Logger,
     new_metrics: Callable[[], EnhancedMetrics],
+    flush: Callable[[], None],
     module: str,
     raise_on_entire_batch_failure: bool,
 ) -> LambdaHandlerType:
@@ -97,6 +98,7 @@ def make_batch_function(
         make_processor: makes the processor of a batch of records.
         logger: has the identifier of the record in hand as ``record_id``.
         new_metrics: makes an empty collection of metrics.
+        flush: is called at the end of each batch.
         module: the module that the function counts as defined in.
         raise_on_entire_batch_failure: whether to raise if every record failed.
     """
@@ -128,6 +130,7 @@ def make_batch_function(
             return processor.response()
         finally:
             metrics.flush_metrics()
+            flush()
 
     return make_lambda_function(logger, handle_batch, module=module)
 

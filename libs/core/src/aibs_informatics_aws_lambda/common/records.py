@@ -11,6 +11,7 @@ from .executor import BaseExecutor
 from .generics import REQUEST, RESPONSE
 from .logging import LoggingMixins
 from .metrics import MetricsMixins
+from .middleware import call_handler, flush_middlewares
 from .s3 import S3Path
 
 if TYPE_CHECKING:
@@ -199,13 +200,14 @@ class RecordMixins(
             if should_process(record):
                 handler = make_handler()
                 handler.log, handler.context, handler.metrics = logger, context, metrics
-                handler.handle(request=deserialize(record))
+                call_handler(handler, deserialize(record), record)
 
         return make_batch_function(
             handle_record,
             make_processor,
             logger=logger,
             new_metrics=lambda: cls.get_metrics(handler_name=cls.handler_name()),
+            flush=lambda: flush_middlewares(cls),
             module=cls.__module__,
             raise_on_entire_batch_failure=raise_on_entire_batch_failure,
         )

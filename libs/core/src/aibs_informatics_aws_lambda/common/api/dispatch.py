@@ -15,6 +15,7 @@ from ..handler import LambdaHandler
 from ..json_io import JSON
 from ..lambda_function import check_lambda_response, with_handler_class
 from ..metrics import EnhancedMetrics
+from ..middleware import call_handler, flush_middlewares
 from .event import headers_of
 from .headers import RequestLogLevel
 from .request import read_request
@@ -53,7 +54,7 @@ def route_function(
         handler.log = own_logger
         handler.metrics = collected
         handler.context = router.lambda_context
-        response = handler.handle(request=request)
+        response = call_handler(handler, request, event)
         document = None if response is None else handler_cls.serialize_response(response)
         return _json_text(document)
 
@@ -78,6 +79,7 @@ def route_function(
             collected.add_duration_metric(start)
             if metrics is None:
                 collected.flush_metrics()
+            flush_middlewares(handler_cls)
         return Response(status_code=200, content_type="application/json", body=body)
 
     handle_route.__name__ = route.get_client_method_name()

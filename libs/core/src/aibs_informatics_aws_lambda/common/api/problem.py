@@ -14,6 +14,23 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import (
 
 from ..json_io import JSON, JSONObject
 
+# By name: the utility imports boto3, and few APIs need it.
+_IDEMPOTENCY = "aws_lambda_powertools.utilities.idempotency."
+_IDEMPOTENCY_ERRORS = {
+    "IdempotencyAlreadyInProgressError": (
+        HTTPStatus.CONFLICT,
+        "The same request is being handled.",
+    ),
+    "IdempotencyKeyError": (
+        HTTPStatus.BAD_REQUEST,
+        "The request lacks the fields that identify it.",
+    ),
+    "IdempotencyValidationError": (
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "A different request was handled with the same identifying fields.",
+    ),
+}
+
 PROBLEM_CONTENT_TYPE = "application/problem+json"
 
 
@@ -49,13 +66,16 @@ class EventRejectedError(UnauthorizedError):
 
 
 def normalize_error(error: Exception) -> Exception:
-    """Return an error of Powertools' own validation as a `ServiceError`; return others as is."""
+    """Return an error of Powertools' validation or idempotency as a `ServiceError`; or `error`."""
     if isinstance(error, RequestUnsupportedContentType):
         text = "The content type of the body is not supported."
         return ServiceError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, text)
     if isinstance(error, RequestValidationError):
         keys = ("loc", "msg", "type")
         return InvalidRequestError([{key: one[key] for key in keys} for one in error.errors()])
+    if type(error).__module__.startswith(_IDEMPOTENCY):
+        status, text = _IDEMPOTENCY_ERRORS.get(type(error).__name__, (None, ""))
+        return ServiceError(status, text) if status else error
     return error
 
 
