@@ -6,7 +6,7 @@ from queue import SimpleQueue
 
 import pytest
 from aibs_informatics_aws_lambda.handlers.data_sync.sync import window as window_module
-from aibs_informatics_aws_lambda.handlers.data_sync.sync.window import Window
+from aibs_informatics_aws_lambda.handlers.data_sync.sync.window import AdaptiveWindow, Window
 from tables import table
 
 
@@ -203,3 +203,89 @@ def test_call_runs_in_the_thread_that_adds():
     work.add(window, "b")
     assert work.finished == ["called", "a"]
     assert work.started == ["a", "b"]
+
+
+class Clock:
+    """A clock that a test sets."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def capacities(throughputs, most=256):
+    """Return the capacity of a window after each interval with such a throughput."""
+    clock = Clock()
+    window = AdaptiveWindow(most, clock)
+    reached = []
+    for throughput in throughputs:
+        for _ in range(throughput):
+            window.note_work(0)
+        clock.now += 1
+        window.note_work(0)
+        reached.append(capacity_of(window, clock))
+    return reached
+
+
+def capacity_of(window, clock):
+    """Return how many futures a window takes before it waits for one to end."""
+    started = []
+
+    def start():
+        future = Future()
+        started.append(future)
+        if len(started) > 1000:
+            raise AssertionError("the window has no bound")
+        return future
+
+    def stop_waiting():
+        raise StopIteration
+
+    def fill():
+        while True:
+            window.add(start, lambda _: None)
+
+    window.call(stop_waiting)
+    with pytest.raises(StopIteration):
+        fill()
+    for future in started:
+        future.set_result(None)
+    window.drain()
+    return len(started)
+
+
+@table(
+    "throughputs, expected",
+    {
+        "doubles while the throughput grows": ([100, 200, 400, 800], [128, 256, 256, 256]),
+        "returns if the throughput does not grow": ([100, 105], [128, 64]),
+        "stays for a while where more was in vain": ([100, 105, 105, 105], [128, 64, 64, 64]),
+        "tries more again later": ([100, 105, *[105] * 5], [128, 64, 64, 64, 64, 64, 128]),
+        "halves if the throughput collapses": ([100, 200, 300, 100], [128, 256, 256, 128]),
+        "keeps less while nothing grows": (
+            [100, 200, 300, 100, 30, 8, 2],
+            [128, 256, 256, 128, 64, 32, 16],
+        ),
+        "is never below eight": (
+            [10000, 3000, 1000, 300, 100, 30, 9, 2],
+            [128, 64, 32, 16, 8, 8, 8, 8],
+        ),
+    },
+)
+def test_capacity_follows_the_throughput(throughputs, expected):
+    assert capacities(throughputs) == expected
+
+
+def test_capacity_never_exceeds_the_maximum():
+    assert capacities([100, 200, 400], most=80) == [80, 80, 80]
+    assert capacities([100], most=5) == [5]
+
+
+def test_capacity_is_kept_between_intervals():
+    clock = Clock()
+    window = AdaptiveWindow(256, clock)
+    clock.now = 0.1
+    window.note_work(2**30)
+    assert capacity_of(window, clock) == 64

@@ -62,6 +62,9 @@ MaxDelete: TypeAlias = Annotated[
 """A number of files, or a share of the files at the destination, such as ``0.05`` or ``"5%"``."""
 
 
+DEFAULT_MAX_CONCURRENCY = 25
+
+
 class RemoteToLocalConfig(PydanticBaseModel):
     """The staging directory for the download of a single object."""
 
@@ -74,7 +77,11 @@ class RemoteToLocalConfig(PydanticBaseModel):
 class DataSyncConfig(PydanticBaseModel):
     """Options of a data sync."""
 
-    max_concurrency: int = Field(25, ge=1, description="parallel transfers of large files")
+    max_concurrency: int = Field(
+        DEFAULT_MAX_CONCURRENCY,
+        ge=1,
+        description="maximum number of parallel transfers; 25, the default, adapts up to 256",
+    )
     retain_source_data: bool = Field(
         True, description="false: delete synced files from the source"
     )

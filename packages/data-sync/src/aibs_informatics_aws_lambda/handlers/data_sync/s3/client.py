@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import lru_cache, partial
@@ -33,6 +34,15 @@ _FIRST_WAIT_MS = 100
 
 _REGION_HEADER = "x-amz-bucket-region"
 
+DEFAULT_CONNECTIONS = 256
+"""The maximum number of connections where the request leaves it open."""
+
+# The library opens no more connections than its throughput target takes, at 0.1 GB/s each.
+_GBPS_OF_A_CONNECTION = 0.8
+
+# Responses that take longer than this come from a distance.
+_FAR_SECONDS = 0.01
+
 
 class S3:
     """Sends requests to S3.
@@ -43,7 +53,7 @@ class S3:
 
     def __init__(self, connections: int) -> None:
         self._connections = connections
-        self._connections_of_one = min(connections, _connections_of_one())
+        self._shortest_response = float("inf")
         self._sends_checksums = sends_checksums()
         self._connection = find_endpoint()
         self._encrypted, self._credentials = self._connection.encrypted, make_credentials()
@@ -103,6 +113,7 @@ class S3:
         response = collect()
         is_transfer = bool(request.send_file or request.receive_file)
         length = [] if request.method in ("GET", "HEAD") else [_content_length(request)]
+        start = time.monotonic()
         http_request = HttpRequest(
             request.method,
             f"{path}?{request.query}" if request.query else path,
@@ -114,6 +125,8 @@ class S3:
             error: Exception | None, *, did_validate_checksum: bool = False, **_: Any
         ) -> None:
             keep_thread_state()
+            if not is_transfer:
+                self._shortest_response = min(self._shortest_response, time.monotonic() - start)
             try:
                 if error is None:
                     future.set_result(response.as_response(verified=did_validate_checksum))
@@ -135,7 +148,7 @@ class S3:
                 checksum_config=_checksums(request, sends=self._sends_checksums),
                 part_size=request.part_bytes,
                 multipart_upload_threshold=request.part_bytes,
-                max_active_connections_override=self._connections_of_one,
+                max_active_connections_override=self._connections_of_one(),
                 on_headers=response.take_headers if request.keeps_headers else None,
                 on_body=None if is_transfer else response.take_body,
                 on_progress=response.take_progress if is_transfer else None,
@@ -147,6 +160,15 @@ class S3:
             return
         self._in_flight[future] = sent
         future.add_done_callback(self._forget)
+
+    def _connections_of_one(self) -> int:
+        """Return the maximum number of connections for the parts of one object.
+
+        Each takes its share of a core: more than a few for each core are slower, and hold more
+        parts in memory. At a distance, where they spend their time waiting, more are faster.
+        """
+        is_far = _FAR_SECONDS < self._shortest_response < float("inf")
+        return min(self._connections, 16 if is_far else max(4, 2 * (os.cpu_count() or 1)))
 
     def _address(self, bucket: str, region: str) -> tuple[str, str]:
         """Return the host of a bucket, and the start of the paths of its objects."""
@@ -198,6 +220,7 @@ class S3:
             part_size=PART_BYTES,
             memory_limit=_MEMORY_BYTES,
             max_active_connections_override=self._connections,
+            throughput_target_gbps=_GBPS_OF_A_CONNECTION * self._connections,
             retry_config=S3RetryConfig(
                 max_retries=_RETRIES,
                 backoff_scale_factor_ms=_FIRST_WAIT_MS,
@@ -255,15 +278,6 @@ def _type_of(request: Request, response: _Collector) -> str:
         return "PUT_OBJECT"
     is_moved = request.receive_file or response.is_stream
     return "GET_OBJECT" if request.operation == "GetObject" and is_moved else "DEFAULT"
-
-
-def _connections_of_one() -> int:
-    """Return the maximum number of connections for the parts of one object.
-
-    Each takes its share of a core: more than a few for each core are slower, and hold more parts
-    in memory.
-    """
-    return max(4, 2 * (os.cpu_count() or 1))
 
 
 def _content_length(request: Request) -> tuple[str, str]:

@@ -16,6 +16,7 @@ class ExecutionContext:
     Args:
         pool: threads for work on local files.
         concurrency: the number of parallel transfers.
+        adapts: whether the number of parallel transfers follows the throughput.
         s3: the S3 client, if one side is in S3.
         staging: the directory in which a single object is staged, if not beside its target.
         changes: whether anything is changed, or only counted.
@@ -29,6 +30,7 @@ class ExecutionContext:
 
     pool: Executor
     concurrency: int
+    adapts: bool = False
     s3: S3 | None = None
     staging: str | None = None
     changes: bool = True

@@ -15,7 +15,7 @@ from ..local.locks import held_lock
 from ..local.staging import find_staging_root, staging_folder
 from ..locations import resolve
 from ..progress import NullProgress, Progress
-from ..s3.client import S3
+from ..s3.client import DEFAULT_CONNECTIONS, S3
 from .context import ExecutionContext
 from .deadline import UNLIMITED, OutOfTimeError, TimeBudget, make_time_budget
 from .diff import DiffOptions
@@ -106,7 +106,7 @@ class Engine:
             yield plans
 
     def _call(self, request: models.DataSyncRequest, budget: TimeBudget) -> _Call:
-        s3 = partial(self._s3, request.max_concurrency)
+        s3 = partial(self._s3, _connections(request))
         return _Call(request, budget, self._progress, s3, self._listener)
 
 
@@ -182,6 +182,7 @@ class _Call:
             context = ExecutionContext(
                 pool=stack.enter_context(ThreadPoolExecutor(request.max_concurrency)),
                 concurrency=request.max_concurrency,
+                adapts=_adapts(request),
                 s3=None if is_local else self._s3(),
                 staging=stack.enter_context(self._staging(plans)),
                 changes=self._changes,
@@ -285,6 +286,15 @@ def _resumption(before: models.SyncContinuation | None, route: Route) -> Resumpt
         return None
     # A single object is done before anything below its key is started.
     return Resumption(through="") if route.single else find_resumption(before)
+
+
+def _connections(request: models.DataSyncRequest) -> int:
+    return DEFAULT_CONNECTIONS if _adapts(request) else request.max_concurrency
+
+
+def _adapts(request: models.DataSyncRequest) -> bool:
+    # Requests carry the default as a number, so that it cannot be chosen.
+    return request.max_concurrency == models.DEFAULT_MAX_CONCURRENCY
 
 
 def _check_deletions(request: models.DataSyncRequest, plans: Sequence[Plan]) -> None:

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from ..local.files import touch
-from ..s3.client import PART_BYTES
+from ..s3.client import DEFAULT_CONNECTIONS, PART_BYTES
 from .context import ExecutionContext
 from .deadline import OutOfTimeError
 from .deletions import delete_extraneous, remove_sources
@@ -25,7 +25,7 @@ from .transfers.local_copy import LocalCopy
 from .transfers.method import TransferMethod
 from .transfers.s3_copy import S3Copy
 from .transfers.upload import Upload
-from .window import Window
+from .window import AdaptiveWindow, Window
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ class _PlanExecution:
         self.plan = plan
         self.context = context
         self.method = _choose_method(plan.route, context)
-        self.window = Window(_WAITING * context.concurrency)
+        self.window = _make_window(context)
         # Transfers of entries whose comparison has shown another content.
         self.differing: deque[_Transfer] = deque()
         self.seconds_to_publish = _Average()
@@ -173,6 +173,7 @@ class _PlanExecution:
         self.context.report.add(self.plan.route, step, "transfer", evidence)
         self._transferred += 1
         self._transferred_bytes += step.entry.size
+        self.window.note_work(step.entry.size)
 
     def _note_difference(self, step: Step, evidence: Evidence) -> None:
         action: ReportAction = "missing" if step.reason == "missing" else "different"
@@ -320,6 +321,12 @@ class _Average:
 
     def add(self, value: float) -> None:
         self.value += 0.1 * (value - self.value)
+
+
+def _make_window(context: ExecutionContext) -> Window:
+    if context.adapts:
+        return AdaptiveWindow(DEFAULT_CONNECTIONS)
+    return Window(_WAITING * context.concurrency)
 
 
 def _choose_method(route: Route, context: ExecutionContext) -> TransferMethod:

@@ -72,8 +72,70 @@ class Window:
             except Empty:
                 return
 
+    def note_work(self, size: int) -> None:
+        """Count a transfer of some bytes that has ended."""
+
     def _end(
         self, future: Future[Result], finish: Callable[[Future[Result]], None], weight: int
     ) -> None:
         self._used -= weight
         finish(future)
+
+
+class AdaptiveWindow(Window):
+    """A window whose capacity follows the throughput.
+
+    The capacity doubles as long as that raises the throughput, as the slow start of TCP (RFC 5681)
+    does; otherwise it returns to the one before, and a higher one is tried again later. It is
+    halved where the throughput collapses, as it does when a service throttles requests.
+
+    Args:
+        most: the maximum capacity.
+        clock: returns the time in seconds.
+    """
+
+    def __init__(self, most: int, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(min(_FIRST_CAPACITY, most))
+        self._most = most
+        self._clock = clock
+        self._since = clock()
+        self._work = 0
+        self._best = 0.0
+        self._before: int | None = None
+        self._settled_until = 0.0
+
+    def note_work(self, size: int) -> None:
+        """Count a transfer of some bytes that has ended."""
+        self._work += _BYTES_OF_A_REQUEST + size
+        now = self._clock()
+        seconds = now - self._since
+        if seconds < _INTERVAL_SECONDS:
+            return
+        throughput, self._since, self._work = self._work / seconds, now, 0
+        self._capacity = self._next_capacity(throughput, now)
+
+    def _next_capacity(self, throughput: float, now: float) -> int:
+        if self._before is not None and throughput < _GAIN * self._best:
+            before, self._before = self._before, None
+            self._settled_until = now + _SETTLED_SECONDS
+            return before
+        if throughput < _COLLAPSE * self._best:
+            # What was reached before does not count any more.
+            self._best, self._settled_until = throughput, now + _SETTLED_SECONDS
+            return max(min(_LEAST_CAPACITY, self._most), self._capacity // 2)
+        self._best = max(throughput, self._best)
+        self._before = None
+        if now < self._settled_until or self._capacity == self._most:
+            return self._capacity
+        self._before = self._capacity
+        return min(2 * self._capacity, self._most)
+
+
+_FIRST_CAPACITY = 64
+_LEAST_CAPACITY = 8
+_INTERVAL_SECONDS = 0.2
+_SETTLED_SECONDS = 5.0
+_GAIN = 1.1
+_COLLAPSE = 0.4
+# A request at a distance of some 10 ms takes as long as so many bytes.
+_BYTES_OF_A_REQUEST = 2**20
