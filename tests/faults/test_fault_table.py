@@ -250,27 +250,11 @@ def _concerns(verb, fault: str) -> bool:
     return side == "local"
 
 
-_UPLOADS = "upload, upload without delete, upload in batches, move to S3"
-
-_SUCCESS = "a status of 200 is taken for success"
-
-# Cells that fail, by reason. They have to pass as soon as the reason is gone.
-_REASONS = [
-    (_SUCCESS, "writes that are taken by a proxy", _UPLOADS),
-    (_SUCCESS, "writes that are taken by nobody", _UPLOADS),
-]
-FAILING: dict[Cell, str] = {
-    (verb, fault): reason for reason, fault, verbs in _REASONS for verb in verbs.split(", ")
-}
-
-
 def parameters() -> Iterator[object]:
     everything = list(cells())
     sample = set(random.Random(SEED).sample(everything, SAMPLE))
     for cell in everything:
         marks = [] if cell in sample else [pytest.mark.faults]
-        if cell in FAILING:
-            marks.append(pytest.mark.xfail(reason=FAILING[cell]))
         yield pytest.param(*cell, id=": ".join(cell), marks=marks)
 
 

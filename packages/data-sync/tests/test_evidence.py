@@ -10,6 +10,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.evidence import (
     ListedPage,
     ListingEvidence,
     NoEvidenceError,
+    StoredObject,
     check_moved,
     is_absent,
 )
@@ -87,16 +88,17 @@ def test_only_enoent_is_evidence_that_there_is_nothing(number):
 
 
 @table(
-    "found, message",
+    "found, is_stored, message",
     {
-        "it is there": (3, None),
-        "it is not there": (None, "s3://b/t does not exist"),
-        "it has another size": (0, "s3://b/t has 0 bytes instead of 3"),
+        "it is there": (StoredObject(3, "e"), True, None),
+        "it is not there": (None, True, "s3://b/t does not exist"),
+        "it has another size": (StoredObject(0), True, "s3://b/t has 0 bytes instead of 3"),
+        "it has another ETag": (StoredObject(3, "e"), False, "s3://b/t has another ETag .*: e,"),
     },
 )
-def test_entry_is_moved_once_it_was_seen_at_its_target(found, message):
+def test_entry_is_moved_once_it_was_seen_at_its_target(found, is_stored, message):
     if message is None:
-        check_moved("/src/a", "s3://b/t", 3, found)
+        check_moved("/src/a", "s3://b/t", 3, found, is_stored=is_stored)
         return
     with pytest.raises(AWSError, match=f"cannot remove /src/a: {message}"):
-        check_moved("/src/a", "s3://b/t", 3, found)
+        check_moved("/src/a", "s3://b/t", 3, found, is_stored=is_stored)

@@ -6,8 +6,10 @@ from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
+from aibs_informatics_aws_lambda.handlers.data_sync.evidence import StoredObject
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.etags import (
     file_has_etag,
+    file_is_stored,
     first_part_bytes,
     object_digest,
     part_bytes_for,
@@ -232,3 +234,37 @@ def test_size_of_the_first_part_is_asked_for():
     [request] = s3.requests
     assert (request.method, request.bucket, request.key) == ("HEAD", "bucket", "key")
     assert request.query == "partNumber=1"
+
+
+@table(
+    "stored, same",
+    {
+        "the checksum tells": (StoredObject(10, "?", crc64nvme="Ffmx7kz9nB0="), True),
+        "another checksum tells": (StoredObject(10, etag_of(TEN), "AAAAAAAAAAA="), False),
+        "the ETag tells": (StoredObject(10, etag_of(TEN)), True),
+        "the ETag of parts tells": (StoredObject(10, etag_of(TEN, 8 * MIB)), True),
+        "another ETag tells": (StoredObject(10, etag_of(b"other")), False),
+        "the size need not be known": (StoredObject(None, etag_of(TEN)), True),
+        "another size tells": (StoredObject(9, etag_of(TEN)), False),
+        "the ETag of an encrypted object tells nothing": (
+            StoredObject(10, etag_of(TEN), is_encrypted=True),
+            None,
+        ),
+        "an ETag that is no digest tells nothing": (StoredObject(10, "0x8D"), None),
+        "the ETag of a large object of Swift tells nothing": (
+            StoredObject(10, f"{etag_of(TEN)}-N"),
+            None,
+        ),
+        "no ETag tells nothing": (StoredObject(10), None),
+    },
+)
+def test_file_is_compared_with_what_was_stored(tmp_path: Path, stored, same):
+    (tmp_path / "a").write_bytes(TEN)
+    assert file_is_stored(str(tmp_path / "a"), 10, stored, lambda: None) is same
+
+
+@pytest.mark.parametrize("stored", [StoredObject(10, crc64nvme="x"), StoredObject(10, "0" * 32)])
+def test_comparison_with_what_was_stored_can_be_stopped(tmp_path: Path, stored):
+    (tmp_path / "a").write_bytes(TEN)
+    with pytest.raises(InterruptedError):
+        file_is_stored(str(tmp_path / "a"), 10, stored, Checks(stop_at=1))

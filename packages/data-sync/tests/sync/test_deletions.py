@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import re
 from concurrent.futures import Future
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 import pytest
@@ -48,12 +49,13 @@ class FakeS3:
 
     def __init__(self, body: bytes = b"") -> None:
         self.body = body
+        self.headers = {"content-length": "1"}
         self.requests: list[Request] = []
 
     def send(self, request: Request) -> Future[Response]:
         future: Future[Response] = Future()
         if request.operation in ("ListObjectsV2", "HeadObject"):
-            future.set_result(Response({"content-length": "1"}, EMPTY_LISTING))
+            future.set_result(Response(self.headers, EMPTY_LISTING))
             return future
         self.requests.append(request)
         result = b"<DeleteResult/>" if request.operation == "DeleteObjects" else b""
@@ -550,3 +552,35 @@ def test_only_the_removal_is_left_when_the_time_is_up():
     assert not outcome.is_complete
     assert outcome.only_removes
     assert s3.requests == []
+
+
+@table(
+    "action, target_etag, stored, served, message",
+    {
+        "what was stored is served": ("transfer", None, "new", "new", None),
+        "what was stored is not served": ("transfer", None, "new", "old", "another ETag"),
+        "what was stored under an unknown ETag": ("transfer", None, None, "new", None),
+        "what was kept is there": ("keep", "old", None, "old", None),
+        "what was kept has been replaced": ("keep", "old", None, "new", "another ETag"),
+        "what was kept without an ETag": ("keep", None, None, "old", None),
+        "what differed was stored": ("compare", "old", "new", "new", None),
+        "what differed was not stored": ("compare", "old", "new", "old", "another ETag"),
+    },
+)
+def test_source_is_removed_once_its_target_has_the_etag(
+    tmp_path: Path, action, target_etag, stored, served, message
+):
+    make(tmp_path, "src/a")
+    [listed] = synced(tmp_path / "src", "a")
+    plan = plan_of(
+        Root(None, f"{tmp_path}/src/"),
+        IN_S3,
+        [listed._replace(action=action, there=Entry("a", 1, 1.0, target_etag))],
+    )
+    s3 = FakeS3()
+    s3.headers = {"content-length": "1", "etag": f'"{served}"'}
+    with closing(plan), pytest.raises(AWSError, match=message) if message else nullcontext():
+        if stored:
+            plan.arrivals.note(0, stored)
+        remove_sources([plan], context_of(s3), Outcome())
+    assert below(tmp_path) == ("src/a" if message else "")

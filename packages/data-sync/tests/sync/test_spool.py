@@ -8,7 +8,7 @@ import pytest
 from aibs_informatics_aws_lambda.handlers.data_sync.entries import Entry
 from aibs_informatics_aws_lambda.handlers.data_sync.sync import spool as spool_module
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.diff import Step
-from aibs_informatics_aws_lambda.handlers.data_sync.sync.spool import Spool
+from aibs_informatics_aws_lambda.handlers.data_sync.sync.spool import Arrivals, Spool
 from tables import table
 
 IN_MEMORY = 10_000
@@ -119,3 +119,21 @@ def test_closed_spool_has_given_its_memory_back(spool):
     spool.append(step(0))
     spool.close()
     assert list(spool) == []
+
+
+def test_etags_of_what_was_stored_are_noted_by_number():
+    with closing(Arrivals()) as arrivals:
+        assert arrivals.agrees(0, "a") is None
+        arrivals.note(7, "a")
+        arrivals.note(3, "b")
+        assert arrivals.agrees(7, "a") is True
+        assert arrivals.agrees(7, "b") is False
+        assert arrivals.agrees(3, "b") is True
+        assert arrivals.agrees(4, "b") is None
+        assert arrivals.agrees(8, "a") is None
+
+
+def test_etags_that_cannot_be_noted_are_an_error(no_disk):
+    with pytest.raises(OSError, match="No space left") as error:
+        Arrivals().note(0, "a")
+    assert error.value.filename == tempfile.gettempdir()

@@ -235,15 +235,19 @@ def test_objects_are_compared_by_their_bytes(content, other, same):
 
 
 @table(
-    "options, etag, evidence",
+    "told, found, verified",
     {
-        "a copy that nobody asks about has no evidence": ({}, "e", (None, False)),
-        "a copy of the same ETag is verified": ({"reports": True}, "e", ("etag:e", True)),
-        "a copy of another ETag is not": ({"reports": True}, "f", ("etag:f", False)),
+        "a copy of the same ETag is verified": ("e", None, True),
+        "a copy of another ETag is not": ("f", None, False),
+        "an ETag that the service leaves empty is looked up": ("", "e", True),
+        "it may be another one": ("", "f", False),
     },
 )
-def test_evidence_of_a_copy(options, etag, evidence):
-    response = Response({}, f"<ETag>&quot;{etag}&quot;</ETag>".encode())
+def test_evidence_of_a_copy(told, found, verified):
+    response = Response({}, f"<ETag>&quot;{told}&quot;</ETag>".encode())
+    s3 = FakeS3(1, etag=f'"{found}"')
     with ThreadPoolExecutor(1) as pool:
-        found = S3Copy(ROUTE, FakeS3(1), pool, **options).publish(step("e"), response)
-    assert (found.checksum, found.verified) == evidence
+        evidence = S3Copy(ROUTE, s3, pool).publish(step("e"), response)
+    etag = told or found
+    assert evidence == (f"etag:{etag}", verified, etag)
+    assert [request.operation for request in s3.requests] == (["HeadObject"] if found else [])

@@ -2,8 +2,9 @@
 
 A listing is evidence if each of its pages is the page that was requested, and the last page says
 that it is the last. A missing folder is evidence if the operating system says so of the folder
-itself. A transfer is evidence once its target was seen with the size of the source: the status of
-a response alone is none, as gateways, proxies and login pages respond with 200 as well.
+itself. The status of a response alone is no evidence of a transfer, as gateways, proxies and login
+pages respond with 200 as well: the response must name the object that the service has stored, and
+a source is removed only once its target was seen with the size and the ETag that were stored.
 
 Everything that deletes relies on the functions of this module; they raise an error, or say no,
 where evidence is missing.
@@ -106,22 +107,49 @@ def is_absent(error: OSError) -> bool:
     return error.errno == errno.ENOENT
 
 
-def check_moved(source: str, target: str, size: int, found: int | None) -> None:
+class StoredObject(NamedTuple):
+    """What a service says of an object.
+
+    Args:
+        size: in bytes, or `None` if the service does not say.
+        etag: the ETag, without quotation marks; empty if the service does not say.
+        crc64nvme: the checksum of the whole object, in Base64; empty if the service has none.
+        is_encrypted: whether the ETag is no digest of the content, as with SSE-KMS and SSE-C.
+        modified: the time of the last modification, in seconds since 1970 UTC, if it is known.
+    """
+
+    size: int | None = None
+    etag: str = ""
+    crc64nvme: str = ""
+    is_encrypted: bool = False
+    modified: float | None = None
+
+
+def check_moved(
+    source: str, target: str, size: int, found: StoredObject | None, *, is_stored: bool = True
+) -> None:
     """Check that an entry has arrived at its target, before it is removed from the source.
 
     Args:
         source: the name of the source entry, for messages.
         target: the name of its target.
         size: its size in bytes.
-        found: the size of the entry at the target, or `None` if there is none.
+        found: the entry at the target, or `None` if there is none.
+        is_stored: whether the ETag at the target is the one that was stored, as far as that is
+            known.
 
     Raises:
         AWSError: it has not.
     """
-    if found == size:
+    if found is None:
+        reason = "does not exist"
+    elif found.size != size:
+        reason = f"has {found.size} bytes instead of {size}"
+    elif not is_stored:
+        reason = f"has another ETag than what was stored: {found.etag}"
+    else:
         return
-    reason = "does not exist" if found is None else f"has {found} bytes instead of {size}"
     raise AWSError(
         f"cannot remove {source}: {target} {reason}, although its transfer succeeded. Nothing was "
-        "removed: check AWS_ENDPOINT_URL and proxies"
+        "removed: check AWS_ENDPOINT_URL, proxies, and what else writes to the destination"
     )

@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from ..progress import OnBytes
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from awscrt.s3 import S3Client
 
 from ..settings import CHECKSUM_KEY
-from .errors import translate_error
+from .errors import error_code, translate_error
 from .requests import Request, Response
+from .service import Feature, Service, refuses_trailer
 from .thread_state import keep_thread_state
 
 PART_BYTES = 8 * 2**20
@@ -61,6 +62,11 @@ class S3:
         self._regions: dict[str, str] = {}
         self._addresses: dict[tuple[str, str], tuple[str, str]] = {}
         self._in_flight: dict[Future[Response], Any] = {}
+
+    @cached_property
+    def service(self) -> Service:
+        """The service that responds."""
+        return Service(self._connection.endpoint, is_aws=self._connection.is_aws)
 
     def ask(self, request: Request) -> Response:
         """Send a request and wait for the response.
@@ -111,6 +117,7 @@ class S3:
         host, path = self._address(request.bucket, region)
         path += escape_key(request.key)
         response = collect()
+        checksums = self._checksums(request)
         is_transfer = bool(request.send_file or request.receive_file)
         length = [] if request.method in ("GET", "HEAD") else [_content_length(request)]
         start = time.monotonic()
@@ -130,7 +137,9 @@ class S3:
             try:
                 if error is None:
                     future.set_result(response.as_response(verified=did_validate_checksum))
-                elif self._is_elsewhere(request, region, error):
+                elif self._is_elsewhere(request, region, error) or self._refuses_trailer(
+                    checksums, error
+                ):
                     self._send(request, future, collect)
                 else:
                     future.set_exception(translate_error(error, request, host))
@@ -145,7 +154,7 @@ class S3:
                 request=http_request,
                 send_filepath=request.send_file,
                 recv_filepath=request.receive_file,
-                checksum_config=_checksums(request, sends=self._sends_checksums),
+                checksum_config=checksums,
                 part_size=request.part_bytes,
                 multipart_upload_threshold=request.part_bytes,
                 max_active_connections_override=self._connections_of_one(),
@@ -188,6 +197,32 @@ class S3:
             return False
         self._regions[request.bucket] = named
         return True
+
+    def _refuses_trailer(self, checksums: Any, error: Exception) -> bool:
+        """Tell whether the service refuses the trailing checksums of a request, and note it."""
+        from awscrt.s3 import S3ChecksumLocation
+
+        if (
+            self.service.is_aws
+            or not checksums
+            or checksums.location != S3ChecksumLocation.TRAILER
+        ):
+            return False
+        status = getattr(error, "status_code", None)
+        if not refuses_trailer(status, error_code(error)):
+            return False
+        self.service.note_lack(Feature.TRAILERS)
+        return True
+
+    def _checksums(self, request: Request) -> Any:
+        """Return which checksums are sent and verified."""
+        # S3 sends the checksum with an object that is downloaded in one piece; that of a larger
+        # one costs another request.
+        in_one_piece = (request.size or 0) <= PART_BYTES
+        if request.operation == "PutObject":
+            in_header = in_one_piece or not self.service.supports(Feature.TRAILERS)
+            return _upload_checksums(in_header) if self._sends_checksums else None
+        return _checksums_of(request.operation, in_one_piece)
 
     def _client(self, region: str, request: Request) -> S3Client:
         """Return the client for a request.
@@ -285,15 +320,17 @@ def _content_length(request: Request) -> tuple[str, str]:
     return ("Content-Length", str(length))
 
 
-def _checksums(request: Request, *, sends: bool) -> Any:
-    # S3 sends the checksum with an object that is downloaded in one piece; that of a larger one
-    # costs another request.
-    in_one_piece = (request.size or 0) <= PART_BYTES
-    return _checksums_of(request.operation, in_one_piece, sends)
+@lru_cache
+def _upload_checksums(in_header: bool) -> Any:
+    from awscrt import s3 as crt
+
+    # In a header for small files: a trailer takes one more packet.
+    location = crt.S3ChecksumLocation.HEADER if in_header else crt.S3ChecksumLocation.TRAILER
+    return crt.S3ChecksumConfig(crt.S3ChecksumAlgorithm.CRC64NVME, location)
 
 
 @lru_cache
-def _checksums_of(operation: str, in_one_piece: bool, sends: bool) -> Any:
+def _checksums_of(operation: str, in_one_piece: bool) -> Any:
     from awscrt import s3 as crt
 
     if operation == "GetObject":
@@ -301,13 +338,6 @@ def _checksums_of(operation: str, in_one_piece: bool, sends: bool) -> Any:
         return crt.S3ChecksumConfig(
             validate_response=True,
             response_validation_mode=mode.REQUEST_ONLY if in_one_piece else mode.FULL_OBJECT,
-        )
-    if operation == "PutObject" and sends:
-        # In a header for small files: a trailer takes one more packet.
-        location = crt.S3ChecksumLocation
-        return crt.S3ChecksumConfig(
-            crt.S3ChecksumAlgorithm.CRC64NVME,
-            location.HEADER if in_one_piece else location.TRAILER,
         )
     if operation == "DeleteObjects":
         # S3 requires one.

@@ -48,10 +48,16 @@ class Endpoint:
         """Whether requests use TLS."""
         return urlsplit(self.endpoint).scheme != "http"
 
+    @property
+    def is_aws(self) -> bool:
+        """Whether the endpoint is one of AWS."""
+        host = urlsplit(self.endpoint).hostname
+        return bool(host) and ".amazonaws." in f"{host}."
+
     def address(self, bucket: str) -> tuple[str, str]:
         """Return the host name for a bucket, and the URL path that precedes its object keys."""
         parts = urlsplit(self.endpoint)
-        if self._is_aws(parts.hostname) and _HOST_LABEL.fullmatch(bucket):
+        if self.is_aws and _HOST_LABEL.fullmatch(bucket):
             return f"{bucket}.{parts.netloc}", "/"
         return parts.netloc, f"{parts.path.rstrip('/')}/{bucket}/"
 
@@ -59,12 +65,7 @@ class Endpoint:
         """Return the endpoint of the same service in another region."""
         if region == self.region:
             return self
-        is_aws = self._is_aws(urlsplit(self.endpoint).hostname)
-        return Endpoint(_aws_endpoint(region) if is_aws else self.endpoint, region)
-
-    @staticmethod
-    def _is_aws(host: str | None) -> bool:
-        return bool(host) and ".amazonaws." in f"{host}."
+        return Endpoint(_aws_endpoint(region) if self.is_aws else self.endpoint, region)
 
 
 def escape_key(key: str) -> str:

@@ -105,6 +105,11 @@ def translate_error(error: Exception, request: Request, host: str) -> Exception:
     return ResourceNotFoundError(text) if is_missing else AWSError(text)
 
 
+def error_code(error: Exception) -> str:
+    """Return the code of an error that awscrt has raised."""
+    return _reason(error, getattr(error, "status_code", None))[0]
+
+
 def _remedy(code: str, message: str, status: int | None, request: Request, host: str) -> str:
     if status is None and code.startswith(_UNREACHABLE):
         return f"Check the network, the region and AWS_ENDPOINT_URL: the host is {host}"

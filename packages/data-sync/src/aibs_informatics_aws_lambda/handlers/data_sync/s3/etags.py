@@ -5,13 +5,16 @@ digests of the parts, followed by the number of parts. With SSE-KMS or SSE-C it 
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html
 """
 
+import base64
 import hashlib
 import os
+import re
 from collections.abc import Callable
 from typing import IO
 
 from aibs_informatics_aws_lambda.common.files import filename_in_errors
 
+from ..evidence import StoredObject
 from ..progress import CheckDeadline
 from .client import PART_BYTES, S3
 from .requests import ObjectVersion, Request, head_first_part
@@ -20,6 +23,8 @@ from .requests import ObjectVersion, Request, head_first_part
 MAX_PARTS = 10_000
 
 _BLOCK_BYTES = 2**20
+
+_DIGEST = re.compile(r"[0-9a-f]{32}(-[0-9]+)?")
 
 
 def part_bytes_for(size: int) -> int:
@@ -34,6 +39,40 @@ def parts_of(etag: str) -> int | None:
     """Return the number of parts of a multipart upload, or `None` for a single PutObject."""
     _, dash, number = etag.partition("-")
     return int(number) if dash and number.isdecimal() else None
+
+
+def is_digest(etag: str) -> bool:
+    """Tell whether an ETag has the form of a digest of the content.
+
+    Some services also have others, which say nothing of the content.
+    """
+    return bool(_DIGEST.fullmatch(etag))
+
+
+def file_is_stored(
+    path: str, size: int, stored: StoredObject, check: CheckDeadline
+) -> bool | None:
+    """Return whether a file has the content of an object that was uploaded from it.
+
+    Args:
+        path: the file.
+        size: its size in bytes.
+        stored: what the service says of the object.
+        check: called for each block; an exception that it raises ends the comparison.
+
+    Returns:
+        `None` if neither the checksum nor the ETag tells.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    if stored.size not in (None, size):
+        return False
+    if stored.crc64nvme:
+        return _crc64nvme(path, check) == stored.crc64nvme
+    if stored.is_encrypted or not is_digest(stored.etag):
+        return None
+    return file_has_etag(path, size, stored.etag, lambda: part_bytes_for(size), check)
 
 
 def file_has_etag(
@@ -97,6 +136,17 @@ def object_digest(s3: S3, version: Request, check: CheckDeadline) -> bytes:
 
     s3.send(version, take).result()
     return digest.digest()
+
+
+def _crc64nvme(path: str, check: CheckDeadline) -> str:
+    from awscrt.checksums import crc64nvme
+
+    crc = 0
+    with filename_in_errors(path), open(path, "rb") as file:  # noqa: PTH123
+        while block := file.read(_BLOCK_BYTES):
+            check()
+            crc = crc64nvme(block, crc)
+    return base64.b64encode(crc.to_bytes(8, "big")).decode()
 
 
 def _md5(path: str, check: CheckDeadline) -> str:

@@ -7,6 +7,7 @@ from urllib.parse import quote, urlencode
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 
+from ..evidence import StoredObject
 from ..locations import Root, s3_uri
 from .endpoint import escape_key
 from .xml import NAMESPACE, escape, find_blocks, find_fields, find_text
@@ -210,9 +211,43 @@ def read_text(response: Response, element: str) -> str:
     return found
 
 
-def head(bucket: str, key: str) -> Request:
+def head(bucket: str, key: str, headers: Mapping[str, str] = _NO_HEADERS) -> Request:
     """Return the request for the metadata of an object."""
-    return Request("HeadObject", "s3:GetObject", bucket, key, "HEAD", keeps_headers=True)
+    return Request(
+        "HeadObject", "s3:GetObject", bucket, key, "HEAD", headers=headers, keeps_headers=True
+    )
+
+
+def head_checksum(bucket: str, key: str) -> Request:
+    """Return the request for the metadata of an object, its checksum included."""
+    return head(bucket, key, {"x-amz-checksum-mode": "ENABLED"})
+
+
+def read_stored(response: Response, *, is_head: bool) -> StoredObject:
+    """Return what a response says of the object that was uploaded, or requested by HEAD."""
+    headers = response.headers
+    encryption = headers.get("x-amz-server-side-encryption", "")
+    is_whole = headers.get("x-amz-checksum-type", "FULL_OBJECT") == "FULL_OBJECT"
+    length, modified = headers.get("content-length"), headers.get("last-modified")
+    return StoredObject(
+        int(length) if is_head and length is not None else None,
+        # Proxies that compress mark ETags as weak.
+        headers.get("etag", "").removeprefix("W/").strip('"'),
+        headers.get("x-amz-checksum-crc64nvme", "") if is_whole else "",
+        encryption.startswith("aws:")
+        or "x-amz-server-side-encryption-customer-algorithm" in headers,
+        _parse_time(modified) if is_head and modified else None,
+    )
+
+
+def _parse_time(text: str) -> float | None:
+    # Only needed where a listing is in doubt.
+    from email.utils import parsedate_to_datetime
+
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except ValueError:
+        return None
 
 
 def head_first_part(bucket: str, key: str) -> Request:

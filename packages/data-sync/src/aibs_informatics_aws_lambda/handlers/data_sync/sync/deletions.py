@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias
 from aibs_informatics_aws_lambda.common.exceptions import ResourceNotFoundError
 
 from ..entries import Entry
-from ..evidence import check_moved
+from ..evidence import StoredObject, check_moved
 from ..local.delete import delete_empty_directories, delete_empty_parents, delete_file
 from ..local.files import check_unchanged
 from ..s3 import requests
@@ -106,22 +106,43 @@ def _check_arrivals(plan: Plan, context: ExecutionContext) -> None:
         OSError: a target cannot be read.
     """
     source, target = plan.route.source, plan.route.target
-    there = iter(()) if target.bucket is None else _list_arrivals(plan, context)
-    found = next(there, None)
-    for step in plan.steps:
-        size: int | None
-        if target.bucket is None:
-            size = os.stat(target.at(step.target)).st_size  # noqa: PTH116 - one for each file
-        else:
-            while found is not None and found.relative < step.target:
-                found = next(there, None)
-            is_listed = found is not None and found.relative == step.target
-            size = found.size if found is not None and is_listed else None
-            if size != step.entry.size:
-                # Some services list other sizes than they serve.
-                size = _served_size(context.the_s3(), target.bucket, target.at(step.target))
+    arrived = _find_arrivals(plan, context)
+    for number, (step, found) in enumerate(zip(plan.steps, arrived, strict=True)):
+        is_stored = _is_stored(plan, number, step, found)
+        if target.bucket is not None and not (
+            found and found.size == step.entry.size and is_stored
+        ):
+            # Some services list other sizes and ETags than they serve.
+            found = _find_served(context.the_s3(), target.bucket, target.at(step.target))
+            is_stored = _is_stored(plan, number, step, found)
         name = source.name(step.entry.relative)
-        check_moved(name, target.name(step.target), step.entry.size, size)
+        check_moved(name, target.name(step.target), step.entry.size, found, is_stored=is_stored)
+
+
+def _is_stored(plan: Plan, number: int, step: Step, found: StoredObject | None) -> bool:
+    """Tell whether the ETag at a target is the one that was stored, as far as that is known."""
+    if found is None or not found.etag:
+        return True
+    agrees = plan.arrivals.agrees(number, found.etag)
+    if agrees is None:
+        return step.action == "transfer" or step.target_etag in (None, found.etag)
+    return agrees
+
+
+def _find_arrivals(plan: Plan, context: ExecutionContext) -> Iterator[StoredObject | None]:
+    """Yield what is at the target of each step, as it is listed."""
+    target = plan.route.target
+    if target.bucket is None:
+        for step in plan.steps:
+            yield StoredObject(os.stat(target.at(step.target)).st_size)  # noqa: PTH116
+        return
+    listed = _list_arrivals(plan, context)
+    found = next(listed, None)
+    for step in plan.steps:
+        while found is not None and found.relative < step.target:
+            found = next(listed, None)
+        is_listed = found is not None and found.relative == step.target
+        yield StoredObject(found.size, found.etag or "") if found and is_listed else None
 
 
 def _list_arrivals(plan: Plan, context: ExecutionContext) -> Iterator[Entry]:
@@ -133,12 +154,11 @@ def _list_arrivals(plan: Plan, context: ExecutionContext) -> Iterator[Entry]:
     return iter([found] if found else [])
 
 
-def _served_size(s3: S3, bucket: str, key: str) -> int | None:
+def _find_served(s3: S3, bucket: str, key: str) -> StoredObject | None:
     try:
-        length = s3.ask(requests.head(bucket, key)).headers.get("content-length")
+        return requests.read_stored(s3.ask(requests.head(bucket, key)), is_head=True)
     except ResourceNotFoundError:
         return None
-    return int(length) if length is not None else None
 
 
 def _marked(plan: Plan, context: ExecutionContext) -> AbstractContextManager[None]:

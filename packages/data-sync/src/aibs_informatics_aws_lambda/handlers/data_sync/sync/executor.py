@@ -123,8 +123,9 @@ class _PlanExecution:
 
     def _start_all(self) -> None:
         budget = self.context.budget
-        for step in budget.limit(self.plan.steps) if budget.is_limited else self.plan.steps:
-            transfer = _Transfer(step, self, self._reached)
+        steps = budget.limit(self.plan.steps) if budget.is_limited else self.plan.steps
+        for number, step in enumerate(steps):
+            transfer = _Transfer(step, number, self, self._reached)
             self._unfinished[step.target] = transfer
             self._reached = step.target
             transfer.begin()
@@ -162,11 +163,13 @@ class _PlanExecution:
         self.context.pool.shutdown(cancel_futures=True)
         self.method.discard()
 
-    def note_transfer(self, step: Step, evidence: Evidence) -> None:
+    def note_transfer(self, step: Step, number: int, evidence: Evidence) -> None:
         """Count and report an entry that was transferred, or would be."""
         del self._unfinished[step.target]
         if not self.context.changes and self.plan.was_counted(step):
             return
+        if self.context.removes_sources and evidence.etag:
+            self.plan.arrivals.note(number, evidence.etag)
         if self.context.verifies:
             self._note_difference(step, evidence)
             return
@@ -208,14 +211,18 @@ class _Transfer:
 
     Args:
         step: the entry.
+        number: its number in the plan, from 0.
         execution: the execution that it is part of.
         previous: the target before it in the plan, if any.
     """
 
-    __slots__ = ("_bytes_done", "_execution", "previous", "state", "step")
+    __slots__ = ("_bytes_done", "_execution", "_number", "previous", "state", "step")
 
-    def __init__(self, step: Step, execution: _PlanExecution, previous: str | None) -> None:
+    def __init__(
+        self, step: Step, number: int, execution: _PlanExecution, previous: str | None
+    ) -> None:
         self.step = step
+        self._number = number
         self.state = _State.PLANNED
         self.previous = previous
         self._execution = execution
@@ -299,7 +306,7 @@ class _Transfer:
     def _end(self, evidence: Evidence) -> None:
         self.state = _State.PUBLISHED
         self._execution.context.progress.advance(1, self.step.entry.size - self._bytes_done)
-        self._execution.note_transfer(self.step, evidence)
+        self._execution.note_transfer(self.step, self._number, evidence)
 
     def _attempt(self, action: Callable[..., T], *arguments: Any) -> T:
         """Call a function, and report the error that it raises."""
@@ -336,8 +343,9 @@ def _choose_method(route: Route, context: ExecutionContext) -> TransferMethod:
     if route.target.bucket is None:
         return Download(route, s3, context.staging, fsync=context.fsync, reports=reports)
     if route.source.bucket is None:
-        return Upload(route, s3, reports=reports)
-    return S3Copy(route, s3, context.pool, reports=reports)
+        moves = context.removes_sources
+        return Upload(route, s3, context.budget.check, reports=reports, moves=moves)
+    return S3Copy(route, s3, context.pool)
 
 
 def _evidence_of(step: Step) -> Evidence:

@@ -22,7 +22,7 @@ from .key_paths import FileFolderConflicts, NonCanonicalKeys, as_local_pairs
 from .move_marker import MOVE_MARKER
 from .resumption import Resumption
 from .routes import Route
-from .spool import Spool
+from .spool import Arrivals, Spool
 
 _DEFAULT_DIFF = DiffOptions()
 
@@ -62,6 +62,7 @@ class Plan:
             the order of their targets.
         extraneous: the entries to delete from the destination.
         resumption: what earlier calls of the same sync have done.
+        arrivals: the ETags of what was transferred, if the source is removed.
         unchanged: the number of unchanged entries that are no steps.
         unchanged_bytes: their size.
         pending: the number of entries to transfer or compare.
@@ -77,6 +78,7 @@ class Plan:
     steps: Spool = field(default_factory=Spool)
     extraneous: Spool = field(default_factory=Spool)
     resumption: Resumption | None = None
+    arrivals: Arrivals = field(default_factory=Arrivals)
     unchanged: int = 0
     unchanged_bytes: int = 0
     pending: int = 0
@@ -127,6 +129,7 @@ class Plan:
         """Free memory and disk space."""
         self.steps.close()
         self.extraneous.close()
+        self.arrivals.close()
 
 
 def make_plan(route: Route, entries: Iterable[Entry], options: PlanOptions, s3: S3 | None) -> Plan:

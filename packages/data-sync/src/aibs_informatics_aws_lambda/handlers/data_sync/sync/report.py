@@ -41,10 +41,12 @@ class Evidence(NamedTuple):
     Args:
         checksum: the kind of a checksum, a colon, and the checksum.
         verified: whether the content was compared, or verified by a checksum in transit.
+        etag: the ETag of the object that was stored, if it is known.
     """
 
     checksum: str | None = None
     verified: bool = False
+    etag: str = ""
 
 
 NO_EVIDENCE = Evidence()

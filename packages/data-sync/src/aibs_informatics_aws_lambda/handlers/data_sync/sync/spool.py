@@ -1,8 +1,10 @@
-"""The steps of a plan, spilled to disk beyond the first few thousand."""
+"""The steps of a plan, spilled to disk beyond the first few thousand, and what they stored."""
 
 import json
+import os
 import tempfile
 from collections.abc import Iterator
+from hashlib import blake2b
 from typing import IO
 
 from aibs_informatics_aws_lambda.common.files import filename_in_errors
@@ -12,6 +14,8 @@ from .diff import Step
 
 # A few MB. Writing a step as text and reading it back takes half as long as a small transfer.
 _IN_MEMORY = 10_000
+
+_DIGEST_BYTES = 8
 
 
 class Spool:
@@ -67,3 +71,37 @@ class Spool:
             # Closing flushes the buffer, which can fail.
             with filename_in_errors(tempfile.gettempdir()):
                 self._file.close()
+
+
+class Arrivals:
+    """The ETags of what was stored for the steps of a plan, as digests in a temporary file."""
+
+    def __init__(self) -> None:
+        self._file: IO[bytes] | None = None
+
+    def note(self, number: int, etag: str) -> None:
+        """Note the ETag of what was stored for a step.
+
+        Raises:
+            OSError: it cannot be written to the temporary directory.
+        """
+        with filename_in_errors(tempfile.gettempdir()):
+            if self._file is None:
+                self._file = tempfile.TemporaryFile()  # noqa: SIM115 - see `close`
+            os.pwrite(self._file.fileno(), _digest(etag), number * _DIGEST_BYTES)
+
+    def agrees(self, number: int, etag: str) -> bool | None:
+        """Tell whether an ETag is the one of a step; `None` if that one was not noted."""
+        if self._file is None:
+            return None
+        noted = os.pread(self._file.fileno(), _DIGEST_BYTES, number * _DIGEST_BYTES)
+        return noted == _digest(etag) if any(noted) else None
+
+    def close(self) -> None:
+        """Free the disk space."""
+        if self._file is not None:
+            self._file.close()
+
+
+def _digest(etag: str) -> bytes:
+    return blake2b(etag.encode(), digest_size=_DIGEST_BYTES).digest()

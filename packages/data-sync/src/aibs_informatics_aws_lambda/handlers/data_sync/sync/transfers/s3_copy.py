@@ -11,7 +11,7 @@ from ...s3 import requests
 from ...s3.client import S3
 from ...s3.etags import first_part_bytes, object_digest, part_bytes_for, parts_of
 from ..diff import Step
-from ..report import NO_EVIDENCE, Evidence
+from ..report import Evidence
 from ..routes import Route
 from ..window import Window
 
@@ -45,14 +45,12 @@ class S3Copy:
         route: the route.
         s3: the S3 client.
         pool: the threads that copy objects in parts.
-        reports: whether the checksums are reported.
     """
 
-    def __init__(self, route: Route, s3: S3, pool: Executor, *, reports: bool = False) -> None:
+    def __init__(self, route: Route, s3: S3, pool: Executor) -> None:
         self._route = route
         self._s3 = s3
         self._pool = pool
-        self._reports = reports
 
     def start(self, step: Step, on_bytes: OnBytes | None) -> Future[requests.Response]:
         """Start to copy an object."""
@@ -74,9 +72,12 @@ class S3Copy:
             source = self._route.source.name(step.entry.relative)
             target = self._route.target.name(step.target)
             raise AWSError(f"cannot copy {source} to {target}: {error}") from None
-        if not self._reports or not etag:
-            return NO_EVIDENCE
-        return Evidence(f"etag:{etag}", verified=etag == step.entry.etag)
+        if not etag:
+            # Some services leave the ETag of what they put together from parts empty.
+            bucket, key, _ = self._target(step)
+            found = self._s3.ask(requests.head(bucket, key))
+            etag = requests.read_stored(found, is_head=True).etag
+        return Evidence(f"etag:{etag}", verified=etag == step.entry.etag, etag=etag)
 
     def has_same_checksum(self, step: Step, check: CheckDeadline) -> bool:  # noqa: ARG002
         """Tell whether both objects have the same ETag."""

@@ -3,11 +3,14 @@
 from concurrent.futures import Future
 from functools import partial
 
+from aibs_informatics_aws_lambda.common.exceptions import AWSError, ResourceNotFoundError
+
+from ...evidence import StoredObject
 from ...local.files import check_unchanged, file_digest
 from ...progress import CheckDeadline, OnBytes
-from ...s3.client import S3, sends_checksums
-from ...s3.etags import file_has_etag, first_part_bytes, object_digest, part_bytes_for
-from ...s3.requests import ObjectVersion, Request, Response, get_version, object_version
+from ...s3 import etags, requests
+from ...s3.client import PART_BYTES, S3, sends_checksums
+from ...s3.service import Feature
 from ..diff import Step
 from ..report import NO_EVIDENCE, Evidence
 from ..routes import Route
@@ -19,71 +22,148 @@ class Upload:
     Args:
         route: the route.
         s3: the S3 client.
+        check: called at each block of what is read; an error that it raises ends the sync.
         reports: whether the checksums are reported.
+        moves: whether the files are removed afterwards.
     """
 
-    def __init__(self, route: Route, s3: S3, *, reports: bool = False) -> None:
+    def __init__(
+        self,
+        route: Route,
+        s3: S3,
+        check: CheckDeadline,
+        *,
+        reports: bool = False,
+        moves: bool = False,
+    ) -> None:
         self._route = route
         self._s3 = s3
+        self._check = check
         self._reports = reports
+        self._moves = moves
 
-    def start(self, step: Step, on_bytes: OnBytes | None) -> Future[Response]:
+    def start(self, step: Step, on_bytes: OnBytes | None) -> Future[requests.Response]:
         """Start to upload a file."""
         entry = step.entry
         bucket, key, _ = self._target(step)
         return self._s3.send(
-            Request(
+            requests.Request(
                 "PutObject",
                 "s3:PutObject",
                 bucket,
                 key,
                 "PUT",
-                send_file=self._route.source.at(entry.relative),
+                send_file=self._path(step),
                 size=entry.size,
-                part_bytes=part_bytes_for(entry.size),
-                keeps_headers=self._reports,
+                part_bytes=etags.part_bytes_for(entry.size),
+                keeps_headers=True,
             ),
             on_bytes=on_bytes,
         )
 
-    def publish(self, step: Step, response: Response) -> Evidence:
-        """Check that the file is still what was listed; S3 has published the object itself.
+    def publish(self, step: Step, response: requests.Response) -> Evidence:
+        """Check that the file is still what was listed, and that S3 confirms its object.
 
         Raises:
-            OSError: it has changed, or is gone.
+            OSError: the file has changed, or is gone.
+            AWSError: the service does not confirm that it has stored the file.
         """
-        path = self._route.source.at(step.entry.relative)
-        check_unchanged(path, step.entry)
-        return _evidence(path, step.entry.size, response) if self._reports else NO_EVIDENCE
+        check_unchanged(self._path(step), step.entry)
+        stored = self._stored(step, response)
+        if not (self._reports or self._moves):
+            return NO_EVIDENCE
+        is_same = etags.file_is_stored(self._path(step), step.entry.size, stored, self._check)
+        if self._moves and not is_same and not self._reads_same(step, stored.etag, self._check):
+            raise self._unconfirmed(step, "the object has other content than the file")
+        checksum = f"crc64nvme:{stored.crc64nvme}" if stored.crc64nvme else f"etag:{stored.etag}"
+        return Evidence(checksum, verified=bool(is_same) or self._moves, etag=stored.etag)
 
     def has_same_checksum(self, step: Step, check: CheckDeadline) -> bool:
         """Tell whether a file has the ETag of the object at its target."""
-        path = self._route.source.at(step.entry.relative)
         target, size = self._target(step), step.entry.size
-        part_bytes = partial(first_part_bytes, self._s3, target)
-        return file_has_etag(path, size, target.etag, part_bytes, check)
+        part_bytes = partial(etags.first_part_bytes, self._s3, target)
+        return etags.file_has_etag(self._path(step), size, target.etag, part_bytes, check)
 
     def has_same_bytes(self, step: Step, check: CheckDeadline) -> bool:
         """Tell whether a file has the content of the object at its target, by downloading it."""
-        request = get_version(self._target(step), step.entry.size)
-        digest = file_digest(self._route.source.at(step.entry.relative), check)
-        return digest == object_digest(self._s3, request, check)
+        return self._reads_same(step, step.target_etag or "", check)
 
     def discard(self) -> None:
         """Do nothing: S3 makes objects whole or not at all."""
 
-    def _target(self, step: Step) -> ObjectVersion:
-        return object_version(self._route.target, step.target, step.target_etag)
+    def _stored(self, step: Step, response: requests.Response) -> StoredObject:
+        """Return what the service has stored, as the response or a request for it tells.
 
+        Raises:
+            AWSError: it has stored nothing, or something else.
+        """
+        told = requests.read_stored(response, is_head=False)
+        if self._is_told(step, response, told):
+            return told
+        found = self._find(step, told)
+        is_framed = step.entry.size > PART_BYTES and sends_checksums()
+        if found.size not in (None, step.entry.size) and is_framed:
+            # The service has stored the frames of trailing checksums as content.
+            self._s3.service.note_lack(Feature.TRAILERS)
+            response = self.start(step, None).result()
+            told = requests.read_stored(response, is_head=False)
+            found = self._find(step, told)
+        if found.size not in (None, step.entry.size):
+            reason = f"the object has {found.size} bytes instead of {step.entry.size}"
+            raise self._unconfirmed(step, reason)
+        if told.etag and told.etag != found.etag:
+            reason = f"the object has the ETag {found.etag} instead of {told.etag}"
+            raise self._unconfirmed(step, reason)
+        if not told.etag and not self._is_new(step, found):
+            raise self._unconfirmed(step, "the service names no ETag or checksum")
+        return found
 
-def _evidence(path: str, size: int, response: Response) -> Evidence:
-    """Return what the service says of the content: without a checksum, the ETag must match."""
-    crc = response.headers.get("x-amz-checksum-crc64nvme")
-    if crc:
-        return Evidence(f"crc64nvme:{crc}", verified=sends_checksums())
-    etag = response.headers.get("etag", "").strip('"')
-    if not etag:
-        return NO_EVIDENCE
-    part_bytes = partial(part_bytes_for, size)
-    verified = file_has_etag(path, size, etag, part_bytes, check=lambda: None)
-    return Evidence(f"etag:{etag}", verified=verified)
+    def _is_new(self, step: Step, found: StoredObject) -> bool:
+        """Tell whether an object is not the one that was at the target before."""
+        path, size = self._path(step), step.entry.size
+        is_same = etags.file_is_stored(path, size, found, self._check)
+        return found.etag != step.target_etag if is_same is None else is_same
+
+    def _is_told(self, step: Step, response: requests.Response, told: StoredObject) -> bool:
+        """Tell whether the response to an upload is evidence enough of what was stored."""
+        if told.crc64nvme or not told.etag:
+            return bool(told.crc64nvme)
+        if step.entry.size > PART_BYTES:
+            # Only AWS is known to verify the checksums of parts, which it does not repeat; a move
+            # wants the one of the whole.
+            return self._s3.service.is_aws and not (self._moves and told.is_encrypted)
+        # A page has a body, and sometimes an ETag too.
+        return response.headers.get("content-length", "0") == "0"
+
+    def _reads_same(self, step: Step, etag: str, check: CheckDeadline) -> bool:
+        version = self._target(step)._replace(etag=etag)
+        request = requests.get_version(version, step.entry.size)
+        digest = file_digest(self._path(step), check)
+        return digest == etags.object_digest(self._s3, request, check)
+
+    def _find(self, step: Step, told: StoredObject) -> StoredObject:
+        bucket, key, _ = self._target(step)
+        try:
+            response = self._s3.ask(requests.head_checksum(bucket, key))
+        except ResourceNotFoundError:
+            reason = "the object does not exist, although the response was a success"
+            raise self._unconfirmed(step, reason) from None
+        except AWSError:
+            if told.etag and not self._moves:
+                # Credentials that may write need not read.
+                return told
+            raise
+        return requests.read_stored(response, is_head=True)
+
+    def _unconfirmed(self, step: Step, reason: str) -> AWSError:
+        uri = self._route.target.name(step.target)
+        return AWSError(
+            f"cannot upload {self._path(step)} to {uri}: {reason}. Check AWS_ENDPOINT_URL and "
+            "proxies, then sync again"
+        )
+
+    def _path(self, step: Step) -> str:
+        return self._route.source.at(step.entry.relative)
+
+    def _target(self, step: Step) -> requests.ObjectVersion:
+        return requests.object_version(self._route.target, step.target, step.target_etag)

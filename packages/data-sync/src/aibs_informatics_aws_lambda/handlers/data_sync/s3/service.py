@@ -1,0 +1,55 @@
+"""What the service behind an endpoint supports: found out once, and said once.
+
+AWS supports everything that a sync uses. Services compatible with S3 differ, and many do not
+report what they ignore.
+"""
+
+import logging
+from enum import Enum
+from http import HTTPStatus
+
+logger = logging.getLogger(__name__)
+
+# Codes and statuses of services that do not know the frames of a trailing checksum. Ceph takes
+# them for the content, which does not have the hash that the request names.
+_TRAILER_CODES = frozenset(
+    {"XAmzContentSHA256Mismatch", "SignatureDoesNotMatch", "IncompleteBody", "BadDigest"}
+)
+_TRAILER_STATUSES = frozenset(
+    {HTTPStatus.BAD_REQUEST, HTTPStatus.LENGTH_REQUIRED, HTTPStatus.NOT_IMPLEMENTED}
+)
+
+
+class Feature(Enum):
+    """A feature that a service may lack, with what a sync does instead."""
+
+    TRAILERS = "trailing checksums: parts of large files are sent with a checksum in a header"
+
+
+class Service:
+    """The service behind an endpoint.
+
+    Args:
+        endpoint: the URL of the endpoint, for messages.
+        is_aws: whether it is AWS.
+    """
+
+    def __init__(self, endpoint: str, *, is_aws: bool) -> None:
+        self.is_aws = is_aws
+        self._endpoint = endpoint
+        self._lacks: set[Feature] = set()
+
+    def supports(self, feature: Feature) -> bool:
+        """Tell whether the service supports a feature, as far as that is known."""
+        return feature not in self._lacks
+
+    def note_lack(self, feature: Feature) -> None:
+        """Note that the service does not support a feature."""
+        if feature not in self._lacks:
+            self._lacks.add(feature)
+            logger.warning("%s does not support %s", self._endpoint, feature.value)
+
+
+def refuses_trailer(status: int | None, code: str) -> bool:
+    """Tell whether a refused upload may succeed without a trailing checksum."""
+    return status in _TRAILER_STATUSES or code in _TRAILER_CODES
