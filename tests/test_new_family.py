@@ -75,6 +75,8 @@ def test_the_package_is_registered(workspace):
     assert module in settings["importlinter"]["root_packages"]
     layers = settings["importlinter"]["contracts"][0]["layers"]
     assert module in layers[1].split(" | ")
+    all_projects = find_projects(workspace)
+    assert all_projects["all"].pins[all_projects[NAME].name] == all_projects[NAME].version
     assert f"(packages/{NAME}/README.md)" in (workspace / "README.md").read_text()
     assert f"### {NAME}\n" in (workspace / "CHANGELOG.md").read_text()
 
@@ -150,10 +152,11 @@ def test_an_invalid_name_changes_nothing(workspace, name, reason, capsys):
 
 
 def test_a_workspace_without_lists_is_not_changed(tmp_path, capsys):
-    for name in ("pyproject.toml", "README.md", "CHANGELOG.md"):
+    for name in new_family.REGISTRIES:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("")
 
     assert new_family.main([NAME], tmp_path) == 2
 
     assert "found no list to add this line to" in capsys.readouterr().err
-    assert not (tmp_path / "packages").exists()
+    assert not (tmp_path / "packages" / NAME).exists()

@@ -50,6 +50,7 @@ def workspace(tmp_path) -> Path:
                 shutil.copy(path / name, target)
     for path in tmp_path.glob("*/*/pyproject.toml"):
         text = re.sub(r'^version = ".*"$', 'version = "0.1.0"', path.read_text(), flags=re.M)
+        text = re.sub(r'==[\w.]+",$', '==0.1.0",', text, flags=re.M)
         path.write_text(text)
     (tmp_path / "CHANGELOG.md").write_text(CHANGELOG)
     return tmp_path
@@ -124,11 +125,27 @@ def test_prepare_changes_the_version_in_all_files_of_the_project_only(workspace)
         folder / "pyproject.toml",
         folder / "README.md",
         folder / "template.yaml",
+        workspace / "packages" / "all" / "pyproject.toml",
     }
     for path in (folder / "README.md", folder / "template.yaml"):
         assert path.read_text() == before[path].replace("data_sync-0.1.0", "data_sync-0.2.0")
     versions = {name: one.version for name, one in find_projects(workspace).items()}
     assert {name for name, version in versions.items() if version != "0.1.0"} == {"data-sync"}
+    pins = find_projects(workspace)["all"].pins
+    assert {name for name, version in pins.items() if version != "0.1.0"} == {
+        "aibs-informatics-aws-lambda-data-sync"
+    }
+
+
+def test_a_release_that_requires_an_old_version_of_a_sibling_is_rejected(workspace):
+    release.prepare("data-sync", "0.2.0", workspace, "2026-02-03")
+    path = workspace / "packages" / "all" / "pyproject.toml"
+    path.write_text(path.read_text().replace("data-sync==0.2.0", "data-sync==0.1.9"))
+
+    with pytest.raises(
+        release.ReleaseError, match=r"data-sync==0\.1\.9, but its version is 0\.2\.0"
+    ):
+        release.check("all-v0.1.0", workspace)
 
 
 def test_prepare_moves_the_unreleased_entries_of_the_project(workspace):

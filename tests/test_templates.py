@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from cfnlint.decode import decode_str
+from workspace import find_projects
 
 ROOT = Path(__file__).parents[1]
 TEMPLATES = sorted(ROOT.glob("packages/*/template.yaml"))
@@ -38,8 +39,8 @@ def functions(template):
     ]
 
 
-def test_every_package_has_a_template():
-    packages = {path.parent for path in ROOT.glob("packages/*/pyproject.toml")}
+def test_every_package_with_a_zip_has_a_template():
+    packages = {project.folder for project in find_projects(ROOT).values() if project.has_zip}
 
     assert packages == {path.parent for path in TEMPLATES}
 

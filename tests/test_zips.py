@@ -20,12 +20,13 @@ from functions import build_zip, running_function, unpack
 from hatch_lambda.platforms import PLATFORMS
 from registry import INDEX, digest_of
 from shared import made_once
+from workspace import find_projects
 
 ROOT = Path(__file__).parents[1]
 HANDLERS = "aibs_informatics_aws_lambda.handlers"
 TEMPLATE = ROOT / "templates" / "new-family"
-PROJECTS = [*sorted(path.parent for path in ROOT.glob("packages/*/pyproject.toml")), TEMPLATE]
-PACKAGES = sorted(path.parent.name for path in ROOT.glob("packages/*/pyproject.toml"))
+PACKAGES = [name for name, project in find_projects(ROOT).items() if project.has_zip]
+PROJECTS = [*(ROOT / "packages" / name for name in PACKAGES), TEMPLATE]
 
 # Maximum size in bytes of a zip for a function with the Powertools layer.
 LAYERED = dict.fromkeys(PACKAGES, 250_000) | {

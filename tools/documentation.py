@@ -233,10 +233,14 @@ def programs(root: Path) -> str:
 
 
 def _programs(root: Path) -> Iterator[tuple[str, str]]:
+    found: set[str] = set()
     for name, project in find_projects(root).items():
         settings = tomllib.loads((project.folder / "pyproject.toml").read_text())["project"]
         for program in settings.get("scripts", {}):
-            yield name, program
+            # A distribution may restore the command of another.
+            if program not in found:
+                found.add(program)
+                yield name, program
 
 
 def _help(program: str) -> str:

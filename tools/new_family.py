@@ -21,6 +21,7 @@ _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 # A longer name would make lines of the template longer than the linter allows.
 _MAX_LENGTH = 24
 _HANDLERS = "aibs_informatics_aws_lambda.handlers"
+_FIRST_VERSION = "0.1.0"  # That of the template.
 # Files of another package with the same dependencies, so that they are never outdated.
 _COPIES = {"constraints.txt": "packages/batch/constraints.txt"}
 
@@ -81,7 +82,7 @@ def make_family(name: FamilyName, root: Path) -> list[Path]:
         if existing.exists():
             raise FamilyError(f"{existing.relative_to(root)} already exists")
     files = {folder / path: text for path, text in _render(name).items()}
-    for file, register in _REGISTRIES.items():
+    for file, register in REGISTRIES.items():
         files[root / file] = register((root / file).read_text(), name)
     for file, source in _COPIES.items():
         files[folder / file] = (root / source).read_text()
@@ -123,6 +124,15 @@ def _add_to_pyproject(text: str, name: FamilyName) -> str:
     return text.replace(layers[0], " | ".join(packages))
 
 
+def _add_to_all(text: str, name: FamilyName) -> str:
+    """Add the package to the distribution that installs all of them."""
+    distribution = f"aibs-informatics-aws-lambda-{name.kebab}"
+    requirement = r'  "aibs-informatics-aws-lambda-[\w-]+==[\w.]+",'
+    text = _add_line(text, f'  "{distribution}=={_FIRST_VERSION}",', requirement)
+    source = f'{distribution} = {{ path = "../{name.kebab}", editable = true }}'
+    return _add_line(text, source, r"aibs-informatics-aws-lambda-[\w-]+ = \{.+")
+
+
 def _add_to_readme(text: str, name: FamilyName) -> str:
     row = f"| [packages/{name.kebab}](packages/{name.kebab}/README.md) | word counts |"
     return _add_line(text, row, r"\| \[packages/[\w-]+\]\(.+")
@@ -152,8 +162,9 @@ def _add_line(text: str, line: str, pattern: str) -> str:
     return text[: block.start()] + "\n".join(lines) + "\n" + text[block.end() :]
 
 
-_REGISTRIES: dict[str, Callable[[str, FamilyName], str]] = {
+REGISTRIES: dict[str, Callable[[str, FamilyName], str]] = {
     "pyproject.toml": _add_to_pyproject,
+    "packages/all/pyproject.toml": _add_to_all,
     "README.md": _add_to_readme,
     "CHANGELOG.md": _add_to_changelog,
 }

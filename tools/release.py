@@ -29,7 +29,8 @@ def check(tag: str, root: Path) -> Project:
     """Return the project that a tag releases.
 
     Raises:
-        ReleaseError: the project does not exist, has another version, or is not in the changelog.
+        ReleaseError: the project does not exist, has another version, is not in the changelog, or
+            requires exactly another version of a sibling.
     """
     match = _TAG.fullmatch(tag)
     if match is None:
@@ -39,6 +40,7 @@ def check(tag: str, root: Path) -> Project:
         raise ReleaseError(
             f"the tag {tag} does not match the version {project.version} of {project.folder.name}"
         )
+    _check_pins(project, root)
     notes_of(project, root)
     return project
 
@@ -48,6 +50,16 @@ def _find(folder: str, root: Path) -> Project:
     if folder not in projects:
         raise ReleaseError(f"unknown project {folder!r}. Projects: {', '.join(projects)}.")
     return projects[folder]
+
+
+def _check_pins(project: Project, root: Path) -> None:
+    for sibling in find_projects(root).values():
+        pin = project.pins.get(sibling.name, sibling.version)
+        if pin != sibling.version:
+            raise ReleaseError(
+                f"{project.folder.name} requires {sibling.name}=={pin}, but its version is "
+                f"{sibling.version}. Update {project.folder.name}/pyproject.toml."
+            )
 
 
 def notes_of(project: Project, root: Path) -> str:
@@ -67,8 +79,8 @@ def notes_of(project: Project, root: Path) -> str:
 def prepare(folder: str, version: str, root: Path, date: str) -> list[Path]:
     """Set a new version of a project in all its files; return the paths of the changed files.
 
-    The entries of the project under *Unreleased* in the changelog become the section of the new
-    version.
+    Projects that require exactly this version require the new one afterwards. The entries of the
+    project under *Unreleased* in the changelog become the section of the new version.
 
     Args:
         folder: folder of the project.
@@ -101,6 +113,12 @@ def prepare(folder: str, version: str, root: Path, date: str) -> list[Path]:
         path = project.folder / name
         if path.is_file() and re.search(rf"\b{old}\b", path.read_text()):
             changes[path] = re.sub(rf"\b{old}\b", new, path.read_text())
+    for other in find_projects(root).values():
+        if pin := other.pins.get(project.name):
+            path = other.folder / "pyproject.toml"
+            changes[path] = path.read_text().replace(
+                f'"{project.name}=={pin}"', f'"{project.name}=={version}"'
+            )
     for path, text in changes.items():
         path.write_text(text)
     return list(changes)
@@ -161,7 +179,7 @@ def _run(options: argparse.Namespace, root: Path) -> None:
         return
     # The format of step outputs of GitHub Actions.
     folder = project.folder.relative_to(root)
-    zipped = str(project.is_package).lower()
+    zipped = str(project.has_zip).lower()
     sys.stdout.write(
         f"folder={folder}\nname={project.name}\nversion={project.version}\nzip={zipped}\n"
     )

@@ -12,6 +12,7 @@ from typing import Any
 HANDLER_GROUP = "aibs_informatics_aws_lambda.handlers"
 
 _NAME = re.compile(r"[\w.-]+")
+_PIN = re.compile(r"([\w.-]+)==([\w.]+)")
 
 
 @dataclass(frozen=True)
@@ -23,18 +24,22 @@ class Project:
         name: name of the distribution.
         version: version of the distribution.
         needs: names of the distributions that it requires, siblings and others.
+        pins: the versions of those that it requires in exactly one version.
         handlers: names of the entry points of its handlers.
+        has_zip: whether it is deployed as functions, with a zip and a template.
     """
 
     folder: Path
     name: str
     version: str
     needs: tuple[str, ...] = ()
+    pins: Mapping[str, str] = field(default_factory=dict)
     handlers: tuple[str, ...] = field(default=())
+    has_zip: bool = False
 
     @property
     def is_package(self) -> bool:
-        """Whether it is a package of functions, with a zip and a template."""
+        """Whether it is a package for users, rather than a library that packages need."""
         return self.folder.parent.name == "packages"
 
     @property
@@ -50,13 +55,17 @@ def find_projects(root: Path) -> dict[str, Project]:
 
 
 def _read(path: Path) -> Project:
-    project = tomllib.loads(path.read_text())["project"]
+    settings = tomllib.loads(path.read_text())
+    project = settings["project"]
+    requirements = project.get("dependencies", ())
     return Project(
         folder=path.parent,
         name=project["name"],
         version=project["version"],
-        needs=tuple(_name_in(one) for one in project.get("dependencies", ())),
+        needs=tuple(_name_in(one) for one in requirements),
+        pins={pin[1]: pin[2] for pin in map(_PIN.fullmatch, requirements) if pin},
         handlers=tuple(_handlers_in(project)),
+        has_zip="lambda" in settings["tool"]["hatch"]["build"]["targets"],
     )
 
 
