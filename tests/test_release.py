@@ -45,9 +45,9 @@ def workspace(tmp_path) -> Path:
     for path in (*ROOT.glob("libs/*"), *ROOT.glob("packages/*")):
         target = tmp_path / path.relative_to(ROOT)
         target.mkdir(parents=True)
-        for name in ("pyproject.toml", "README.md", "template.yaml"):
-            if (path / name).exists():
-                shutil.copy(path / name, target)
+        for pattern in ("pyproject.toml", "README.md", "template*.yaml"):
+            for found in path.glob(pattern):
+                shutil.copy(found, target)
     for path in tmp_path.glob("*/*/pyproject.toml"):
         text = re.sub(r'^version = ".*"$', 'version = "0.1.0"', path.read_text(), flags=re.M)
         text = re.sub(r'==[\w.]+",$', '==0.1.0",', text, flags=re.M)
@@ -105,10 +105,11 @@ def test_a_prepared_release_passes_the_check(workspace, capsys):
     assert release.main(["check", "data-sync-v0.2.0"], workspace) == 0
 
     printed = capsys.readouterr().out.splitlines()
-    assert printed[:4] == [
+    assert printed[:5] == [
         "CHANGELOG.md",
         "packages/data-sync/pyproject.toml",
         "packages/data-sync/README.md",
+        "packages/data-sync/template-managed-instances.yaml",
         "packages/data-sync/template.yaml",
     ]
 
@@ -124,10 +125,11 @@ def test_prepare_changes_the_version_in_all_files_of_the_project_only(workspace)
         workspace / "CHANGELOG.md",
         folder / "pyproject.toml",
         folder / "README.md",
+        folder / "template-managed-instances.yaml",
         folder / "template.yaml",
         workspace / "packages" / "all" / "pyproject.toml",
     }
-    for path in (folder / "README.md", folder / "template.yaml"):
+    for path in (folder / "README.md", *folder.glob("template*.yaml")):
         assert path.read_text() == before[path].replace("data_sync-0.1.0", "data_sync-0.2.0")
     versions = {name: one.version for name, one in find_projects(workspace).items()}
     assert {name for name, version in versions.items() if version != "0.1.0"} == {"data-sync"}

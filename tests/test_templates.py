@@ -13,10 +13,10 @@ from cfnlint.decode import decode_str
 from workspace import find_projects
 
 ROOT = Path(__file__).parents[1]
-TEMPLATES = sorted(ROOT.glob("packages/*/template.yaml"))
+TEMPLATES = sorted(ROOT.glob("packages/*/template*.yaml"))
 
 
-@pytest.fixture(params=TEMPLATES, ids=lambda path: path.parent.name)
+@pytest.fixture(params=TEMPLATES, ids=lambda path: f"{path.parent.name}/{path.name}")
 def path(request) -> Path:
     return request.param
 
@@ -107,8 +107,21 @@ def test_runtime_and_architecture_are_those_of_the_build(functions, path):
         assert function["Architectures"] == [target["architecture"]]
 
 
-def test_functions_have_a_timeout_memory_and_policies(functions):
+def test_functions_have_a_timeout_memory_and_policies(functions, template):
     for function in functions:
         assert function["Timeout"] <= 900
-        assert function["MemorySize"] >= 128
+        assert default_of(function["MemorySize"], template) >= 128
         assert function["Policies"]
+
+
+def test_functions_on_managed_instances_have_the_network_of_their_capacity_provider(functions):
+    # SAM rejects both, and a condition instead of the configuration; cfn-lint accepts them.
+    for function in functions:
+        provider = function.get("CapacityProviderConfig")
+        assert not (provider and "VpcConfig" in function)
+        assert provider is None or "Arn" in provider
+
+
+def default_of(value, template):
+    """Return a value, or the default of the parameter that it refers to."""
+    return template["Parameters"][value["Ref"]]["Default"] if isinstance(value, dict) else value

@@ -131,8 +131,10 @@ def navigation(root: Path) -> list[Any]:
         {
             "Guides": [
                 {"Deployment": "deployment.md"},
+                {"Managed instances": "managed-instances.md"},
                 {"Operations": "operations.md"},
                 {"Migration": "moving.md"},
+                {"Surprises": "surprises.md"},
             ]
         },
         {"Functions": packages},

@@ -109,8 +109,7 @@ def prepare(folder: str, version: str, root: Path, date: str) -> list[Path]:
             flags=re.MULTILINE,
         ),
     }
-    for name in ("README.md", "template.yaml"):
-        path = project.folder / name
+    for path in (project.folder / "README.md", *sorted(project.folder.glob("template*.yaml"))):
         if path.is_file() and re.search(rf"\b{old}\b", path.read_text()):
             changes[path] = re.sub(rf"\b{old}\b", new, path.read_text())
     for other in find_projects(root).values():

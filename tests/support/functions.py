@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import platform
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from runtime_api import RuntimeApi
@@ -64,10 +65,12 @@ class Function(RuntimeApi):
     """A function that runs and takes events.
 
     Attributes:
+        process: its process, the parent of its workers if it has some.
         log: what it printed, once it has ended.
         cpu_seconds: what its process used, once it has ended.
     """
 
+    process: subprocess.Popen[bytes]
     log: str = ""
     cpu_seconds: float = 0
 
@@ -101,11 +104,15 @@ def running_function(
             },
             stdout=log,
             stderr=subprocess.STDOUT,
+            # With its workers, if it has some: they outlive it.
+            start_new_session=True,
         )
+        function.process = process
         try:
             yield function
         finally:
-            process.kill()
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             log.seek(0)
             function.log = log.read().decode()

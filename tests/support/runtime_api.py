@@ -1,5 +1,8 @@
 """A local Lambda Runtime API, from which functions get their events.
 
+A function may have several workers, each with a connection of its own, as on Lambda Managed
+Instances.
+
 https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
 
@@ -33,11 +36,16 @@ class Outcome:
 
 
 class RuntimeApi:
-    """Serves events to one runtime client on loopback, and receives its responses."""
+    """Serves events to runtime clients on loopback, and receives their responses.
+
+    Attributes:
+        init_errors: the errors with which workers could not start.
+    """
 
     def __init__(self) -> None:
+        self.init_errors: list[Any] = []
         self._events: queue.Queue[tuple[str, bytes] | None] = queue.Queue()
-        self._outcomes: queue.Queue[Outcome] = queue.Queue()
+        self._outcomes: dict[str, queue.Queue[Outcome]] = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._make_request_handler())
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever)
@@ -63,11 +71,25 @@ class RuntimeApi:
         Raises:
             queue.Empty: there was none in a minute.
         """
-        self._events.put((str(uuid.uuid4()), json.dumps(event).encode()))
-        return self._outcomes.get(timeout=_TIMEOUT_SECONDS)
+        return self.wait_for(self.send(event))
+
+    def send(self, event: Any) -> str:
+        """Hand an event to the function, and return the ID of the request."""
+        request_id = str(uuid.uuid4())
+        self._outcomes[request_id] = queue.Queue()
+        self._events.put((request_id, json.dumps(event).encode()))
+        return request_id
+
+    def wait_for(self, request_id: str) -> Outcome:
+        """Wait for the outcome of a request.
+
+        Raises:
+            queue.Empty: there was none in a minute.
+        """
+        return self._outcomes[request_id].get(timeout=_TIMEOUT_SECONDS)
 
     def _make_request_handler(self) -> type[BaseHTTPRequestHandler]:
-        events, outcomes = self._events, self._outcomes
+        events, outcomes, init_errors = self._events, self._outcomes, self.init_errors
 
         class RequestHandler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -82,16 +104,21 @@ class RuntimeApi:
             def do_GET(self) -> None:
                 found = events.get()
                 if found is None:
+                    # For the other workers.
+                    events.put(None)
                     self.close_connection = True
                     return
                 request_id, event = found
                 self._answer(200, event, _invocation_headers(request_id))
 
             def do_POST(self) -> None:
-                kind = "response" if self.path.endswith("/response") else "error"
+                *_, request_id, kind = self.path.split("/")
                 body = json.loads(self._read() or b"null")
                 self._answer(202, b'{"status": "OK"}', {})
-                outcomes.put(Outcome(kind, body))
+                if request_id == "init":
+                    init_errors.append(body)
+                else:
+                    outcomes[request_id].put(Outcome(kind, body))
 
             def _read(self) -> bytes:
                 if self.headers.get("Transfer-Encoding", "").lower() != "chunked":

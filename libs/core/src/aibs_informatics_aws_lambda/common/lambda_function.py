@@ -20,7 +20,8 @@ def make_lambda_function(
 ) -> Callable[[Any, LambdaContext], RESPONSE]:
     """Return a Lambda function that calls ``work`` with the context in all its log lines.
 
-    Keys that ``work`` appends to the logger are removed at the end of the invocation.
+    Keys that ``work`` appends to the logger are removed at the end of the invocation. An exit of
+    the process becomes a `RuntimeError`.
 
     Args:
         logger: the logger of the handler.
@@ -36,10 +37,23 @@ def make_lambda_function(
         loggable = _loggable(context)
         format_library_records(logger)
         with invocation_keys(logger):
-            return invoke(event, loggable, context)
+            try:
+                return invoke(event, loggable, context)
+            except SystemExit as error:
+                # The runtime would end with it. On Lambda Managed Instances, where it is one of
+                # several workers, no other takes its place.
+                raise exited(error) from error
 
     handler.__module__ = module
     return handler
+
+
+def exited(error: SystemExit) -> RuntimeError:
+    """Return the error that a handler raises instead of an exit of the process."""
+    code = "" if error.code is None else f" {error.code}"
+    return RuntimeError(
+        f"the handler tried to exit the process (SystemExit{code}): raise an error instead"
+    )
 
 
 def with_handler_class(function: FUNCTION, handler_class: type) -> FUNCTION:

@@ -18,7 +18,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from ._powertools import failures_of
 from .base import LambdaHandlerType
 from .json_io import JSON, JSONObject
-from .lambda_function import make_lambda_function
+from .lambda_function import exited, make_lambda_function
 from .logging import logger, temporary_keys
 from .metrics import EnhancedMetrics
 
@@ -141,7 +141,7 @@ def _contained_exit() -> Iterator[None]:
     try:
         yield
     except SystemExit as error:
-        raise RuntimeError("the handler tried to exit the process (SystemExit)") from error
+        raise exited(error) from error
 
 
 def _records_of(event: JSON) -> Records:

@@ -10,7 +10,7 @@ from ..collector import paused_collector
 from ..context import DefaultLambdaContext
 from ..handler import LambdaHandler, LambdaHandlerType
 from ..json_io import JSON, JSONObject
-from ..lambda_function import handler_class_of, rejected_by
+from ..lambda_function import exited, handler_class_of, rejected_by
 from .arguments import Options, parse_arguments
 from .catalog import describe_handler, find_handler, list_handlers
 from .errors import CommandError, ExitCode, PayloadError, ResponseError, error_message
@@ -103,7 +103,7 @@ def _invoke(handler: LambdaHandlerType, event: JSONObject) -> JSON | None:
         return handler(event, DefaultLambdaContext())
     except SystemExit as error:
         # The process must exit with a status that tells whether there is a response.
-        raise RuntimeError("the handler tried to exit the process (SystemExit)") from error
+        raise exited(error) from error
     except ValueError as error:
         handler_cls = handler_class_of(handler)
         if handler_cls is not None and rejected_by(error) is handler_cls:

@@ -1,10 +1,13 @@
 """Environment variables of this package, with their meaning."""
 
+import os
+
 from aibs_informatics_aws_lambda.storage.mount_points import EFS_MOUNT_VARIABLES
 
 CHECKSUM_KEY = "AWS_REQUEST_CHECKSUM_CALCULATION"
 LOCK_ROOT_KEY = "DATA_SYNC_LOCK_ROOT"
 REMOVE_ROOTS_KEY = "DATA_REMOVE_ROOTS"
+WORKERS_KEY = "AWS_LAMBDA_MAX_CONCURRENCY"
 
 DEFAULT_BUCKET_NAME_ENV_VAR = "DEFAULT_BUCKET_NAME"
 """Bucket for scratch data: documents and reports without a location of their own."""
@@ -25,3 +28,15 @@ REMOVE_VARIABLES = {
 
 SCRATCH_EXTRA_ARGS = {"Tagging": "time-to-live=scratch"}
 """Arguments of boto3 uploads that tag an object as scratch data."""
+
+
+def count_workers(concurrency: str) -> int:
+    """Return the number of worker processes for a value of ``AWS_LAMBDA_MAX_CONCURRENCY``."""
+    return max(1, int(concurrency)) if concurrency.isdecimal() else 1
+
+
+WORKERS = count_workers(os.environ.get(WORKERS_KEY, ""))
+"""The number of processes that share memory, CPUs and network.
+
+More than one on Lambda Managed Instances, where Lambda sets the variable before it starts them.
+"""

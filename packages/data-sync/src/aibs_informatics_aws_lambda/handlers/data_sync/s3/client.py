@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from awscrt.io import ClientBootstrap
     from awscrt.s3 import S3Client
 
-from ..settings import CHECKSUM_KEY
+from ..settings import CHECKSUM_KEY, WORKERS
 from .errors import error_code, translate_error
 from .requests import Request, Response
 from .service import Feature, Service, refuses_trailer
@@ -49,11 +49,11 @@ class S3:
     """Sends requests to S3.
 
     Args:
-        connections: the maximum number of connections.
+        connections: the maximum number of connections of all workers.
     """
 
     def __init__(self, connections: int) -> None:
-        self._connections = connections
+        self._connections = max(1, connections // WORKERS)
         self._shortest_response = float("inf")
         self._sends_checksums = sends_checksums()
         self._connection = find_endpoint()
@@ -174,10 +174,12 @@ class S3:
         """Return the maximum number of connections for the parts of one object.
 
         Each takes its share of a core: more than a few for each core are slower, and hold more
-        parts in memory. At a distance, where they spend their time waiting, more are faster.
+        parts in memory. At a distance, where they spend their time waiting, more are faster. The
+        share of a worker limits its memory as well: the library accepts no lower memory limit.
         """
         is_far = _FAR_SECONDS < self._shortest_response < float("inf")
-        return min(self._connections, 16 if is_far else max(4, 2 * (os.cpu_count() or 1)))
+        most = 16 if is_far else max(4, 2 * (os.cpu_count() or 1))
+        return min(self._connections, max(1, most // WORKERS))
 
     def _address(self, bucket: str, region: str) -> tuple[str, str]:
         """Return the host of a bucket, and the start of the paths of its objects."""
@@ -230,7 +232,8 @@ class S3:
         Large files take one thread for each core. Small ones are faster with a single thread:
         several would wait for the interpreter lock.
         """
-        threads = (os.cpu_count() or 1) if (request.size or 0) > PART_BYTES else 1
+        is_large = (request.size or 0) > PART_BYTES
+        threads = max(1, (os.cpu_count() or 1) // WORKERS) if is_large else 1
         if (region, threads) not in self._clients:
             self._clients[region, threads] = self._make_client(region, threads)
         return self._clients[region, threads]

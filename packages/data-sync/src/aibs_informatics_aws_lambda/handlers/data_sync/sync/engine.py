@@ -16,6 +16,7 @@ from ..local.staging import find_staging_root, staging_folder
 from ..locations import resolve
 from ..progress import NullProgress, Progress
 from ..s3.client import DEFAULT_CONNECTIONS, S3
+from ..settings import WORKERS
 from .context import ExecutionContext
 from .deadline import UNLIMITED, OutOfTimeError, TimeBudget, make_time_budget
 from .diff import DiffOptions
@@ -178,10 +179,11 @@ class _Call:
         """Transfer, delete and remove what the plans say."""
         request = self._request
         is_local = all(plan.route.is_local for plan in plans)
+        concurrency = max(1, request.max_concurrency // WORKERS)
         with ExitStack() as stack:
             context = ExecutionContext(
-                pool=stack.enter_context(ThreadPoolExecutor(request.max_concurrency)),
-                concurrency=request.max_concurrency,
+                pool=stack.enter_context(ThreadPoolExecutor(concurrency)),
+                concurrency=concurrency,
                 adapts=_adapts(request),
                 s3=None if is_local else self._s3(),
                 staging=stack.enter_context(self._staging(plans)),

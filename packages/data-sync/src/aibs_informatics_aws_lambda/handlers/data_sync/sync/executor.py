@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from ..local.files import touch
 from ..s3.client import DEFAULT_CONNECTIONS, PART_BYTES
+from ..settings import WORKERS
 from .context import ExecutionContext
 from .deadline import OutOfTimeError
 from .deletions import delete_extraneous, remove_sources
@@ -332,7 +333,7 @@ class _Average:
 
 def _make_window(context: ExecutionContext) -> Window:
     if context.adapts:
-        return AdaptiveWindow(DEFAULT_CONNECTIONS)
+        return AdaptiveWindow(max(1, DEFAULT_CONNECTIONS // WORKERS))
     return Window(_WAITING * context.concurrency)
 
 
