@@ -159,6 +159,13 @@ def test_handler_that_ends_the_process_has_failed(handle_lambda_request):
     assert "tried to exit the process" in result.stderr
 
 
+def test_abbreviated_and_misspelt_options_are_refused_with_a_suggestion(handle_lambda_request):
+    result = handle_lambda_request("--handle", "work.Counter", "-e", "{}")
+
+    assert result.returncode == 2
+    assert "did you mean --handler?" in result.stderr
+
+
 def test_wrong_usage_ends_with_2(handle_lambda_request):
     result = handle_lambda_request("--payload", "{}", "--payload-file", "x")
 

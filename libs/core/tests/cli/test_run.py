@@ -76,6 +76,16 @@ def test_payload_file_is_a_file_or_stdin(handle_lambda_request, work, form):
     assert json.loads(result.stdout) == {"count": 2}
 
 
+@pytest.mark.parametrize("given", ['{"count": 1}', "@in.json"])
+def test_payload_file_takes_a_payload_with_a_hint(handle_lambda_request, work, given):
+    (work / "in.json").write_text('{"count": 1}')
+
+    result = handle_lambda_request("--handler", "work:Counter", "--payload-file", given, "-o", "-")
+
+    assert json.loads(result.stdout) == {"count": 2}
+    assert "hint: JSON text and @PATH are for --payload" in result.stderr
+
+
 def test_json_text_wins_over_a_file_of_that_name(response_of, work):
     (work / '{"count": 1}').write_text('{"count": 50}')
 

@@ -47,7 +47,8 @@ def test_help_says_how_to_serve(run_command):
     ("target", "message"),
     [
         ("no_such_module:api", "cannot serve no_such_module:api: ModuleNotFoundError"),
-        ("shelf.app", "is not of the form MODULE:NAME"),
+        ("shelf", "is not of the form MODULE:NAME"),
+        ("shelf.items.SHELF", "shelf.items:SHELF is not an API: expected an ApiResolverBuilder"),
         ("shelf.items:SHELF", "shelf.items:SHELF is not an API: expected an ApiResolverBuilder"),
     ],
 )
@@ -55,6 +56,15 @@ def test_what_cannot_be_served_is_a_usage_error_of_one_line(target, message, run
     result = run_command(*COMMAND, target, folder=EXAMPLE)
     assert result.returncode == 2
     assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_port_in_use_is_a_usage_error_of_one_line(run_command):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = str(listener.getsockname()[1])
+        result = run_command(*COMMAND, "shelf.app:api", "--port", port, folder=EXAMPLE)
+    assert result.returncode == 2
+    assert f"cannot serve on 127.0.0.1 port {port}: Address already in use" in result.stderr
     assert result.stderr.count("\n") == 1
 
 

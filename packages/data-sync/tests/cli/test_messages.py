@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 from aibs_informatics_aws_lambda.handlers.data_sync.cli.arguments import parse_size
@@ -35,6 +37,20 @@ from aibs_informatics_aws_lambda.storage.data_sync import DataSyncCounts
 def test_error_is_one_line_and_names_its_type_unless_its_message_is_for_users(error, text):
     assert format_error(error) == text
     assert is_self_explanatory(error) == isinstance(error, ValueError | OSError)
+
+
+def test_failure_is_a_line_of_json_with_json(run):
+    missing = run("ls", "--json", "missing")
+    invalid = run("ls", "--json", "--recursiv")
+
+    assert json.loads(missing.stderr) == {
+        "error": "missing: No such file or directory",
+        "type": "FileNotFoundError",
+        "exit_status": 1,
+    }
+    assert json.loads(invalid.stderr)["error"].startswith(
+        "unrecognized arguments: --recursiv; did you mean --recursive? (see"
+    )
 
 
 @pytest.mark.parametrize(

@@ -207,7 +207,9 @@ def get_cli_parser() -> ArgumentParser:
     """Return the parser of the arguments of `run_cli_executor`."""
     import argparse
 
-    parser = argparse.ArgumentParser(description="Run one executor on one request.")
+    parser = argparse.ArgumentParser(
+        description="Run one executor on one request.", allow_abbrev=False
+    )
     parser.add_argument(
         "--executor",
         required=True,

@@ -1,12 +1,12 @@
 """The arguments of the command, and the environment variables that replace them."""
 
-import argparse
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .. import constants as keys
 from .errors import UsageError
+from .parser import CommandParser
 
 PROGRAM = "handle-lambda-request"
 
@@ -121,12 +121,11 @@ def _check_complete(options: Options) -> None:
         )
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> CommandParser:
+    parser = CommandParser(
         prog=PROGRAM,
         description="Run a Lambda handler with a payload, from a shell or as a container job.",
         epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--handler-qualified-name",
@@ -134,8 +133,8 @@ def _parser() -> argparse.ArgumentParser:
         "--handler",
         dest="handler",
         metavar="NAME",
-        help="package.module.Class, package.module.function, or the name of an installed handler "
-        f"(variables: {', then '.join(_HANDLER_KEYS)})",
+        help="package.module.Class, package.module.function or package.module:function, or "
+        f"the name of an installed handler (variables: {', then '.join(_HANDLER_KEYS)})",
     )
     payload = parser.add_mutually_exclusive_group()
     payload.add_argument(

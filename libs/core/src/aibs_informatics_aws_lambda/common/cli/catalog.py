@@ -1,5 +1,6 @@
 """Installed handlers, registered by entry points: list, find, describe."""
 
+from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
 
 from ..description import describe, summary_of
@@ -64,11 +65,16 @@ def _installed() -> list[EntryPoint]:
 
 
 def _qualified(name: str) -> str:
-    if "." in name:
-        return name
+    if "." in name or ":" in name:
+        # An entry point has a colon where a qualified name has its last dot.
+        return name.replace(":", ".", 1)
     found = {entry.name: _dotted(entry) for entry in _installed()}
     if name not in found:
-        raise ValueError("not a qualified name, and not the name of an installed handler")
+        similar = get_close_matches(name, found, 1)
+        raise ValueError(
+            "not a qualified name, and not the name of an installed handler"
+            + (f"; did you mean {similar[0]}?" if similar else "")
+        )
     return found[name]
 
 

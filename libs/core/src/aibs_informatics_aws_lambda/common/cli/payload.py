@@ -1,5 +1,6 @@
 """Reading the payload: text, file, stdin or S3."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,9 +34,14 @@ def read_payload(payload: str) -> JSONObject:
 def read_payload_file(location: str) -> JSONObject:
     """Return the JSON object at a path or S3 URI, or from stdin for ``-``.
 
+    JSON text, and ``@`` before a path, are taken as ``--payload`` takes them, with a hint.
+
     Raises:
         PayloadError: there is no JSON object; the message has the location.
     """
+    if location.startswith(("{", "@")) and not os.path.exists(location):  # noqa: PTH110
+        sys.stderr.write("hint: JSON text and @PATH are for --payload; taken as such\n")
+        return read_payload(location)
     with _payload_errors():
         if location == "-":
             return as_json_object(parse_json(sys.stdin.buffer.read()), origin=" on stdin")

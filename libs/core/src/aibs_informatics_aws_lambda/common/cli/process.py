@@ -29,6 +29,7 @@ def run_as_process(
     """Run a command and return the exit status of its process.
 
     A failure is printed to stderr as one line, after its traceback if ``--debug`` is an argument.
+    With ``--json`` the line is a JSON object with ``error``, ``type`` and ``exit_status``.
 
     Args:
         program: the name of the command.
@@ -71,6 +72,13 @@ def _fail(
     debug = "--debug" in sys.argv
     if debug:
         traceback.print_exception(error)
+    if "--json" in sys.argv:
+        # Most runs do not fail.
+        import json
+
+        document = {"error": message, "type": type(error).__name__, "exit_status": int(status)}
+        sys.stderr.write(f"{json.dumps(document)}\n")
+        return status
     suffix = " (--debug shows the traceback)" if hint and not debug else ""
     sys.stderr.write(f"{program}: error: {message}{suffix}\n")
     return status

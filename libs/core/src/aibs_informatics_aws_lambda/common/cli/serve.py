@@ -1,13 +1,14 @@
 """The subcommand ``serve``: a local server for an API."""
 
-import argparse
 import os
+import socket
 from collections.abc import Sequence
 from importlib.util import find_spec
 
 from ..constants import HANDLER_SERVE_TARGET_KEY
 from .arguments import PROGRAM
 from .errors import ExitCode, UsageError, error_message
+from .parser import CommandParser
 
 _EXAMPLES = f"""\
 example:
@@ -28,9 +29,11 @@ def serve(args: Sequence[str]) -> ExitCode:
 
     Raises:
         SystemExit: the arguments are invalid (status 2), or include ``--help`` (status 0).
-        UsageError: uvicorn is not installed, or there is no such API.
+        UsageError: uvicorn is not installed, there is no such API, or the port is in use.
     """
     options = _parser().parse_args(args)
+    if ":" not in options.target:
+        options.target = ":".join(options.target.rpartition(".")[::2]).lstrip(":")
     if find_spec("uvicorn") is None:
         raise UsageError(
             "serve requires uvicorn: pip install 'aibs-informatics-aws-lambda-core[serve]'"
@@ -46,6 +49,7 @@ def serve(args: Sequence[str]) -> ExitCode:
         raise UsageError(
             f"cannot serve {options.target}: {type(error).__name__}: {error_message(error)}"
         ) from error
+    _check_port(options.host, options.port)
     settings = {"host": options.host, "port": options.port, "lifespan": "off"}
     if options.reload:
         os.environ[HANDLER_SERVE_TARGET_KEY] = options.target
@@ -56,12 +60,26 @@ def serve(args: Sequence[str]) -> ExitCode:
     return ExitCode.DONE
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _check_port(host: str, port: int) -> None:
+    """Raise `UsageError` if the server cannot listen on a port."""
+    try:
+        family, kind, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            probe.listen()
+    except (OSError, OverflowError) as error:
+        raise UsageError(
+            f"cannot serve on {host} port {port}: {getattr(error, 'strerror', None) or error}. "
+            "Choose another port with --port"
+        ) from error
+
+
+def _parser() -> CommandParser:
+    parser = CommandParser(
         prog=f"{PROGRAM} serve",
         description="Serve an API locally, with the events of its integration on AWS.",
         epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "target",

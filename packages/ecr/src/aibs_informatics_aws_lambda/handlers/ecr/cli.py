@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from aibs_informatics_aws_lambda.common.cli.errors import ExitCode, error_message
 from aibs_informatics_aws_lambda.common.cli.output import print_to
+from aibs_informatics_aws_lambda.common.cli.parser import CommandParser
 from aibs_informatics_aws_lambda.common.cli.process import run_as_process
 from aibs_informatics_aws_lambda.common.json_io import JSONObject
 
@@ -142,14 +143,13 @@ def _plans(
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog=_PROGRAM,
         description="Copy a container image between registries, by digest, without Docker.\n"
         "A repository is given by its URI in Amazon ECR,\n"
         "ACCOUNT.dkr.ecr.REGION.amazonaws.com/NAME, or as HOST/NAME in another registry, such as\n"
         "docker.io/library/python or ghcr.io/OWNER/IMAGE (http://HOST/NAME without TLS).",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "source",

@@ -39,11 +39,11 @@ def run(arguments: Sequence[str]) -> ExitCode:
         PayloadError: the plan is invalid. Nothing has been done.
         Exception: the sync failed.
     """
-    options = _parser().parse_args(arguments)
+    options = make_parser().parse_args(arguments)
     configure_logging(_PROGRAM, verbose=options.verbose)
     plan = _read(options.plan_file)
     for name, value in plan.connection.items():
-        if getattr(options, name, None) is None:
+        if vars(options).get(name) is None:
             setattr(options, name, value)
     use_connection(options)
     return _apply(plan, options)
@@ -88,7 +88,8 @@ def _print_changed(plan: PlanFile) -> int:
     return count
 
 
-def _parser() -> shared.Parser:
+def make_parser() -> shared.Parser:
+    """Return the parser."""
     parser = shared.Parser(_PROGRAM, _DESCRIPTION, _EXAMPLES)
     parser.add_argument(
         "plan_file", metavar="FILE", type=Path, help="plan written by data-sync --plan"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from aibs_informatics_aws_lambda.common.cli.errors import UsageError, error_message
+from aibs_informatics_aws_lambda.common.cli.parser import CommandParser
 
 if TYPE_CHECKING:
     from aibs_informatics_aws_lambda.storage.paths import DataLocation
@@ -29,6 +29,7 @@ MODULES = {
     "du": "stats",
     "stale": "stale",
     "rm": "rm",
+    "completion": "completion",
 }
 """The verbs, and the module of each."""
 
@@ -42,7 +43,7 @@ exit status:
 T = TypeVar("T")
 
 
-class Parser(argparse.ArgumentParser):
+class Parser(CommandParser):
     """Parser of the arguments of one verb.
 
     Args:
@@ -63,18 +64,16 @@ class Parser(argparse.ArgumentParser):
             formatter_class=partial(
                 argparse.RawDescriptionHelpFormatter, max_help_position=30, width=100
             ),
-            # With abbreviations, a new option could change the meaning of existing scripts.
-            allow_abbrev=False,
         )
+
+    @property
+    def actions(self) -> list[argparse.Action]:
+        """The options and positional arguments."""
+        return self._actions
 
     def error(self, message: str) -> NoReturn:
         """Raise a `UsageError`. It suggests the option that an unknown one resembles."""
-        unknown = message.removeprefix("unrecognized arguments: ").split()
-        if len(unknown) < len(message.split()) and unknown[0].startswith("--"):
-            similar = difflib.get_close_matches(unknown[0], self._option_string_actions, 1)
-            if similar:
-                message += f"; did you mean {similar[0]}?"
-        raise UsageError(f"{message} (see {self.prog} --help)")
+        raise UsageError(f"{message}{self.suggestion(message)} (see {self.prog} --help)")
 
 
 def add_output_options(

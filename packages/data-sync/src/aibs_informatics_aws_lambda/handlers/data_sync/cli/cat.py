@@ -39,17 +39,22 @@ def run(arguments: Sequence[str]) -> ExitCode:
         OSError: a file does not exist or cannot be read.
         AWSError: an object does not exist or cannot be read.
     """
+    options = make_parser().parse_args(arguments)
+    configure_logging(_PROGRAM, verbose=options.verbose)
+    use_connection(options)
+    write_to_stdout(options.sources)
+    return ExitCode.DONE
+
+
+def make_parser() -> Parser:
+    """Return the parser."""
     parser = Parser(_PROGRAM, _DESCRIPTION, _EXAMPLES)
     parser.add_argument(
         "sources", metavar="SRC", nargs="+", help="S3 URI, EFS path or local path of a file"
     )
     add_connection_options(parser)
     add_output_options(parser, has_json=False)
-    options = parser.parse_args(arguments)
-    configure_logging(_PROGRAM, verbose=options.verbose)
-    use_connection(options)
-    write_to_stdout(options.sources)
-    return ExitCode.DONE
+    return parser
 
 
 def write_to_stdout(sources: Iterable[str]) -> None:

@@ -5,6 +5,7 @@ import os
 
 from .arguments import as_argument
 
+_OPTIONS = ("profile", "region", "endpoint_url")
 _CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
 
@@ -23,21 +24,22 @@ def add_connection_options(parser: argparse.ArgumentParser) -> None:
 
 def given_connection(options: argparse.Namespace) -> dict[str, str]:
     """Return the options that were given, none of which is secret, by their names."""
-    found = {name: getattr(options, name) for name in ("profile", "region", "endpoint_url")}
-    return {name: value for name, value in found.items() if value is not None}
+    found = vars(options)
+    return {name: found[name] for name in _OPTIONS if found.get(name) is not None}
 
 
 def use_connection(options: argparse.Namespace) -> None:
     """Set the environment variables that the options stand for, also for worker processes."""
-    if options.profile:
-        os.environ["AWS_PROFILE"] = options.profile
+    profile, region, url = map(vars(options).get, _OPTIONS)
+    if profile:
+        os.environ["AWS_PROFILE"] = profile
         # Credentials in variables would take precedence over the profile.
         for name in _CREDENTIALS:
             os.environ.pop(name, None)
-    if options.region:
-        os.environ["AWS_REGION"] = os.environ["AWS_DEFAULT_REGION"] = options.region
-    if options.endpoint_url:
-        os.environ["AWS_ENDPOINT_URL_S3"] = options.endpoint_url
+    if region:
+        os.environ["AWS_REGION"] = os.environ["AWS_DEFAULT_REGION"] = region
+    if url:
+        os.environ["AWS_ENDPOINT_URL_S3"] = url
 
 
 @as_argument

@@ -65,9 +65,8 @@ def run(arguments: Sequence[str]) -> ExitCode:
 
 def copy(verb: str, arguments: Sequence[str]) -> ExitCode:
     """Copy, or with ``mv`` move, the sources given by the arguments; see `run`."""
-    program = f"{PROGRAM} {verb}"
-    options = _parser(verb, program).parse_args(arguments)
-    configure_logging(program, verbose=options.verbose)
+    options = make_parser(verb).parse_args(arguments)
+    configure_logging(f"{PROGRAM} {verb}", verbose=options.verbose)
     use_connection(options)
     streams = [options.destination, *options.sources].count(_STREAM)
     if streams and (verb == "mv" or streams > 1 or len(options.sources) > 1):
@@ -146,7 +145,9 @@ def _sources(options: argparse.Namespace) -> Iterator[list[str]]:
         yield [str(path)]
 
 
-def _parser(verb: str, program: str) -> Parser:
+def make_parser(verb: str = "cp") -> Parser:
+    """Return the parser of cp or mv."""
+    program = f"{PROGRAM} {verb}"
     examples = _EXAMPLES + (_STREAM_EXAMPLES if verb == "cp" else "")
     parser = Parser(
         program, f"{_DESCRIPTION[verb]}\n{_RULES}", examples.replace("{program}", program)

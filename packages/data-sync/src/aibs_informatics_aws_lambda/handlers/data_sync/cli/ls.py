@@ -42,7 +42,7 @@ def run(arguments: Sequence[str]) -> ExitCode:
     Raises:
         CommandError: there is nothing at the path.
     """
-    options = _parser().parse_args(arguments)
+    options = make_parser().parse_args(arguments)
     configure_logging(_PROGRAM, verbose=options.verbose)
     use_connection(options)
     if options.recursive and options.path is not None:
@@ -123,7 +123,8 @@ def _parse_listable(text: str) -> DataLocation | None:
     return None if text == _BUCKETS else parse_path(text)
 
 
-def _parser() -> Parser:
+def make_parser() -> Parser:
+    """Return the parser."""
     parser = Parser(_PROGRAM, _DESCRIPTION, _EXAMPLES)
     parser.add_argument(
         "path",

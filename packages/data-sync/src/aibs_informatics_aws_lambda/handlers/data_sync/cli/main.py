@@ -1,5 +1,6 @@
 """The entry point of the command, which dispatches to its verbs."""
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -14,6 +15,10 @@ def main() -> int:
     """
     if sys.argv[1:] == ["--version"]:
         return _print_version()
+    if "_ARGCOMPLETE" in os.environ:
+        from .completion import complete
+
+        complete()
     # Most of the start-up time: not for the version.
     from aibs_informatics_aws_lambda.common.cli.process import run_as_process
 

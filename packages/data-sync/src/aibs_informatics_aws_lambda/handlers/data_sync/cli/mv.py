@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from aibs_informatics_aws_lambda.common.cli.errors import ExitCode
 
-from .cp import copy
+from . import cp
+from .arguments import Parser
 
 
 def run(arguments: Sequence[str]) -> ExitCode:
@@ -14,4 +15,9 @@ def run(arguments: Sequence[str]) -> ExitCode:
         UsageError: the arguments are invalid. Nothing has been done.
         Exception: a transfer or removal failed.
     """
-    return copy("mv", arguments)
+    return cp.copy("mv", arguments)
+
+
+def make_parser() -> Parser:
+    """Return the parser."""
+    return cp.make_parser("mv")

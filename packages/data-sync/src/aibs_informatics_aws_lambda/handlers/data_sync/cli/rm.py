@@ -56,7 +56,7 @@ def run(arguments: Sequence[str]) -> errors.ExitCode:
         DeclinedError: the user did not confirm. Nothing was removed.
         CommandError: there is no such object.
     """
-    options = _parser().parse_args(arguments)
+    options = make_parser().parse_args(arguments)
     objects = [path for path in options.paths if isinstance(path, S3Path)]
     if objects and (len(objects) < len(options.paths) or options.plan):
         raise errors.UsageError("S3 URIs cannot be combined with local paths or --plan")
@@ -146,7 +146,8 @@ def _parse_removable(text: str) -> DataLocation:
     return parse_removable_path(text)
 
 
-def _parser() -> Parser:
+def make_parser() -> Parser:
+    """Return the parser."""
     parser = Parser(_PROGRAM, _DESCRIPTION, _EXAMPLES)
     parser.add_argument(
         "paths",

@@ -43,7 +43,7 @@ def run(arguments: Sequence[str]) -> ExitCode:
     Raises:
         UsageError: the plan cannot be written, or is not supported for the path.
     """
-    options = _parser().parse_args(arguments)
+    options = make_parser().parse_args(arguments)
     configure_logging(_PROGRAM, verbose=options.verbose)
     use_connection(options)
     if options.plan:
@@ -74,7 +74,8 @@ def _check_plan(plan: Path, path: object) -> None:
         raise UsageError(f"cannot write the plan to {plan}: {problem}")
 
 
-def _parser() -> Parser:
+def make_parser() -> Parser:
+    """Return the parser."""
     parser = Parser(_PROGRAM, _DESCRIPTION, _EXAMPLES)
     parser.add_argument(
         "path", metavar="PATH", type=parse_path, help="S3 URI, EFS path or local path"

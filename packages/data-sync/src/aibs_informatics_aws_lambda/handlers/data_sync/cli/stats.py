@@ -30,7 +30,7 @@ examples:
 
 def run(arguments: Sequence[str]) -> ExitCode:
     """Show the stats of the path given by the arguments."""
-    options = _parser().parse_args(arguments)
+    options = make_parser().parse_args(arguments)
     configure_logging(_PROGRAM, verbose=options.verbose)
     use_connection(options)
     request = GetDataPathStatsRequest(path=options.path)
@@ -59,7 +59,8 @@ def _row(stats: DataPathStats, name: str) -> tuple[str, str, str, str]:
     return format_size(stats.size_bytes), f"{stats.object_count:,}", latest, name
 
 
-def _parser() -> Parser:
+def make_parser() -> Parser:
+    """Return the parser."""
     parser = Parser(_PROGRAM, _DESCRIPTION, _EXAMPLES)
     parser.add_argument(
         "path", metavar="PATH", type=parse_path, help="S3 URI, EFS path or local path"

@@ -1,0 +1,34 @@
+"""Parsing the arguments of a command."""
+
+import argparse
+import difflib
+from typing import Any, NoReturn
+
+
+class CommandParser(argparse.ArgumentParser):
+    """Parser of the arguments of a command, whose help keeps its line breaks.
+
+    Options cannot be abbreviated: a new option would change the meaning of existing scripts. The
+    message for an unknown option suggests the one that it resembles.
+
+    Args:
+        settings: arguments of `argparse.ArgumentParser`.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        formatter = argparse.RawDescriptionHelpFormatter
+        super().__init__(**{"formatter_class": formatter, "allow_abbrev": False, **settings})
+
+    def error(self, message: str) -> NoReturn:
+        """Print the usage and a message, and exit with status 2."""
+        super().error(message + self.suggestion(message))
+
+    def suggestion(self, message: str) -> str:
+        """Return the option that the unknown one in a message resembles, as part of a sentence."""
+        unknown = message.removeprefix("unrecognized arguments: ").split()
+        if len(unknown) == len(message.split()) or not unknown[0].startswith("--"):
+            return ""
+        name = unknown[0].partition("=")[0]
+        options = [text for text in self._option_string_actions if text.startswith(name)]
+        similar = difflib.get_close_matches(name, self._option_string_actions, 1) or options
+        return f"; did you mean {similar[0]}?" if similar else ""
