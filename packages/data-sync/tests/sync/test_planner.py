@@ -20,6 +20,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.sync.planner import (
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.resumption import Resumption
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.routes import Root, Route
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.spool import Spool
+from aibs_informatics_aws_lambda.handlers.data_sync.sync.steps import Steps
 from tables import table
 
 UPLOAD = Route(Root(None, "/src/"), Root("bucket", "dst/"))
@@ -704,12 +705,12 @@ def test_single_file_does_not_replace_a_folder(folder: Path):
 )
 def test_how_often_a_plan_is_read(folder: Path, monkeypatch, entries, reads):
     read = []
-    iterate = Spool.__iter__
+    iterate = Steps.__iter__
 
-    def counted(spool: Spool):
-        read.append(spool)
-        return iterate(spool)
+    def counted(steps: Steps):
+        read.append(steps)
+        return iterate(steps)
 
-    monkeypatch.setattr(Spool, "__iter__", counted)
+    monkeypatch.setattr(Steps, "__iter__", counted)
     download(folder, entries)
     assert len(read) == reads

@@ -186,6 +186,11 @@ class SyncContinuation(PydanticBaseModel):
         description="path up to which files that may have changed after their transfer were "
         "compared again",
     )
+    entry_files_through: str | None = Field(
+        None,
+        description="last finished entry file of a store, such as zarr.json; they come after all "
+        "other files",
+    )
     only_removes: bool = Field(
         False, description="all transfers are done; only deletions from the source remain"
     )

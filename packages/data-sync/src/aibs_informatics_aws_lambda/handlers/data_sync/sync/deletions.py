@@ -65,14 +65,15 @@ def delete_extraneous(plan: Plan, context: ExecutionContext, outcome: Outcome) -
         outcome.counts.files_deleted += 1
         outcome.counts.bytes_deleted += step.entry.size
 
-    deletions = (Deletion(target.at(step.target), step) for step in plan.extraneous)
-    if not context.changes:
-        for deletion in deletions:
-            on_deleted(deletion.step)
-    elif target.bucket is not None:
-        _delete_objects(target.bucket, deletions, context, on_deleted)
-    else:
-        delete_files(context.budget.limit(deletions), on_deleted)
+    for wave in plan.extraneous.deletion_waves():
+        deletions = (Deletion(target.at(step.target), step) for step in wave)
+        if not context.changes:
+            for deletion in deletions:
+                on_deleted(deletion.step)
+        elif target.bucket is not None:
+            _delete_objects(target.bucket, deletions, context, on_deleted)
+        else:
+            delete_files(context.budget.limit(deletions), on_deleted)
 
 
 def remove_sources(plans: Sequence[Plan], context: ExecutionContext, outcome: Outcome) -> None:
@@ -107,7 +108,7 @@ def _check_arrivals(plan: Plan, context: ExecutionContext) -> None:
     """
     source, target = plan.route.source, plan.route.target
     arrived = _find_arrivals(plan, context)
-    for number, (step, found) in enumerate(zip(plan.steps, arrived, strict=True)):
+    for (number, step), found in zip(plan.steps.numbered(), arrived, strict=True):
         is_stored = _is_stored(plan, number, step, found)
         if target.bucket is not None and not (
             found and found.size == step.entry.size and is_stored
@@ -178,20 +179,21 @@ def _remove_source(plan: Plan, context: ExecutionContext, outcome: Outcome) -> N
         outcome.counts.files_removed += 1
         context.report.add(plan.route, step, "remove")
 
-    deletions = (Deletion(source.at(s.entry.relative), s, s.entry.etag) for s in plan.steps)
-    if not context.changes:
-        for deletion in deletions:
-            on_deleted(deletion.step)
-    elif source.bucket is not None:
-        _delete_objects(source.bucket, deletions, context, on_deleted)
-    else:
-        delete_source_files(context.budget.limit(deletions), on_deleted)
-        if plan.route.single:
-            return
-        if plan.is_filtered:
-            delete_empty_parents(source.path, _files_of(plan.steps))
+    for wave in plan.steps.deletion_waves():
+        deletions = (Deletion(source.at(s.entry.relative), s, s.entry.etag) for s in wave)
+        if not context.changes:
+            for deletion in deletions:
+                on_deleted(deletion.step)
+        elif source.bucket is not None:
+            _delete_objects(source.bucket, deletions, context, on_deleted)
         else:
-            delete_empty_directories(source.path)
+            delete_source_files(context.budget.limit(deletions), on_deleted)
+    if source.bucket is not None or plan.route.single or not context.changes:
+        return
+    if plan.is_filtered:
+        delete_empty_parents(source.path, _files_of(plan.steps))
+    else:
+        delete_empty_directories(source.path)
 
 
 def _files_of(steps: Iterable[Step]) -> Iterator[str]:

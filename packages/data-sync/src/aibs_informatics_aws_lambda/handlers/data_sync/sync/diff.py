@@ -1,7 +1,7 @@
 """Comparison of two listings: what to do with each entry."""
 
-from collections.abc import Iterable, Iterator
-from typing import Literal, NamedTuple, TypeAlias
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from ..entries import Entry
 from .resumption import Resumption
@@ -40,6 +40,10 @@ class Step(NamedTuple):
         return self.there.etag if self.there else None
 
 
+CHANGED: Final = frozenset({"missing", "size", "newer"})
+"""The reasons to transfer an entry that an earlier call of the same sync has finished."""
+
+
 class DiffOptions(NamedTuple):
     """Options of the comparison.
 
@@ -50,6 +54,8 @@ class DiffOptions(NamedTuple):
         resumption: what earlier calls of the same sync have done. Those entries are not copied
             again, not even by ``force``, and only read again if they may have changed since.
         clock_skew: the seconds that the clocks of both sides may differ by.
+        is_entry_file: tells whether a target is an entry file of a store, which is not among
+            those that ``resumption`` is about.
     """
 
     force: bool = False
@@ -57,6 +63,7 @@ class DiffOptions(NamedTuple):
     verify: bool = False
     resumption: Resumption | None = None
     clock_skew: int = 1
+    is_entry_file: Callable[[str], bool] = lambda _: False
 
 
 def merge(pairs: Iterable[Pair], there: Iterable[Entry], options: DiffOptions) -> Iterator[Step]:
@@ -86,6 +93,8 @@ def decide(target: str, entry: Entry, there: Entry | None, options: DiffOptions)
         return Step("transfer", "missing", target, entry)
     before = options.resumption
     is_done = before is not None and before.has_done(target)
+    if is_done and options.is_entry_file(target):
+        is_done = False
     if options.force and not is_done:
         return Step("transfer", "forced", target, entry, there)
     if entry.size != there.size:

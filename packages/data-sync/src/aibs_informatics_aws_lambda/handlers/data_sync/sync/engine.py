@@ -23,7 +23,7 @@ from .diff import DiffOptions
 from .executor import execute
 from .filters import compile_patterns
 from .move_marker import finish_move
-from .planner import Plan, PlanOptions, make_plan
+from .planner import Plan, PlanOptions, make_plan, rule_at
 from .report import Report, find_report_location, with_listener, written_report
 from .resolve import Branch, ResolvedSync, resolve_sync
 from .result import NoProgressError, Outcome, find_resumption, make_response
@@ -251,6 +251,7 @@ class _Call:
             verify=bool(request.verify),
             resumption=_resumption(before, route),
             clock_skew=_CLOCK_SKEW_OF_MOVES if moves else 1,
+            is_entry_file=lambda target: rule_at(route, target) is not None,
         )
         # What was moved is extraneous to a source that is being removed.
         deletes = request.delete and not route.is_local and not (before and before.only_removes)
@@ -263,6 +264,7 @@ class _Call:
             protects_excluded=bool(request.protect_excluded),
             reserved_paths=frozenset(other.target.path for other in others),
             lists_all=diff.verify or self._budget.is_limited or self._report_location is not None,
+            entry_files_through=before.entry_files_through if before else None,
         )
 
     def _written_report(self) -> AbstractContextManager[Report]:

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from enum import Enum
 from functools import partial
@@ -15,7 +15,7 @@ from ..settings import WORKERS
 from .context import ExecutionContext
 from .deadline import OutOfTimeError
 from .deletions import delete_extraneous, remove_sources
-from .diff import Step
+from .diff import CHANGED, Step
 from .planner import Plan
 from .report import Evidence, ReportAction
 from .result import Outcome
@@ -56,6 +56,7 @@ def execute(plans: Sequence[Plan], context: ExecutionContext) -> Outcome:
     for plan in plans:
         if plan.resumption and not plan.route.single:
             outcome.resumption = plan.resumption
+            outcome.entry_files_through = plan.entry_files_through
         outcome.counts.files_unchanged += plan.unchanged
         outcome.counts.bytes_unchanged += plan.unchanged_bytes
     try:
@@ -94,6 +95,8 @@ class _PlanExecution:
         self._outcome = outcome
         self._before = plan.resumption or Resumption()
         self._reached: str | None = None
+        self._publishes = False
+        self._published = plan.entry_files_through
         self._unfinished: dict[str, _Transfer] = {}
         # Targets compared once more, and too early, each with the target before it.
         self._too_recent: dict[str, str | None] = {}
@@ -118,14 +121,21 @@ class _PlanExecution:
             # Once: a model takes its time to have a field set.
             self._outcome.counts.files_transferred += self._transferred
             self._outcome.counts.bytes_transferred += self._transferred_bytes
-            # A single object is done before anything below its key is started.
-            if not self.plan.route.single:
-                self._note_progress()
+            self._note_progress()
 
     def _start_all(self) -> None:
+        steps = self.plan.steps
+        self._transfer_each(enumerate(steps.data()))
+        self._note_progress()
+        # A reader of a store finds what its entry files name: all of that has arrived by now.
+        self._publishes, self._reached = True, None
+        for wave in steps.transfer_waves():
+            self._transfer_each(self._unpublished(wave))
+
+    def _transfer_each(self, steps: Iterable[tuple[int, Step]]) -> None:
+        """Transfer entries, by their numbers, in parallel, and wait for all of them."""
         budget = self.context.budget
-        steps = budget.limit(self.plan.steps) if budget.is_limited else self.plan.steps
-        for number, step in enumerate(steps):
+        for number, step in budget.limit(steps) if budget.is_limited else steps:
             transfer = _Transfer(step, number, self, self._reached)
             self._unfinished[step.target] = transfer
             self._reached = step.target
@@ -135,6 +145,17 @@ class _PlanExecution:
             self.window.drain(budget.seconds_left)
             budget.check()
             self._transfer_differing()
+
+    def _unpublished(self, wave: Iterable[tuple[int, Step]]) -> Iterator[tuple[int, Step]]:
+        """Yield the steps on entry files that no earlier call of the same sync has finished."""
+        for number, step in wave:
+            is_done = self._published is not None and step.reason not in CHANGED
+            if step.target == self._published:
+                self._published = None
+            if is_done:
+                self._reached = step.target
+            else:
+                yield number, step
 
     def _transfer_differing(self) -> None:
         while self.differing:
@@ -155,6 +176,13 @@ class _PlanExecution:
             logger.debug("%s was only %s", self._outcome.unfinished, first.state.value)
 
     def _note_progress(self) -> None:
+        if self.plan.route.single:
+            # A single object is done before anything below its key is started.
+            return
+        if self._publishes:
+            first = next(iter(self._unfinished.values()), None)
+            self._outcome.entry_files_through = first.previous if first else self._reached
+            return
         unfinished = {target: one.previous for target, one in self._unfinished.items()}
         self._outcome.resumption = self._before.after(self._reached, unfinished, self._too_recent)
 

@@ -173,13 +173,14 @@ class PlanFile:
         """Drop all steps of plans that are not in the file, or whose entries have changed since.
 
         If an entry that was to be transferred has changed, nothing is deleted: it may have been
-        renamed to the one that has changed.
+        renamed to the one that has changed. Nor are entry files of stores transferred: the entry
+        may be part of what they name.
         """
         for plan in plans:
             plan.keep(lambda step, route=plan.route: self._has(route, step))  # type: ignore[misc]
         if any(planned.action != "delete" for planned in self.changed()):
             for plan in plans:
-                plan.keep_transfers()
+                plan.keep_data()
 
     def changed(self) -> Iterator[Planned]:
         """Yield the actions that `restrict` has not found: what they are about has changed."""

@@ -16,13 +16,15 @@ from ..evidence import is_absent
 from ..local.walk import list_destination
 from ..s3.client import S3
 from ..s3.listing import find_object, list_below
+from ..stores import ENDINGS, Rule, find_rule, in_entry_folder
 from .diff import DiffOptions, Pair, Step, decide, merge
 from .filters import PathFilter
 from .key_paths import FileFolderConflicts, NonCanonicalKeys, as_local_pairs
 from .move_marker import MOVE_MARKER
 from .resumption import Resumption
 from .routes import Route
-from .spool import Arrivals, Spool
+from .spool import Arrivals
+from .steps import Steps
 
 _DEFAULT_DIFF = DiffOptions()
 
@@ -41,6 +43,8 @@ class PlanOptions:
         protects_excluded: whether entries at the destination that the filter excludes stay.
         reserved_paths: keys or paths at the destination that are targets of other plans.
         lists_all: whether unchanged entries are steps as well, so that each can be reported.
+        entry_files_through: the entry file of a store that an earlier call of the same sync has
+            finished last.
     """
 
     selects: PathFilter | None = None
@@ -50,6 +54,7 @@ class PlanOptions:
     protects_excluded: bool = False
     reserved_paths: frozenset[str] = frozenset()
     lists_all: bool = False
+    entry_files_through: str | None = None
 
 
 @dataclass
@@ -63,6 +68,8 @@ class Plan:
         extraneous: the entries to delete from the destination.
         resumption: what earlier calls of the same sync have done.
         arrivals: the ETags of what was transferred, if the source is removed.
+        entry_files_through: the entry file of a store that an earlier call has finished last, if
+            it is among the steps.
         unchanged: the number of unchanged entries that are no steps.
         unchanged_bytes: their size.
         pending: the number of entries to transfer or compare.
@@ -75,10 +82,11 @@ class Plan:
     """
 
     route: Route
-    steps: Spool = field(default_factory=Spool)
-    extraneous: Spool = field(default_factory=Spool)
+    steps: Steps = field(default_factory=Steps)
+    extraneous: Steps = field(default_factory=Steps)
     resumption: Resumption | None = None
     arrivals: Arrivals = field(default_factory=Arrivals)
+    entry_files_through: str | None = None
     unchanged: int = 0
     unchanged_bytes: int = 0
     pending: int = 0
@@ -90,7 +98,17 @@ class Plan:
 
     def was_counted(self, step: Step) -> bool:
         """Tell whether an earlier call has counted an entry."""
-        return self.resumption is not None and self.resumption.has_done(step.target)
+        if self.resumption is None or not self.resumption.has_done(step.target):
+            return False
+        return rule_at(self.route, step.target) is None
+
+    def add(self, steps: Steps, step: Step) -> None:
+        """Add a step to the steps or the extraneous entries."""
+        rule = None if self.route.single else rule_at(self.route, step.target)
+        if rule is None:
+            steps.append(step)
+        else:
+            steps.append_entry_file(step, rule)
 
     def keep_deletions(self, patterns: Sequence[re.Pattern[str]]) -> None:
         """Drop all steps, and the extraneous entries whose paths no pattern matches in full."""
@@ -103,21 +121,26 @@ class Plan:
 
     def keep(self, selects: Callable[[Step], bool]) -> None:
         """Drop all steps and extraneous entries that are not selected."""
-        steps, extraneous = Spool(), Spool()
+        steps, extraneous = Steps(), Steps()
         self.unchanged = self.unchanged_bytes = self.pending = self.pending_bytes = 0
         for step in self.steps:
             if selects(step):
-                steps.append(step)
+                self.add(steps, step)
                 self.count(step)
         for step in filter(selects, self.extraneous):
-            extraneous.append(step)
+            self.add(extraneous, step)
         self.close()
         self.steps, self.extraneous = steps, extraneous
 
     def keep_transfers(self) -> None:
         """Drop the extraneous entries: none is deleted."""
         self.extraneous.close()
-        self.extraneous = Spool()
+        self.extraneous = Steps()
+
+    def keep_data(self) -> None:
+        """Drop the extraneous entries, and the entry files of stores whose data may be missing."""
+        self.keep_transfers()
+        self.keep(lambda step: rule_at(self.route, step.target) is None)
 
     def count(self, step: Step) -> None:
         """Count a step that is not an unchanged entry."""
@@ -130,6 +153,12 @@ class Plan:
         self.steps.close()
         self.extraneous.close()
         self.arrivals.close()
+
+
+def rule_at(route: Route, target: str) -> Rule | None:
+    """Return the rule for a target that is an entry file of a store; else `None`."""
+    # With the path of the destination, which may be within a store.
+    return find_rule(route.target.path + target)
 
 
 def make_plan(route: Route, entries: Iterable[Entry], options: PlanOptions, s3: S3 | None) -> Plan:
@@ -167,6 +196,7 @@ class _Planner:
         )
         self._route = route
         self._options = options
+        self._target_path = route.target.path
         is_local = route.target.bucket is None
         self._lists_unchanged = options.lists_all or not options.retain or is_local
         self._non_canonical = NonCanonicalKeys()
@@ -181,6 +211,9 @@ class _Planner:
             self._add(step)
         if self._non_canonical:
             self._add_non_canonical()
+        before = self._options.entry_files_through
+        if before is not None and plan.steps.has_entry_file(before):
+            plan.entry_files_through = before
         if plan.resumes_move and plan.extraneous:
             self._keep_extraneous()
 
@@ -211,7 +244,11 @@ class _Planner:
         if self._count(step):
             if self._conflicts is not None:
                 self._conflicts.check(step)
-            self.plan.steps.append(step)
+            path = self._target_path + step.target
+            if path.endswith(ENDINGS) or in_entry_folder(path):
+                self.plan.add(self.plan.steps, step)
+            else:
+                self.plan.steps.append(step)
 
     def _count(self, step: Step) -> bool:
         """Count a step, and tell whether it is part of the plan."""
@@ -231,7 +268,7 @@ class _Planner:
             return
         self.plan.there += 1
         if self._options.mirror and not self._is_protected(step):
-            self.plan.extraneous.append(step)
+            self.plan.add(self.plan.extraneous, step)
 
     def _is_protected(self, step: Step) -> bool:
         options, route = self._options, self._route
@@ -248,13 +285,13 @@ class _Planner:
             there = _find_file(self._route.target.at(target))
             added.append(decide(target, entry, there, self._options.diff))
             self._count(added[-1])
-        steps, extraneous = Spool(), Spool()
+        steps, extraneous = Steps(), Steps()
         for step in heapq.merge(plan.steps, added, key=_target_of):
             non_canonical.check(step)
-            steps.append(step)
+            plan.add(steps, step)
         for step in plan.extraneous:
             if step.target not in non_canonical:
-                extraneous.append(step)
+                plan.add(extraneous, step)
         plan.close()
         plan.steps, plan.extraneous = steps, extraneous
 

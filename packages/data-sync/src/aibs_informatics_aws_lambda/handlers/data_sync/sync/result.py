@@ -21,6 +21,7 @@ class Outcome:
         verification: how both sides compare, if that was asked for.
         is_complete: whether there was time for everything.
         resumption: what this call and those before it have done.
+        entry_files_through: the entry file of a store up to which, in their order, all are done.
         unfinished: the first entry that is not done, for messages.
         only_removes: whether nothing but the removal of the source is left to do.
     """
@@ -29,6 +30,7 @@ class Outcome:
     verification: models.Verification = field(default_factory=models.Verification)
     is_complete: bool = True
     resumption: Resumption = field(default_factory=Resumption)
+    entry_files_through: str | None = None
     unfinished: str = ""
     only_removes: bool = False
 
@@ -72,6 +74,7 @@ def make_response(
         started=outcome.resumption.started,
         unfinished=sorted(outcome.resumption.unfinished) or None,
         compared=outcome.resumption.compared,
+        entry_files_through=outcome.entry_files_through,
         only_removes=outcome.only_removes,
         counts=counts,
         verification=verification,
@@ -96,6 +99,7 @@ def _has_come_further(outcome: Outcome, before: models.SyncContinuation) -> bool
     return (
         any((counts.files_transferred, counts.files_deleted, counts.files_removed))
         or outcome.resumption != find_resumption(before)
+        or outcome.entry_files_through != before.entry_files_through
         or outcome.only_removes != before.only_removes
     )
 

@@ -18,6 +18,17 @@ _IN_MEMORY = 10_000
 _DIGEST_BYTES = 8
 
 
+def text_of(step: Step) -> str:
+    """Return a step as a line of ASCII text."""
+    return json.dumps(step)
+
+
+def step_of(line: str) -> Step:
+    """Return the step that `text_of` has written."""
+    action, reason, target, entry, there = json.loads(line)
+    return Step(action, reason, target, Entry(*entry), Entry(*there) if there else None)
+
+
 class Spool:
     """An append-only list of steps that can be read several times.
 
@@ -47,7 +58,7 @@ class Spool:
             # Not a `with` block: `close` closes the file.
             self._file = tempfile.TemporaryFile("w+", encoding="ascii")  # noqa: SIM115
         try:
-            self._file.write(json.dumps(step) + "\n")
+            self._file.write(text_of(step) + "\n")
         except OSError as error:
             # Not `filename_in_errors`: a context manager per step is too slow for millions.
             error.filename = tempfile.gettempdir()
@@ -60,9 +71,7 @@ class Spool:
             return
         with filename_in_errors(tempfile.gettempdir()):
             self._file.seek(0)
-        for line in self._file:
-            action, reason, target, entry, there = json.loads(line)
-            yield Step(action, reason, target, Entry(*entry), Entry(*there) if there else None)
+        yield from map(step_of, self._file)
 
     def close(self) -> None:
         """Free memory and disk space."""
