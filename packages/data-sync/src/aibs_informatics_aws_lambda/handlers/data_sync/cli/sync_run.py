@@ -77,11 +77,12 @@ def _listener(
         listener = ActionLines()
     if options.plan_file is not None:
         from ..sync.plan_file import written_plan
-        from ..sync.report import with_listener
+        from ..sync.report import ForwardedReport
 
         planned = request.model_copy(update={"dry_run": None, "report_path": None})
-        plan = written_plan(options.plan_file, planned, given_connection(options))
-        listener = with_listener(stack.enter_context(plan), listener)
+        written = written_plan(options.plan_file, planned, given_connection(options))
+        plan = stack.enter_context(written)
+        listener = plan if listener is None else ForwardedReport(plan, listener)
     return listener
 
 

@@ -24,7 +24,7 @@ from .executor import execute
 from .filters import compile_patterns
 from .move_marker import finish_move
 from .planner import Plan, PlanOptions, make_plan, rule_at
-from .report import Report, find_report_location, with_listener, written_report
+from .report import ForwardedReport, Report, find_report_location, written_report
 from .resolve import Branch, ResolvedSync, resolve_sync
 from .result import NoProgressError, Outcome, find_resumption, make_response
 from .resumption import Resumption
@@ -181,6 +181,7 @@ class _Call:
         is_local = all(plan.route.is_local for plan in plans)
         concurrency = max(1, request.max_concurrency // WORKERS)
         with ExitStack() as stack:
+            report, listener = stack.enter_context(self._written_report()), self._listener
             context = ExecutionContext(
                 pool=stack.enter_context(ThreadPoolExecutor(concurrency)),
                 concurrency=concurrency,
@@ -192,7 +193,7 @@ class _Call:
                 fsync=bool(request.fsync),
                 removes_sources=not request.retain_source_data and not request.verify,
                 progress=self._progress,
-                report=with_listener(stack.enter_context(self._written_report()), self._listener),
+                report=report if listener is None else ForwardedReport(report, listener),
                 budget=self._budget,
             )
             pending = sum(plan.pending for plan in plans)

@@ -88,7 +88,11 @@ class _PlanExecution:
         self.plan = plan
         self.context = context
         self.method = _choose_method(plan.route, context)
-        self.window = _make_window(context)
+        self.window = (
+            AdaptiveWindow(max(1, DEFAULT_CONNECTIONS // WORKERS))
+            if context.adapts
+            else Window(_WAITING * context.concurrency)
+        )
         # Transfers of entries whose comparison has shown another content.
         self.differing: deque[_Transfer] = deque()
         self.seconds_to_publish = _Average()
@@ -357,12 +361,6 @@ class _Average:
 
     def add(self, value: float) -> None:
         self.value += 0.1 * (value - self.value)
-
-
-def _make_window(context: ExecutionContext) -> Window:
-    if context.adapts:
-        return AdaptiveWindow(max(1, DEFAULT_CONNECTIONS // WORKERS))
-    return Window(_WAITING * context.concurrency)
 
 
 def _choose_method(route: Route, context: ExecutionContext) -> TransferMethod:

@@ -73,17 +73,12 @@ class Report:
         """Add one entry, with the error that it has ended in, if any."""
 
 
-def with_listener(report: Report, listener: Report | None) -> Report:
-    """Return a report that passes what it receives on to a listener, if there is one."""
-    return report if listener is None else _Forwarded(report, listener)
+class ForwardedReport(Report):
+    """Passes what it receives on to several reports."""
 
-
-class _Forwarded(Report):
-    """Passes what it receives on to a report and a listener."""
-
-    def __init__(self, report: Report, listener: Report) -> None:
-        self.is_read = report.is_read
-        self._receivers = (report, listener)
+    def __init__(self, *receivers: Report) -> None:
+        self.is_read = any(receiver.is_read for receiver in receivers)
+        self._receivers = receivers
 
     def add(
         self,
@@ -93,6 +88,7 @@ class _Forwarded(Report):
         evidence: Evidence = NO_EVIDENCE,
         error: BaseException | None = None,
     ) -> None:
+        """Add one entry to all of them."""
         for receiver in self._receivers:
             receiver.add(route, step, action, evidence, error)
 
