@@ -11,7 +11,7 @@ from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from ..progress import OnBytes
-from .endpoint import escape_key, find_endpoint, make_credentials
+from .endpoint import escape_key, find_endpoint, is_plain_key, make_credentials
 
 if TYPE_CHECKING:
     from awscrt.io import ClientBootstrap
@@ -115,7 +115,7 @@ class S3:
 
         region = self._regions.get(request.bucket, self._connection.region)
         host, path = self._address(request.bucket, region)
-        path += escape_key(request.key)
+        path += request.key if is_plain_key(request.key) else escape_key(request.key)
         response = collect()
         checksums = self._checksums(request)
         is_transfer = bool(request.send_file or request.receive_file)

@@ -14,7 +14,8 @@ from aibs_informatics_aws_lambda.common.exceptions import AWSError
 # Bucket names that the wildcard certificate of S3 covers in a virtual-hosted-style URL.
 _HOST_LABEL = re.compile(r"[a-z0-9-]+")
 
-_PLAIN_KEY = re.compile(r"[\w./~-]*", re.ASCII)
+is_plain_key = re.compile(r"[\w./~-]*", re.ASCII).fullmatch
+"""Tell whether a key stands in a URL path as it is. Most do, and each request asks."""
 
 _CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 _ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
@@ -70,7 +71,7 @@ class Endpoint:
 
 def escape_key(key: str) -> str:
     """Return an object key, percent-encoded for a URL path."""
-    return key if _PLAIN_KEY.fullmatch(key) else quote(key, safe="/~")
+    return key if is_plain_key(key) else quote(key, safe="/~")
 
 
 def find_endpoint() -> Endpoint:
