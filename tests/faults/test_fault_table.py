@@ -203,7 +203,7 @@ def changed(*operations: str, path: str, content: bytes | None) -> Callable[[Wor
     return make
 
 
-OF_OTHER_SIZE, OF_ONE_SIZE = b"d, as a user has changed it", b"d, new as wolf"
+OF_OTHER_SIZE, OF_ONE_SIZE, SHORTER = b"d, as a user has changed it", b"d, new as wolf", b"d"
 
 OBJECT_CHANGES: dict[str, Callable[[World], Fault]] = {
     "an object that is replaced": changed(
@@ -216,6 +216,7 @@ OBJECT_CHANGES: dict[str, Callable[[World], Fault]] = {
 }
 FILE_CHANGES: dict[str, Callable[[World], Fault]] = {
     "a file that grows": changed("PutObject", path="d", content=OF_OTHER_SIZE),
+    "a file that shrinks": changed("PutObject", path="d", content=SHORTER),
     "a file that is replaced by one of its size": changed(
         "PutObject", path="d", content=OF_ONE_SIZE
     ),

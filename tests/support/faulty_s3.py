@@ -34,19 +34,20 @@ class StoredObject:
 
     Args:
         content: its bytes.
-        parts: the number of parts that it was uploaded in; 0 for one request.
+        parts: the MD5 of each part that it was uploaded in; none for one request.
         modified: when it was written, in seconds since 1970 UTC.
     """
 
     content: bytes
-    parts: int = 0
+    parts: tuple[bytes, ...] = ()
     modified: float = field(default_factory=time.time)
 
     @property
     def etag(self) -> str:
         """The ETag, without quotation marks."""
-        digest = hashlib.md5(self.content).hexdigest()
-        return f"{digest}-{self.parts}" if self.parts else digest
+        if self.parts:
+            return f"{hashlib.md5(b''.join(self.parts)).hexdigest()}-{len(self.parts)}"
+        return hashlib.md5(self.content).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -254,8 +255,9 @@ class FaultyS3:
 
     def _complete_multipart_upload(self, call: Call) -> Reply:
         parts = self.uploads.pop(call.query["uploadId"])
-        content = b"".join(parts[number] for number in sorted(parts))
-        stored = self._store(call, StoredObject(content, len(parts)))
+        in_order = [parts[number] for number in sorted(parts)]
+        digests = tuple(hashlib.md5(part).digest() for part in in_order)
+        stored = self._store(call, StoredObject(b"".join(in_order), digests))
         body = (
             f"<CompleteMultipartUploadResult {_NAMESPACE}><Key>{escape(call.key)}</Key>"
             f"<ETag>{escape(stored.headers['ETag'])}</ETag></CompleteMultipartUploadResult>"

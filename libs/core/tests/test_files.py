@@ -6,7 +6,11 @@ import threading
 from pathlib import Path
 
 import pytest
-from aibs_informatics_aws_lambda.common.files import unwritable_reason, write_atomically
+from aibs_informatics_aws_lambda.common.files import (
+    filename_in_errors,
+    unwritable_reason,
+    write_atomically,
+)
 
 
 def test_new_file_holds_the_text_and_follows_the_umask(tmp_path):
@@ -141,3 +145,17 @@ def test_directory_that_may_not_be_written_to_is_named(tmp_path, monkeypatch):
 def test_full_disk_is_named():
     with pytest.raises(OSError, match="No space left on device: '/dev/full'"):
         write_atomically(Path("/dev/full"), "text")
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (OSError(5, "Input/output error"), "[Errno 5] Input/output error: '/data/f'"),
+        (OSError(5, "Input/output error", "/data/g"), "[Errno 5] Input/output error: '/data/g'"),
+        (OSError("f changed meanwhile"), "f changed meanwhile"),
+    ],
+)
+def test_error_names_a_file_and_keeps_a_message_of_its_own(error, text):
+    with pytest.raises(OSError) as raised, filename_in_errors("/data/f"):  # noqa: PT011
+        raise error
+    assert str(raised.value) == text

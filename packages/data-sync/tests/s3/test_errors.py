@@ -127,6 +127,7 @@ def test_missing_bucket_or_object_has_an_error_of_its_own(code):
     {
         "a full disk": (BrokenError("AWS_ERROR_NO_SPACE"), errno.ENOSPC),
         "a missing file": (BrokenError("AWS_ERROR_FILE_INVALID_PATH"), errno.ENOENT),
+        "a file that vanishes between two parts": (BrokenError("FileNotFoundError"), errno.ENOENT),
         "a refused file": (BrokenError("AWS_ERROR_NO_PERMISSION"), errno.EACCES),
         "an error of the system": (OSError(errno.EIO, "Input/output error"), errno.EIO),
     },
@@ -141,3 +142,10 @@ def test_error_of_the_system_without_a_number_is_not_told_as_none():
     text = str(translate_error(OSError("broken"), GET, "host"))
     assert "None" not in text
     assert "broken" in text
+
+
+def test_file_that_is_shorter_than_its_size_is_named():
+    error = BrokenError("AWS_ERROR_S3_INCORRECT_CONTENT_LENGTH")
+    translated = translate_error(error, PUT._replace(size=10), "host")
+    assert isinstance(translated, OSError)
+    assert "/data/key has fewer than the 10 bytes that it was listed with" in str(translated)

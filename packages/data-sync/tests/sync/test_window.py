@@ -289,3 +289,16 @@ def test_capacity_is_kept_between_intervals():
     clock.now = 0.1
     window.note_work(2**30)
     assert capacity_of(window, clock) == 64
+
+
+def test_window_that_settles_ends_all_futures_whatever_they_end_in():
+    window, work = Window(4), Work()
+    work.add(window, "a")
+    window.add(lambda: work.futures["a"], failing)
+    work.add(window, "b")
+    work.end("a")
+    work.futures["b"].set_exception(OSError("failed as well"))
+    window.settle()
+    assert window.is_empty()
+    assert work.finished == ["a"]
+    window.settle()

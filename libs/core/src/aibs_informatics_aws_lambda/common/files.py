@@ -9,15 +9,16 @@ from pathlib import Path
 
 @contextmanager
 def filename_in_errors(path: Path | str) -> Iterator[None]:
-    """Set ``filename`` of each `OSError` in the block that has none.
+    """Set ``filename`` of each error of the operating system in the block that has none.
 
     The operating system sets it for a file that cannot be opened, not for one that cannot be
-    written to.
+    written to. An error without a number has a message of its own, which a file name would hide.
     """
     try:
         yield
     except OSError as error:
-        error.filename = error.filename or str(path)
+        if error.errno is not None:
+            error.filename = error.filename or str(path)
         raise
 
 

@@ -17,15 +17,72 @@ DANGLING = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ESTALE, errno.ELOOP})
 _BLOCK_BYTES = 2**20
 
 
+class FileChangedError(OSError):
+    """A file is not what was listed; the message says what happened to it."""
+
+
 def check_unchanged(path: str, entry: Entry) -> None:
     """Check that a file still has the size and modification time of its entry.
 
     Raises:
-        OSError: it has not, or is gone.
+        FileChangedError: it has not.
+        FileNotFoundError: it is gone.
+        OSError: it cannot be looked at.
     """
-    found = os.stat(path)  # noqa: PTH116 - a Path for each file costs more than the call
+    try:
+        found = os.stat(path)  # noqa: PTH116 - a Path for each file costs more than the call
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f"{path} was deleted or renamed during the sync: sync again"
+        ) from None
     if (found.st_size, found.st_mtime) != (entry.size, entry.modified):
-        raise OSError(f"{path} changed during the sync: sync again when it is no longer written")
+        raise FileChangedError(
+            f"{path} changed during the sync: {_describe_change(entry, found)}. Sync again when "
+            "it is no longer written"
+        )
+
+
+def _describe_change(entry: Entry, found: os.stat_result) -> str:
+    if entry.inode not in (None, found.st_ino):
+        return "another file replaced it"
+    if found.st_size > entry.size:
+        return f"it grew from {entry.size} to {found.st_size} bytes"
+    if found.st_size < entry.size:
+        return f"it shrank from {entry.size} to {found.st_size} bytes"
+    return "it was written to"
+
+
+def check_is_empty(path: str) -> None:
+    """Check that a file whose size is 0 has no content, as files in ``/proc`` have.
+
+    Raises:
+        OSError: it has content, or cannot be read.
+    """
+    with filename_in_errors(path), open(path, "rb", 0) as file:  # noqa: PTH123
+        if file.read(1):
+            raise FileChangedError(_untrue_size(path, 0, "more"))
+
+
+def check_length(path: str, size: int, length: int) -> None:
+    """Check that as many bytes were read from a file as it was listed with.
+
+    Args:
+        path: the file.
+        size: its size as it was listed.
+        length: the number of bytes that were read.
+
+    Raises:
+        OSError: it is another number.
+    """
+    if length != size:
+        raise FileChangedError(_untrue_size(path, size, "more" if length > size else "fewer"))
+
+
+def _untrue_size(path: str, size: int, more: str) -> str:
+    return (
+        f"{path} was listed with {size} bytes and has {more}: it changed during the sync, or its "
+        "file system reports no true sizes, as /proc and /sys do. Sync again, or exclude it"
+    )
 
 
 def same_content(path: str, other: str, check: CheckDeadline) -> bool:

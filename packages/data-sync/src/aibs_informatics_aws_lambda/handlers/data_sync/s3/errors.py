@@ -24,11 +24,16 @@ _UNREACHABLE = ("AWS_IO_", "AWS_ERROR_HTTP_")
 _FILE_ERRORS: Final[Mapping[str, int]] = MappingProxyType(
     {
         "AWS_ERROR_NO_PERMISSION": errno.EACCES,
+        # A file that is gone when its next part is read.
+        "FileNotFoundError": errno.ENOENT,
         "AWS_ERROR_FILE_INVALID_PATH": errno.ENOENT,
         "AWS_ERROR_NO_SPACE": errno.ENOSPC,
         "AWS_ERROR_MAX_FDS_EXCEEDED": errno.EMFILE,
     }
 )
+
+# A file that ends before the content length of its upload.
+_TOO_SHORT = "AWS_ERROR_S3_INCORRECT_CONTENT_LENGTH"
 
 _VERBS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -87,11 +92,18 @@ def translate_error(error: Exception, request: Request, host: str) -> Exception:
         host: the host that it was sent to.
     """
     file = request.receive_file or request.send_file
+    name = _name_of(error)
     if isinstance(error, OSError) and error.errno is not None:
         return OSError(error.errno, error.strerror, file)
-    number = _FILE_ERRORS.get(_name_of(error)) if file else None
+    number = _FILE_ERRORS.get(name) if file else None
     if number is not None:
         return OSError(number, os.strerror(number), file)
+    if request.send_file and name == _TOO_SHORT:
+        return OSError(
+            f"{file} has fewer than the {request.size} bytes that it was listed with: it shrank "
+            "during the sync, or its file system reports no true sizes, as /proc and /sys do. "
+            "Sync again, or exclude it"
+        )
     status = getattr(error, "status_code", None)
     code, message = _reason(error, status)
     verb = _VERBS.get(request.operation, request.operation)

@@ -9,7 +9,7 @@ import base64
 import hashlib
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import IO
 
 from aibs_informatics_aws_lambda.common.files import filename_in_errors
@@ -103,6 +103,27 @@ def file_has_etag(
     return _md5_of_parts(path, actual, check) == etag
 
 
+def starts_with_object(path: str, size: int, etag: str, check: CheckDeadline) -> bool:
+    """Tell whether a file starts with an object that was uploaded in parts of the usual size.
+
+    Args:
+        path: the file.
+        size: the size in bytes of the object.
+        etag: the ETag of the object.
+        check: called for each block; an exception that it raises ends the comparison.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    part_bytes, digests = part_bytes_for(size), []
+    with filename_in_errors(path), open(path, "rb") as file:  # noqa: PTH123
+        if parts_of(etag) is None:
+            return _digest(file, size, check).hex() == etag
+        for start in range(0, size, part_bytes):
+            digests.append(_digest(file, min(part_bytes, size - start), check))  # noqa: PERF401
+    return _etag_of_parts(digests) == etag
+
+
 def _number_of_parts(size: int, part_bytes: int) -> int:
     return max(1, -(-size // part_bytes))
 
@@ -158,8 +179,12 @@ def _md5_of_parts(path: str, part_bytes: int, check: CheckDeadline) -> str:
     with filename_in_errors(path), open(path, "rb") as file:  # noqa: PTH123
         size = os.fstat(file.fileno()).st_size
         number = _number_of_parts(size, part_bytes)
-        digests = b"".join(_digest(file, part_bytes, check) for _ in range(number))
-    return f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{number}"
+        return _etag_of_parts([_digest(file, part_bytes, check) for _ in range(number)])
+
+
+def _etag_of_parts(digests: Sequence[bytes]) -> str:
+    digest = hashlib.md5(b"".join(digests), usedforsecurity=False).hexdigest()
+    return f"{digest}-{len(digests)}"
 
 
 def _digest(file: IO[bytes], length: int, check: CheckDeadline) -> bytes:

@@ -97,6 +97,7 @@ class _PlanExecution:
         self.differing: deque[_Transfer] = deque()
         self.seconds_to_publish = _Average()
         self._outcome = outcome
+        self.is_given_up = False
         self._before = plan.resumption or Resumption()
         self._reached: str | None = None
         self._publishes = False
@@ -194,7 +195,10 @@ class _PlanExecution:
         if self.context.s3:
             self.context.s3.cancel()
         self.context.pool.shutdown(cancel_futures=True)
-        self.method.discard()
+        self.is_given_up = True
+        self.window.settle()
+        left = [transfer.received for transfer in self._unfinished.values() if transfer.received]
+        self.method.discard(left)
 
     def note_transfer(self, step: Step, number: int, evidence: Evidence) -> None:
         """Count and report an entry that was transferred, or would be."""
@@ -249,7 +253,15 @@ class _Transfer:
         previous: the target before it in the plan, if any.
     """
 
-    __slots__ = ("_bytes_done", "_execution", "_number", "previous", "state", "step")
+    __slots__ = (
+        "_bytes_done",
+        "_execution",
+        "_number",
+        "previous",
+        "received",
+        "state",
+        "step",
+    )
 
     def __init__(
         self, step: Step, number: int, execution: _PlanExecution, previous: str | None
@@ -257,6 +269,7 @@ class _Transfer:
         self.step = step
         self._number = number
         self.state = _State.PLANNED
+        self.received: tuple[Step, Any] | None = None
         self.previous = previous
         self._execution = execution
         self._bytes_done = 0
@@ -293,7 +306,7 @@ class _Transfer:
     def _end_comparison(self, future: Future[bool]) -> None:
         is_same = self._attempt(future.result)
         self.state = _State.COMPARED
-        if is_same:
+        if is_same and not self._execution.is_given_up:
             self._execution.context.progress.advance(1, self.step.entry.size)
             evidence = _evidence_of(self.step)._replace(verified=True)
             self._execution.note_unchanged(self.step, evidence)
@@ -316,8 +329,10 @@ class _Transfer:
 
     def _end_receiving(self, future: Future[Any]) -> None:
         result = self._attempt(future.result)
-        self.state = _State.RECEIVED
+        self.state, self.received = _State.RECEIVED, (self.step, result)
         execution = self._execution
+        if execution.is_given_up:
+            return
         if execution.seconds_to_publish.value < _SLOW_SECONDS and not execution.context.fsync:
             self._end(self._publish(result))
             return
@@ -328,7 +343,7 @@ class _Transfer:
         )
 
     def _publish(self, result: Any) -> Evidence:
-        start = time.perf_counter()
+        start, self.received = time.perf_counter(), None
         evidence = self._attempt(self._execution.method.publish, self.step, result)
         self._execution.seconds_to_publish.add(time.perf_counter() - start)
         return evidence
@@ -349,7 +364,9 @@ class _Transfer:
             raise
         except Exception as error:
             execution = self._execution
-            execution.context.report.add(execution.plan.route, self.step, "transfer", error=error)
+            if not execution.is_given_up:
+                report, route = execution.context.report, execution.plan.route
+                report.add(route, self.step, "transfer", error=error)
             raise
 
 

@@ -1,10 +1,13 @@
 """A window of limited capacity for work in flight."""
 
+import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from queue import Empty, SimpleQueue
 from typing import TypeVar
+
+logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
@@ -74,6 +77,14 @@ class Window:
 
     def note_work(self, size: int) -> None:
         """Count a transfer of some bytes that has ended."""
+
+    def settle(self) -> None:
+        """Wait for all futures in flight, whatever errors they or their handling end in."""
+        while self._used:
+            try:
+                self._due.get()()
+            except Exception:
+                logger.debug("A future in flight failed as well", exc_info=True)
 
     def _end(
         self, future: Future[Result], finish: Callable[[Future[Result]], None], weight: int

@@ -3,8 +3,10 @@
 import errno
 import os
 import shutil
+from collections.abc import Sequence
 from concurrent.futures import Future
 from functools import partial
+from typing import Any
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 
@@ -103,7 +105,7 @@ class Download:
         digest = file_digest(self._route.target.at(step.target), check)
         return digest == object_digest(self._s3, request, check)
 
-    def discard(self) -> None:
+    def discard(self, received: Sequence[tuple[Step, Any]]) -> None:  # noqa: ARG002
         """Delete the temporary files of downloads that did not end."""
         for path in self._temporary.values():
             delete_file(path)

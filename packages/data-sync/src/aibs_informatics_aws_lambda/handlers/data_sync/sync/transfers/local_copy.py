@@ -5,12 +5,14 @@ import os
 import random
 import shutil
 import time
+from collections.abc import Sequence
 from concurrent.futures import Executor, Future
+from typing import Any
 
 from aibs_informatics_aws_lambda.common.files import filename_in_errors
 
 from ...local.delete import delete_file
-from ...local.files import check_unchanged, flush, same_content
+from ...local.files import check_length, check_unchanged, flush, same_content
 from ...local.staging import Staging
 from ...progress import CheckDeadline, OnBytes
 from ..diff import Step
@@ -63,7 +65,7 @@ class LocalCopy:
         """Return false: all bytes were compared in place of checksums."""
         return False
 
-    def discard(self) -> None:
+    def discard(self, received: Sequence[tuple[Step, Any]]) -> None:
         """Do nothing: a copy that fails deletes its temporary file."""
 
     def _copy(self, step: Step, temporary: str, target: str, on_bytes: OnBytes | None) -> None:
@@ -88,6 +90,7 @@ class LocalCopy:
             if self._fsync:
                 flush(temporary)
             check_unchanged(source, step.entry)
+            check_length(source, step.entry.size, os.stat(temporary).st_size)  # noqa: PTH116
             os.replace(temporary, target)  # noqa: PTH105
         except BaseException:
             delete_file(temporary)

@@ -1,5 +1,6 @@
 """What the methods of transfer have in common: upload, download, and both kinds of copies."""
 
+from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Any, Protocol
 
@@ -26,5 +27,9 @@ class TransferMethod(Protocol):
     def has_same_bytes(self, step: Step, check: CheckDeadline) -> bool:
         """Tell whether the target has the content of an entry, by reading both."""
 
-    def discard(self) -> None:
-        """Delete what is left of transfers that did not end."""
+    def discard(self, received: Sequence[tuple[Step, Any]]) -> None:
+        """Delete what is left of transfers that did not end.
+
+        Args:
+            received: those of which `start` has ended, with its result.
+        """

@@ -1,8 +1,9 @@
 """Copy of objects within S3."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, Future
 from functools import partial
+from typing import Any
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 
@@ -90,7 +91,7 @@ class S3Copy:
         digest = object_digest(self._s3, source, check)
         return digest == object_digest(self._s3, target, check)
 
-    def discard(self) -> None:
+    def discard(self, received: Sequence[tuple[Step, Any]]) -> None:
         """Do nothing: S3 makes objects whole or not at all."""
 
     def _source(self, step: Step) -> requests.ObjectVersion:

@@ -1,12 +1,15 @@
 """Upload: local files to objects."""
 
+import logging
+from collections.abc import Sequence
 from concurrent.futures import Future
 from functools import partial
+from typing import Any
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError, ResourceNotFoundError
 
 from ...evidence import StoredObject
-from ...local.files import check_unchanged, file_digest
+from ...local.files import FileChangedError, check_is_empty, check_unchanged, file_digest
 from ...progress import CheckDeadline, OnBytes
 from ...s3 import etags, requests
 from ...s3.client import PART_BYTES, S3, sends_checksums
@@ -14,6 +17,8 @@ from ...s3.service import Feature
 from ..diff import Step
 from ..report import NO_EVIDENCE, Evidence
 from ..routes import Route
+
+logger = logging.getLogger(__name__)
 
 
 class Upload:
@@ -43,8 +48,14 @@ class Upload:
         self._moves = moves
 
     def start(self, step: Step, on_bytes: OnBytes | None) -> Future[requests.Response]:
-        """Start to upload a file."""
+        """Start to upload a file.
+
+        Raises:
+            OSError: the file has content, though its size is 0.
+        """
         entry = step.entry
+        if not entry.size:
+            check_is_empty(self._path(step))
         bucket, key, _ = self._target(step)
         return self._s3.send(
             requests.Request(
@@ -65,10 +76,10 @@ class Upload:
         """Check that the file is still what was listed, and that S3 confirms its object.
 
         Raises:
-            OSError: the file has changed, or is gone.
+            OSError: the file has changed, or is gone. An object of several versions is deleted.
             AWSError: the service does not confirm that it has stored the file.
         """
-        check_unchanged(self._path(step), step.entry)
+        self._check_file(step, response)
         stored = self._stored(step, response)
         if not (self._reports or self._moves):
             return NO_EVIDENCE
@@ -88,8 +99,48 @@ class Upload:
         """Tell whether a file has the content of the object at its target, by downloading it."""
         return self._reads_same(step, step.target_etag or "", check)
 
-    def discard(self) -> None:
-        """Do nothing: S3 makes objects whole or not at all."""
+    def discard(self, received: Sequence[tuple[Step, Any]]) -> None:
+        """Delete the objects of files that changed while they were read; S3 makes others whole."""
+        for step, response in received:
+            try:
+                self._check_file(step, response)
+            except OSError as error:
+                # The sync already ends, by another error or for its deadline.
+                logger.warning("%s", error)
+
+    def _check_file(self, step: Step, response: requests.Response) -> None:
+        """Check that the file is what was listed, or delete an object of several versions.
+
+        Raises:
+            OSError: the file has changed, or is gone.
+        """
+        try:
+            check_unchanged(self._path(step), step.entry)
+        except FileChangedError as error:
+            rest = self._withdraw(step, response)
+            raise FileChangedError(f"{error}{rest}") from None
+
+    def _withdraw(self, step: Step, response: requests.Response) -> str:
+        """Delete the object of a file that changed while it was read.
+
+        It may be of several versions, unless the file still starts with it.
+
+        Returns:
+            What is left to do, for the message.
+        """
+        bucket, key, replaced = self._target(step)
+        path, size = self._path(step), step.entry.size
+        etag = requests.read_stored(response, is_head=False).etag
+        if etag == replaced or etags.starts_with_object(path, size, etag, lambda: None):
+            return ""
+        try:
+            if not etag:
+                raise AWSError("the response names no ETag")
+            _delete_version(self._s3, requests.ObjectVersion(bucket, key, etag))
+        except AWSError as error:
+            uri = self._route.target.name(step.target)
+            return f". {uri}, which may mix several versions of the file, was not deleted: {error}"
+        return ""
 
     def _stored(self, step: Step, response: requests.Response) -> StoredObject:
         """Return what the service has stored, as the response or a request for it tells.
@@ -167,3 +218,21 @@ class Upload:
 
     def _target(self, step: Step) -> requests.ObjectVersion:
         return requests.object_version(self._route.target, step.target, step.target_etag)
+
+
+def _delete_version(s3: S3, version: requests.ObjectVersion) -> None:
+    """Delete an object unless it has been replaced.
+
+    Raises:
+        AWSError: it cannot be deleted.
+    """
+    bucket, key, etag = version
+    try:
+        requests.check_deletions(bucket, s3.ask(requests.delete_one(bucket, key, etag)), one=True)
+    except ResourceNotFoundError:
+        return
+    except AWSError:
+        # Replaced, or the service knows no such condition.
+        found = requests.read_stored(s3.ask(requests.head(bucket, key)), is_head=True)
+        if found.etag == etag:
+            requests.check_deletions(bucket, s3.ask(requests.delete_one(bucket, key)), one=True)
