@@ -133,6 +133,7 @@ def navigation(root: Path) -> list[Any]:
                 {"Deployment": "deployment.md"},
                 {"Managed instances": "managed-instances.md"},
                 {"Operations": "operations.md"},
+                {"Agents": "agents.md"},
                 {"Migration": "moving.md"},
                 {"Surprises": "surprises.md"},
             ]

@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from .generics import TypedExchange
 from .handler_names import get_qualified_name
@@ -18,11 +18,16 @@ class HandlerDescription:
         example: a valid request; by default one that is made from the request model.
         environment: the environment variables that the handler reads, with their meaning.
         iam_actions: the IAM actions that the handler needs.
+        effect: whether the handler changes nothing, only adds, or may also delete or replace.
+        output_fields: the request fields with which a handler that changes nothing else writes
+            its response somewhere.
     """
 
     example: JSONObject = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     iam_actions: tuple[str, ...] = ()
+    effect: Literal["none", "additive", "destructive"] = "destructive"
+    output_fields: tuple[str, ...] = ()
 
 
 def describe(handler_cls: type[TypedExchange[Any, Any]]) -> JSONObject:

@@ -41,6 +41,9 @@ examples:
   serve an HTTP API locally (see serve --help):
     {PROGRAM} serve my_package.api:api --reload
 
+  serve the installed handlers to agents as tools (see mcp --help):
+    {PROGRAM} mcp
+
 exit status:
   0  success
   1  the handler failed, or its response could not be written

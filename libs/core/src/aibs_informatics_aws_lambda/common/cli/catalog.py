@@ -36,6 +36,11 @@ def find_handler(name: str) -> LambdaHandlerType:
         ) from error
 
 
+def installed_names() -> list[str]:
+    """Return the names of the installed handlers."""
+    return [entry.name for entry in _installed()]
+
+
 def list_handlers() -> str:
     """Return a table of the installed handlers: name, qualified name, summary."""
     rows = [(entry.name, _dotted(entry), _summary(entry)) for entry in _installed()]

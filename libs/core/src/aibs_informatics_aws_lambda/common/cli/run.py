@@ -32,6 +32,11 @@ def run(args: Sequence[str] | None = None) -> ExitCode:
         from .serve import serve
 
         return serve(arguments[1:])
+    if arguments[:1] == ["mcp"]:
+        # Only this subcommand needs the MCP SDK.
+        from .mcp_server import serve_mcp
+
+        return serve_mcp(arguments[1:])
     options = parse_arguments(arguments)
     stdout = sys.stdout
     # Handlers log and print to stdout, which is reserved for the response here.

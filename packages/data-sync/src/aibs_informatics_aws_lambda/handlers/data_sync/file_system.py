@@ -44,6 +44,7 @@ class GetDataPathStatsHandler(LambdaHandler[GetDataPathStatsRequest, GetDataPath
         example={"path": "/mnt/efs/run-1"},
         environment=EFS_MOUNT_VARIABLES,
         iam_actions=("s3:ListBucket",),
+        effect="none",
     )
 
     def handle(self, request: GetDataPathStatsRequest) -> GetDataPathStatsResponse:
@@ -70,6 +71,8 @@ class ListDataPathsHandler(LambdaHandler[ListDataPathsRequest, ListDataPathsResp
         example={"path": "s3://bucket/run-1/", "include": r".*\.csv", "exclude": "scratch/"},
         environment=EFS_MOUNT_VARIABLES,
         iam_actions=("s3:ListBucket", "s3:PutObject"),
+        effect="none",
+        output_fields=("response_path",),
     )
 
     def handle(self, request: ListDataPathsRequest) -> ListDataPathsResponse:
@@ -101,6 +104,8 @@ class OutdatedDataPathScannerHandler(
         },
         environment=EFS_MOUNT_VARIABLES,
         iam_actions=("s3:ListBucket", "s3:PutObject"),
+        effect="none",
+        output_fields=("response_path",),
     )
 
     def handle(self, request: OutdatedDataPathScannerRequest) -> OutdatedDataPathScannerResponse:

@@ -30,6 +30,7 @@ class GetJSONFromFileHandler(LambdaHandler[GetJSONFromFileRequest, GetJSONFromFi
     description = HandlerDescription(
         example={"path": "s3://bucket/folder/document.json"},
         iam_actions=("s3:GetObject",),
+        effect="none",
     )
 
     def handle(self, request: GetJSONFromFileRequest) -> GetJSONFromFileResponse:

@@ -37,6 +37,7 @@ class DataSyncHandler(LambdaHandler[DataSyncRequest, DataSyncResponse]):
         example={"source_path": "s3://bucket/run-1/", "destination_path": "/mnt/efs/run-1"},
         environment=SYNC_VARIABLES,
         iam_actions=_IAM_ACTIONS,
+        output_fields=("report_path", "include_detailed_response"),
     )
 
     def handle(self, request: DataSyncRequest) -> DataSyncResponse:
@@ -98,4 +99,8 @@ def _make_engine(handler: LambdaHandler[Any, Any]) -> Engine:
     # Imported once the request is valid: it takes as long as all other imports together.
     from .sync.engine import Engine
 
-    return Engine(seconds_left=lambda: handler.context.get_remaining_time_in_millis() / 1000)
+    return Engine(
+        # Runs that show their progress have it in their context.
+        getattr(handler.context, "progress", None),
+        seconds_left=lambda: handler.context.get_remaining_time_in_millis() / 1000,
+    )

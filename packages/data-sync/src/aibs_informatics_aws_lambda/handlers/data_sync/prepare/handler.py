@@ -48,6 +48,8 @@ class PrepareBatchDataSyncHandler(
             if name not in (LOCK_ROOT_KEY, DEFAULT_BUCKET_NAME_ENV_VAR)
         },
         iam_actions=("s3:ListBucket", "s3:PutObject"),
+        effect="none",
+        output_fields=("response_path", "temporary_request_payload_path"),
     )
 
     def handle(

@@ -39,6 +39,8 @@ class SummarizeBatchDataSyncHandler(
             "response_path": "s3://bucket/scratch/run-1/summary/",
         },
         iam_actions=("s3:ListBucket", "s3:GetObject", "s3:PutObject"),
+        effect="none",
+        output_fields=("response_path",),
     )
 
     def handle(self, request: SummarizeBatchDataSyncRequest) -> SummarizeBatchDataSyncResponse:
