@@ -75,6 +75,7 @@ INTERNAL = (
     "storage.data_sync.removal_requests",
     "storage.data_sync.stored_lists",
     "storage.data_sync.sync",
+    "storage.regular_expressions",
 )
 
 _MERMAID = "assets/mermaid.min.js"

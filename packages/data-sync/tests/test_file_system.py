@@ -222,6 +222,10 @@ class TestListDataPaths:
         root = f"fs-{efs.removeprefix('fs-')}:/src"
         assert listed(root, include="sub/x") == [f"{root}/sub/x"]
 
+    def test_pattern_that_could_take_exponential_time_is_refused(self, listed, tmp_path):
+        with pytest.raises(ValueError, match=r"the include pattern .* exponential time"):
+            listed(tmp_path, include="(a+)+")
+
     def test_invalid_pattern_is_named(self, listed, tmp_path):
         with pytest.raises(ValueError, match=r"the exclude pattern '\('"):
             listed(tmp_path, exclude="(")

@@ -314,6 +314,10 @@ def test_unreadable_file_error_names_it(run, disk, bucket):
             ["--include-regex", "[", "data", "s3://bucket/"],
             "--include-regex: the pattern '['",
         ),
+        (
+            ["--exclude-regex", "(.*/)*x", "data", "s3://bucket/"],
+            "--exclude-regex: the pattern '(.*/)*x' could take exponential time",
+        ),
         (["--jobs", "0", "data", "s3://bucket/"], "'0' is not a positive integer"),
         (["--batch-bytes", "lots", "data", "s3://bucket/"], "'lots' is not a size"),
         (["--deadline", "-1", "data", "s3://bucket/"], "argument --deadline"),

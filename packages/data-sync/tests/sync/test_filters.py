@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.handlers.data_sync import locations
+from aibs_informatics_aws_lambda.handlers.data_sync.cli import filter_rules
 from aibs_informatics_aws_lambda.handlers.data_sync.locations import find_root
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.filters import (
     check_filters_supported,
@@ -81,6 +82,23 @@ def test_invalid_pattern_is_named(name):
         ValueError, match=rf"the {name} pattern '\(' is not a valid regular expression"
     ):
         make_filter(Config(**{name: ["a", "("]}), SOURCE)
+
+
+@pytest.mark.parametrize("name", ["include", "exclude"])
+def test_pattern_that_could_take_exponential_time_is_refused(name):
+    with pytest.raises(ValueError, match=rf"the {name} pattern .* could take exponential time"):
+        make_filter(Config(**{name: ["a", "(.*/)*x"]}), SOURCE)
+
+
+@pytest.mark.parametrize(
+    "glob", ["*.csv", "**/a/**/b/*.{csv,tsv}", "/x/", "a*b*c*", "**", "[!a]*/**", "*/*/*/*"]
+)
+def test_expressions_of_globs_are_accepted(glob):
+    rules = [
+        filter_rules.FilterRule(action, filter_rules.glob_to_regex(each))
+        for action, each in (("exclude", "*.tmp"), ("include", glob), ("exclude", "b/**"))
+    ]
+    assert make_filter(filter_rules.make_filter_config(rules), find_root(SOURCE)) is not None
 
 
 @table(

@@ -71,10 +71,9 @@ def _append_rule(action_name: str) -> type[argparse.Action]:
 @as_argument
 def parse_expression(text: str) -> str:
     """Return a valid regular expression unchanged."""
-    from ..sync.filters import compile_patterns
+    from aibs_informatics_aws_lambda.storage.regular_expressions import compile_expression
 
-    compile_patterns(text, "")
-    return text
+    return compile_expression(text, "the pattern").pattern
 
 
 @as_argument

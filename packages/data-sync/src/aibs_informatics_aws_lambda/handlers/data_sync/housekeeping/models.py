@@ -17,6 +17,7 @@ from aibs_informatics_aws_lambda.storage.data_sync.stored_lists import (
 )
 from aibs_informatics_aws_lambda.storage.efs import EFSPath
 from aibs_informatics_aws_lambda.storage.paths import DataPath
+from aibs_informatics_aws_lambda.storage.regular_expressions import compile_expression
 from pydantic import AfterValidator, BeforeValidator, Field
 
 
@@ -84,7 +85,7 @@ class ListDataPathsRequest(WithDataPath, ResponseByReference):
 
 def _compiled(patterns: Patterns | None) -> list[re.Pattern[str]] | None:
     listed = [patterns] if isinstance(patterns, str) else patterns
-    return [re.compile(pattern) for pattern in listed] if listed else None
+    return [compile_expression(each, "the pattern") for each in listed] if listed else None
 
 
 class ListDataPathsResponse(PydanticBaseModel):

@@ -6,6 +6,7 @@ from typing import Literal
 
 from aibs_informatics_aws_lambda.storage.data_sync.filters import DataSyncFilterConfig, Patterns
 from aibs_informatics_aws_lambda.storage.paths import parse_data_path
+from aibs_informatics_aws_lambda.storage.regular_expressions import compile_expression
 
 from ..locations import Root, find_root
 
@@ -44,7 +45,7 @@ def make_filter(
         filter_root: the root that paths are relative to; by default the source.
 
     Raises:
-        ValueError: a pattern is not a valid regular expression.
+        ValueError: a pattern is not a valid regular expression, or could take exponential time.
     """
     if config is None or not has_patterns(config):
         return None
@@ -111,15 +112,6 @@ def compile_patterns(patterns: Patterns | None, name: str) -> list[re.Pattern[st
         name: the name of the option, for messages.
 
     Raises:
-        ValueError: one is not a valid regular expression.
+        ValueError: one is not a valid regular expression, or could take exponential time.
     """
-    return [_compile(pattern, name) for pattern in _listed(patterns)]
-
-
-def _compile(pattern: str, name: str) -> re.Pattern[str]:
-    try:
-        return re.compile(pattern)
-    except re.error as error:
-        raise ValueError(
-            f"the {name} pattern {pattern!r} is not a valid regular expression: {error}"
-        ) from None
+    return [compile_expression(each, f"the {name} pattern") for each in _listed(patterns)]
