@@ -38,6 +38,10 @@ examples:
   check a payload without running anything:
     {PROGRAM} --handler NAME --payload @request.json --validate-only
 
+  check the imports of a project that used version 1.1.0, and a request before going back to it:
+    {PROGRAM} --check-move my_project
+    {PROGRAM} --handler NAME --payload s3://bucket/request.json --compat
+
   serve an HTTP API locally (see serve --help):
     {PROGRAM} serve my_package.api:api --reload
 
@@ -46,9 +50,10 @@ examples:
 
 exit status:
   0  success
-  1  the handler failed, or its response could not be written
+  1  the handler failed, or its response could not be written; --check-move found a problem
   2  invalid arguments
-  3  the payload cannot be read, or is not a valid request of the handler
+  3  the payload cannot be read, or is not a valid request of the handler; --compat found that
+     version 1.1.0 treats it differently
   4  the response reports items that failed
 
 Logs are written to stderr. An argument takes precedence over its variable; an empty variable
@@ -68,6 +73,8 @@ class Options:
         list_handlers: list the installed handlers instead of running one.
         describe: the name of a handler to describe instead of running one.
         validate_only: validate the payload instead of running the handler.
+        compat: compare the payload with requests of version 1.1.0 instead of running the handler.
+        check_move: names of modules whose imports to check instead of running a handler.
         error_document: write an error document to the response location if the run fails.
         partial_ok: exit with 0 if the response reports items that failed.
     """
@@ -79,6 +86,8 @@ class Options:
     list_handlers: bool = False
     describe: str | None = None
     validate_only: bool = False
+    compat: bool = False
+    check_move: tuple[str, ...] = ()
     error_document: bool = False
     partial_ok: bool = False
 
@@ -103,10 +112,12 @@ def parse_arguments(args: Sequence[str] | None = None) -> Options:
         list_handlers=found.list_handlers,
         describe=found.describe,
         validate_only=found.validate_only,
+        compat=found.compat,
+        check_move=tuple(found.check_move or ()),
         error_document=found.error_document,
         partial_ok=found.partial_ok or _is_true(_variable(keys.HANDLER_PARTIAL_OK_KEY)),
     )
-    if not (options.list_handlers or options.describe):
+    if not (options.list_handlers or options.describe or options.check_move):
         _check_complete(options)
     return options
 
@@ -177,6 +188,19 @@ def _parser() -> CommandParser:
         "--validate-only",
         action="store_true",
         help="validate the payload without running the handler",
+    )
+    parser.add_argument(
+        "--compat",
+        action="store_true",
+        help="list the fields of the payload that version 1.1.0 ignores, refuses or reads "
+        "differently, without running the handler",
+    )
+    parser.add_argument(
+        "--check-move",
+        nargs="+",
+        metavar="MODULE",
+        help="import these modules or packages of a project, list the names that they use and "
+        "that are missing or have moved since version 1.1.0, and exit",
     )
     parser.add_argument(
         "--error-document",

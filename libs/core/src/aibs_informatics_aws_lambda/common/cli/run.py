@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
-from typing import TextIO
+from typing import Any, TextIO
 
 from ..collector import paused_collector
 from ..context import DefaultLambdaContext
@@ -13,7 +13,14 @@ from ..json_io import JSON, JSONObject
 from ..lambda_function import exited, handler_class_of, rejected_by
 from .arguments import Options, parse_arguments
 from .catalog import describe_handler, find_handler, list_handlers
-from .errors import CommandError, ExitCode, PayloadError, ResponseError, error_message
+from .errors import (
+    CommandError,
+    ExitCode,
+    PayloadError,
+    ResponseError,
+    UsageError,
+    error_message,
+)
 from .output import UnreadError, print_to
 from .payload import read_payload, read_payload_file
 from .response import ResponseLocation, check_location, write_response
@@ -43,6 +50,13 @@ def run(args: Sequence[str] | None = None) -> ExitCode:
     with redirect_stdout(sys.stderr):
         if options.list_handlers:
             return _show(list_handlers(), stdout)
+        if options.check_move:
+            # Only this option needs to parse source code.
+            from .move_check import check_move
+
+            report, is_clean = check_move(options.check_move)
+            _show(report, stdout)
+            return ExitCode.DONE if is_clean else ExitCode.FAILED
         if options.describe:
             return _show(json.dumps(describe_handler(options.describe), indent=2), stdout)
         return _run_handler(options, stdout)
@@ -76,6 +90,8 @@ def _run_handler(options: Options, stdout: TextIO) -> ExitCode:
         event = _read(options)
         if options.validate_only:
             return _show(_validate(handler, event, options), sys.stderr)
+        if options.compat:
+            return _compare(handler, event, options, stdout)
         response = _invoke(handler, event)
         if location is not None:
             write_response({} if response is None else response, location)
@@ -92,15 +108,35 @@ def _read(options: Options) -> JSONObject:
     return read_payload(options.payload or "")
 
 
+def _compare(
+    handler: LambdaHandlerType, event: JSONObject, options: Options, stdout: TextIO
+) -> ExitCode:
+    # Only this option needs the requests of another version.
+    from .compatibility import VERSION, find_differences
+
+    handler_cls = handler_class_of(handler)
+    if handler_cls is None:
+        raise UsageError(f"{options.handler} is a plain function without a request model")
+    request = _deserialize(handler_cls, event)
+    differences = find_differences(handler_cls, request, event)
+    text = "\n".join(map(str, differences))
+    _show(text or f"Version {VERSION} reads the request in the same way.", stdout)
+    return ExitCode.INVALID_PAYLOAD if differences else ExitCode.DONE
+
+
 def _validate(handler: LambdaHandlerType, event: JSONObject, options: Options) -> str:
     handler_cls = handler_class_of(handler)
     if handler_cls is None:
         return f"{options.handler} is a plain function without a request model: nothing to check."
+    _deserialize(handler_cls, event)
+    return f"The payload is a valid request of {options.handler}."
+
+
+def _deserialize(handler_cls: type[LambdaHandler[Any, Any]], event: JSONObject) -> Any:
     try:
-        handler_cls.deserialize_request(event)
+        return handler_cls.deserialize_request(event)
     except ValueError as error:
         raise _invalid_payload(handler_cls, error) from error
-    return f"The payload is a valid request of {options.handler}."
 
 
 def _invoke(handler: LambdaHandlerType, event: JSONObject) -> JSON | None:
