@@ -327,8 +327,7 @@ def test_unreadable_file_error_names_it(run, disk, bucket):
         (["--include", "/", "data", "s3://bucket/"], "'/' is not a glob"),
         (["--endpoint-url", "minio:9000", "a", "s3://b"], "'minio:9000' is not a URL"),
         (["--delete-excluded", "data", "s3://bucket/"], "--delete-excluded require --delete"),
-        (["--delete", "data", "copy"], "--delete has no effect"),
-        (["--exclude", "x", "data", "copy"], "--include and --exclude are not supported"),
+        (["--move", "--delete", "data", "copy"], "--move and --delete exclude each other"),
         (["--max-delete", "1", "data", "s3://bucket/"], "require --delete"),
         (["--move", "s3://bucket/x/", "copy"], "--move has no effect"),
         (["--require-lock", "data", "s3://bucket/"], "--require-lock is only for"),
@@ -347,11 +346,11 @@ def test_invalid_arguments_are_refused(arguments, reason):
 def test_invalid_arguments_are_one_line_and_change_nothing(run, disk):
     disk.write({"data/a": "a"})
 
-    result = run("--delete", "data", "copy")
+    result = run("--delete", "--move", "data", "copy")
 
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr == (
-        "data-sync: error: --delete has no effect between local paths: leave it out\n"
+        "data-sync: error: --move and --delete exclude each other between local paths\n"
     )
     assert disk.read() == {"data/a": "a"}
 

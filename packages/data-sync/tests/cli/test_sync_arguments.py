@@ -94,7 +94,7 @@ def test_staging_folder():
 @table(
     "line, message",
     {
-        "--delete does nothing between local paths": (f"--delete {LOCAL}", "--delete has no"),
+        "a local move does not delete": (f"--move --delete {LOCAL}", "exclude each other"),
         "--max-delete needs --delete": (f"--max-delete 3 {UP}", "require --delete"),
         "--delete-excluded needs --delete": (f"--delete-excluded {UP}", "require --delete"),
         "--move does nothing on the way down": (f"--move {DOWN}", "--move has no effect"),
@@ -103,8 +103,6 @@ def test_staging_folder():
         "--require-lock is not for local files": (f"--require-lock {LOCAL}", "--require-lock is"),
         "--source-prefix is not for uploads": (f"--source-prefix s {UP}", "--source-prefix is"),
         "--source-prefix is not for downloads": (f"--source-prefix s {DOWN}", "--source-prefix"),
-        "local files are not included": (f"--include a {LOCAL}", "--include and --exclude are"),
-        "local files are not excluded": (f"--exclude a {LOCAL}", "--include and --exclude are"),
         "--plan is not for a comparison": (f"--plan p --verify {UP}", "--plan has no effect"),
         "--batch-bytes needs --jobs": (f"--batch-bytes 1MB {UP}", "--batch-bytes requires --jobs"),
         "--verify is one process": (f"--jobs 2 --verify {UP}", "--verify runs in one process"),
@@ -132,3 +130,16 @@ def test_option_without_an_effect_is_refused(line, message):
 )
 def test_options_that_go_together(line):
     request_of(line)
+
+
+@table(
+    "line, mirrors",
+    {
+        "a local copy merges": (LOCAL, None),
+        "--delete mirrors": (f"--delete {LOCAL}", True),
+        "filters are obeyed": (f"--exclude a {LOCAL}", True),
+        "S3 needs no leave": (f"--delete --exclude a {UP}", None),
+    },
+)
+def test_local_mirror(line, mirrors):
+    assert request_of(line).local_mirror is mirrors

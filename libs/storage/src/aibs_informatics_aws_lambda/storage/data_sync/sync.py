@@ -114,6 +114,10 @@ class DataSyncConfig(PydanticBaseModel):
     protect_excluded: bool | None = Field(
         None, description="true: keep files at the destination that the filters exclude"
     )
+    local_mirror: bool | None = Field(
+        None,
+        description="true: obey filter_config and delete from one local path to another as well",
+    )
     delete_only: list[str] | None = Field(
         None,
         description="transfer nothing, and delete only extraneous files whose path below the "

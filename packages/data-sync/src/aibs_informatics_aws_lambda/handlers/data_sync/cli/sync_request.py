@@ -26,6 +26,7 @@ def make_request(options: argparse.Namespace) -> DataSyncRequest:
                 **given,
                 "dry_run": True if options.plan_file else options.dry_run,
                 "filter_config": make_filter_config(options.rules),
+                "local_mirror": _mirrors_locally(options),
                 "protect_excluded": _protects_excluded(options),
                 "remote_to_local_config": {
                     "use_custom_tmp_dir": staging is not None,
@@ -44,12 +45,18 @@ def _protects_excluded(options: argparse.Namespace) -> bool | None:
     return True if options.delete and options.rules and not options.delete_excluded else None
 
 
+def _mirrors_locally(options: argparse.Namespace) -> bool | None:
+    paths = (options.source_path, options.destination_path)
+    is_local = not any(isinstance(path, S3Path) for path in paths)
+    return True if is_local and (options.delete or options.rules) else None
+
+
 def _problems(request: DataSyncRequest, options: argparse.Namespace) -> Iterator[str]:
     """Yield a message for each option that would have no effect."""
     from_s3 = isinstance(request.source_path, S3Path)
     to_s3 = isinstance(request.destination_path, S3Path)
-    if request.delete and not from_s3 and not to_s3:
-        yield "--delete has no effect between local paths: leave it out"
+    if request.delete and not request.retain_source_data and not from_s3 and not to_s3:
+        yield "--move and --delete exclude each other between local paths"
     if not request.delete and (request.max_delete is not None or options.delete_excluded):
         yield "--max-delete and --delete-excluded require --delete"
     if not request.retain_source_data and from_s3 and not to_s3:
@@ -58,8 +65,6 @@ def _problems(request: DataSyncRequest, options: argparse.Namespace) -> Iterator
         yield "--require-lock is only for syncs from S3 to local paths"
     if request.source_path_prefix and not (from_s3 and to_s3):
         yield "--source-prefix is only for syncs from S3 to S3"
-    if request.filter_config and not from_s3 and not to_s3:
-        yield "--include and --exclude are not supported between local paths"
     if options.plan_file and request.verify:
         yield "--plan has no effect with --verify: leave one of them out"
     if options.batch_bytes and options.jobs == 1:

@@ -143,9 +143,14 @@ def flush(path: str) -> None:
         os.close(descriptor)
 
 
-def touch(path: str) -> None:
-    """Set the modification time of a file to now."""
-    os.utime(path)
+def set_modified(path: str, seconds: float) -> None:
+    """Set the modification time of a file, in seconds since 1970 UTC.
+
+    Raises:
+        PermissionError: the file belongs to another user.
+        OSError: it cannot be changed.
+    """
+    os.utime(path, (seconds, seconds))
 
 
 def _blocks(path: str, check: CheckDeadline) -> Iterator[bytes]:

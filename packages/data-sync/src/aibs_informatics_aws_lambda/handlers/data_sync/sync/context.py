@@ -3,6 +3,7 @@
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
+from ..entries import Entry
 from ..progress import NullProgress, Progress
 from ..s3.client import S3
 from .deadline import TimeBudget
@@ -22,6 +23,8 @@ class ExecutionContext:
         changes: whether anything is changed, or only counted.
         verifies: whether contents are compared byte by byte where checksums leave it open.
         fsync: whether local files are flushed to the disk before they are renamed.
+        size_only: whether later syncs may tell from times alone what has changed.
+        listed: the time, in seconds since 1970 UTC, before which the source was not listed.
         removes_sources: whether synced entries are removed from the source.
         progress: receives the progress of the transfers.
         report: receives what was done with each entry.
@@ -36,10 +39,21 @@ class ExecutionContext:
     changes: bool = True
     verifies: bool = False
     fsync: bool = False
+    size_only: bool = False
+    listed: float = 0.0
     removes_sources: bool = False
     progress: Progress = field(default_factory=NullProgress)
     report: Report = field(default_factory=Report)
     budget: TimeBudget = field(default_factory=TimeBudget)
+
+    def time_of_copy(self, entry: Entry) -> float:
+        """Return the modification time for the local copy of an entry, as it was listed.
+
+        A change after the listing is later than that, and the next sync finds it, also by times
+        in whole seconds.
+        """
+        listed = int(self.listed) - 1 if self.size_only else self.listed
+        return max(float(listed), entry.modified)
 
     def the_s3(self) -> S3:
         """Return the S3 client, where the route shows that there is one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
@@ -138,6 +139,7 @@ class _Call:
         has_report = request.report_path is not None or request.include_detailed_response
         self._report_location = find_report_location(request) if has_report else None
         self._changes = not (request.dry_run or request.verify)
+        self._started = time.time()
 
     def resolve(self) -> ResolvedSync:
         """Resolve the request, and begin to list the source."""
@@ -189,6 +191,8 @@ class _Call:
                 s3=None if is_local else self._s3(),
                 staging=stack.enter_context(self._staging(plans)),
                 changes=self._changes,
+                size_only=request.size_only,
+                listed=self._started,
                 verifies=bool(request.verify),
                 fsync=bool(request.fsync),
                 removes_sources=not request.retain_source_data and not request.verify,
@@ -247,20 +251,20 @@ class _Call:
         request, route, before = self._request, branch.route, self._request.continuation
         moves = not request.retain_source_data and not route.is_remote_to_local
         diff = DiffOptions(
-            force=request.force and not route.is_local,
-            size_only=request.size_only and not route.is_local,
+            force=request.force,
+            size_only=request.size_only,
             verify=bool(request.verify),
             resumption=_resumption(before, route),
             clock_skew=_CLOCK_SKEW_OF_MOVES if moves else 1,
             is_entry_file=lambda target: rule_at(route, target) is not None,
         )
         # What was moved is extraneous to a source that is being removed.
-        deletes = request.delete and not route.is_local and not (before and before.only_removes)
+        deletes = request.delete and not (before and before.only_removes)
         others = (other.route for other in resolved.branches if other is not branch)
         return PlanOptions(
             selects=resolved.selects,
             diff=diff,
-            mirror=not route.single and (deletes or diff.verify),
+            mirror=not route.single and ((deletes and _may_delete(request, route)) or diff.verify),
             retain=not moves,
             protects_excluded=bool(request.protect_excluded),
             reserved_paths=frozenset(other.target.path for other in others),
@@ -300,6 +304,11 @@ def _connections(request: models.DataSyncRequest) -> int:
 def _adapts(request: models.DataSyncRequest) -> bool:
     # Requests carry the default as a number, so that it cannot be chosen.
     return request.max_concurrency == models.DEFAULT_MAX_CONCURRENCY
+
+
+def _may_delete(request: models.DataSyncRequest, route: Route) -> bool:
+    # By default, a copy between local paths deletes nothing, whatever `delete` says.
+    return bool(request.local_mirror) or not route.is_local
 
 
 def _check_deletions(request: models.DataSyncRequest, plans: Sequence[Plan]) -> None:

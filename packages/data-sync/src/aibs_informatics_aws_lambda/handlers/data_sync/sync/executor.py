@@ -1,6 +1,7 @@
 """The execution of a plan: transfers first, and deletions only after all of them succeeded."""
 
 import logging
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -9,7 +10,7 @@ from enum import Enum
 from functools import partial
 from typing import Any, TypeVar
 
-from ..local.files import touch
+from ..local.files import set_modified
 from ..s3.client import DEFAULT_CONNECTIONS, PART_BYTES
 from ..settings import WORKERS
 from .context import ExecutionContext
@@ -223,12 +224,22 @@ class _PlanExecution:
             self._outcome.verification.files_different += 1
         self.context.report.add(self.plan.route, step, action, evidence)
 
+    def _touch(self, step: Step) -> None:
+        path = self.plan.route.target.at(step.target)
+        try:
+            set_modified(path, self.context.time_of_copy(step.entry))
+        except PermissionError:
+            # Only its owner may give a file another time than now, which would hide changes
+            # where times alone tell them.
+            if not self.context.size_only:
+                os.utime(path)
+
     def note_unchanged(self, step: Step, evidence: Evidence) -> None:
         """Touch, count and report an entry that is in sync."""
         transfer = self._unfinished.pop(step.target)
         # Scanners take a file for stale by its time, and this one was asked for just now.
         if self.plan.route.target.bucket is None and self.context.changes:
-            touch(self.plan.route.target.at(step.target))
+            self._touch(step)
         if self.plan.was_counted(step):
             if step.action == "compare" and time.time() < step.entry.modified + _RECENT_SECONDS:
                 self._too_recent[step.target] = transfer.previous
@@ -383,9 +394,9 @@ class _Average:
 def _choose_method(route: Route, context: ExecutionContext) -> TransferMethod:
     s3, reports = context.s3, context.report.is_read
     if s3 is None:
-        return LocalCopy(route, context.pool, context.budget.check, fsync=context.fsync)
+        return LocalCopy(route, context)
     if route.target.bucket is None:
-        return Download(route, s3, context.staging, fsync=context.fsync, reports=reports)
+        return Download(route, s3, context)
     if route.source.bucket is None:
         moves = context.removes_sources
         return Upload(route, s3, context.budget.check, reports=reports, moves=moves)

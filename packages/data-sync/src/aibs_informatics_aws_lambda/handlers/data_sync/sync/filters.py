@@ -27,7 +27,7 @@ def check_filters_supported(
     if is_local and has_patterns(config):
         raise ValueError(
             "filters (include and exclude patterns) are not supported from one local path to "
-            "another: omit filter_config"
+            "another by default: set local_mirror: true, or omit filter_config"
         )
 
 

@@ -59,9 +59,12 @@ def resolve_sync(request: DataSyncRequest, s3: Callable[[], S3]) -> ResolvedSync
         AWSError: S3 refuses or cannot be reached, or has no such bucket.
     """
     source, destination = find_root(request.source_path), find_root(request.destination_path)
+    if source.bucket is None and destination.bucket is None:
+        _check_local_mirror(request)
     selects = None
     if request.filter_config is not None:
-        check_filters_supported(request.filter_config, source, destination)
+        if not request.local_mirror:
+            check_filters_supported(request.filter_config, source, destination)
         selects = make_filter(request.filter_config, source, request.filter_root)
     if source.bucket is None:
         listing = find_local(Path(source.path))
@@ -75,6 +78,15 @@ def resolve_sync(request: DataSyncRequest, s3: Callable[[], S3]) -> ResolvedSync
         )
     branches = _branches(request, source, destination, listing._replace(below=below))
     return ResolvedSync(source, destination, selects, listing.exists, single, below, branches)
+
+
+def _check_local_mirror(request: DataSyncRequest) -> None:
+    if request.local_mirror and request.delete and not request.retain_source_data:
+        # A move that is run again, after it was killed, would delete what it had moved.
+        raise ValueError(
+            "a move from one local path to another cannot delete extraneous files: set delete: "
+            "false or retain_source_data: true"
+        )
 
 
 def _branches(

@@ -11,12 +11,13 @@ from typing import Any
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 
 from ...local.delete import delete_file
-from ...local.files import file_digest, flush, write_new
+from ...local.files import file_digest, flush, set_modified, write_new
 from ...local.staging import Staging, temporary_path
 from ...progress import CheckDeadline, OnBytes
 from ...s3.client import S3
 from ...s3.etags import file_has_etag, first_part_bytes, object_digest
 from ...s3.requests import ObjectVersion, Response, get_version, object_version
+from ..context import ExecutionContext
 from ..diff import Step
 from ..report import NO_EVIDENCE, Evidence
 from ..routes import Route
@@ -32,25 +33,14 @@ class Download:
     Args:
         route: the route.
         s3: the S3 client.
-        staging: the directory to write to, if not beside the target.
-        fsync: whether files are flushed to the disk before they are renamed.
-        reports: whether the checksums are reported.
+        context: the options of the sync.
     """
 
-    def __init__(
-        self,
-        route: Route,
-        s3: S3,
-        staging: str | None = None,
-        *,
-        fsync: bool = False,
-        reports: bool = False,
-    ) -> None:
+    def __init__(self, route: Route, s3: S3, context: ExecutionContext) -> None:
         self._route = route
         self._s3 = s3
-        self._fsync = fsync
-        self._reports = reports
-        self._staging = Staging(staging)
+        self._context = context
+        self._staging = Staging(context.staging)
         self._temporary: dict[str, str] = {}
 
     def start(self, step: Step, on_bytes: OnBytes | None) -> Future[Response] | Future[None]:
@@ -83,11 +73,13 @@ class Download:
             )
         if received <= _SMALL_BYTES:
             write_new(temporary, body)
-        if self._fsync:
+        if self._context.size_only:
+            set_modified(temporary, self._context.time_of_copy(step.entry))
+        if self._context.fsync:
             flush(temporary)
         _rename(temporary, target)
         del self._temporary[step.target]
-        if not self._reports:
+        if not self._context.report.is_read:
             return NO_EVIDENCE
         is_verified = response is None or response.verified
         return Evidence(f"etag:{step.entry.etag}", verified=is_verified)

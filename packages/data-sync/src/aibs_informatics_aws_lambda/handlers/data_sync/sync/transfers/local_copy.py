@@ -6,15 +6,16 @@ import random
 import shutil
 import time
 from collections.abc import Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future
 from typing import Any
 
 from aibs_informatics_aws_lambda.common.files import filename_in_errors
 
 from ...local.delete import delete_file
-from ...local.files import check_length, check_unchanged, flush, same_content
+from ...local.files import check_length, check_unchanged, flush, same_content, set_modified
 from ...local.staging import Staging
 from ...progress import CheckDeadline, OnBytes
+from ..context import ExecutionContext
 from ..diff import Step
 from ..report import NO_EVIDENCE, Evidence
 from ..routes import Route
@@ -32,25 +33,20 @@ class LocalCopy:
 
     Args:
         route: the route.
-        pool: the threads that copy.
-        check: called at each block; an error that it raises ends the copy.
-        fsync: whether a file is flushed to the disk before it is renamed.
+        context: the threads that copy, and the options of the sync.
     """
 
-    def __init__(
-        self, route: Route, pool: Executor, check: CheckDeadline, *, fsync: bool = False
-    ) -> None:
+    def __init__(self, route: Route, context: ExecutionContext) -> None:
         self._route = route
-        self._pool = pool
-        self._check = check
-        self._fsync = fsync
+        self._context = context
+        self._check = context.budget.check
         self._staging = Staging()
 
     def start(self, step: Step, on_bytes: OnBytes | None) -> Future[None]:
         """Start to copy a file."""
         target = self._route.target.at(step.target)
         temporary = self._staging.path_for(target)
-        return self._pool.submit(self._copy, step, temporary, target, on_bytes)
+        return self._context.pool.submit(self._copy, step, temporary, target, on_bytes)
 
     def publish(self, step: Step, _: None) -> Evidence:  # noqa: ARG002
         """Do nothing: the thread that copies has renamed the file."""
@@ -87,7 +83,9 @@ class LocalCopy:
         try:
             self._write(source, temporary, on_bytes)
             shutil.copymode(source, temporary)
-            if self._fsync:
+            if self._context.size_only:
+                set_modified(temporary, self._context.time_of_copy(step.entry))
+            if self._context.fsync:
                 flush(temporary)
             check_unchanged(source, step.entry)
             check_length(source, step.entry.size, os.stat(temporary).st_size)  # noqa: PTH116
