@@ -79,6 +79,35 @@ def test_dry_run_shows_each_action_and_the_counts_and_changes_nothing(run, disk,
     assert aws.keys(bucket) == ["data/extra"]
 
 
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_filters_that_match_nothing_delete_nothing(run, disk, aws, bucket, jobs):
+    disk.write(under(FILES, "data"))
+    aws.put(bucket, "data/a.txt", "a")
+    options = ["--delete", "--jobs", jobs, "--include", "*.cvs"]
+
+    result = run(*options, "data", "s3://bucket/data/")
+
+    assert result.returncode == 1
+    assert "the filters match no file at data, and --delete would delete" in result.stderr
+    assert aws.keys(bucket) == ["data/a.txt"]
+
+
+def test_files_are_selected_by_name_and_size_and_others_are_protected(run, disk, aws, bucket):
+    disk.write({**under(FILES, "data"), "list": "a.txt\nsub/b.csv\nmissing\n"})
+    aws.put(bucket, "data/a.txt", "old text")
+    aws.put(bucket, "data/extra", "x")
+    aws.put(bucket, "data/sub/deep/c.csv", "old")
+
+    listed = run("--delete", "--files-from", "list", "data", "s3://bucket/data/")
+    sized = run("--delete", "--max-size", "2", "data", "s3://bucket/data/")
+
+    assert "2 of the 3 listed files are at data" in listed.stderr
+    assert listed.stdout.startswith("2 files (3 B) transferred")
+    assert "2 unchanged, 1 deleted" in sized.stdout
+    assert aws.get(bucket, "data/sub/deep/c.csv") == b"old"
+    assert "data/extra" not in aws.keys(bucket)
+
+
 def test_include_and_exclude_are_repeatable(run, disk, aws, bucket):
     disk.write(under({**FILES, "sub/d.tsv": "d", "e.csv": "e"}, "data"))
     patterns = ("--include", "*.csv", "--include-regex", r".*\.tsv", "--exclude", "deep")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shlex
+from datetime import UTC, datetime
 
 import pytest
 from aibs_informatics_aws_lambda.common.cli.errors import UsageError
@@ -82,6 +83,64 @@ def request_of(line: str):
 def test_option_of_a_request(line, field, value):
     found = getattr(request_of(line), field)
     assert (str(found) if field.endswith("_path") else found) == value
+
+
+@table(
+    "options, field, value",
+    {
+        "--min-size": ("--min-size 1kB", "min_size_bytes", 1000),
+        "--max-size": ("--max-size 1KiB", "max_size_bytes", 1024),
+        "--newer-than": ("--newer-than 2026-01-31", "modified_after", "2026-01-31T00:00:00+00:00"),
+        "--older-than": (
+            "--older-than 2026-01-31T12:00+01:00",
+            "modified_before",
+            "2026-01-31T12:00:00+01:00",
+        ),
+        "with patterns": ("--exclude-regex x --min-size 1", "exclude", ["x"]),
+    },
+)
+def test_option_of_the_filters(options, field, value):
+    found = getattr(request_of(f"{options} {UP}").filter_config, field)
+    assert (found.isoformat() if field.startswith("modified") else found) == value
+
+
+@pytest.mark.parametrize(("age", "seconds"), [("90s", 90), ("1.5h", 5400), ("2w", 14 * 86400)])
+def test_age_is_counted_from_now(age, seconds):
+    found = request_of(f"--newer-than {age} {UP}").filter_config.modified_after
+
+    assert abs((datetime.now(UTC) - found).total_seconds() - seconds) < 60
+
+
+def test_filters_and_files_are_read_from_files(tmp_path):
+    (tmp_path / "filters").write_text("# all but drafts\n+ *.csv\n\n- draft\n")
+    (tmp_path / "files").write_bytes(b"./a b\r\n# comment\n/c\n\xff\n")
+
+    given = f"--filter-from {tmp_path}/filters --include x --files-from {tmp_path}/files"
+    config = request_of(f"{given} {UP}").filter_config
+    expected = request_of(f"--include '*.csv' --exclude draft --include x {UP}").filter_config
+
+    assert (config.include, config.exclude) == (expected.include, expected.exclude)
+    assert config.files == ["a b", "c", "\udcff"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--newer-than soon", "'soon' is neither an age such as 36h or 7d"),
+        ("--filter-from missing", "No such file"),
+        ("--files-from missing", "No such file"),
+        ("--min-size big", "'big' is not a size"),
+    ],
+)
+def test_invalid_filters_are_refused(options, message):
+    with pytest.raises(UsageError, match=message):
+        request_of(f"{options} {UP}")
+
+
+def test_line_without_a_sign_is_refused(tmp_path):
+    (tmp_path / "filters").write_text("*.csv\n")
+    with pytest.raises(UsageError, match="does not start with"):
+        request_of(f"--filter-from {tmp_path}/filters {UP}")
 
 
 def test_staging_folder():

@@ -408,6 +408,19 @@ def test_step_of_an_extraneous_entry_is_that_of_the_destination():
     assert list(merge([], [extraneous], DEFAULT)) == [Step("extraneous", "", "a", extraneous)]
 
 
+def test_entries_that_are_not_selected_are_excluded_where_they_are_at_the_destination():
+    source = [Pair(name, Entry(name, 9, 1.0)) for name in "abd"]
+    options = DiffOptions(allows=lambda entry: entry.relative == "d")
+
+    steps = merge(source, entries("bcd"), options)
+
+    assert [(step.action, step.target) for step in steps] == [
+        ("excluded", "b"),
+        ("extraneous", "c"),
+        ("transfer", "d"),
+    ]
+
+
 def test_merge_decides_by_the_rules():
     pairs = [Pair(entry.relative, entry) for entry in entries("a")]
     [step] = merge(pairs, entries("a"), FORCE)

@@ -7,10 +7,12 @@ import pytest
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.handlers.data_sync import locations
 from aibs_informatics_aws_lambda.handlers.data_sync.cli import filter_rules
+from aibs_informatics_aws_lambda.handlers.data_sync.entries import Entry
 from aibs_informatics_aws_lambda.handlers.data_sync.locations import find_root
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.filters import (
     check_filters_supported,
     compile_patterns,
+    find_limits,
     has_patterns,
     make_filter,
 )
@@ -33,7 +35,36 @@ def test_config_without_patterns_is_no_filter(empty):
     assert make_filter(config, find_root(SOURCE)) is None
 
 
+@table(
+    "config, allowed",
+    {
+        "no limits": ({}, None),
+        "no patterns, no limits": ({"include": "x"}, None),
+        "a smallest size is allowed": ({"min_size_bytes": 10}, True),
+        "what is smaller is not": ({"min_size_bytes": 11}, False),
+        "a largest size is allowed": ({"max_size_bytes": 10}, True),
+        "what is larger is not": ({"max_size_bytes": 9}, False),
+        "nothing but empty files": ({"max_size_bytes": 0}, False),
+        "the earliest time is allowed": ({"modified_after": "1970-01-01T00:01:40Z"}, True),
+        "what is earlier is not": ({"modified_after": "1970-01-01T00:01:41Z"}, False),
+        "the end is not allowed": ({"modified_before": "1970-01-01T00:01:40Z"}, False),
+        "what is before the end is": ({"modified_before": "1970-01-01T00:01:41Z"}, True),
+    },
+)
+def test_limits_of_size_and_time(config, allowed):
+    limits = find_limits(Config.from_dict(config))
+    assert (limits and limits.allow(Entry("a", 10, 100.0))) is allowed
+
+
+def test_listed_files_are_selected_if_patterns_select_them_too():
+    assert kept(Config(files=["x", "A/y"]), "x", "y", "A/y") == ["x", "A/y"]
+    assert kept(Config(files=["A/x"], exclude="A/y"), "x", "y", root="s3://bucket/run") == ["x"]
+    assert kept(Config(files=["x", "y"], exclude="y"), "x", "y") == ["x"]
+    assert kept(Config(files=[]), "x") == []
+
+
 def test_no_config_is_no_filter():
+    assert find_limits(None) is None
     assert make_filter(None, find_root(SOURCE)) is None
 
 

@@ -226,6 +226,35 @@ def planned(
             ),
             "delete:A/a",
         ),
+        "the target of an entry that is too large is protected": (
+            COPY,
+            [an_object("a", "large"), an_object("b")],
+            {"dst/a": "e", "dst/c": "e"},
+            PlanOptions(
+                mirror=True,
+                diff=DiffOptions(allows=lambda entry: entry.size == 1),
+                protects_excluded=True,
+            ),
+            "transfer:b delete:c",
+        ),
+        "an extraneous entry that is too large is protected": (
+            COPY,
+            [],
+            {"dst/a": "large", "dst/c": "e"},
+            PlanOptions(
+                mirror=True,
+                diff=DiffOptions(allows=lambda entry: entry.size == 1),
+                protects_excluded=True,
+            ),
+            "delete:c",
+        ),
+        "without protection both are deleted": (
+            COPY,
+            [an_object("a", "large")],
+            {"dst/a": "e", "dst/b": "large"},
+            PlanOptions(mirror=True, diff=DiffOptions(allows=lambda entry: entry.size == 1)),
+            "delete:a delete:b",
+        ),
         "where another entry lands nothing is deleted": (
             COPY,
             [],

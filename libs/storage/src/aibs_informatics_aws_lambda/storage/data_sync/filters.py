@@ -4,7 +4,8 @@
 
 from typing import TypeAlias
 
-from aibs_informatics_aws_lambda.common.model import PydanticBaseModel
+from aibs_informatics_aws_lambda.common.model import AwareIsoDateTime, PydanticBaseModel
+from pydantic import Field
 
 Patterns: TypeAlias = str | list[str]
 """One regular expression or several."""
@@ -15,8 +16,19 @@ class DataSyncFilterConfig(PydanticBaseModel):
 
     Patterns are full-match regular expressions for the path relative to the filter root. Without
     include patterns, everything is included. Null, an empty string and an empty list mean no
-    pattern.
+    pattern. The other filters apply to the files that the patterns select.
     """
 
     include: Patterns | None = None
     exclude: Patterns | None = None
+    files: list[str] | None = Field(
+        None, description="select only these paths, relative to the filter root"
+    )
+    min_size_bytes: int | None = Field(None, ge=0, description="skip smaller files")
+    max_size_bytes: int | None = Field(None, ge=0, description="skip larger files")
+    modified_after: AwareIsoDateTime | None = Field(
+        None, description="skip files last modified before this time"
+    )
+    modified_before: AwareIsoDateTime | None = Field(
+        None, description="skip files last modified at this time or later"
+    )

@@ -11,6 +11,8 @@ from aibs_informatics_aws_lambda.common.cli.errors import UsageError, error_mess
 from aibs_informatics_aws_lambda.common.cli.parser import CommandParser
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from aibs_informatics_aws_lambda.storage.paths import DataLocation
 
 PROGRAM = "data-sync"
@@ -97,12 +99,12 @@ def add_output_options(
 
 
 def as_argument(parse: Callable[[str], T]) -> Callable[[str], T]:
-    """Return an argparse type that shows the message of a `ValueError`."""
+    """Return an argparse type that shows the message of a `ValueError` or an `OSError`."""
 
     def parse_argument(text: str) -> T:
         try:
             return parse(text)
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             raise argparse.ArgumentTypeError(error_message(error)) from error
 
     return parse_argument
@@ -126,6 +128,27 @@ def parse_size(text: str) -> int:
         return int(TypeAdapter(ByteSize).validate_python(text))
     except ValidationError:
         raise ValueError(f"{text!r} is not a size such as 500MB or 16GiB") from None
+
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400, "y": 365 * 86400}
+
+
+@as_argument
+def parse_time(text: str) -> datetime:
+    """Return a time such as ``2026-01-31T12:00``, or the time ``36h`` or ``7d`` ago, in UTC."""
+    from datetime import UTC, datetime, timedelta
+
+    number, unit = text[:-1], text[-1:]
+    if unit in _SECONDS and number.replace(".", "", 1).isdecimal():
+        return datetime.now(UTC) - timedelta(seconds=float(number) * _SECONDS[unit])
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(
+            f"{text!r} is neither an age such as 36h or 7d (s, m, h, d, w, y) nor a time such as "
+            "2026-01-31 or 2026-01-31T12:00Z"
+        ) from None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 @as_argument

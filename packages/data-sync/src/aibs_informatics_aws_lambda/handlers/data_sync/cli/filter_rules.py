@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .arguments import as_argument
+from .arguments import as_argument, parse_size, parse_time
 
 if TYPE_CHECKING:
     from aibs_informatics_aws_lambda.storage.data_sync.filters import DataSyncFilterConfig
+
+_FILE_FILTERS = ("files", "min_size_bytes", "max_size_bytes", "modified_after", "modified_before")
 
 _HELP = """\
 GLOB has *, **, ?, [abc] and {a,b}. As in .gitignore, it matches at any depth, or with a leading /
@@ -51,19 +55,65 @@ def add_filter_options(parser: argparse.ArgumentParser) -> None:
             default=[],
             help=f"{effect} {how}; repeatable",
         )
+    group.add_argument(
+        "--filter-from",
+        metavar="FILE",
+        dest="rules",
+        action=_ExtendRules,
+        type=read_rules,
+        help="read filters from lines '+ GLOB' and '- GLOB'; - is stdin",
+    )
+
+
+def add_file_filters(group: argparse._ArgumentGroup) -> None:
+    """Add the options that select files by name, size and time."""
+    group.add_argument(
+        "--files-from",
+        metavar="FILE",
+        dest="files",
+        type=read_files,
+        help="select only the paths in FILE, one a line, relative to SRC; - is stdin",
+    )
+    for option, dest, parse, metavar, effect in (
+        ("--min-size", "min_size_bytes", parse_size, "SIZE", "skip files smaller than 10MB"),
+        ("--max-size", "max_size_bytes", parse_size, "SIZE", "skip files larger than 2GiB"),
+        ("--newer-than", "modified_after", parse_time, "TIME", "skip files older than 7d or 36h"),
+        (
+            "--older-than",
+            "modified_before",
+            parse_time,
+            "TIME",
+            "skip files modified since, such as 2026-01-31",
+        ),
+    ):
+        group.add_argument(
+            option, metavar=metavar, dest=dest, type=parse, help=f"{effect}, for example"
+        )
+
+
+class _ExtendRules(argparse.Action):
+    """Adds the filters of a file, where the option stands."""
+
+    def __call__(
+        self,
+        _parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        value: Any,
+        _option: str | None = None,
+    ) -> None:
+        setattr(namespace, self.dest, [*getattr(namespace, self.dest), *value])
 
 
 def _append_rule(action_name: str) -> type[argparse.Action]:
-    class AppendRule(argparse.Action):
+    class AppendRule(_ExtendRules):
         def __call__(
             self,
-            _parser: argparse.ArgumentParser,
+            parser: argparse.ArgumentParser,
             namespace: argparse.Namespace,
             value: Any,
-            _option: str | None = None,
+            option: str | None = None,
         ) -> None:
-            rule = FilterRule(action_name, value)
-            setattr(namespace, self.dest, [*getattr(namespace, self.dest), rule])
+            super().__call__(parser, namespace, [FilterRule(action_name, value)], option)
 
     return AppendRule
 
@@ -80,6 +130,31 @@ def parse_expression(text: str) -> str:
 def parse_glob(text: str) -> str:
     """Return the regular expression of a glob, for paths relative to the source."""
     return glob_to_regex(text)
+
+
+@as_argument
+def read_rules(name: str) -> list[FilterRule]:
+    """Return the filters in a file of lines ``+ GLOB`` and ``- GLOB``."""
+    actions = {"+ ": "include", "- ": "exclude"}
+    rules = []
+    for line in _lines_of(name):
+        if line[:2] not in actions:
+            raise ValueError(f"{name}: {line!r} does not start with '+ ' or '- '")
+        rules.append(FilterRule(actions[line[:2]], glob_to_regex(line[2:].strip())))
+    return rules
+
+
+@as_argument
+def read_files(name: str) -> list[str]:
+    """Return the paths in a file."""
+    return [line.removeprefix("./").lstrip("/") for line in _lines_of(name)]
+
+
+def _lines_of(name: str) -> list[str]:
+    """Return the lines of a file, or of stdin, without empty ones and comments."""
+    data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    lines = data.decode(errors="surrogateescape").split("\n")
+    return [line.rstrip("\r") for line in lines if line.strip() and line[0] not in "#;"]
 
 
 def glob_to_regex(text: str) -> str:
@@ -100,6 +175,18 @@ def glob_to_regex(text: str) -> str:
     included, _ = glob.translate(patterns, flags=flags)
     # Without $, which also matches before a newline: the expression must match in full anyway.
     return f"(?:{'|'.join(expression.removesuffix('$') for expression in included)})"
+
+
+def make_filters(options: argparse.Namespace) -> DataSyncFilterConfig | None:
+    """Return the filters of a request for the options of `add_file_filters` and the rules."""
+    config = make_filter_config(options.rules)
+    given = {name: value for name in _FILE_FILTERS if (value := vars(options)[name]) is not None}
+    if not given:
+        return config
+    from aibs_informatics_aws_lambda.storage.data_sync.filters import DataSyncFilterConfig
+
+    patterns = config.to_dict() if config else {}
+    return DataSyncFilterConfig(**patterns, **given)
 
 
 def make_filter_config(rules: Sequence[FilterRule]) -> DataSyncFilterConfig | None:

@@ -9,13 +9,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from aibs_informatics_aws_lambda.common.cli.errors import CommandError
 from aibs_informatics_aws_lambda.storage.data_sync.batch import PrepareBatchDataSyncRequest
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest, DataSyncResponse
 
 from ..local.locks import held_lock
 from ..locations import resolve
 from ..prepare.packing import pack
-from ..prepare.split import SubRequests, find_parts
+from ..prepare.split import NothingSelectedError, SubRequests, find_parts
 from ..progress import Progress
 from ..s3.client import S3
 from ..sync.engine import Engine
@@ -24,6 +25,7 @@ from ..tree import Node
 from .pool import Batch, ParallelResult, run_batches
 from .progress import Amount
 from .report import joined_report
+from .sync_request import no_file_selected
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +70,12 @@ def sync_in_batches(
     """
     until = time.monotonic() + _seconds(request)
     request = _with_absolute_deadline(request)
-    batches = split_into_batches(request, batch_bytes)
+    try:
+        batches = split_into_batches(request, batch_bytes)
+    except NothingSelectedError as error:
+        if request.delete:
+            raise CommandError(no_file_selected(request)) from error
+        return ParallelResult(batches=0, syncs=0)
     logger.info("Batches of %s: %s", request.source_path, len(batches))
     if len(batches) == 1:
         result = ParallelResult(batches=1, syncs=1)
@@ -99,17 +106,19 @@ def split_into_batches(request: DataSyncRequest, batch_bytes: int | None) -> lis
             default 16 GiB, or more if that would split folders into very many small files.
 
     Raises:
+        NothingSelectedError: the filters exclude all files.
         ValueError: the request or a source name is invalid.
         OSError: a local source cannot be read.
         AWSError: a request to S3 failed.
     """
     whole = PrepareBatchDataSyncRequest(**{**dict(request), **_NOT_OF_BATCHES})
+    found = whole.model_copy(update={"fail_if_missing": True})
     s3 = partial(S3, request.max_concurrency)
     limit = batch_bytes or _BATCH_BYTES
-    parts = find_parts(whole, limit, s3)
+    parts = find_parts(found, limit, s3)
     while batch_bytes is None and _has_too_many_small(parts):
         limit *= _LIMIT_FACTOR
-        parts = find_parts(whole, limit, s3)
+        parts = find_parts(found, limit, s3)
     syncs = SubRequests(whole)
     return [_batch(syncs, nodes) for nodes in pack(parts, limit)]
 

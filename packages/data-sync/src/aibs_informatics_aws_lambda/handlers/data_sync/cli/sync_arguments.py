@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 from . import arguments
 from .connection import add_connection_options
-from .filter_rules import add_filter_options
+from .filter_rules import add_file_filters, add_filter_options
 
 Group: TypeAlias = argparse._ArgumentGroup
 
@@ -78,7 +78,9 @@ def make_parser() -> arguments.Parser:
         "destination_path", metavar="DST", type=arguments.parse_path, help="destination"
     )
     add_filter_options(parser)
-    _add_selection(parser.add_argument_group("selection"))
+    selection = parser.add_argument_group("selection")
+    add_file_filters(selection)
+    _add_selection(selection)
     _add_comparison(parser.add_argument_group("comparison"))
     _add_deletions(parser.add_argument_group("deletion"))
     _add_execution(parser.add_argument_group("execution"))

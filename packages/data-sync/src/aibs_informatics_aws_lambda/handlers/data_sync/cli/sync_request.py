@@ -1,15 +1,16 @@
 """The request for the options of ``data-sync SRC DST``."""
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from aibs_informatics_aws_lambda.common.cli.errors import UsageError, error_message
+from aibs_informatics_aws_lambda.common.cli.errors import CommandError, UsageError, error_message
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
 
-from .filter_rules import make_filter_config
+from ..sync.planner import Plan
+from .filter_rules import make_filters
 
 
 def make_request(options: argparse.Namespace) -> DataSyncRequest:
@@ -25,7 +26,7 @@ def make_request(options: argparse.Namespace) -> DataSyncRequest:
             {
                 **given,
                 "dry_run": True if options.plan_file else options.dry_run,
-                "filter_config": make_filter_config(options.rules),
+                "filter_config": make_filters(options),
                 "local_mirror": _mirrors_locally(options),
                 "protect_excluded": _protects_excluded(options),
                 "remote_to_local_config": {
@@ -42,7 +43,8 @@ def make_request(options: argparse.Namespace) -> DataSyncRequest:
 
 
 def _protects_excluded(options: argparse.Namespace) -> bool | None:
-    return True if options.delete and options.rules and not options.delete_excluded else None
+    looks_beyond = options.delete or options.verify
+    return True if looks_beyond and make_filters(options) and not options.delete_excluded else None
 
 
 def _mirrors_locally(options: argparse.Namespace) -> bool | None:
@@ -78,3 +80,22 @@ def _with_absolute_paths(request: DataSyncRequest) -> DataSyncRequest:
     paths = (request.source_path, request.destination_path)
     source, target = (path.absolute() if isinstance(path, Path) else path for path in paths)
     return request.model_copy(update={"source_path": source, "destination_path": target})
+
+
+def check_selected(request: DataSyncRequest, plans: Sequence[Plan]) -> None:
+    """Refuse to delete everything because filters with a mistake select nothing.
+
+    Raises:
+        CommandError: the filters select nothing, and files would be deleted.
+    """
+    count = sum(len(plan.steps) + plan.unchanged for plan in plans)
+    if request.delete and request.filter_config and not count:
+        raise CommandError(no_file_selected(request))
+
+
+def no_file_selected(request: DataSyncRequest) -> str:
+    """Return the message that filters with --delete select nothing."""
+    return (
+        f"the filters match no file at {request.source_path}, and --delete would delete files at "
+        "the destination: nothing was changed. Correct the filters, or leave out --delete"
+    )

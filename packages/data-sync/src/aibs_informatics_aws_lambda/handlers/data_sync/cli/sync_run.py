@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
 from aibs_informatics_aws_lambda.common.cli.errors import ExitCode
@@ -20,7 +21,7 @@ from .messages import configure_logging
 from .output import print_json, print_lines
 from .progress import show_progress
 from .summary import format_counts, format_verification
-from .sync_request import make_request
+from .sync_request import check_selected, make_request
 
 if TYPE_CHECKING:
     from ..sync.report import Report
@@ -56,13 +57,14 @@ def _sync(request: DataSyncRequest, options: argparse.Namespace) -> ExitCode:
     with ExitStack() as stack:
         listener = _listener(request, options, stack)
         progress = stack.enter_context(show_progress(quiet=options.quiet))
-        response = Engine(progress, listener=listener).sync(request)
+        check = partial(check_selected, request)
+        response = Engine(progress, listener=listener).sync(request, restrict=check)
     if options.json:
         print_json(response)
     elif not options.quiet:
         print_lines(_lines(response, time.monotonic() - start))
-    if options.rules and not _has_files(response):
-        logger.warning("the filters match no file at %s", request.source_path)
+    if request.filter_config:
+        _warn_of_filters(request, _count_files(response))
     return _exit_code(response)
 
 
@@ -99,7 +101,10 @@ def _sync_in_batches(request: DataSyncRequest, options: argparse.Namespace) -> E
     elif not options.quiet:
         print_lines(_lines_of_batches(result, request, time.monotonic() - start))
     _print_failures(result, options)
-    if len(result.failed) == result.syncs:
+    if request.filter_config:
+        counts = result.counts
+        _warn_of_filters(request, counts.files_transferred + counts.files_unchanged)
+    if result.failed and len(result.failed) == result.syncs:
         return ExitCode.FAILED
     return ExitCode.PARTLY_FAILED if result.failed or result.unfinished else ExitCode.DONE
 
@@ -139,11 +144,21 @@ def _lines(response: DataSyncResponse, seconds: float) -> Iterator[str]:
         yield _STOPPED
 
 
-def _has_files(response: DataSyncResponse) -> bool:
+def _warn_of_filters(request: DataSyncRequest, count: int) -> None:
+    files = request.filter_config.files if request.filter_config else None
+    if not count:
+        logger.warning("the filters match no file at %s", request.source_path)
+    elif files is not None and count < len(set(files)):
+        logger.warning(
+            "%s of the %s listed files are at %s", count, len(set(files)), request.source_path
+        )
+
+
+def _count_files(response: DataSyncResponse) -> int:
     counts, found = response.result, response.result.verification
     if found:
-        return bool(found.files_equal or found.files_different or found.files_missing)
-    return bool(counts.files_transferred or counts.files_unchanged)
+        return found.files_equal + found.files_different + found.files_missing
+    return counts.files_transferred + counts.files_unchanged
 
 
 def _exit_code(response: DataSyncResponse) -> ExitCode:

@@ -39,6 +39,10 @@ _NOT_OF_PARTS = (
 )
 
 
+class NothingSelectedError(ValueError):
+    """The filters exclude all files of a source."""
+
+
 def find_parts(
     request: PrepareBatchDataSyncRequest, limit: int, s3: Callable[[], S3]
 ) -> list[Node]:
@@ -50,7 +54,8 @@ def find_parts(
         s3: creates the S3 client; called only for a source in S3.
 
     Raises:
-        ValueError: the request or a source name is invalid, or the filters exclude all files.
+        NothingSelectedError: the filters exclude all files.
+        ValueError: the request or a source name is invalid.
         OSError: a local source cannot be read.
         AWSError: S3 refuses or cannot be reached, or has no such bucket.
     """
@@ -62,6 +67,10 @@ def find_parts(
     if selects is not None:
         single = single if single and selects("") else None
         below = (entry for entry in below if selects(entry.relative))
+    if resolved.limits is not None:
+        allows = resolved.limits.allow
+        single = single if single and allows(single) else None
+        below = filter(allows, below)
     if resolved.source.bucket is not None and resolved.destination.bucket is None:
         below = _check_local_paths(below, resolved.source)
     parts = _parts(single, below, limit)
@@ -221,7 +230,9 @@ def _report_nothing_selected(request: PrepareBatchDataSyncRequest) -> None:
         f"of {request.source_path}"
     )
     if request.fail_if_missing:
-        raise ValueError(f"{message}: correct the patterns, or set fail_if_missing: false")
+        raise NothingSelectedError(
+            f"{message}: correct the patterns, or set fail_if_missing: false"
+        )
     logger.warning("%s", message)
 
 

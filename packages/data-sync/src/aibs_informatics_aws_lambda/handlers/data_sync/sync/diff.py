@@ -6,8 +6,9 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 from ..entries import Entry
 from .resumption import Resumption
 
-Action: TypeAlias = Literal["transfer", "compare", "keep", "extraneous"]
-"""Transfer; transfer if the contents differ; leave unchanged; only at the destination."""
+Action: TypeAlias = Literal["transfer", "compare", "keep", "extraneous", "excluded"]
+"""Transfer; transfer if the contents differ; leave unchanged; only at the destination; at the
+destination, of a source entry that is not selected."""
 
 
 class Pair(NamedTuple):
@@ -24,7 +25,7 @@ class Step(NamedTuple):
         action: the action.
         reason: the reason for a transfer, in one word.
         target: the path below the destination.
-        entry: the source entry; the destination entry if it is extraneous.
+        entry: the source entry; the destination entry if it is extraneous or excluded.
         there: the file or object at the target, if there is one; `None` if it is extraneous.
     """
 
@@ -56,6 +57,7 @@ class DiffOptions(NamedTuple):
         clock_skew: the seconds that the clocks of both sides may differ by.
         is_entry_file: tells whether a target is an entry file of a store, which is not among
             those that ``resumption`` is about.
+        allows: tells whether an entry is selected by its size and time; `None` if all are.
     """
 
     force: bool = False
@@ -64,6 +66,11 @@ class DiffOptions(NamedTuple):
     resumption: Resumption | None = None
     clock_skew: int = 1
     is_entry_file: Callable[[str], bool] = lambda _: False
+    allows: Callable[[Entry], bool] | None = None
+
+    def selects(self, entry: Entry) -> bool:
+        """Tell whether an entry is selected by its size and time."""
+        return self.allows is None or self.allows(entry)
 
 
 def merge(pairs: Iterable[Pair], there: Iterable[Entry], options: DiffOptions) -> Iterator[Step]:
@@ -77,10 +84,11 @@ def merge(pairs: Iterable[Pair], there: Iterable[Entry], options: DiffOptions) -
         while found is not None and found.relative < target:
             yield _extraneous(found)
             found = next(rest, None)
+        is_selected = options.selects(entry)
         if found is not None and found.relative == target:
-            yield decide(target, entry, found, options)
+            yield decide(target, entry, found, options) if is_selected else _excluded(found)
             found = next(rest, None)
-        else:
+        elif is_selected:
             yield decide(target, entry, None, options)
     while found is not None:
         yield _extraneous(found)
@@ -122,6 +130,10 @@ def _by_etag(target: str, entry: Entry, there: Entry, options: DiffOptions) -> S
     # The same content has another ETag if it was uploaded in other parts, or encrypted.
     action: Action = "compare" if options.verify else "transfer"
     return Step(action, "checksum", target, entry, there)
+
+
+def _excluded(found: Entry) -> Step:
+    return Step("excluded", "", found.relative, found)
 
 
 def _extraneous(found: Entry) -> Step:

@@ -257,6 +257,7 @@ class _Call:
             resumption=_resumption(before, route),
             clock_skew=_CLOCK_SKEW_OF_MOVES if moves else 1,
             is_entry_file=lambda target: rule_at(route, target) is not None,
+            allows=resolved.limits.allow if resolved.limits else None,
         )
         # What was moved is extraneous to a source that is being removed.
         deletes = request.delete and not (before and before.only_removes)

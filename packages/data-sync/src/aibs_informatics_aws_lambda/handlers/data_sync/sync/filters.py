@@ -1,17 +1,55 @@
 """Filters: regular expressions over the paths of entries."""
 
+import math
 import re
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from aibs_informatics_aws_lambda.storage.data_sync.filters import DataSyncFilterConfig, Patterns
 from aibs_informatics_aws_lambda.storage.paths import parse_data_path
 from aibs_informatics_aws_lambda.storage.regular_expressions import compile_expression
 
+from ..entries import Entry
 from ..locations import Root, find_root
 
 PathFilter = Callable[[str], bool]
 """Tells whether an entry is selected, by its path below the source (empty: the source itself)."""
+
+
+class Limits(NamedTuple):
+    """Limits of the size and time of entries.
+
+    Args:
+        min_size: the smallest size, in bytes.
+        max_size: the largest size, in bytes.
+        after: the earliest time of the last modification, in seconds since 1970 UTC.
+        before: the time before which the last modification must be.
+    """
+
+    min_size: float = 0
+    max_size: float = math.inf
+    after: float = -math.inf
+    before: float = math.inf
+
+    def allow(self, entry: Entry) -> bool:
+        """Tell whether an entry is within the limits."""
+        is_sized = self.min_size <= entry.size <= self.max_size
+        return is_sized and self.after <= entry.modified < self.before
+
+
+def find_limits(config: DataSyncFilterConfig | None) -> Limits | None:
+    """Return the limits of a filter, or `None` if it has none."""
+    if config is None:
+        return None
+    after, before = config.modified_after, config.modified_before
+    largest = config.max_size_bytes
+    limits = Limits(
+        config.min_size_bytes or 0,
+        math.inf if largest is None else largest,
+        after.timestamp() if after else -math.inf,
+        before.timestamp() if before else math.inf,
+    )
+    return None if limits == Limits() else limits
 
 
 def has_patterns(config: DataSyncFilterConfig | None) -> bool:
@@ -40,21 +78,24 @@ def make_filter(
     by its name, and an entry that is not below the root by its whole path or URI.
 
     Args:
-        config: the patterns.
+        config: the patterns and the list of files.
         source: the source.
         filter_root: the root that paths are relative to; by default the source.
 
     Raises:
         ValueError: a pattern is not a valid regular expression, or could take exponential time.
     """
-    if config is None or not has_patterns(config):
+    if config is None or not (has_patterns(config) or config.files is not None):
         return None
+    files = None if config.files is None else frozenset(config.files)
     include = compile_patterns(config.include, "include")
     exclude = compile_patterns(config.exclude, "exclude")
     path_of = _path_maker(source, filter_root)
 
     def selects(relative: str) -> bool:
-        return matches(path_of(relative), include, exclude, match="whole")
+        path = path_of(relative)
+        is_listed = files is None or path in files
+        return is_listed and matches(path, include, exclude, match="whole")
 
     return selects
 

@@ -192,7 +192,7 @@ class _Planner:
             route,
             resumption=options.diff.resumption,
             mirror=options.mirror,
-            is_filtered=options.selects is not None,
+            is_filtered=options.selects is not None or options.diff.allows is not None,
         )
         self._route = route
         self._options = options
@@ -234,7 +234,7 @@ class _Planner:
             # It is not data: a source that has one is itself the destination of a move.
             self.plan.resumes_move = step.reason != "missing"
             return
-        if step.action == "extraneous":
+        if step.action in ("extraneous", "excluded"):
             self._add_extraneous(step)
             return
         self.plan.there += step.reason != "missing"
@@ -268,20 +268,25 @@ class _Planner:
             return
         self.plan.there += 1
         if self._options.mirror and not self._is_protected(step):
-            self.plan.add(self.plan.extraneous, step)
+            self.plan.add(self.plan.extraneous, step._replace(action="extraneous"))
 
     def _is_protected(self, step: Step) -> bool:
         options, route = self._options, self._route
         if options.reserved_paths and route.target.at(step.target) in options.reserved_paths:
             return True
-        if not options.protects_excluded or options.selects is None:
+        if not options.protects_excluded:
             return False
-        return not options.selects(step.target.removeprefix(route.kept_prefix))
+        if step.action == "excluded" or not options.diff.selects(step.entry):
+            return True
+        relative = step.target.removeprefix(route.kept_prefix)
+        return options.selects is not None and not options.selects(relative)
 
     def _add_non_canonical(self) -> None:
         """Add the keys that were set aside, once all other targets are known."""
         plan, non_canonical, added = self.plan, self._non_canonical, []
         for target, entry in non_canonical:
+            if not self._options.diff.selects(entry):
+                continue
             there = _find_file(self._route.target.at(target))
             added.append(decide(target, entry, there, self._options.diff))
             self._count(added[-1])

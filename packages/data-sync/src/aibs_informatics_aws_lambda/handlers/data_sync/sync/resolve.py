@@ -12,7 +12,7 @@ from ..local.walk import find_local
 from ..locations import Root, find_root
 from ..s3.client import S3
 from ..s3.listing import find_in_s3
-from .filters import PathFilter, check_filters_supported, make_filter
+from .filters import Limits, PathFilter, check_filters_supported, find_limits, make_filter
 from .routes import Route, check_overlap, folder_route, single_route
 
 
@@ -29,7 +29,8 @@ class ResolvedSync(NamedTuple):
     Args:
         source: the source.
         destination: the destination.
-        selects: the filter, or `None` if all entries are selected.
+        selects: the filter of paths, or `None` if all entries are selected.
+        limits: the limits of sizes and times, if there are any.
         exists: whether the source exists.
         single: the file or object at the very source path, if there is one.
         below: the entries below the source; an empty tuple if there are none.
@@ -40,6 +41,7 @@ class ResolvedSync(NamedTuple):
     source: Root
     destination: Root
     selects: PathFilter | None
+    limits: Limits | None
     exists: bool
     single: Entry | None
     below: Iterable[Entry]
@@ -77,7 +79,10 @@ def resolve_sync(request: DataSyncRequest, s3: Callable[[], S3]) -> ResolvedSync
             f"and a folder. To sync the objects below the prefix, name {source.name()}/"
         )
     branches = _branches(request, source, destination, listing._replace(below=below))
-    return ResolvedSync(source, destination, selects, listing.exists, single, below, branches)
+    limits = find_limits(request.filter_config)
+    return ResolvedSync(
+        source, destination, selects, limits, listing.exists, single, below, branches
+    )
 
 
 def _check_local_mirror(request: DataSyncRequest) -> None:
