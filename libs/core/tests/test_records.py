@@ -88,6 +88,8 @@ def log_lines(text):
         ("sqs_fifo", "get_sqs_batch_handler", {"queue_type": "fifo"}),
         ("dynamodb", "get_dynamodb_stream_handler", {}),
         ("kinesis", "get_kinesis_stream_handler", {}),
+        ("kafka_msk", "get_kafka_handler", {}),
+        ("kafka_self_managed", "get_kafka_handler", {}),
     ],
 )
 class TestEverySource:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .context import DefaultLambdaContext as DefaultLambdaContext
     from .description import HandlerDescription as HandlerDescription, describe as describe
     from .env import EnvBase as EnvBase, EnvType as EnvType
+    from .envelopes import S3ObjectEvent as S3ObjectEvent
     from .exceptions import (
         ApplicationException as ApplicationException,
         AWSError as AWSError,
@@ -49,6 +50,7 @@ _NAMES = {
     "context": "DefaultLambdaContext",
     "description": "HandlerDescription describe",
     "env": "EnvBase EnvType",
+    "envelopes": "S3ObjectEvent",
     "exceptions": "AWSError ApplicationException ResourceNotFoundError ValidationError",
     "executor": "BaseExecutor",
     "handler": "LambdaHandler",

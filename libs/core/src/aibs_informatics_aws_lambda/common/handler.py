@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import (
         DynamoDBRecord as DynamoDBRecord,
     )
+    from aws_lambda_powertools.utilities.data_classes.kafka_event import (
+        KafkaEventRecord as KafkaEventRecord,
+    )
     from aws_lambda_powertools.utilities.data_classes.kinesis_stream_event import (
         KinesisStreamRecord as KinesisStreamRecord,
     )
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 # Powertools' event classes take a third of the import budget, and few handlers need them.
 _RECORD_MODULES = {
     "DynamoDBRecord": "dynamo_db_stream_event",
+    "KafkaEventRecord": "kafka_event",
     "KinesisStreamRecord": "kinesis_stream_event",
     "SQSRecord": "sqs_event",
 }

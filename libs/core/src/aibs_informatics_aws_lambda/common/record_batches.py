@@ -76,7 +76,7 @@ def stream_processor(source: str) -> MakeProcessor:
     """Return a factory of processors for a stream.
 
     Args:
-        source: ``DynamoDBStreams`` or ``KinesisDataStreams``.
+        source: ``DynamoDBStreams``, ``KinesisDataStreams`` or ``Kafka``.
     """
     return lambda _: batch.BatchProcessor(batch.EventType[source])
 
@@ -90,6 +90,7 @@ def make_batch_function(
     flush: Callable[[], None],
     module: str,
     raise_on_entire_batch_failure: bool,
+    reports_failures: bool,
 ) -> LambdaHandlerType:
     """Return a Lambda function that handles each record of a batch.
 
@@ -101,6 +102,8 @@ def make_batch_function(
         flush: is called at the end of each batch.
         module: the module that the function counts as defined in.
         raise_on_entire_batch_failure: whether to raise if every record failed.
+        reports_failures: whether the response lists the records that failed; otherwise the batch
+            fails if any of them did.
     """
 
     def handle_batch(event: JSON, context: LambdaContext) -> JSON:
@@ -127,6 +130,8 @@ def make_batch_function(
             with processor(records, handle_logged):
                 processor.process()
                 _log_records_not_reached(logger, processor)
+            if not reports_failures:
+                _check_all_succeeded(processor)
             return processor.response()
         finally:
             metrics.flush_metrics()
@@ -147,6 +152,12 @@ def _contained_exit() -> Iterator[None]:
 def _records_of(event: JSON) -> Records:
     if not isinstance(event, dict):
         raise ValueError(f"Invalid event format: expected a dict, got {type(event).__name__}")
+    if isinstance(event.get("records"), dict):
+        # Of Kafka: by topic and partition.
+        listed = event["records"].values()
+        if not all(isinstance(partition, list) for partition in listed):
+            raise ValueError("Invalid event format: 'records' is not an object of lists")
+        event = {"Records": [record for partition in listed for record in partition]}
     records = event.get("Records") or []
     if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
         raise ValueError("Invalid event format: 'Records' is not a list of objects")
@@ -154,10 +165,20 @@ def _records_of(event: JSON) -> Records:
 
 
 def _identify(record: Any, processor: batch.BasePartialBatchProcessor) -> str:
+    if processor.event_type is batch.EventType.Kafka:
+        return "-".join(str(record.get(key)) for key in ("topic", "partition", "offset"))
     found = record
     for key in _IDENTIFIERS[processor.event_type]:
         found = found.get(key, {}) if hasattr(found, "get") else {}
     return str(found or "unknown")
+
+
+def _check_all_succeeded(processor: batch.BasePartialBatchProcessor) -> None:
+    failed = len(processor.fail_messages)
+    if failed:
+        raise exceptions.BatchProcessingError(
+            f"{failed} of {len(processor.records)} records failed", processor.exceptions
+        )
 
 
 def _log_records_not_reached(logger: Logger, processor: batch.BasePartialBatchProcessor) -> None:
