@@ -51,12 +51,13 @@ class ListingEvidence:
     Args:
         bucket: the bucket that was requested.
         prefix: the key prefix that was requested.
+        last: the key that the listing starts after, and then the last key so far.
     """
 
     bucket: str
     prefix: str
+    last: str | None = None
     _tokens: set[str] = field(default_factory=set, init=False)
-    _last: str | None = field(default=None, init=False)
     _empty_pages: int = field(default=0, init=False)
 
     def check(self, page: ListedPage) -> None:
@@ -78,7 +79,7 @@ class ListingEvidence:
     def _check_order(self, keys: Sequence[str]) -> None:
         if not keys:
             return
-        known = keys if self._last is None else [self._last, *keys]
+        known = keys if self.last is None else [self.last, *keys]
         if not all(map(lt, known, islice(known, 1, None))):
             raise NoEvidenceError(
                 "keys are not in order, as in directory buckets, which are not supported"
@@ -86,7 +87,7 @@ class ListingEvidence:
         # In order, all keys between two that have the prefix have it as well.
         if not (keys[0].startswith(self.prefix) and keys[-1].startswith(self.prefix)):
             raise NoEvidenceError("a page has keys without the prefix")
-        self._last = keys[-1]
+        self.last = keys[-1]
 
     def _check_token(self, page: ListedPage) -> None:
         if not page.token:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from concurrent.futures import Future
 from datetime import datetime
-from itertools import chain
+from itertools import chain, islice
 from typing import NamedTuple
 from urllib.parse import quote, unquote_plus
 
@@ -15,7 +16,8 @@ from ..entries import Entry, Listing
 from ..evidence import ListedPage, ListingEvidence, NoEvidenceError
 from ..locations import s3_uri
 from .client import S3
-from .requests import Request
+from .key_ranges import Page, list_ranges
+from .requests import Request, Response
 from .xml import find_text, unescape
 
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html. A page of 1,000 objects
@@ -26,6 +28,8 @@ _FIELDS = tuple(
 )
 _PAGE = re.compile(r"<ListBucketResult\b.*</ListBucketResult>\s*$", re.DOTALL)
 _BOOLEANS = {"true": True, "false": False}
+# A page is soon there; after so many, several ranges of keys are listed at a time.
+_CHAINED_PAGES = 2
 _ENCODED = re.compile(r"<EncodingType>url</EncodingType>")
 
 
@@ -65,45 +69,77 @@ def find_object(s3: S3, bucket: str, key: str) -> Entry | None:
 def list_below(s3: S3, bucket: str, prefix: str) -> Iterator[Entry]:
     """Return the objects whose keys start with ``prefix``, which ``relative`` is without.
 
-    The first page is read at once; then one page is requested ahead.
+    The first page is read at once. Long listings are split into ranges of keys, which are listed
+    side by side.
 
     Raises:
         ResourceNotFoundError: the bucket does not exist.
         AWSError: it cannot be listed, or not in the order of keys.
     """
-    pages = _pages(s3, bucket, prefix)
-    first = next(pages)
+    pages = _Pages(s3, bucket, prefix)
+    chained = pages.chained()
+    first = next(chained)
     if first.next_token is None:
         return iter(first.objects)
-    return chain(first.objects, chain.from_iterable(page.objects for page in pages))
+    return chain(first.objects, chain.from_iterable(_further_objects(pages, first, chained)))
 
 
-def _pages(s3: S3, bucket: str, prefix: str) -> Iterator[_Page]:
-    awaited = s3.send(_page_request(bucket, prefix, None))
-    evidence = ListingEvidence(bucket, prefix)
-    while True:
-        page = _read_page(awaited.result().body, bucket, prefix, evidence)
-        if page.next_token is not None:
-            awaited = s3.send(_page_request(bucket, prefix, page.next_token))
-        yield page
-        if page.next_token is None:
-            return
+def _further_objects(pages: _Pages, first: Page, chained: Iterator[Page]) -> Iterator[list[Entry]]:
+    page, count = first, 1
+    for page in islice(chained, _CHAINED_PAGES):
+        count += 1
+        yield page.objects
+    if page.next_token is not None and first.objects and page.objects:
+        yield from list_ranges(pages, first.objects[0].relative, count, page)
+    else:
+        yield from (page.objects for page in chained)
 
 
-class _Page(NamedTuple):
-    objects: list[Entry]
-    next_token: str | None
+class _Pages(NamedTuple):
+    """The pages of the objects below a prefix."""
+
+    s3: S3
+    bucket: str
+    prefix: str
+
+    def chained(self) -> Iterator[Page]:
+        """Yield one page after the other; the next one is requested ahead."""
+        awaited, evidence = self.request(), self.evidence()
+        while True:
+            page = self.read(awaited.result(), evidence)
+            if page.next_token is not None:
+                awaited = self.request(page.next_token)
+            yield page
+            if page.next_token is None:
+                return
+
+    def request(
+        self, token: str | None = None, *, after: str | None = None, limit: int = 1000
+    ) -> Future[Response]:
+        start = None if after is None else self.prefix + after
+        return self.s3.send(_page_request(self.bucket, self.prefix, token, start, limit))
+
+    def read(self, response: Response, evidence: ListingEvidence) -> Page:
+        return _read_page(response.body, self.bucket, self.prefix, evidence)
+
+    def evidence(self, after: str | None = None) -> ListingEvidence:
+        start = None if after is None else self.prefix + after
+        return ListingEvidence(self.bucket, self.prefix, start)
 
 
-def _page_request(bucket: str, prefix: str, token: str | None, limit: int = 1000) -> Request:
+def _page_request(
+    bucket: str, prefix: str, token: str | None, after: str | None = None, limit: int = 1000
+) -> Request:
     # Keys may hold characters that XML has no form for, hence the encoding.
     query = f"list-type=2&encoding-type=url&max-keys={limit}&prefix={quote(prefix, safe='')}"
     if token:
         query += f"&continuation-token={quote(token, safe='')}"
+    if after is not None:
+        query += f"&start-after={quote(after, safe='')}"
     return Request("ListObjectsV2", "s3:ListBucket", bucket, query=query, prefix=prefix)
 
 
-def _read_page(body: bytes, bucket: str, prefix: str, evidence: ListingEvidence) -> _Page:
+def _read_page(body: bytes, bucket: str, prefix: str, evidence: ListingEvidence) -> Page:
     """Return a page of a listing.
 
     Raises:
@@ -118,7 +154,7 @@ def _read_page(body: bytes, bucket: str, prefix: str, evidence: ListingEvidence)
         ) from None
 
 
-def _parse_page(text: str, prefix: str, evidence: ListingEvidence) -> _Page:
+def _parse_page(text: str, prefix: str, evidence: ListingEvidence) -> Page:
     if not _PAGE.search(text):
         raise NoEvidenceError("the response is not a listing of S3")
     contents = _CONTENTS.search(text)
@@ -152,7 +188,7 @@ def _parse_page(text: str, prefix: str, evidence: ListingEvidence) -> _Page:
         )
         for key, size, modified, etag in zip(keys, sizes, times, etags, strict=True)
     ]
-    return _Page(objects, token if is_truncated else None)
+    return Page(objects, token if is_truncated else None)
 
 
 def _decode_url(key: str) -> str:

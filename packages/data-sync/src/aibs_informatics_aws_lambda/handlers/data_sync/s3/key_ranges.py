@@ -1,0 +1,286 @@
+"""List long prefixes by several ranges of keys at a time.
+
+Each page of a listing names the next one: at 40 ms a page, a million objects take 40 seconds. A
+page can also start after any key (``StartAfter``), whether or not there is such a key: ranges of
+keys are listed side by side, and their objects given in order. A range that proves long is split
+again. Where to split is a guess from the names so far; a bad one costs time, but no object.
+"""
+
+from __future__ import annotations
+
+import sys
+from bisect import bisect_left, bisect_right
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from functools import partial
+from math import ceil
+from operator import attrgetter
+from queue import SimpleQueue
+from typing import NamedTuple, Protocol
+
+from ..entries import Entry
+from ..evidence import ListingEvidence
+from .requests import Response
+
+_PARALLEL_RANGES = 16
+_PAGES_BEFORE_SPLIT = 12
+# The last page of a range goes beyond its end: with many pages, that is little.
+_PAGES_OF_A_RANGE = 5
+_PAGES_AHEAD = 8
+
+
+class Page(NamedTuple):
+    """A page of a listing.
+
+    Args:
+        objects: the objects, in order.
+        next_token: the token to request the next page with, or `None` after the last one.
+    """
+
+    objects: list[Entry]
+    next_token: str | None
+
+
+class Pages(Protocol):
+    """Requests and reads the pages of the objects below one prefix; names are relative to it."""
+
+    def request(
+        self, token: str | None = None, *, after: str | None = None, limit: int = 1000
+    ) -> Future[Response]:
+        """Request the page of a token, or the one that starts after a name."""
+
+    def read(self, response: Response, evidence: ListingEvidence) -> Page:
+        """Return the page of a response.
+
+        Raises:
+            AWSError: the response is not the page that was requested.
+        """
+
+    def evidence(self, after: str | None = None) -> ListingEvidence:
+        """Return the evidence of a listing that starts after a name."""
+
+
+class Listed(NamedTuple):
+    """What is known of the names of a range.
+
+    Args:
+        first: the first name.
+        last: the last name so far.
+        pages: the number of pages so far.
+        alphabet: the characters of the names, in order.
+    """
+
+    first: str
+    last: str
+    pages: int
+    alphabet: Sequence[str]
+
+
+def list_ranges(pages: Pages, first: str, count: int, page: Page) -> Iterator[list[Entry]]:
+    """Yield the objects after the first pages of a listing, in order, by ranges of keys.
+
+    Args:
+        pages: the pages of the listing.
+        first: the name of the first object.
+        count: the number of pages so far.
+        page: the last page so far, with objects; not the last one of the listing.
+
+    Raises:
+        AWSError: a response is not the page that was requested.
+    """
+    last = page.objects[-1].relative
+    rest = _Range(pages, last, token=page.next_token)
+    rest.find_split(Listed(first, last, count, _alphabet(page.objects)))
+    yield from _Listing(rest).objects()
+
+
+def count_shared(one: str, other: str) -> int:
+    """Return with how many equal characters two names begin."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((n for n, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
+def split_points(listed: Listed, following: Sequence[str]) -> list[str]:
+    """Return names at which the rest of a range is split, in order.
+
+    They follow the last name as a counter would: with other values of the character that changes
+    from page to page, some pages apart, and then of characters before it.
+
+    Args:
+        listed: what is known of the names.
+        following: names to come, each the next one that has fewer characters in common with the
+            last name than the one before.
+    """
+    first, last, pages, alphabet = listed
+    changing = count_shared(first, last)
+    if changing >= len(last):
+        return []
+    values = _of_kind(alphabet, last[changing])
+    start, end = bisect_left(values, first[changing:][:1]), bisect_right(values, last[changing])
+    step = ceil(_PAGES_OF_A_RANGE * max(1, end - start) / pages)
+    points = [last[:changing] + value for value in values[end:][step - 1 :: step]]
+    for name in following:
+        depth = count_shared(name, last)
+        values = _of_kind(alphabet, name[depth])
+        points += [last[:depth] + value for value in values if value >= name[depth]]
+    return points[:: max(1, ceil(len(points) / _PARALLEL_RANGES))]
+
+
+def _of_kind(alphabet: Sequence[str], character: str) -> list[str]:
+    """Return the characters that are digits, upper or lower case letters, as another one is.
+
+    Where a digit stands, further names mostly have a digit. If not, a range proves long.
+    """
+    kind = _kind(character)
+    return sorted({character, *(other for other in alphabet if _kind(other) == kind)})
+
+
+def _kind(character: str) -> tuple[bool, bool, bool]:
+    return character.isdecimal(), character.isupper(), character.islower()
+
+
+def _alphabet(objects: Sequence[Entry]) -> list[str]:
+    return sorted(set().union(*(entry.relative for entry in objects)))
+
+
+class _Range:
+    """The objects after one name, up to and including another.
+
+    It requests one page after the other. If it proves long, it looks for names to come, with one
+    small request for each, and is split.
+
+    Args:
+        pages: the pages of the listing.
+        after: the name that they come after.
+        through: the last name; `None` for the end of the listing.
+        token: the token of the first page, which is used where the range is not split.
+    """
+
+    def __init__(
+        self, pages: Pages, after: str, through: str | None = None, token: str | None = None
+    ) -> None:
+        self.waiting: deque[list[Entry]] = deque()
+        self.is_complete = False
+        self.awaited: Future[Response] | None = None
+        self._pages = pages
+        self._evidence = pages.evidence(after)
+        self._after = after
+        self._through = through
+        self._token = token
+        self._first: str | None = None
+        self._listed_pages = 0
+        self._pages_before_split = _PAGES_BEFORE_SPLIT
+        self._listed: Listed | None = None
+        self._following: list[str] = []
+        self._beyond = after
+        self._depth = 0
+
+    def request(self) -> Future[Response]:
+        """Send the next request."""
+        if self._listed is not None:
+            self.awaited = self._pages.request(after=self._beyond, limit=1)
+        elif self._token:
+            self.awaited = self._pages.request(self._token)
+        else:
+            self.awaited = self._pages.request(after=self._after)
+        return self.awaited
+
+    def take(self, response: Response) -> list[_Range]:
+        """Take a response, and return the ranges that the rest is split into, if it is."""
+        self.awaited = None
+        if self._listed is None:
+            self._add(self._pages.read(response, self._evidence))
+            return []
+        page = self._pages.read(response, self._pages.evidence())
+        return self._follow(self._listed, page.objects[0].relative if page.objects else None)
+
+    def find_split(self, listed: Listed) -> None:
+        """Let the next requests find where to split the range."""
+        self._listed, self._following = listed, []
+        self._beyond, self._depth = listed.last, len(listed.last) + 1
+
+    def _add(self, page: Page) -> None:
+        self._listed_pages += 1
+        objects, self._token = page
+        self.is_complete = page.next_token is None
+        through = self._through
+        if through is not None and objects and objects[-1].relative >= through:
+            end = bisect_right(objects, through, key=attrgetter("relative"))
+            objects, self.is_complete = objects[:end], True
+        if not objects:
+            return
+        self._first = self._first or objects[0].relative
+        self._after = objects[-1].relative
+        self.waiting.append(objects)
+        if not self.is_complete and self._listed_pages >= self._pages_before_split:
+            alphabet = _alphabet(objects)
+            self.find_split(Listed(self._first, self._after, self._listed_pages, alphabet))
+
+    def _follow(self, listed: Listed, name: str | None) -> list[_Range]:
+        """Take the next name of those that have fewer characters in common with the last one."""
+        if name is not None and name <= self._beyond:
+            # The service does not know StartAfter.
+            return self._stay_whole(sys.maxsize)
+        if name is not None and (self._through is None or name <= self._through):
+            is_next = self._beyond == listed.last
+            depth = count_shared(listed.first if is_next else name, listed.last)
+            if depth < self._depth:
+                if not is_next:
+                    self._following.append(name)
+                self._beyond, self._depth = f"{listed.last[:depth]}~", depth
+                if depth:
+                    return []
+        points = split_points(listed, self._following)
+        if self._through is not None:
+            points = [point for point in points if point < self._through]
+        return self._split(points) if points else self._stay_whole(4 * self._listed_pages)
+
+    def _stay_whole(self, pages_before_split: int) -> list[_Range]:
+        self._listed, self._pages_before_split = None, max(pages_before_split, _PAGES_BEFORE_SPLIT)
+        return []
+
+    def _split(self, points: list[str]) -> list[_Range]:
+        self.is_complete = True
+        starts, ends = [self._after, *points], [*points, self._through]
+        return [
+            _Range(self._pages, after, through)
+            for after, through in zip(starts, ends, strict=True)
+        ]
+
+
+class _Listing:
+    """Ranges, in order; those at the front are listed side by side."""
+
+    def __init__(self, whole: _Range) -> None:
+        # The front is at the end.
+        self._ranges = [whole]
+        self._arrived: SimpleQueue[_Range] = SimpleQueue()
+
+    def objects(self) -> Iterator[list[Entry]]:
+        """Yield the objects of all ranges, page by page."""
+        while self._ranges:
+            front = self._ranges[-1]
+            self._request_ahead()
+            while not (front.waiting or front.is_complete):
+                self._take()
+                self._request_ahead()
+            while front.waiting:
+                yield front.waiting.popleft()
+            if front.is_complete:
+                self._ranges.remove(front)
+
+    def _request_ahead(self) -> None:
+        for number, one in enumerate(reversed(self._ranges[-_PARALLEL_RANGES:])):
+            is_full = number > 0 and len(one.waiting) >= _PAGES_AHEAD
+            if one.awaited is None and not (one.is_complete or is_full):
+                one.request().add_done_callback(partial(self._note_arrival, one))
+
+    def _note_arrival(self, one: _Range, _: Future[Response]) -> None:
+        self._arrived.put(one)
+
+    def _take(self) -> None:
+        one = self._arrived.get()
+        if one.awaited is not None and (parts := one.take(one.awaited.result())):
+            position = self._ranges.index(one)
+            self._ranges[position:position] = reversed(parts)

@@ -1,0 +1,199 @@
+"""Listings by ranges of keys: the same objects in the same order, with few requests more."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from concurrent.futures import Future
+from itertools import chain
+
+import pytest
+from aibs_informatics_aws_lambda.common.exceptions import AWSError
+from aibs_informatics_aws_lambda.handlers.data_sync.entries import Entry
+from aibs_informatics_aws_lambda.handlers.data_sync.evidence import ListedPage, ListingEvidence
+from aibs_informatics_aws_lambda.handlers.data_sync.s3 import key_ranges
+from aibs_informatics_aws_lambda.handlers.data_sync.s3.key_ranges import (
+    Listed,
+    Page,
+    list_ranges,
+    split_points,
+)
+from aibs_informatics_aws_lambda.handlers.data_sync.s3.requests import Response
+from hypothesis import given, strategies as st
+from tables import table
+
+
+class Service:
+    """The pages of a service that has some names.
+
+    Args:
+        names: the names, in order.
+        page_size: the number of names on a page.
+        knows_start_after: whether the service honours StartAfter.
+    """
+
+    def __init__(self, names, page_size=10, *, knows_start_after=True) -> None:
+        self.names = names
+        self.page_size = page_size
+        self.knows_start_after = knows_start_after
+        self.requests = 0
+        self.waiting: list[tuple[Future[Response], Response]] = []
+        self.most_waiting = 0
+
+    def request(self, token=None, *, after=None, limit=1000):
+        self.requests += 1
+        if after is not None and not self.knows_start_after:
+            after = None
+        start = token if token is not None else after
+        position = 0 if start is None else bisect_right(self.names, start)
+        end = position + min(limit, self.page_size)
+        names = self.names[position:end]
+        more = names[-1] if end < len(self.names) else None
+        future: Future[Response] = Future()
+        future.set_result(Response({"names": names, "more": more}, b""))
+        return future
+
+    def read(self, response, evidence):
+        names, more = response.headers["names"], response.headers["more"]
+        evidence.check(ListedPage("bucket", "", more is not None, more, names))
+        return Page([Entry(name, 1, 0.0, "etag") for name in names], more)
+
+    def evidence(self, after=None):
+        return ListingEvidence("bucket", "", after)
+
+    def list_after(self, pages):
+        """Return all names: some pages of a chain, and the rest by ranges."""
+        evidence, token, listed = self.evidence(), None, []
+        for _ in range(pages):
+            page = self.read(self.request(token).result(), evidence)
+            listed.extend(page.objects)
+            token = page.next_token
+            if token is None:
+                return [entry.relative for entry in listed]
+        rest = list_ranges(self, listed[0].relative, pages, page)
+        return [entry.relative for entry in chain(listed, chain.from_iterable(rest))]
+
+
+DIGITS = "0123456789"
+
+
+@table(
+    "listed, following, expected",
+    {
+        "where the changing character is five pages on": (
+            Listed("a100", "a129", 3, DIGITS), [], ["a17"],
+        ),
+        "more often, where pages hold more of its values": (
+            Listed("b", "d", 30, "abcdefgh"), [], ["e", "f", "g", "h"],
+        ),
+        "at the values of the characters before it": (
+            Listed("a790", "a799", 3, DIGITS), ["a800", "b000"], ["a8", "a9", "b"],
+        ),
+        "only at characters that names have": (
+            Listed("k00", "k02", 3, "0257k"), ["k20"], ["k2", "k5", "k7"],
+        ),
+        "at letters, where a letter stands": (Listed("a90", "a99", 3, "09ab"), ["ab0"], ["ab"]),
+        "nowhere, if all names are one": (Listed("az", "az", 3, "az"), [], []),
+    },
+)  # fmt: skip
+def test_split_points(listed, following, expected):
+    assert split_points(listed, following) == expected
+
+
+def test_split_points_are_as_many_as_are_listed_side_by_side():
+    alphabet = "".join(map(chr, range(40, 120)))
+    points = split_points(Listed("(0", ")1", 90, alphabet), [])
+    assert 8 <= len(points) <= 16
+    assert points == sorted(points)
+
+
+NAMES = {
+    "numbered": [f"f{number:05d}" for number in range(3000)],
+    "in folders": [
+        f"d{folder:02d}/f{number:04d}" for folder in range(30) for number in range(100)
+    ],
+    "one deep folder": [f"a/b/c/d/e/f/{number:05d}" for number in range(3000)],
+    "of one letter": ["x" * length for length in range(1, 500)],
+    "with other letters later": [f"a{n:04d}" for n in range(1000)]
+    + [f"é{n:04d}" for n in range(1000)],
+    "in hexadecimal": sorted(f"{(number * 2654435761) % 2**32:08x}" for number in range(3000)),
+    "a few long folders after many small ones": [f"{n:03d}/x" for n in range(500)]
+    + [f"z/{n:05d}" for n in range(3000)],
+}
+
+
+@pytest.mark.parametrize("names", NAMES.values(), ids=NAMES.keys())
+def test_all_objects_are_listed_in_order(names):
+    service = Service(names)
+    assert service.list_after(3) == names
+
+
+@pytest.mark.parametrize("names", NAMES.values(), ids=NAMES.keys())
+def test_requests_are_hardly_more_than_those_of_a_chain(names):
+    service = Service(names)
+    service.list_after(3)
+    assert service.requests <= 1.35 * len(names) / 10 + 20
+
+
+@given(
+    st.sets(st.text(alphabet="ab/0é", min_size=1, max_size=6), max_size=200),
+    st.integers(1, 7),
+    st.integers(1, 3),
+)
+def test_any_names_are_listed_in_order(names, page_size, pages):
+    service = Service(sorted(names), page_size)
+    assert service.list_after(pages) == sorted(names)
+
+
+def test_service_that_ignores_start_after_is_listed_page_by_page():
+    service = Service(NAMES["numbered"], knows_start_after=False)
+    assert service.list_after(3) == NAMES["numbered"]
+    assert service.requests == 301
+
+
+def test_many_pages_are_awaited_at_a_time(monkeypatch):
+    service = Service(NAMES["numbered"])
+    awaited = []
+
+    def request(token=None, *, after=None, limit=1000):
+        future = Service.request(service, token, after=after, limit=limit)
+        if limit == 1:
+            return future
+        delayed: Future[Response] = Future()
+        awaited.append(delayed)
+        most.append(len(awaited))
+        results[delayed] = future.result()
+        return delayed
+
+    class Arrivals(key_ranges.SimpleQueue):
+        """Lets one response arrive whenever the listing waits for one."""
+
+        def get(self):
+            if self.empty():
+                delayed = awaited.pop(0)
+                delayed.set_result(results.pop(delayed))
+            return super().get()
+
+    most, results = [], {}
+    monkeypatch.setattr(key_ranges, "SimpleQueue", Arrivals)
+    page = service.read(service.request().result(), service.evidence())
+    service.request = request
+    rest = [
+        entry.relative for objects in list_ranges(service, "f00000", 1, page) for entry in objects
+    ]
+    assert rest == NAMES["numbered"][10:]
+    assert max(most) > 10
+
+
+def test_page_that_is_none_ends_the_listing_with_an_error():
+    service = Service(NAMES["numbered"])
+    read = service.read
+
+    def fail_later(response, evidence):
+        page = read(response, evidence)
+        if page.objects and page.objects[-1].relative > "f02":
+            raise AWSError("not a listing")
+        return page
+
+    service.read = fail_later
+    with pytest.raises(AWSError, match="not a listing"):
+        service.list_after(3)
