@@ -64,7 +64,6 @@ def test_listed_files_are_selected_if_patterns_select_them_too():
 
 
 def test_no_config_is_no_filter():
-    assert find_limits(None) is None
     assert make_filter(None, find_root(SOURCE)) is None
 
 

@@ -37,10 +37,8 @@ class Limits(NamedTuple):
         return is_sized and self.after <= entry.modified < self.before
 
 
-def find_limits(config: DataSyncFilterConfig | None) -> Limits | None:
+def find_limits(config: DataSyncFilterConfig) -> Limits | None:
     """Return the limits of a filter, or `None` if it has none."""
-    if config is None:
-        return None
     after, before = config.modified_after, config.modified_before
     largest = config.max_size_bytes
     limits = Limits(

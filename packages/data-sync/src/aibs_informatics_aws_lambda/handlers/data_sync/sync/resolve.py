@@ -63,8 +63,9 @@ def resolve_sync(request: DataSyncRequest, s3: Callable[[], S3]) -> ResolvedSync
     source, destination = find_root(request.source_path), find_root(request.destination_path)
     if source.bucket is None and destination.bucket is None:
         _check_local_mirror(request)
-    selects = None
+    selects, limits = None, None
     if request.filter_config is not None:
+        limits = find_limits(request.filter_config)
         if not request.local_mirror:
             check_filters_supported(request.filter_config, source, destination)
         selects = make_filter(request.filter_config, source, request.filter_root)
@@ -79,7 +80,6 @@ def resolve_sync(request: DataSyncRequest, s3: Callable[[], S3]) -> ResolvedSync
             f"and a folder. To sync the objects below the prefix, name {source.name()}/"
         )
     branches = _branches(request, source, destination, listing._replace(below=below))
-    limits = find_limits(request.filter_config)
     return ResolvedSync(
         source, destination, selects, limits, listing.exists, single, below, branches
     )
