@@ -9,8 +9,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from aibs_informatics_aws_lambda.common.exceptions import AWSError
+from aibs_informatics_aws_lambda.handlers.data_sync.entries import Entry
+from aibs_informatics_aws_lambda.handlers.data_sync.s3.client import S3
+from aibs_informatics_aws_lambda.handlers.data_sync.sync.diff import Step
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.engine import Engine
+from aibs_informatics_aws_lambda.handlers.data_sync.sync.routes import Root, Route
+from aibs_informatics_aws_lambda.handlers.data_sync.sync.transfers.upload import Upload
 from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest
 from faulty_s3 import Call, FaultyS3, Reply, faulty_s3, refusal
 from servers import aws_settings
@@ -185,29 +189,20 @@ def test_service_without_conditional_deletions_is_asked_first(s3: FaultyS3, sour
     assert s3.objects == {}
 
 
-def test_object_of_a_file_that_changes_does_not_stay_where_another_error_ends_the_sync(
-    s3: FaultyS3, source: Path
-):
-    write(source / "changes", SMALL)
-    write(source / "refused", SMALL)
-    changed, refused = threading.Event(), threading.Event()
-
-    def fault(call: Call, proceed: Callable[[], Reply]) -> Reply:
-        if call.key.endswith("refused") and call.operation == "PutObject":
-            changed.wait(10)
-            refused.set()
-            return refusal(403, "AccessDenied")
-        reply = proceed()
-        if call.key.endswith("changes") and call.operation == "PutObject":
-            rewrite(source / "changes")
-            changed.set()
-            refused.wait(10)
-        return reply
-
-    s3.fault = fault
-    with pytest.raises((OSError, AWSError)):
-        upload(source)
-    assert s3.objects == {}
+@pytest.mark.parametrize("changes", [False, True])
+def test_object_that_was_only_received_when_the_sync_ended(s3: FaultyS3, source: Path, changes):
+    file = source / "file"
+    file.write_bytes(bytes(SMALL))
+    route = Route(Root(None, f"{source}/"), Root("bucket", "dst/"))
+    found = file.stat()
+    entry = Entry("file", found.st_size, found.st_mtime, inode=found.st_ino)
+    step = Step("transfer", "missing", "file", entry)
+    upload_of = Upload(route, S3(1), lambda: None)
+    response = upload_of.start(step, None).result()
+    if changes:
+        file.write_bytes(b"more, and other content" + bytes(SMALL))
+    upload_of.discard([(step, response)])
+    assert s3.read("bucket", "dst/") == ({} if changes else {"file": bytes(SMALL)})
 
 
 @pytest.mark.parametrize("name", ["/proc/self/status", "/sys/kernel/profiling"])

@@ -7,7 +7,11 @@ OnBytes: TypeAlias = Callable[[int], None]
 """Called, from any thread, with the number of further bytes of a large entry transferred."""
 
 CheckDeadline: TypeAlias = Callable[[], None]
-"""Raises an error once the time is up."""
+"""Raises `OutOfTimeError` once the time is up."""
+
+
+class OutOfTimeError(Exception):
+    """The time budget of a sync is used up."""
 
 
 class Progress(Protocol):

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
+import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
-from ..progress import OnBytes
+from aibs_informatics_aws_lambda.common.exceptions import AWSError
+
+from ..progress import OnBytes, OutOfTimeError
 from .endpoint import escape_key, find_endpoint, is_plain_key, make_credentials
 
 if TYPE_CHECKING:
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
 from ..settings import CHECKSUM_KEY, WORKERS
 from .errors import error_code, translate_error
 from .requests import Request, Response
+from .retries import find_header, is_transient, retry_delay
 from .service import Feature, Service, refuses_trailer
 from .thread_state import keep_thread_state
 
@@ -33,7 +38,17 @@ _RETRIES = 9
 _FIRST_WAIT_MS = 100
 
 
+SILENCE_SECONDS = 15.0
+"""A warning says after so many seconds that nothing arrives. After 30 seconds without a byte, the
+library ends an attempt."""
+
+# A page of 1,000 keys has at most 4 MiB.
+_MAX_BODY_BYTES = 16 * 2**20
+
 _REGION_HEADER = "x-amz-bucket-region"
+_CANCELED = "AWS_ERROR_S3_CANCELED"
+
+logger = logging.getLogger(__name__)
 
 DEFAULT_CONNECTIONS = 256
 """The maximum number of connections where the request leaves it open."""
@@ -62,6 +77,8 @@ class S3:
         self._regions: dict[str, str] = {}
         self._addresses: dict[tuple[str, str], tuple[str, str]] = {}
         self._in_flight: dict[Future[Response], Any] = {}
+        self._waiting: dict[Future[Response], threading.Timer] = {}
+        self._is_stopped = False
 
     @cached_property
     def service(self) -> Service:
@@ -75,7 +92,10 @@ class S3:
             ResourceNotFoundError: the bucket or object does not exist.
             AWSError: S3 refuses or cannot be reached.
         """
-        return self.send(request).result()
+        future = self.send(request)
+        while wait([future], SILENCE_SECONDS).not_done:
+            warn_of_silence(request.operation, request.subject)
+        return future.result()
 
     def send(
         self,
@@ -100,19 +120,44 @@ class S3:
 
     def cancel(self) -> None:
         """Cancel all requests in flight, and wait until they have ended."""
-        for future, sent in list(self._in_flight.items()):
-            sent.cancel()
+        ended = [*self._in_flight, *self._waiting]
+        self._cancel()
+        for future in ended:
             future.exception()
+        self.resume()
+
+    def stop(self) -> None:
+        """Cancel all requests, as the time is up: they raise `OutOfTimeError` until `resume`."""
+        self._is_stopped = True
+        self._cancel()
+
+    def resume(self) -> None:
+        """Send requests again."""
+        self._is_stopped = False
+
+    def _cancel(self) -> None:
+        for sent in list(self._in_flight.values()):
+            sent.cancel()
+        for future in list(self._waiting):
+            # Either the timer takes it, or this.
+            timer = self._waiting.pop(future, None)
+            if timer:
+                timer.cancel()
+                future.set_exception(OutOfTimeError("a retry was cancelled"))
 
     def _send(
         self,
         request: Request,
         future: Future[Response],
         collect: Callable[[], _Collector],
+        attempt: int = 0,
     ) -> None:
         from awscrt.http import HttpHeaders, HttpRequest
         from awscrt.s3 import S3RequestType
 
+        if self._is_stopped:
+            future.set_exception(OutOfTimeError())
+            return
         region = self._regions.get(request.bucket, self._connection.region)
         host, path = self._address(request.bucket, region)
         path += request.key if is_plain_key(request.key) else escape_key(request.key)
@@ -137,12 +182,18 @@ class S3:
             try:
                 if error is None:
                     future.set_result(response.as_response(verified=did_validate_checksum))
+                elif response.failure:
+                    future.set_exception(response.failure)
+                elif attempt == _RETRIES or response.has_begun:
+                    future.set_exception(self._translate(error, request, host))
                 elif self._is_elsewhere(request, region, error) or self._refuses_trailer(
                     checksums, error
                 ):
-                    self._send(request, future, collect)
+                    self._send(request, future, collect, attempt + 1)
+                elif is_transient(getattr(error, "status_code", None), error_code(error)):
+                    self._send_later(request, future, collect, attempt, error)
                 else:
-                    future.set_exception(translate_error(error, request, host))
+                    future.set_exception(self._translate(error, request, host))
             except Exception as failure:
                 # Raised in a thread of the library, it would be lost, and the caller would wait.
                 future.set_exception(failure)
@@ -169,6 +220,35 @@ class S3:
             return
         self._in_flight[future] = sent
         future.add_done_callback(self._forget)
+        if self._is_stopped:
+            # Meanwhile, and perhaps too late for this request.
+            sent.cancel()
+
+    def _send_later(
+        self,
+        request: Request,
+        future: Future[Response],
+        collect: Callable[[], _Collector],
+        attempt: int,
+        error: Exception,
+    ) -> None:
+        """Send a request again, after a while."""
+
+        def send() -> None:
+            if self._waiting.pop(future, None):
+                self._send(request, future, collect, attempt + 1)
+
+        headers = dict(getattr(error, "headers", None) or ())
+        seconds = retry_delay(attempt, _FIRST_WAIT_MS / 1000, find_header(headers, "retry-after"))
+        timer = threading.Timer(seconds, send)
+        timer.daemon = True
+        self._waiting[future] = timer
+        timer.start()
+
+    def _translate(self, error: Exception, request: Request, host: str) -> Exception:
+        if self._is_stopped and getattr(error, "name", "") == _CANCELED:
+            return OutOfTimeError()
+        return translate_error(error, request, host)
 
     def _connections_of_one(self) -> int:
         """Return the maximum number of connections for the parts of one object.
@@ -194,8 +274,8 @@ class S3:
     def _is_elsewhere(self, request: Request, region: str, error: Exception) -> bool:
         """Tell whether the bucket is in another region, and remember that region."""
         headers = dict(getattr(error, "headers", None) or ())
-        named = next((v for k, v in headers.items() if k.lower() == _REGION_HEADER), region)
-        if named == region:
+        named = find_header(headers, _REGION_HEADER)
+        if named is None or named == region:
             return False
         self._regions[request.bucket] = named
         return True
@@ -269,6 +349,16 @@ class S3:
         )
 
 
+def warn_of_silence(operation: str, subject: str) -> None:
+    """Warn that there is no response to a request yet."""
+    logger.warning(
+        "No response for %.0f seconds: %s %s is tried again after 30 seconds without a byte",
+        SILENCE_SECONDS,
+        operation,
+        subject,
+    )
+
+
 @lru_cache
 def _bootstrap(threads: int) -> ClientBootstrap:
     """Return the event loop threads, which live as long as the process.
@@ -291,6 +381,8 @@ class _Collector:
         self._take = take or self._chunks.append
         self._on_bytes = on_bytes
         self._size = 0
+        self.has_begun = False
+        self.failure: Exception | None = None
 
     def take_headers(self, headers: list[tuple[str, str]], **_: Any) -> None:
         keep_thread_state()
@@ -298,7 +390,19 @@ class _Collector:
 
     def take_body(self, chunk: bytes, **_: Any) -> None:
         keep_thread_state()
-        self._take(bytes(chunk))
+        self.has_begun = self.is_stream
+        self._size += len(chunk)
+        try:
+            if not self.is_stream and self._size > _MAX_BODY_BYTES:
+                raise AWSError(
+                    f"the response has more than {_MAX_BODY_BYTES} bytes. Check that the endpoint "
+                    "is a service compatible with S3, and proxies"
+                )
+            self._take(bytes(chunk))
+        except Exception as failure:
+            # The library ends the transfer, and does not say by which error.
+            self.failure = failure
+            raise
 
     def take_progress(self, size: int) -> None:
         keep_thread_state()
@@ -307,7 +411,8 @@ class _Collector:
             self._on_bytes(size)
 
     def as_response(self, *, verified: bool) -> Response:
-        return Response(self._headers, b"".join(self._chunks), self._size, verified)
+        body = b"".join(self._chunks)
+        return Response(self._headers, body, 0 if body else self._size, verified)
 
 
 def _type_of(request: Request, response: _Collector) -> str:

@@ -72,12 +72,16 @@ _REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
         "SignatureDoesNotMatch": "Check the secret access key: AWS_SECRET_ACCESS_KEY, or the "
         "profile in use",
         "SlowDown": "The service throttles requests: lower max_concurrency, or sync again later",
+        "TooManyRequests": "The service throttles requests: lower max_concurrency, or sync again "
+        "later",
     }
 )
 _BY_STATUS: Final[Mapping[int, str]] = MappingProxyType(
     {
         HTTPStatus.PRECONDITION_FAILED: "PreconditionFailed",
         HTTPStatus.NOT_IMPLEMENTED: "NotImplemented",
+        HTTPStatus.TOO_MANY_REQUESTS: "SlowDown",
+        HTTPStatus.SERVICE_UNAVAILABLE: "SlowDown",
         HTTPStatus.FORBIDDEN: "AccessDenied",
     }
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from datetime import datetime
 from itertools import chain, islice
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from aibs_informatics_aws_lambda.common.exceptions import AWSError
 from ..entries import Entry, Listing
 from ..evidence import ListedPage, ListingEvidence, NoEvidenceError
 from ..locations import s3_uri
-from .client import S3
+from .client import S3, SILENCE_SECONDS, warn_of_silence
 from .key_ranges import Page, list_ranges
 from .requests import Request, Response
 from .xml import find_text, unescape
@@ -106,6 +106,8 @@ class _Pages(NamedTuple):
         """Yield one page after the other; the next one is requested ahead."""
         awaited, evidence = self.request(), self.evidence()
         while True:
+            while wait([awaited], SILENCE_SECONDS).not_done:
+                warn_of_silence("ListObjectsV2", s3_uri(self.bucket, self.prefix))
             page = self.read(awaited.result(), evidence)
             if page.next_token is not None:
                 awaited = self.request(page.next_token)

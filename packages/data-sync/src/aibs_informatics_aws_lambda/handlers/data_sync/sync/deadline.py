@@ -7,6 +7,8 @@ from typing import TypeVar
 
 from aibs_informatics_aws_lambda.storage.data_sync.sync import Deadline
 
+from ..progress import OutOfTimeError as OutOfTimeError
+
 T = TypeVar("T")
 
 # Reserved for the report, the response and the runtime before the Lambda function times out.
@@ -15,10 +17,6 @@ _MAX_RESERVE_SECONDS = 10.0
 # No transfer starts in the last part of the time, which is left to those in flight.
 _GRACE = 0.1
 _MAX_GRACE_SECONDS = 5.0
-
-
-class OutOfTimeError(Exception):
-    """The time budget of a sync is used up."""
 
 
 class TimeBudget:

@@ -6,9 +6,10 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from functools import cache, partial
 from pathlib import Path
+from threading import Timer
 
 from aibs_informatics_aws_lambda.storage.data_sync import sync as models
 
@@ -86,13 +87,13 @@ class Engine:
             AWSError: S3 refuses or cannot be reached.
         """
         budget = self.budget(request.deadline, limit.seconds_left if limit else None)
-        call = self._call(request, budget)
-        resolved = call.resolve()
-        if not resolved.branches:
-            return call.report_nothing(resolved)
-        with call.locked(resolved), call.plan(resolved, restrict) as plans:
-            outcome = call.execute(plans)
-        return call.report(outcome)
+        with closing(self._call(request, budget)) as call:
+            resolved = call.resolve()
+            if not resolved.branches:
+                return call.report_nothing(resolved)
+            with call.locked(resolved), call.plan(resolved, restrict) as plans:
+                outcome = call.execute(plans)
+            return call.report(outcome)
 
     @contextmanager
     def plan(self, request: models.DataSyncRequest) -> Iterator[list[Plan]]:
@@ -103,8 +104,10 @@ class Engine:
             OSError: a file cannot be read.
             AWSError: S3 refuses or cannot be reached.
         """
-        call = self._call(request, self.budget(request.deadline))
-        with call.plan(call.resolve()) as plans:
+        with (
+            closing(self._call(request, self.budget(request.deadline))) as call,
+            call.plan(call.resolve()) as plans,
+        ):
             yield plans
 
     def _call(self, request: models.DataSyncRequest, budget: TimeBudget) -> _Call:
@@ -134,7 +137,9 @@ class _Call:
         self._request = request
         self._budget = budget
         self._progress = progress
-        self._s3 = s3
+        self._make_s3 = s3
+        self._s3 = self._limited_s3 if budget.is_limited else s3
+        self._timer: Timer | None = None
         self._listener = listener
         has_report = request.report_path is not None or request.include_detailed_response
         self._report_location = find_report_location(request) if has_report else None
@@ -143,7 +148,25 @@ class _Call:
 
     def resolve(self) -> ResolvedSync:
         """Resolve the request, and begin to list the source."""
-        return resolve_sync(self._request, self._s3)
+        try:
+            return resolve_sync(self._request, self._s3)
+        except OutOfTimeError:
+            raise _too_slow(str(self._request.source_path)) from None
+
+    def close(self) -> None:
+        """Let requests to S3 take their time again."""
+        if self._timer:
+            self._timer.cancel()
+            self._make_s3().resume()
+
+    def _limited_s3(self) -> S3:
+        """Return the S3 client, whose requests end with the time that is left."""
+        s3 = self._make_s3()
+        if self._timer is None:
+            self._timer = Timer(self._budget.seconds_left or 0.0, s3.stop)
+            self._timer.daemon = True
+            self._timer.start()
+        return s3
 
     @contextmanager
     def locked(self, resolved: ResolvedSync) -> Iterator[None]:
@@ -202,7 +225,11 @@ class _Call:
             )
             pending = sum(plan.pending for plan in plans)
             self._progress.plan(pending, sum(plan.pending_bytes for plan in plans))
-            return execute(plans, context)
+            try:
+                return execute(plans, context)
+            finally:
+                # The report is written after the deadline.
+                self.close()
 
     def report(self, outcome: Outcome) -> models.DataSyncResponse:
         """Return the response for an outcome."""
@@ -242,10 +269,7 @@ class _Call:
         try:
             return make_plan(route, entries, options, s3)
         except OutOfTimeError:
-            raise NoProgressError(
-                f"the time was up before {route.source.name()} was listed: allow more time, or "
-                "sync parts of it"
-            ) from None
+            raise _too_slow(route.source.name()) from None
 
     def _plan_options(self, branch: Branch, resolved: ResolvedSync) -> PlanOptions:
         request, route, before = self._request, branch.route, self._request.continuation
@@ -289,6 +313,12 @@ class _Call:
         root = find_staging_root(route.target.path) if chosen is None else resolve(chosen)
         with staging_folder(str(root)) as folder:
             yield folder
+
+
+def _too_slow(source: str) -> NoProgressError:
+    return NoProgressError(
+        f"the time was up before {source} was listed: allow more time, or sync parts of it"
+    )
 
 
 def _resumption(before: models.SyncContinuation | None, route: Route) -> Resumption | None:

@@ -7,6 +7,8 @@ from concurrent.futures import Future
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
+from ..s3.client import SILENCE_SECONDS
+
 logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
@@ -43,7 +45,7 @@ class Window:
             Exception: an error raised by the ``finish`` of an earlier future.
         """
         while self._used and self._used + weight > self._capacity:
-            self._due.get()()
+            self._take()()
         future = start()
         self._used += weight
         future.add_done_callback(
@@ -69,11 +71,11 @@ class Window:
         """
         end = None if seconds is None else time.monotonic() + seconds
         while self._used:
-            left = None if end is None else max(0.0, end - time.monotonic())
             try:
-                self._due.get(timeout=left)()
+                due = self._take(end)
             except Empty:
                 return
+            due()
 
     def note_work(self, size: int) -> None:
         """Count a transfer of some bytes that has ended."""
@@ -82,9 +84,28 @@ class Window:
         """Wait for all futures in flight, whatever errors they or their handling end in."""
         while self._used:
             try:
-                self._due.get()()
+                self._take()()
             except Exception:
                 logger.debug("A future in flight failed as well", exc_info=True)
+
+    def _take(self, end: float | None = None) -> Callable[[], None]:
+        """Wait for the next call that is due, and warn if that takes long.
+
+        Raises:
+            Empty: there was none until the end, a time of the monotonic clock.
+        """
+        while True:
+            left = SILENCE_SECONDS if end is None else max(0.0, end - time.monotonic())
+            try:
+                return self._due.get(timeout=min(left, SILENCE_SECONDS))
+            except Empty:
+                if left <= SILENCE_SECONDS and end is not None:
+                    raise
+                logger.warning(
+                    "Nothing has ended for %.0f seconds, not even a part of a large file: still "
+                    "waiting. After 30 seconds without a byte, S3 is asked again",
+                    SILENCE_SECONDS,
+                )
 
     def _end(
         self, future: Future[Result], finish: Callable[[Future[Result]], None], weight: int
