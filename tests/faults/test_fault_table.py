@@ -165,6 +165,9 @@ class Patch:
         def fails(path, *arguments, **named):
             flags = arguments[0] if arguments and self.function == "open" else os.O_WRONLY
             text = os.fspath(path) if not isinstance(path, int) else ""
+            folder = named.get("dir_fd", named.get("src_dir_fd"))
+            if folder is not None:
+                text = f"{Path(f'/proc/self/fd/{folder}').readlink()}/{text}"
             if text.startswith(root) and flags & os.O_WRONLY:
                 raise OSError(self.error, os.strerror(self.error), text)
             return real(path, *arguments, **named)

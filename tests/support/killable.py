@@ -172,13 +172,13 @@ def _run(job: Mapping[str, Any], writer: int, run: Callable[[Mapping[str, Any]],
 
 
 def _is_change(event: str, arguments: tuple[Any, ...], folder: str) -> bool:
-    path = arguments[0]
-    if not isinstance(path, str | os.PathLike):
-        # By a handle of a folder, or of a file: below the folder as likely as not.
-        return event != "open"
-    if event == "open" and not arguments[2] & (os.O_WRONLY | os.O_RDWR):
+    if event != "open":
+        return True
+    path, _, flags = arguments
+    if not flags & (os.O_WRONLY | os.O_RDWR) or not isinstance(path, str | os.PathLike):
         return False
-    return event != "open" or os.fspath(path).startswith(folder)
+    # A name alone is one in a folder that is held open.
+    return os.fspath(path).startswith(folder) or "/" not in os.fspath(path)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import errno
 import os
 import re
-import subprocess
+import stat
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from aibs_informatics_aws_lambda.handlers.data_sync.local import staging
+from aibs_informatics_aws_lambda.handlers.data_sync.local.folders import Folders
 from aibs_informatics_aws_lambda.handlers.data_sync.local.staging import (
+    Staging,
     find_staging_root,
     staging_folder,
 )
@@ -113,55 +117,142 @@ def test_temporary_file_is_in_use(monkeypatch: pytest.MonkeyPatch, path, age, in
     assert staging.is_in_use(path, now - age) is in_use
 
 
-@table(
-    "directory, target, path",
-    {
-        "by default beside the target": (None, "{tmp}/new/a", "{tmp}/new/.a."),
-        "in the directory for a single object": ("/stage", "{tmp}/new/a", "/stage/object"),
-    },
-)
-def test_path_for_a_target(tmp_path: Path, directory, target, path):
-    given = staging.Staging(directory).path_for(target.format(tmp=tmp_path))
-    assert given.startswith(path.format(tmp=tmp_path))
-    assert (tmp_path / "new").is_dir()
+@pytest.fixture
+def umask() -> Iterator[Callable[[int], None]]:
+    """Set the umask until the end of a test."""
+    before = os.umask(0o022)
+    yield lambda mask: os.umask(mask) and None
+    os.umask(before)
 
 
-def test_parent_of_targets_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    made = []
-    monkeypatch.setattr(staging, "make_directories", made.append)
-    one = staging.Staging()
-    for target in (f"{tmp_path}/a/1", f"{tmp_path}/a/2", f"{tmp_path}/b/1", "/top"):
-        one.path_for(target)
-    assert made == [f"{tmp_path}/a", f"{tmp_path}/b", "/"]
-    assert staging.Staging(directory=None) == staging.Staging()
+@pytest.fixture
+def folders(tmp_path: Path) -> Folders:
+    return Folders(f"{tmp_path}/")
 
 
-def test_directory_that_another_sync_makes_meanwhile_is_taken(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def mode_of(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_file_is_written_beside_its_target_by_default(tmp_path: Path, folders):
+    staged = Staging(folders).file(f"{tmp_path}/new/a")
+    staged.write_whole(b"content")
+    [temporary] = (tmp_path / "new").iterdir()
+    assert staging.is_temporary(str(temporary))
+    staged.publish()
+    assert (tmp_path / "new" / "a").read_bytes() == b"content"
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["a"]
+
+
+def test_single_object_is_written_in_its_directory(tmp_path: Path, folders):
+    (tmp_path / "stage").mkdir()
+    staged = Staging(folders, f"{tmp_path}/stage").file(f"{tmp_path}/new/a")
+    staged.write_whole(b"content")
+    assert len(list((tmp_path / "stage").iterdir())) == 1
+    staged.publish()
+    assert (tmp_path / "new" / "a").read_bytes() == b"content"
+    assert list((tmp_path / "stage").iterdir()) == []
+
+
+def test_file_of_another_file_system_is_copied_with_its_permissions(
+    tmp_path: Path, folders, monkeypatch: pytest.MonkeyPatch
 ):
-    real = os.mkdir
+    (tmp_path / "stage").mkdir()
+    staged = Staging(folders, f"{tmp_path}/stage").file(f"{tmp_path}/a")
+    staged.open()
+    staged.write(b"content")
+    staged.complete(0o640)
+    rename = staging.StagedFile._rename
 
-    def lose_the_race(path: str) -> None:
-        real(path)
-        raise FileExistsError(path)
+    def refuse(file: staging.StagedFile) -> None:
+        if file.folder is not file.target_folder:
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        rename(file)
 
-    monkeypatch.setattr(os, "mkdir", lose_the_race)
-    staging.make_directories(f"{tmp_path}/a/b")
-    assert (tmp_path / "a" / "b").is_dir()
-
-
-def test_thousands_of_missing_directories_are_made(tmp_path):
-    path = f"{tmp_path}/" + "d/" * 1500
-
-    staging.make_directories(path.rstrip("/"))
-    staging.make_directories(path.rstrip("/"))
-
-    assert Path(path).is_dir()
-    subprocess.run(["rm", "-rf", str(tmp_path / "d")], check=True)
+    monkeypatch.setattr(staging.StagedFile, "_rename", refuse)
+    staged.publish()
+    assert (tmp_path / "a").read_bytes() == b"content"
+    assert mode_of(tmp_path / "a") == 0o640
+    assert list((tmp_path / "stage").iterdir()) == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "stage"]
 
 
-def test_directory_in_place_of_a_file_is_not_made(tmp_path):
-    (tmp_path / "file").write_text("x")
+@pytest.mark.parametrize(("given", "mode"), [(None, 0o666 & ~0o027), (0o604, 0o604)])
+def test_file_is_private_until_it_has_its_own_permissions(
+    tmp_path: Path, folders, umask, given, mode
+):
+    umask(0o027)
+    staged = Staging(folders).file(f"{tmp_path}/a")
+    path = staged.open_path()
+    Path(path).write_bytes(b"content")
+    [temporary] = tmp_path.iterdir()
+    assert mode_of(temporary) == 0o600
+    staged.complete(given, fsync=True)
+    staged.publish()
+    assert (tmp_path / "a").read_bytes() == b"content"
+    assert mode_of(tmp_path / "a") == mode
 
-    with pytest.raises(OSError, match="file"):
-        staging.make_directories(f"{tmp_path}/file/below")
+
+def test_file_that_is_written_as_a_whole_has_the_permissions_of_a_new_file(
+    tmp_path: Path, folders, umask
+):
+    umask(0o027)
+    staged = Staging(folders).file(f"{tmp_path}/a")
+    staged.write_whole(b"content")
+    [temporary] = tmp_path.iterdir()
+    assert mode_of(temporary) == 0o640
+
+
+def test_umask_is_read_where_the_system_does_not_show_it(monkeypatch: pytest.MonkeyPatch, umask):
+    def no_status(*_: object) -> None:
+        raise FileNotFoundError
+
+    umask(0o037)
+    assert staging._umask() == 0o037
+    monkeypatch.setattr("builtins.open", no_status)
+    assert staging._umask() == 0o037
+    assert staging._umask() == 0o037
+
+
+def test_file_is_opened_by_its_path_where_descriptors_have_none(
+    tmp_path: Path, folders, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(staging, "_DESCRIPTORS", f"{tmp_path}/none")
+    staged = Staging(folders).file(f"{tmp_path}/a")
+    path = staged.open_path()
+    assert Path(path).parent == tmp_path
+    assert staging.is_temporary(path)
+    staged.discard()
+
+
+def test_holes_are_kept_up_to_the_end(tmp_path: Path, folders):
+    staged = Staging(folders).file(f"{tmp_path}/a")
+    staged.open()
+    staged.seek(2)
+    staged.write(b"a")
+    staged.end_at(5)
+    staged.complete()
+    staged.publish()
+    assert (tmp_path / "a").read_bytes() == b"\0\0a\0\0"
+
+
+def test_file_that_is_discarded_is_closed_and_deleted(tmp_path: Path, folders):
+    staged = Staging(folders).file(f"{tmp_path}/a")
+    fd = staged.open()
+    staged.discard()
+    staged.discard()
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(fd)
+
+
+@pytest.mark.parametrize("call", ["open", "write_whole", "publish"])
+def test_error_names_the_target(tmp_path: Path, folders, call):
+    staged = Staging(folders).file(f"{tmp_path}/new/a")
+    if call == "publish":
+        staged.write_whole(b"x")
+        (tmp_path / "new" / "a").mkdir()
+    else:
+        (tmp_path / "new").rmdir()
+    with pytest.raises(OSError, match=f"'{tmp_path}/new/a'"):
+        getattr(staged, call)(*([b"x"] if call == "write_whole" else []))

@@ -48,7 +48,7 @@ def test_thread_that_tells_progress_has_one_state(bucket, states, tmp_path):
 
     for number in range(20):
         file = str(tmp_path / str(number))
-        request = get_version(VERSION, 1, file)
+        request = get_version(VERSION, 1)._replace(receive_file=file)
         s3.send(request, on_bytes=states.note).result()
 
     assert states.made

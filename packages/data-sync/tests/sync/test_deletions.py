@@ -13,6 +13,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.local.delete import (
     delete_empty_directories,
     delete_empty_parents,
 )
+from aibs_informatics_aws_lambda.handlers.data_sync.local.folders import Folders
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.requests import Request, Response
 from aibs_informatics_aws_lambda.handlers.data_sync.sync import deletions as deletions_module
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.context import ExecutionContext
@@ -26,6 +27,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.sync.deletions import (
     delete_files,
     delete_objects,
     delete_source_files,
+    hold_source,
     remove_sources,
 )
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.diff import Step
@@ -217,6 +219,16 @@ def below(root: Path) -> str:
     return " ".join(sorted(found))
 
 
+def remove(plan: Plan, context: ExecutionContext, outcome: Outcome) -> None:
+    """Remove the source of one plan."""
+    remove_sources([plan], [hold_source(plan)], context, outcome)
+
+
+def folders(path: Path) -> Folders:
+    """Return the directories below a path."""
+    return Folders(f"{path}/")
+
+
 def local(root: Path, names: str, kind="file") -> list[Deletion]:
     """Deletions of files as they are now."""
     deletions = []
@@ -240,7 +252,9 @@ def local(root: Path, names: str, kind="file") -> list[Deletion]:
 def test_files_are_deleted(tmp_path: Path, tree, deleted, left):
     make(tmp_path, tree)
     counted: list[str] = []
-    delete_files(local(tmp_path, deleted), lambda step: counted.append(step.target))
+    delete_files(
+        folders(tmp_path), local(tmp_path, deleted), lambda step: counted.append(step.target)
+    )
     assert below(tmp_path) == left
     assert counted == deleted.split()
 
@@ -248,7 +262,9 @@ def test_files_are_deleted(tmp_path: Path, tree, deleted, left):
 def test_file_that_is_gone_does_not_count_as_deleted(tmp_path: Path):
     make(tmp_path, "a")
     deleted: list[str] = []
-    delete_files(local(tmp_path, "gone a"), lambda step: deleted.append(step.target))
+    delete_files(
+        folders(tmp_path), local(tmp_path, "gone a"), lambda step: deleted.append(step.target)
+    )
     assert deleted == ["a"]
 
 
@@ -256,8 +272,25 @@ def test_file_that_cannot_be_deleted_is_an_error(tmp_path: Path):
     (tmp_path / "folder").mkdir()
     told: list[Step] = []
     with pytest.raises(OSError, match=r"directory|permitted"):
-        delete_files([Deletion(str(tmp_path / "folder"), step("folder"))], told.append)
+        delete_files(
+            folders(tmp_path), [Deletion(str(tmp_path / "folder"), step("folder"))], told.append
+        )
     assert told == []
+
+
+def test_nothing_is_deleted_behind_a_folder_that_was_swapped_for_a_link(tmp_path: Path):
+    make(tmp_path, "dst/a/b src/a/b")
+    deletions = local(tmp_path / "dst", "a/b")
+    synced = local(tmp_path / "src", "a/b")
+    make(tmp_path, "other/")
+    for root in ("dst", "src"):
+        (tmp_path / root / "a").rename(tmp_path / "other" / root)
+        (tmp_path / root / "a").symlink_to(tmp_path / "other" / root)
+    with pytest.raises(NotADirectoryError, match="in place of this folder"):
+        delete_files(folders(tmp_path / "dst"), deletions, lambda _: None)
+    with pytest.raises(NotADirectoryError, match="in place of this folder"):
+        delete_source_files(folders(tmp_path / "src"), synced, lambda _: None)
+    assert below(tmp_path / "other") == "dst/b src/b"
 
 
 @table(
@@ -279,7 +312,7 @@ def test_source_files_are_deleted(tmp_path: Path, tree, kind, left):
         for name in names
     ]
     told: list[str] = []
-    delete_source_files(deletions, lambda step: told.append(step.target))
+    delete_source_files(folders(tmp_path), deletions, lambda step: told.append(step.target))
     assert below(tmp_path) == left
     assert told == names
 
@@ -296,7 +329,7 @@ def test_source_file_that_has_changed_stays(tmp_path: Path, change):
         (tmp_path / "a").unlink()
     told: list[Step] = []
     with pytest.raises(OSError, match=re.escape(str(tmp_path / "a"))):
-        delete_source_files(deletions, told.append)
+        delete_source_files(folders(tmp_path), deletions, told.append)
     assert told == []
     assert (tmp_path / "b").exists()
     assert (tmp_path / "a").exists() is (change != "gone")
@@ -318,6 +351,18 @@ def test_folder_goes_unless_files_are_left(tmp_path: Path, tree, left, slash):
     make(tmp_path, tree)
     delete_empty_directories(f"{tmp_path}/src{slash}")
     assert below(tmp_path) == left
+
+
+@pytest.mark.parametrize(
+    "delete", [delete_empty_directories, lambda root: delete_empty_parents(root, ["a/b"])]
+)
+@pytest.mark.parametrize("name", [".", "./", "../src/.", ".."])
+def test_folder_that_is_named_by_dots_stays(tmp_path: Path, monkeypatch, delete, name):
+    make(tmp_path, "src/a/ src/here/")
+    monkeypatch.chdir(tmp_path / "src" / ("here" if name == ".." else ""))
+    delete(name)
+    assert "src/a/" not in below(tmp_path)
+    assert (tmp_path / "src").is_dir()
 
 
 def test_link_to_a_folder_goes_and_its_target_stays(tmp_path: Path):
@@ -467,7 +512,7 @@ def test_source_files_are_removed(tmp_path: Path, tree, names, options, left):
         Root(None, f"{tmp_path}/src/"), IN_S3, synced(tmp_path / "src", names), **options
     )
     context, outcome = context_of(FakeS3()), Outcome()
-    remove_sources([plan], context, outcome)
+    remove(plan, context, outcome)
     assert below(tmp_path) == left
     assert outcome.counts.files_removed == len(names.split())
     assert context.report.lines == [f"remove:{name}" for name in names.split()]
@@ -479,7 +524,7 @@ def test_what_is_behind_links_keeps_its_folders(tmp_path: Path):
     make(tmp_path, "src/a/f other/f src/b/")
     steps = [*synced(tmp_path / "src", "a/f"), step("b/f", kind="symlink_target")]
     plan = plan_of(Root(None, f"{tmp_path}/src/"), IN_S3, steps, is_filtered=True)
-    remove_sources([plan], context_of(FakeS3()), Outcome())
+    remove(plan, context_of(FakeS3()), Outcome())
     assert below(tmp_path) == "other/f src/b/"
 
 
@@ -489,7 +534,7 @@ def test_dry_run_removes_no_source(tmp_path: Path):
         Root(None, f"{tmp_path}/src/"), IN_S3, synced(tmp_path / "src", "a"), mirror=True
     )
     s3, outcome = FakeS3(), Outcome()
-    remove_sources([plan], context_of(s3, changes=False), outcome)
+    remove(plan, context_of(s3, changes=False), outcome)
     assert below(tmp_path) == "src/a"
     assert outcome.counts.files_removed == 1
     assert s3.requests == []
@@ -498,7 +543,7 @@ def test_dry_run_removes_no_source(tmp_path: Path):
 def test_source_objects_are_removed_as_they_were_listed():
     s3, outcome = FakeS3(), Outcome()
     listed = Step("transfer", "size", "a", Entry("a", 1, 1.0, "e"))
-    remove_sources([plan_of(Root("bucket", "src/"), IN_S3, [listed])], context_of(s3), outcome)
+    remove(plan_of(Root("bucket", "src/"), IN_S3, [listed]), context_of(s3), outcome)
     assert s3.deleted == [["src/a"]]
     assert "<ETag>e</ETag>" in s3.requests[0].body.decode()
     assert outcome.counts.files_removed == 1
@@ -507,7 +552,7 @@ def test_source_objects_are_removed_as_they_were_listed():
 def test_objects_that_were_downloaded_stay(tmp_path: Path, caplog):
     s3, outcome = FakeS3(), Outcome()
     plan = plan_of(Root("bucket", "src/"), Root(None, f"{tmp_path}/"), [step("a")])
-    remove_sources([plan], context_of(s3), outcome)
+    remove(plan, context_of(s3), outcome)
     assert s3.requests == []
     assert outcome.counts.files_removed == 0
     assert "The source stays" in caplog.text
@@ -533,7 +578,7 @@ MARKER = f"dst/{MOVE_MARKER}"
 def test_marker_of_a_move(options, operations):
     s3 = FakeS3()
     plan = plan_of(Root("bucket", "src/"), IN_S3, [step("a")], **options)
-    remove_sources([plan], context_of(s3), Outcome())
+    remove(plan, context_of(s3), Outcome())
     assert [f"{request.operation} {request.key}" for request in s3.requests] == operations
 
 
@@ -541,14 +586,14 @@ def test_marker_stays_where_the_source_is_not_removed():
     s3 = FakeS3(ERROR)
     plan = plan_of(Root("bucket", "src/"), IN_S3, [step("b")], mirror=True)
     with pytest.raises(AWSError, match="AccessDenied"):
-        remove_sources([plan], context_of(s3), Outcome())
+        remove(plan, context_of(s3), Outcome())
     assert [request.operation for request in s3.requests] == ["PutObject", "DeleteObjects"]
 
 
 def test_only_the_removal_is_left_when_the_time_is_up():
     s3, outcome = FakeS3(), Outcome()
     plan = plan_of(Root("bucket", "src/"), IN_S3, [step("a")])
-    remove_sources([plan], context_of(s3, seconds=0.0), outcome)
+    remove(plan, context_of(s3, seconds=0.0), outcome)
     assert not outcome.is_complete
     assert outcome.only_removes
     assert s3.requests == []
@@ -582,5 +627,5 @@ def test_source_is_removed_once_its_target_has_the_etag(
     with closing(plan), pytest.raises(AWSError, match=message) if message else nullcontext():
         if stored:
             plan.arrivals.note(0, stored)
-        remove_sources([plan], context_of(s3), Outcome())
+        remove(plan, context_of(s3), Outcome())
     assert below(tmp_path) == ("src/a" if message else "")

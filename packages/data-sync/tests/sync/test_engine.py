@@ -593,8 +593,8 @@ class TestLocalToLocal:
         write(tmp_path / "src" / "a", "new")
         copy_really, errors = LocalCopy._write, [5, 5]
 
-        def fail_twice(copy: LocalCopy, source: str, target: str, moved: object) -> None:
-            copy_really(copy, source, target, moved)
+        def fail_twice(copy: LocalCopy, *arguments: object) -> None:
+            copy_really(copy, *arguments)
             if errors:
                 raise OSError(errors.pop(), "Input/output error")
 

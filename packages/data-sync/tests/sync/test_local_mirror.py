@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from aibs_informatics_aws_lambda.handlers.data_sync.local.folders import Folder
 from aibs_informatics_aws_lambda.handlers.data_sync.sync import executor
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.engine import Engine
 from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest
@@ -133,8 +134,12 @@ class TestSizeOnly:
         bucket.put_all({"src/a": b"one"}, 1000)
         write(tmp_path, {"a": "one"}, age=500)
 
-        def refuse(path: str, _: float) -> None:
-            raise PermissionError(1, "Operation not permitted", path)
+        set_really = executor.set_modified
+
+        def refuse(folder: Folder, name: str, seconds: float | None = None) -> None:
+            if seconds is not None:
+                raise PermissionError(1, "Operation not permitted", name)
+            set_really(folder, name)
 
         monkeypatch.setattr(executor, "set_modified", refuse)
         start = time.time()

@@ -8,10 +8,9 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from aibs_informatics_aws_lambda.handlers.data_sync.local import delete
+from aibs_informatics_aws_lambda.handlers.data_sync.local import delete, staging
 from aibs_informatics_aws_lambda.handlers.data_sync.sync import deadline
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.engine import Engine
-from aibs_informatics_aws_lambda.handlers.data_sync.sync.transfers import download, local_copy
 from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest, DataSyncResponse
 from tables import table
 
@@ -44,18 +43,22 @@ def write_source(kind: str, bucket, folder: Path) -> str:
     return put(bucket, "src/", STORE) if kind == "s3" else str(write(folder / "src", STORE))
 
 
+def full_path(name: str, folder: int | None) -> str:
+    """Return the path of a name in a folder that is held open."""
+    return name if folder is None else f"{Path(f'/proc/self/fd/{folder}').readlink()}/{name}"
+
+
 @pytest.fixture
 def renamed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The local files that were put in their places, in that order."""
     names: list[str] = []
     replace = os.replace
 
-    def noted(source, target, *arguments, **options):
-        replace(source, target, *arguments, **options)
-        names.append(str(target))
+    def noted(source, target, **folders):
+        replace(source, target, **folders)
+        names.append(full_path(target, folders["dst_dir_fd"]))
 
-    for module in (download, local_copy):
-        monkeypatch.setattr(module.os, "replace", noted)
+    monkeypatch.setattr(staging.os, "replace", noted)
     return names
 
 
@@ -121,12 +124,12 @@ def test_what_a_failed_sync_has_published(bucket, tmp_path, monkeypatch, broken,
     source = write(tmp_path / "src", STORE)
     replace = os.replace
 
-    def fail(path, target):
-        if str(target).endswith(f"dst/{broken}"):
+    def fail(path, target, **folders):
+        if full_path(target, folders["dst_dir_fd"]).endswith(f"dst/{broken}"):
             raise OSError(13, "Permission denied", target)
-        replace(path, target)
+        replace(path, target, **folders)
 
-    monkeypatch.setattr(local_copy.os, "replace", fail)
+    monkeypatch.setattr(staging.os, "replace", fail)
     with pytest.raises(OSError, match="Permission denied"):
         sync(source, tmp_path / "dst", max_concurrency=1)
     found = {str(p.relative_to(tmp_path / "dst")) for p in (tmp_path / "dst").rglob("*")}
@@ -139,9 +142,9 @@ def unlinked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
     unlink = os.unlink
 
-    def noted(path, *arguments, **options):
-        names.append(os.fspath(path))
-        unlink(path, *arguments, **options)
+    def noted(name, *, dir_fd=None):
+        names.append(full_path(name, dir_fd))
+        unlink(name, dir_fd=dir_fd)
 
     monkeypatch.setattr(delete.os, "unlink", noted)
     return names

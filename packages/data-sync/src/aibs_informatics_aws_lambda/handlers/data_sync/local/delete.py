@@ -4,7 +4,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +12,7 @@ from aibs_informatics_aws_lambda.storage import mount_points
 
 from ..evidence import is_absent
 from ..settings import REMOVE_ROOTS_KEY
-
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+from .folders import Folder, Folders, descend, open_folder
 
 
 def delete_file(path: str) -> bool:
@@ -29,36 +28,85 @@ def delete_file(path: str) -> bool:
     return True
 
 
+def delete_below(folders: Folders, path: str) -> bool:
+    """Delete a file or symlink below the root of some folders. Return whether it was there.
+
+    Raises:
+        OSError: it cannot be deleted, or a symlink is in place of a folder above it.
+    """
+    try:
+        folder, name = folders.locate(path)
+        os.unlink(name, dir_fd=folder.fd)
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from None
+    return True
+
+
 def delete_empty_directories(directory: str) -> None:
-    """Delete a directory with all directories and symlinks below it, unless they hold files.
+    """Delete all directories and symlinks to directories below one, unless they hold files.
+
+    The directory itself is deleted as well, unless its path ends in ``.`` or ``..``.
 
     Raises:
         OSError: one of them cannot be deleted.
     """
-    for path, names, _ in os.walk(directory, topdown=False):
-        for name in names:
-            _delete_symlink_or_empty_directory(os.path.join(path, name))  # noqa: PTH118
-    _delete_symlink_or_empty_directory(directory.rstrip("/"))
+    above, _, name = os.path.realpath(directory).rpartition("/")
+    descend(open_folder(above), name or ".", _unlink_symlinks, _delete_if_empty)
+    _delete_root(directory)
+
+
+def _unlink_symlinks(fd: int, _: str) -> Iterator[str]:
+    """Delete the symlinks to directories in a directory, and yield the names of directories."""
+    with os.scandir(fd) as children:
+        for child in children:
+            if child.is_dir(follow_symlinks=False):
+                yield child.name
+            elif child.is_symlink() and _leads_to_directory(child):
+                _unlink(child.name, fd)
+
+
+def _leads_to_directory(symlink: os.DirEntry[str]) -> bool:
+    try:
+        return symlink.is_dir()
+    except OSError:
+        return False
 
 
 def delete_empty_parents(root: str, relatives: Iterable[str]) -> None:
     """Delete the parent directories of deleted files that are empty now, up to the root itself.
 
+    The root is kept if its path ends in ``.`` or ``..``.
+
     Args:
-        root: the path of the root, with a slash at its end.
+        root: the path of the root.
         relatives: the paths of the files, relative to the root.
 
     Raises:
         OSError: one of them cannot be deleted.
     """
-    folders = {relative.rpartition("/")[0] for relative in relatives}
+    names = {relative.rpartition("/")[0] for relative in relatives}
     parents = {
         "/".join(parts[:count])
-        for parts in (folder.split("/") for folder in folders)
-        for count in range(len(parts) + 1)
+        for parts in (name.split("/") for name in names)
+        for count in range(1, len(parts) + 1)
     }
-    for folder in sorted(parents, reverse=True):
-        _delete_if_empty(root + folder)
+    folders = Folders(f"{os.path.realpath(root).rstrip('/')}/")
+    for relative in sorted(filter(None, parents), reverse=True):
+        with suppress(FileNotFoundError):
+            folder, name = folders.locate(folders.root + relative)
+            _delete_if_empty(name, folder.fd)
+    _delete_root(root)
+
+
+def _delete_root(directory: str) -> None:
+    # As rm and rmdir do, keep the directory that a shell is in.
+    path = directory.rstrip("/")
+    if os.path.basename(path) in ("", ".", ".."):  # noqa: PTH119
+        return
+    parent = open_folder(os.path.realpath(os.path.dirname(path) or "."))  # noqa: PTH120
+    _delete_symlink_or_empty_directory(os.path.basename(path), parent.fd)  # noqa: PTH119
 
 
 @dataclass(frozen=True)
@@ -141,28 +189,49 @@ def stat_tree(path: Path) -> TreeStat | None:
         ValueError: another file system is mounted below the path.
         OSError: a directory cannot be read.
     """
-    with _opened_parent(path) as parent:
-        if parent is None:
-            return None
-        found = _lstat(path.name, parent)
-        if found is None:
-            return None
-        if not stat.S_ISDIR(found.st_mode):
-            is_link = stat.S_ISLNK(found.st_mode)
-            size, modified = (0, 0.0) if is_link else (found.st_size, found.st_mtime)
-            return TreeStat(size, found.st_ino, modified, is_folder=False)
-        size, latest = 0, 0.0
-        for folder, names, fd in _folders(path, parent):
-            if os.fstat(fd).st_dev != found.st_dev:
-                raise ValueError(
-                    f"cannot remove {path}: another file system is mounted at {folder}"
-                )
-            for name in names:
-                below = _lstat(name, fd)
-                if below and not stat.S_ISLNK(below.st_mode) and not stat.S_ISDIR(below.st_mode):
-                    size += below.st_size
-                    latest = max(latest, below.st_mtime)
-        return TreeStat(size, found.st_ino, latest, is_folder=True)
+    parent = _open_parent(path)
+    found = None if parent is None else _lstat(path.name, parent.fd)
+    if parent is None or found is None:
+        return None
+    if not stat.S_ISDIR(found.st_mode):
+        is_link = stat.S_ISLNK(found.st_mode)
+        size, modified = (0, 0.0) if is_link else (found.st_size, found.st_mtime)
+        return TreeStat(size, found.st_ino, modified, is_folder=False)
+    totals = _Totals(path, found.st_dev)
+    descend(parent, path.name, totals.enter)
+    return TreeStat(totals.size, found.st_ino, totals.latest, is_folder=True)
+
+
+class _Totals:
+    """The sum of the sizes of files, and their latest time."""
+
+    def __init__(self, path: Path, device: int) -> None:
+        self.size = 0
+        self.latest = 0.0
+        self._path = path
+        self._device = device
+
+    def enter(self, fd: int, relative: str) -> Iterator[str]:
+        if os.fstat(fd).st_dev != self._device:
+            raise ValueError(
+                f"cannot remove {self._path}: another file system is mounted at "
+                f"{self._path.parent / relative}"
+            )
+        with os.scandir(fd) as children:
+            for child in children:
+                if child.is_dir(follow_symlinks=False):
+                    yield child.name
+                elif not child.is_symlink():
+                    self._add(child)
+
+    def _add(self, child: os.DirEntry[str]) -> None:
+        try:
+            found = child.stat(follow_symlinks=False)
+        except OSError as error:
+            _raise_unless_gone(error)
+            return
+        self.size += found.st_size
+        self.latest = max(self.latest, found.st_mtime)
 
 
 def remove_tree(path: Path, found: TreeStat) -> None:
@@ -175,90 +244,32 @@ def remove_tree(path: Path, found: TreeStat) -> None:
     Raises:
         OSError: something cannot be deleted; what was deleted until then stays deleted.
     """
-    with _opened_parent(path) as parent:
-        if parent is None:
-            return
-        if not found.is_folder:
-            _unlink(path.name, parent)
-            return
-        for _, names, fd in _folders(path, parent):
-            for name in names:
-                _remove_name(name, fd)
-        _rmdir(path.name, parent)
-
-
-def _folders(path: Path, parent: int) -> Iterator[tuple[Path, list[str], int]]:
-    """Yield each directory below, the path itself last: with its names and file descriptor.
-
-    Only one directory is open at a time, however deep the tree is. The way back up is by ``..``,
-    which must lead to the directory that the walk has come from.
-
-    Raises:
-        OSError: a directory cannot be read, or was moved meanwhile.
-    """
-    fd = _open_directory(path.name, parent)
-    if fd is None:
+    parent = _open_parent(path)
+    if parent is None:
         return
-    try:
-        levels = [_Level(path, fd)]
-        while levels:
-            level = levels[-1]
-            name = next(level.unvisited, None)
-            below = None if name is None else _open_directory(name, fd)
-            if below is not None:
-                os.close(fd)
-                fd = below
-                levels.append(_Level(level.path / str(name), fd))
-            elif name is None:
-                yield level.path, level.names, fd
-                levels.pop()
-                if levels:
-                    above = os.open("..", _DIRECTORY, dir_fd=fd)
-                    os.close(fd)
-                    fd = above
-                    levels[-1].check(fd)
-    finally:
-        os.close(fd)
+    if not found.is_folder:
+        _unlink(path.name, parent.fd)
+        return
+    descend(parent, path.name, _unlink_files, _rmdir)
+    _rmdir(path.name, parent.fd)
 
 
-class _Level:
-    """A directory on the way down, and the directories in it that are not visited yet."""
-
-    def __init__(self, path: Path, fd: int) -> None:
-        self.path = path
-        self._stat = os.fstat(fd)
-        with os.scandir(fd) as children:
-            kinds = {child.name: child.is_dir(follow_symlinks=False) for child in children}
-        self.names = list(kinds)
-        self.unvisited = iter([name for name, is_directory in kinds.items() if is_directory])
-
-    def check(self, fd: int) -> None:
-        """Raise `OSError` if another directory than this one is open."""
-        if not os.path.samestat(self._stat, os.fstat(fd)):
-            raise OSError(errno.ESTALE, "a directory in it was moved meanwhile", str(self.path))
+def _unlink_files(fd: int, _: str) -> Iterator[str]:
+    """Delete all files in a directory, and yield the names of its directories."""
+    with os.scandir(fd) as children:
+        for child in children:
+            if child.is_dir(follow_symlinks=False):
+                yield child.name
+            else:
+                _unlink(child.name, fd)
 
 
-def _open_directory(name: str, parent: int) -> int | None:
-    try:
-        return os.open(name, _DIRECTORY, dir_fd=parent)
-    except OSError as error:
-        _raise_unless_gone(error)
-        return None
-
-
-@contextmanager
-def _opened_parent(path: Path) -> Iterator[int | None]:
+def _open_parent(path: Path) -> Folder | None:
     # All further names are looked up in this very directory, whatever becomes of its path.
     try:
-        fd = os.open(path.parent, _DIRECTORY)
-    except OSError as error:
-        _raise_unless_gone(error)
-        yield None
-        return
-    try:
-        yield fd
-    finally:
-        os.close(fd)
+        return open_folder(str(path.parent))
+    except FileNotFoundError:
+        return None
 
 
 def _lstat(name: str, folder: int) -> os.stat_result | None:
@@ -267,16 +278,6 @@ def _lstat(name: str, folder: int) -> os.stat_result | None:
     except OSError as error:
         _raise_unless_gone(error)
         return None
-
-
-def _remove_name(name: str, folder: int) -> None:
-    found = _lstat(name, folder)
-    if found is None:
-        return
-    if stat.S_ISDIR(found.st_mode):
-        _rmdir(name, folder)
-    else:
-        _unlink(name, folder)
 
 
 def _unlink(name: str, folder: int) -> None:
@@ -298,18 +299,20 @@ def _raise_unless_gone(error: OSError) -> None:
         raise error
 
 
-def _delete_symlink_or_empty_directory(path: str) -> None:
-    if os.path.islink(path):  # noqa: PTH114
-        os.unlink(path)  # noqa: PTH108
+def _delete_symlink_or_empty_directory(name: str, folder: int) -> None:
+    found = _lstat(name, folder)
+    if found is not None and stat.S_ISLNK(found.st_mode):
+        _unlink(name, folder)
     else:
-        _delete_if_empty(path)
+        _delete_if_empty(name, folder)
 
 
-def _delete_if_empty(path: str) -> None:
-    with os.scandir(path) as found:
-        if next(found, None) is not None:
-            return
-    os.rmdir(path)  # noqa: PTH106
+def _delete_if_empty(name: str, folder: int) -> None:
+    try:
+        os.rmdir(name, dir_fd=folder)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            _raise_unless_gone(error)
 
 
 def _resolved_above(path: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Local files: compared, written whole or not at all, and flushed."""
+"""Local files: compared with their entries and with each other, and touched."""
 
 import errno
 import hashlib
@@ -10,31 +10,41 @@ from aibs_informatics_aws_lambda.common.files import filename_in_errors
 
 from ..entries import Entry
 from ..progress import CheckDeadline
+from .folders import Folder
 
 DANGLING = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ESTALE, errno.ELOOP})
 """Errors about a symlink that points to nothing; NFS, and so EFS, says ESTALE."""
 
 _BLOCK_BYTES = 2**20
+_STAT_BLOCK_BYTES = 512
 
 
 class FileChangedError(OSError):
     """A file is not what was listed; the message says what happened to it."""
 
 
-def check_unchanged(path: str, entry: Entry) -> None:
+def check_unchanged(path: str, entry: Entry, folder: Folder | None = None) -> None:
     """Check that a file still has the size and modification time of its entry.
+
+    Args:
+        path: its path.
+        entry: the file as it was listed.
+        folder: its directory, if that is held open.
 
     Raises:
         FileChangedError: it has not.
         FileNotFoundError: it is gone.
         OSError: it cannot be looked at.
     """
+    name = path if folder is None else path.rpartition("/")[2]
     try:
-        found = os.stat(path)  # noqa: PTH116 - a Path for each file costs more than the call
+        found = os.stat(name, dir_fd=folder.fd if folder else None)
     except FileNotFoundError:
         raise FileNotFoundError(
             f"{path} was deleted or renamed during the sync: sync again"
         ) from None
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from None
     if (found.st_size, found.st_mtime) != (entry.size, entry.modified):
         raise FileChangedError(
             f"{path} changed during the sync: {_describe_change(entry, found)}. Sync again when "
@@ -111,46 +121,52 @@ def file_digest(path: str, check: CheckDeadline) -> bytes:
     return digest.digest()
 
 
-def write_new(path: str, content: bytes) -> None:
-    """Write a file that does not exist yet.
+def set_modified(folder: Folder, name: str, seconds: float | None = None) -> None:
+    """Set the modification time of a file in a directory.
+
+    Args:
+        folder: the directory.
+        name: the name of the file.
+        seconds: the time in seconds since 1970 UTC; by default now.
 
     Raises:
-        OSError: it exists, or cannot be written.
+        PermissionError: the file belongs to another user, and may be given no other time than now.
+        OSError: the file is gone, or cannot be changed.
     """
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    times = None if seconds is None else (seconds, seconds)
     try:
-        while content:
-            content = content[os.write(descriptor, content) :]
+        os.utime(name, times, dir_fd=folder.fd, follow_symlinks=False)
     except OSError as error:
-        # Not by `filename_in_errors`: a context manager is too slow for millions of files.
-        error.filename = path
-        raise
-    finally:
-        os.close(descriptor)
+        raise OSError(error.errno, error.strerror, folder.path + name) from None
 
 
-def flush(path: str) -> None:
-    """Wait until the content of a file is on the disk.
+def data_spans(fd: int, size: int) -> Iterator[tuple[int, int]]:
+    """Yield the start and end of the data in an open file; between them are holes.
 
-    Raises:
-        OSError: it cannot be written there.
-    """
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        with filename_in_errors(path):
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    A file without holes is one span, whose end is beyond its size: it may still grow.
 
-
-def set_modified(path: str, seconds: float) -> None:
-    """Set the modification time of a file, in seconds since 1970 UTC.
+    Args:
+        fd: its file descriptor.
+        size: its size.
 
     Raises:
-        PermissionError: the file belongs to another user.
-        OSError: it cannot be changed.
+        OSError: the file cannot be read.
     """
-    os.utime(path, (seconds, seconds))
+    if os.fstat(fd).st_blocks * _STAT_BLOCK_BYTES >= size:
+        yield 0, size + 1
+        return
+    end = 0
+    while end < size:
+        try:
+            start = os.lseek(fd, end, os.SEEK_DATA)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            # There is only a hole left.
+            return
+        end = os.lseek(fd, start, os.SEEK_HOLE)
+        os.lseek(fd, start, os.SEEK_SET)
+        yield start, end
 
 
 def _blocks(path: str, check: CheckDeadline) -> Iterator[bytes]:

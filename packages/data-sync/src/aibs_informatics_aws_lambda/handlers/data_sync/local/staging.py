@@ -1,19 +1,29 @@
 """Temporary files, in which content is assembled before it is renamed to its target."""
 
+import errno
 import itertools
 import os
 import re
+import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+
+from .folders import Folder, Folders, make_directories, open_folder
 
 # Longer than from one write of a file to the next. Older files are left over from killed syncs.
 _LEFTOVER_SECONDS = 86400.0
 
 _TEMPORARY_NAME = re.compile(r"\..{0,48}\.[0-9a-f]{12}-\d+-\d+\.tmp", re.DOTALL)
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+# Nobody else reads what is not complete, or has not got its own permissions yet.
+_PRIVATE = 0o600
+_DESCRIPTORS = "/proc/self/fd"
 
 # With the process id and a number, a name that no other machine gives either.
 _OWN = os.urandom(6).hex()
@@ -23,8 +33,22 @@ _numbers = itertools.count()
 def temporary_path(target: str) -> str:
     """Return a hidden path beside a file, at which it can be written before it is renamed."""
     folder, _, name = target.rpartition("/")
+    return f"{folder}/{_temporary_name(name)}"
+
+
+def path_beside(target: str) -> str:
+    """Return `temporary_path` of a file, whose missing parents are made.
+
+    Raises:
+        OSError: one of them cannot be made.
+    """
+    make_directories(target.rpartition("/")[0] or "/")
+    return temporary_path(target)
+
+
+def _temporary_name(name: str) -> str:
     # Names have at most 255 bytes, and a character up to four.
-    return f"{folder}/.{name[:48]}.{_OWN}-{os.getpid()}-{next(_numbers)}.tmp"
+    return f".{name[:48]}.{_OWN}-{os.getpid()}-{next(_numbers)}.tmp"
 
 
 def is_temporary(path: str) -> bool:
@@ -42,49 +66,224 @@ def is_in_use(path: str, modified: float) -> bool:
     return is_temporary(path) and time.time() - modified < _LEFTOVER_SECONDS
 
 
-@dataclass
-class Staging:
-    """Gives out temporary paths, and makes missing parents of their targets, each once.
+@dataclass(slots=True)
+class StagedFile:
+    """A file that is written under a temporary name, and renamed to its target when complete.
+
+    Only its owner can read it until it is published, unless it is written as a whole.
 
     Args:
+        folder: the directory in which it is written.
+        name: its temporary name.
+        target_folder: the directory of its target.
+        target_name: the name of its target.
+        fd: its file descriptor, as long as it is open.
+    """
+
+    folder: Folder
+    name: str
+    target_folder: Folder
+    target_name: str
+    fd: int = -1
+
+    @property
+    def target(self) -> str:
+        """The path of the target, for messages."""
+        return self.target_folder.path + self.target_name
+
+    def open(self) -> int:
+        """Create the file, and return its file descriptor.
+
+        Raises:
+            OSError: it cannot be created.
+        """
+        self.fd = self._create(_PRIVATE)
+        return self.fd
+
+    def open_path(self) -> str:
+        """Create the file, and return a path at which others can open it to write.
+
+        Raises:
+            OSError: it cannot be created.
+        """
+        fd = self.open()
+        # The path of the descriptor leads to this very file, whatever becomes of its folder.
+        if os.path.isdir(_DESCRIPTORS):  # noqa: PTH112
+            return f"{_DESCRIPTORS}/{fd}"
+        return self.folder.path + self.name
+
+    def write_whole(
+        self, content: bytes, modified: float | None = None, *, fsync: bool = False
+    ) -> None:
+        """Write all of the file at once, with its final permissions, and close it.
+
+        Args:
+            content: the content.
+            modified: the modification time in seconds since 1970 UTC; by default now.
+            fsync: whether to wait until the content is on the disk.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        # A change of permissions would be one more operation for each of millions of files.
+        self.fd = self._create(0o666)
+        try:
+            self.write(content)
+            self._finish(modified, fsync=fsync)
+        finally:
+            self._close()
+
+    def write(self, content: bytes | memoryview) -> None:
+        """Write the next bytes of the open file.
+
+        Raises:
+            OSError: they cannot be written.
+        """
+        try:
+            while content:
+                content = content[os.write(self.fd, content) :]
+        except OSError as error:
+            # Not by `filename_in_errors`: a context manager is too slow for millions of files.
+            error.filename = self.target
+            raise
+
+    def seek(self, position: int) -> None:
+        """Leave a hole in the open file before the next bytes."""
+        os.lseek(self.fd, position, os.SEEK_SET)
+
+    def end_at(self, size: int) -> None:
+        """End the open file in a hole, if it is shorter than its size."""
+        if os.lseek(self.fd, 0, os.SEEK_CUR) < size:
+            os.ftruncate(self.fd, size)
+
+    def complete(
+        self, mode: int | None = None, modified: float | None = None, *, fsync: bool = False
+    ) -> None:
+        """Give the open file its final permissions, and close it.
+
+        Args:
+            mode: the permissions; by default those of a new file.
+            modified: the modification time in seconds since 1970 UTC; by default now.
+            fsync: whether to wait until the content is on the disk.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        try:
+            os.fchmod(self.fd, 0o666 & ~_umask() if mode is None else mode)
+            self._finish(modified, fsync=fsync)
+        finally:
+            self._close()
+
+    def _finish(self, modified: float | None, *, fsync: bool) -> None:
+        try:
+            if modified is not None:
+                os.utime(self.fd, (modified, modified))
+            if fsync:
+                os.fsync(self.fd)
+        except OSError as error:
+            error.filename = self.target
+            raise
+
+    def publish(self) -> None:
+        """Rename the file to its target.
+
+        Raises:
+            OSError: it cannot be renamed.
+        """
+        try:
+            self._rename()
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise OSError(error.errno, error.strerror, self.target) from None
+            self._copy_beside()
+
+    def discard(self) -> None:
+        """Close and delete the file, if it is there.
+
+        Raises:
+            OSError: it cannot be deleted.
+        """
+        self._close()
+        try:
+            os.unlink(self.name, dir_fd=self.folder.fd)
+        except FileNotFoundError:
+            return
+
+    def _create(self, mode: int) -> int:
+        try:
+            return os.open(self.name, _NEW, mode, dir_fd=self.folder.fd)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, self.target) from None
+
+    def _close(self) -> None:
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+    def _rename(self) -> None:
+        os.replace(
+            self.name,
+            self.target_name,
+            src_dir_fd=self.folder.fd,
+            dst_dir_fd=self.target_folder.fd,
+        )
+
+    def _copy_beside(self) -> None:
+        """Publish a file from another file system."""
+        name = _temporary_name(self.target_name)
+        beside = StagedFile(self.target_folder, name, self.target_folder, self.target_name)
+        try:
+            reader = os.open(self.name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=self.folder.fd)
+            with open(reader, "rb") as source, open(beside.open(), "wb", closefd=False) as target:  # noqa: PTH123
+                shutil.copyfileobj(source, target)
+                found = os.fstat(reader)
+            beside.complete(stat.S_IMODE(found.st_mode), found.st_mtime, fsync=True)
+            beside.publish()
+        except BaseException:
+            beside.discard()
+            raise
+        self.discard()
+
+
+@dataclass
+class Staging:
+    """Gives out temporary files for targets, and makes the missing parents of these.
+
+    Args:
+        folders: the directories of the targets.
         directory: the directory for the temporary file of a single object; by default each lies
             beside its target.
     """
 
+    folders: Folders
     directory: str | None = None
-    _parents: set[str] = field(default_factory=set, init=False)
 
-    def path_for(self, target: str) -> str:
-        """Return the path of the temporary file for a target.
+    def file(self, target: str) -> StagedFile:
+        """Return the temporary file for a target, which does not exist yet.
 
         Raises:
             OSError: the directory of the target cannot be made.
         """
-        parent = target.rpartition("/")[0]
-        if parent not in self._parents:
-            make_directories(parent or "/")
-            self._parents.add(parent)
-        return f"{self.directory}/object" if self.directory else temporary_path(target)
+        name = target.rpartition("/")[2]
+        temporary = _temporary_name(name)
+        parent = self.folders.make_parent(target)
+        if self.directory is None:
+            return StagedFile(parent, temporary, parent, name)
+        return StagedFile(open_folder(os.path.realpath(self.directory)), temporary, parent, name)
 
 
-def make_directories(path: str) -> None:
-    """Make a directory and its missing parents, however many.
-
-    Raises:
-        OSError: one of them cannot be made.
-    """
-    missing = []
-    # Not pathlib, which calls itself for each parent.
-    while not os.path.isdir(path):  # noqa: PTH112
-        missing.append(path)
-        path = os.path.dirname(path)  # noqa: PTH120
-    for directory in reversed(missing):
-        try:
-            os.mkdir(directory)  # noqa: PTH102
-        except FileExistsError:
-            # Made by another sync meanwhile, or a file.
-            if not os.path.isdir(directory):  # noqa: PTH112
-                raise
+def _umask() -> int:
+    """Return the umask of the process."""
+    # Linux shows it without a change, which other threads would see.
+    try:
+        with open("/proc/self/status", "rb") as status:  # noqa: PTH123
+            found = next(line for line in status if line.startswith(b"Umask:"))
+        return int(found.split()[1], 8)
+    except (OSError, StopIteration):
+        umask = os.umask(0o077)
+        os.umask(umask)
+        return umask
 
 
 def find_staging_root(destination: str) -> str:

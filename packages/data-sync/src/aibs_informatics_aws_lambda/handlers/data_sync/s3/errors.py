@@ -95,7 +95,7 @@ def translate_error(error: Exception, request: Request, host: str) -> Exception:
         request: the request.
         host: the host that it was sent to.
     """
-    file = request.receive_file or request.send_file
+    file = request.local_name
     name = _name_of(error)
     if isinstance(error, OSError) and error.errno is not None:
         return OSError(error.errno, error.strerror, file)

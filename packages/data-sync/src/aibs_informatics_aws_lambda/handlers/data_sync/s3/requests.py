@@ -29,6 +29,7 @@ class Request(NamedTuple):
         body: the body.
         send_file: the file to upload, instead of ``body``.
         receive_file: the file to write the response body to.
+        file_name: its name for messages, if that is another.
         size: the size in bytes of the object that is uploaded or downloaded.
         part_bytes: the size of the parts in which a larger ``send_file`` is uploaded.
         keeps_headers: whether the response headers are needed.
@@ -46,6 +47,7 @@ class Request(NamedTuple):
     body: bytes = b""
     send_file: str | None = None
     receive_file: str | None = None
+    file_name: str | None = None
     size: int | None = None
     part_bytes: int | None = None
     keeps_headers: bool = False
@@ -60,7 +62,12 @@ class Request(NamedTuple):
             return f"{self.source} to {uri}"
         if self.send_file:
             return f"{self.send_file} to {uri}"
-        return f"{uri} to {self.receive_file}" if self.receive_file else uri
+        return f"{uri} to {self.local_name}" if self.receive_file else uri
+
+    @property
+    def local_name(self) -> str | None:
+        """The local file that is sent or received, for messages."""
+        return self.file_name or self.receive_file or self.send_file
 
 
 class Response(NamedTuple):
@@ -170,15 +177,14 @@ def abort_upload(bucket: str, key: str, upload_id: str) -> Request:
     return Request("AbortMultipartUpload", "s3:AbortMultipartUpload", bucket, key, "DELETE", query)
 
 
-def get_version(version: ObjectVersion, size: int, receive_file: str | None = None) -> Request:
-    """Return the request that downloads a version of an object, to a file if one is given."""
+def get_version(version: ObjectVersion, size: int) -> Request:
+    """Return the request that downloads a version of an object."""
     return Request(
         "GetObject",
         "s3:GetObject",
         version.bucket,
         version.key,
         headers={"If-Match": f'"{version.etag}"'},
-        receive_file=receive_file,
         size=size,
     )
 

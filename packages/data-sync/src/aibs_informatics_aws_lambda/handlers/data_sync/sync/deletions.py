@@ -13,8 +13,9 @@ from aibs_informatics_aws_lambda.common.exceptions import ResourceNotFoundError
 
 from ..entries import Entry
 from ..evidence import StoredObject, check_moved
-from ..local.delete import delete_empty_directories, delete_empty_parents, delete_file
+from ..local.delete import delete_below, delete_empty_directories, delete_empty_parents
 from ..local.files import check_unchanged
+from ..local.folders import Folders
 from ..s3 import requests
 from ..s3.client import S3
 from ..s3.listing import find_object, list_below
@@ -65,6 +66,7 @@ def delete_extraneous(plan: Plan, context: ExecutionContext, outcome: Outcome) -
         outcome.counts.files_deleted += 1
         outcome.counts.bytes_deleted += step.entry.size
 
+    folders = Folders(target.path[: target.path.rfind("/") + 1])
     for wave in plan.extraneous.deletion_waves():
         deletions = (Deletion(target.at(step.target), step) for step in wave)
         if not context.changes:
@@ -73,13 +75,34 @@ def delete_extraneous(plan: Plan, context: ExecutionContext, outcome: Outcome) -
         elif target.bucket is not None:
             _delete_objects(target.bucket, deletions, context, on_deleted)
         else:
-            delete_files(context.budget.limit(deletions), on_deleted)
+            delete_files(folders, context.budget.limit(deletions), on_deleted)
 
 
-def remove_sources(plans: Sequence[Plan], context: ExecutionContext, outcome: Outcome) -> None:
+def hold_source(plan: Plan) -> Folders:
+    """Return the directories of a local source, whose root is held open."""
+    source = plan.route.source
+    root = source.path[: source.path.rfind("/") + 1]
+    folders = Folders(root, real_root=os.path.realpath(root))
+    if source.bucket is None:
+        folders.locate(root)
+    return folders
+
+
+def remove_sources(
+    plans: Sequence[Plan],
+    sources: Sequence[Folders],
+    context: ExecutionContext,
+    outcome: Outcome,
+) -> None:
     """Remove the synced entries from the source, as long as there is time.
 
     Objects that were downloaded stay.
+
+    Args:
+        plans: the plans.
+        sources: for each plan, the directories of its source as `hold_source` returns them.
+        context: the context of the execution.
+        outcome: receives the counts.
 
     Raises:
         OSError: a file has changed meanwhile, or cannot be deleted.
@@ -92,9 +115,9 @@ def remove_sources(plans: Sequence[Plan], context: ExecutionContext, outcome: Ou
         if context.changes:
             for plan in plans:
                 _check_arrivals(plan, context)
-        for plan in plans:
+        for plan, folders in zip(plans, sources, strict=True):
             with _marked(plan, context):
-                _remove_source(plan, context, outcome)
+                _remove_source(plan, folders, context, outcome)
     except OutOfTimeError:
         outcome.is_complete, outcome.only_removes = False, True
 
@@ -172,7 +195,9 @@ def _marked(plan: Plan, context: ExecutionContext) -> AbstractContextManager[Non
     return move_marker(context.the_s3(), route.source, route.target)
 
 
-def _remove_source(plan: Plan, context: ExecutionContext, outcome: Outcome) -> None:
+def _remove_source(
+    plan: Plan, folders: Folders, context: ExecutionContext, outcome: Outcome
+) -> None:
     source = plan.route.source
 
     def on_deleted(step: Step) -> None:
@@ -187,7 +212,7 @@ def _remove_source(plan: Plan, context: ExecutionContext, outcome: Outcome) -> N
         elif source.bucket is not None:
             _delete_objects(source.bucket, deletions, context, on_deleted)
         else:
-            delete_source_files(context.budget.limit(deletions), on_deleted)
+            delete_source_files(folders, context.budget.limit(deletions), on_deleted)
     if source.bucket is not None or plan.route.single or not context.changes:
         return
     if plan.is_filtered:
@@ -255,18 +280,20 @@ def delete_objects(
         window.drain()
 
 
-def delete_files(deletions: Iterable[Deletion], on_deleted: OnDeleted) -> None:
-    """Delete files and symlinks, which may be gone already.
+def delete_files(folders: Folders, deletions: Iterable[Deletion], on_deleted: OnDeleted) -> None:
+    """Delete files and symlinks below the root of some folders; they may be gone already.
 
     Raises:
         OSError: one of them cannot be deleted.
     """
     for deletion in deletions:
-        if delete_file(deletion.path):
+        if delete_below(folders, deletion.path):
             on_deleted(deletion.step)
 
 
-def delete_source_files(deletions: Iterable[Deletion], on_deleted: OnDeleted) -> None:
+def delete_source_files(
+    folders: Folders, deletions: Iterable[Deletion], on_deleted: OnDeleted
+) -> None:
     """Delete the files that were synced, if they still are what was listed.
 
     What lies behind a symlink to a folder stays; the symlink itself goes with the folders.
@@ -276,8 +303,8 @@ def delete_source_files(deletions: Iterable[Deletion], on_deleted: OnDeleted) ->
     """
     for deletion in deletions:
         if deletion.step.entry.kind != "symlink_target":
-            check_unchanged(deletion.path, deletion.step.entry)
-            delete_file(deletion.path)
+            check_unchanged(deletion.path, deletion.step.entry, folders.locate(deletion.path)[0])
+            delete_below(folders, deletion.path)
         on_deleted(deletion.step)
 
 

@@ -1,7 +1,6 @@
 """The execution of a plan: transfers first, and deletions only after all of them succeeded."""
 
 import logging
-import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -11,11 +10,13 @@ from functools import partial
 from typing import Any, TypeVar
 
 from ..local.files import set_modified
+from ..local.folders import Folders, mode_below
+from ..local.staging import Staging
 from ..s3.client import DEFAULT_CONNECTIONS, PART_BYTES
 from ..settings import WORKERS
 from .context import ExecutionContext
 from .deadline import OutOfTimeError
-from .deletions import delete_extraneous, remove_sources
+from .deletions import delete_extraneous, hold_source, remove_sources
 from .diff import CHANGED, Step
 from .planner import Plan
 from .report import Evidence, ReportAction
@@ -23,7 +24,7 @@ from .result import Outcome
 from .resumption import Resumption
 from .routes import Route
 from .transfers.download import Download
-from .transfers.local_copy import LocalCopy
+from .transfers.local_copy import LocalCopy, copy_folders
 from .transfers.method import TransferMethod
 from .transfers.s3_copy import S3Copy
 from .transfers.upload import Upload
@@ -54,6 +55,8 @@ def execute(plans: Sequence[Plan], context: ExecutionContext) -> Outcome:
         AWSError: S3 refuses or cannot be reached. In both cases nothing more is deleted.
     """
     outcome = Outcome()
+    # Held from now on, as transfers may take hours in which a path may come to lead elsewhere.
+    sources = [hold_source(plan) for plan in plans] if context.removes_sources else []
     for plan in plans:
         if plan.resumption and not plan.route.single:
             outcome.resumption = plan.resumption
@@ -69,7 +72,7 @@ def execute(plans: Sequence[Plan], context: ExecutionContext) -> Outcome:
         outcome.is_complete = False
         return outcome
     if context.removes_sources:
-        remove_sources(plans, context, outcome)
+        remove_sources(plans, sources, context, outcome)
     return outcome
 
 
@@ -88,7 +91,8 @@ class _PlanExecution:
     def __init__(self, plan: Plan, context: ExecutionContext, outcome: Outcome) -> None:
         self.plan = plan
         self.context = context
-        self.method = _choose_method(plan.route, context)
+        self.folders = _target_folders(plan.route)
+        self.method = _choose_method(plan.route, context, self.folders)
         self.window = (
             AdaptiveWindow(max(1, DEFAULT_CONNECTIONS // WORKERS))
             if context.adapts
@@ -137,6 +141,8 @@ class _PlanExecution:
         self._publishes, self._reached = True, None
         for wave in steps.transfer_waves():
             self._transfer_each(self._unpublished(wave))
+        if self.plan.route.is_local and self.context.changes:
+            self._finish_folders()
 
     def _transfer_each(self, steps: Iterable[tuple[int, Step]]) -> None:
         """Transfer entries, by their numbers, in parallel, and wait for all of them."""
@@ -162,6 +168,12 @@ class _PlanExecution:
                 self._reached = step.target
             else:
                 yield number, step
+
+    def _finish_folders(self) -> None:
+        route = self.plan.route
+        if self.context.removes_sources and not route.single:
+            copy_folders(route.source.path, self.folders)
+        self.folders.set_modes()
 
     def _transfer_differing(self) -> None:
         while self.differing:
@@ -225,14 +237,14 @@ class _PlanExecution:
         self.context.report.add(self.plan.route, step, action, evidence)
 
     def _touch(self, step: Step) -> None:
-        path = self.plan.route.target.at(step.target)
+        folder, name = self.folders.locate(self.plan.route.target.at(step.target))
         try:
-            set_modified(path, self.context.time_of_copy(step.entry))
+            set_modified(folder, name, self.context.time_of_copy(step.entry))
         except PermissionError:
             # Only its owner may give a file another time than now, which would hide changes
             # where times alone tell them.
             if not self.context.size_only:
-                os.utime(path)
+                set_modified(folder, name)
 
     def note_unchanged(self, step: Step, evidence: Evidence) -> None:
         """Touch, count and report an entry that is in sync."""
@@ -391,12 +403,20 @@ class _Average:
         self.value += 0.1 * (value - self.value)
 
 
-def _choose_method(route: Route, context: ExecutionContext) -> TransferMethod:
+def _target_folders(route: Route) -> Folders:
+    """Return the directories of the targets; copies have the permissions of those they are of."""
+    path = route.target.path
+    is_copy = route.is_local and not route.single
+    mode_of = partial(mode_below, route.source.path) if is_copy else None
+    return Folders(path[: path.rfind("/") + 1], mode_of)
+
+
+def _choose_method(route: Route, context: ExecutionContext, folders: Folders) -> TransferMethod:
     s3, reports = context.s3, context.report.is_read
     if s3 is None:
-        return LocalCopy(route, context)
+        return LocalCopy(route, folders, context)
     if route.target.bucket is None:
-        return Download(route, s3, context)
+        return Download(route, s3, Staging(folders, context.staging), context)
     if route.source.bucket is None:
         moves = context.removes_sources
         return Upload(route, s3, context.budget.check, reports=reports, moves=moves)

@@ -18,7 +18,7 @@ from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
 
 from ..entries import Entry
 from ..local.delete import delete_file
-from ..local.staging import Staging
+from ..local.staging import path_beside
 from .diff import Step
 from .planner import Plan
 from .report import NO_EVIDENCE, Evidence, Report, ReportAction
@@ -134,7 +134,7 @@ def written_plan(
         OSError: the file cannot be written.
     """
     target = str(path.absolute())
-    temporary = Staging().path_for(target)
+    temporary = path_beside(target)
     try:
         with filename_in_errors(target), open(temporary, "x", encoding="ascii") as file:  # noqa: PTH123
             writer = PlanWriter(file)

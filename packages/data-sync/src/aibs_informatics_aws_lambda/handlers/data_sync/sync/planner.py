@@ -353,17 +353,17 @@ def _list_targets(route: Route, options: PlanOptions, s3: S3 | None) -> Iterable
     return [found] if found else []
 
 
-def _list_folder(path: str) -> Iterable[Entry]:
+def _list_folder(path: str) -> Iterator[Entry]:
     folder = Path(path)
     try:
         found = folder.stat()
     except OSError as error:
         if not is_absent(error):
             raise
-        return []
+        return
     if not stat.S_ISDIR(found.st_mode):
         raise FileExistsError(f"{folder} is a file: a folder does not replace a file")
-    return list_destination(folder)
+    yield from list_destination(folder)
 
 
 def _find_file(path: str) -> Entry | None:

@@ -17,7 +17,7 @@ from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
 from aibs_informatics_aws_lambda.storage.paths import DataLocation, parse_data_path
 
 from ..local.delete import delete_file
-from ..local.staging import Staging
+from ..local.staging import path_beside, temporary_path
 from ..locations import Location
 from ..s3.client import S3
 from ..s3.requests import Request
@@ -220,7 +220,7 @@ def written_report(location: Location, s3: Callable[[], S3]) -> Iterator[Report]
 @contextmanager
 def _in_order(path: str) -> Iterator[Report]:
     """Write a report to a new file, and its lines in order to another one at the end."""
-    unordered = f"{path}.unordered"
+    unordered = temporary_path(path)
     report = _Lines(unordered)
     try:
         try:
@@ -235,7 +235,7 @@ def _in_order(path: str) -> Iterator[Report]:
 @contextmanager
 def _renamed(location: Path) -> Iterator[str]:
     target = str(location.absolute())
-    temporary = Staging().path_for(target)
+    temporary = path_beside(target)
     try:
         try:
             yield temporary

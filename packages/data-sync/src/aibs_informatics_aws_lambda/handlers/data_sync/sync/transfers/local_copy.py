@@ -1,19 +1,20 @@
 """Copy of local files."""
 
 import errno
+import io
 import os
 import random
-import shutil
+import stat
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from typing import Any
 
 from aibs_informatics_aws_lambda.common.files import filename_in_errors
 
-from ...local.delete import delete_file
-from ...local.files import check_length, check_unchanged, flush, same_content, set_modified
-from ...local.staging import Staging
+from ...local.files import check_length, check_unchanged, data_spans, same_content
+from ...local.folders import Folders, descend, open_folder
+from ...local.staging import StagedFile, Staging
 from ...progress import CheckDeadline, OnBytes
 from ..context import ExecutionContext
 from ..diff import Step
@@ -33,20 +34,20 @@ class LocalCopy:
 
     Args:
         route: the route.
+        folders: the directories of the targets.
         context: the threads that copy, and the options of the sync.
     """
 
-    def __init__(self, route: Route, context: ExecutionContext) -> None:
+    def __init__(self, route: Route, folders: Folders, context: ExecutionContext) -> None:
         self._route = route
         self._context = context
         self._check = context.budget.check
-        self._staging = Staging()
+        self._staging = Staging(folders)
 
     def start(self, step: Step, on_bytes: OnBytes | None) -> Future[None]:
         """Start to copy a file."""
-        target = self._route.target.at(step.target)
-        temporary = self._staging.path_for(target)
-        return self._context.pool.submit(self._copy, step, temporary, target, on_bytes)
+        staged = self._staging.file(self._route.target.at(step.target))
+        return self._context.pool.submit(self._copy, step, staged, on_bytes)
 
     def publish(self, step: Step, _: None) -> Evidence:  # noqa: ARG002
         """Do nothing: the thread that copies has renamed the file."""
@@ -64,10 +65,10 @@ class LocalCopy:
     def discard(self, received: Sequence[tuple[Step, Any]]) -> None:
         """Do nothing: a copy that fails deletes its temporary file."""
 
-    def _copy(self, step: Step, temporary: str, target: str, on_bytes: OnBytes | None) -> None:
+    def _copy(self, step: Step, staged: StagedFile, on_bytes: OnBytes | None) -> None:
         for attempt in range(_ATTEMPTS):
             try:
-                self._copy_once(step, temporary, target, on_bytes)
+                self._copy_once(step, staged, on_bytes)
             except OSError as error:
                 if error.errno != errno.EIO or attempt == _ATTEMPTS - 1:
                     raise
@@ -76,37 +77,58 @@ class LocalCopy:
             else:
                 return
 
-    def _copy_once(
-        self, step: Step, temporary: str, target: str, on_bytes: OnBytes | None
-    ) -> None:
+    def _copy_once(self, step: Step, staged: StagedFile, on_bytes: OnBytes | None) -> None:
         source = self._route.source.at(step.entry.relative)
         try:
-            self._write(source, temporary, on_bytes)
-            shutil.copymode(source, temporary)
-            if self._context.size_only:
-                set_modified(temporary, self._context.time_of_copy(step.entry))
-            if self._context.fsync:
-                flush(temporary)
+            with filename_in_errors(source), open(source, "rb", 0) as reader:  # noqa: PTH123
+                mode = stat.S_IMODE(os.fstat(reader.fileno()).st_mode)
+                staged.open()
+                self._write(reader, staged, step.entry.size, on_bytes)
+            modified = self._context.time_of_copy(step.entry) if self._context.size_only else None
+            staged.complete(mode, modified, fsync=self._context.fsync)
             check_unchanged(source, step.entry)
-            check_length(source, step.entry.size, os.stat(temporary).st_size)  # noqa: PTH116
-            os.replace(temporary, target)  # noqa: PTH105
+            staged.publish()
         except BaseException:
-            delete_file(temporary)
+            staged.discard()
             raise
 
-    def _write(self, source: str, target: str, on_bytes: OnBytes | None) -> None:
-        # Not shutil.copyfile, which cannot be stopped half-way through a large file.
-        block = memoryview(bytearray(_BLOCK_BYTES))
-        with (
-            filename_in_errors(source),
-            open(source, "rb", 0) as reader,  # noqa: PTH123
-            open(target, "xb", 0) as writer,  # noqa: PTH123
-        ):
-            while count := reader.readinto(block):
+    def _write(
+        self, reader: io.FileIO, staged: StagedFile, size: int, on_bytes: OnBytes | None
+    ) -> None:
+        """Write the content of a file; its holes, which take no space, stay holes."""
+        # Not shutil.copyfile, which cannot be stopped half-way through a large file. One byte more
+        # than the file had when it was listed shows that it has grown.
+        block = memoryview(bytearray(min(_BLOCK_BYTES, size + 1)))
+        for start, end in data_spans(reader.fileno(), size):
+            if start:
+                reader.seek(start)
+                staged.seek(start)
+            while count := reader.readinto(block[: end - reader.tell()]):
                 self._check()
-                rest = block[:count]
-                with filename_in_errors(target):
-                    while rest:
-                        rest = rest[writer.write(rest) :]
+                staged.write(block[:count])
                 if on_bytes:
                     on_bytes(count)
+            if reader.tell() != min(end, size):
+                check_length(reader.name, size, reader.tell())
+        staged.end_at(size)
+
+
+def copy_folders(source: str, folders: Folders) -> None:
+    """Make each directory below a source at the destination as well, also empty ones.
+
+    Args:
+        source: the path of the source.
+        folders: the directories at the destination.
+
+    Raises:
+        OSError: a directory cannot be read or made.
+    """
+    above, _, name = os.path.realpath(source).rpartition("/")
+    top = len(name) + 1
+
+    def enter(fd: int, path: str) -> Iterator[str]:
+        folders.make(path[top:])
+        with os.scandir(fd) as children:
+            yield from [child.name for child in children if child.is_dir(follow_symlinks=False)]
+
+    descend(open_folder(above), name or ".", enter)
