@@ -50,6 +50,7 @@ _NAMESPACE = "aibs_informatics_aws_lambda"
 # Internal modules and packages of these libraries, beside those with a leading underscore.
 INTERNAL = (
     "common.api.dispatch",
+    "common.api.documentation",
     "common.api.event",
     "common.api.integrations",
     "common.api.openapi",

@@ -9,8 +9,8 @@ import pytest
 from aibs_informatics_aws_lambda.common.api.http_parameters import read_literal
 from aibs_informatics_aws_lambda.common.api.integrations import (
     HttpRequest,
-    event_maker_of,
     http_response,
+    integration_of,
 )
 from aibs_informatics_aws_lambda.common.api.resolver import ApiResolverBuilder
 from api_under_test import RESOLVERS, Anything, Api, make_handler
@@ -60,7 +60,7 @@ def test_a_request_arrives_as_it_was_sent(api, lambda_context, sent, by_body):
     url = urlsplit(made.url)
     body = made.body.encode() if isinstance(made.body, str) else made.body or b""
     request = HttpRequest(made.method, url.path, url.query, dict(made.headers), body)
-    event = event_maker_of(served.builder.app)(request)
+    event = integration_of(served.builder.app).make_event(request)
     response = http_response(served.function(event, lambda_context))
     assert response.status == 200
     assert json.loads(response.body) == sent.to_dict()

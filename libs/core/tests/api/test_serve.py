@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import subprocess
 import sys
 import urllib.error
@@ -10,11 +11,12 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
+from aibs_informatics_aws_lambda.common.api import documentation
 from aibs_informatics_aws_lambda.common.api.client import fill_rule
 from aibs_informatics_aws_lambda.common.api.integrations import (
     HttpRequest,
-    event_maker_of,
     http_response,
+    integration_of,
 )
 from aibs_informatics_aws_lambda.common.api.resolver import ApiResolverBuilder
 from aibs_informatics_aws_lambda.common.api.serve import LocalServer, find_api
@@ -113,7 +115,7 @@ def test_the_local_integration_is_that_of_the_app(app_cls, lambda_context):
         body=b'{"extra": "\xc3\xa9"}',
     )
     response = http_response(
-        api.function(event_maker_of(api.builder.app)(request), lambda_context)
+        api.function(integration_of(api.builder.app).make_event(request), lambda_context)
     )
     assert response.status == 200
     assert ("Content-Type", "application/json") in response.headers
@@ -226,7 +228,7 @@ def test_path_parameter_arrives_as_it_was_sent(integration, sends, value, lambda
     api = Api(handler, builder=ApiResolverBuilder(app=RESOLVERS[integration]()))
     path = fill_rule("/items/<item_id>", {"item_id": value})
 
-    event = event_maker_of(api.builder.app)(HttpRequest("POST", path))
+    event = integration_of(api.builder.app).make_event(HttpRequest("POST", path))
     response = http_response(api.function(event, lambda_context))
 
     assert event.get("rawPath", event.get("path")) == sends(path)
@@ -237,3 +239,132 @@ def test_body_is_limited_as_by_lambda(shelf_url):
     status, _, content = send("PUT", f"{shelf_url}/items/a", b"x" * 6_300_000)
 
     assert (status, json.loads(content)) == (413, {"message": "Request Too Long"})
+
+
+@pytest.mark.parametrize(
+    ("integration", "size", "status"),
+    [
+        ("rest_api", 6_200_000, 200),
+        ("rest_api", 6_290_000, 200),
+        # The event around the body counts too.
+        ("rest_api", 6_291_500, 413),
+        ("alb", 1_048_000, 200),
+        ("alb", 1_049_000, 413),
+        ("function_url", 6_291_557, 413),
+    ],
+)
+def test_limit_of_a_body_is_that_of_the_integration(integration, size, status):
+    def handle(self, request):
+        return None
+
+    api = Api(
+        make_handler("/a", "POST", handle), builder=ApiResolverBuilder(RESOLVERS[integration]())
+    )
+    body = b'{"extra": "' + b"x" * (size - 13) + b'"}'
+    headers = [(b"content-type", b"application/json")]
+    message = {"type": "http.request", "body": body}
+    assert respond(api.builder, message, headers=headers)[0] == status
+
+
+def test_body_that_is_sent_as_base64_may_be_three_quarters_as_long():
+    api = Api(make_handler("/a", "POST"), builder=ApiResolverBuilder(RESOLVERS["function_url"]()))
+    message = {"type": "http.request", "body": b"{}" + b" " * 5_000_000}
+    assert respond(api.builder, message)[0] == 413
+    headers = [(b"content-type", b"application/json")]
+    assert respond(api.builder, message, headers=headers)[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("integration", "size", "status"),
+    [("rest_api", 6_200_000, 200), ("rest_api", 6_300_000, 502), ("alb", 1_100_000, 502)],
+)
+def test_limit_of_a_response_is_that_of_the_integration(integration, size, status, capsys):
+    def handle(self, request):
+        return type(request)(extra="x" * size)
+
+    api = Api(
+        make_handler("/a", "POST", handle), builder=ApiResolverBuilder(RESOLVERS[integration]())
+    )
+    assert respond(api.builder)[0] == status
+    if status == 502:
+        assert "bytes of JSON that the integration returns" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("integration", ["http_api", "function_url"])
+def test_event_of_format_2_has_cookies_and_lacks_what_is_empty(integration):
+    make_event = integration_of(RESOLVERS[integration]()).make_event
+    headers = {"cookie": "a=1; b=2", "host": "api.example.com", "user-agent": "curl/8"}
+    event = make_event(HttpRequest("POST", "/a", headers=headers))
+    assert event["cookies"] == ["a=1", "b=2"]
+    assert event["headers"] == {"host": "api.example.com", "user-agent": "curl/8"}
+    assert event["requestContext"]["domainName"] == "api.example.com"
+    assert event["requestContext"]["http"]["userAgent"] == "curl/8"
+    assert not event.keys() & {"body", "queryStringParameters"}
+
+
+@pytest.mark.parametrize(
+    ("integration", "content_type", "is_encoded"),
+    [
+        ("http_api", "application/x-www-form-urlencoded", True),
+        ("http_api", "", True),
+        ("http_api", "Application/JSON; charset=utf-8", False),
+        ("function_url", "text/csv", False),
+        ("function_url", "application/octet-stream", True),
+        ("alb", "application/x-www-form-urlencoded", True),
+        ("alb", "application/xml", False),
+        ("rest_api", "application/x-www-form-urlencoded", False),
+    ],
+)
+def test_body_is_text_or_base64_by_its_content_type(integration, content_type, is_encoded):
+    headers = {"content-type": content_type} if content_type else {}
+    request = HttpRequest("POST", "/a", headers=headers, body=b"a=1")
+    event = integration_of(RESOLVERS[integration]()).make_event(request)
+    assert (event["body"], event["isBase64Encoded"]) == (
+        ("YT0x", True) if is_encoded else ("a=1", False)
+    )
+
+
+def test_load_balancer_sends_an_empty_body():
+    event = integration_of(RESOLVERS["alb"]()).make_event(HttpRequest("GET", "/a"))
+    assert (event["body"], event["isBase64Encoded"]) == ("", False)
+
+
+@pytest.mark.parametrize(("path", "script"), [("/docs", "swagger-ui"), ("/redoc", "redoc")])
+def test_page_of_the_api_loads_nothing_from_another_host(shelf_url, path, script):
+    pytest.importorskip("fastapi_offline")
+    status, content_type, content = send("GET", shelf_url + path)
+    page = content.decode()
+    assert (status, content_type) == (200, "text/html; charset=utf-8")
+    assert "<title>ApiResolverBuilder</title>" in page
+    assert "/openapi.json" in page
+    loaded = re.findall(r'(?:src|href)="([^"]+)"', page)
+    assert script in "".join(loaded)
+    for url in loaded:
+        status, content_type, content = send("GET", shelf_url + url)
+        assert status == 200
+        assert content_type.partition(";")[0] in ("text/css", "text/javascript")
+        assert len(content) > 100_000
+
+
+def test_browser_is_told_to_load_nothing_from_another_host():
+    pytest.importorskip("fastapi_offline")
+    _, headers, _ = respond(ApiResolverBuilder(), method="GET", raw_path=b"/docs")
+    assert headers[b"content-security-policy"].startswith(b"default-src 'self';")
+
+
+@pytest.mark.parametrize("path", [b"/docs/assets/none.js", b"/docs/assets/../core.py", b"/docs/"])
+def test_there_is_no_other_file(path):
+    assert respond(ApiResolverBuilder(), method="GET", raw_path=path)[0] == 404
+
+
+def test_missing_package_of_the_pages_is_named(monkeypatch):
+    monkeypatch.setattr(documentation, "_find_assets", lambda: None)
+    status, _, content = respond(ApiResolverBuilder(), method="GET", raw_path=b"/docs")
+    assert status == 404
+    assert b"pip install 'aibs-informatics-aws-lambda-core[serve]'" in content
+
+
+def test_route_of_the_api_takes_precedence_over_a_page():
+    own = make_handler("/docs", "GET")
+    _, _, content = respond(Api(own).builder, method="GET", raw_path=b"/docs")
+    assert content == b'{"how_many":1}'

@@ -4,6 +4,7 @@ They replace the integrations in the local server and in tests.
 """
 
 import base64
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,7 @@ from urllib.parse import parse_qs, parse_qsl, unquote
 
 from aws_lambda_powertools import event_handler
 
+from ..json_check import MAX_PAYLOAD_BYTES
 from ..json_io import JSONObject
 
 
@@ -46,16 +48,39 @@ class HttpResponse:
     body: bytes
 
 
-def event_maker_of(app: event_handler.ApiGatewayResolver) -> Callable[[HttpRequest], JSONObject]:
-    """Return the function that makes events like those of the integration of ``app``.
+@dataclass(frozen=True)
+class Integration:
+    """An integration of AWS.
+
+    Args:
+        make_event: makes the event of a request.
+        max_body_bytes: the size of the body of a request.
+        max_response_bytes: the size of the JSON of a function's response.
+    """
+
+    make_event: Callable[[HttpRequest], JSONObject]
+    max_body_bytes: int = 10_000_000
+    max_response_bytes: int = MAX_PAYLOAD_BYTES
+
+    def accepts(self, event: JSONObject) -> bool:
+        """Return whether Lambda accepts an event, of which the body is only a part."""
+        return len(json.dumps(event, ensure_ascii=False).encode()) <= MAX_PAYLOAD_BYTES
+
+    def can_return(self, response: Mapping[str, Any]) -> bool:
+        """Return whether the integration can return the response of a function."""
+        return len(json.dumps(response).encode()) <= self.max_response_bytes
+
+
+def integration_of(app: event_handler.ApiGatewayResolver) -> Integration:
+    """Return the integration of an app.
 
     Raises:
         ValueError: the class of the app has no known integration.
     """
-    for app_cls, make_event in _MAKERS.items():
+    for app_cls, integration in _INTEGRATIONS.items():
         if isinstance(app, app_cls):
-            return make_event
-    known = ", ".join(app_cls.__name__ for app_cls in _MAKERS)
+            return integration
+    known = ", ".join(app_cls.__name__ for app_cls in _INTEGRATIONS)
     raise ValueError(f"{type(app).__name__} has no integration: expected one of {known}")
 
 
@@ -85,9 +110,15 @@ def _rest_event(request: HttpRequest) -> JSONObject:
         "requestContext": {
             "requestId": request.request_id,
             "stage": "local",
+            "resourcePath": "/{proxy+}",
             "httpMethod": request.method,
-            "path": request.path,
-            "identity": {"sourceIp": request.source_ip},
+            "path": f"/local{request.path}",
+            "protocol": "HTTP/1.1",
+            "domainName": request.headers.get("host", "localhost"),
+            "identity": {
+                "sourceIp": request.source_ip,
+                "userAgent": request.headers.get("user-agent"),
+            },
         },
         **_body_of(request),
     }
@@ -101,37 +132,55 @@ def _http_api_event(request: HttpRequest) -> JSONObject:
 
 
 def _function_url_event(request: HttpRequest) -> JSONObject:
+    """Return an event of payload format 2.0, which lacks fields without a value.
+
+    Cookies are not among the headers, and only bodies of some content types are text.
+    """
     query = parse_qs(request.query, keep_blank_values=True)
+    headers = dict(request.headers)
+    cookies = [cookie.strip() for cookie in headers.pop("cookie", "").split(";")]
+    body = _body_of(request, is_text=_is_text(headers.get("content-type", "")))
+    optional = {
+        "cookies": [cookie for cookie in cookies if cookie],
+        "queryStringParameters": {name: ",".join(values) for name, values in query.items()},
+        "body": body["body"],
+    }
     return {
         "version": "2.0",
         "routeKey": "$default",
         "rawPath": request.path,
         "rawQueryString": request.query,
-        "headers": dict(request.headers),
-        "queryStringParameters": {name: ",".join(values) for name, values in query.items()},
+        "headers": headers,
         "requestContext": {
             "requestId": request.request_id,
+            "routeKey": "$default",
             "stage": "$default",
+            "domainName": headers.get("host", "localhost"),
             "http": {
                 "method": request.method,
                 "path": request.path,
+                "protocol": "HTTP/1.1",
                 "sourceIp": request.source_ip,
+                "userAgent": headers.get("user-agent", ""),
             },
         },
-        **_body_of(request),
+        **{name: value for name, value in optional.items() if value},
+        "isBase64Encoded": body["isBase64Encoded"],
     }
 
 
 def _alb_event(request: HttpRequest) -> JSONObject:
     # Unlike the others, a load balancer does not decode the query.
     pairs = [part.partition("=") for part in request.query.split("&") if part]
+    body = _body_of(request, is_text=_is_text(request.headers.get("content-type", "text/plain")))
     return {
         "path": request.path,
         "httpMethod": request.method,
         "headers": dict(request.headers),
         "queryStringParameters": {name: value for name, _, value in pairs},
         "requestContext": {"elb": {"targetGroupArn": "local"}},
-        **_body_of(request),
+        "body": body["body"] or "",
+        "isBase64Encoded": body["isBase64Encoded"],
     }
 
 
@@ -160,19 +209,32 @@ def _lattice_v2_event(request: HttpRequest) -> JSONObject:
     }
 
 
-def _body_of(request: HttpRequest) -> JSONObject:
-    try:
-        return {"body": request.body.decode() or None, "isBase64Encoded": False}
-    except UnicodeDecodeError:
-        return {"body": base64.b64encode(request.body).decode(), "isBase64Encoded": True}
+def _body_of(request: HttpRequest, *, is_text: bool = True) -> JSONObject:
+    if is_text or not request.body:
+        try:
+            return {"body": request.body.decode() or None, "isBase64Encoded": False}
+        except UnicodeDecodeError:
+            """Sent as base64 by integrations that are configured for it."""
+    return {"body": base64.b64encode(request.body).decode(), "isBase64Encoded": True}
 
 
-_MAKERS = {
-    event_handler.APIGatewayRestResolver: _rest_event,
-    event_handler.APIGatewayHttpResolver: _http_api_event,
-    event_handler.LambdaFunctionUrlResolver: _function_url_event,
-    event_handler.ALBResolver: _alb_event,
-    event_handler.VPCLatticeResolver: _lattice_event,
-    event_handler.VPCLatticeV2Resolver: _lattice_v2_event,
-    event_handler.HttpResolverLocal: _rest_event,
+def _is_text(content_type: str) -> bool:
+    """Return whether a content type is one of those whose bodies are sent as text."""
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind.startswith("text/") or kind in _TEXT_TYPES
+
+
+_TEXT_TYPES = ("application/json", "application/javascript", "application/xml")
+
+# https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html
+_ALB_BYTES = 1_048_576
+
+_INTEGRATIONS = {
+    event_handler.APIGatewayRestResolver: Integration(_rest_event),
+    event_handler.APIGatewayHttpResolver: Integration(_http_api_event),
+    event_handler.LambdaFunctionUrlResolver: Integration(_function_url_event, MAX_PAYLOAD_BYTES),
+    event_handler.ALBResolver: Integration(_alb_event, _ALB_BYTES, _ALB_BYTES),
+    event_handler.VPCLatticeResolver: Integration(_lattice_event, MAX_PAYLOAD_BYTES),
+    event_handler.VPCLatticeV2Resolver: Integration(_lattice_v2_event, MAX_PAYLOAD_BYTES),
+    event_handler.HttpResolverLocal: Integration(_rest_event),
 }

@@ -19,12 +19,10 @@ from typing import Any, TypeAlias
 from .._powertools import routes_of
 from ..constants import HANDLER_SERVE_TARGET_KEY
 from ..context import DefaultLambdaContext
-from ..json_check import MAX_PAYLOAD_BYTES
+from .documentation import DOCUMENT_PATH, find_page
 from .handler import ApiLambdaHandler
-from .integrations import HttpRequest, HttpResponse, event_maker_of, http_response
+from .integrations import HttpRequest, HttpResponse, http_response, integration_of
 from .resolver import ApiResolverBuilder, api_of_function
-
-DOCUMENT_PATH = "/openapi.json"
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -43,7 +41,10 @@ class _LocalContext(DefaultLambdaContext):
 
 
 class LocalServer:
-    """Serves an API over HTTP, and its OpenAPI document at ``/openapi.json``.
+    """Serves an API over HTTP, and its documentation.
+
+    The OpenAPI document is at ``/openapi.json``, Swagger UI at ``/docs`` and ReDoc at ``/redoc``,
+    unless these are paths of the API.
 
     Like one instance of a Lambda function, it handles one request at a time.
 
@@ -53,7 +54,7 @@ class LocalServer:
 
     def __init__(self, api: ApiResolverBuilder) -> None:
         self._api = api
-        self._make_event = event_maker_of(api.app)
+        self._integration = integration_of(api.app)
         self._function = api.get_lambda_handler()
         self._lock = asyncio.Lock()
 
@@ -61,9 +62,10 @@ class LocalServer:
         """Handle one request of an ASGI server."""
         if scope["type"] != "http":
             raise ValueError(f"unsupported protocol {scope['type']}: expected http")
-        body = await _read_body(receive)
-        if len(body) > MAX_PAYLOAD_BYTES:
-            response = _json_response(413, {"message": "Request Too Long"})
+        limit = self._integration.max_body_bytes
+        body = await _read_body(receive, limit)
+        if len(body) > limit:
+            response = _too_long()
         else:
             async with self._lock:
                 response = await asyncio.to_thread(self._respond, _request_of(scope, body))
@@ -84,17 +86,34 @@ class LocalServer:
 
     def _respond(self, request: HttpRequest) -> HttpResponse:
         try:
-            if request.path == DOCUMENT_PATH and not self._has_route_for_document():
-                return _json_response(200, self._api.get_openapi_schema())
-            context = _LocalContext(request_id=request.request_id)
-            return http_response(self._function(self._make_event(request), context))
+            return self._documentation(request) or self._invoke(request)
         except Exception:
             # As the integrations respond to a function that failed.
             traceback.print_exc()
             return _json_response(502, {"message": "Internal server error"})
 
-    def _has_route_for_document(self) -> bool:
-        return any(route.rule.match(DOCUMENT_PATH) for route in routes_of(self._api.app))
+    def _invoke(self, request: HttpRequest) -> HttpResponse:
+        event = self._integration.make_event(request)
+        if not self._integration.accepts(event):
+            return _too_long()
+        response = self._function(event, _LocalContext(request_id=request.request_id))
+        if not self._integration.can_return(response):
+            limit = self._integration.max_response_bytes
+            raise ValueError(
+                f"the response has more than the {limit:,} bytes of JSON that the integration "
+                "returns. Write it to S3."
+            )
+        return http_response(response)
+
+    def _documentation(self, request: HttpRequest) -> HttpResponse | None:
+        if request.method != "GET" or self._has_route(request.path):
+            return None
+        if request.path == DOCUMENT_PATH:
+            return _json_response(200, self._api.get_openapi_schema())
+        return find_page(request.path, self._api.service_name())
+
+    def _has_route(self, path: str) -> bool:
+        return any(route.rule.match(path) for route in routes_of(self._api.app))
 
 
 def find_api(target: str) -> ApiResolverBuilder:
@@ -138,11 +157,11 @@ def server_from_environment() -> LocalServer:
     return LocalServer(find_api(os.environ[HANDLER_SERVE_TARGET_KEY]))
 
 
-async def _read_body(receive: Receive) -> bytes:
-    """Return the body of a request; stop reading after one byte more than Lambda takes."""
+async def _read_body(receive: Receive, limit: int) -> bytes:
+    """Return the body of a request; stop reading when it is longer than the limit."""
     body = b""
     more = True
-    while more and len(body) <= MAX_PAYLOAD_BYTES:
+    while more and len(body) <= limit:
         message = await receive()
         body += message.get("body", b"")
         more = message.get("more_body", False)
@@ -163,6 +182,10 @@ def _request_of(scope: Scope, body: bytes) -> HttpRequest:
         request_id=str(uuid.uuid4()),
         source_ip=(scope.get("client") or ("127.0.0.1", 0))[0],
     )
+
+
+def _too_long() -> HttpResponse:
+    return _json_response(413, {"message": "Request Too Long"})
 
 
 def _json_response(status: int, document: Any) -> HttpResponse:

@@ -15,9 +15,9 @@ example:
   {PROGRAM} serve my_package.api:api --reload
   curl http://127.0.0.1:8000/items/abc
 
-The server passes requests to the API as its integration on AWS does, one at a time. It is for
-development: it has no TLS, no authorization and no limits. The OpenAPI document is at
-/openapi.json.
+The server passes requests to the API as its integration on AWS does, one at a time, and limits
+bodies as AWS does. It is for development: it has no TLS and no authorization. The OpenAPI document
+is at /openapi.json, Swagger UI at /docs, and ReDoc at /redoc.
 """
 
 
