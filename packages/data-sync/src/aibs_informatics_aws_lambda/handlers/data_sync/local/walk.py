@@ -5,11 +5,20 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
+from time import perf_counter
 
 from ..entries import Entry, EntryKind, Listing
 from ..evidence import is_absent
 from .files import DANGLING
+from .read_ahead import (
+    MEASURED_FILES,
+    Folder,
+    Name,
+    SymlinkPolicy,
+    are_slow,
+    folder_entry,
+    walk_ahead,
+)
 from .staging import is_in_use, is_temporary
 
 logger = logging.getLogger(__name__)
@@ -82,19 +91,6 @@ def list_files(directory: Path) -> Iterator[Entry]:
         OSError: a directory or file cannot be read.
     """
     return _walk(os.fspath(directory), _FilesOnly())
-
-
-class _SymlinkPolicy(Protocol):
-    """What a walk makes of symlinks and of other names that are not directories."""
-
-    lists_directories: bool
-    follows_symlinks: bool
-
-    def enters(self, directory: str) -> bool:
-        """Tell whether to read a directory at or below a symlink."""
-
-    def entry(self, path: str, relative: str, *, below_symlink: bool) -> Entry | None:
-        """Return the entry for a name that is not a directory, or `None` to leave it out."""
 
 
 class _Followed:
@@ -172,38 +168,39 @@ class _FilesOnly(_NotFollowed):
         return _entry(relative, found, "file") if stat.S_ISREG(found.st_mode) else None
 
 
-# What is left to read of a directory: its path, the relative path of what lies in it, whether a
-# symlink has led there, and its names.
-_Level = tuple[str, str, bool, Iterator[tuple[str, bool]]]
+# A folder that is being read, and its names that are still to come.
+_Level = tuple[Folder, Iterator[Name]]
 
 
-def _walk(root: str, policy: _SymlinkPolicy) -> Iterator[Entry]:
-    levels: list[_Level] = [_level(root, "", policy, below_symlink=False)]
+def _walk(root: str, policy: SymlinkPolicy) -> Iterator[Entry]:
+    top = Folder(root, "", below_symlink=False)
+    levels: list[_Level] = [(top, iter(_read_names(top, policy)))]
+    measured, seconds = 0, 0.0
     while levels:
-        directory, prefix, below_symlink, names = levels[-1]
-        for name, is_symlink in names:
-            path = f"{directory}/{name}"
-            if name.endswith("/"):
+        folder, names = levels[-1]
+        directory, prefix, below_symlink = folder
+        for name in names:
+            text = name[0]
+            if text.endswith("/"):
+                below = folder.below(name)
+                if below.below_symlink and not policy.enters(below.path):
+                    continue
                 if policy.lists_directories:
-                    yield Entry(prefix + name, 0, 0.0, None, "folder")
-                below = below_symlink or is_symlink
-                levels.append(_level(path[:-1], prefix + name, policy, below_symlink=below))
+                    yield folder_entry(below)
+                levels.append((below, iter(_read_names(below, policy))))
                 break
-            entry = policy.entry(path, prefix + name, below_symlink=below_symlink)
+            start = perf_counter() if measured < MEASURED_FILES else 0.0
+            entry = policy.entry(f"{directory}/{text}", prefix + text, below_symlink=below_symlink)
+            if start:
+                measured, seconds = measured + 1, seconds + perf_counter() - start
             if entry is not None:
                 yield entry
+            if start and are_slow(measured, seconds):
+                rest = [(level, list(names)) for level, names in reversed(levels)]
+                yield from walk_ahead(rest, policy, _read_names)
+                return
         else:
             levels.pop()
-
-
-def _level(directory: str, prefix: str, policy: _SymlinkPolicy, *, below_symlink: bool) -> _Level:
-    names = _names_in_order(
-        directory,
-        policy,
-        below_symlink=below_symlink,
-        is_source_root=not prefix and policy.follows_symlinks,
-    )
-    return directory, prefix, below_symlink, names
 
 
 def _leads_to_directory(symlink: os.DirEntry[str]) -> bool:
@@ -215,38 +212,27 @@ def _leads_to_directory(symlink: os.DirEntry[str]) -> bool:
         return False
 
 
-def _names_in_order(
-    directory: str, policy: _SymlinkPolicy, *, below_symlink: bool, is_source_root: bool
-) -> Iterator[tuple[str, bool]]:
-    """Yield the names in a directory and whether each is a symlink that is followed.
-
-    Names of directories end in a slash, so that they sort as the paths below them do.
-    """
-    names = []
-    symlinks = set()
+def _read_names(folder: Folder, policy: SymlinkPolicy) -> list[Name]:
+    """Return the names in a folder, in the order of the paths at and below them."""
+    names: list[Name] = []
     follows = policy.follows_symlinks
     try:
-        with os.scandir(directory) as found:
+        with os.scandir(folder.path) as found:
             for child in found:
                 if child.is_dir(follow_symlinks=False):
-                    names.append(f"{child.name}/")
+                    names.append((f"{child.name}/", False))
                 elif follows and child.is_symlink() and _leads_to_directory(child):
-                    names.append(f"{child.name}/")
-                    symlinks.add(names[-1])
+                    names.append((f"{child.name}/", True))
                 else:
-                    names.append(child.name)
+                    names.append((child.name, False))
     except OSError as error:
         # A directory whose parent was read may have vanished since. A source itself may not: its
         # absence would empty the destination.
+        is_source_root = not folder.prefix and follows
         if is_source_root or not is_absent(error):
             raise
     names.sort()
-    for name in names:
-        is_symlink = name in symlinks
-        is_outside = name.endswith("/") and (below_symlink or is_symlink)
-        if is_outside and not policy.enters(f"{directory}/{name}"):
-            continue
-        yield name, is_symlink
+    return names
 
 
 def _entry(relative: str, found: os.stat_result, kind: EntryKind) -> Entry:

@@ -1,0 +1,218 @@
+"""Read folders ahead of a walk, where a file system takes its time.
+
+On NFS and EFS, each operation takes about a millisecond, however many run at a time. Folders are
+read and files are looked up side by side, and entries are given in the order of the walk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import takewhile
+from typing import NamedTuple, Protocol, TypeAlias
+
+from ..entries import Entry
+
+_THREADS = 32
+# Files that one thread looks up in turn: a task for each would cost more than the operation.
+_FILES_OF_A_TASK = 16
+_TASKS_AHEAD = 4 * _THREADS
+
+# Operations of a local disk take less, those of a network file system more.
+_SLOW_SECONDS = 0.0003
+MEASURED_FILES = 16
+
+
+Name: TypeAlias = tuple[str, bool]
+"""A name in a folder, and whether it is a symlink to a folder that is followed. The names of
+folders end in a slash, so that they sort as the paths below them do."""
+
+
+class Folder(NamedTuple):
+    """A folder of a walk.
+
+    Args:
+        path: the path.
+        prefix: the path relative to the root of the walk, with a slash at its end; empty for the
+            root.
+        below_symlink: whether a symlink has led to it.
+    """
+
+    path: str
+    prefix: str
+    below_symlink: bool
+
+    def below(self, name: Name) -> Folder:
+        """Return a folder in this one."""
+        text, is_symlink = name
+        path = f"{self.path}/{text[:-1]}"
+        return Folder(path, self.prefix + text, self.below_symlink or is_symlink)
+
+
+class SymlinkPolicy(Protocol):
+    """What a walk makes of symlinks and of other names that are not directories."""
+
+    lists_directories: bool
+    follows_symlinks: bool
+
+    def enters(self, directory: str) -> bool:
+        """Tell whether to read a directory at or below a symlink, in the order of a walk."""
+
+    def entry(self, path: str, relative: str, *, below_symlink: bool) -> Entry | None:
+        """Return the entry for a name that is not a directory, or `None` to leave it out."""
+
+
+def are_slow(operations: int, seconds: float) -> bool:
+    """Tell whether the first operations show a file system that takes its time."""
+    return operations == MEASURED_FILES and seconds > _SLOW_SECONDS * operations
+
+
+def folder_entry(folder: Folder) -> Entry:
+    """Return the entry of a folder."""
+    return Entry(folder.prefix, 0, 0.0, None, "folder")
+
+
+ReadNames = Callable[[Folder, SymlinkPolicy], list[Name]]
+
+
+def walk_ahead(
+    levels: Sequence[tuple[Folder, Sequence[Name]]], policy: SymlinkPolicy, read_names: ReadNames
+) -> Iterator[Entry]:
+    """Yield the entries of a walk, reading ahead of it.
+
+    Args:
+        levels: folders that were read, the deepest first, and their names that are to come.
+        policy: what to make of symlinks.
+        read_names: returns the names in a folder, in order.
+
+    Raises:
+        OSError: a directory or file cannot be read; what comes before it was given.
+        ValueError: a symlink is dangling, and the policy does not allow that.
+    """
+    with ThreadPoolExecutor(_THREADS, "walk") as pool:
+        try:
+            yield from _WalkAhead(levels, policy, read_names, pool).entries()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+class _Rest:
+    """Names of a folder that are to come."""
+
+    def __init__(self, folder: Folder, names: Sequence[Name]) -> None:
+        self.folder = folder
+        self._names = names
+        self._position = 0
+
+    def take(self) -> Sequence[Name]:
+        """Return the next names: some files, or one folder; nothing at the end."""
+        names = self._names[self._position : self._position + _FILES_OF_A_TASK]
+        if names and _is_folder(names[0]):
+            names = names[:1]
+        else:
+            names = list(takewhile(lambda name: not _is_folder(name), names))
+        self._position += len(names)
+        return names
+
+
+class _Files:
+    """Files that are being looked up."""
+
+    def __init__(self, entries: Future[list[Entry]]) -> None:
+        self.entries = entries
+
+
+class _Unread:
+    """A folder that is being read, or is read once it is at the front."""
+
+    def __init__(self, folder: Folder, names: Future[list[Name]] | None) -> None:
+        self.folder = folder
+        self.names = names
+
+
+_Item = _Rest | _Files | _Unread
+
+
+class _WalkAhead:
+    """What is to come of a walk, in order, some of it under way."""
+
+    def __init__(
+        self,
+        levels: Sequence[tuple[Folder, Sequence[Name]]],
+        policy: SymlinkPolicy,
+        read_names: ReadNames,
+        pool: ThreadPoolExecutor,
+    ) -> None:
+        self._policy = policy
+        self._read_names = read_names
+        self._pool = pool
+        # The front is at the end.
+        self._items: list[_Item] = [_Rest(folder, names) for folder, names in reversed(levels)]
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield the entries, in order."""
+        while True:
+            self._start_tasks()
+            if not self._items:
+                return
+            front = self._items.pop()
+            if isinstance(front, _Files):
+                yield from front.entries.result()
+            elif isinstance(front, _Unread) and self._enters(front):
+                names = front.names or self._read(front.folder)
+                self._items.append(_Rest(front.folder, names.result()))
+
+    def _enters(self, front: _Unread) -> bool:
+        # No folder is read twice: which one is read depends on the order.
+        return front.names is not None or self._policy.enters(front.folder.path)
+
+    def _start_tasks(self) -> None:
+        """Start tasks, those at the front first, up to a number that is ahead of the walk."""
+        position, ahead = len(self._items) - 1, 0
+        while position >= 0 and ahead < _TASKS_AHEAD:
+            item = self._items[position]
+            if isinstance(item, _Unread) and item.names and _has_succeeded(item.names):
+                item = self._items[position] = _Rest(item.folder, item.names.result())
+            if not isinstance(item, _Rest):
+                position, ahead = position - 1, ahead + 1
+            elif started := self._start(item):
+                self._items[position + 1 : position + 1] = reversed(started)
+                ahead += len(started)
+            else:
+                del self._items[position]
+                position -= 1
+
+    def _start(self, rest: _Rest) -> list[_Item]:
+        """Start to look up the next files of a folder, or to read the next folder in it."""
+        names = rest.take()
+        if not names:
+            return []
+        if not _is_folder(names[0]):
+            return [_Files(self._pool.submit(self._look_up, rest.folder, names))]
+        folder = rest.folder.below(names[0])
+        unread = _Unread(folder, None if folder.below_symlink else self._read(folder))
+        if not self._policy.lists_directories:
+            return [unread]
+        itself: Future[list[Entry]] = Future()
+        itself.set_result([folder_entry(folder)])
+        return [_Files(itself), unread]
+
+    def _read(self, folder: Folder) -> Future[list[Name]]:
+        return self._pool.submit(self._read_names, folder, self._policy)
+
+    def _look_up(self, folder: Folder, names: Sequence[Name]) -> list[Entry]:
+        path, prefix, below = folder
+        entries = (
+            self._policy.entry(f"{path}/{text}", prefix + text, below_symlink=below)
+            for text, _ in names
+        )
+        return [entry for entry in entries if entry is not None]
+
+
+def _is_folder(name: Name) -> bool:
+    return name[0].endswith("/")
+
+
+def _has_succeeded(future: Future[list[Name]]) -> bool:
+    # An error is raised where the walk comes to it.
+    return future.done() and not future.cancelled() and future.exception() is None

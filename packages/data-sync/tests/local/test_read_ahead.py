@@ -1,0 +1,131 @@
+"""A walk that reads ahead gives what a walk step by step gives."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+from aibs_informatics_aws_lambda.handlers.data_sync.local import walk
+from aibs_informatics_aws_lambda.handlers.data_sync.local.read_ahead import (
+    MEASURED_FILES,
+    are_slow,
+)
+from hypothesis import HealthCheck, given, settings, strategies as st
+from tables import table
+
+WALKS = {
+    "source": walk.list_source,
+    "destination": walk.list_destination,
+    "files": walk.list_files,
+}
+
+
+@pytest.fixture
+def slow(monkeypatch):
+    """Let every file system count as slow, from the first file on."""
+    monkeypatch.setattr(walk, "MEASURED_FILES", 1)
+    monkeypatch.setattr(walk, "are_slow", lambda *_: True)
+
+
+@table(
+    "operations, seconds, expected",
+    {
+        "a network file system is slow": (MEASURED_FILES, MEASURED_FILES * 0.001, True),
+        "a local disk is not": (MEASURED_FILES, MEASURED_FILES * 0.00001, False),
+        "one slow operation decides nothing": (1, 1.0, False),
+    },
+)
+def test_are_slow(operations, seconds, expected):
+    assert are_slow(operations, seconds) is expected
+
+
+def make_tree(root: Path, paths) -> None:
+    for path in paths:
+        file = root / path
+        if any(parent.is_file() for parent in file.parents) or file.is_dir():
+            continue
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(path)
+
+
+@given(
+    paths=st.lists(
+        st.lists(st.sampled_from(["a", "a.b", "b", "Z"]), min_size=1, max_size=4).map("/".join),
+        max_size=30,
+    )
+)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.parametrize("kind", WALKS)
+def test_entries_are_those_of_a_walk_step_by_step(tmp_path_factory, kind, paths):
+    root = tmp_path_factory.mktemp("tree")
+    make_tree(root, paths)
+    expected = list(WALKS[kind](root))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(walk, "MEASURED_FILES", 1)
+        patch.setattr(walk, "are_slow", lambda *_: True)
+        assert list(WALKS[kind](root)) == expected
+
+
+@pytest.mark.parametrize("kind", WALKS)
+def test_folder_of_many_files_is_given_in_order(slow, tmp_path, kind):
+    names = sorted(f"{number:04d}" for number in range(1000))
+    make_tree(tmp_path, [f"d/{name}" for name in names])
+    found = [entry.relative for entry in WALKS[kind](tmp_path) if entry.kind != "folder"]
+    assert found == [f"d/{name}" for name in names]
+
+
+def test_symlinked_folders_are_read_once_and_in_order(slow, tmp_path):
+    make_tree(tmp_path, ["outside/x", "outside/y", "root/a", "root/z"])
+    (tmp_path / "root/l1").symlink_to(tmp_path / "outside")
+    (tmp_path / "root/l2").symlink_to(tmp_path / "outside")
+    found = [entry.relative for entry in walk.list_source(tmp_path / "root")]
+    assert found == ["a", "l1/x", "l1/y", "z"]
+
+
+def test_error_is_raised_after_the_entries_before_it(slow, tmp_path):
+    make_tree(tmp_path, ["a", "b/x", "d"])
+    (tmp_path / "c").symlink_to("missing")
+    found = []
+    with pytest.raises(ValueError, match="c is a dangling symlink"):
+        found.extend(entry.relative for entry in walk.list_source(tmp_path))
+    assert found == ["a", "b/x"]
+
+
+def test_folder_that_cannot_be_read_is_an_error(slow, tmp_path, monkeypatch):
+    make_tree(tmp_path, ["a", "b/x", "c"])
+    scandir = os.scandir
+
+    def fail_at_b(path):
+        if path == f"{tmp_path}/b":
+            raise OSError(116, "Stale file handle", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", fail_at_b)
+    with pytest.raises(OSError, match="Stale file handle"):
+        list(walk.list_source(tmp_path))
+
+
+def test_files_are_looked_up_side_by_side(slow, tmp_path, monkeypatch):
+    make_tree(tmp_path, ["a", *(f"b/{number:03d}" for number in range(64))])
+    together = threading.Barrier(4)
+    stat = os.stat
+
+    def wait_for_others(path, **options):
+        if os.fspath(path).endswith(("b/000", "b/016", "b/032", "b/048")):
+            # Broken if these are not looked up at the same time.
+            together.wait(timeout=60)
+        return stat(path, **options)
+
+    monkeypatch.setattr(os, "stat", wait_for_others)
+    assert len(list(walk.list_files(tmp_path))) == 65
+
+
+def test_walk_that_is_given_up_ends_its_threads(slow, tmp_path):
+    make_tree(tmp_path, [f"{number:03d}" for number in range(100)])
+    entries = walk.list_files(tmp_path)
+    next(entries)
+    next(entries)
+    entries.close()
+    assert not [one for one in threading.enumerate() if one.name.startswith("walk")]
