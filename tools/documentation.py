@@ -134,6 +134,7 @@ def navigation(root: Path) -> list[Any]:
             "Guides": [
                 {"Deployment": "deployment.md"},
                 {"Managed instances": "managed-instances.md"},
+                {"Durable functions": "durable-functions.md"},
                 {"Operations": "operations.md"},
                 {"Agents": "agents.md"},
                 {"Migration": "moving.md"},

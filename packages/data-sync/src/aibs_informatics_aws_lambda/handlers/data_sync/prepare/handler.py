@@ -148,7 +148,7 @@ def _batches(
     if location is not None:
         from concurrent.futures import ThreadPoolExecutor
 
-        locations = [_numbered(location, number) for number in range(len(batches))]
+        locations = [batch_location(location, number) for number in range(len(batches))]
         with ThreadPoolExecutor(_PARALLEL_UPLOADS) as pool:
             lists = list(pool.map(_store, batches, locations))
     return [
@@ -162,5 +162,6 @@ def _store(syncs: list[DataSyncRequest], location: S3Path) -> S3Path:
     return location
 
 
-def _numbered(folder: S3Path, number: int) -> S3Path:
+def batch_location(folder: S3Path, number: int) -> S3Path:
+    """Return the location of the stored syncs of a batch."""
     return folder / f"request_{number}.json"

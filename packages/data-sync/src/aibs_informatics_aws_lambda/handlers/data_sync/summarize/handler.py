@@ -51,29 +51,47 @@ class SummarizeBatchDataSyncHandler(
             AWSError: there are no results, or a request to S3 failed.
         """
         children = () if request.results_path is None else read_map_results(request.results_path)
-        with ThreadPoolExecutor(_PARALLEL_READS) as pool:
-            summaries = [
-                *map(_summary_of_response, request.responses),
-                *pool.map(_summary_of_child, children),
-            ]
-        failed = [summary.failure for summary in summaries if summary.failure]
-        requests = [sync for summary in summaries for sync in summary.failed_requests]
-        location = None
-        if requests and request.response_path is not None:
-            location = store_list(requests, request.response_path, "failed_requests")
-        self.log.info(
-            "%s of %s batches failed, and %s requests", len(failed), len(summaries), len(requests)
-        )
-        return SummarizeBatchDataSyncResponse(
-            result=_sum(summary.result for summary in summaries),
-            total_batches_count=len(summaries),
-            failed_batches_count=len(failed),
-            failed_batches=failed[:_MAX_SHOWN],
-            failed_requests=requests[:_MAX_SHOWN],
-            failed_requests_path=location,
-            error=failed[0].error if failed else None,
-            cause=_explain(failed, len(summaries), location) if failed else None,
-        )
+        return summarize(request.responses, children, request.response_path)
+
+
+def summarize(
+    responses: Iterable[models.BatchDataSyncResponse],
+    children: Iterable[ChildResult],
+    folder: S3Path | None,
+) -> SummarizeBatchDataSyncResponse:
+    """Return the total counts, the failed batches and the failed syncs.
+
+    Args:
+        responses: the responses of batches.
+        children: the results of further batches.
+        folder: the S3 prefix at which all failed syncs are stored, if there are some.
+
+    Raises:
+        AWSError: a request to S3 failed.
+    """
+    with ThreadPoolExecutor(_PARALLEL_READS) as pool:
+        summaries = [
+            *map(_summary_of_response, responses),
+            *pool.map(_summary_of_child, children),
+        ]
+    failed = [summary.failure for summary in summaries if summary.failure]
+    requests = [sync for summary in summaries for sync in summary.failed_requests]
+    location = None
+    if requests and folder is not None:
+        location = store_list(requests, folder, "failed_requests")
+    logger.info(
+        "%s of %s batches failed, and %s requests", len(failed), len(summaries), len(requests)
+    )
+    return SummarizeBatchDataSyncResponse(
+        result=_sum(summary.result for summary in summaries),
+        total_batches_count=len(summaries),
+        failed_batches_count=len(failed),
+        failed_batches=failed[:_MAX_SHOWN],
+        failed_requests=requests[:_MAX_SHOWN],
+        failed_requests_path=location,
+        error=failed[0].error if failed else None,
+        cause=_explain(failed, len(summaries), location) if failed else None,
+    )
 
 
 class _BatchSummary(NamedTuple):
