@@ -1,7 +1,8 @@
 """A durable function that runs a sync of any length in batches, without a state machine.
 
-It requires the extra ``durable``. Each invocation replays this code from its start: what depends
-on time, randomness or storage is done in steps only, whose results are recorded.
+It requires the extra ``durable``, which is imported when the function is first used. Each
+invocation replays this code from its start: what depends on time, randomness or storage is done in
+steps only, whose results are recorded.
 https://docs.aws.amazon.com/lambda/latest/dg/durable-functions.html
 """
 
@@ -14,7 +15,6 @@ from aibs_informatics_aws_lambda.common import s3
 from aibs_informatics_aws_lambda.common.exceptions import AWSError, ResourceNotFoundError
 from aibs_informatics_aws_lambda.common.json_io import JSONObject
 from aibs_informatics_aws_lambda.storage.data_sync import batch as models
-from aws_durable_execution_sdk_python import BatchItemStatus, config, durable_execution, retries
 from pydantic import Field
 
 from .prepare.handler import PrepareBatchDataSyncHandler, batch_location
@@ -25,7 +25,17 @@ _ATTEMPTS = 4
 _FIRST_WAIT_SECONDS = 10
 
 # The shortest wait, which ends an invocation: the next one has the whole timeout again.
-_NEXT_INVOCATION = config.Duration.from_seconds(1)
+_WAIT_SECONDS = 1
+
+
+def __getattr__(name: str) -> Any:
+    if name != "handler":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from aws_durable_execution_sdk_python import durable_execution
+
+    # The function that AWS Lambda calls.
+    globals()["handler"] = durable_execution(sync_durably)
+    return globals()["handler"]
 
 
 class DurableDataSyncRequest(models.PrepareBatchDataSyncRequest):
@@ -70,6 +80,8 @@ def sync_durably(event: JSONObject, context: Any) -> JSONObject:
         BatchesFailedError: more batches failed than ``tolerated_failure_percentage`` allows.
         StepError: preparing or summarizing failed, also when repeated.
     """
+    from aws_durable_execution_sdk_python import config
+
     request = DurableDataSyncRequest.from_dict(event)
     step = config.StepConfig(retry_strategy=decide_retry)
     count = context.step(lambda _: _prepare(request), "prepare", step)
@@ -106,6 +118,8 @@ def decide_retry(error: Exception, attempts: int) -> Any:
         error: the error of the last attempt.
         attempts: the number of attempts so far.
     """
+    from aws_durable_execution_sdk_python import config, retries
+
     if attempts >= _ATTEMPTS or _is_permanent(error):
         return retries.RetryDecision.no_retry()
     seconds = _FIRST_WAIT_SECONDS * 3 ** (attempts - 1)
@@ -129,6 +143,8 @@ def _prepare(request: DurableDataSyncRequest) -> int:
 
 def _sync(context: Any, batch: _Batch) -> JSONObject:
     """Sync a batch in as many invocations as it takes, and return its recorded result."""
+    from aws_durable_execution_sdk_python import config
+
     step = config.StepConfig(retry_strategy=decide_retry)
     stored: str | None = None
     for call in itertools.count():
@@ -138,7 +154,9 @@ def _sync(context: Any, batch: _Batch) -> JSONObject:
         stored = result["continuation"]
         if stored is None:
             return result
-        context.wait(_NEXT_INVOCATION, f"continue-{batch.number}-{call}")
+        context.wait(
+            config.Duration.from_seconds(_WAIT_SECONDS), f"continue-{batch.number}-{call}"
+        )
     raise AssertionError("unreachable")
 
 
@@ -182,7 +200,7 @@ def _load_continuation(stored: str | None) -> models.BatchContinuation | None:
 
 def _child_result(request: DurableDataSyncRequest, item: Any) -> ChildResult:
     batch = _batch_input(request, item.index)
-    if item.status is BatchItemStatus.SUCCEEDED:
+    if item.status.value == "SUCCEEDED":
         return ChildResult(True, batch, item.result, "", "")
     if item.error is None:
         return ChildResult(False, batch, None, "NotStarted", "too many batches failed")
@@ -206,7 +224,3 @@ def _response_of(output: Any) -> JSONObject | None:
     stored = output["failed_requests"]
     failed = s3.download_to_json(s3.S3Path(stored)) if stored else []
     return {"result": output["result"], "failed_requests": failed}
-
-
-handler = durable_execution(sync_durably)
-"""The function that AWS Lambda calls, with a durable configuration."""
