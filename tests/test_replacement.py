@@ -11,10 +11,9 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import alone
 import pytest
 from hatch_lambda.bytecode import find_interpreter
-from shared import made_once
+from old_version import shared_wheels
 from uv import find_uv_bin
 from workspace import find_projects
 
@@ -57,9 +56,7 @@ print("@" + json.dumps({"versions": versions, "damaged": damaged, "modules": sor
 @pytest.fixture
 def wheels(shared_folder) -> Path:
     """The wheels of all projects, built once in a run."""
-    return made_once(
-        shared_folder / "wheels", lambda folder: alone.build_wheels(PROJECTS.values(), folder)
-    )
+    return shared_wheels(shared_folder, PROJECTS.values())
 
 
 def files_in(wheel: Path) -> dict[str, bytes]:

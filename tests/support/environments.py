@@ -18,11 +18,16 @@ def make_environment(folder: Path, *requirements: str) -> str:
         requirements: what to install, as pip takes them; modules are compiled.
     """
     python = str(folder / "bin" / "python")
-    _run("venv", "--quiet", "--python", sys.executable, str(folder))
+    _run("venv", "--quiet", "--allow-existing", "--python", sys.executable, str(folder))
+    install(python, *requirements)
+    return python
+
+
+def install(python: str, *arguments: str) -> None:
+    """Install in the environment of a Python; arguments are those of pip."""
     # Without sources: `tool.uv` of a package would make its siblings editable.
     options = ("--quiet", "--compile-bytecode", "--no-sources", "--python", python)
-    _run("pip", "install", *options, *requirements)
-    return python
+    _run("pip", "install", *options, *arguments)
 
 
 def runtime_environment(shared_folder: Path) -> str:

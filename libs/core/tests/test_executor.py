@@ -258,3 +258,11 @@ def test_executor_and_request_are_required(arguments, capsys):
 
     assert caught.value.code == 2
     assert "required" in capsys.readouterr().err
+
+
+def test_a_model_of_another_class_is_read_by_its_dict():
+    class Other(PydanticBaseModel):
+        count: int
+        more: str = "x"
+
+    assert Counter.run_executor(Other(count=1)) == {"count": 2}

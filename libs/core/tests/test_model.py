@@ -85,6 +85,16 @@ def test_what_does_not_fit_is_a_validation_error(data):
     assert not Thing.is_valid(data)
 
 
+def test_a_model_of_another_library_is_read_by_its_fields():
+    class Other(pydantic.BaseModel):
+        some_value: int
+        more: str = "x"
+
+    thing = Thing(first_name="Ada", inner=Other(some_value=3))
+
+    assert thing.inner == Inner(some_value=3)
+
+
 def test_constructor_raises_the_error_of_pydantic_itself():
     with pytest.raises(pydantic.ValidationError):
         Thing(first_name=1)

@@ -70,6 +70,23 @@ def test_a_route_without_rule_or_method_says_so():
         Bare.route_method()
 
 
+def test_a_handler_takes_rule_and_method_of_a_route_of_another_library():
+    class Route:
+        @classmethod
+        def route_rule(cls):
+            return "/others/<item_id>"
+
+        @classmethod
+        def route_method(cls):
+            return ["GET", "PUT"]
+
+    class Handler(ApiRoute[Ask, Told], Route):
+        pass
+
+    assert Handler.route_rule() == "/others/<item_id>"
+    assert Handler.route_methods() == ["GET", "PUT"]
+
+
 def test_fields_go_into_path_query_or_body():
     ask = Ask(item_id="a", many=[1])
     in_query = GetSomeHTTPThingRoute.get_http_parameters_from_request(ask)

@@ -53,6 +53,11 @@ def test_names_that_exist_are_not_reported(project):
             "Use another name, or keep version 1.1.0.",
         ),
         (
+            "def later():\n    from aibs_informatics_core.exceptions import ValidationError",
+            "project/app.py:2: aibs_informatics_core.exceptions.ValidationError is not raised any "
+            f"more. Import it from {OURS}.common.exceptions.",
+        ),
+        (
             "import no_such_module",
             "project/app.py: cannot import project.app: ModuleNotFoundError: "
             "No module named 'no_such_module'",

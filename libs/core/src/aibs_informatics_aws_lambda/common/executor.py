@@ -59,6 +59,8 @@ class BaseExecutor(EnvBaseMixins, TypedExchange[REQUEST, RESPONSE]):
     def deserialize_request(cls, request: Any) -> REQUEST:
         """Return the request in anything that `load_input` reads; return a request unchanged.
 
+        A model of another class is read as its `to_dict`.
+
         Raises:
             ValidationError: the document does not fit the request model.
             ValueError: the input is not a JSON object.
@@ -66,7 +68,7 @@ class BaseExecutor(EnvBaseMixins, TypedExchange[REQUEST, RESPONSE]):
         request_cls = cls.get_request_cls()
         if isinstance(request, request_cls):
             return request
-        document = cls.load_input(request)
+        document = cls.load_input(request.to_dict() if hasattr(request, "to_dict") else request)
         if not isinstance(document, dict):
             raise ValueError(
                 f"{cls.__name__} expects a JSON object, got {type(document).__name__}"

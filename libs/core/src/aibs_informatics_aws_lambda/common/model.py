@@ -16,6 +16,7 @@ from pydantic import (
     SerializationInfo,
     SerializerFunctionWrapHandler,
     model_serializer,
+    model_validator,
 )
 from pydantic.alias_generators import to_camel
 
@@ -142,6 +143,14 @@ class PydanticBaseModel(BaseModel, ModelBase):
         validate_by_alias=True,
         validate_by_name=True,
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_foreign_model(cls, data: Any) -> Any:
+        # Projects that were written for version 1.1.0 pass models of the library that it used.
+        if isinstance(data, BaseModel) and not isinstance(data, PydanticBaseModel):
+            return data.model_dump(mode="json", exclude_none=True)
+        return data
 
     @classmethod
     def from_dict(cls, data: JSONObject, **kwargs: Any) -> Self:  # noqa: ARG003

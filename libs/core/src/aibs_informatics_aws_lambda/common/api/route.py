@@ -157,12 +157,22 @@ class ApiRoute(ApiHeadersMixin, TypedExchange[REQUEST, RESPONSE]):
     @classmethod
     def route_rule(cls) -> str:
         """Return the path; ``<name>`` in it is the value of a field of the request."""
-        raise NotImplementedError(f"{cls.__name__} does not define route_rule(cls)")
+        return str(cls._of_next_class("route_rule"))
 
     @classmethod
     def route_method(cls) -> str | list[str]:
         """Return the HTTP method, or the methods, in upper case."""
-        raise NotImplementedError(f"{cls.__name__} does not define route_method(cls)")
+        method: str | list[str] = cls._of_next_class("route_method")
+        return method
+
+    @classmethod
+    def _of_next_class(cls, name: str) -> Any:
+        # A handler may have a route of another class after this one among its bases: projects that
+        # were written for version 1.1.0 have routes of the library that it used.
+        method = getattr(super(), name, None)
+        if method is None:
+            raise NotImplementedError(f"{cls.__name__} does not define {name}(cls)")
+        return method()
 
     @classmethod
     def route_methods(cls) -> list[str]:

@@ -161,6 +161,9 @@ def _of_support_library(name: str) -> Iterator[tuple[str, bool]]:
         yield f"{name} is not part of these packages. Keep {library} as a requirement.", False
     elif distribution := _missing_distribution(home):
         yield f"{name} has moved to {home}. Install {distribution}.", False
+    elif home.endswith(".exceptions"):
+        # `except` does not catch an error of the other class.
+        yield f"{name} is not raised any more. Import it from {home}.", True
     else:
         yield f"{name} has moved. Import it from {home}.", False
 
