@@ -1,73 +1,317 @@
-"""A state machine may switch from version 1.1.0 between two handlers, and back."""
+"""A state machine may switch between version 1.1.0 and this one between two handlers."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aibs_informatics_aws_lambda.common.model import PydanticBaseModel
-from aibs_informatics_aws_lambda.handlers.batch.model import CreateDefinitionAndPrepareArgsRequest
-from aibs_informatics_aws_lambda.handlers.demand.model import (
-    DemandExecution,
-    PrepareDemandScaffoldingResponse,
-)
-from aibs_informatics_aws_lambda.storage.data_sync import (
-    BatchDataSyncRequest,
-    DataSyncRequest,
-    DataSyncResponse,
-    PrepareBatchDataSyncRequest,
-    PrepareBatchDataSyncResponse,
-    RemoveDataPathsRequest,
-)
+from aibs_informatics_aws_lambda.common.cli.compatibility import find_differences
+from old_version import old_environment
 
-RESPONSES = json.loads((Path(__file__).parent / "recorded" / "responses-1.1.0.json").read_text())
-MODELS: dict[str, type[PydanticBaseModel]] = {
-    "DataSyncHandler": DataSyncResponse,
-    "PrepareBatchDataSyncHandler": PrepareBatchDataSyncResponse,
-    "PrepareDemandScaffoldingHandler": PrepareDemandScaffoldingResponse,
+SUPPORT = Path(__file__).parent / "support"
+RECORDED = {
+    recorded["case"]: recorded
+    for recorded in json.loads(
+        (Path(__file__).parent / "recorded" / "responses-1.1.0.json").read_text()
+    )
 }
+REJECTED = {
+    "demand/execution-id-dot": "the working folder would be that of all executions",
+    "notifications/target-of-unknown-shape-is-rejected": "the message would be sent to nobody",
+}
+"""Requests that version 1.1.0 accepts and this version rejects, with the reason."""
+ACCEPTED = [case for case in RECORDED if case not in REJECTED]
+PREPARED = [
+    case
+    for case, recorded in RECORDED.items()
+    # There, version 1.1.0 joins names without a slash.
+    if "setup" in recorded and case != "data_sync/prepare-s3-destination-without-slash"
+]
+
+PREPARE = "data_sync.operations.PrepareBatchDataSyncHandler"
+BATCH = "data_sync.operations.BatchDataSyncHandler"
+SYNC = "data_sync.operations.DataSyncHandler"
+GET_JSON = "data_sync.operations.GetJSONFromFileHandler"
+PUT_JSON = "data_sync.operations.PutJSONToFileHandler"
+STATS = "data_sync.file_system.GetDataPathStatsHandler"
+LIST = "data_sync.file_system.ListDataPathsHandler"
+SCAN = "data_sync.file_system.OutdatedDataPathScannerHandler"
+REMOVE = "data_sync.file_system.RemoveDataPathsHandler"
+CREATE = "batch.create.CreateDefinitionAndPrepareArgsHandler"
+SCAFFOLD = "demand.scaffolding.PrepareDemandScaffoldingHandler"
+REPLICATE = "ecr.replicate_image.ImageReplicatorHandler"
+NOTIFY = "notifications.router.NotificationRouter"
+# AWS takes their responses, or a person.
+LAST = {CREATE, REMOVE, NOTIFY}
 
 
-def next_requests(
-    handler: str, response: dict[str, Any]
-) -> Iterator[tuple[type[PydanticBaseModel], Any]]:
-    """Yield the requests in a response, with the models of the handlers that take them next."""
-    if handler == "DataSyncHandler":
-        yield DataSyncRequest, response["request"]
-    elif handler == "PrepareBatchDataSyncHandler":
-        yield from ((BatchDataSyncRequest, request) for request in response["requests"])
-    else:
-        setup, cleanup = response["setup_configs"], response["cleanup_configs"]
-        yield DemandExecution, response["demand_execution"]
-        yield CreateDefinitionAndPrepareArgsRequest, setup["batch_create_request"]
-        for sync in (*setup["data_sync_requests"], *cleanup["data_sync_requests"]):
-            for model in (PrepareBatchDataSyncRequest, BatchDataSyncRequest, DataSyncRequest):
-                yield model, sync
-        for removal in cleanup["remove_data_paths_requests"]:
-            yield RemoveDataPathsRequest, removal
+def next_requests(recorded: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the handlers that come next, each with its request made of a response."""
+    event, response = recorded["event"], recorded["response"]
+    match recorded["handler"]:
+        case "data_sync.operations.DataSyncHandler":
+            yield SYNC, response["request"]
+        case "data_sync.operations.PrepareBatchDataSyncHandler":
+            yield from ((BATCH, request) for request in response["requests"])
+        case "data_sync.operations.BatchDataSyncHandler":
+            failed = response.get("failed_requests", [])
+            yield BATCH, {"requests": failed}
+            yield from ((SYNC, request) for request in failed)
+        case "data_sync.operations.GetJSONFromFileHandler":
+            yield PUT_JSON, {"content": response["content"]}
+        case "data_sync.operations.PutJSONToFileHandler":
+            yield GET_JSON, response
+        case "data_sync.file_system.GetDataPathStatsHandler":
+            yield STATS, response
+        case "data_sync.file_system.ListDataPathsHandler":
+            yield REMOVE, response
+            yield from ((STATS, {"path": path}) for path in response["paths"])
+        case "data_sync.file_system.OutdatedDataPathScannerHandler":
+            yield REMOVE, response
+        case "ecr.replicate_image.ImageReplicatorHandler":
+            target = event.get("destination_repository") or event["destinationRepository"]
+            image = response["destination_image"]
+            yield REPLICATE, {"source_image": image, "destination_repository": target}
+        case "demand.scaffolding.PrepareDemandScaffoldingHandler":
+            setup, cleanup = response["setup_configs"], response["cleanup_configs"]
+            yield SCAFFOLD, {"demand_execution": response["demand_execution"]}
+            yield CREATE, setup["batch_create_request"]
+            for sync in (*setup["data_sync_requests"], *cleanup["data_sync_requests"]):
+                yield from ((handler, sync) for handler in (PREPARE, BATCH, SYNC))
+            for removal in cleanup["remove_data_paths_requests"]:
+                yield REMOVE, removal
 
 
-@pytest.mark.parametrize("recorded", RESPONSES, ids=lambda recorded: recorded["handler"])
-def test_next_handlers_accept_the_requests_in_a_response_of_1_1_0(recorded):
-    requests = list(next_requests(recorded["handler"], recorded["response"]))
-
-    assert requests
-    for model, request in requests:
-        assert model.is_valid(request), (model, request)
+def handler_class(name: str) -> Any:
+    module, _, class_name = f"aibs_informatics_aws_lambda.handlers.{name}".rpartition(".")
+    return getattr(import_module(module), class_name)
 
 
-@pytest.mark.parametrize("recorded", RESPONSES, ids=lambda recorded: recorded["handler"])
-def test_all_fields_of_a_response_of_1_1_0_are_kept(recorded):
-    response = MODELS[recorded["handler"]].from_dict(recorded["response"])
+def holds(found: Any, expected: Any) -> bool:
+    """Return whether all fields that are expected are there; there may be more."""
+    if isinstance(expected, dict) and isinstance(found, dict):
+        return all(name in found and holds(found[name], expected[name]) for name in expected)
+    if isinstance(expected, list) and isinstance(found, list):
+        return len(found) == len(expected) and all(map(holds, found, expected))
+    return bool(found == expected)
 
-    assert holds(response.to_dict(), recorded["response"])
+
+def test_the_record_has_responses_of_all_handlers():
+    handlers = {recorded["handler"] for recorded in RECORDED.values()}
+
+    assert len(RECORDED) > 100
+    assert handlers == {
+        *(PREPARE, BATCH, SYNC, GET_JSON, PUT_JSON, STATS, LIST, SCAN, REMOVE),
+        *(CREATE, SCAFFOLD, REPLICATE, NOTIFY),
+    }
+    for recorded in RECORDED.values():
+        assert recorded["handler"] in LAST or list(next_requests(recorded)), recorded["case"]
 
 
-def holds(written: Any, recorded: Any) -> bool:
-    """Return whether all that was recorded is written; further fields are possible."""
-    if isinstance(recorded, dict):
-        return all(name in written and holds(written[name], recorded[name]) for name in recorded)
-    return written == recorded
+@pytest.mark.parametrize("case", REJECTED)
+def test_a_request_that_cannot_be_meant_is_rejected(case):
+    recorded = RECORDED[case]
+
+    with pytest.raises(ValueError, match="not a"):
+        handler_class(recorded["handler"]).deserialize_request(recorded["event"])
+
+
+@pytest.mark.parametrize("case", ACCEPTED)
+def test_next_handlers_accept_the_requests_in_a_response_of_1_1_0(case):
+    for name, request in next_requests(RECORDED[case]):
+        handler_class(name).get_request_cls().from_dict(request)
+
+
+@pytest.mark.parametrize("case", ACCEPTED)
+def test_all_fields_of_a_response_of_1_1_0_are_kept(case):
+    recorded = RECORDED[case]
+    model = handler_class(recorded["handler"]).get_response_cls()
+
+    assert holds(model.from_dict(recorded["response"]).to_dict(), recorded["response"])
+
+
+@pytest.mark.parametrize("case", ACCEPTED)
+def test_the_compatibility_check_finds_nothing_in_requests_of_1_1_0(case):
+    recorded = RECORDED[case]
+    cls, event = handler_class(recorded["handler"]), recorded["event"]
+    # One event is the location of a request.
+    event = event if isinstance(event, dict) else {"path": event}
+    request = cls.get_request_cls().from_dict(event)
+
+    differences = [
+        difference
+        for difference in find_differences(cls, request, event)
+        # Version 1.1.0 sends them to nobody, with success.
+        if "email to nobody" not in difference.effect
+    ]
+
+    assert differences == []
+
+
+@pytest.fixture
+def arrange(aws, tmp_path) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Make the files and objects of a case; return the case with the path of its folder."""
+
+    def make(case: dict[str, Any]) -> dict[str, Any]:
+        for path in sorted(tmp_path.rglob("*"), reverse=True):
+            path.rmdir() if path.is_dir() else path.unlink()
+        placed: dict[str, Any] = json.loads(json.dumps(case).replace("${TMP}", str(tmp_path)))
+        setup = {"s3": {}, "files": {}, **placed["setup"]}
+        for bucket in ("data", "other"):
+            for key in keys(aws, bucket):
+                aws.client("s3").delete_object(Bucket=bucket, Key=key)
+            if not exists(aws, bucket):
+                aws.make_bucket(bucket)
+            for key, content in setup["s3"].get(bucket, {}).items():
+                aws.put(bucket, key, content_of(content))
+        for name, content in setup["files"].items():
+            Path(name).parent.mkdir(parents=True, exist_ok=True)
+            Path(name).write_bytes(content_of(content))
+        return placed
+
+    return make
+
+
+def exists(aws, bucket: str) -> bool:
+    return bucket in {found["Name"] for found in aws.client("s3").list_buckets()["Buckets"]}
+
+
+def keys(aws, bucket: str) -> list[str]:
+    return aws.keys(bucket) if exists(aws, bucket) else []
+
+
+def content_of(content: Any) -> bytes:
+    if isinstance(content, str):
+        return content.encode()
+    if "text" in content:
+        return content_of(content["text"])
+    size: int = content["size"]
+    return (b"0123456789abcdef" * (size // 16 + 1))[:size]
+
+
+def after(aws, folder: Path) -> dict[str, bytes]:
+    """Return all files and objects, but not the stored requests."""
+    files = {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    objects = {
+        f"{bucket}/{key}": aws.get(bucket, key)
+        for bucket in ("data", "other")
+        for key in keys(aws, bucket)
+        if not key.startswith("tmp/")
+    }
+    return files | objects
+
+
+@pytest.mark.parametrize("case", PREPARED)
+def test_batches_that_1_1_0_prepared_are_synced_as_ours(
+    case, arrange, aws, tmp_path, lambda_context
+):
+    prepare, sync = (handler_class(name).get_handler() for name in (PREPARE, BATCH))
+
+    placed = arrange(RECORDED[case])
+    before = after(aws, tmp_path)
+    for request in prepare(placed["event"], lambda_context)["requests"]:
+        sync(request, lambda_context)
+    expected = after(aws, tmp_path)
+
+    arrange(RECORDED[case])
+    for bucket, objects in placed.get("written", {}).items():
+        for key, text in objects.items():
+            aws.put(bucket, key, text)
+    for request in placed["response"]["requests"]:
+        sync(request, lambda_context)
+
+    assert after(aws, tmp_path) == expected
+    assert expected != before
+
+
+@pytest.mark.parametrize("case", PREPARED)
+def test_batches_that_we_prepare_mean_the_same_to_1_1_0(case, arrange, lambda_context):
+    placed = arrange(RECORDED[case])
+    batch = handler_class(BATCH)
+
+    response = handler_class(PREPARE).get_handler()(placed["event"], lambda_context)
+
+    for request in response["requests"]:
+        assert find_differences(batch, batch.deserialize_request(request), request) == []
+
+
+class Worker:
+    """A process that runs handlers, of version 1.1.0 or of ours."""
+
+    def __init__(self, python: str) -> None:
+        self._process = subprocess.Popen(
+            [python, str(SUPPORT / "handler_worker.py")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env={**os.environ, "POWERTOOLS_METRICS_NAMESPACE": "worker"},
+        )
+
+    def __call__(self, do: str, handler: str, event: Any) -> Any:
+        """Run a handler, or read its request; return the response, or the request."""
+        assert self._process.stdin
+        assert self._process.stdout
+        job = {"do": do, "handler": handler, "event": event}
+        self._process.stdin.write(json.dumps(job) + "\n")
+        self._process.stdin.flush()
+        outcome = json.loads(self._process.stdout.readline())
+        assert "error" not in outcome, f"{handler}: {outcome['error']}"
+        return outcome["response"]
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.communicate()
+
+
+@pytest.fixture
+def old(aws, shared_folder) -> Iterator[Worker]:
+    """Version 1.1.0, from the index."""
+    worker = Worker(old_environment(shared_folder))
+    yield worker
+    worker.close()
+
+
+@pytest.mark.heavy
+def test_1_1_0_accepts_the_requests_in_our_responses(old):
+    """Our models write the recorded responses; what they write is what our handlers return."""
+    for recorded in (RECORDED[case] for case in ACCEPTED):
+        model = handler_class(recorded["handler"]).get_response_cls()
+        ours = {**recorded, "response": model.from_dict(recorded["response"]).to_dict()}
+        for (name, request), (_, theirs) in zip(
+            next_requests(ours), next_requests(recorded), strict=True
+        ):
+            assert holds(old("read", name, request), old("read", name, theirs)), recorded["case"]
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("case", PREPARED)
+def test_batches_are_prepared_by_one_version_and_synced_by_the_other(
+    case, arrange, aws, tmp_path, lambda_context, old
+):
+    def ours(do: str, handler: str, event: Any) -> Any:
+        return handler_class(handler).get_handler()(event, lambda_context)
+
+    results = {}
+    for name, prepare, sync in (("ours", ours, ours), ("to", old, ours), ("back", ours, old)):
+        placed = arrange(RECORDED[case])
+        for request in prepare("run", PREPARE, placed["event"])["requests"]:
+            sync("run", BATCH, request)
+        results[name] = after(aws, tmp_path)
+
+    assert results["to"] == results["ours"]
+    assert results["back"] == results["ours"]
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("case", PREPARED)
+def test_the_recorded_batches_are_those_of_1_1_0(case, arrange, old):
+    placed = arrange(RECORDED[case])
+
+    assert old("run", PREPARE, placed["event"]) == placed["response"]
