@@ -97,6 +97,17 @@ def test_mv_removes_the_sources(run, disk, aws, bucket, data):
     assert aws.keys(bucket) == ["x/dir/b", "x/dir/sub/c", "y"]
 
 
+def test_copy_goes_on_after_a_file_that_fails(run, disk):
+    disk.write({"dir/a": "a", "dir/z": "z"})
+    (disk.root / "dir/bad").symlink_to("missing")
+
+    result = run("cp", "-r", "dir", "new")
+
+    assert result.returncode == 4
+    assert "dir/bad is a dangling symlink" in result.stderr
+    assert disk.read("new") == {"a": "a", "z": "z"}
+
+
 def test_stdin_and_stdout_are_dashes(script, run_command, aws, bucket, disk):
     run_command("sh", "-c", f"printf hello | {script} cp -q - s3://bucket/x")
     shown = run_command(script, "cp", "s3://bucket/x", "-")

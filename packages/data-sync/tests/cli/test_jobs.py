@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from aibs_informatics_aws_lambda.handlers.data_sync.cli import parallel
+from aibs_informatics_aws_lambda.handlers.data_sync.sync.failures import Failures
 from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest
 
 FILES = {f"f{folder}/{name}": f"{folder}{name}" * 10 for folder in range(5) for name in "abc"}
@@ -109,7 +110,7 @@ def misfit(disk, data) -> None:
 def test_failure_names_its_batch_and_other_batches_continue(run, data, misfit, aws, bucket):
     extra = aws.put(bucket, f"{FAR.removeprefix('s3://bucket/')}extra", "x")
 
-    result = run(*IN_BATCHES, "--delete", "--move", "data", FAR)
+    result = run(*IN_BATCHES, "--fail-fast", "--delete", "--move", "data", FAR)
 
     assert result.returncode == 4
     [line] = result.stderr.splitlines()
@@ -182,8 +183,8 @@ def test_folder_of_very_many_small_files_is_split_only_with_a_given_size(monkeyp
     monkeypatch.setattr(parallel, "_MAX_SMALL_PARTS", 2)
     request = DataSyncRequest(source_path=data / "f1", destination_path="s3://bucket/data/")
 
-    by_default = parallel.split_into_batches(request, None)
-    as_given = parallel.split_into_batches(request, 30)
+    by_default = parallel.split_into_batches(request, None, Failures())
+    as_given = parallel.split_into_batches(request, 30, Failures())
 
     assert [len(batch.syncs) for batch in by_default] == [1]
     assert [len(batch.syncs) for batch in as_given] == [1, 1, 1]

@@ -108,6 +108,35 @@ def test_files_are_selected_by_name_and_size_and_others_are_protected(run, disk,
     assert "data/extra" not in aws.keys(bucket)
 
 
+@pytest.mark.parametrize("options", [[], ["--jobs", "2", "--batch-bytes", "2"]])
+def test_file_that_fails_is_named_and_does_not_end_the_rest(run, disk, aws, bucket, options):
+    disk.write(under(FILES, "data"))
+    (disk.root / "data/bad").symlink_to("missing")
+    aws.put(bucket, "data/extra", "x")
+
+    result = run(*options, "--delete", "data", "s3://bucket/data/")
+
+    assert result.returncode == 4
+    assert "data/bad is a dangling symlink" in result.stderr
+    assert "1 file not synced, so nothing was deleted" in result.stderr
+    assert aws.keys(bucket) == [
+        "data/a.txt",
+        "data/extra",
+        "data/sub/b.csv",
+        "data/sub/deep/c.csv",
+    ]
+
+
+def test_fail_fast_stops_at_the_first_failure(run, disk, aws, bucket):
+    disk.write(under(FILES, "data"))
+    (disk.root / "data/bad").symlink_to("missing")
+
+    result = run("--fail-fast", "data", "s3://bucket/data/")
+
+    assert result.returncode == 1
+    assert aws.keys(bucket) == []
+
+
 def test_include_and_exclude_are_repeatable(run, disk, aws, bucket):
     disk.write(under({**FILES, "sub/d.tsv": "d", "e.csv": "e"}, "data"))
     patterns = ("--include", "*.csv", "--include-regex", r".*\.tsv", "--exclude", "deep")
@@ -325,7 +354,7 @@ def test_unreadable_file_error_names_it(run, disk, bucket):
     (disk.root / "data" / "b").unlink()
     (disk.root / "data" / "b").symlink_to("nowhere")
 
-    result = run("data", "s3://bucket/data/")
+    result = run("--fail-fast", "data", "s3://bucket/data/")
 
     assert result.returncode == 1
     assert result.stderr.startswith("data-sync: error: ")

@@ -10,7 +10,14 @@ class ValidationError(ValueError):
 
 
 class AWSError(ValueError):
-    """A request to an AWS service failed; the message has the resource and the cause."""
+    """A request to an AWS service failed; the message has the resource and the cause.
+
+    Attributes:
+        is_general: whether the cause is not the resource, but the service, the network, the
+            credentials or the bucket: requests about other resources would fail as well.
+    """
+
+    is_general = False
 
 
 class ResourceNotFoundError(AWSError):

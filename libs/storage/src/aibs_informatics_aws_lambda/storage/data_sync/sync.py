@@ -123,6 +123,11 @@ class DataSyncConfig(PydanticBaseModel):
         description="transfer nothing, and delete only extraneous files whose path below the "
         "destination matches one of these regular expressions in full",
     )
+    continue_on_error: bool | None = Field(
+        None,
+        description="true: sync the other files if one fails, and then delete nothing; default: "
+        "stop at the first error",
+    )
     fsync: bool | None = Field(
         None, description="true: fsync each local file before it is renamed"
     )
@@ -210,9 +215,20 @@ class DataSyncRequest(DataSyncConfig, DataSyncTask):
     )
 
 
+class FailedFile(PydanticBaseModel):
+    """A file that could not be synced."""
+
+    path: str = Field(description="path or S3 URI of the file")
+    error: str
+
+
 class DataSyncResult(DataSyncCounts):
     """The result of a sync, including the calls that it continues."""
 
+    files_failed: int | None = Field(
+        None, description="with continue_on_error: files that could not be synced in this call"
+    )
+    failed_files: list[FailedFile] | None = Field(None, description="the first 100 of them")
     details: DataPath | None = Field(None, description="location of the report")
     verification: Verification | None = Field(None, description="result of verify")
 

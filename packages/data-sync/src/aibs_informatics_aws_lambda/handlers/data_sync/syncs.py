@@ -62,6 +62,12 @@ class DataSyncHandler(LambdaHandler[DataSyncRequest, DataSyncResponse]):
         )
         return response
 
+    @classmethod
+    def partly_failed(cls, response: JSON) -> bool:
+        """Return whether a response reports failed files."""
+        result = response.get("result") if isinstance(response, dict) else None
+        return isinstance(result, dict) and bool(result.get("files_failed"))
+
 
 class BatchDataSyncHandler(LambdaHandler[BatchDataSyncRequest, BatchDataSyncResponse]):
     """Run several syncs, one after another."""

@@ -12,6 +12,7 @@ from ..sync.plan_file import PlanFile
 from . import arguments as shared
 from .actions import ActionLines
 from .connection import add_connection_options, use_connection
+from .failed_files import FailedFiles
 from .messages import configure_logging
 from .output import format_count, print_json, print_lines
 from .progress import show_progress
@@ -72,7 +73,12 @@ def _apply(plan: PlanFile, options: argparse.Namespace) -> ExitCode:
     elif not options.quiet:
         seconds = time.monotonic() - start
         print_lines([format_counts(response.result, seconds, dry_run=bool(options.dry_run))])
-    return ExitCode.PARTLY_FAILED if changed or response.incomplete else ExitCode.DONE
+    failed = FailedFiles()
+    failed.add(response)
+    failed.print()
+    if changed or response.incomplete:
+        return ExitCode.PARTLY_FAILED
+    return failed.exit_code(response.result)
 
 
 def _print_changed(plan: PlanFile) -> int:

@@ -22,11 +22,13 @@ class CopyOptions(NamedTuple):
         recursive: whether folders and prefixes are copied.
         move: whether sources are removed.
         dry_run: whether nothing is changed.
+        fail_fast: whether the first file that fails ends the copy.
     """
 
     recursive: bool = False
     move: bool = False
     dry_run: bool = False
+    fail_fast: bool = False
 
 
 def make_requests(
@@ -90,6 +92,7 @@ def _sync(
         delete=False,
         force=True,
         retain_source_data=not options.move,
+        continue_on_error=not options.fail_fast,
         **fields,
     )
 

@@ -17,6 +17,7 @@ from ..progress import Progress
 from .arguments import PROGRAM, Parser, add_output_options
 from .connection import add_connection_options, use_connection
 from .copy_requests import CopyOptions, make_requests
+from .failed_files import FailedFiles
 from .messages import configure_logging
 from .output import print_json, print_lines
 from .progress import show_progress
@@ -77,7 +78,7 @@ def copy(verb: str, arguments: Sequence[str]) -> ExitCode:
         write_to_stdout(options.sources)
         return ExitCode.DONE
     with _sources(options) as sources:
-        copying = CopyOptions(options.recursive, verb == "mv", options.dry_run)
+        copying = CopyOptions(options.recursive, verb == "mv", options.dry_run, options.fail_fast)
         requests = list(make_requests(sources, options.destination, copying))
         if verb == "mv":
             _check_moves(requests)
@@ -87,17 +88,22 @@ def copy(verb: str, arguments: Sequence[str]) -> ExitCode:
 def _run(requests: Sequence[DataSyncRequest], options: argparse.Namespace) -> ExitCode:
     start = time.monotonic()
     with show_progress(quiet=options.quiet) as progress:
-        counts = _copy_all(requests, progress, options)
+        failed = FailedFiles()
+        counts = _copy_all(requests, progress, options, failed)
     if options.json:
         print_json(counts)
     elif not options.quiet:
         seconds = time.monotonic() - start
         print_lines([format_counts(counts, seconds, dry_run=options.dry_run)])
-    return ExitCode.DONE
+    failed.print()
+    return failed.exit_code(counts)
 
 
 def _copy_all(
-    requests: Sequence[DataSyncRequest], progress: Progress, options: argparse.Namespace
+    requests: Sequence[DataSyncRequest],
+    progress: Progress,
+    options: argparse.Namespace,
+    failed: FailedFiles,
 ) -> DataSyncCounts:
     from ..sync.engine import Engine
     from ..sync.result import add_counts
@@ -107,8 +113,12 @@ def _copy_all(
     engine = Engine(progress, listener=ActionLines() if is_shown else None)
     counts = DataSyncCounts()
     for request in requests:
-        result = engine.sync(request).result
-        if not result.files_transferred and isinstance(request.source_path, S3Path):
+        response = engine.sync(request)
+        result = response.result
+        failed.add(response)
+        if not (result.files_transferred or result.files_failed) and isinstance(
+            request.source_path, S3Path
+        ):
             raise CommandError(
                 f"cannot copy {request.source_path}: no object has this name. Give -r to copy "
                 "the objects below it"
@@ -162,6 +172,11 @@ def make_parser(verb: str = "cp") -> Parser:
     )
     parser.add_argument(
         "--dry-run", "-n", action="store_true", help="show what would be done without any change"
+    )
+    parser.add_argument(
+        "--fail-fast",
+        action="store_true",
+        help="stop at the first file that fails, instead of copying the others",
     )
     add_connection_options(parser)
     add_output_options(parser, has_quiet=True)

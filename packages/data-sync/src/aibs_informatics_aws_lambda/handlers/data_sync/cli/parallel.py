@@ -20,6 +20,7 @@ from ..prepare.split import NothingSelectedError, SubRequests, find_parts
 from ..progress import Progress
 from ..s3.client import S3
 from ..sync.engine import Engine
+from ..sync.failures import Failures
 from ..sync.result import add_counts
 from ..tree import Node
 from .pool import Batch, ParallelResult, run_batches
@@ -70,8 +71,9 @@ def sync_in_batches(
     """
     until = time.monotonic() + _seconds(request)
     request = _with_absolute_deadline(request)
+    failures = Failures()
     try:
-        batches = split_into_batches(request, batch_bytes)
+        batches = split_into_batches(request, batch_bytes, failures)
     except NothingSelectedError as error:
         if request.delete:
             raise CommandError(no_file_selected(request)) from error
@@ -89,21 +91,26 @@ def sync_in_batches(
             Engine().sync(_last_sync(request, dry_run=True))
         reported = [Batch(list(map(reports.add, b.syncs)), b.amount) for b in batches]
         result = run_batches(reported, processes, progress, until)
+        result.failed_files.merge(failures)
         cleans_up = request.delete or not request.retain_source_data
-        if cleans_up and not result.failed and not result.unfinished:
+        is_complete = not (result.failed or result.failed_files.count or result.unfinished)
+        if cleans_up and is_complete:
             last = Engine().sync(reports.add(_last_sync(request), omit_unchanged=True))
             last.result.files_unchanged = last.result.bytes_unchanged = 0
             _add(result, last)
     return result
 
 
-def split_into_batches(request: DataSyncRequest, batch_bytes: int | None) -> list[Batch]:
+def split_into_batches(
+    request: DataSyncRequest, batch_bytes: int | None, failures: Failures
+) -> list[Batch]:
     """Return the batches of a sync, which neither delete nor remove anything.
 
     Args:
         request: the sync.
         batch_bytes: the maximum size of a batch in bytes, unless a single file is larger. By
             default 16 GiB, or more if that would split folders into very many small files.
+        failures: receives the files that no batch has, if the sync goes on without them.
 
     Raises:
         NothingSelectedError: the filters exclude all files.
@@ -114,11 +121,12 @@ def split_into_batches(request: DataSyncRequest, batch_bytes: int | None) -> lis
     whole = PrepareBatchDataSyncRequest(**{**dict(request), **_NOT_OF_BATCHES})
     found = whole.model_copy(update={"fail_if_missing": True})
     s3 = partial(S3, request.max_concurrency)
+    on_failure = failures.note if request.continue_on_error else None
     limit = batch_bytes or _BATCH_BYTES
-    parts = find_parts(found, limit, s3)
+    parts = find_parts(found, limit, s3, on_failure)
     while batch_bytes is None and _has_too_many_small(parts):
         limit *= _LIMIT_FACTOR
-        parts = find_parts(found, limit, s3)
+        parts = find_parts(found, limit, s3, on_failure)
     syncs = SubRequests(whole)
     return [_batch(syncs, nodes) for nodes in pack(parts, limit)]
 
@@ -151,6 +159,7 @@ def _last_sync(request: DataSyncRequest, *, dry_run: bool = False) -> DataSyncRe
 def _add(result: ParallelResult, response: DataSyncResponse) -> None:
     add_counts(result.counts, response.result)
     result.unfinished += bool(response.incomplete)
+    result.failed_files.add(response)
 
 
 def _seconds(request: DataSyncRequest) -> float:

@@ -20,6 +20,7 @@ from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncCounts, D
 
 from ..progress import Progress
 from ..sync.result import add_counts
+from .failed_files import FailedFiles
 from .messages import PACKAGE_LOGGER
 from .progress import Amount
 from .worker import BatchDone, LogLine, Message, work
@@ -68,6 +69,7 @@ class ParallelResult:
         counts: sums over the successful syncs.
         failed: the failed syncs.
         unfinished: how many syncs were incomplete or not started at the deadline.
+        failed_files: the files that could not be synced.
     """
 
     batches: int
@@ -75,6 +77,7 @@ class ParallelResult:
     counts: DataSyncCounts = field(default_factory=DataSyncCounts)
     failed: list[FailedSync] = field(default_factory=list)
     unfinished: int = 0
+    failed_files: FailedFiles = field(default_factory=FailedFiles)
 
     def to_response(self) -> BatchDataSyncResponse:
         """Return the response that `BatchDataSyncHandler` would give."""
@@ -185,6 +188,7 @@ class _Worker:
             request = self._batch.syncs[position]
             result.failed.append(FailedSync(request, self._batch_number, message, trace))
         result.unfinished += done.unfinished
+        result.failed_files.extend(done.failed_files)
         if not done.failures and not done.unfinished:
             # Count the files that were up to date, which the worker has not reported.
             completed = self._completed.minus(self._before_batch)

@@ -172,6 +172,13 @@ def _add_execution(group: Group) -> None:
         help="write the action for each file to PATH as JSON Lines",
     )
     group.add_argument(
+        "--fail-fast",
+        dest="continue_on_error",
+        action="store_false",
+        default=True,
+        help="stop at the first file that fails, instead of syncing the others",
+    )
+    group.add_argument(
         "--max-concurrency",
         metavar="N",
         type=arguments.positive,

@@ -13,10 +13,15 @@ from typing import TYPE_CHECKING
 
 from aibs_informatics_aws_lambda.common.cli.errors import ExitCode
 from aibs_informatics_aws_lambda.common.collector import paused_collector
-from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest, DataSyncResponse
+from aibs_informatics_aws_lambda.storage.data_sync.sync import (
+    DataSyncCounts,
+    DataSyncRequest,
+    DataSyncResponse,
+)
 
 from .arguments import PROGRAM
 from .connection import given_connection, use_connection
+from .failed_files import FailedFiles
 from .messages import configure_logging
 from .output import print_json, print_lines
 from .progress import show_progress
@@ -65,7 +70,10 @@ def _sync(request: DataSyncRequest, options: argparse.Namespace) -> ExitCode:
         print_lines(_lines(response, time.monotonic() - start))
     if request.filter_config:
         _warn_of_filters(request, _count_files(response))
-    return _exit_code(response)
+    failed = FailedFiles()
+    failed.add(response)
+    failed.print()
+    return failed.exit_code(response.result) or _exit_code(response)
 
 
 def _listener(
@@ -101,12 +109,17 @@ def _sync_in_batches(request: DataSyncRequest, options: argparse.Namespace) -> E
     elif not options.quiet:
         print_lines(_lines_of_batches(result, request, time.monotonic() - start))
     _print_failures(result, options)
+    result.failed_files.print()
     if request.filter_config:
-        counts = result.counts
-        _warn_of_filters(request, counts.files_transferred + counts.files_unchanged)
-    if result.failed and len(result.failed) == result.syncs:
+        _warn_of_filters(request, _count_synced(result.counts))
+    if result.failed and len(result.failed) == result.syncs and not _count_synced(result.counts):
         return ExitCode.FAILED
-    return ExitCode.PARTLY_FAILED if result.failed or result.unfinished else ExitCode.DONE
+    is_partial = result.failed or result.failed_files.count or result.unfinished
+    return ExitCode.PARTLY_FAILED if is_partial else ExitCode.DONE
+
+
+def _count_synced(counts: DataSyncCounts) -> int:
+    return counts.files_transferred + counts.files_unchanged
 
 
 def _lines_of_batches(
@@ -156,9 +169,11 @@ def _warn_of_filters(request: DataSyncRequest, count: int) -> None:
 
 def _count_files(response: DataSyncResponse) -> int:
     counts, found = response.result, response.result.verification
+    if counts.files_failed:
+        return counts.files_failed
     if found:
         return found.files_equal + found.files_different + found.files_missing
-    return counts.files_transferred + counts.files_unchanged
+    return _count_synced(counts)
 
 
 def _exit_code(response: DataSyncResponse) -> ExitCode:

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncCounts, DataSyncRequest
 
 from ..sync.result import add_counts
+from .failed_files import FailedFiles
 from .messages import PACKAGE_LOGGER, format_error
+from .output import format_count
 from .progress import Amount, ThrottledProgress
 
 if TYPE_CHECKING:
@@ -54,10 +56,12 @@ class BatchDone:
         counts: sums over the successful syncs.
         failures: the failed syncs.
         unfinished: how many syncs were incomplete or not started at the deadline.
+        failed_files: the files that could not be synced.
     """
 
     counts: DataSyncCounts = field(default_factory=DataSyncCounts)
     failures: list[SyncFailure] = field(default_factory=list)
+    failed_files: FailedFiles = field(default_factory=FailedFiles)
     unfinished: int = 0
 
 
@@ -108,6 +112,10 @@ def _run_batch(engine: Engine, batch: Sequence[DataSyncRequest]) -> BatchDone:
             done.failures.append(SyncFailure(position, format_error(error), trace))
         else:
             add_counts(done.counts, response.result)
+            done.failed_files.add(response)
+            if response.result.files_failed:
+                message = f"{format_count(response.result.files_failed)} not synced"
+                done.failures.append(SyncFailure(position, message))
             if response.incomplete:
                 done.unfinished = len(batch) - position
                 break

@@ -58,6 +58,9 @@ class SymlinkPolicy(Protocol):
     def enters(self, directory: str) -> bool:
         """Tell whether to read a directory at or below a symlink, in the order of a walk."""
 
+    def leaves_out(self, path: str, error: Exception) -> bool:
+        """Note an error, from any thread, and tell whether the name is left out instead."""
+
     def entry(self, path: str, relative: str, *, below_symlink: bool) -> Entry | None:
         """Return the entry for a name that is not a directory, or `None` to leave it out."""
 

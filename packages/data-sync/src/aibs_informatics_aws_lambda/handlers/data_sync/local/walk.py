@@ -3,9 +3,10 @@
 import logging
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import perf_counter
+from typing import TypeAlias
 
 from ..entries import Entry, EntryKind, Listing
 from ..evidence import is_absent
@@ -23,9 +24,17 @@ from .staging import is_in_use, is_temporary
 
 logger = logging.getLogger(__name__)
 
+OnFailure: TypeAlias = Callable[[str, Exception], None]
+"""Called with the path of what cannot be read, and the error."""
 
-def find_local(path: Path) -> Listing:
+
+def find_local(path: Path, on_failure: OnFailure | None = None) -> Listing:
     """Return the source at a local path: a file, or the files below a directory.
+
+    Args:
+        path: the path.
+        on_failure: called with each file and directory below the path that cannot be read, which
+            are then left out.
 
     Raises:
         OSError: the path cannot be read.
@@ -38,7 +47,7 @@ def find_local(path: Path) -> Listing:
             raise ValueError(_dangling(str(path))) from None
         return Listing(None, (), exists=False)
     if stat.S_ISDIR(found.st_mode):
-        return Listing(None, list_source(path), exists=True)
+        return Listing(None, list_source(path, on_failure), exists=True)
     if not stat.S_ISREG(found.st_mode):
         raise ValueError(f"{path} is neither a file nor a directory")
     return Listing(_entry("", found, "file"), (), exists=True)
@@ -56,18 +65,22 @@ def find_files(path: Path) -> Listing:
     return Listing(file, (), exists=file is not None)
 
 
-def list_source(directory: Path) -> Iterator[Entry]:
+def list_source(directory: Path, on_failure: OnFailure | None = None) -> Iterator[Entry]:
     """Yield the files below a source directory, in the order of their paths.
 
     Symlinks to files count as those files. Symlinks to directories are followed, but no directory
     is read twice, and one that lies below ``directory`` anyway is read there only. Files that
     vanish meanwhile are left out, and so are pipes, sockets and devices, with a warning.
 
+    Args:
+        directory: the directory.
+        on_failure: called with each name that would raise an error, which is then left out.
+
     Raises:
         OSError: a directory or file cannot be read.
         ValueError: a symlink is dangling.
     """
-    return _walk(os.fspath(directory), _Followed(os.fspath(directory)))
+    return _walk(os.fspath(directory), _Followed(os.fspath(directory), on_failure))
 
 
 def list_destination(directory: Path) -> Iterator[Entry]:
@@ -99,7 +112,8 @@ class _Followed:
     lists_directories = False
     follows_symlinks = True
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, on_failure: OnFailure | None = None) -> None:
+        self._on_failure = on_failure
         self._root = f"{os.path.realpath(root).rstrip('/')}/"
         self._entered: set[tuple[int, int]] = set()
 
@@ -114,14 +128,23 @@ class _Followed:
         self._entered.add(identity)
         return True
 
+    def leaves_out(self, path: str, error: Exception) -> bool:
+        if self._on_failure is None:
+            return False
+        self._on_failure(path, error)
+        return True
+
     def entry(self, path: str, relative: str, *, below_symlink: bool) -> Entry | None:
         try:
             found = os.stat(path)  # noqa: PTH116 - a Path for each file costs more than the call
         except OSError as error:
+            problem: Exception = error
             if error.errno in DANGLING and os.path.islink(path):  # noqa: PTH114
-                raise ValueError(_dangling(path)) from None
-            if not is_absent(error):
-                raise
+                problem = ValueError(_dangling(path))
+            elif is_absent(error):
+                return None
+            if not self.leaves_out(path, problem):
+                raise problem from None
             return None
         if is_temporary(path):
             # Another sync downloads to this directory, or was killed.
@@ -140,6 +163,9 @@ class _NotFollowed:
 
     def enters(self, _: str) -> bool:
         return True
+
+    def leaves_out(self, path: str, error: Exception) -> bool:  # noqa: ARG002
+        return False
 
     def entry(self, path: str, relative: str, *, below_symlink: bool) -> Entry | None:  # noqa: ARG002
         try:
@@ -229,7 +255,8 @@ def _read_names(folder: Folder, policy: SymlinkPolicy) -> list[Name]:
         # A directory whose parent was read may have vanished since. A source itself may not: its
         # absence would empty the destination.
         is_source_root = not folder.prefix and follows
-        if is_source_root or not is_absent(error):
+        is_lost = is_source_root or not is_absent(error)
+        if is_lost and (is_source_root or not policy.leaves_out(folder.path, error)):
             raise
     names.sort()
     return names

@@ -18,6 +18,7 @@ from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
 from aibs_informatics_aws_lambda.storage.paths import DataLocation
 
 from ..entries import Entry, is_placeholder
+from ..local.walk import OnFailure
 from ..locations import Root, find_root
 from ..sync.key_paths import local_path_of
 from ..sync.report import add_suffix
@@ -44,7 +45,10 @@ class NothingSelectedError(ValueError):
 
 
 def find_parts(
-    request: PrepareBatchDataSyncRequest, limit: int, s3: Callable[[], S3]
+    request: PrepareBatchDataSyncRequest,
+    limit: int,
+    s3: Callable[[], S3],
+    on_failure: OnFailure | None = None,
 ) -> list[Node]:
     """Return the parts of a source that are synced separately, in path order.
 
@@ -52,6 +56,8 @@ def find_parts(
         request: the sync.
         limit: the maximum size of a part in bytes; see `partition`.
         s3: creates the S3 client; called only for a source in S3.
+        on_failure: called with each file that cannot be read or has an invalid name, which is
+            then part of no part, instead of raising the error.
 
     Raises:
         NothingSelectedError: the filters exclude all files.
@@ -59,7 +65,7 @@ def find_parts(
         OSError: a local source cannot be read.
         AWSError: S3 refuses or cannot be reached, or has no such bucket.
     """
-    resolved = resolve_sync(request, s3)
+    resolved = resolve_sync(request, s3, on_failure)
     if not resolved.exists:
         logger.info("%s does not exist: the sync will report it", request.source_path)
         return [_EMPTY]
@@ -72,7 +78,7 @@ def find_parts(
         single = single if single and allows(single) else None
         below = filter(allows, below)
     if resolved.source.bucket is not None and resolved.destination.bucket is None:
-        below = _check_local_paths(below, resolved.source)
+        below = _check_local_paths(below, resolved.source, on_failure)
     parts = _parts(single, below, limit)
     if (resolved.single or resolved.below) and not parts[0].object_count:
         _report_nothing_selected(request)
@@ -214,12 +220,21 @@ def _alone(path: DataLocation) -> dict[str, object]:
     }
 
 
-def _check_local_paths(entries: Iterable[Entry], source: Root) -> Iterator[Entry]:
+def _check_local_paths(
+    entries: Iterable[Entry], source: Root, on_failure: OnFailure | None
+) -> Iterator[Entry]:
     """Yield the entries that become local files; raise `ValueError` for an invalid key."""
     uri = source.name() if source.path.endswith("/") or not source.path else f"{source.name()}/"
     for entry in entries:
-        if not is_placeholder(entry):
+        if is_placeholder(entry):
+            continue
+        try:
             local_path_of(entry.relative, uri)
+        except ValueError as error:
+            if on_failure is None:
+                raise
+            on_failure(f"{uri}{entry.relative}", error)
+        else:
             yield entry
 
 

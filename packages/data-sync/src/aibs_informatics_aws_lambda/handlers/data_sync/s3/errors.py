@@ -35,6 +35,22 @@ _FILE_ERRORS: Final[Mapping[str, int]] = MappingProxyType(
 # A file that ends before the content length of its upload.
 _TOO_SHORT = "AWS_ERROR_S3_INCORRECT_CONTENT_LENGTH"
 
+# What is refused for other reasons than the object that a request is about.
+_GENERAL = frozenset(
+    {
+        "AuthorizationHeaderMalformed",
+        "ExpiredToken",
+        "IllegalLocationConstraintException",
+        "InvalidAccessKeyId",
+        "InvalidToken",
+        "NoSuchBucket",
+        "PermanentRedirect",
+        "RequestTimeTooSkewed",
+        "SignatureDoesNotMatch",
+        "SlowDown",
+    }
+)
+
 _VERBS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "ListObjectsV2": "list",
@@ -118,7 +134,10 @@ def translate_error(error: Exception, request: Request, host: str) -> Exception:
     if remedy:
         text += f". {remedy}"
     is_missing = code in _NOT_FOUND or status == HTTPStatus.NOT_FOUND
-    return ResourceNotFoundError(text) if is_missing else AWSError(text)
+    translated = ResourceNotFoundError(text) if is_missing else AWSError(text)
+    is_service = status is None or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    translated.is_general = is_service or code in _GENERAL
+    return translated
 
 
 def error_code(error: Exception) -> str:

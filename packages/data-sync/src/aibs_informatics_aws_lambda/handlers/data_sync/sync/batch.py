@@ -50,7 +50,12 @@ def sync_batch(
             if response.continuation:
                 return _stopped(syncs, state, response.continuation)
             add_counts(state.result, response.result)
-            state.result.successful_requests_count += 1
+            if response.result.files_failed:
+                logger.error("Sync of %s failed for some files", sync.source_path)
+                state.result.failed_requests_count += 1
+                state.failed_requests.append(number)
+            else:
+                state.result.successful_requests_count += 1
         state.requests_done, state.sync = number + 1, None
     return models.BatchDataSyncResponse(result=state.result, failed_requests=_failed(syncs, state))
 

@@ -7,6 +7,7 @@ from ..entries import Entry
 from ..progress import NullProgress, Progress
 from ..s3.client import S3
 from .deadline import TimeBudget
+from .failures import Failures
 from .report import Report
 
 
@@ -29,6 +30,7 @@ class ExecutionContext:
         progress: receives the progress of the transfers.
         report: receives what was done with each entry.
         budget: the time that is left.
+        failures: the files that could not be synced; `None` to stop at the first one.
     """
 
     pool: Executor
@@ -45,6 +47,12 @@ class ExecutionContext:
     progress: Progress = field(default_factory=NullProgress)
     report: Report = field(default_factory=Report)
     budget: TimeBudget = field(default_factory=TimeBudget)
+    failures: Failures | None = None
+
+    @property
+    def may_delete(self) -> bool:
+        """Whether no file has failed: files at the destination may be all that is left of it."""
+        return self.failures is None or not self.failures.count
 
     def time_of_copy(self, entry: Entry) -> float:
         """Return the modification time for the local copy of an entry, as it was listed.

@@ -15,6 +15,7 @@ from aibs_informatics_aws_lambda.storage.data_sync import sync as models
 
 from ..local.locks import held_lock
 from ..local.staging import find_staging_root, staging_folder
+from ..local.walk import OnFailure
 from ..locations import resolve
 from ..progress import NullProgress, Progress
 from ..s3.client import DEFAULT_CONNECTIONS, S3
@@ -23,6 +24,7 @@ from .context import ExecutionContext
 from .deadline import UNLIMITED, OutOfTimeError, TimeBudget, make_time_budget
 from .diff import DiffOptions
 from .executor import execute
+from .failures import Failures
 from .filters import compile_patterns
 from .move_marker import finish_move
 from .planner import Plan, PlanOptions, make_plan, rule_at
@@ -145,11 +147,12 @@ class _Call:
         self._report_location = find_report_location(request) if has_report else None
         self._changes = not (request.dry_run or request.verify)
         self._started = time.time()
+        self._failures = Failures() if request.continue_on_error else None
 
     def resolve(self) -> ResolvedSync:
         """Resolve the request, and begin to list the source."""
         try:
-            return resolve_sync(self._request, self._s3)
+            return resolve_sync(self._request, self._s3, self._on_failure)
         except OutOfTimeError:
             raise _too_slow(str(self._request.source_path)) from None
 
@@ -167,6 +170,10 @@ class _Call:
             self._timer.daemon = True
             self._timer.start()
         return s3
+
+    @property
+    def _on_failure(self) -> OnFailure | None:
+        return None if self._failures is None else self._failures.note
 
     @contextmanager
     def locked(self, resolved: ResolvedSync) -> Iterator[None]:
@@ -222,6 +229,7 @@ class _Call:
                 progress=self._progress,
                 report=report if listener is None else ForwardedReport(report, listener),
                 budget=self._budget,
+                failures=self._failures,
             )
             pending = sum(plan.pending for plan in plans)
             self._progress.plan(pending, sum(plan.pending_bytes for plan in plans))
@@ -233,7 +241,7 @@ class _Call:
 
     def report(self, outcome: Outcome) -> models.DataSyncResponse:
         """Return the response for an outcome."""
-        return make_response(self._request, outcome, self._report_location)
+        return make_response(self._request, outcome, self._report_location, self._failures)
 
     def report_nothing(self, resolved: ResolvedSync) -> models.DataSyncResponse:
         """Return the response if there is nothing to sync; or fail, as the source is missing."""
@@ -295,6 +303,7 @@ class _Call:
             reserved_paths=frozenset(other.target.path for other in others),
             lists_all=diff.verify or self._budget.is_limited or self._report_location is not None,
             entry_files_through=before.entry_files_through if before else None,
+            on_failure=self._on_failure,
         )
 
     def _written_report(self) -> AbstractContextManager[Report]:

@@ -67,11 +67,12 @@ def execute(plans: Sequence[Plan], context: ExecutionContext) -> Outcome:
         for plan in plans:
             _PlanExecution(plan, context, outcome).run()
         for plan in plans:
-            delete_extraneous(plan, context, outcome)
+            if context.may_delete or context.verifies:
+                delete_extraneous(plan, context, outcome)
     except OutOfTimeError:
         outcome.is_complete = False
         return outcome
-    if context.removes_sources:
+    if context.removes_sources and context.may_delete:
         remove_sources(plans, sources, context, outcome)
     return outcome
 
@@ -140,7 +141,10 @@ class _PlanExecution:
         # A reader of a store finds what its entry files name: all of that has arrived by now.
         self._publishes, self._reached = True, None
         for wave in steps.transfer_waves():
-            self._transfer_each(self._unpublished(wave))
+            found = self._unpublished(wave)
+            self._transfer_each(found if self.context.may_delete else self._left_out(found))
+        if not self.context.may_delete:
+            self.method.discard([])
         if self.plan.route.is_local and self.context.changes:
             self._finish_folders()
 
@@ -151,7 +155,7 @@ class _PlanExecution:
             transfer = _Transfer(step, number, self, self._reached)
             self._unfinished[step.target] = transfer
             self._reached = step.target
-            transfer.begin()
+            transfer.guard(transfer.begin)
             self._transfer_differing()
         while not self.window.is_empty() or self.differing:
             self.window.drain(budget.seconds_left)
@@ -175,9 +179,32 @@ class _PlanExecution:
             copy_folders(route.source.path, self.folders)
         self.folders.set_modes()
 
+    def _left_out(self, steps: Iterable[tuple[int, Step]]) -> Iterator[tuple[int, Step]]:
+        """Yield the steps on entry files that are unchanged; others name data that is missing."""
+        for number, step in steps:
+            if step.action == "keep":
+                yield number, step
+                continue
+            self._reached = step.target
+            error = ValueError("not transferred, as other files failed that its readers expect")
+            self.note_failure(step, error)
+
+    def note_failure(self, step: Step, error: Exception) -> None:
+        """Note that an entry could not be transferred, or raise the error if the sync ends.
+
+        Raises:
+            Exception: the error.
+        """
+        failures = self.context.failures
+        if failures is None or not failures.tolerate(error, self._transferred):
+            raise error
+        failures.note(self.plan.route.source.name(step.entry.relative), error)
+        self.context.progress.advance(1, step.entry.size)
+
     def _transfer_differing(self) -> None:
         while self.differing:
-            self.differing.popleft().transfer()
+            transfer = self.differing.popleft()
+            transfer.guard(transfer.transfer)
 
     def _end_in_time(self) -> None:
         """Let the transfers end that do so in time, and give up the others."""
@@ -198,6 +225,8 @@ class _PlanExecution:
             # A single object is done before anything below its key is started.
             return
         if self._publishes:
+            if not self.context.may_delete:
+                return
             first = next(iter(self._unfinished.values()), None)
             self._outcome.entry_files_through = first.previous if first else self._reached
             return
@@ -297,19 +326,32 @@ class _Transfer:
         self._execution = execution
         self._bytes_done = 0
 
+    def guard(self, action: Callable[..., None], *arguments: Any) -> None:
+        """Call a method, and note its error if the sync goes on after it."""
+        try:
+            action(*arguments)
+        except OutOfTimeError:
+            raise
+        except Exception as error:
+            if self._execution.is_given_up:
+                raise
+            self._execution.note_failure(self.step, error)
+
     def begin(self) -> None:
         """Compare or transfer the entry, or leave it as it is."""
         if self.step.action == "transfer":
             self.transfer()
         elif self.step.action == "compare":
-            self._execution.window.add(self._compare, self._end_comparison, _WAITING)
+            end = partial(self.guard, self._end_comparison)
+            self._execution.window.add(self._compare, end, _WAITING)
         else:
             self._execution.note_unchanged(self.step, _evidence_of(self.step))
 
     def transfer(self) -> None:
         """Receive and publish the entry, or only count it."""
         if self._execution.context.changes:
-            self._execution.window.add(self._receive, self._end_receiving, self._weight)
+            end = partial(self.guard, self._end_receiving)
+            self._execution.window.add(self._receive, end, self._weight)
         else:
             self._end(_evidence_of(self.step))
 
@@ -361,7 +403,7 @@ class _Transfer:
             return
         execution.window.add(
             partial(execution.context.pool.submit, self._publish, result),
-            self._end_publishing,
+            partial(self.guard, self._end_publishing),
             self._weight,
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ..entries import Entry, is_placeholder
+from ..local.walk import OnFailure
 from ..locations import Root
 from .diff import Pair, Step
 
@@ -12,14 +13,18 @@ _MAX_NAME_BYTES = 255
 
 
 def as_local_pairs(
-    entries: Iterable[Entry], source: Root | str, non_canonical: NonCanonicalKeys
+    entries: Iterable[Entry],
+    source: Root,
+    non_canonical: NonCanonicalKeys,
+    on_failure: OnFailure | None = None,
 ) -> Iterator[Pair]:
     """Yield the entries with their local paths, in order; placeholders are left out.
 
     Args:
         entries: the objects.
-        source: the URI of the source, for messages.
+        source: the source, for messages.
         non_canonical: collects keys whose path differs from the key, as they break the order.
+        on_failure: called with each key that cannot be a path, instead of raising the error.
 
     Raises:
         ValueError: a key cannot be a path below the destination.
@@ -27,7 +32,13 @@ def as_local_pairs(
     for entry in entries:
         if not entry.size and is_placeholder(entry):
             continue
-        path = local_path_of(entry.relative, source)
+        try:
+            path = local_path_of(entry.relative, source)
+        except ValueError as error:
+            if on_failure is None:
+                raise
+            on_failure(source.name(entry.relative), error)
+            continue
         if path == entry.relative:
             yield Pair(path, entry)
         else:

@@ -13,7 +13,7 @@ from aibs_informatics_aws_lambda.common.s3 import MAX_KEY_BYTES
 
 from ..entries import Entry, EntryKind
 from ..evidence import is_absent
-from ..local.walk import list_destination
+from ..local.walk import OnFailure, list_destination
 from ..s3.client import S3
 from ..s3.listing import find_object, list_below
 from ..stores import ENDINGS, Rule, find_rule, in_entry_folder
@@ -45,6 +45,8 @@ class PlanOptions:
         lists_all: whether unchanged entries are steps as well, so that each can be reported.
         entry_files_through: the entry file of a store that an earlier call of the same sync has
             finished last.
+        on_failure: called with each entry whose name is not valid at the destination, instead of
+            raising the error.
     """
 
     selects: PathFilter | None = None
@@ -55,6 +57,7 @@ class PlanOptions:
     reserved_paths: frozenset[str] = frozenset()
     lists_all: bool = False
     entry_files_through: str | None = None
+    on_failure: OnFailure | None = None
 
 
 @dataclass
@@ -223,9 +226,10 @@ class _Planner:
         if route.single:
             return (Pair("", entry) for entry in entries)
         if route.is_remote_to_local:
-            return as_local_pairs(entries, route.source, self._non_canonical)
+            non_canonical, on_failure = self._non_canonical, self._options.on_failure
+            return as_local_pairs(entries, route.source, non_canonical, on_failure)
         if route.source.bucket is None and route.target.bucket is not None:
-            return _as_key_pairs(route, entries)
+            return _as_key_pairs(route, entries, self._options.on_failure)
         kept_prefix = route.kept_prefix
         return (Pair(kept_prefix + entry.relative, entry) for entry in entries)
 
@@ -320,22 +324,36 @@ def _two_sources(route: Route, step: Step) -> str:
     )
 
 
-def _as_key_pairs(route: Route, entries: Iterable[Entry]) -> Iterator[Pair]:
+def _as_key_pairs(
+    route: Route, entries: Iterable[Entry], on_failure: OnFailure | None
+) -> Iterator[Pair]:
     capacity = MAX_KEY_BYTES - len(route.target.path.encode())
     for entry in entries:
+        path = route.source.at(entry.relative)
         try:
-            size = len(entry.relative.encode())
-        except UnicodeEncodeError:
-            raise ValueError(
-                f"the name of {route.source.at(entry.relative)!r} is not UTF-8 and cannot be an "
-                "object key: rename or exclude the file"
-            ) from None
-        if size > capacity:
-            raise ValueError(
-                f"the object key of {route.source.at(entry.relative)!r} would have more than "
-                f"{MAX_KEY_BYTES} bytes: rename or exclude the file"
-            )
-        yield Pair(entry.relative, entry)
+            _check_key(path, entry.relative, capacity)
+        except ValueError as error:
+            if on_failure is None:
+                raise
+            on_failure(path, error)
+        else:
+            yield Pair(entry.relative, entry)
+
+
+def _check_key(path: str, relative: str, capacity: int) -> None:
+    """Raise `ValueError` if a file cannot be an object of a key with so many bytes."""
+    try:
+        size = len(relative.encode())
+    except UnicodeEncodeError:
+        raise ValueError(
+            f"the name of {path!r} is not UTF-8 and cannot be an object key: rename or exclude "
+            "the file"
+        ) from None
+    if size > capacity:
+        raise ValueError(
+            f"the object key of {path!r} would have more than {MAX_KEY_BYTES} bytes: rename or "
+            "exclude the file"
+        )
 
 
 def _list_targets(route: Route, options: PlanOptions, s3: S3 | None) -> Iterable[Entry]:

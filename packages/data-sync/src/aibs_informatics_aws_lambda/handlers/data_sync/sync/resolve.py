@@ -8,7 +8,7 @@ from typing import NamedTuple
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
 
 from ..entries import Entry, Listing, is_placeholder
-from ..local.walk import find_local
+from ..local.walk import OnFailure, find_local
 from ..locations import Root, find_root
 from ..s3.client import S3
 from ..s3.listing import find_in_s3
@@ -48,12 +48,16 @@ class ResolvedSync(NamedTuple):
     branches: list[Branch]
 
 
-def resolve_sync(request: DataSyncRequest, s3: Callable[[], S3]) -> ResolvedSync:
+def resolve_sync(
+    request: DataSyncRequest, s3: Callable[[], S3], on_failure: OnFailure | None = None
+) -> ResolvedSync:
     """Resolve the paths of a request and begin to list its source.
 
     Args:
         request: the sync.
         s3: makes the S3 client; it is called only for a source in S3.
+        on_failure: called with each file below a local source that cannot be read, instead of
+            raising the error.
 
     Raises:
         ValueError: the options contradict each other, or source and destination overlap.
@@ -70,7 +74,7 @@ def resolve_sync(request: DataSyncRequest, s3: Callable[[], S3]) -> ResolvedSync
             check_filters_supported(request.filter_config, source, destination)
         selects = make_filter(request.filter_config, source, request.filter_root)
     if source.bucket is None:
-        listing = find_local(Path(source.path))
+        listing = find_local(Path(source.path), _of_selected(on_failure, source, selects))
     else:
         listing = find_in_s3(s3(), source.bucket, source.path)
     single, below = listing.single, _without_lone_placeholder(listing.below)
@@ -83,6 +87,22 @@ def resolve_sync(request: DataSyncRequest, s3: Callable[[], S3]) -> ResolvedSync
     return ResolvedSync(
         source, destination, selects, limits, listing.exists, single, below, branches
     )
+
+
+def _of_selected(
+    on_failure: OnFailure | None, source: Root, selects: PathFilter | None
+) -> OnFailure | None:
+    """Return a callback that is not interested in dangling symlinks that the filter excludes."""
+    if on_failure is None or selects is None:
+        return on_failure
+    note, start = on_failure, f"{source.path.rstrip('/')}/"
+
+    def note_selected(path: str, error: Exception) -> None:
+        # A directory that cannot be read may contain what is selected.
+        if isinstance(error, OSError) or selects(path.removeprefix(start)):
+            note(path, error)
+
+    return note_selected
 
 
 def _check_local_mirror(request: DataSyncRequest) -> None:

@@ -9,6 +9,7 @@ from aibs_informatics_aws_lambda.storage.data_sync.batch import RequestsOrLocati
 from aibs_informatics_aws_lambda.storage.paths import DataLocation
 
 from ..stored_lists import read_list
+from .failures import Failures
 from .resumption import Resumption
 
 
@@ -40,7 +41,10 @@ class NoProgressError(TimeoutError):
 
 
 def make_response(
-    request: models.DataSyncRequest, outcome: Outcome, details: DataLocation | None
+    request: models.DataSyncRequest,
+    outcome: Outcome,
+    details: DataLocation | None,
+    failures: Failures | None = None,
 ) -> models.DataSyncResponse:
     """Return the response to a request.
 
@@ -48,6 +52,7 @@ def make_response(
         request: the request.
         outcome: the outcome of this call.
         details: the location of the report, if there is one.
+        failures: the files that could not be synced, if the sync went on after them.
 
     Raises:
         NoProgressError: nothing was done in this call.
@@ -66,6 +71,8 @@ def make_response(
     result = models.DataSyncResult(
         **counts.model_dump(), details=details, verification=verification
     )
+    if failures is not None and failures.count:
+        result.files_failed, result.failed_files = failures.count, failures.listed
     if outcome.is_complete:
         return models.DataSyncResponse(request=request, result=result)
     continuation = models.SyncContinuation(

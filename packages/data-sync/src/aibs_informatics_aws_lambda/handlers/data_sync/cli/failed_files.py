@@ -1,0 +1,73 @@
+"""The files that could not be synced, of one sync or of many."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from aibs_informatics_aws_lambda.common.cli.errors import ExitCode
+from aibs_informatics_aws_lambda.storage.data_sync.sync import (
+    DataSyncCounts,
+    DataSyncResponse,
+    FailedFile,
+)
+
+from ..sync.failures import Failures
+from .arguments import PROGRAM
+from .output import format_count
+
+_MOST_SHOWN = 20
+
+
+@dataclass
+class FailedFiles:
+    """The files that could not be synced.
+
+    Args:
+        count: the number of them.
+        messages: an error for each of the first ones, by their paths.
+    """
+
+    count: int = 0
+    messages: dict[str, str] = field(default_factory=dict)
+
+    def add(self, response: DataSyncResponse) -> None:
+        """Add the failed files of a sync."""
+        self.count += response.result.files_failed or 0
+        self._list(response.result.failed_files or ())
+
+    def extend(self, other: FailedFiles) -> None:
+        """Add the failed files of other syncs."""
+        self.count += other.count
+        self.messages.update(other.messages)
+
+    def merge(self, failures: Failures) -> None:
+        """Add failed files that may have been added before."""
+        self.count += sum(file.path not in self.messages for file in failures.listed)
+        self._list(failures.listed)
+
+    def _list(self, files: Iterable[FailedFile]) -> None:
+        for file in files:
+            is_named = file.path in file.error
+            message = file.error if is_named else f"{file.path}: {file.error}"
+            self.messages[file.path] = message
+
+    def print(self) -> None:
+        """Print an error for each of the first files, and their number, to stderr."""
+        for message in list(self.messages.values())[:_MOST_SHOWN]:
+            sys.stderr.write(f"{PROGRAM}: error: {message}\n")
+        if self.count > _MOST_SHOWN:
+            sys.stderr.write(f"{PROGRAM}: error: and {self.count - _MOST_SHOWN:,} more\n")
+        if self.count:
+            sys.stderr.write(
+                f"{PROGRAM}: error: {format_count(self.count)} not synced, so nothing was "
+                "deleted: correct this, and run the same command again\n"
+            )
+
+    def exit_code(self, counts: DataSyncCounts) -> ExitCode:
+        """Return the exit status, given the counts of all other files."""
+        if not self.count:
+            return ExitCode.DONE
+        is_partial = counts.files_transferred or counts.files_unchanged
+        return ExitCode.PARTLY_FAILED if is_partial else ExitCode.FAILED
