@@ -43,14 +43,14 @@ class BrokenError(Exception):
         "a denied listing names the action": (
             LIST,
             RefusedError(403, "AccessDenied"),
-            "cannot list s3://bucket/run/: AccessDenied: Why. Grant s3:ListBucket on it",
+            "cannot list s3://bucket/run/: AccessDenied: Why. Grant s3:ListBucket to the role",
         ),
         "a denied download names both sides": (
             GET,
             RefusedError(403, "AccessDenied"),
             "cannot download s3://bucket/key to /data/key: AccessDenied: Why. Grant s3:GetObject",
         ),
-        "a denied HEAD, which has no body, names the action": (
+        "a denied HEAD, which has no body, names the action and the credentials": (
             GET,
             RefusedError(403),
             "Forbidden. Grant s3:GetObject",
@@ -75,7 +75,7 @@ class BrokenError(Exception):
         "an archived object is restored": (
             GET,
             RefusedError(403, "InvalidObjectState"),
-            "restore it, then sync again",
+            "restore it, then try again",
         ),
         "another region is set": (LIST, RefusedError(301, "PermanentRedirect"), "Set AWS_REGION"),
         "a changed object is synced again": (

@@ -83,7 +83,7 @@ def test_throttled_request_is_sent_again(s3: FaultyS3, tmp_path: Path, operation
 def test_request_that_is_throttled_for_ever_is_an_error_with_a_remedy(s3, tmp_path: Path):
     s3.put("bucket", "src/a", b"content")
     s3.fault = first_of("GetObject", 1000, TOO_MANY)
-    with pytest.raises(AWSError, match=r"TooManyRequests.*lower max_concurrency"):
+    with pytest.raises(AWSError, match=r"TooManyRequests.*send fewer in parallel"):
         sync("s3://bucket/src/", tmp_path / "dst")
     assert sum(call.operation == "GetObject" for call in s3.calls) == 5
 

@@ -19,7 +19,6 @@ _TIMEOUT_SECONDS = 120
 _LOOK_UP_TIMEOUT_SECONDS = 2
 
 _NOT_FOUND = {"404", "NoSuchBucket", "NoSuchKey", "NotFound"}
-_DENIED = {"403", "AccessDenied", "AccessDeniedException", "Forbidden", "UnauthorizedOperation"}
 
 
 def get_client(service: str, region_name: str | None = None, **arguments: Any) -> Any:
@@ -136,10 +135,15 @@ def named_errors(action: str, permission: str) -> Iterator[None]:
     try:
         yield
     except errors.ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "")
+        reason = error.response.get("Error", {})
+        code = reason.get("Code", "")
         if code in _NOT_FOUND:
             raise ResourceNotFoundError(f"cannot {action}: {error}") from error
-        advice = f". Grant {permission} to the role in use." if code in _DENIED else ""
+        # Cold start: only for errors.
+        from .remedies import find_remedy
+
+        remedy = find_remedy(code, reason.get("Message", ""), permission)
+        advice = f". {remedy}." if remedy else ""
         raise AWSError(f"cannot {action}: {error}{advice}") from error
     except (errors.NoCredentialsError, errors.PartialCredentialsError) as error:
         raise AWSError(

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError, ResourceNotFoundError
+from aibs_informatics_aws_lambda.common.remedies import find_remedy
 
 from .xml import find_text
 
@@ -68,37 +69,12 @@ _VERBS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 
-_RENEW = "Renew the temporary credentials in use"
-_SET_REGION = "Set AWS_REGION to the region of the bucket"
-# https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
-_REMEDIES: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "AuthorizationHeaderMalformed": _SET_REGION,
-        "ExpiredToken": _RENEW,
-        "IllegalLocationConstraintException": _SET_REGION,
-        "InvalidAccessKeyId": "Check the access key ID: AWS_ACCESS_KEY_ID, or the profile in use",
-        "InvalidObjectState": "The object is archived: restore it, then sync again",
-        "InvalidToken": _RENEW,
-        "KMS.DisabledException": "Enable the KMS key of the object",
-        "NoSuchBucket": "Correct the name, or create the bucket",
-        "NotImplemented": "The service does not support this operation",
-        "PermanentRedirect": _SET_REGION,
-        "PreconditionFailed": "The object changed after it was listed: sync again",
-        "RequestTimeTooSkewed": "Set the clock of this machine",
-        "SignatureDoesNotMatch": "Check the secret access key: AWS_SECRET_ACCESS_KEY, or the "
-        "profile in use",
-        "SlowDown": "The service throttles requests: lower max_concurrency, or sync again later",
-        "TooManyRequests": "The service throttles requests: lower max_concurrency, or sync again "
-        "later",
-    }
-)
 _BY_STATUS: Final[Mapping[int, str]] = MappingProxyType(
     {
         HTTPStatus.PRECONDITION_FAILED: "PreconditionFailed",
         HTTPStatus.NOT_IMPLEMENTED: "NotImplemented",
         HTTPStatus.TOO_MANY_REQUESTS: "SlowDown",
         HTTPStatus.SERVICE_UNAVAILABLE: "SlowDown",
-        HTTPStatus.FORBIDDEN: "AccessDenied",
     }
 )
 
@@ -148,16 +124,9 @@ def error_code(error: Exception) -> str:
 def _remedy(code: str, message: str, status: int | None, request: Request, host: str) -> str:
     if status is None and code.startswith(_UNREACHABLE):
         return f"Check the network, the region and AWS_ENDPOINT_URL: the host is {host}"
-    code = _BY_STATUS.get(status, code) if status and code == _phrase(status) else code
-    if code != "AccessDenied":
-        return _REMEDIES.get(code, "")
-    denied = re.search(r"\bkms:\w+", message)
-    if denied:
-        return f"Grant {denied[0]} on the KMS key of the object to the role or user in use"
-    return (
-        f"Grant {request.permission} on it to the role or user in use: its policies do not allow "
-        f"{request.permission}"
-    )
+    if status and code == _phrase(status):
+        code = _BY_STATUS.get(status, code)
+    return find_remedy(code, message, request.permission)
 
 
 def _reason(error: Exception, status: int | None) -> tuple[str, str]:
