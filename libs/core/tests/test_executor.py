@@ -185,6 +185,21 @@ def test_run_without_a_response_writes_an_empty_object_and_says_so(tmp_path, cap
     assert line["message"] == f"Counter returned no response: writing {{}} to {path}"
 
 
+class Measurement(PydanticBaseModel):
+    values: list[float]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_response_that_is_not_json_is_not_written(tmp_path, value):
+    class Measure(BaseExecutor[CountRequest, Measurement]):
+        def handle(self, request):
+            return Measurement(values=[1.0, value])
+
+    with pytest.raises(ValidationError, match=r"values\[1\]: .* is not a JSON number"):
+        Measure.run_executor({"count": 1}, tmp_path / "out.json")
+    assert not (tmp_path / "out.json").exists()
+
+
 def test_output_location_is_checked_before_the_work_is_done(tmp_path):
     class Careful(Counter):
         def handle(self, request):

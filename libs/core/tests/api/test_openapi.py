@@ -60,6 +60,13 @@ def test_parts_of_the_path_are_parameters_and_the_rest_is_the_body():
     assert content["schema"]["required"] == ["how_many"]
     assert content["example"] == {"how_many": 3, "tags": ["round"]}
     assert operation["summary"] == "Keep an item."
+    assert "description" not in operation
+
+
+def test_docstring_is_the_summary_and_the_description():
+    handler_cls = make_handler("/a", "GET", __doc__="Count.\n\n        And more,\n        much.")
+    operation = document_of(handler_cls)["paths"]["/a"]["get"]
+    assert (operation["summary"], operation["description"]) == ("Count.", "And more,\nmuch.")
 
 
 class Nested(PydanticBaseModel):

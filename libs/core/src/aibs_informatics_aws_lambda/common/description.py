@@ -53,11 +53,14 @@ def describe(handler_cls: type[TypedExchange[Any, Any]]) -> JSONObject:
 
 def summary_of(handler_cls: type) -> str:
     """Return the first line of a handler's own docstring, or the name of the class without one."""
-    own = vars(handler_cls).get("__doc__") or ""
+    return docstring_of(handler_cls).partition("\n")[0] or handler_cls.__name__
+
+
+def docstring_of(handler_cls: type) -> str:
+    """Return the docstring that a class itself has, or an empty string."""
+    own = inspect.cleandoc(vars(handler_cls).get("__doc__") or "")
     # The one that `dataclass` makes.
-    if own.startswith(f"{handler_cls.__name__}("):
-        own = ""
-    return inspect.cleandoc(own).partition("\n")[0] or handler_cls.__name__
+    return "" if own.startswith(f"{handler_cls.__name__}(") else own
 
 
 def example_request(handler_cls: type[TypedExchange[Any, Any]]) -> JSONObject | None:

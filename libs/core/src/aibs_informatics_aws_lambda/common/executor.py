@@ -14,7 +14,7 @@ from .env import EnvBaseMixins
 from .files import write_atomically
 from .generics import REQUEST, RESPONSE, TypedExchange
 from .handler_names import load_qualified_name
-from .json_check import check_depth, unserializable
+from .json_check import check_depth, check_response, unserializable
 from .json_io import JSON, JSONObject, as_json_object, dump_json_line, load_json_object
 from .logging import logger
 from .middleware import Middleware, call_handler, flush_middlewares
@@ -185,6 +185,8 @@ class BaseExecutor(EnvBaseMixins, TypedExchange[REQUEST, RESPONSE]):
         Raises:
             ValueError: the request is invalid, or the output location is a local path that cannot
                 be written to; `handle` has not been called.
+            ValidationError: the response cannot be written as JSON; the message has the path of
+                the field.
         """
         if output_location is not None:
             check_writable(parse_location(output_location))
@@ -194,6 +196,7 @@ class BaseExecutor(EnvBaseMixins, TypedExchange[REQUEST, RESPONSE]):
         finally:
             flush_middlewares(cls)
         output = None if response is None else cls.serialize_response(response)
+        check_response(output)
         if output_location is not None:
             if output is None:
                 logger.warning(

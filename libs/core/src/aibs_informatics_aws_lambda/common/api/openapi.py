@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from .._powertools import has_default_title, operation_id_of, routes_of
-from ..description import example_request, summary_of
+from ..description import docstring_of, example_request, summary_of
 from ..json_io import JSONObject
 from ..lambda_function import handler_class_of
 from .handler import ApiLambdaHandler
@@ -210,8 +210,10 @@ def _operation(
     example = example_request(handler_cls) or {}
     properties = schema.get("properties", {})
     required = set(schema.get("required", []))
+    details = docstring_of(handler_cls).partition("\n")[2].strip()
     operation: JSONObject = {
         "summary": summary_of(handler_cls),
+        **({"description": details} if details else {}),
         "parameters": [
             _path_parameter(name, properties.get(name, {}), example) for name in in_path
         ],
