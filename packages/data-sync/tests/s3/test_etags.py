@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -10,11 +10,10 @@ from aibs_informatics_aws_lambda.handlers.data_sync.evidence import StoredObject
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.etags import (
     file_has_etag,
     file_is_stored,
-    first_part_bytes,
+    find_part_sizes,
     object_digest,
-    part_bytes_for,
-    parts_of,
 )
+from aibs_informatics_aws_lambda.handlers.data_sync.s3.parts import split_parts
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.requests import (
     ObjectVersion,
     Request,
@@ -23,7 +22,6 @@ from aibs_informatics_aws_lambda.handlers.data_sync.s3.requests import (
 from tables import table
 
 MIB = 2**20
-GIB = 2**30
 TEN = b"0123456789"
 REQUEST = Request("GetObject", "s3:GetObject", "bucket", "key")
 
@@ -75,38 +73,6 @@ class FakeS3:
 
 
 @table(
-    "size, part_bytes",
-    {
-        "an empty object has parts of 8 MiB": (0, 8 * MIB),
-        "10,000 parts of 8 MiB are not too many": (8 * MIB * 10_000, 8 * MIB),
-        "a byte more doubles the parts": (8 * MIB * 10_000 + 1, 16 * MIB),
-        "10,000 parts of 16 MiB are not too many": (16 * MIB * 10_000, 16 * MIB),
-        "a byte more doubles the parts again": (16 * MIB * 10_000 + 1, 32 * MIB),
-        "the largest object of S3 has parts of 1 GiB": (5 * 2**40, GIB),
-    },
-)
-def test_size_of_parts(size, part_bytes):
-    assert part_bytes_for(size) == part_bytes
-
-
-@table(
-    "etag, number",
-    {
-        "an MD5 has no parts": ("d41d8cd98f00b204e9800998ecf8427e", None),
-        "the number of parts follows a dash": ("d41d8cd98f00b204e9800998ecf8427e-12", 12),
-        "one part is a number of parts": ("d41d8cd98f00b204e9800998ecf8427e-1", 1),
-        "a dash alone tells no number": ("d41d8cd98f00b204e9800998ecf8427e-", None),
-        "letters after a dash are no number": ("d41d8cd98f00b204e9800998ecf8427e-x1", None),
-        "an ETag with several dashes has no parts": ("d41d8cd9-8f00-1", None),
-        "a superscript is no number": ("d41d8cd98f00b204e9800998ecf8427e-²", None),
-        "no ETag has no parts": ("", None),
-    },
-)
-def test_number_of_parts(etag, number):
-    assert parts_of(etag) == number
-
-
-@table(
     "content, etag, first_part, same",
     {
         "an MD5 is that of the content": (TEN, etag_of(TEN), None, True),
@@ -127,11 +93,24 @@ def test_file_has_the_etag_of_an_object(tmp_path: Path, content, etag, first_par
     file = tmp_path / "file"
     file.write_bytes(content)
 
-    def find_part_bytes() -> int:
-        assert first_part is not None, "the size of the first part was asked for"
-        return first_part
+    def find_sizes() -> list[list[int]]:
+        assert first_part is not None, "the sizes of the parts were asked for"
+        return [split_parts(len(content), first_part)]
 
-    assert file_has_etag(str(file), len(content), etag, find_part_bytes, Checks()) is same
+    assert file_has_etag(str(file), len(content), etag, find_sizes, Checks()) is same
+
+
+def test_file_is_compared_in_parts_of_any_sizes(tmp_path: Path):
+    (tmp_path / "file").write_bytes(TEN)
+    digests = b"".join(hashlib.md5(part).digest() for part in (TEN[:5], TEN[5:9], TEN[9:]))
+    etag = f"{hashlib.md5(digests).hexdigest()}-3"
+
+    def find_sizes() -> Iterator[list[int]]:
+        yield [4, 4, 2]
+        yield [5, 4, 1]
+        pytest.fail("further sizes were asked for")
+
+    assert file_has_etag(str(tmp_path / "file"), 10, etag, find_sizes, Checks())
 
 
 def test_large_file_in_parts_of_the_usual_size_needs_no_question(tmp_path: Path):
@@ -149,14 +128,14 @@ def test_file_in_as_many_parts_of_another_size_is_compared_in_those(tmp_path: Pa
     file.write_bytes(content)
     etag = etag_of(content, 5 * MIB)
     assert etag.endswith("-2")
-    assert file_has_etag(str(file), len(content), etag, lambda: 5 * MIB, Checks())
+    assert file_has_etag(str(file), len(content), etag, lambda: [[5 * MIB, 4 * MIB + 1]], Checks())
 
 
 @table(
     "etag_parts, parts_read",
     {
         "a file is read once for an MD5": (None, 1),
-        "a file is read once where the number of parts is not the usual": (4, 1),
+        "a file is read once in parts that are told": (4, 3),
         "a file is read once where the parts are the usual": (8 * MIB, 1),
     },
 )
@@ -164,9 +143,9 @@ def test_file_that_differs_is_read_no_more_than_needed(tmp_path: Path, etag_part
     file = tmp_path / "file"
     file.write_bytes(TEN[::-1])
     checks = Checks()
-    first_part = etag_parts or 0
-    assert not file_has_etag(str(file), 10, etag_of(TEN, etag_parts), lambda: first_part, checks)
-    assert checks.count == (3 if etag_parts == 4 else parts_read)
+    told = [split_parts(10, etag_parts or 10)]
+    assert not file_has_etag(str(file), 10, etag_of(TEN, etag_parts), lambda: told, checks)
+    assert checks.count == parts_read
 
 
 @table(
@@ -182,7 +161,7 @@ def test_each_block_can_be_stopped_at(tmp_path: Path, size, blocks):
     file = tmp_path / "file"
     file.write_bytes(bytes(size))
     checks = Checks()
-    file_has_etag(str(file), size, etag_of(bytes(size)), lambda: 0, checks)
+    file_has_etag(str(file), size, etag_of(bytes(size)), list, checks)
     assert checks.count == blocks
 
 
@@ -190,7 +169,7 @@ def test_comparison_ends_when_it_is_stopped(tmp_path: Path):
     file = tmp_path / "file"
     file.write_bytes(bytes(3 * MIB))
     with pytest.raises(InterruptedError):
-        file_has_etag(str(file), 3 * MIB, etag_of(b""), lambda: 0, Checks(stop_at=2))
+        file_has_etag(str(file), 3 * MIB, etag_of(b""), list, Checks(stop_at=2))
 
 
 def test_md5_is_for_no_security(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -206,14 +185,14 @@ def test_md5_is_for_no_security(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     file.write_bytes(TEN)
     monkeypatch.setattr(hashlib, "md5", in_fips_mode)
     for etag in etags:
-        assert file_has_etag(str(file), 10, etag, lambda: 4, Checks())
+        assert file_has_etag(str(file), 10, etag, lambda: [[4, 4, 2]], Checks())
 
 
 def test_missing_file_is_named(tmp_path: Path):
     path = str(tmp_path / "file")
     for etag in (etag_of(TEN), etag_of(TEN, 8 * MIB)):
         with pytest.raises(FileNotFoundError, match=path):
-            file_has_etag(path, 10, etag, lambda: 0, Checks())
+            file_has_etag(path, 10, etag, list, Checks())
 
 
 def test_digest_of_an_object_is_its_sha256():
@@ -228,12 +207,21 @@ def test_object_that_cannot_be_fetched_has_no_digest():
         object_digest(FakeS3(TEN, TEN), REQUEST, Checks(stop_at=2))
 
 
-def test_size_of_the_first_part_is_asked_for():
-    s3 = FakeS3(headers={"content-length": "5242880"})
-    assert first_part_bytes(s3, ObjectVersion("bucket", "key", "etag")) == 5 * MIB
-    [request] = s3.requests
-    assert (request.method, request.bucket, request.key) == ("HEAD", "bucket", "key")
-    assert request.query == "partNumber=1"
+@table(
+    "first, sizes",
+    {
+        "a service tells the sizes": (6 * MIB, [[6 * MIB, 6 * MIB, 3 * MIB]]),
+        "a service that ignores the number of the part leaves common sizes": (
+            15 * MIB,
+            [[5 * MIB] * 3, [6 * MIB, 6 * MIB, 3 * MIB]],
+        ),
+    },
+)
+def test_sizes_of_parts(first, sizes):
+    s3 = FakeS3(headers={"content-length": str(first)})
+    version = ObjectVersion("bucket", "key", f"{'0' * 32}-3")
+    found = find_part_sizes(s3, version, 15 * MIB)
+    assert [next(found) for _ in sizes] == sizes
 
 
 @table(

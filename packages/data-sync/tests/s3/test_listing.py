@@ -14,6 +14,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.s3.listing import (
     list_below,
 )
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.requests import Request, Response
+from aibs_informatics_aws_lambda.handlers.data_sync.s3.service import Service
 
 ODD_KEYS = [
     "src//a",
@@ -143,6 +144,8 @@ OBJECT = (
 
 class PagesS3:
     """An S3 that responds to each request with the next of some bodies."""
+
+    service = Service("http://s3", is_aws=True)
 
     def __init__(self, *bodies: str) -> None:
         self.bodies = list(bodies)

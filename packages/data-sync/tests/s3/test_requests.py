@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from aibs_informatics_aws_lambda.handlers.data_sync.s3.endpoint import Endpoint
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.engine import Engine
 from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest
 
@@ -31,11 +32,16 @@ def test_download_is_two_listings_and_a_request_for_each_object(bucket, faults, 
     assert made(faults) == ["GET", "GET", "GET", "LIST", "LIST"]
 
 
-def test_empty_object_is_not_fetched(bucket, faults, tmp_path):
+@pytest.mark.parametrize("is_aws", [True, False])
+def test_empty_object_is_looked_at_unless_aws_lists_it(
+    bucket, faults, tmp_path, monkeypatch, is_aws
+):
+    monkeypatch.setattr(Endpoint, "is_aws", is_aws)
+    monkeypatch.setattr(Endpoint, "address", lambda self, name: (self.endpoint[7:], f"/{name}/"))
     bucket.put("src/a")
     sync("s3://bucket/src/", tmp_path / "dst")
     assert (tmp_path / "dst" / "a").read_bytes() == b""
-    assert made(faults) == ["LIST"]
+    assert made(faults) == (["LIST"] if is_aws else ["HEAD", "LIST"])
 
 
 def test_copy_is_listings_and_a_request_for_each_object(bucket, faults):

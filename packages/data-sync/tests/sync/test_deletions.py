@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import os
 import re
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.local.delete import (
 )
 from aibs_informatics_aws_lambda.handlers.data_sync.local.folders import Folders
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.requests import Request, Response
+from aibs_informatics_aws_lambda.handlers.data_sync.s3.service import Service
 from aibs_informatics_aws_lambda.handlers.data_sync.sync import deletions as deletions_module
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.context import ExecutionContext
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.deadline import (
@@ -36,7 +38,6 @@ from aibs_informatics_aws_lambda.handlers.data_sync.sync.planner import Plan
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.report import NO_EVIDENCE, Report
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.result import Outcome
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.routes import Root, Route
-from aibs_informatics_aws_lambda.handlers.data_sync.sync.window import Window
 from tables import table
 
 EMPTY_LISTING = b"<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>"
@@ -49,8 +50,9 @@ class FakeS3:
     It lists nothing, and serves all objects with one byte: what is moved has arrived.
     """
 
-    def __init__(self, body: bytes = b"") -> None:
+    def __init__(self, body: bytes = b"", *, is_aws: bool = True) -> None:
         self.body = body
+        self.service = Service("http://s3", is_aws=is_aws)
         self.headers = {"content-length": "1"}
         self.requests: list[Request] = []
 
@@ -87,14 +89,11 @@ def objects(keys: list[str], etag: str | None = None) -> list[Deletion]:
 def delete(s3: FakeS3, deletions: list[Deletion], budget: TimeBudget | None = None) -> list[str]:
     """Delete objects, and return those of which it was told."""
     told: list[str] = []
-    delete_objects(
-        s3,
-        "bucket",
-        deletions,
-        Window(4),
-        lambda step: told.append(step.target),
-        budget or TimeBudget(),
-    )
+    with ThreadPoolExecutor(4) as pool:
+        context = context_of(s3, pool=pool)
+        if budget:
+            context = replace(context, budget=budget)
+        delete_objects(Root("bucket", ""), deletions, context, lambda s: told.append(s.target))
     return told
 
 
@@ -154,6 +153,36 @@ def test_condition_of_a_deletion_of_one_object():
     assert s3.requests[0].headers == {"If-Match": '"e"'}
 
 
+@table(
+    "honours, keys, deleted",
+    {
+        "a service that honours conditions deletes several at once": (
+            True,
+            ["a", "b"],
+            [["a", "b"]],
+        ),
+        "but those that do not fit XML are looked at": (True, ["a", "b\x01"], [["a"], ["b\x01"]]),
+        "a service that ignores them is asked for each": (False, ["a", "b"], [["a"], ["b"]]),
+    },
+)
+def test_deletion_on_a_service_other_than_aws(honours, keys, deleted):
+    s3 = FakeS3(is_aws=False)
+    s3.headers = {"content-length": "1", "etag": '"e"'}
+    s3.service.deletes_on_condition = honours
+    assert sorted(delete(s3, objects(keys, "e"))) == keys
+    assert sorted(s3.deleted) == deleted
+    assert all(not request.headers for request in s3.requests)
+
+
+def test_object_that_has_changed_stays_on_a_service_that_ignores_conditions():
+    s3 = FakeS3(is_aws=False)
+    s3.headers = {"content-length": "1", "etag": '"f"'}
+    s3.service.deletes_on_condition = False
+    with pytest.raises(AWSError, match="cannot delete s3://bucket/a: it changed after"):
+        delete(s3, objects(["a"], "e"))
+    assert s3.deleted == []
+
+
 def test_object_that_cannot_be_deleted_is_an_error():
     s3 = FakeS3(ERROR)
     with pytest.raises(AWSError, match="cannot delete s3://bucket/b: AccessDenied"):
@@ -163,9 +192,7 @@ def test_object_that_cannot_be_deleted_is_an_error():
 def test_what_was_not_deleted_is_not_told():
     told: list[Step] = []
     with pytest.raises(AWSError):
-        delete_objects(
-            FakeS3(ERROR), "bucket", objects(["a"]), Window(4), told.append, TimeBudget()
-        )
+        delete_objects(Root("bucket", ""), objects(["a"]), context_of(FakeS3(ERROR)), told.append)
     assert told == []
 
 
@@ -184,9 +211,10 @@ def test_requests_under_way_end_when_the_source_of_deletions_fails():
         yield from objects(numbered(1000))
         raise OSError("cannot read the spool")
 
+    context = context_of(s3)
     with pytest.raises(OSError, match="cannot read the spool"):
         delete_objects(
-            s3, "bucket", failing(), Window(4), lambda step: told.append(step.target), TimeBudget()
+            Root("bucket", ""), failing(), context, lambda step: told.append(step.target)
         )
     assert told == numbered(1000)
 
@@ -423,7 +451,7 @@ def plan_of(source: Root, target: Root, steps=(), extraneous=(), **options) -> P
 
 def context_of(s3: FakeS3 | None = None, seconds: float | None = None, **options):
     return ExecutionContext(
-        pool=None,
+        pool=options.pop("pool", None),
         concurrency=4,
         s3=s3,
         report=RecordedReport(),

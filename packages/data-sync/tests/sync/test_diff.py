@@ -25,7 +25,7 @@ def file(size: int = 1, modified: float = 100.0, kind="file") -> Entry:
 
 
 def an_object(etag: str = "e", size: int = 1, modified: float = 100.0) -> Entry:
-    return Entry("a", size, modified, etag)
+    return Entry("a", size, modified, etag.replace(etag[0], etag[0] * 32, 1))
 
 
 @table(
@@ -201,11 +201,11 @@ def an_object(etag: str = "e", size: int = 1, modified: float = 100.0) -> Entry:
             "keep",
             "",
         ),
-        "objects of two ETags are transferred": (
+        "objects of two ETags are compared": (
             an_object("e"),
             an_object("f"),
             DEFAULT,
-            "transfer",
+            "compare",
             "checksum",
         ),
         "objects of two ETags are compared by a verification": (
@@ -215,11 +215,32 @@ def an_object(etag: str = "e", size: int = 1, modified: float = 100.0) -> Entry:
             "compare",
             "checksum",
         ),
-        "objects of two ETags are transferred though they were done": (
+        "objects of two ETags are compared though they were done": (
             an_object("e"),
             an_object("f", modified=101),
             DONE,
-            "transfer",
+            "compare",
+            "checksum",
+        ),
+        "an object whose ETag is no digest is in sync by size and time": (
+            an_object("e-N"),
+            file(),
+            DEFAULT,
+            "keep",
+            "",
+        ),
+        "a file is in sync with an object whose ETag is no digest by size and time": (
+            file(),
+            an_object("0x8D"),
+            DEFAULT,
+            "keep",
+            "",
+        ),
+        "a verification compares an object whose ETag is no digest": (
+            an_object("e-N"),
+            file(),
+            VERIFY,
+            "compare",
             "checksum",
         ),
         "files of one size are compared": (file(), file(), DEFAULT, "compare", "checksum"),
@@ -355,7 +376,7 @@ def test_decision(source, destination, options, action, reason):
     },
 )
 def test_etag_of_the_target(source, destination, options, etag):
-    assert decide("a", source, destination, options).target_etag == etag
+    assert decide("a", source, destination, options).target_etag == (etag and etag * 32)
 
 
 def test_target_may_differ_from_the_path_of_the_entry():

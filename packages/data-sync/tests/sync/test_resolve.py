@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from aibs_informatics_aws_lambda.handlers.data_sync.locations import Root
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.requests import Request, Response
+from aibs_informatics_aws_lambda.handlers.data_sync.s3.service import Service
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.resolve import ResolvedSync, resolve_sync
 from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest
 from tables import table
@@ -15,6 +16,8 @@ from tables import table
 
 class FakeS3:
     """An S3 that has the objects whose keys are given."""
+
+    service = Service("http://s3", is_aws=True)
 
     def __init__(self, keys: str) -> None:
         self.keys = sorted(keys.split())

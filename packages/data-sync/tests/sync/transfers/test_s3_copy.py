@@ -1,64 +1,21 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 from aibs_informatics_aws_lambda.handlers.data_sync.entries import Entry
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.requests import Request, Response
+from aibs_informatics_aws_lambda.handlers.data_sync.s3.service import Service
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.diff import Step
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.routes import Root, Route
-from aibs_informatics_aws_lambda.handlers.data_sync.sync.transfers import s3_copy
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.transfers.s3_copy import S3Copy
 from tables import table
 
 MIB = 2**20
 GIB = 2**30
 MD5 = "0" * 32
-
-
-@table(
-    "size, etag, first_part, part_bytes",
-    {
-        "an object that came in one go is copied whole": (10 * MIB, MD5, 10 * MIB, None),
-        "an object of 5 GiB is copied whole": (5 * GIB, MD5, 5 * GIB, None),
-        "a larger object is copied in the usual parts": (5 * GIB + 1, MD5, 5 * GIB + 1, 8 * MIB),
-        "an object far larger is copied in larger parts": (
-            8 * MIB * 10_000 + 1,
-            MD5,
-            8 * MIB * 10_000 + 1,
-            16 * MIB,
-        ),
-        "an object in parts is copied in the same parts": (
-            20 * MIB,
-            f"{MD5}-2",
-            10 * MIB,
-            10 * MIB,
-        ),
-        "a last part may be smaller": (20 * MIB + 1, f"{MD5}-3", 10 * MIB, 10 * MIB),
-        "a last part may be one byte short": (20 * MIB - 1, f"{MD5}-2", 10 * MIB, 10 * MIB),
-        "one part is a part": (MIB, f"{MD5}-1", MIB, MIB),
-        "an empty part is copied whole": (0, f"{MD5}-1", 0, None),
-        "parts of 5 MiB are large enough": (10 * MIB, f"{MD5}-2", 5 * MIB, 5 * MIB),
-        "parts below 5 MiB cannot be made by a copy": (8 * MIB, f"{MD5}-2", 4 * MIB, None),
-        "parts one byte below 5 MiB cannot be made": (
-            10 * MIB - 2,
-            f"{MD5}-2",
-            5 * MIB - 1,
-            None,
-        ),
-        "parts of several sizes are copied whole": (20 * MIB, f"{MD5}-3", 15 * MIB, None),
-        "parts of several sizes are copied in the usual parts where there is more than 5 GiB": (
-            6 * GIB,
-            f"{MD5}-3",
-            5 * MIB,
-            8 * MIB,
-        ),
-    },
-)
-def test_size_of_parts_to_copy_in(size, etag, first_part, part_bytes):
-    assert s3_copy._part_bytes(size, etag, first_part) == part_bytes
 
 
 class FakeS3:
@@ -68,7 +25,9 @@ class FakeS3:
         self.headers = {"content-length": str(first_part), **headers}
         self.fails_at = fails_at
         self.requests: list[Request] = []
+        self.etag, self.etags = "", iter(())
         self.contents: dict[str, bytes] = {}
+        self.service = Service("http://s3", is_aws=True)
 
     def ask(self, request: Request) -> Response:
         self.requests.append(request)
@@ -76,7 +35,10 @@ class FakeS3:
             "CreateMultipartUpload": "<UploadId>id</UploadId>",
             "GetObjectTagging": "<Tag><Key>k</Key><Value>v &amp; w</Value></Tag>",
         }
-        return Response(self.headers, bodies.get(request.operation, "").encode())
+        body = bodies.get(request.operation, "")
+        if request.operation == "CompleteMultipartUpload":
+            body = f"<ETag>{next(self.etags, self.etag)}</ETag>"
+        return Response(self.headers, body.encode())
 
     def send(
         self, request: Request, take: Callable[[bytes], None] | None = None
@@ -98,6 +60,7 @@ class FakeS3:
 def copy(s3: FakeS3, size: int, etag: str) -> list[int]:
     """Copy an object, and return how the bytes that are copied are told."""
     told: list[int] = []
+    s3.etag = etag
     step = Step("transfer", "missing", "a", Entry("a", size, 0.0, etag))
     route = Route(Root("bucket", "src/"), Root("other", "dst/"))
     with ThreadPoolExecutor(1) as pool:
@@ -149,7 +112,7 @@ def test_copy_by_one_request(size, etag):
     copy(s3, size, etag)
     assert len(s3.named("CopyObject")) == 1
     # That came in one go: without a look at its parts.
-    assert len(s3.requests) == (2 if "-" in etag else 1)
+    assert len(s3.named("HeadObject")) == (2 if "-" in etag else 0)
     assert not s3.named("CreateMultipartUpload")
 
 
@@ -251,3 +214,119 @@ def test_evidence_of_a_copy(told, found, verified):
     etag = told or found
     assert evidence == (f"etag:{etag}", verified, etag)
     assert [request.operation for request in s3.requests] == (["HeadObject"] if found else [])
+
+
+class PartsS3(FakeS3):
+    """An S3 that knows the sizes of the parts of an object, and puts copies together."""
+
+    def __init__(self, *sizes: int, etags: Sequence[str] = (), is_aws: bool = True) -> None:
+        super().__init__(0)
+        self.sizes = sizes
+        self.etags = iter(etags)
+        self.service = Service("http://s3", is_aws=is_aws)
+        self.changes = False
+
+    def ask(self, request: Request) -> Response:
+        if request.query.startswith("partNumber="):
+            number = int(request.query.removeprefix("partNumber="))
+            self.headers = {"content-length": str(self.sizes[number - 1])}
+        elif request.operation == "HeadObject":
+            etag = f"{len(self.named('UploadPartCopy')) if self.changes else 0}"
+            self.headers = {"content-length": str(sum(self.sizes)), "etag": etag}
+        return super().ask(request)
+
+    def send(self, request: Request, take=None) -> Future[Response]:
+        if request.operation != "HeadObject":
+            return super().send(request, take)
+        future: Future[Response] = Future()
+        future.set_result(self.ask(request))
+        return future
+
+    @property
+    def copied(self) -> list[int]:
+        spans = [
+            request.headers["x-amz-copy-source-range"].removeprefix("bytes=").split("-")
+            for request in self.named("UploadPartCopy")
+        ]
+        return [int(last) - int(first) + 1 for first, last in spans]
+
+
+@table(
+    "sizes, etags, copied",
+    {
+        "parts of one size are copied once": ([5, 5, 3], [], [5, 5, 3]),
+        "parts of several sizes are copied as they are": ([5, 7, 3], ["f"], [5, 5, 5, 5, 7, 3]),
+        "sizes that one size cannot make are copied as they are": ([9, 5, 1], [], [9, 5, 1]),
+        "parts whose ETag is not told are copied once": ([5, 7, 3], [""], [5, 5, 5]),
+        "parts that are too small are not copied": ([9, 1, 5], [], []),
+    },
+)
+def test_parts_of_several_sizes(sizes, etags, copied):
+    s3 = PartsS3(*(size * MIB for size in sizes), etags=etags)
+    copy(s3, sum(sizes) * MIB, f"{MD5}-{len(sizes)}")
+    assert s3.copied == [size * MIB for size in copied]
+    assert len(s3.named("CopyObject")) == (0 if copied else 1)
+
+
+@pytest.mark.parametrize("is_aws", [True, False])
+def test_copy_does_not_mix_versions_where_conditions_may_be_ignored(is_aws):
+    s3 = PartsS3(5 * MIB, 5 * MIB, is_aws=is_aws)
+    s3.changes = True
+    if is_aws:
+        copy(s3, 10 * MIB, f"{MD5}-2")
+        return
+    with pytest.raises(AWSError, match="cannot copy s3://bucket/src/a: it changed while"):
+        copy(s3, 10 * MIB, f"{MD5}-2")
+    assert s3.named("AbortMultipartUpload")
+    assert not s3.named("CompleteMultipartUpload")
+
+
+@pytest.mark.parametrize("is_aws", [True, False])
+def test_tags_are_set_again_where_an_upload_in_parts_may_lose_them(is_aws):
+    s3 = FakeS3(10 * MIB, **{"x-amz-tagging-count": "1"})
+    s3.service = Service("http://s3", is_aws=is_aws)
+    copy(s3, 20 * MIB, f"{MD5}-2")
+    tagged = s3.named("PutObjectTagging")
+    assert len(tagged) == (0 if is_aws else 1)
+    assert all(b"<Key>k</Key><Value>v &amp; w</Value>" in request.body for request in tagged)
+
+
+@table(
+    "source, target, same",
+    {
+        "one ETag is served": ({"etag": "g"}, {"etag": "g"}, True),
+        "two ETags are served": ({"etag": "g"}, {"etag": "h"}, False),
+        "one checksum is served": (
+            {"etag": "g", "x-amz-checksum-crc64nvme": "c"},
+            {"etag": "h", "x-amz-checksum-crc64nvme": "c"},
+            True,
+        ),
+        "two checksums are served": (
+            {"etag": "g", "x-amz-checksum-crc64nvme": "c"},
+            {"etag": "g", "x-amz-checksum-crc64nvme": "d"},
+            False,
+        ),
+        "checksums of parts are no evidence": (
+            {
+                "etag": "g",
+                "x-amz-checksum-crc64nvme": "c",
+                "x-amz-checksum-type": "COMPOSITE",
+            },
+            {"etag": "h", "x-amz-checksum-crc64nvme": "c"},
+            False,
+        ),
+        "two sizes are served": (
+            {"etag": "g", "content-length": "1"},
+            {"etag": "g", "content-length": "2"},
+            False,
+        ),
+    },
+)
+def test_objects_are_compared_as_they_are_served(source, target, same):
+    class ServingS3(FakeS3):
+        def ask(self, request: Request) -> Response:
+            return Response(source if request.bucket == "bucket" else target, b"")
+
+    with ThreadPoolExecutor(1) as pool:
+        mover = S3Copy(ROUTE, ServingS3(1), pool)
+        assert mover.has_same_checksum(step("e", "f"), lambda: None) is same

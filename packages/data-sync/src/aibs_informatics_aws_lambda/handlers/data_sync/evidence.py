@@ -11,6 +11,7 @@ where evidence is missing.
 """
 
 import errno
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -20,6 +21,9 @@ from typing import NamedTuple
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 
 _MAX_EMPTY_PAGES = 100
+_DIGEST = re.compile(r"[0-9a-f]{32}(-[0-9]+)?")
+# Times are rounded to seconds, up or down.
+_CLOCK_SECONDS = 2
 
 
 class NoEvidenceError(Exception):
@@ -108,6 +112,14 @@ def is_absent(error: OSError) -> bool:
     return error.errno == errno.ENOENT
 
 
+def is_digest(etag: str) -> bool:
+    """Tell whether an ETag has the form of a digest of the content.
+
+    Some services also have others, which say nothing of the content.
+    """
+    return bool(_DIGEST.fullmatch(etag))
+
+
 class StoredObject(NamedTuple):
     """What a service says of an object.
 
@@ -117,6 +129,7 @@ class StoredObject(NamedTuple):
         crc64nvme: the checksum of the whole object, in Base64; empty if the service has none.
         is_encrypted: whether the ETag is no digest of the content, as with SSE-KMS and SSE-C.
         modified: the time of the last modification, in seconds since 1970 UTC, if it is known.
+        age: the seconds since then, by the clock of the service, if they are known.
     """
 
     size: int | None = None
@@ -124,6 +137,47 @@ class StoredObject(NamedTuple):
     crc64nvme: str = ""
     is_encrypted: bool = False
     modified: float | None = None
+    age: float | None = None
+
+
+def is_served(size: int | None, modified: float | None, found: StoredObject) -> bool:
+    """Tell whether an object that is served under another ETag may be the one that was listed.
+
+    Args:
+        size: the listed size in bytes.
+        modified: the listed time of the last modification.
+        found: the object, as it is served.
+    """
+    if modified is None or found.modified is None:
+        return False
+    return found.size == size and int(found.modified) == int(modified)
+
+
+def is_unchanged(
+    size: int | None, modified: float | None, found: StoredObject, seconds: float
+) -> bool:
+    """Tell whether an object that is served under another ETag is the one that was listed.
+
+    Times have whole seconds: they are evidence only if the object was there some seconds before.
+
+    Args:
+        size: the listed size in bytes.
+        modified: the listed time of the last modification.
+        found: the object, as it is served.
+        seconds: the seconds since before it was listed.
+    """
+    if found.age is None or found.age < seconds + _CLOCK_SECONDS:
+        return False
+    return is_served(size, modified, found)
+
+
+def have_same_content(one: StoredObject, other: StoredObject) -> bool:
+    """Tell whether two objects have the same content, by their checksums or ETags."""
+    if one.size != other.size:
+        return False
+    if one.crc64nvme and other.crc64nvme:
+        return one.crc64nvme == other.crc64nvme
+    return bool(one.etag) and one.etag == other.etag
 
 
 def check_moved(

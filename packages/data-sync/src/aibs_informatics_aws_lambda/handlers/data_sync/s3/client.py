@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from functools import cached_property, lru_cache, partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 from ..settings import CHECKSUM_KEY, WORKERS
 from .errors import error_code, translate_error
-from .requests import Request, Response
+from .requests import Request, Response, head, read_stored, settle
 from .retries import find_header, is_transient, retry_delay
 from .service import Feature, Service, refuses_trailer
 from .thread_state import keep_thread_state
@@ -160,7 +161,11 @@ class S3:
             return
         region = self._regions.get(request.bucket, self._connection.region)
         host, path = self._address(request.bucket, region)
-        path += request.key if is_plain_key(request.key) else escape_key(request.key)
+        if request.key:
+            path += request.key if is_plain_key(request.key) else escape_key(request.key)
+        else:
+            # Other clients send requests about a bucket without a slash at its end.
+            path = path.rstrip("/") or "/"
         response = collect()
         checksums = self._checksums(request)
         is_transfer = bool(request.send_file or request.receive_file)
@@ -192,6 +197,9 @@ class S3:
                     self._send(request, future, collect, attempt + 1)
                 elif is_transient(getattr(error, "status_code", None), error_code(error)):
                     self._send_later(request, future, collect, attempt, error)
+                elif self._is_in_doubt(request, error):
+                    failure = self._translate(error, request, host)
+                    self._settle(request, failure, future, collect)
                 else:
                     future.set_exception(self._translate(error, request, host))
             except Exception as failure:
@@ -295,6 +303,39 @@ class S3:
             return False
         self.service.note_lack(Feature.TRAILERS)
         return True
+
+    def _is_in_doubt(self, request: Request, error: Exception) -> bool:
+        """Tell whether a condition may have failed because a listing had another ETag."""
+        status = getattr(error, "status_code", None)
+        is_refused = request.version is not None and status == HTTPStatus.PRECONDITION_FAILED
+        return is_refused and not self.service.is_aws
+
+    def _settle(
+        self,
+        request: Request,
+        failure: Exception,
+        future: Future[Response],
+        collect: Callable[[], _Collector],
+    ) -> None:
+        """Send a request again, unless the object that it names has changed."""
+        version = request.version
+
+        def repeat(awaited: Future[Response]) -> None:
+            try:
+                found = read_stored(awaited.result(), is_head=True)
+                settled = settle(request, found)
+                if version is None or settled is None:
+                    raise failure
+                self.service.note_served(version.bucket, version.key, found.etag)
+                self._send(settled, future, collect)
+            except OutOfTimeError as error:
+                future.set_exception(error)
+            except Exception:
+                # Raised in a thread of the library, it would be lost, and the caller would wait.
+                future.set_exception(failure)
+
+        if version is not None:
+            self.send(head(version.bucket, version.key)).add_done_callback(repeat)
 
     def _checksums(self, request: Request) -> Any:
         """Return which checksums are sent and verified."""

@@ -64,6 +64,7 @@ _VERBS: Final[Mapping[str, str]] = MappingProxyType(
         "AbortMultipartUpload": "abort the copy to",
         "HeadObject": "read the metadata of",
         "GetObjectTagging": "read the tags of",
+        "PutObjectTagging": "set the tags of",
         "DeleteObject": "delete",
         "DeleteObjects": "delete objects from",
     }

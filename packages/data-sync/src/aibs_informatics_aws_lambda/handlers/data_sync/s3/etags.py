@@ -8,45 +8,21 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html
 import base64
 import hashlib
 import os
-import re
-from collections.abc import Callable, Sequence
-from typing import IO
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import IO, TypeAlias
 
 from aibs_informatics_aws_lambda.common.files import filename_in_errors
 
-from ..evidence import StoredObject
+from ..evidence import StoredObject, is_digest
 from ..progress import CheckDeadline
-from .client import PART_BYTES, S3
-from .requests import ObjectVersion, Request, head_first_part
-
-# https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
-MAX_PARTS = 10_000
+from .client import S3
+from .parts import common_part_sizes, known_part_sizes, part_bytes_for, parts_of, split_parts
+from .requests import ObjectVersion, Request
 
 _BLOCK_BYTES = 2**20
 
-_DIGEST = re.compile(r"[0-9a-f]{32}(-[0-9]+)?")
-
-
-def part_bytes_for(size: int) -> int:
-    """Return the part size for the multipart upload of an object of the given size."""
-    part_bytes = PART_BYTES
-    while part_bytes * MAX_PARTS < size:
-        part_bytes *= 2
-    return part_bytes
-
-
-def parts_of(etag: str) -> int | None:
-    """Return the number of parts of a multipart upload, or `None` for a single PutObject."""
-    _, dash, number = etag.partition("-")
-    return int(number) if dash and number.isdecimal() else None
-
-
-def is_digest(etag: str) -> bool:
-    """Tell whether an ETag has the form of a digest of the content.
-
-    Some services also have others, which say nothing of the content.
-    """
-    return bool(_DIGEST.fullmatch(etag))
+FindSizes: TypeAlias = Callable[[], Iterable[list[int]]]
+"""Finds the sizes that the parts of an object may have, the most likely ones first."""
 
 
 def file_is_stored(
@@ -72,11 +48,11 @@ def file_is_stored(
         return _crc64nvme(path, check) == stored.crc64nvme
     if stored.is_encrypted or not is_digest(stored.etag):
         return None
-    return file_has_etag(path, size, stored.etag, lambda: part_bytes_for(size), check)
+    return file_has_etag(path, size, stored.etag, list, check)
 
 
 def file_has_etag(
-    path: str, size: int, etag: str, find_part_bytes: Callable[[], int], check: CheckDeadline
+    path: str, size: int, etag: str, find_sizes: FindSizes, check: CheckDeadline
 ) -> bool:
     """Return whether a file has the same content as an object.
 
@@ -84,8 +60,8 @@ def file_has_etag(
         path: the file.
         size: the size in bytes of both the file and the object.
         etag: the ETag of the object.
-        find_part_bytes: requests the size of the object's first part; called only if the ETag
-            does not match with the default part size.
+        find_sizes: finds the sizes of the object's parts; called only if the ETag does not match
+            with the default part size.
         check: called for each block; an exception that it raises ends the comparison.
 
     Raises:
@@ -94,13 +70,12 @@ def file_has_etag(
     number = parts_of(etag)
     if number is None:
         return _md5(path, check) == etag
-    usual = part_bytes_for(size)
-    if _number_of_parts(size, usual) == number and _md5_of_parts(path, usual, check) == etag:
+    usual = split_parts(size, part_bytes_for(size))
+    if len(usual) == number and _md5_of_parts(path, usual, check) == etag:
         return True
-    actual = find_part_bytes()
-    if actual == usual or _number_of_parts(size, actual) != number:
-        return False
-    return _md5_of_parts(path, actual, check) == etag
+    return any(
+        _md5_of_parts(path, sizes, check) == etag for sizes in find_sizes() if sizes != usual
+    )
 
 
 def starts_with_object(path: str, size: int, etag: str, check: CheckDeadline) -> bool:
@@ -115,27 +90,20 @@ def starts_with_object(path: str, size: int, etag: str, check: CheckDeadline) ->
     Raises:
         OSError: the file cannot be read.
     """
-    part_bytes, digests = part_bytes_for(size), []
     with filename_in_errors(path), open(path, "rb") as file:  # noqa: PTH123
         if parts_of(etag) is None:
             return _digest(file, size, check).hex() == etag
-        for start in range(0, size, part_bytes):
-            digests.append(_digest(file, min(part_bytes, size - start), check))  # noqa: PERF401
-    return _etag_of_parts(digests) == etag
+        return _etag_of_parts(file, split_parts(size, part_bytes_for(size)), check) == etag
 
 
-def _number_of_parts(size: int, part_bytes: int) -> int:
-    return max(1, -(-size // part_bytes))
-
-
-def first_part_bytes(s3: S3, version: ObjectVersion) -> int:
-    """Return the size of an object's first part, as reported by S3.
-
-    Raises:
-        AWSError: the request to S3 failed.
-    """
-    headers = s3.ask(head_first_part(version.bucket, version.key)).headers
-    return int(headers["content-length"])
+def find_part_sizes(s3: S3, version: ObjectVersion, size: int) -> Iterator[list[int]]:
+    """Yield the sizes that the parts of an object may have: what S3 tells, or common ones."""
+    is_told = False
+    for sizes in known_part_sizes(s3, version, size):
+        is_told = True
+        yield sizes
+    if not is_told:
+        yield from common_part_sizes(size, parts_of(version.etag) or 0)
 
 
 def object_digest(s3: S3, version: Request, check: CheckDeadline) -> bytes:
@@ -175,16 +143,14 @@ def _md5(path: str, check: CheckDeadline) -> str:
         return _digest(file, os.fstat(file.fileno()).st_size, check).hex()
 
 
-def _md5_of_parts(path: str, part_bytes: int, check: CheckDeadline) -> str:
+def _md5_of_parts(path: str, sizes: Sequence[int], check: CheckDeadline) -> str:
     with filename_in_errors(path), open(path, "rb") as file:  # noqa: PTH123
-        size = os.fstat(file.fileno()).st_size
-        number = _number_of_parts(size, part_bytes)
-        return _etag_of_parts([_digest(file, part_bytes, check) for _ in range(number)])
+        return _etag_of_parts(file, sizes, check)
 
 
-def _etag_of_parts(digests: Sequence[bytes]) -> str:
-    digest = hashlib.md5(b"".join(digests), usedforsecurity=False).hexdigest()
-    return f"{digest}-{len(digests)}"
+def _etag_of_parts(file: IO[bytes], sizes: Sequence[int], check: CheckDeadline) -> str:
+    digests = b"".join(_digest(file, size, check) for size in sizes)
+    return f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(sizes)}"
 
 
 def _digest(file: IO[bytes], length: int, check: CheckDeadline) -> bytes:

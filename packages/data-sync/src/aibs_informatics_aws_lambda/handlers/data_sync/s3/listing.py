@@ -10,14 +10,14 @@ from itertools import chain, islice
 from typing import NamedTuple
 from urllib.parse import quote, unquote_plus
 
-from aibs_informatics_aws_lambda.common.exceptions import AWSError
+from aibs_informatics_aws_lambda.common.exceptions import AWSError, ResourceNotFoundError
 
 from ..entries import Entry, Listing
 from ..evidence import ListedPage, ListingEvidence, NoEvidenceError
 from ..locations import s3_uri
 from .client import S3, SILENCE_SECONDS, warn_of_silence
 from .key_ranges import Page, list_ranges
-from .requests import Request, Response
+from .requests import Request, Response, head, read_stored
 from .xml import find_text, unescape
 
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html. A page of 1,000 objects
@@ -63,7 +63,9 @@ def find_object(s3: S3, bucket: str, key: str) -> Entry | None:
     response = s3.ask(_page_request(bucket, key, None, limit=1))
     page = _read_page(response.body, bucket, key, ListingEvidence(bucket, key))
     found = page.objects[0] if page.objects else None
-    return found if found and not found.relative else None
+    if found is None or found.relative:
+        return None
+    return _with_served_sizes(s3, bucket, key, [found])[0]
 
 
 def list_below(s3: S3, bucket: str, prefix: str) -> Iterator[Entry]:
@@ -122,11 +124,41 @@ class _Pages(NamedTuple):
         return self.s3.send(_page_request(self.bucket, self.prefix, token, start, limit))
 
     def read(self, response: Response, evidence: ListingEvidence) -> Page:
-        return _read_page(response.body, self.bucket, self.prefix, evidence)
+        page = _read_page(response.body, self.bucket, self.prefix, evidence)
+        served = _with_served_sizes(self.s3, self.bucket, self.prefix, page.objects)
+        return page if served is page.objects else page._replace(objects=served)
 
     def evidence(self, after: str | None = None) -> ListingEvidence:
         start = None if after is None else self.prefix + after
         return ListingEvidence(self.bucket, self.prefix, start)
+
+
+def _with_served_sizes(s3: S3, bucket: str, prefix: str, objects: list[Entry]) -> list[Entry]:
+    """Return objects with the sizes that they are served with.
+
+    Some services list objects that refer to others as empty, as Swift does with its large objects.
+
+    Raises:
+        AWSError: an object cannot be read.
+    """
+    if all(found.size for found in objects) or s3.service.is_aws:
+        return objects
+    keys = {number: prefix + found.relative for number, found in enumerate(objects)}
+    sent = {
+        number: s3.send(head(bucket, key))
+        for number, key in keys.items()
+        # Those that stand for folders are left out.
+        if not objects[number].size and not key.endswith("/")
+    }
+    served = list(objects)
+    for number, future in sent.items():
+        try:
+            found = read_stored(future.result(), is_head=True)
+        except ResourceNotFoundError:
+            continue
+        if found.size:
+            served[number] = objects[number]._replace(size=found.size, etag=found.etag)
+    return served
 
 
 def _page_request(

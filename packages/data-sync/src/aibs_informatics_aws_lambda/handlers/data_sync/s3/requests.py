@@ -3,16 +3,38 @@
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, NamedTuple
-from urllib.parse import quote, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 
-from ..evidence import StoredObject
+from ..entries import Entry
+from ..evidence import StoredObject, is_served
 from ..locations import Root, s3_uri
 from .endpoint import escape_key
 from .xml import NAMESPACE, escape, find_blocks, find_fields, find_text
 
+_COPY_CONDITION = "x-amz-copy-source-if-match"
+# Of an upload, these are about the response.
+_OF_A_RESPONSE = frozenset({"content-length", "date", "last-modified"})
 _NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+class ObjectVersion(NamedTuple):
+    """An object as it was listed: a request about another version of it fails.
+
+    Args:
+        bucket: the bucket.
+        key: the key.
+        etag: the ETag, without quotation marks; empty where no object was listed.
+        size: the size in bytes, if it is known.
+        modified: the time of the last modification, in seconds since 1970 UTC, if it is known.
+    """
+
+    bucket: str
+    key: str
+    etag: str
+    size: int | None = None
+    modified: float | None = None
 
 
 class Request(NamedTuple):
@@ -35,6 +57,7 @@ class Request(NamedTuple):
         keeps_headers: whether the response headers are needed.
         prefix: the key prefix of a listing, for messages.
         source: the URI of the object that is copied, for messages.
+        version: the object that a condition names, as it was listed.
     """
 
     operation: str
@@ -53,6 +76,7 @@ class Request(NamedTuple):
     keeps_headers: bool = False
     prefix: str = ""
     source: str = ""
+    version: ObjectVersion | None = None
 
     @property
     def subject(self) -> str:
@@ -86,29 +110,45 @@ class Response(NamedTuple):
     verified: bool = False
 
 
-class ObjectVersion(NamedTuple):
-    """An object as it was listed: a request about another version of it fails.
-
-    Args:
-        bucket: the bucket.
-        key: the key.
-        etag: the ETag, without quotation marks; empty where no object was listed.
-    """
-
-    bucket: str
-    key: str
-    etag: str
-
-
-def object_version(root: Root, relative: str, etag: str | None) -> ObjectVersion:
-    """Return an object below a root, as it was listed.
+def object_version(root: Root, relative: str, entry: Entry | None) -> ObjectVersion:
+    """Return an object below a root, as it was listed, if it was.
 
     Raises:
         TypeError: the root is a local path.
     """
     if root.bucket is None:
         raise TypeError(f"{root.name(relative)} is a local path, not an object")
-    return ObjectVersion(root.bucket, root.path + relative, etag or "")
+    key = root.path + relative
+    if entry is None:
+        return ObjectVersion(root.bucket, key, "")
+    return ObjectVersion(root.bucket, key, entry.etag or "", entry.size, entry.modified)
+
+
+def settle(request: Request, found: StoredObject) -> Request | None:
+    """Return a request whose condition failed, with one that holds if nothing has changed.
+
+    Some services list another ETag than they serve, or compare it otherwise.
+
+    Args:
+        request: the request.
+        found: the object that it names in its condition, as it is served.
+
+    Returns:
+        `None` if the object has changed.
+    """
+    version = request.version
+    if version is None:
+        return None
+    name = next(name for name in request.headers if name.lower().endswith("if-match"))
+    if found.etag != version.etag:
+        if not is_served(version.size, version.modified, found):
+            return None
+        headers = {**request.headers, name: f'"{found.etag}"'}
+    elif name == _COPY_CONDITION:
+        headers = {key: value for key, value in request.headers.items() if key != name}
+    else:
+        return None
+    return request._replace(headers=headers, version=None)
 
 
 def copy_whole(source: ObjectVersion, bucket: str, key: str) -> Request:
@@ -121,6 +161,7 @@ def copy_whole(source: ObjectVersion, bucket: str, key: str) -> Request:
         "PUT",
         headers=_copied(source),
         source=s3_uri(source.bucket, source.key),
+        version=source if source.etag else None,
     )
 
 
@@ -142,13 +183,21 @@ def copy_part(
         query,
         headers,
         source=s3_uri(source.bucket, source.key),
+        version=source if source.etag else None,
     )
 
 
 def create_upload(bucket: str, key: str, headers: Mapping[str, str]) -> Request:
     """Return the request that starts a multipart upload."""
     return Request(
-        "CreateMultipartUpload", "s3:PutObject", bucket, key, "POST", "uploads", headers
+        "CreateMultipartUpload",
+        "s3:PutObject",
+        bucket,
+        key,
+        "POST",
+        "uploads",
+        headers,
+        keeps_headers=True,
     )
 
 
@@ -186,6 +235,7 @@ def get_version(version: ObjectVersion, size: int) -> Request:
         version.key,
         headers={"If-Match": f'"{version.etag}"'},
         size=size,
+        version=version,
     )
 
 
@@ -197,6 +247,24 @@ def put_text(bucket: str, key: str, text: str) -> Request:
 def get_tags(bucket: str, key: str) -> Request:
     """Return the request for the tags of an object."""
     return Request("GetObjectTagging", "s3:GetObjectTagging", bucket, key, query="tagging")
+
+
+def put_tags(bucket: str, key: str, tags: str) -> Request:
+    """Return the request that sets the tags of an object, encoded as in a tagging header."""
+    tag_set = "".join(
+        f"<Tag><Key>{escape(name)}</Key><Value>{escape(value)}</Value></Tag>"
+        for name, value in parse_qsl(tags, keep_blank_values=True)
+    )
+    body = f"<Tagging {NAMESPACE}><TagSet>{tag_set}</TagSet></Tagging>"
+    return Request(
+        "PutObjectTagging",
+        "s3:PutObjectTagging",
+        bucket,
+        key,
+        "PUT",
+        "tagging",
+        body=body.encode(),
+    )
 
 
 def read_tags(response: Response) -> str:
@@ -232,21 +300,27 @@ def head_checksum(bucket: str, key: str) -> Request:
 def read_stored(response: Response, *, is_head: bool) -> StoredObject:
     """Return what a response says of the object that was uploaded, or requested by HEAD."""
     headers = response.headers
+    if not is_head:
+        headers = {name: headers[name] for name in headers if name not in _OF_A_RESPONSE}
     encryption = headers.get("x-amz-server-side-encryption", "")
     is_whole = headers.get("x-amz-checksum-type", "FULL_OBJECT") == "FULL_OBJECT"
-    length, modified = headers.get("content-length"), headers.get("last-modified")
+    length = headers.get("content-length")
+    modified, date = (_parse_time(headers.get(name)) for name in ("last-modified", "date"))
     return StoredObject(
-        int(length) if is_head and length is not None else None,
+        int(length) if length is not None else None,
         # Proxies that compress mark ETags as weak.
         headers.get("etag", "").removeprefix("W/").strip('"'),
         headers.get("x-amz-checksum-crc64nvme", "") if is_whole else "",
         encryption.startswith("aws:")
         or "x-amz-server-side-encryption-customer-algorithm" in headers,
-        _parse_time(modified) if is_head and modified else None,
+        modified,
+        None if modified is None or date is None else date - modified,
     )
 
 
-def _parse_time(text: str) -> float | None:
+def _parse_time(text: str | None) -> float | None:
+    if text is None:
+        return None
     # Only needed where a listing is in doubt.
     from email.utils import parsedate_to_datetime
 
@@ -256,9 +330,9 @@ def _parse_time(text: str) -> float | None:
         return None
 
 
-def head_first_part(bucket: str, key: str) -> Request:
-    """Return the request for the size of the first part of an object."""
-    return head(bucket, key)._replace(query="partNumber=1")
+def head_part(bucket: str, key: str, number: int) -> Request:
+    """Return the request for the size of a part of an object, by its number from 1."""
+    return head(bucket, key)._replace(query=f"partNumber={number}")
 
 
 def delete_one(bucket: str, key: str, etag: str | None = None) -> Request:
@@ -295,15 +369,26 @@ def copied_etag(response: Response) -> str:
     Raises:
         AWSError: the response, whose status is 200, does not confirm the copy.
     """
-    document = response.body.decode(errors="replace")
-    etag = find_text(document, "ETag")
+    etag = find_etag(response)
     if etag is None:
-        code = find_text(document, "Code")
+        code = find_text(response.body.decode(errors="replace"), "Code")
         raise AWSError(
             f"the service does not confirm the copy{f': {code}' if code else ''}. Sync again, and "
             "check AWS_ENDPOINT_URL and proxies"
         )
-    return etag.strip('"')
+    return etag
+
+
+def find_etag(response: Response) -> str | None:
+    """Return the ETag in the body of a response, without quotation marks, if there is one."""
+    etag = find_text(response.body.decode(errors="replace"), "ETag")
+    return None if etag is None else etag.strip('"')
+
+
+def deletion_errors(response: Response) -> list[str]:
+    """Return the codes of the errors in a response to DeleteObjects."""
+    errors = find_blocks(response.body.decode(errors="replace"), "Error")
+    return [find_fields(error).get("Code", "") for error in errors]
 
 
 def check_deletions(bucket: str, response: Response, *, one: bool | None = None) -> None:
@@ -337,5 +422,5 @@ def check_deletions(bucket: str, response: Response, *, one: bool | None = None)
 def _copied(source: ObjectVersion) -> dict[str, str]:
     headers = {"x-amz-copy-source": f"{source.bucket}/{escape_key(source.key)}"}
     if source.etag:
-        headers["x-amz-copy-source-if-match"] = f'"{source.etag}"'
+        headers[_COPY_CONDITION] = f'"{source.etag}"'
     return headers

@@ -5,6 +5,7 @@ report what they ignore.
 """
 
 import logging
+import time
 from enum import Enum
 from http import HTTPStatus
 
@@ -32,12 +33,24 @@ class Service:
     Args:
         endpoint: the URL of the endpoint, for messages.
         is_aws: whether it is AWS.
+
+    Attributes:
+        deletes_on_condition: whether objects are deleted only if they have the ETag that a request
+            names; `None` if that is not known yet.
     """
 
     def __init__(self, endpoint: str, *, is_aws: bool) -> None:
         self.is_aws = is_aws
+        self.deletes_on_condition = True if is_aws else None
         self._endpoint = endpoint
         self._lacks: set[Feature] = set()
+        self._served: dict[tuple[str, str], str] = {}
+        self._start = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """The seconds since the service was first used."""
+        return time.monotonic() - self._start
 
     def supports(self, feature: Feature) -> bool:
         """Tell whether the service supports a feature, as far as that is known."""
@@ -48,6 +61,14 @@ class Service:
         if feature not in self._lacks:
             self._lacks.add(feature)
             logger.warning("%s does not support %s", self._endpoint, feature.value)
+
+    def note_served(self, bucket: str, key: str, etag: str) -> None:
+        """Note the ETag under which an object is served, if another one is listed."""
+        self._served[bucket, key] = etag
+
+    def served_etag(self, bucket: str, key: str) -> str | None:
+        """Return the ETag under which an object is served, if that was noted."""
+        return self._served.get((bucket, key))
 
 
 def refuses_trailer(status: int | None, code: str) -> bool:

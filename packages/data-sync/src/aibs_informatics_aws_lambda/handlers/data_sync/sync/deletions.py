@@ -16,12 +16,14 @@ from ..evidence import StoredObject, check_moved
 from ..local.delete import delete_below, delete_empty_directories, delete_empty_parents
 from ..local.files import check_unchanged
 from ..local.folders import Folders
+from ..locations import Root
 from ..s3 import requests
 from ..s3.client import S3
+from ..s3.deletion import delete_unchanged, honours_conditions
 from ..s3.listing import find_object, list_below
 from ..s3.xml import fits_xml
 from .context import ExecutionContext
-from .deadline import OutOfTimeError, TimeBudget
+from .deadline import OutOfTimeError
 from .diff import Step
 from .move_marker import move_marker
 from .planner import Plan
@@ -73,7 +75,7 @@ def delete_extraneous(plan: Plan, context: ExecutionContext, outcome: Outcome) -
             for deletion in deletions:
                 on_deleted(deletion.step)
         elif target.bucket is not None:
-            _delete_objects(target.bucket, deletions, context, on_deleted)
+            delete_objects(target, deletions, context, on_deleted)
         else:
             delete_files(folders, context.budget.limit(deletions), on_deleted)
 
@@ -210,7 +212,7 @@ def _remove_source(
             for deletion in deletions:
                 on_deleted(deletion.step)
         elif source.bucket is not None:
-            _delete_objects(source.bucket, deletions, context, on_deleted)
+            delete_objects(source, deletions, context, on_deleted)
         else:
             delete_source_files(folders, context.budget.limit(deletions), on_deleted)
     if source.bucket is not None or plan.route.single or not context.changes:
@@ -225,59 +227,89 @@ def _files_of(steps: Iterable[Step]) -> Iterator[str]:
     return (s.entry.relative for s in steps if s.entry.kind != "symlink_target")
 
 
-def _delete_objects(
-    bucket: str,
-    deletions: Iterable[Deletion],
-    context: ExecutionContext,
-    on_deleted: OnDeleted,
-) -> None:
-    window = Window(context.concurrency)
-    delete_objects(context.the_s3(), bucket, deletions, window, on_deleted, context.budget)
-
-
 def delete_objects(
-    s3: S3,
-    bucket: str,
-    deletions: Iterable[Deletion],
-    window: Window,
-    on_deleted: OnDeleted,
-    budget: TimeBudget,
+    root: Root, deletions: Iterable[Deletion], context: ExecutionContext, on_deleted: OnDeleted
 ) -> None:
     """Delete objects, as many with each request as it can name.
 
     Args:
-        s3: the S3 client.
-        bucket: the bucket.
+        root: the location of the objects, in S3.
         deletions: the objects.
-        window: the window of requests in flight.
+        context: the context of the execution.
         on_deleted: called with each entry that is deleted.
-        budget: the time that is left.
 
     Raises:
-        AWSError: one of them cannot be deleted.
+        AWSError: one of them has changed, or cannot be deleted.
         OutOfTimeError: the time was up before the next request.
     """
-
-    def send(request: requests.Request, sent: Sequence[Deletion]) -> None:
-        def end(future: Future[requests.Response]) -> None:
-            requests.check_deletions(
-                bucket, future.result(), one=request.operation == "DeleteObject"
-            )
-            for deletion in sent:
-                on_deleted(deletion.step)
-
-        window.add(partial(s3.send, request), end)
-
+    window = Window(context.concurrency)
+    deleter = _Deleter(root, context, window, on_deleted)
     try:
-        for batch in budget.limit(_batches(deletions, requests.KEYS_PER_DELETION)):
-            named = [deletion for deletion in batch if fits_xml(deletion.path)]
-            if named:
-                send(requests.delete_several(bucket, [(d.path, d.etag) for d in named]), named)
-            for deletion in batch:
-                if not fits_xml(deletion.path):
-                    send(requests.delete_one(bucket, deletion.path, deletion.etag), [deletion])
+        for batch in context.budget.limit(_batches(deletions, requests.KEYS_PER_DELETION)):
+            deleter.delete(batch)
     finally:
         window.drain()
+
+
+class _Deleter:
+    """Sends the requests that delete objects."""
+
+    def __init__(
+        self, root: Root, context: ExecutionContext, window: Window, on_deleted: OnDeleted
+    ) -> None:
+        self._root = root
+        self._bucket = root.bucket or ""
+        self._s3 = context.the_s3()
+        self._pool = context.pool
+        self._window = window
+        self._on_deleted = on_deleted
+
+    def delete(self, batch: Sequence[Deletion]) -> None:
+        """Delete up to as many objects as one request can name."""
+        if any(deletion.etag for deletion in batch) and not self._honours_conditions():
+            for deletion in batch:
+                self._delete_unchanged(deletion)
+            return
+        named = [deletion for deletion in batch if fits_xml(deletion.path)]
+        if named:
+            objects = [(deletion.path, deletion.etag) for deletion in named]
+            self._send(requests.delete_several(self._bucket, objects), named)
+        for deletion in batch:
+            if not fits_xml(deletion.path):
+                self._delete_one(deletion)
+
+    def _honours_conditions(self) -> bool:
+        return honours_conditions(self._s3, self._bucket, self._root.path)
+
+    def _delete_one(self, deletion: Deletion) -> None:
+        if deletion.etag and not self._s3.service.is_aws:
+            # Some services honour a condition of DeleteObjects, and refuse one of DeleteObject.
+            self._delete_unchanged(deletion)
+        else:
+            request = requests.delete_one(self._bucket, deletion.path, deletion.etag)
+            self._send(request, [deletion])
+
+    def _delete_unchanged(self, deletion: Deletion) -> None:
+        entry = deletion.step.entry
+        version = requests.ObjectVersion(
+            self._bucket, deletion.path, deletion.etag or "", entry.size, entry.modified
+        )
+
+        def end(future: Future[None]) -> None:
+            future.result()
+            self._on_deleted(deletion.step)
+
+        self._window.add(partial(self._pool.submit, delete_unchanged, self._s3, version), end)
+
+    def _send(self, request: requests.Request, sent: Sequence[Deletion]) -> None:
+        is_one = request.operation == "DeleteObject"
+
+        def end(future: Future[requests.Response]) -> None:
+            requests.check_deletions(self._bucket, future.result(), one=is_one)
+            for deletion in sent:
+                self._on_deleted(deletion.step)
+
+        self._window.add(partial(self._s3.send, request), end)
 
 
 def delete_files(folders: Folders, deletions: Iterable[Deletion], on_deleted: OnDeleted) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from ..entries import Entry
+from ..evidence import is_digest
 from .resumption import Resumption
 
 Action: TypeAlias = Literal["transfer", "compare", "keep", "extraneous", "excluded"]
@@ -115,7 +116,11 @@ def decide(target: str, entry: Entry, there: Entry | None, options: DiffOptions)
     if before is not None and is_done and _is_settled(target, age, before, options):
         return Step("keep", "", target, entry, there)
     if entry.etag is not None and there.etag is not None:
-        return _by_etag(target, entry, there, options)
+        return _by_etag(target, entry, there)
+    etag = there.etag if entry.etag is None else entry.etag
+    if etag is not None and not is_digest(etag) and not options.verify:
+        # The ETag of an object says nothing of its content: size and time decide.
+        return Step("keep", "", target, entry, there)
     return Step("compare", "checksum", target, entry, there)
 
 
@@ -124,12 +129,10 @@ def _is_settled(target: str, age: int, before: Resumption, options: DiffOptions)
     return options.verify or age > options.clock_skew or before.has_compared(target)
 
 
-def _by_etag(target: str, entry: Entry, there: Entry, options: DiffOptions) -> Step:
-    if entry.etag == there.etag:
-        return Step("keep", "", target, entry, there)
+def _by_etag(target: str, entry: Entry, there: Entry) -> Step:
     # The same content has another ETag if it was uploaded in other parts, or encrypted.
-    action: Action = "compare" if options.verify else "transfer"
-    return Step(action, "checksum", target, entry, there)
+    action: Action = "keep" if entry.etag == there.etag else "compare"
+    return Step(action, "checksum" if action == "compare" else "", target, entry, there)
 
 
 def _excluded(found: Entry) -> Step:

@@ -12,7 +12,7 @@ from ...local.files import file_digest
 from ...local.staging import StagedFile, Staging
 from ...progress import CheckDeadline, OnBytes
 from ...s3.client import S3
-from ...s3.etags import file_has_etag, first_part_bytes, object_digest
+from ...s3.etags import file_has_etag, find_part_sizes, object_digest
 from ...s3.requests import ObjectVersion, Response, get_version, object_version
 from ..context import ExecutionContext
 from ..diff import Step
@@ -48,8 +48,7 @@ class Download:
         size = step.entry.size
         if not size:
             return _nothing()
-        version = object_version(self.route.source, step.entry.relative, step.entry.etag)
-        request = get_version(version, size)
+        request = get_version(self._source(step), size)
         if size > _SMALL_BYTES:
             request = request._replace(receive_file=staged.open_path(), file_name=staged.target)
         return self.s3.send(request, on_bytes=on_bytes)
@@ -86,8 +85,8 @@ class Download:
         """Tell whether the file at the target has the ETag of an object."""
         path = self.route.target.at(step.target)
         source, size = self._source(step), step.entry.size
-        part_bytes = partial(first_part_bytes, self.s3, source)
-        return file_has_etag(path, size, source.etag, part_bytes, check)
+        sizes = partial(find_part_sizes, self.s3, source, size)
+        return file_has_etag(path, size, source.etag, sizes, check)
 
     def has_same_bytes(self, step: Step, check: CheckDeadline) -> bool:
         """Tell whether the file at the target has the content of an object, by downloading it."""
@@ -102,7 +101,7 @@ class Download:
         self._staged.clear()
 
     def _source(self, step: Step) -> ObjectVersion:
-        return object_version(self.route.source, step.entry.relative, step.entry.etag)
+        return object_version(self.route.source, step.entry.relative, step.entry)
 
 
 def _nothing() -> Future[None]:

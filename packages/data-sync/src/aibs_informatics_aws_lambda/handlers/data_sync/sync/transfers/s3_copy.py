@@ -1,16 +1,29 @@
 """Copy of objects within S3."""
 
-from collections.abc import Mapping, Sequence
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from functools import partial
-from typing import Any
+from itertools import accumulate, pairwise, starmap
+from typing import Any, NamedTuple
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 
+from ...evidence import StoredObject, have_same_content
+from ...locations import s3_uri
 from ...progress import CheckDeadline, OnBytes
 from ...s3 import requests
 from ...s3.client import S3
-from ...s3.etags import first_part_bytes, object_digest, part_bytes_for, parts_of
+from ...s3.etags import object_digest
+from ...s3.parts import (
+    common_part_sizes,
+    is_copyable,
+    known_part_sizes,
+    part_bytes_for,
+    parts_of,
+    split_parts,
+)
 from ..diff import Step
 from ..report import Evidence
 from ..routes import Route
@@ -18,8 +31,6 @@ from ..window import Window
 
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
 _MAX_COPY_BYTES = 5 * 2**30
-# https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
-_MIN_PART_BYTES = 5 * 2**20
 _PARTS_AT_A_TIME = 8
 
 # What CompleteMultipartUpload, unlike CopyObject, does not copy from the source object.
@@ -75,14 +86,19 @@ class S3Copy:
             raise AWSError(f"cannot copy {source} to {target}: {error}") from None
         if not etag:
             # Some services leave the ETag of what they put together from parts empty.
-            bucket, key, _ = self._target(step)
-            found = self._s3.ask(requests.head(bucket, key))
-            etag = requests.read_stored(found, is_head=True).etag
+            etag = self._head(self._target(step)).etag
         return Evidence(f"etag:{etag}", verified=etag == step.entry.etag, etag=etag)
 
     def has_same_checksum(self, step: Step, check: CheckDeadline) -> bool:  # noqa: ARG002
-        """Tell whether both objects have the same ETag."""
-        return step.entry.etag == step.target_etag
+        """Tell whether both objects have the same ETag, as it is listed or served, or checksum."""
+        if step.entry.etag == step.target_etag:
+            return True
+        source, target = self._source(step), self._target(step)
+        try:
+            return have_same_content(self._head(source), self._head(target))
+        except AWSError:
+            # The copy tells what is wrong.
+            return False
 
     def has_same_bytes(self, step: Step, check: CheckDeadline) -> bool:
         """Tell whether both objects have the same content, by downloading both."""
@@ -95,65 +111,108 @@ class S3Copy:
         """Do nothing: S3 makes objects whole or not at all."""
 
     def _source(self, step: Step) -> requests.ObjectVersion:
-        return requests.object_version(self._route.source, step.entry.relative, step.entry.etag)
+        return requests.object_version(self._route.source, step.entry.relative, step.entry)
 
     def _target(self, step: Step) -> requests.ObjectVersion:
-        return requests.object_version(self._route.target, step.target, step.target_etag)
+        return requests.object_version(self._route.target, step.target, step.there)
+
+    def _head(self, version: requests.ObjectVersion) -> StoredObject:
+        response = self._s3.ask(requests.head_checksum(version.bucket, version.key))
+        return requests.read_stored(response, is_head=True)
 
     def _copy_large(self, step: Step, on_bytes: OnBytes | None) -> requests.Response:
-        source, target = self._source(step), self._target(step)
-        first_bytes = first_part_bytes(self._s3, source)
-        part_bytes = _part_bytes(step.entry.size, source.etag, first_bytes)
-        if part_bytes is None:
+        """Copy an object that was uploaded in parts, or is too large for one request."""
+        source, target, size = self._source(step), self._target(step), step.entry.size
+        copied = None
+        for sizes in known_part_sizes(self._s3, source, size):
+            if not is_copyable(sizes):
+                continue
+            copied = self._copy_parts(step, sizes, on_bytes)
+            if copied.is_encrypted or copied.etag in (None, "", source.etag):
+                # Other parts would not give it the ETag of the source.
+                break
+        if copied is not None:
+            return copied.response
+        if size <= _MAX_COPY_BYTES:
             return self._s3.ask(requests.copy_whole(source, target.bucket, target.key))
-        return self._copy_parts(step, part_bytes, self._metadata(source), on_bytes)
+        guesses = common_part_sizes(size, parts_of(source.etag) or 0)
+        usual = split_parts(size, part_bytes_for(size))
+        return self._copy_parts(step, next(guesses, usual), on_bytes).response
 
-    def _copy_parts(
-        self, step: Step, part_bytes: int, metadata: Mapping[str, str], on_bytes: OnBytes | None
-    ) -> requests.Response:
-        source, size = self._source(step), step.entry.size
-        bucket, key, _ = self._target(step)
+    def _copy_parts(self, step: Step, sizes: Sequence[int], on_bytes: OnBytes | None) -> _Copied:
+        source, target = self._source(step), self._target(step)
+        bucket, key = target.bucket, target.key
+        before = self._s3.ask(requests.head(source.bucket, source.key))
+        metadata = self._metadata(source, before)
         created = self._s3.ask(requests.create_upload(bucket, key, metadata))
         upload_id = requests.read_text(created, "UploadId")
         try:
             etags: dict[int, str] = {}
             window = Window(_PARTS_AT_A_TIME)
-            for number, start in enumerate(range(0, size, part_bytes), 1):
-                span = range(start, min(start + part_bytes, size))
+            for number, span in enumerate(_spans(sizes), 1):
                 part = requests.copy_part(source, bucket, key, upload_id, number, span)
                 window.add(partial(self._s3.send, part), partial(_note_part, etags, number))
                 if on_bytes:
                     on_bytes(len(span))
             window.drain()
+            self._check_unchanged(source, before)
             in_order = [etags[number] for number in sorted(etags)]
-            return self._s3.ask(requests.complete_upload(bucket, key, upload_id, in_order))
+            response = self._s3.ask(requests.complete_upload(bucket, key, upload_id, in_order))
         except BaseException:
             # Not awaited: what went wrong is the error to report.
             self._s3.send(requests.abort_upload(bucket, key, upload_id))
             raise
+        self._restore_tags(target, metadata)
+        is_encrypted = requests.read_stored(created, is_head=False).is_encrypted
+        return _Copied(response, requests.find_etag(response), is_encrypted)
 
-    def _metadata(self, source: requests.ObjectVersion) -> dict[str, str]:
+    def _check_unchanged(self, source: requests.ObjectVersion, before: requests.Response) -> None:
+        """Check that all parts are of one version, on services that may ignore conditions.
+
+        Raises:
+            AWSError: they may not be.
+        """
+        if self._s3.service.is_aws:
+            return
+        after = self._s3.ask(requests.head(source.bucket, source.key))
+        names = ("etag", "last-modified", "content-length")
+        if any(before.headers.get(name) != after.headers.get(name) for name in names):
+            raise AWSError(
+                f"cannot copy {s3_uri(source.bucket, source.key)}: it changed while it was copied "
+                "in parts. Sync again"
+            )
+
+    def _metadata(self, source: requests.ObjectVersion, head: requests.Response) -> dict[str, str]:
         # Not those of the first part: some services answer with that part's own.
-        headers = self._s3.ask(requests.head(source.bucket, source.key)).headers
         kept = {
             name: value
-            for name, value in headers.items()
+            for name, value in head.headers.items()
             if name in _METADATA or name.startswith("x-amz-meta-")
         }
-        if int(headers.get("x-amz-tagging-count", 0)):
+        if int(head.headers.get("x-amz-tagging-count", 0)):
             tags = self._s3.ask(requests.get_tags(source.bucket, source.key))
             kept["x-amz-tagging"] = requests.read_tags(tags)
         return kept
 
+    def _restore_tags(self, target: requests.ObjectVersion, metadata: Mapping[str, str]) -> None:
+        """Set the tags of a copy, which some services forget when they put it together."""
+        tags = metadata.get("x-amz-tagging")
+        if tags and not self._s3.service.is_aws:
+            self._s3.ask(requests.put_tags(target.bucket, target.key, tags))
+
+
+class _Copied(NamedTuple):
+    """What was put together from parts."""
+
+    response: requests.Response
+    etag: str | None
+    is_encrypted: bool
+
+
+def _spans(sizes: Sequence[int]) -> Iterator[range]:
+    """Yield the bytes of each part."""
+    return starmap(range, pairwise(accumulate(sizes, initial=0)))
+
 
 def _note_part(etags: dict[int, str], number: int, part: Future[requests.Response]) -> None:
     etags[number] = requests.read_text(part.result(), "ETag")
-
-
-def _part_bytes(size: int, etag: str, first_bytes: int) -> int | None:
-    """Return the size of the parts to copy an object in, or `None` if it is copied as a whole."""
-    number = parts_of(etag)
-    is_regular = number == 1 or first_bytes >= _MIN_PART_BYTES
-    if number and is_regular and -(-size // max(1, first_bytes)) == number:
-        return first_bytes
-    return part_bytes_for(size) if size > _MAX_COPY_BYTES else None

@@ -13,6 +13,8 @@ from ...local.files import FileChangedError, check_is_empty, check_unchanged, fi
 from ...progress import CheckDeadline, OnBytes
 from ...s3 import etags, requests
 from ...s3.client import PART_BYTES, S3, sends_checksums
+from ...s3.deletion import delete_version
+from ...s3.parts import part_bytes_for
 from ...s3.service import Feature
 from ..diff import Step
 from ..report import NO_EVIDENCE, Evidence
@@ -56,17 +58,17 @@ class Upload:
         entry = step.entry
         if not entry.size:
             check_is_empty(self._path(step))
-        bucket, key, _ = self._target(step)
+        target = self._target(step)
         return self._s3.send(
             requests.Request(
                 "PutObject",
                 "s3:PutObject",
-                bucket,
-                key,
+                target.bucket,
+                target.key,
                 "PUT",
                 send_file=self._path(step),
                 size=entry.size,
-                part_bytes=etags.part_bytes_for(entry.size),
+                part_bytes=part_bytes_for(entry.size),
                 keeps_headers=True,
             ),
             on_bytes=on_bytes,
@@ -92,8 +94,8 @@ class Upload:
     def has_same_checksum(self, step: Step, check: CheckDeadline) -> bool:
         """Tell whether a file has the ETag of the object at its target."""
         target, size = self._target(step), step.entry.size
-        part_bytes = partial(etags.first_part_bytes, self._s3, target)
-        return etags.file_has_etag(self._path(step), size, target.etag, part_bytes, check)
+        sizes = partial(etags.find_part_sizes, self._s3, target, size)
+        return etags.file_has_etag(self._path(step), size, target.etag, sizes, check)
 
     def has_same_bytes(self, step: Step, check: CheckDeadline) -> bool:
         """Tell whether a file has the content of the object at its target, by downloading it."""
@@ -128,15 +130,15 @@ class Upload:
         Returns:
             What is left to do, for the message.
         """
-        bucket, key, replaced = self._target(step)
+        target = self._target(step)
         path, size = self._path(step), step.entry.size
         etag = requests.read_stored(response, is_head=False).etag
-        if etag == replaced or etags.starts_with_object(path, size, etag, lambda: None):
+        if etag == target.etag or etags.starts_with_object(path, size, etag, lambda: None):
             return ""
         try:
             if not etag:
                 raise AWSError("the response names no ETag")
-            _delete_version(self._s3, requests.ObjectVersion(bucket, key, etag))
+            delete_version(self._s3, target._replace(etag=etag, modified=None))
         except AWSError as error:
             uri = self._route.target.name(step.target)
             return f". {uri}, which may mix several versions of the file, was not deleted: {error}"
@@ -193,9 +195,9 @@ class Upload:
         return digest == etags.object_digest(self._s3, request, check)
 
     def _find(self, step: Step, told: StoredObject) -> StoredObject:
-        bucket, key, _ = self._target(step)
+        target = self._target(step)
         try:
-            response = self._s3.ask(requests.head_checksum(bucket, key))
+            response = self._s3.ask(requests.head_checksum(target.bucket, target.key))
         except ResourceNotFoundError:
             reason = "the object does not exist, although the response was a success"
             raise self._unconfirmed(step, reason) from None
@@ -217,22 +219,4 @@ class Upload:
         return self._route.source.at(step.entry.relative)
 
     def _target(self, step: Step) -> requests.ObjectVersion:
-        return requests.object_version(self._route.target, step.target, step.target_etag)
-
-
-def _delete_version(s3: S3, version: requests.ObjectVersion) -> None:
-    """Delete an object unless it has been replaced.
-
-    Raises:
-        AWSError: it cannot be deleted.
-    """
-    bucket, key, etag = version
-    try:
-        requests.check_deletions(bucket, s3.ask(requests.delete_one(bucket, key, etag)), one=True)
-    except ResourceNotFoundError:
-        return
-    except AWSError:
-        # Replaced, or the service knows no such condition.
-        found = requests.read_stored(s3.ask(requests.head(bucket, key)), is_head=True)
-        if found.etag == etag:
-            requests.check_deletions(bucket, s3.ask(requests.delete_one(bucket, key)), one=True)
+        return requests.object_version(self._route.target, step.target, step.there)
