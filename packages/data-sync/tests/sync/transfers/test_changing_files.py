@@ -81,7 +81,9 @@ def shrink(file: Path) -> None:
 
 
 def rewrite(file: Path) -> None:
-    file.write_bytes(bytes(file.stat().st_size))
+    # Not truncated first: another thread may read it in between.
+    with file.open("r+b") as writer:
+        writer.write(bytes(file.stat().st_size))
 
 
 def replace(file: Path) -> None:
