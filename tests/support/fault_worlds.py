@@ -94,6 +94,7 @@ class World:
         folder: a folder for what is local.
         contents: what the source has now: what it has had at first, and what a user has changed.
         at_destination: what the destination has had at first.
+        batch_bytes: the limit of batches; by default, each folder is a part of its own.
     """
 
     verb: Verb
@@ -101,6 +102,7 @@ class World:
     folder: Path
     contents: dict[str, bytes] = field(default_factory=lambda: dict(_SOURCE))
     at_destination: Mapping[str, bytes] = field(default_factory=lambda: _DESTINATION)
+    batch_bytes: int = 40
 
     def __post_init__(self) -> None:
         self._at_source = dict(self.contents)
@@ -127,7 +129,7 @@ class World:
                 destination[path] = source[path] if count % 5 else f"{path}, as it was".encode()
             if count % 5 == 3:
                 destination[f"{path}, extraneous"] = f"{path}, not at the source".encode()
-        return cls(verb, s3, folder, source, destination)
+        return cls(verb, s3, folder, source, destination, batch_bytes=number * 5)
 
     def change_source(self, path: str, content: bytes | None) -> None:
         """Replace or remove an entry of the source, as a user might at any time."""
@@ -150,6 +152,7 @@ class World:
             "source_path": self._location(self.verb.source, "src"),
             "destination_path": self._location(self.verb.destination, "dst"),
             "max_concurrency": 4,
+            **({"batch_size_bytes_limit": self.batch_bytes} if self.verb.prepared else {}),
             **self.verb.options,
         }
 
@@ -191,10 +194,26 @@ class World:
             )
             assert content in versions, f"spoiled: {path}"
         if self.verb.destination and not completed:
-            # Deletions come last: they may have begun only if all transfers were done.
             deleted = self.at_destination.keys() - self._at_source.keys() - destination.keys()
-            done = all(destination.get(path) == self.contents[path] for path in self.contents)
-            assert done or not deleted, f"deleted though not all was transferred: {deleted}"
+            for path in deleted:
+                late = [
+                    other
+                    for other in self._planned_with(path)
+                    if destination.get(other) != self.contents[other]
+                ]
+                assert not late, f"{path} was deleted before {late} were transferred"
+
+    def _planned_with(self, path: str) -> list[str]:
+        """Return what must have been transferred before a path is deleted.
+
+        Deletions come last in a sync. A batch has syncs of folders, one after the other.
+        """
+        if self.verb.prepared:
+            folder = f"{path.partition('/')[0]}/"
+            below = [other for other in self.contents if other.startswith(folder)]
+            if below:
+                return below
+        return list(self.contents)
 
     def check_completed(self) -> None:
         """Check that the work is done."""
@@ -245,9 +264,7 @@ def run_verb(verb: Verb, request: Mapping[str, Any], context: Any) -> None:
     if not verb.destination:
         data_sync.remove_data_paths_handler(dict(request), context)
     elif verb.prepared:
-        # So small that each folder is a part of its own.
-        limited = {**request, "batch_size_bytes_limit": 40}
-        prepared: Any = data_sync.prepare_batch_data_sync_handler(limited, context)
+        prepared: Any = data_sync.prepare_batch_data_sync_handler(dict(request), context)
         for batch in prepared["requests"]:
             data_sync.batch_data_sync_handler(batch, context)
     else:

@@ -18,7 +18,17 @@ from typing import Any, Final
 
 # What changes a disk, as Python tells hooks: https://docs.python.org/3/library/audit_events.html
 _CHANGES: Final = frozenset(
-    {"open", "os.link", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.truncate"}
+    {
+        "open",
+        "os.chmod",
+        "os.link",
+        "os.mkdir",
+        "os.remove",
+        "os.rename",
+        "os.rmdir",
+        "os.truncate",
+        "os.utime",
+    }
 )
 
 
