@@ -100,7 +100,7 @@ class Attempt:
     def __init__(self, runner: Runner, s3: FaultyS3, folder: Path, verb: str, files: int) -> None:
         s3.reset()
         folder.mkdir()
-        self._runner, self._s3, self._verb = runner, s3, verb
+        self._runner, self._s3 = runner, s3
         self.world = World.of_many(VERBS[verb], s3, folder, files)
 
     def run(
@@ -112,7 +112,7 @@ class Attempt:
                 self._s3.fault = killed_at(number + 1, pid, after=bool(after))
 
         ended = self._runner.run(
-            self._verb,
+            self.world.verb,
             self.world.request,
             self.world.folder,
             aws_settings(self._s3.url),

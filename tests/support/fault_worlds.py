@@ -9,6 +9,7 @@ the work.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -257,15 +258,19 @@ def _check_same(side: str, found: Mapping[str, bytes], expected: Mapping[str, by
     assert found == expected, f"the {side} is not as it should be: {difference}"
 
 
-def run_verb(verb: Verb, request: Mapping[str, Any], context: Any) -> None:
-    """Do what a verb does."""
+def run_verb(verb: Verb, request: Mapping[str, Any], context: Any) -> dict[str, Any]:
+    """Do what a verb does, and return its counts."""
     from aibs_informatics_aws_lambda.handlers import data_sync
 
     if not verb.destination:
-        data_sync.remove_data_paths_handler(dict(request), context)
-    elif verb.prepared:
-        prepared: Any = data_sync.prepare_batch_data_sync_handler(dict(request), context)
-        for batch in prepared["requests"]:
-            data_sync.batch_data_sync_handler(batch, context)
-    else:
-        data_sync.data_sync_handler(dict(request), context)
+        removed: Any = data_sync.remove_data_paths_handler(dict(request), context)
+        return dict(removed)
+    if not verb.prepared:
+        response: Any = data_sync.data_sync_handler(dict(request), context)
+        return dict(response["result"])
+    counts: Counter[str] = Counter()
+    prepared: Any = data_sync.prepare_batch_data_sync_handler(dict(request), context)
+    for batch in prepared["requests"]:
+        done: Any = data_sync.batch_data_sync_handler(batch, context)
+        counts.update(done["result"])
+    return dict(counts)

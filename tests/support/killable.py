@@ -12,9 +12,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
+
+from fault_worlds import Verb
 
 # What changes a disk, as Python tells hooks: https://docs.python.org/3/library/audit_events.html
 _CHANGES: Final = frozenset(
@@ -40,11 +42,13 @@ class Ended:
         status: 0, or that of an error; negative for a signal.
         changes: how many changes of the disk there were.
         error: what the run raised, if it did.
+        counts: what it has counted, if it was not killed.
     """
 
     status: int
     changes: int
     error: str
+    counts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def was_killed(self) -> bool:
@@ -60,7 +64,7 @@ class Runner:
 
     def run(
         self,
-        verb: str,
+        verb: Verb,
         request: Mapping[str, Any],
         folder: Path,
         environment: Mapping[str, str],
@@ -71,7 +75,7 @@ class Runner:
         """Run a verb and wait for its end.
 
         Args:
-            verb: its name.
+            verb: the verb.
             request: its request.
             folder: the folder below which changes of the disk count.
             environment: environment variables.
@@ -79,7 +83,7 @@ class Runner:
             started: called with the identifier of the process before it does anything.
         """
         job = {
-            "verb": verb,
+            "verb": asdict(verb),
             "request": request,
             "folder": str(folder),
             "environment": dict(environment),
@@ -130,7 +134,7 @@ def _main() -> None:
     import awscrt.s3  # noqa: F401
     from aibs_informatics_aws_lambda.handlers.data_sync import file_system, operations  # noqa: F401
     from aibs_informatics_aws_lambda.handlers.data_sync.sync import engine  # noqa: F401
-    from fault_worlds import VERBS, run_verb
+    from fault_worlds import run_verb
 
     for line in sys.stdin:
         job = json.loads(line)
@@ -138,7 +142,9 @@ def _main() -> None:
         pid = os.fork()
         if not pid:
             os.close(reader)
-            _run(job, writer, lambda job: run_verb(VERBS[job["verb"]], job["request"], _Context()))
+            _run(
+                job, writer, lambda job: run_verb(Verb(**job["verb"]), job["request"], _Context())
+            )
         os.close(writer)
         os.waitpid(pid, os.WUNTRACED)
         _tell({"pid": pid})
@@ -156,7 +162,9 @@ def _tell(message: Mapping[str, Any]) -> None:
     sys.stdout.flush()
 
 
-def _run(job: Mapping[str, Any], writer: int, run: Callable[[Mapping[str, Any]], None]) -> None:
+def _run(
+    job: Mapping[str, Any], writer: int, run: Callable[[Mapping[str, Any]], dict[str, Any]]
+) -> None:
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nothing, stream)
@@ -172,12 +180,12 @@ def _run(job: Mapping[str, Any], writer: int, run: Callable[[Mapping[str, Any]],
 
     os.kill(os.getpid(), signal.SIGSTOP)
     sys.addaudithook(note)
-    error = ""
+    error, counts = "", {}
     try:
-        run(job)
+        counts = run(job)
     except Exception as raised:
         error = f"{type(raised).__name__}: {raised}"
-    os.write(writer, json.dumps({"changes": changes, "error": error}).encode())
+    os.write(writer, json.dumps({"changes": changes, "error": error, "counts": counts}).encode())
     os._exit(1 if error else 0)
 
 
