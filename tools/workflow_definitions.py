@@ -55,7 +55,10 @@ def data_sync_distributed(variant: Variant) -> State:
                 "Label": "Batches",
                 "ItemReader": {
                     "Resource": "arn:${Partition}:states:::s3:getObject",
-                    "ReaderConfig": {"InputType": "JSON"},
+                    "ReaderConfig": {
+                        "InputType": "JSON",
+                        "MaxItemsPath": "$.prepared.response.parallel_batches",
+                    },
                     "Parameters": {
                         "Bucket": "${BucketName}",
                         "Key.$": "States.Format('{}/batches/requests.json', $.prefix)",
@@ -82,36 +85,10 @@ def data_sync_distributed(variant: Variant) -> State:
                             result="$.sync",
                             then="Is the batch complete?",
                         ),
-                        "Is the batch complete?": {
-                            "Type": "Choice",
-                            "Choices": [
-                                {
-                                    "And": [
-                                        {
-                                            "Variable": "$.sync.response.incomplete",
-                                            "IsPresent": True,
-                                        },
-                                        {
-                                            "Variable": "$.sync.response.incomplete",
-                                            "BooleanEquals": True,
-                                        },
-                                    ],
-                                    "Next": "Continue batch",
-                                }
-                            ],
-                            "Default": "Return batch result",
-                        },
-                        "Continue batch": {
-                            "Comment": "The deadline was reached: call again to continue",
-                            "Type": "Pass",
-                            "Parameters": {
-                                "requests.$": "$.requests",
-                                "allow_partial_failure.$": "$.allow_partial_failure",
-                                "deadline.$": "$.deadline",
-                                "continuation.$": "$.sync.response.continuation",
-                            },
-                            "Next": "Sync",
-                        },
+                        "Is the batch complete?": _choose_continuation(
+                            "$.sync", "Continue batch", "Return batch result"
+                        ),
+                        "Continue batch": _continue_batch("$", "$.sync", "Sync"),
                         "Return batch result": {
                             "Type": "Pass",
                             "Parameters": {
@@ -144,18 +121,13 @@ def data_sync_distributed(variant: Variant) -> State:
                 "Sum up results",
                 "summarize-batch-data-sync",
                 request={
+                    "prepared.$": "$.prepared.response",
                     "results_path.$": _in_prefix("results"),
                     "response_path.$": _in_prefix("summary"),
                 },
                 result="$.summary",
                 then="Has a step failed?",
-                catch=[
-                    {
-                        "ErrorEquals": CATCH_ALL,
-                        "ResultPath": "$.summary_failure",
-                        "Next": "Has a step failed?",
-                    }
-                ],
+                catch=_note_failure("$.summary_failure", "Has a step failed?"),
             ),
             "Has a step failed?": {
                 "Comment": "The error of a failed batch says more than the error of the Map",
@@ -179,8 +151,67 @@ def data_sync_distributed(variant: Variant) -> State:
                         "Next": "Results could not be summed up",
                     },
                 ],
+                "Default": "Are entry files left?",
+            },
+            "Are entry files left?": {
+                "Comment": "They name the files of all other batches, which must be there",
+                "Type": "Choice",
+                "Choices": [
+                    {
+                        "And": [
+                            {
+                                "Variable": "$.prepared.response.final_batch",
+                                "IsPresent": True,
+                            },
+                            {
+                                "Variable": "$.summary.response.result.failed_requests_count",
+                                "NumericEquals": 0,
+                            },
+                        ],
+                        "Next": "Take final batch",
+                    }
+                ],
                 "Default": "Return result",
             },
+            "Take final batch": {
+                "Type": "Pass",
+                "Parameters": {
+                    "requests.$": "$.prepared.response.final_batch.requests",
+                    "allow_partial_failure": False,
+                    "deadline": "auto",
+                },
+                "ResultPath": "$.final",
+                "Next": "Sync entry files",
+            },
+            **call_handler(
+                variant,
+                "Sync entry files",
+                "batch-data-sync",
+                request="$.final",
+                result="$.entries",
+                then="Are entry files complete?",
+                catch=_note_failure("$.entries_failure", "Entry files could not be synced"),
+            ),
+            "Are entry files complete?": _choose_continuation(
+                "$.entries", "Continue entry files", "Sum up all results"
+            ),
+            "Continue entry files": _continue_batch(
+                "$.final", "$.entries", "Sync entry files", ResultPath="$.final"
+            ),
+            **call_handler(
+                variant,
+                "Sum up all results",
+                "summarize-batch-data-sync",
+                request={
+                    "responses.$": "States.Array($.entries.response)",
+                    "results_path.$": _in_prefix("results"),
+                    "response_path.$": _in_prefix("summary"),
+                },
+                result="$.summary",
+                then="Return result",
+                catch=_note_failure("$.summary_failure", "Results could not be summed up"),
+            ),
+            "Entry files could not be synced": _fail_with("$.entries_failure"),
             "Too many batches failed": {
                 "Type": "Fail",
                 "ErrorPath": "$.summary.response.error",
@@ -374,6 +405,42 @@ def demand_execution(variant: Variant) -> State:
             "Fail": {"Type": "Fail", "ErrorPath": "$.failure.Error"},
         },
     }
+
+
+def _choose_continuation(result: str, continued: str, done: str) -> State:
+    incomplete = f"{result}.response.incomplete"
+    return {
+        "Type": "Choice",
+        "Choices": [
+            {
+                "And": [
+                    {"Variable": incomplete, "IsPresent": True},
+                    {"Variable": incomplete, "BooleanEquals": True},
+                ],
+                "Next": continued,
+            }
+        ],
+        "Default": done,
+    }
+
+
+def _continue_batch(batch: str, result: str, then: str, **fields: str) -> State:
+    return {
+        "Comment": "The deadline was reached: call again to continue",
+        "Type": "Pass",
+        "Parameters": {
+            "requests.$": f"{batch}.requests",
+            "allow_partial_failure.$": f"{batch}.allow_partial_failure",
+            "deadline.$": f"{batch}.deadline",
+            "continuation.$": f"{result}.response.continuation",
+        },
+        **fields,
+        "Next": then,
+    }
+
+
+def _note_failure(result: str, then: str) -> list[State]:
+    return [{"ErrorEquals": CATCH_ALL, "ResultPath": result, "Next": then}]
 
 
 def _choose_prefix(then: str) -> State:

@@ -278,3 +278,92 @@ def test_a_failed_job_is_reported_with_its_log(workshop, data_sync, tree, arrive
     assert "exit code 3" in done.cause
     assert "log stream batch-data-sync/default/" in done.cause
     assert arrived() == {}
+
+
+@pytest.fixture
+def store(tmp_path) -> Path:
+    """A store above the size of a batch, whose entry file is the first by name."""
+    source = tmp_path / "source"
+    for name in ("x/.zarray", "x/0/0", "x/1/0", "y"):
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).write_text(name * 3)
+    return source
+
+
+def test_entry_files_of_stores_are_synced_after_the_map(
+    workshop, data_sync, store, arrived, aws, functions
+):
+    aws.put(BUCKET, "to/x/2/0", "old")
+    seen: list[set[str]] = []
+    run = functions["batch-data-sync"]
+
+    def noted(event: Any) -> Any:
+        response = run(event)
+        seen.append(set(arrived()))
+        return response
+
+    functions["batch-data-sync"] = noted
+    done = workshop.machines.run(data_sync(), request_for(store, 1))
+
+    assert done.status == "SUCCEEDED", done.cause
+    data = {"to/x/0/0", "to/x/1/0", "to/y"}
+    assert seen[-2] == data | {"to/x/2/0"}
+    assert seen[-1] == data | {"to/x/.zarray"}
+    assert done.output["result"]["files_transferred"] == 4
+    assert done.output["result"]["files_deleted"] == 1
+    assert done.output["total_batches_count"] == len(seen)
+    assert done.output["failed_requests"] == []
+
+
+def test_no_entry_file_is_synced_after_a_tolerated_failure(
+    workshop, data_sync, store, arrived, remove_after_planning
+):
+    remove_after_planning(store / "x" / "1")
+    request = request_for(store, 1, tolerated_failure_percentage=90)
+
+    done = workshop.machines.run(data_sync(), request)
+
+    assert done.status == "SUCCEEDED", done.cause
+    assert set(arrived()) == {"to/x/0/0", "to/y"}
+    failed = [sync["source_path"] for sync in done.output["failed_requests"]]
+    assert failed == [str(store / "x" / "1" / "0"), str(store / "x")]
+    assert done.output["failed_batches_count"] == 2
+
+
+def test_entry_files_that_cannot_be_synced_fail_the_execution(
+    workshop, data_sync, store, arrived, functions
+):
+    run = functions["batch-data-sync"]
+
+    def fail_at_last(event: Any) -> Any:
+        if len(arrived()) == 3:
+            raise PermissionError("no access")
+        return run(event)
+
+    functions["batch-data-sync"] = fail_at_last
+    done = workshop.machines.run(data_sync(), request_for(store, 1))
+
+    assert (done.status, done.error) == ("FAILED", "PermissionError")
+    assert "no access" in done.cause
+
+
+def test_final_batch_that_reaches_its_deadline_is_continued(
+    workshop, data_sync, store, arrived, functions
+):
+    run = functions["batch-data-sync"]
+    continuation = {"requests_done": 0, "result": {}, "failed_requests": []}
+    stops = iter([True, False])
+
+    def stop_once(event: Any) -> Any:
+        if len(arrived()) < 3 or not next(stops):
+            return run(event)
+        stopped = {"result": {}, "failed_requests": [], "incomplete": True}
+        return {**stopped, "continuation": continuation}
+
+    functions["batch-data-sync"] = stop_once
+    done = workshop.machines.run(data_sync(), request_for(store, 1))
+
+    assert done.status == "SUCCEEDED", done.cause
+    assert len(arrived()) == 4
+    *_, last = (event for name, event in workshop.functions.events if name == "batch-data-sync")
+    assert last["continuation"] == continuation

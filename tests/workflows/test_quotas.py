@@ -54,6 +54,7 @@ def run_with(workshop, data_sync, functions, aws):
             aws.put(BUCKET, f"{prefix}/requests.json", json.dumps(requests))
             return {
                 "requests": f"{event['response_path']}/requests.json",
+                "parallel_batches": batches,
                 "max_concurrent_batches": 2,
                 "tolerated_failure_percentage": 0.0,
             }
@@ -74,7 +75,7 @@ def test_the_history_of_the_parent_does_not_depend_on_the_number_of_batches(run_
 
     assert few.status == more.status == "SUCCEEDED"
     # Events of batches belong to child executions.
-    assert len(few.events) == len(more.events) == 26 < MOST_EVENTS
+    assert len(few.events) == len(more.events) == 28 < MOST_EVENTS
     largest = [max(len(text) for text in payloads_of(run)) for run in (few, more)]
     # The number of batches has one digit more.
     assert largest[1] - largest[0] <= 8

@@ -39,7 +39,7 @@ def path_of(machine: dict[str, Any]) -> list[str]:
     return passed
 
 
-@pytest.mark.parametrize(("variant", "parent", "child"), [("lambda", 9, 5), ("batch", 15, 8)])
+@pytest.mark.parametrize(("variant", "parent", "child"), [("lambda", 10, 5), ("batch", 16, 8)])
 def test_an_execution_has_the_number_of_transitions_in_the_readme(variant, parent, child):
     definition = render_workflow("data-sync-distributed", variant, VALUES)
     batch = definition["States"]["Run batches"]["ItemProcessor"]
@@ -51,7 +51,7 @@ def test_an_execution_has_the_number_of_transitions_in_the_readme(variant, paren
 def test_a_million_files_cost_what_the_readme_says():
     text = DATA_SYNC.read_text()
     costs = {
-        "state transitions": (9 + 5 * BATCHES) * TRANSITION,
+        "state transitions": (10 + 5 * BATCHES) * TRANSITION,
         "functions": FILES / FILES_A_SECOND * GIGABYTES * GIGABYTE_SECOND,
         "PUT requests": FILES * PUT,
         "LIST requests": max(2 * FILES / KEYS_A_PAGE, 2 * BATCHES) * PUT,
@@ -68,7 +68,7 @@ def test_a_demand_execution_costs_what_the_readme_says():
     states += ["Return job arguments", "Sync inputs", "Run job", "Sync outputs", "Clean up"]
     states += ["Return result"]
     nested = ["Sync input", "Sync output", "Remove paths", "Remove paths"]
-    syncs = 2 * (9 + 5)
+    syncs = 2 * (10 + 5)
     transitions = len(states) + ENDS + len(nested) + syncs
 
     assert f"${transitions * TRANSITION:.3f}" in DEMAND.read_text()

@@ -241,6 +241,38 @@ def test_failed_syncs_of_a_batch_are_stored_in_s3(run, event, monkeypatch):
     assert path == "s3://bucket/scratch/run-1/failed_requests.json"
 
 
+@pytest.fixture
+def store(event) -> Path:
+    """An array that is split into several batches, beside the five files."""
+    array = Path(event["source_path"]) / "a"
+    for number in range(3):
+        (array / f"{number}").mkdir(parents=True)
+        (array / f"{number}" / "0").write_text("x" * 150)
+    (array / ".zarray").write_text("{}")
+    return array
+
+
+def test_entry_files_of_split_stores_are_synced_after_all_batches(run, event, store, aws):
+    found = run(event)
+
+    assert found.status is InvocationStatus.SUCCEEDED, found.error
+    assert found.response["result"]["files_transferred"] == 9
+    assert "out/a/.zarray" in synced(aws)
+    done = [update.name for update in found.checkpoints if update.name]
+    assert done.index("batches") < done.index("sync-6-0") < done.index("summarize")
+
+
+def test_no_entry_file_is_synced_if_another_sync_has_failed(run, event, store, aws, monkeypatch):
+    fail_second_batch(monkeypatch)
+
+    found = run({**event, "allow_partial_failure": True})
+
+    assert found.status is InvocationStatus.SUCCEEDED, found.error
+    assert found.response["error"] == "NotStarted"
+    assert found.response["failed_requests"][-1]["entry_files"] == "finish"
+    assert "out/a/.zarray" not in synced(aws)
+
+
 def test_checkpoints_of_many_batches_are_within_the_limit(run, tmp_path):
     (tmp_path / "in").mkdir()
     for number in range(60):

@@ -183,8 +183,8 @@ def test_folder_of_very_many_small_files_is_split_only_with_a_given_size(monkeyp
     monkeypatch.setattr(parallel, "_MAX_SMALL_PARTS", 2)
     request = DataSyncRequest(source_path=data / "f1", destination_path="s3://bucket/data/")
 
-    by_default = parallel.split_into_batches(request, None, Failures())
-    as_given = parallel.split_into_batches(request, 30, Failures())
+    by_default, _ = parallel.split_into_batches(request, None, Failures())
+    as_given, _ = parallel.split_into_batches(request, 30, Failures())
 
     assert [len(batch.syncs) for batch in by_default] == [1]
     assert [len(batch.syncs) for batch in as_given] == [1, 1, 1]
@@ -259,3 +259,35 @@ def test_workers_exit_when_the_command_is_killed(start, aws, bucket, disk):
     process.wait()
 
     wait_until(lambda: not [pid for pid in children if Path(f"/proc/{pid}").exists()])
+
+
+@pytest.mark.parametrize("options", [(), ("--delete",), ("--move",), ("--force", "--delete")])
+def test_entry_files_of_a_split_store_come_after_all_batches(run, disk, aws, bucket, options):
+    store = {**{f"x/c/{n}/0": "chunk" * 10 for n in range(4)}, "x/.zarray": "new", "y": "y"}
+    disk.write({f"data/{name}": content for name, content in store.items()})
+    aws.put(bucket, "data/x/.zarray", "old")
+    aws.put(bucket, "data/x/c/9/0", "old")
+
+    done = run(*IN_BATCHES, "--report", "report", *options, "data", "s3://bucket/data/")
+
+    assert done.returncode == 0, done.stderr
+    left = {} if "--delete" in options else {"data/x/c/9/0": "old"}
+    content = {f"data/{name}": content for name, content in store.items()} | left
+    assert {name: aws.get(bucket, name).decode() for name in aws.keys(bucket)} == content
+    assert (disk.root / "data").exists() is ("--move" not in options)
+    lines = [json.loads(line) for line in (disk.root / "report").read_text().splitlines()]
+    assert sum(line["action"] == "transfer" for line in lines) == len(store)
+    assert f"{len(store)} files" in done.stdout
+
+
+def test_no_entry_file_is_published_if_a_batch_fails(run, disk, aws, bucket):
+    for name in ("c/0", "c/1", ".zarray"):
+        aws.put(bucket, f"data/x/{name}", "chunk" * 10)
+    # A file does not replace a folder.
+    disk.write({"copy/x/c/1/in the way": ""})
+
+    done = run(*IN_BATCHES, "s3://bucket/data/", "copy")
+
+    assert done.returncode == 4
+    assert (disk.root / "copy/x/c/0").exists()
+    assert not (disk.root / "copy/x/.zarray").exists()

@@ -212,3 +212,21 @@ def test_other_documents_are_refused(summarize, aws):
 
     with pytest.raises(ValidationError, match="no ResultFiles"):
         summarize(results_path=location)
+
+
+FINAL = {"final_batch": {"requests": [SYNC], "allow_partial_failure": False}}
+
+
+@pytest.mark.parametrize("failed", [0, 1])
+def test_final_batch_has_failed_if_another_sync_has(summarize, map_run, failed):
+    map_run(SUCCEEDED=[succeeded(done(3, failed=failed))])
+    answer = summarize(results_path="s3://bucket/results/", prepared=FINAL)
+    assert answer["failed_batches_count"] == failed
+    assert len(answer["failed_requests"]) == 2 * failed
+    assert ("entry files" in answer.get("cause", "")) is bool(failed)
+
+
+def test_preparation_without_a_final_batch_changes_nothing(summarize, map_run):
+    map_run(SUCCEEDED=[succeeded(done(3, failed=1))])
+    answer = summarize(results_path="s3://bucket/results/", prepared={"requests": "s3://b/k"})
+    assert answer["failed_batches_count"] == 0

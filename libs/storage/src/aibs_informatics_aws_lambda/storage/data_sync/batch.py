@@ -103,6 +103,14 @@ class PrepareBatchDataSyncResponse(PydanticBaseModel):
     """The batches of a sync."""
 
     requests: ListOrLocation[BatchDataSyncRequest]
+    final_batch: BatchDataSyncRequest | None = Field(
+        None,
+        description="the last of requests, if it must not run before all others have succeeded: "
+        "it syncs the entry files of stores that are split into several batches",
+    )
+    parallel_batches: int | None = Field(
+        None, description="with stored requests: number of requests without the final batch"
+    )
     max_concurrent_batches: int | None = Field(
         None, description="with stored requests: value from the request, or its default"
     )

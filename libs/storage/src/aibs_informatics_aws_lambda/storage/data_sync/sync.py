@@ -118,6 +118,12 @@ class DataSyncConfig(PydanticBaseModel):
         None,
         description="true: obey filter_config and delete from one local path to another as well",
     )
+    entry_files: Literal["skip", "finish"] | None = Field(
+        None,
+        description="for the parts of a split store: skip leaves its entry files, such as "
+        "zarr.json, to a later sync; finish is that sync of the whole store, which compares "
+        "other files by size and time only",
+    )
     delete_only: list[str] | None = Field(
         None,
         description="transfer nothing, and delete only extraneous files whose path below the "

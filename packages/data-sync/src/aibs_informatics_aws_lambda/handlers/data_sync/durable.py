@@ -18,7 +18,7 @@ from aibs_informatics_aws_lambda.storage.data_sync import batch as models
 from pydantic import Field
 
 from .prepare.handler import PrepareBatchDataSyncHandler, batch_location
-from .summarize.handler import summarize
+from .summarize.handler import UNFINISHED, summarize
 from .summarize.map_results import ChildResult
 
 _ATTEMPTS = 4
@@ -84,7 +84,7 @@ def sync_durably(event: JSONObject, context: Any) -> JSONObject:
 
     request = DurableDataSyncRequest.from_dict(event)
     step = config.StepConfig(retry_strategy=decide_retry)
-    count = context.step(lambda _: _prepare(request), "prepare", step)
+    count, total = context.step(lambda _: _prepare(request), "prepare", step)
     batches = context.map(
         list(range(count)),
         lambda child, number, *_: _sync(child, _Batch(request, number, context.lambda_context)),
@@ -104,8 +104,10 @@ def sync_durably(event: JSONObject, context: Any) -> JSONObject:
         ChildResult(False, _batch_input(request, number), None, "NotStarted", "too many failed")
         for number in range(len(results), count)
     ]
-    summary = context.step(lambda _: _summarize(request, results), "summarize", step)
     failures = sum(not result.succeeded for result in results)
+    if total > count:
+        results.append(_finish(context, request, results))
+    summary = context.step(lambda _: _summarize(request, results), "summarize", step)
     if failures > (request.tolerated_failure_percentage or 0) * count / 100:
         raise BatchesFailedError(summary["cause"])
     return dict(summary)
@@ -133,12 +135,29 @@ def _is_permanent(error: Exception) -> bool:
     return isinstance(error, ValueError | FileNotFoundError)
 
 
-def _prepare(request: DurableDataSyncRequest) -> int:
-    """Store the syncs of each batch in S3, and return the number of batches."""
+def _prepare(request: DurableDataSyncRequest) -> list[int]:
+    """Store the syncs of each batch in S3, and return two numbers of batches.
+
+    The first one is without the final batch, if there is one.
+    """
     # The deadline is that of each step, and the batches are counted here.
     inline = request.model_copy(update={"deadline": None, "response_path": None})
     prepared = PrepareBatchDataSyncHandler().handle(inline)
-    return len(prepared.requests)
+    total = len(prepared.requests)
+    return [total - (prepared.final_batch is not None), total]
+
+
+def _finish(
+    context: Any, request: DurableDataSyncRequest, results: Sequence[ChildResult]
+) -> ChildResult:
+    """Run the final batch, unless a sync has failed: it publishes what all have brought."""
+    number = len(results)
+    given = _batch_input(request, number)
+    if any(not one.succeeded or one.output["failed_requests"] for one in results):
+        return ChildResult(False, given, None, "NotStarted", UNFINISHED)
+    strict = request.model_copy(update={"allow_partial_failure": False})
+    batch = _Batch(strict, number, context.lambda_context)
+    return ChildResult(True, given, _sync(context, batch), "", "")
 
 
 def _sync(context: Any, batch: _Batch) -> JSONObject:

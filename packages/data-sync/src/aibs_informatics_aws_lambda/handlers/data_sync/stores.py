@@ -6,7 +6,7 @@ deleted first.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
 
@@ -107,10 +107,38 @@ def find_rule(path: str) -> Rule | None:
     return next((rule for matches, rule in _MATCHERS if matches(path)), None)
 
 
+_ENTRY_FOLDERS: Final = tuple(
+    (_matcher("/".join(segments[:count])), count)
+    for segments in (rule.pattern.split("/") for rule in RULES)
+    for count in range(1, len(segments))
+)
+
+
+def store_of_folder(path: str) -> str | None:
+    """Return the path of the store whose entry files are in a folder, or `None`.
+
+    Args:
+        path: the path of the folder, with a slash at its end.
+    """
+    folder = path.removesuffix("/")
+    for matches, count in _ENTRY_FOLDERS:
+        if matches(folder):
+            return _joined(folder.split("/")[:-count])
+    return None
+
+
+def is_index(rule: Rule) -> bool:
+    """Tell whether entry files are indexes, each of the one file whose name they extend."""
+    return rule.pattern.startswith("*")
+
+
 def store_path(path: str, rule: Rule) -> str:
     """Return the path of the store that an entry file belongs to, with a slash at its end.
 
     The store of an index, such as ``a.bam.bai``, is its folder.
     """
-    segments = path.split("/")[: -rule.pattern.count("/") - 1]
+    return _joined(path.split("/")[: -rule.pattern.count("/") - 1])
+
+
+def _joined(segments: Iterable[str]) -> str:
     return "".join(f"{segment}/" for segment in segments)

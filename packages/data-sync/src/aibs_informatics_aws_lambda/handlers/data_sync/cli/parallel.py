@@ -17,6 +17,7 @@ from ..local.locks import held_lock
 from ..locations import resolve
 from ..prepare.packing import pack
 from ..prepare.split import NothingSelectedError, SubRequests, find_parts
+from ..prepare.stores import SplitParts
 from ..progress import Progress
 from ..s3.client import S3
 from ..sync.engine import Engine
@@ -73,7 +74,7 @@ def sync_in_batches(
     request = _with_absolute_deadline(request)
     failures = Failures()
     try:
-        batches = split_into_batches(request, batch_bytes, failures)
+        batches, finals = split_into_batches(request, batch_bytes, failures)
     except NothingSelectedError as error:
         if request.delete:
             raise CommandError(no_file_selected(request)) from error
@@ -92,6 +93,11 @@ def sync_in_batches(
         reported = [Batch(list(map(reports.add, b.syncs)), b.amount) for b in batches]
         result = run_batches(reported, processes, progress, until)
         result.failed_files.merge(failures)
+        is_complete = not (result.failed or result.failed_files.count or result.unfinished)
+        if is_complete:
+            for sync in finals:
+                _add(result, Engine(progress).sync(reports.add(sync)))
+            result.syncs += len(finals)
         cleans_up = request.delete or not request.retain_source_data
         is_complete = not (result.failed or result.failed_files.count or result.unfinished)
         if cleans_up and is_complete:
@@ -103,8 +109,10 @@ def sync_in_batches(
 
 def split_into_batches(
     request: DataSyncRequest, batch_bytes: int | None, failures: Failures
-) -> list[Batch]:
+) -> tuple[list[Batch], list[DataSyncRequest]]:
     """Return the batches of a sync, which neither delete nor remove anything.
+
+    The syncs beside them are those to run after all batches: they complete split stores.
 
     Args:
         request: the sync.
@@ -128,7 +136,9 @@ def split_into_batches(
         limit *= _LIMIT_FACTOR
         parts = find_parts(found, limit, s3, on_failure)
     syncs = SubRequests(whole)
-    return [_batch(syncs, nodes) for nodes in pack(parts, limit)]
+    split = syncs.split(parts)
+    batches = [_batch(syncs, nodes, split) for nodes in pack(split.parallel, limit)]
+    return batches, [syncs.finish(node) for node in split.final]
 
 
 def _has_too_many_small(parts: Sequence[Node]) -> bool:
@@ -136,9 +146,9 @@ def _has_too_many_small(parts: Sequence[Node]) -> bool:
     return sum(small) > _MAX_SMALL_PARTS
 
 
-def _batch(syncs: SubRequests, nodes: Sequence[Node]) -> Batch:
+def _batch(syncs: SubRequests, nodes: Sequence[Node], split: SplitParts) -> Batch:
     files, size = sum(n.object_count for n in nodes), sum(n.size_bytes for n in nodes)
-    return Batch([syncs.sync(node) for node in nodes], Amount(files, size))
+    return Batch([syncs.part(node, split) for node in nodes], Amount(files, size))
 
 
 def _last_sync(request: DataSyncRequest, *, dry_run: bool = False) -> DataSyncRequest:

@@ -69,18 +69,27 @@ class PrepareBatchDataSyncHandler(
 
         limit = request.batch_size_bytes_limit or self.DEFAULT_SOFT_MAX_BYTES
         parts = find_parts(request, limit, partial(_make_s3, request.max_concurrency))
-        batches = self.build_node_batches(parts, limit)
+        syncs = _sub_requests(request)
+        split = syncs.split(parts)
+        batches = self.build_node_batches(split.parallel, limit)
         self.log.info(
             "Split %s into %s parts in %s batches", request.source_path, len(parts), len(batches)
         )
-        syncs = _sub_requests(request)
-        requests = [[syncs.sync(node) for node in batch] for batch in batches]
-        requests += [[deletion] for deletion in deletion_requests(request, parts)]
+        requests = [[syncs.part(node, split) for node in batch] for batch in batches]
+        requests += [[deletion] for deletion in deletion_requests(request, split.deleting())]
+        parallel = len(requests)
+        if split.final:
+            requests.append([syncs.finish(node) for node in split.final])
         made = _batches(requests, request)
+        if split.final:
+            # After a sync that failed, further entry files may name what has not arrived.
+            made[-1].allow_partial_failure = False
         response = models.PrepareBatchDataSyncResponse(
-            requests=store_list(made, request.response_path, "requests")
+            requests=store_list(made, request.response_path, "requests"),
+            final_batch=made[-1] if split.final else None,
         )
         if request.response_path is not None:
+            response.parallel_batches = parallel
             # For the state machine that maps over the stored list.
             concurrent = request.max_concurrent_batches
             response.max_concurrent_batches = (

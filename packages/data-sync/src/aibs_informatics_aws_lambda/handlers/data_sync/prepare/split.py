@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -25,6 +25,7 @@ from ..sync.report import add_suffix
 from ..sync.resolve import resolve_sync
 from ..sync.routes import folder_route, single_route
 from ..tree import Coverage, Node, fold, node_of
+from .stores import SplitParts, set_entry_files_apart
 
 if TYPE_CHECKING:
     from ..s3.client import S3
@@ -128,6 +129,26 @@ class SubRequests:
         alone = _alone(paths["source_path"]) if node.kind == "lone" else {}
         return self._whole.model_copy(update={**paths, **alone, **self._report(node)})
 
+    def split(self, parts: Sequence[Node]) -> SplitParts:
+        """Return the parts, with those apart that are synced after all others."""
+        changes_nothing = self._whole.dry_run or self._whole.verify
+        if len(parts) == 1 or changes_nothing:
+            return SplitParts(list(parts), [])
+        return set_entry_files_apart(parts, self.target_folder)
+
+    def part(self, node: Node, split: SplitParts) -> DataSyncRequest:
+        """Return the request that syncs a part; of a split store, without its entry files.
+
+        There it deletes nothing at either side: entry files still name what it would delete.
+        """
+        fields = {"entry_files": "skip", "delete": False, "retain_source_data": True}
+        sync = self.sync(node)
+        return sync.model_copy(update=fields) if split.is_split(node) else sync
+
+    def finish(self, node: Node) -> DataSyncRequest:
+        """Return the request that completes a store, once all of its parts are synced."""
+        return self.sync(node).model_copy(update={"entry_files": "finish"})
+
     def deletion(self, patterns: list[str], number: int) -> DataSyncRequest:
         """Return a request that deletes extraneous entries and transfers nothing.
 
@@ -180,7 +201,7 @@ class SubRequests:
 
     def _key_of(self, node: Node, destination: S3Path) -> S3Path:
         if node.relative or node.kind != "entry":
-            return S3Path.build(destination.bucket, self._target_folder + node.relative)
+            return S3Path.build(destination.bucket, self.target_folder + node.relative)
         request = self._request
         source, prefix = find_root(request.source_path), request.source_path_prefix
         route = single_route(source, find_root(destination), prefix)
@@ -192,7 +213,8 @@ class SubRequests:
         return bool(self._request.source_path_prefix) and all(isinstance(p, S3Path) for p in paths)
 
     @cached_property
-    def _target_folder(self) -> str:
+    def target_folder(self) -> str:
+        """The path of the destination, with a slash at its end, or the beginning of its keys."""
         request = self._request
         source, destination = find_root(request.source_path), find_root(request.destination_path)
         route = folder_route(source, destination, request.source_path_prefix)

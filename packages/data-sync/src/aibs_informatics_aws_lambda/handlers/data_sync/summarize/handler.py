@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from aibs_informatics_aws_lambda.common.description import HandlerDescription
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
@@ -23,6 +23,9 @@ logger = logging.getLogger(__name__)
 # A response must fit into 256 KiB: twenty requests with the longest keys take 60.
 _MAX_SHOWN = 20
 _MAX_CAUSE_LENGTH = 1000
+
+UNFINISHED: Final = "the entry files of stores are not synced, as other syncs have failed"
+"""The cause of the failure of a final batch that was not run."""
 
 # Enough to read the requests of ten thousand failed batches within a minute.
 _PARALLEL_READS = 16
@@ -51,13 +54,15 @@ class SummarizeBatchDataSyncHandler(
             AWSError: there are no results, or a request to S3 failed.
         """
         children = () if request.results_path is None else read_map_results(request.results_path)
-        return summarize(request.responses, children, request.response_path)
+        final = request.prepared.final_batch if request.prepared else None
+        return summarize(request.responses, children, request.response_path, final)
 
 
 def summarize(
     responses: Iterable[models.BatchDataSyncResponse],
     children: Iterable[ChildResult],
     folder: S3Path | None,
+    final: models.BatchDataSyncRequest | None = None,
 ) -> SummarizeBatchDataSyncResponse:
     """Return the total counts, the failed batches and the failed syncs.
 
@@ -65,6 +70,7 @@ def summarize(
         responses: the responses of batches.
         children: the results of further batches.
         folder: the S3 prefix at which all failed syncs are stored, if there are some.
+        final: the batch that is run only if no sync has failed.
 
     Raises:
         AWSError: a request to S3 failed.
@@ -74,6 +80,8 @@ def summarize(
             *map(_summary_of_response, responses),
             *pool.map(_summary_of_child, children),
         ]
+    if final and any(summary.failed_requests or summary.failure for summary in summaries):
+        summaries.append(_summary_of_unfinished(final))
     failed = [summary.failure for summary in summaries if summary.failure]
     requests = [sync for summary in summaries for sync in summary.failed_requests]
     location = None
@@ -108,6 +116,16 @@ def _summary_of_child(child: ChildResult) -> _BatchSummary:
     if child.succeeded:
         return _summary_of_response(models.BatchDataSyncResponse.from_dict(child.output))
     batch = models.BatchDataSyncRequest.from_dict(child.input) if child.input else None
+    return _summary_of_failure(batch, child.error, _in_brief(child.cause))
+
+
+def _summary_of_unfinished(final: models.BatchDataSyncRequest) -> _BatchSummary:
+    return _summary_of_failure(final, "NotStarted", UNFINISHED)
+
+
+def _summary_of_failure(
+    batch: models.BatchDataSyncRequest | None, error: str, cause: str
+) -> _BatchSummary:
     location = batch.requests if batch and isinstance(batch.requests, S3Path) else None
     syncs = _read(batch.requests) if batch else []
     return _BatchSummary(
@@ -115,7 +133,7 @@ def _summary_of_child(child: ChildResult) -> _BatchSummary:
             total_requests_count=len(syncs), failed_requests_count=len(syncs)
         ),
         syncs,
-        FailedBatch(requests=location, error=child.error, cause=_in_brief(child.cause)),
+        FailedBatch(requests=location, error=error, cause=cause),
     )
 
 

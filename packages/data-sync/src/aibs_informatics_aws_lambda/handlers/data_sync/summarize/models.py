@@ -5,6 +5,7 @@
 from aibs_informatics_aws_lambda.common.model import PydanticBaseModel
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.data_sync.batch import (
+    BatchDataSyncRequest,
     BatchDataSyncResponse,
     BatchDataSyncResult,
 )
@@ -13,10 +14,23 @@ from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
 from pydantic import Field
 
 
+class PreparedBatches(PydanticBaseModel):
+    """What a preparation has left to do after all other batches."""
+
+    final_batch: BatchDataSyncRequest | None = Field(
+        None, description="batch that is run only if no other has failed"
+    )
+
+
 class SummarizeBatchDataSyncRequest(ResponseByReference):
     """Results of batches."""
 
     responses: list[BatchDataSyncResponse] = Field([])
+    prepared: PreparedBatches | None = Field(
+        None,
+        description="response of PrepareBatchDataSync: its final batch, which was not run, "
+        "counts as failed if another sync has failed",
+    )
     results_path: S3Path | None = Field(
         None,
         description="manifest.json written by the Distributed Map of a state machine, or the "

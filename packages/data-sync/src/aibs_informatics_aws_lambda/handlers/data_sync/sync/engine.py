@@ -304,6 +304,7 @@ class _Call:
             lists_all=diff.verify or self._budget.is_limited or self._report_location is not None,
             entry_files_through=before.entry_files_through if before else None,
             on_failure=self._on_failure,
+            entry_files=None if route.single else request.entry_files,
         )
 
     def _written_report(self) -> AbstractContextManager[Report]:

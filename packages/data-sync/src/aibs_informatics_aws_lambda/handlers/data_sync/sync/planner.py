@@ -8,6 +8,7 @@ import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from aibs_informatics_aws_lambda.common.s3 import MAX_KEY_BYTES
 
@@ -47,6 +48,8 @@ class PlanOptions:
             finished last.
         on_failure: called with each entry whose name is not valid at the destination, instead of
             raising the error.
+        entry_files: ``skip`` to leave out the entry files of stores; ``finish`` if other syncs
+            have transferred and counted all other files.
     """
 
     selects: PathFilter | None = None
@@ -58,6 +61,7 @@ class PlanOptions:
     lists_all: bool = False
     entry_files_through: str | None = None
     on_failure: OnFailure | None = None
+    entry_files: Literal["skip", "finish"] | None = None
 
 
 @dataclass
@@ -73,6 +77,7 @@ class Plan:
         arrivals: the ETags of what was transferred, if the source is removed.
         entry_files_through: the entry file of a store that an earlier call has finished last, if
             it is among the steps.
+        finishes: whether other syncs have counted all entries but entry files of stores.
         unchanged: the number of unchanged entries that are no steps.
         unchanged_bytes: their size.
         pending: the number of entries to transfer or compare.
@@ -90,6 +95,7 @@ class Plan:
     resumption: Resumption | None = None
     arrivals: Arrivals = field(default_factory=Arrivals)
     entry_files_through: str | None = None
+    finishes: bool = False
     unchanged: int = 0
     unchanged_bytes: int = 0
     pending: int = 0
@@ -100,10 +106,9 @@ class Plan:
     resumes_move: bool = False
 
     def was_counted(self, step: Step) -> bool:
-        """Tell whether an earlier call has counted an entry."""
-        if self.resumption is None or not self.resumption.has_done(step.target):
-            return False
-        return rule_at(self.route, step.target) is None
+        """Tell whether an earlier call, or another sync, has counted an entry."""
+        is_done = self.resumption is not None and self.resumption.has_done(step.target)
+        return (is_done or self.finishes) and rule_at(self.route, step.target) is None
 
     def add(self, steps: Steps, step: Step) -> None:
         """Add a step to the steps or the extraneous entries."""
@@ -196,10 +201,16 @@ class _Planner:
             resumption=options.diff.resumption,
             mirror=options.mirror,
             is_filtered=options.selects is not None or options.diff.allows is not None,
+            finishes=options.entry_files == "finish",
         )
         self._route = route
         self._options = options
         self._target_path = route.target.path
+        self._diff = options.diff
+        if self.plan.finishes:
+            # Before sources are removed, contents are compared once more.
+            by_size = options.retain or options.diff.size_only
+            self._diff = options.diff._replace(force=False, size_only=by_size)
         is_local = route.target.bucket is None
         self._lists_unchanged = options.lists_all or not options.retain or is_local
         self._non_canonical = NonCanonicalKeys()
@@ -210,7 +221,10 @@ class _Planner:
         plan, selects = self.plan, self._options.selects
         if selects is not None:
             entries = (entry for entry in entries if selects(entry.relative))
-        for step in merge(self._pairs(entries), there, self._options.diff):
+        if self._options.entry_files == "skip":
+            entries = (entry for entry in entries if not self._is_entry_file(entry.relative))
+        steps = merge(self._pairs(entries), there, self._diff)
+        for step in map(self._finished, steps) if plan.finishes else steps:
             self._add(step)
         if self._non_canonical:
             self._add_non_canonical()
@@ -219,6 +233,15 @@ class _Planner:
             plan.entry_files_through = before
         if plan.resumes_move and plan.extraneous:
             self._keep_extraneous()
+
+    def _is_entry_file(self, relative: str) -> bool:
+        return rule_at(self._route, self._route.kept_prefix + relative) is not None
+
+    def _finished(self, step: Step) -> Step:
+        """Return the step on an entry file as the options have it, not those for other files."""
+        if step.action == "extraneous" or rule_at(self._route, step.target) is None:
+            return step
+        return decide(step.target, step.entry, step.there, self._options.diff)
 
     def _pairs(self, entries: Iterable[Entry]) -> Iterator[Pair]:
         """Yield entries and targets in order; non-canonical keys are set aside."""
@@ -292,7 +315,7 @@ class _Planner:
             if not self._options.diff.selects(entry):
                 continue
             there = _find_file(self._route.target.at(target))
-            added.append(decide(target, entry, there, self._options.diff))
+            added.append(decide(target, entry, there, self._diff))
             self._count(added[-1])
         steps, extraneous = Steps(), Steps()
         for step in heapq.merge(plan.steps, added, key=_target_of):
@@ -362,7 +385,7 @@ def _list_targets(route: Route, options: PlanOptions, s3: S3 | None) -> Iterable
         if route.single:
             found = find_object(s3, target.bucket, target.path)
             return [found] if found else []
-        if options.diff.force and not options.mirror:
+        if options.diff.force and not options.mirror and options.entry_files != "finish":
             return []
         return list_below(s3, target.bucket, target.path)
     if not route.single:
