@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from ..local.files import set_modified
-from ..local.folders import Folders, mode_below
+from ..local.folders import Folder, Folders, mode_below
 from ..local.staging import Staging
 from ..s3.client import DEFAULT_CONNECTIONS, PART_BYTES
 from ..settings import WORKERS
@@ -40,7 +40,7 @@ _WAITING = 4
 # Once a file is older than this, whatever changes it gives it another time in whole seconds.
 _RECENT_SECONDS = 2.0
 
-# Where publishing a file takes longer, as on NFS, several are published at a time.
+# Where publishing or touching a file takes longer, as on NFS, several are at a time.
 _SLOW_SECONDS = 0.001
 
 
@@ -102,6 +102,9 @@ class _PlanExecution:
         # Transfers of entries whose comparison has shown another content.
         self.differing: deque[_Transfer] = deque()
         self.seconds_to_publish = _Average()
+        self.seconds_to_touch = _Average()
+        # Scanners take a file for stale by its time, and one that is in sync was just asked for.
+        self.touches = plan.route.target.bucket is None and context.changes
         self._outcome = outcome
         self.is_given_up = False
         self._before = plan.resumption or Resumption()
@@ -265,22 +268,25 @@ class _PlanExecution:
             self._outcome.verification.files_different += 1
         self.context.report.add(self.plan.route, step, action, evidence)
 
-    def _touch(self, step: Step) -> None:
+    def touch(self, step: Step) -> Callable[[], None]:
+        """Return a function that touches the target of an entry, for any thread."""
         folder, name = self.folders.locate(self.plan.route.target.at(step.target))
+        return partial(self._touch, folder, name, self.context.time_of_copy(step.entry))
+
+    def _touch(self, folder: Folder, name: str, modified: float | None) -> None:
+        start = time.perf_counter()
         try:
-            set_modified(folder, name, self.context.time_of_copy(step.entry))
+            set_modified(folder, name, modified)
         except PermissionError:
             # Only its owner may give a file another time than now, which would hide changes
             # where times alone tell them.
             if not self.context.size_only:
                 set_modified(folder, name)
+        self.seconds_to_touch.add(time.perf_counter() - start)
 
     def note_unchanged(self, step: Step, evidence: Evidence) -> None:
-        """Touch, count and report an entry that is in sync."""
+        """Count and report an entry that is in sync."""
         transfer = self._unfinished.pop(step.target)
-        # Scanners take a file for stale by its time, and this one was asked for just now.
-        if self.plan.route.target.bucket is None and self.context.changes:
-            self._touch(step)
         if self.plan.was_counted(step):
             if step.action == "compare" and time.time() < step.entry.modified + _RECENT_SECONDS:
                 self._too_recent[step.target] = transfer.previous
@@ -345,7 +351,7 @@ class _Transfer:
             end = partial(self.guard, self._end_comparison)
             self._execution.window.add(self._compare, end, _WAITING)
         else:
-            self._execution.note_unchanged(self.step, _evidence_of(self.step))
+            self._keep(_evidence_of(self.step))
 
     def transfer(self) -> None:
         """Receive and publish the entry, or only count it."""
@@ -374,9 +380,28 @@ class _Transfer:
         if is_same and not self._execution.is_given_up:
             self._execution.context.progress.advance(1, self.step.entry.size)
             evidence = _evidence_of(self.step)._replace(verified=True)
-            self._execution.note_unchanged(self.step, evidence)
+            self._keep(evidence)
         else:
             self._execution.differing.append(self)
+
+    def _keep(self, evidence: Evidence) -> None:
+        """Touch an entry that is in sync, several at a time where that takes long."""
+        execution = self._execution
+        if execution.touches:
+            touch = execution.touch(self.step)
+            if execution.seconds_to_touch.value >= _SLOW_SECONDS:
+                execution.window.add(
+                    partial(execution.context.pool.submit, touch),
+                    partial(self._end_touching, evidence),
+                )
+                return
+            touch()
+        execution.note_unchanged(self.step, evidence)
+
+    def _end_touching(self, evidence: Evidence, future: Future[None]) -> None:
+        future.result()
+        if not self._execution.is_given_up:
+            self._execution.note_unchanged(self.step, evidence)
 
     def _receive(self) -> Future[Any]:
         is_large = self.step.entry.size > PART_BYTES
