@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import math
 import re
 import threading
 import time
@@ -114,6 +115,7 @@ class FaultyS3:
         uploads: the parts of uploads that are not complete, by upload and number.
         calls: the requests that have come.
         page: how many keys a page of a listing has at most.
+        rounds_up: whether times are told in the next whole second, as some services do.
     """
 
     fault: Fault = no_fault
@@ -122,6 +124,7 @@ class FaultyS3:
     uploads: dict[str, dict[int, bytes]] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
     page: int = 1000
+    rounds_up: bool = False
     _numbers: Iterator[int] = field(default_factory=itertools.count)
     _counts: Counter[str] = field(default_factory=Counter)
     _lock: threading.RLock = field(default_factory=threading.RLock)
@@ -130,6 +133,7 @@ class FaultyS3:
         """Forget everything, faults included."""
         with self._lock:
             self.heal()
+            self.rounds_up = False
             self.objects.clear()
             self.uploads.clear()
             self.calls.clear()
@@ -138,6 +142,10 @@ class FaultyS3:
     def heal(self) -> None:
         """Respond as S3 does from now on."""
         self.fault = no_fault
+
+    def told(self, found: StoredObject) -> int:
+        """Return the time of an object as it is told, in whole seconds."""
+        return math.ceil(found.modified) if self.rounds_up else int(found.modified)
 
     def put(self, bucket: str, key: str, content: bytes, modified: float | None = None) -> None:
         """Write an object."""
@@ -181,7 +189,10 @@ class FaultyS3:
         )
         keys = [key for key in keys if key.startswith(prefix) and key > after]
         shown, is_truncated = keys[:limit], len(keys) > limit
-        found = "".join(_listed(key, self.objects[call.bucket, key]) for key in shown)
+        found = ""
+        for key in shown:
+            stored = self.objects[call.bucket, key]
+            found += _listed(key, stored, self.told(stored))
         token = (
             f"<NextContinuationToken>{escape(shown[-1])}</NextContinuationToken>"
             if is_truncated
@@ -202,7 +213,7 @@ class FaultyS3:
             return refusal(404, "NoSuchKey")
         if not _matches(call.headers.get("if-match"), found):
             return refusal(412, "PreconditionFailed")
-        modified = format_datetime(datetime.fromtimestamp(int(found.modified), UTC), usegmt=True)
+        modified = format_datetime(datetime.fromtimestamp(self.told(found), UTC), usegmt=True)
         headers = {"ETag": f'"{found.etag}"', "Last-Modified": modified}
         span = re.fullmatch(r"bytes=(\d+)-(\d*)", call.headers.get("range", ""))
         if span is None:
@@ -404,8 +415,8 @@ def _snake_case(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
-def _listed(key: str, found: StoredObject) -> str:
-    modified = datetime.fromtimestamp(int(found.modified), UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+def _listed(key: str, found: StoredObject, told: int) -> str:
+    modified = datetime.fromtimestamp(told, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
     return (
         f"<Contents><Key>{quote(key, safe='/')}</Key><LastModified>{modified}</LastModified>"
         f"<ETag>&quot;{found.etag}&quot;</ETag><Size>{len(found.content)}</Size>"

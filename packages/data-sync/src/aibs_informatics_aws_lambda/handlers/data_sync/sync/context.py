@@ -1,5 +1,6 @@
 """The context of an execution: connections, options and callbacks."""
 
+import time
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
@@ -62,6 +63,18 @@ class ExecutionContext:
         """
         listed = int(self.listed) - 1 if self.size_only else self.listed
         return max(float(listed), entry.modified)
+
+    def time_to_set(self, entry: Entry) -> float | None:
+        """Return the modification time to set for a new local copy of an entry, if not now.
+
+        The clock of the source may be ahead, and services round times up: a copy that looks older
+        than its source would be made again by each sync.
+        """
+        if self.size_only:
+            return self.time_of_copy(entry)
+        now = time.time()
+        # File systems stamp with a clock that is a few milliseconds behind.
+        return max(now, entry.modified) if int(entry.modified) >= int(now) else None
 
     def the_s3(self) -> S3:
         """Return the S3 client, where the route shows that there is one."""

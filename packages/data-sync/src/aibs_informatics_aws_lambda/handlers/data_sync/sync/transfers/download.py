@@ -69,7 +69,7 @@ class Download:
                 f"cannot download {uri} to {staged.target}: received {received} bytes of "
                 f"{step.entry.size}. Sync again"
             )
-        modified = self.context.time_of_copy(step.entry) if self.context.size_only else None
+        modified = self.context.time_to_set(step.entry)
         if received <= _SMALL_BYTES:
             staged.write_whole(body, modified, fsync=self.context.fsync)
         else:

@@ -84,7 +84,7 @@ class LocalCopy:
                 mode = stat.S_IMODE(os.fstat(reader.fileno()).st_mode)
                 staged.open()
                 self._write(reader, staged, step.entry.size, on_bytes)
-            modified = self._context.time_of_copy(step.entry) if self._context.size_only else None
+            modified = self._context.time_to_set(step.entry)
             staged.complete(mode, modified, fsync=self._context.fsync)
             check_unchanged(source, step.entry)
             staged.publish()
