@@ -250,7 +250,8 @@ def _programs(root: Path) -> Iterator[tuple[str, str]]:
 
 
 def _help(program: str) -> str:
-    command = [str(Path(sysconfig.get_path("scripts"), program)), "--help"]
+    option = "--help-all" if program == "data-sync" else "--help"
+    command = [str(Path(sysconfig.get_path("scripts"), program)), option]
     environment = {**os.environ, "COLUMNS": "90", "NO_COLOR": "1"}
     return subprocess.run(
         command, check=True, capture_output=True, text=True, env=environment

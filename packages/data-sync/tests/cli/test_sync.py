@@ -127,6 +127,41 @@ def test_file_that_fails_is_named_and_does_not_end_the_rest(run, disk, aws, buck
     ]
 
 
+def test_public_buckets_need_no_credentials(run, disk, aws, bucket):
+    aws.put(bucket, "data/a.csv", "a")
+    aws.client("s3").put_object_acl(Bucket=bucket, Key="data/a.csv", ACL="public-read")
+    none = {
+        "AWS_ACCESS_KEY_ID": "",
+        "AWS_SECRET_ACCESS_KEY": "",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+    synced = run("--no-sign-request", "s3://bucket/data/", "data", **none)
+    listed = run("ls", "--no-sign-request", "s3://bucket/data/", **none)
+
+    assert (synced.returncode, listed.returncode) == (0, 0), synced.stderr + listed.stderr
+    assert disk.read("data") == {"a.csv": "a"}
+
+
+def test_uploads_and_copies_are_stored_as_options_say(run, disk, aws, bucket):
+    disk.write({"data/a.csv": "a"})
+
+    run("--storage-class", "STANDARD_IA", "--metadata", "run=1", "data", "s3://bucket/up/")
+    run("cp", "-r", "s3://bucket/up", "s3://bucket/copy")
+
+    found = aws.client("s3").head_object(Bucket=bucket, Key="copy/a.csv")
+    assert found["ContentType"] == "text/csv"
+    assert (found["StorageClass"], found["Metadata"]) == ("STANDARD_IA", {"run": "1"})
+
+
+def test_help_fits_two_screens_and_shows_the_rest_on_request(run):
+    short, full = run("--help").stdout, run("--help-all").stdout
+
+    assert short.count("\n") <= 96
+    assert "--storage-class" not in short
+    assert "--storage-class" in full
+
+
 def test_fail_fast_stops_at_the_first_failure(run, disk, aws, bucket):
     disk.write(under(FILES, "data"))
     (disk.root / "data/bad").symlink_to("missing")

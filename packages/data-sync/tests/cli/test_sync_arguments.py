@@ -47,6 +47,13 @@ def request_of(line: str):
         "a sync is for real by default": (UP, "dry_run", None),
         "--dry-run changes nothing": (f"--dry-run {UP}", "dry_run", True),
         "-n is short for it": (f"-n {UP}", "dry_run", True),
+        "existing files are replaced by default": (UP, "existing", None),
+        "--update": (f"--update {UP}", "existing", "update"),
+        "--ignore-existing": (f"--ignore-existing {UP}", "existing", "ignore"),
+        "--immutable": (f"--immutable {UP}", "existing", "immutable"),
+        "--checksum": (f"--checksum {UP}", "ignore_times", True),
+        "other files are synced after one that fails": (UP, "continue_on_error", True),
+        "--fail-fast": (f"--fail-fast {UP}", "continue_on_error", False),
         "--plan is a dry run": (f"--plan p {UP}", "dry_run", True),
         "--verify compares": (f"--verify {UP}", "verify", True),
         "--report names a file": (f"--report r {UP}", "report_path", "r"),
@@ -143,6 +150,30 @@ def test_line_without_a_sign_is_refused(tmp_path):
         request_of(f"--filter-from {tmp_path}/filters {UP}")
 
 
+@table(
+    "line, settings",
+    {
+        "uploads have the type of their names": (UP, {"guess_content_type": True}),
+        "unless that is not wanted": (f"--no-guess-mime-type {UP}", None),
+        "copies keep what their sources have": (WITHIN, {"keep": True}),
+        "downloads store no objects": (DOWN, None),
+        "options are settings": (
+            f"--storage-class GLACIER --sse --metadata a=b=c --metadata d= --tags x=y {WITHIN}",
+            {
+                "storage_class": "GLACIER",
+                "sse": "AES256",
+                "metadata": {"a": "b=c", "d": ""},
+                "tags": {"x": "y"},
+                "keep": True,
+            },
+        ),
+    },
+)
+def test_settings_of_objects(line, settings):
+    found = request_of(line.replace("--sse ", "--sse AES256 ")).object_settings
+    assert (found and found.to_dict()) == settings
+
+
 def test_staging_folder():
     assert not request_of(DOWN).remote_to_local_config.use_custom_tmp_dir
     config = request_of(f"--staging-folder tmp {DOWN}").remote_to_local_config
@@ -163,6 +194,10 @@ def test_staging_folder():
         "--source-prefix is not for uploads": (f"--source-prefix s {UP}", "--source-prefix is"),
         "--source-prefix is not for downloads": (f"--source-prefix s {DOWN}", "--source-prefix"),
         "--plan is not for a comparison": (f"--plan p --verify {UP}", "--plan has no effect"),
+        "--storage-class is for S3": (f"--storage-class X {DOWN}", "--storage-class: only for"),
+        "--metadata has pairs": (f"--metadata a {UP}", "'a' is not KEY=VALUE"),
+        "--size-only has no checksums": (f"--size-only --checksum {UP}", "exclude each other"),
+        "--update is not --immutable": (f"--update --immutable {UP}", "not allowed with"),
         "--batch-bytes needs --jobs": (f"--batch-bytes 1MB {UP}", "--batch-bytes requires --jobs"),
         "--verify is one process": (f"--jobs 2 --verify {UP}", "--verify runs in one process"),
         "--max-delete is a number or a share": (f"--delete --max-delete x {UP}", "max.delete"),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from aibs_informatics_aws_lambda.handlers.data_sync.entries import Entry
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.diff import (
     DiffOptions,
@@ -342,6 +343,44 @@ def test_decision(source, destination, options, action, reason):
     step = decide("a", source, destination, options)
     assert (step.action, step.reason) == (action, reason)
     assert (step.target, step.entry) == ("a", source)
+
+
+UPDATE = DiffOptions(existing="update")
+IGNORE = DiffOptions(existing="ignore", force=True)
+IMMUTABLE = DiffOptions(existing="immutable")
+
+
+@table(
+    "source, destination, options, action",
+    {
+        "update keeps what is newer": (file(size=1), file(size=2, modified=200.0), UPDATE, "keep"),
+        "update replaces what is as old": (file(size=1), file(size=2), UPDATE, "transfer"),
+        "update replaces what is older": (file(modified=300.0), file(), UPDATE, "transfer"),
+        "ignore keeps everything": (file(size=1), file(size=2), IGNORE, "keep"),
+        "ignore transfers what is missing": (file(), None, IGNORE, "transfer"),
+        "immutable compares": (file(modified=300.0), file(), IMMUTABLE, "compare"),
+        "immutable keeps equal ETags": (an_object("e"), an_object("e"), IMMUTABLE, "keep"),
+        "immutable reads objects of two ETags": (
+            an_object("e"),
+            an_object("f"),
+            IMMUTABLE,
+            "compare",
+        ),
+        "a newer file with the same content is no difference without times": (
+            file(modified=300.0),
+            file(),
+            DiffOptions(ignore_times=True),
+            "compare",
+        ),
+    },
+)
+def test_existing_files_may_stay(source, destination, options, action):
+    assert decide("a", source, destination, options).action == action
+
+
+def test_immutable_file_of_another_size_is_an_error():
+    with pytest.raises(FileExistsError, match="'a' exists at the destination with another size"):
+        decide("a", file(size=1), file(size=2), IMMUTABLE)
 
 
 @table(

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from .batch import *
     from .filters import *
     from .json_documents import *
+    from .object_settings import *
     from .removal_requests import *
     from .stored_lists import *
     from .sync import *
@@ -33,6 +34,7 @@ __getattr__, __dir__ = lazy_names(
             "PutJSONToFileRequest",
             "PutJSONToFileResponse",
         ),
+        "object_settings": ("HeaderText", "Metadata", "ObjectSettings"),
         "removal_requests": (
             "PlannedPath",
             "RemovablePath",
@@ -49,6 +51,7 @@ __getattr__, __dir__ = lazy_names(
             "DataSyncResult",
             "DataSyncTask",
             "Deadline",
+            "FailedFile",
             "MaxDelete",
             "RemoteToLocalConfig",
             "SyncContinuation",

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
 
 from ..paths import DataPath, EFSOrLocalPath
 from .filters import DataSyncFilterConfig
+from .object_settings import ObjectSettings
 
 # Smaller numbers are durations, larger ones times: 1e8 seconds since 1970 is in 1973.
 _LONGEST_SECONDS = 1e8
@@ -128,6 +129,17 @@ class DataSyncConfig(PydanticBaseModel):
         None,
         description="transfer nothing, and delete only extraneous files whose path below the "
         "destination matches one of these regular expressions in full",
+    )
+    ignore_times: bool | None = Field(
+        None, description="true: compare sizes and checksums, but not modification times"
+    )
+    existing: Literal["replace", "update", "ignore", "immutable"] | None = Field(
+        None,
+        description="files at the destination that differ: replace them (default); update: only "
+        "those that are not newer; ignore: none; immutable: fail before any change",
+    )
+    object_settings: ObjectSettings | None = Field(
+        None, description="how objects are stored: content type, storage class, tags and so on"
     )
     continue_on_error: bool | None = Field(
         None,

@@ -7,6 +7,8 @@ from aibs_informatics_aws_lambda.storage.mount_points import EFS_MOUNT_VARIABLES
 CHECKSUM_KEY = "AWS_REQUEST_CHECKSUM_CALCULATION"
 LOCK_ROOT_KEY = "DATA_SYNC_LOCK_ROOT"
 REMOVE_ROOTS_KEY = "DATA_REMOVE_ROOTS"
+NO_SIGN_REQUEST_KEY = "DATA_SYNC_NO_SIGN_REQUEST"
+REQUEST_PAYER_KEY = "DATA_SYNC_REQUEST_PAYER"
 WORKERS_KEY = "AWS_LAMBDA_MAX_CONCURRENCY"
 
 DEFAULT_BUCKET_NAME_ENV_VAR = "DEFAULT_BUCKET_NAME"
@@ -16,6 +18,8 @@ SYNC_VARIABLES = {
     LOCK_ROOT_KEY: "directory for the lock files of require_lock",
     DEFAULT_BUCKET_NAME_ENV_VAR: "bucket for reports without a location of their own",
     CHECKSUM_KEY: "when_required: upload files without a checksum",
+    NO_SIGN_REQUEST_KEY: "true: send requests without credentials, to public buckets",
+    REQUEST_PAYER_KEY: "requester: pay for requests to buckets with Requester Pays",
     **EFS_MOUNT_VARIABLES,
 }
 """Variables that a sync reads, with their meaning."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from aibs_informatics_aws_lambda.common.cli.errors import UsageError, error_message
 from aibs_informatics_aws_lambda.common.cli.parser import CommandParser
@@ -63,10 +63,40 @@ class Parser(CommandParser):
             usage=usage,
             description=f"{description}\n{examples}",
             epilog=EXIT_STATUS,
+            add_help=False,
             formatter_class=partial(
                 argparse.RawDescriptionHelpFormatter, max_help_position=30, width=100
             ),
         )
+        self.add_argument("--help", "-h", action="help", help="show this help, and exit")
+        self._rarely_used: list[argparse._ArgumentGroup] = []
+        self._shows_all = False
+
+    def add_rarely_used(self, title: str) -> argparse._ArgumentGroup:
+        """Add a group of options that only ``--help-all`` shows."""
+        if not self._rarely_used:
+            self.add_argument(
+                "--help-all", action="store_true", help="show all options, with storage and tuning"
+            )
+        self._rarely_used.append(self.add_argument_group(title))
+        return self._rarely_used[-1]
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse arguments, or print the help with all options and exit."""
+        if self._rarely_used and "--help-all" in (args or ()):
+            self._shows_all = True
+            self.print_help()
+            self.exit()
+        return super().parse_known_args(args, namespace)
+
+    def format_help(self) -> str:
+        """Return the help, without the groups that are rarely used."""
+        groups = self._action_groups
+        hidden = [] if self._shows_all else self._rarely_used
+        self._action_groups = [group for group in groups if group not in hidden]
+        text = super().format_help()
+        self._action_groups = groups
+        return text
 
     @property
     def actions(self) -> list[argparse.Action]:

@@ -7,14 +7,14 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from aibs_informatics_aws_lambda.common.aws import get_client, named_errors
+from aibs_informatics_aws_lambda.common.aws import named_errors
 from aibs_informatics_aws_lambda.common.cli.errors import ExitCode
 from aibs_informatics_aws_lambda.common.cli.output import printing
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 
 from ..locations import Location, resolve
 from .arguments import PROGRAM, Parser, add_output_options
-from .connection import add_connection_options, use_connection
+from .connection import add_connection_options, s3_client, use_connection
 from .globs import expand_source
 from .messages import configure_logging
 
@@ -77,7 +77,7 @@ def _open(location: Location) -> Any:
     if isinstance(location, Path):
         return location.open("rb")
     with named_errors(f"read {location}", permission="s3:GetObject"):
-        return get_client("s3").get_object(Bucket=location.bucket, Key=location.key)["Body"]
+        return s3_client().get_object(Bucket=location.bucket, Key=location.key)["Body"]
 
 
 def _copy(location: Location, stream: Any) -> None:

@@ -7,12 +7,11 @@ from importlib import import_module
 from typing import Any
 
 import argcomplete
-from aibs_informatics_aws_lambda.common.aws import get_client
 from aibs_informatics_aws_lambda.common.cli.errors import ExitCode
 from argcomplete.shell_integration import shellcode
 
 from .arguments import MODULES, PROGRAM, Parser
-from .connection import use_connection
+from .connection import s3_client, use_connection
 from .output import print_lines
 
 _PROGRAM = f"{PROGRAM} completion"
@@ -80,7 +79,7 @@ def _complete_verb_or_path(prefix: str, **settings: Any) -> list[str]:
 def _uris(prefix: str, options: Any) -> Iterator[str]:
     """Yield the buckets or keys with a prefix, up to the next slash, with a single request."""
     use_connection(options)
-    s3 = get_client("s3")
+    s3 = s3_client()
     bucket, slash, key = prefix.removeprefix("s3://").partition("/")
     if not slash:
         yield from (f"s3://{found['Name']}/" for found in s3.list_buckets()["Buckets"])

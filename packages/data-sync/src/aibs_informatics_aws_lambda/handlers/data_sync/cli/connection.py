@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from typing import Any
 
 from .arguments import as_argument
 
@@ -19,6 +20,17 @@ def add_connection_options(parser: argparse.ArgumentParser) -> None:
         metavar="URL",
         type=_parse_url,
         help="endpoint of S3, with http(s)://",
+    )
+    group.add_argument(
+        "--no-sign-request", action="store_true", help="send no credentials, to public buckets"
+    )
+    group.add_argument(
+        "--request-payer",
+        nargs="?",
+        const="requester",
+        choices=("requester",),
+        metavar="requester",
+        help="pay for requests to buckets with Requester Pays",
     )
 
 
@@ -40,6 +52,36 @@ def use_connection(options: argparse.Namespace) -> None:
         os.environ["AWS_REGION"] = os.environ["AWS_DEFAULT_REGION"] = region
     if url:
         os.environ["AWS_ENDPOINT_URL_S3"] = url
+    # Not for the help: it takes time.
+    from ..settings import NO_SIGN_REQUEST_KEY, REQUEST_PAYER_KEY
+
+    if vars(options).get("no_sign_request"):
+        os.environ[NO_SIGN_REQUEST_KEY] = "true"
+    if vars(options).get("request_payer"):
+        os.environ[REQUEST_PAYER_KEY] = options.request_payer
+
+
+def s3_client() -> Any:
+    """Return the boto3 client of S3, which sends requests as the options say."""
+    from aibs_informatics_aws_lambda.common.aws import get_client
+
+    from ..s3.endpoint import are_signed, payer_headers
+
+    client = get_client("s3")
+    if not are_signed():
+        from botocore import UNSIGNED
+
+        client.meta.events.register_first(
+            "choose-signer.s3", lambda **_: UNSIGNED, unique_id="data-sync-unsigned"
+        )
+    headers = payer_headers()
+    if headers:
+        client.meta.events.register(
+            "before-call.s3",
+            lambda params, **_: params["headers"].update(headers),
+            unique_id="data-sync-payer",
+        )
+    return client
 
 
 @as_argument

@@ -1,7 +1,7 @@
 """Requests of cp and mv: where each source is copied to, as POSIX cp decides."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,12 +23,15 @@ class CopyOptions(NamedTuple):
         move: whether sources are removed.
         dry_run: whether nothing is changed.
         fail_fast: whether the first file that fails ends the copy.
+        make_settings: returns how objects are stored, given whether the source is in S3 and
+            whether the destination is.
     """
 
     recursive: bool = False
     move: bool = False
     dry_run: bool = False
     fail_fast: bool = False
+    make_settings: Callable[[bool, bool], dict[str, Any] | None] = lambda _from, _to: None
 
 
 def make_requests(
@@ -83,7 +86,12 @@ def _sync(
     filter_config: DataSyncFilterConfig | None = None,
     filter_root: str | None = None,
 ) -> DataSyncRequest:
-    fields: dict[str, Any] = {"filter_config": filter_config, "filter_root": filter_root}
+    from_s3, to_s3 = isinstance(source, S3Path), isinstance(target, S3Path)
+    fields: dict[str, Any] = {
+        "filter_config": filter_config,
+        "filter_root": filter_root,
+        "object_settings": options.make_settings(from_s3, to_s3),
+    }
     if options.dry_run:
         fields["dry_run"] = True
     return DataSyncRequest(

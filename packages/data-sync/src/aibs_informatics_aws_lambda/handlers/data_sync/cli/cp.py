@@ -19,6 +19,7 @@ from .connection import add_connection_options, use_connection
 from .copy_requests import CopyOptions, make_requests
 from .failed_files import FailedFiles
 from .messages import configure_logging
+from .object_options import add_object_options, make_settings
 from .output import print_json, print_lines
 from .progress import show_progress
 from .summary import format_counts
@@ -78,7 +79,13 @@ def copy(verb: str, arguments: Sequence[str]) -> ExitCode:
         write_to_stdout(options.sources)
         return ExitCode.DONE
     with _sources(options) as sources:
-        copying = CopyOptions(options.recursive, verb == "mv", options.dry_run, options.fail_fast)
+        copying = CopyOptions(
+            options.recursive,
+            verb == "mv",
+            options.dry_run,
+            options.fail_fast,
+            lambda from_s3, to_s3: make_settings(options, from_s3=from_s3, to_s3=to_s3),
+        )
         requests = list(make_requests(sources, options.destination, copying))
         if verb == "mv":
             _check_moves(requests)
@@ -178,6 +185,7 @@ def make_parser(verb: str = "cp") -> Parser:
         action="store_true",
         help="stop at the first file that fails, instead of copying the others",
     )
+    add_object_options(parser.add_argument_group("storage of objects in S3"))
     add_connection_options(parser)
     add_output_options(parser, has_quiet=True)
     return parser

@@ -17,8 +17,8 @@ _FILE_FILTERS = ("files", "min_size_bytes", "max_size_bytes", "modified_after", 
 
 _HELP = """\
 GLOB has *, **, ?, [abc] and {a,b}. As in .gitignore, it matches at any depth, or with a leading /
-directly below the source, and matches everything below a matching folder. The last matching option
-decides, as in aws s3. Other files are selected unless the first option is an --include.
+directly below SRC, and everything below a matching folder. The last matching option decides, as in
+aws s3. Files that match none are selected, unless the first option is an --include.
 """
 
 

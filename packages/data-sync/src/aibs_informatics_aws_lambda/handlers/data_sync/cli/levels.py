@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from aibs_informatics_aws_lambda.common.aws import get_client, named_errors
+from aibs_informatics_aws_lambda.common.aws import named_errors
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.paths import DataLocation
 
 from ..housekeeping.times import to_datetime
 from ..locations import resolve
+from .connection import s3_client
 
 
 class LevelEntry(NamedTuple):
@@ -46,7 +47,7 @@ def list_buckets() -> Iterator[LevelEntry]:
         AWSError: the request failed.
     """
     with named_errors("list buckets", permission="s3:ListAllMyBuckets"):
-        for bucket in get_client("s3").list_buckets()["Buckets"]:
+        for bucket in s3_client().list_buckets()["Buckets"]:
             yield LevelEntry(f"{bucket['Name']}/", None, bucket.get("CreationDate"))
 
 
@@ -54,13 +55,11 @@ def _list_prefix(path: S3Path) -> Iterator[LevelEntry]:
     prefix = path.with_folder_suffix.key
     with named_errors(f"list {path}", permission="s3:ListBucket"):
         if prefix != path.key:
-            first = get_client("s3").list_objects_v2(
-                Bucket=path.bucket, Prefix=path.key, MaxKeys=1
-            )
+            first = s3_client().list_objects_v2(Bucket=path.bucket, Prefix=path.key, MaxKeys=1)
             for found in first.get("Contents", []):
                 if found["Key"] == path.key:
                     yield _object(found, path.key.rpartition("/")[2])
-        pages = get_client("s3").get_paginator("list_objects_v2")
+        pages = s3_client().get_paginator("list_objects_v2")
         for page in pages.paginate(Bucket=path.bucket, Prefix=prefix, Delimiter="/"):
             for common in page.get("CommonPrefixes", []):
                 yield LevelEntry(common["Prefix"][len(prefix) :])

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 from . import arguments
 from .connection import add_connection_options
 from .filter_rules import add_file_filters, add_filter_options
+from .object_options import add_object_options
 
 Group: TypeAlias = argparse._ArgumentGroup
 
@@ -20,35 +21,33 @@ _USAGE: Final = f"""\
 {arguments.PROGRAM} [options] SRC DST
        {arguments.PROGRAM} VERB ...      (see {arguments.PROGRAM} VERB --help)"""
 
-_DESCRIPTION: Final = """\
-Sync SRC to DST. Only files that are missing or differ at DST are transferred, in parallel.
-Extraneous files at DST are deleted only with --delete.
+_DESCRIPTION: Final = f"""\
+Sync SRC to DST: transfer files that are missing or differ at DST, in parallel. Extraneous files at
+DST are deleted only with --delete.
 
-SRC and DST are S3 URIs (s3://BUCKET/KEY), EFS paths (efs://fs-ID:/PATH) or local paths. A file or
-folder with the name of a verb is written ./ls.
+examples:
+  upload a folder:               {arguments.PROGRAM} results s3://bucket/results/
+  show what a mirror would do:   {arguments.PROGRAM} --delete --dry-run results s3://bucket/results/
+  plan a mirror, and do it:      {arguments.PROGRAM} --delete --plan p.jsonl results s3://bucket/results/
+                                 {arguments.PROGRAM} apply p.jsonl
+  download CSV files:            {arguments.PROGRAM} --include '*.csv' s3://bucket/results/ tables
+  mirror, but keep logs at DST:  {arguments.PROGRAM} --delete --exclude '*.log' results s3://bucket/r/
+  read a public bucket:          {arguments.PROGRAM} --no-sign-request s3://bucket/data/ data
+  transfer in four processes:    {arguments.PROGRAM} --jobs 4 s3://bucket/run-1/ /mnt/data/run-1
+"""
 
+_VERBS: Final = """\
 verbs:
   sync SRC DST      the same, with the verb      ls [PATH]         list files and folders
   cp SRC... DST     copy files or folders        cat SRC...        write files to stdout
   mv SRC... DST     move files or folders        stats (du) PATH   show total sizes and counts
   verify SRC DST    compare contents (check)     stale PATH        find old files and folders
-  rm PATH...        remove files, folders and objects
-"""
+  plan SRC DST      show what a sync would do    rm PATH...        remove files and objects
+  apply FILE        do what a plan says          completion SHELL  completion for a shell
 
-_EXAMPLES: Final = f"""\
-examples:
-  upload a folder, and later mirror it:
-    {arguments.PROGRAM} results s3://bucket/results/
-    {arguments.PROGRAM} --delete results s3://bucket/results/
-
-  show what a mirror would transfer and delete:
-    {arguments.PROGRAM} --delete --dry-run results s3://bucket/results/
-
-  download CSV files, except drafts:
-    {arguments.PROGRAM} --include '*.csv' --exclude draft s3://bucket/results/ tables
-
-  download with four processes:
-    {arguments.PROGRAM} --jobs 4 s3://bucket/run-1/ /mnt/data/run-1
+SRC and DST are S3 URIs (s3://BUCKET/KEY), EFS paths (efs://fs-ID:/PATH) or local paths. A file or
+folder with the name of a verb is written ./ls. To continue after an interruption, run the same
+command again.
 """
 
 
@@ -67,7 +66,7 @@ def _parse_source(text: str) -> DataLocation:
 
 def make_parser() -> arguments.Parser:
     """Return the parser, which stores most options under the names of request fields."""
-    parser = arguments.Parser(arguments.PROGRAM, _DESCRIPTION, _EXAMPLES, usage=_USAGE)
+    parser = arguments.Parser(arguments.PROGRAM, _DESCRIPTION, _VERBS, usage=_USAGE)
     parser.add_argument(
         "source_path",
         metavar="SRC",
@@ -78,33 +77,15 @@ def make_parser() -> arguments.Parser:
         "destination_path", metavar="DST", type=arguments.parse_path, help="destination"
     )
     add_filter_options(parser)
-    selection = parser.add_argument_group("selection")
-    add_file_filters(selection)
-    _add_selection(selection)
+    add_file_filters(parser.add_argument_group("selection"))
     _add_comparison(parser.add_argument_group("comparison"))
     _add_deletions(parser.add_argument_group("deletion"))
     _add_execution(parser.add_argument_group("execution"))
     add_connection_options(parser)
     arguments.add_output_options(parser, has_quiet=True)
+    add_object_options(parser.add_rarely_used("storage of objects in S3"))
+    _add_tuning(parser.add_rarely_used("tuning"))
     return parser
-
-
-def _add_selection(group: Group) -> None:
-    group.add_argument(
-        "--filter-root", metavar="PATH", help="path that filters are relative to (default: SRC)"
-    )
-    group.add_argument(
-        "--source-prefix",
-        metavar="PREFIX",
-        dest="source_path_prefix",
-        help="S3 to S3: strip this prefix from source keys, instead of the key of SRC",
-    )
-    group.add_argument(
-        "--ignore-missing",
-        dest="fail_if_missing",
-        action="store_false",
-        help="succeed if SRC does not exist",
-    )
 
 
 def _add_comparison(group: Group) -> None:
@@ -114,8 +95,24 @@ def _add_comparison(group: Group) -> None:
         help="compare sizes and modification times, but not checksums",
     )
     group.add_argument(
+        "--checksum",
+        dest="ignore_times",
+        action="store_true",
+        default=None,
+        help="compare sizes and checksums, but not modification times",
+    )
+    group.add_argument(
         "--force", action="store_true", help="transfer all files, even unchanged ones"
     )
+    existing = group.add_mutually_exclusive_group()
+    for option, value, text in (
+        ("--update", "update", "do not replace files at DST that are newer"),
+        ("--ignore-existing", "ignore", "do not replace files at DST at all"),
+        ("--immutable", "immutable", "fail if files at DST differ, before any change if possible"),
+    ):
+        existing.add_argument(
+            option, dest="existing", action="store_const", const=value, help=text
+        )
 
 
 def _add_deletions(group: Group) -> None:
@@ -127,8 +124,7 @@ def _add_deletions(group: Group) -> None:
     group.add_argument(
         "--max-delete",
         metavar="N|SHARE",
-        help="fail before any change if more files would be deleted: a number, or a share of the "
-        "files at DST (0.05 or 5%%)",
+        help="fail before any change if more would be deleted; as 100 or 5%%",
     )
     group.add_argument(
         "--delete-excluded", action="store_true", help="with --delete: delete excluded files too"
@@ -156,7 +152,7 @@ def _add_execution(group: Group) -> None:
         metavar="FILE",
         dest="plan_file",
         type=Path,
-        help=f"with --dry-run, which it implies: write the plan, for {arguments.PROGRAM} apply",
+        help=f"write the plan of a dry run, for {arguments.PROGRAM} apply",
     )
     group.add_argument(
         "--verify",
@@ -179,13 +175,6 @@ def _add_execution(group: Group) -> None:
         help="stop at the first file that fails, instead of syncing the others",
     )
     group.add_argument(
-        "--max-concurrency",
-        metavar="N",
-        type=arguments.positive,
-        default=argparse.SUPPRESS,
-        help="number of parallel transfers of each process (default: 25)",
-    )
-    group.add_argument(
         "--jobs",
         "-j",
         metavar="N",
@@ -194,11 +183,42 @@ def _add_execution(group: Group) -> None:
         help="split the sync into batches that run in up to N processes",
     )
     group.add_argument(
+        "--deadline",
+        metavar="SECONDS",
+        type=arguments.not_negative,
+        help="stop after this time; run the same command again to continue",
+    )
+
+
+def _add_tuning(group: Group) -> None:
+    group.add_argument(
+        "--filter-root", metavar="PATH", help="path that filters are relative to (default: SRC)"
+    )
+    group.add_argument(
+        "--source-prefix",
+        metavar="PREFIX",
+        dest="source_path_prefix",
+        help="S3 to S3: strip this prefix from source keys, instead of the key of SRC",
+    )
+    group.add_argument(
+        "--ignore-missing",
+        dest="fail_if_missing",
+        action="store_false",
+        help="succeed if SRC does not exist",
+    )
+    group.add_argument(
+        "--max-concurrency",
+        metavar="N",
+        type=arguments.positive,
+        default=argparse.SUPPRESS,
+        help="number of parallel transfers of each process (default: 25)",
+    )
+    group.add_argument(
         "--batch-bytes",
         metavar="SIZE",
         type=arguments.parse_size,
-        help="maximum size of a batch, such as 500MB; larger folders are split (default: 16GiB, "
-        "or more for folders of very many small files)",
+        help="maximum size of a batch, such as 500MB; larger folders are split (default: "
+        "16GiB, or more for folders of very many small files)",
     )
     group.add_argument(
         "--require-lock",
@@ -216,10 +236,4 @@ def _add_execution(group: Group) -> None:
         action="store_true",
         default=None,
         help="fsync each local file before it is renamed to its final name",
-    )
-    group.add_argument(
-        "--deadline",
-        metavar="SECONDS",
-        type=arguments.not_negative,
-        help="stop after this time; run the same command again to continue",
     )

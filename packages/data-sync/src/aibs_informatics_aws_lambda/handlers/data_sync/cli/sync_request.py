@@ -3,14 +3,15 @@
 import argparse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from aibs_informatics_aws_lambda.common.cli.errors import CommandError, UsageError, error_message
-from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
 
 from ..sync.planner import Plan
 from .filter_rules import make_filters
+from .object_options import make_settings
 
 
 def make_request(options: argparse.Namespace) -> DataSyncRequest:
@@ -28,6 +29,7 @@ def make_request(options: argparse.Namespace) -> DataSyncRequest:
                 "dry_run": True if options.plan_file else options.dry_run,
                 "filter_config": make_filters(options),
                 "local_mirror": _mirrors_locally(options),
+                "object_settings": _object_settings(options),
                 "protect_excluded": _protects_excluded(options),
                 "remote_to_local_config": {
                     "use_custom_tmp_dir": staging is not None,
@@ -35,7 +37,7 @@ def make_request(options: argparse.Namespace) -> DataSyncRequest:
                 },
             }
         )
-    except ValidationError as error:
+    except ValueError as error:
         raise UsageError(error_message(error)) from error
     for problem in _problems(request, options):
         raise UsageError(problem)
@@ -45,6 +47,13 @@ def make_request(options: argparse.Namespace) -> DataSyncRequest:
 def _protects_excluded(options: argparse.Namespace) -> bool | None:
     looks_beyond = options.delete or options.verify
     return True if looks_beyond and make_filters(options) and not options.delete_excluded else None
+
+
+def _object_settings(options: argparse.Namespace) -> dict[str, Any] | None:
+    from_s3, to_s3 = (
+        isinstance(path, S3Path) for path in (options.source_path, options.destination_path)
+    )
+    return make_settings(options, from_s3=from_s3, to_s3=to_s3)
 
 
 def _mirrors_locally(options: argparse.Namespace) -> bool | None:
@@ -67,6 +76,8 @@ def _problems(request: DataSyncRequest, options: argparse.Namespace) -> Iterator
         yield "--require-lock is only for syncs from S3 to local paths"
     if request.source_path_prefix and not (from_s3 and to_s3):
         yield "--source-prefix is only for syncs from S3 to S3"
+    if request.size_only and request.ignore_times:
+        yield "--size-only and --checksum exclude each other"
     if options.plan_file and request.verify:
         yield "--plan has no effect with --verify: leave one of them out"
     if options.batch_bytes and options.jobs == 1:

@@ -16,7 +16,13 @@ from typing import TYPE_CHECKING, Any
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 
 from ..progress import OnBytes, OutOfTimeError
-from .endpoint import escape_key, find_endpoint, is_plain_key, make_credentials
+from .endpoint import (
+    escape_key,
+    find_endpoint,
+    is_plain_key,
+    make_credentials,
+    payer_headers,
+)
 
 if TYPE_CHECKING:
     from awscrt.io import ClientBootstrap
@@ -74,6 +80,7 @@ class S3:
         self._sends_checksums = sends_checksums()
         self._connection = find_endpoint()
         self._encrypted, self._credentials = self._connection.encrypted, make_credentials()
+        self._payer = payer_headers().items()
         self._clients: dict[tuple[str, int], S3Client] = {}
         self._regions: dict[str, str] = {}
         self._addresses: dict[tuple[str, str], tuple[str, str]] = {}
@@ -174,7 +181,7 @@ class S3:
         http_request = HttpRequest(
             request.method,
             f"{path}?{request.query}" if request.query else path,
-            HttpHeaders([("Host", host), *length, *request.headers.items()]),
+            HttpHeaders([("Host", host), *length, *request.headers.items(), *self._payer]),
             io.BytesIO(request.body) if request.body else None,
         )
 
@@ -368,14 +375,17 @@ class S3:
             create_default_s3_signing_config,
         )
 
+        signing = (
+            create_default_s3_signing_config(region=region, credential_provider=self._credentials)
+            if self._credentials
+            else None
+        )
         tls = S3RequestTlsMode.ENABLED if self._encrypted else S3RequestTlsMode.DISABLED
         return S3Client(
             bootstrap=_bootstrap(threads),
             region=region,
             tls_mode=tls,
-            signing_config=create_default_s3_signing_config(
-                region=region, credential_provider=self._credentials
-            ),
+            signing_config=signing,
             part_size=PART_BYTES,
             memory_limit=_MEMORY_BYTES,
             max_active_connections_override=self._connections,

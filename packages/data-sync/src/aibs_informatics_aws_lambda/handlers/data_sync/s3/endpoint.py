@@ -11,6 +11,8 @@ from urllib.parse import quote, urlsplit
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 
+from ..settings import NO_SIGN_REQUEST_KEY, REQUEST_PAYER_KEY
+
 # Bucket names that the wildcard certificate of S3 covers in a virtual-hosted-style URL.
 _HOST_LABEL = re.compile(r"[a-z0-9-]+")
 
@@ -95,15 +97,28 @@ def find_endpoint() -> Endpoint:
     return Endpoint(get_client("s3").meta.endpoint_url, find_region() or _FIRST_REGION)
 
 
+def are_signed() -> bool:
+    """Tell whether requests are signed, with credentials."""
+    return os.environ.get(NO_SIGN_REQUEST_KEY, "").lower() not in ("true", "1")
+
+
+def payer_headers() -> dict[str, str]:
+    """Return the headers by which the requester pays for a request, if it does."""
+    payer = os.environ.get(REQUEST_PAYER_KEY)
+    return {"x-amz-request-payer": payer} if payer else {}
+
+
 def make_credentials() -> Any:
     """Return an awscrt provider of the credentials that boto3 would use.
 
-    Credentials in environment variables are used as they are. All others come from botocore,
-    which refreshes them when they expire.
+    It is `None` if requests are not signed. Credentials in environment variables are used as they
+    are. All others come from botocore, which refreshes them when they expire.
 
     Raises:
         AWSError: no credentials were found.
     """
+    if not are_signed():
+        return None
     from awscrt.auth import AwsCredentials, AwsCredentialsProvider
 
     key_id, secret = map(os.environ.get, _CREDENTIALS)

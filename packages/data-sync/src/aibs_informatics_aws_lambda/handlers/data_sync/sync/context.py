@@ -4,6 +4,8 @@ import time
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
+from aibs_informatics_aws_lambda.storage.data_sync.object_settings import ObjectSettings
+
 from ..entries import Entry
 from ..progress import NullProgress, Progress
 from ..s3.client import S3
@@ -31,6 +33,7 @@ class ExecutionContext:
         progress: receives the progress of the transfers.
         report: receives what was done with each entry.
         budget: the time that is left.
+        object_settings: how objects are stored.
         failures: the files that could not be synced; `None` to stop at the first one.
     """
 
@@ -48,6 +51,7 @@ class ExecutionContext:
     progress: Progress = field(default_factory=NullProgress)
     report: Report = field(default_factory=Report)
     budget: TimeBudget = field(default_factory=TimeBudget)
+    object_settings: ObjectSettings | None = None
     failures: Failures | None = None
 
     @property

@@ -59,6 +59,8 @@ class DiffOptions(NamedTuple):
         is_entry_file: tells whether a target is an entry file of a store, which is not among
             those that ``resumption`` is about.
         allows: tells whether an entry is selected by its size and time; `None` if all are.
+        ignore_times: transfer what differs in content, and not what is newer.
+        existing: what is done with files at the destination that differ.
     """
 
     force: bool = False
@@ -68,6 +70,8 @@ class DiffOptions(NamedTuple):
     clock_skew: int = 1
     is_entry_file: Callable[[str], bool] = lambda _: False
     allows: Callable[[Entry], bool] | None = None
+    ignore_times: bool = False
+    existing: Literal["replace", "update", "ignore", "immutable"] = "replace"
 
     def selects(self, entry: Entry) -> bool:
         """Tell whether an entry is selected by its size and time."""
@@ -100,6 +104,10 @@ def decide(target: str, entry: Entry, there: Entry | None, options: DiffOptions)
     """Return the step for a source entry, given the entry at its target, if any."""
     if there is None or there.kind != "file":
         return Step("transfer", "missing", target, entry)
+    if options.existing != "replace" and not options.verify:
+        kept = _decide_existing(target, entry, there, options)
+        if kept is not None:
+            return kept
     before = options.resumption
     is_done = before is not None and before.has_done(target)
     if is_done and options.is_entry_file(target):
@@ -109,7 +117,7 @@ def decide(target: str, entry: Entry, there: Entry | None, options: DiffOptions)
     if entry.size != there.size:
         return Step("transfer", "size", target, entry, there)
     age = int(there.modified) - int(entry.modified)
-    if age < 0 and not options.verify:
+    if age < 0 and not (options.verify or options.ignore_times):
         return Step("transfer", "newer", target, entry, there)
     if not entry.size or (options.size_only and not options.verify):
         return Step("keep", "", target, entry, there)
@@ -122,6 +130,28 @@ def decide(target: str, entry: Entry, there: Entry | None, options: DiffOptions)
         # The ETag of an object says nothing of its content: size and time decide.
         return Step("keep", "", target, entry, there)
     return Step("compare", "checksum", target, entry, there)
+
+
+def _decide_existing(target: str, entry: Entry, there: Entry, options: DiffOptions) -> Step | None:
+    """Return the step for an entry that may not be replaced, or `None` to decide as usual.
+
+    Raises:
+        FileExistsError: files at the destination are immutable, and this one has another size.
+    """
+    if options.existing == "ignore":
+        return Step("keep", "", target, entry, there)
+    if options.existing == "update":
+        is_newer = there.modified > entry.modified
+        return Step("keep", "", target, entry, there) if is_newer else None
+    if entry.size != there.size:
+        raise FileExistsError(
+            f"{target!r} exists at the destination with another size, and existing files are "
+            "immutable: nothing was changed"
+        )
+    is_same = entry.etag is not None and entry.etag == there.etag
+    if is_same or not entry.size or options.size_only:
+        return Step("keep", "", target, entry, there)
+    return Step("compare", "immutable", target, entry, there)
 
 
 def _is_settled(target: str, age: int, before: Resumption, options: DiffOptions) -> bool:

@@ -230,6 +230,7 @@ class _Call:
                 report=report if listener is None else ForwardedReport(report, listener),
                 budget=self._budget,
                 failures=self._failures,
+                object_settings=request.object_settings,
             )
             pending = sum(plan.pending for plan in plans)
             self._progress.plan(pending, sum(plan.pending_bytes for plan in plans))
@@ -286,6 +287,8 @@ class _Call:
             force=request.force,
             size_only=request.size_only,
             verify=bool(request.verify),
+            ignore_times=bool(request.ignore_times),
+            existing=request.existing or "replace",
             resumption=_resumption(before, route),
             clock_skew=_CLOCK_SKEW_OF_MOVES if moves else 1,
             is_entry_file=lambda target: rule_at(route, target) is not None,

@@ -355,11 +355,20 @@ class _Transfer:
 
     def transfer(self) -> None:
         """Receive and publish the entry, or only count it."""
+        if self.step.reason == "immutable":
+            self._attempt(self._refuse)
         if self._execution.context.changes:
             end = partial(self.guard, self._end_receiving)
             self._execution.window.add(self._receive, end, self._weight)
         else:
             self._end(_evidence_of(self.step))
+
+    def _refuse(self) -> None:
+        target = self._execution.plan.route.target.name(self.step.target)
+        raise FileExistsError(
+            f"{target} exists and differs from the source, and existing files are immutable: "
+            "nothing more was changed"
+        )
 
     @property
     def _weight(self) -> int:
@@ -486,8 +495,9 @@ def _choose_method(route: Route, context: ExecutionContext, folders: Folders) ->
         return Download(route, s3, Staging(folders, context.staging), context)
     if route.source.bucket is None:
         moves = context.removes_sources
-        return Upload(route, s3, context.budget.check, reports=reports, moves=moves)
-    return S3Copy(route, s3, context.pool)
+        settings, check = context.object_settings, context.budget.check
+        return Upload(route, s3, check, reports=reports, moves=moves, settings=settings)
+    return S3Copy(route, s3, context.pool, context.object_settings)
 
 
 def _evidence_of(step: Step) -> Evidence:

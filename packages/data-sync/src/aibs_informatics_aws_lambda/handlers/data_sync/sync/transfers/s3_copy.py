@@ -9,6 +9,7 @@ from itertools import accumulate, pairwise, starmap
 from typing import Any, NamedTuple
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
+from aibs_informatics_aws_lambda.storage.data_sync.object_settings import ObjectSettings
 
 from ...evidence import StoredObject, have_same_content
 from ...locations import s3_uri
@@ -25,6 +26,7 @@ from ...s3.parts import (
     split_parts,
 )
 from ..diff import Step
+from ..object_headers import copy_headers, needs_source, upload_of_parts_headers
 from ..report import Evidence
 from ..routes import Route
 from ..window import Window
@@ -32,19 +34,6 @@ from ..window import Window
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
 _MAX_COPY_BYTES = 5 * 2**30
 _PARTS_AT_A_TIME = 8
-
-# What CompleteMultipartUpload, unlike CopyObject, does not copy from the source object.
-_METADATA = frozenset(
-    {
-        "cache-control",
-        "content-disposition",
-        "content-encoding",
-        "content-language",
-        "content-type",
-        "expires",
-        "x-amz-website-redirect-location",
-    }
-)
 
 
 class S3Copy:
@@ -57,18 +46,24 @@ class S3Copy:
         route: the route.
         s3: the S3 client.
         pool: the threads that copy objects in parts.
+        settings: how the copies are stored, if not as their sources.
     """
 
-    def __init__(self, route: Route, s3: S3, pool: Executor) -> None:
+    def __init__(
+        self, route: Route, s3: S3, pool: Executor, settings: ObjectSettings | None = None
+    ) -> None:
         self._route = route
         self._s3 = s3
         self._pool = pool
+        self._settings = settings
 
     def start(self, step: Step, on_bytes: OnBytes | None) -> Future[requests.Response]:
         """Start to copy an object."""
         source = self._source(step)
         if step.entry.size > _MAX_COPY_BYTES or parts_of(source.etag) is not None:
             return self._pool.submit(self._copy_large, step, on_bytes)
+        if self._settings is not None:
+            return self._pool.submit(self._copy_configured, step, self._settings)
         target = self._target(step)
         return self._s3.send(requests.copy_whole(source, target.bucket, target.key))
 
@@ -133,11 +128,22 @@ class S3Copy:
                 break
         if copied is not None:
             return copied.response
+        if size <= _MAX_COPY_BYTES and self._settings is not None:
+            return self._copy_configured(step, self._settings)
         if size <= _MAX_COPY_BYTES:
             return self._s3.ask(requests.copy_whole(source, target.bucket, target.key))
         guesses = common_part_sizes(size, parts_of(source.etag) or 0)
         usual = split_parts(size, part_bytes_for(size))
         return self._copy_parts(step, next(guesses, usual), on_bytes).response
+
+    def _copy_configured(self, step: Step, settings: ObjectSettings) -> requests.Response:
+        source, target = self._source(step), self._target(step)
+        found: Mapping[str, str] = {}
+        if needs_source(settings):
+            found = self._s3.ask(requests.head(source.bucket, source.key)).headers
+        copy = requests.copy_whole(source, target.bucket, target.key)
+        headers = {**copy_headers(settings, found), **copy.headers}
+        return self._s3.ask(copy._replace(headers=headers))
 
     def _copy_parts(self, step: Step, sizes: Sequence[int], on_bytes: OnBytes | None) -> _Copied:
         source, target = self._source(step), self._target(step)
@@ -184,12 +190,8 @@ class S3Copy:
 
     def _metadata(self, source: requests.ObjectVersion, head: requests.Response) -> dict[str, str]:
         # Not those of the first part: some services answer with that part's own.
-        kept = {
-            name: value
-            for name, value in head.headers.items()
-            if name in _METADATA or name.startswith("x-amz-meta-")
-        }
-        if int(head.headers.get("x-amz-tagging-count", 0)):
+        kept = upload_of_parts_headers(self._settings, head.headers)
+        if "x-amz-tagging" not in kept and int(head.headers.get("x-amz-tagging-count", 0)):
             tags = self._s3.ask(requests.get_tags(source.bucket, source.key))
             kept["x-amz-tagging"] = requests.read_tags(tags)
         return kept

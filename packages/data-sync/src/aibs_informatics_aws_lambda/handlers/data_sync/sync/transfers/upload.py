@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError, ResourceNotFoundError
+from aibs_informatics_aws_lambda.storage.data_sync.object_settings import ObjectSettings
 
 from ...evidence import StoredObject
 from ...local.files import FileChangedError, check_is_empty, check_unchanged, file_digest
@@ -17,6 +18,7 @@ from ...s3.deletion import delete_version
 from ...s3.parts import part_bytes_for
 from ...s3.service import Feature
 from ..diff import Step
+from ..object_headers import upload_headers
 from ..report import NO_EVIDENCE, Evidence
 from ..routes import Route
 
@@ -32,6 +34,7 @@ class Upload:
         check: called at each block of what is read; an error that it raises ends the sync.
         reports: whether the checksums are reported.
         moves: whether the files are removed afterwards.
+        settings: how the objects are stored.
     """
 
     def __init__(
@@ -42,12 +45,14 @@ class Upload:
         *,
         reports: bool = False,
         moves: bool = False,
+        settings: ObjectSettings | None = None,
     ) -> None:
         self._route = route
         self._s3 = s3
         self._check = check
         self._reports = reports
         self._moves = moves
+        self._settings = settings
 
     def start(self, step: Step, on_bytes: OnBytes | None) -> Future[requests.Response]:
         """Start to upload a file.
@@ -66,6 +71,7 @@ class Upload:
                 target.bucket,
                 target.key,
                 "PUT",
+                headers=upload_headers(self._settings, target.key),
                 send_file=self._path(step),
                 size=entry.size,
                 part_bytes=part_bytes_for(entry.size),

@@ -1,0 +1,132 @@
+"""Headers of requests that store objects: content type, metadata, tags, storage class."""
+
+import mimetypes
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+from urllib.parse import urlencode
+
+from aibs_informatics_aws_lambda.storage.data_sync.object_settings import ObjectSettings
+
+METADATA: Final = frozenset(
+    {
+        "cache-control",
+        "content-disposition",
+        "content-encoding",
+        "content-language",
+        "content-type",
+        "expires",
+        "x-amz-website-redirect-location",
+    }
+)
+"""The headers that are metadata of an object, beside those with the prefix of user metadata."""
+
+_USER_METADATA = "x-amz-meta-"
+_ENCRYPTION = "x-amz-server-side-encryption"
+_KMS_KEY = "x-amz-server-side-encryption-aws-kms-key-id"
+_BUCKET_KEY = "x-amz-server-side-encryption-bucket-key-enabled"
+_STORAGE_CLASS = "x-amz-storage-class"
+_TAGGING = "x-amz-tagging"
+
+_NAMES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "content_type": "content-type",
+        "cache_control": "cache-control",
+        "content_disposition": "content-disposition",
+        "content_encoding": "content-encoding",
+        "content_language": "content-language",
+        "storage_class": _STORAGE_CLASS,
+        "sse": _ENCRYPTION,
+        "sse_kms_key_id": _KMS_KEY,
+        "acl": "x-amz-acl",
+    }
+)
+# A compressed file is not decompressed by those who download it: its type is that of the file.
+_COMPRESSED: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "br": "application/x-brotli",
+        "bzip2": "application/x-bzip2",
+        "compress": "application/x-compress",
+        "gzip": "application/gzip",
+        "xz": "application/x-xz",
+    }
+)
+
+
+def upload_headers(settings: ObjectSettings | None, name: str) -> dict[str, str]:
+    """Return the headers of an upload.
+
+    Args:
+        settings: how the object is stored; `None` for the defaults of the bucket.
+        name: the name of the file.
+    """
+    if settings is None:
+        return {}
+    headers = _given(settings)
+    guessed = guess_type(name) if settings.guess_content_type else None
+    return {"content-type": guessed, **headers} if guessed else headers
+
+
+def copy_headers(settings: ObjectSettings, source: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers of CopyObject.
+
+    Args:
+        settings: how the copy is stored.
+        source: the headers of the source object; only read if `needs_source`.
+    """
+    headers = {**(kept_headers(source) if settings.keep else {}), **_given(settings)}
+    if any(map(is_metadata, headers)):
+        # All or nothing: S3 does not add to the metadata of the source.
+        kept = {name: value for name, value in source.items() if is_metadata(name)}
+        headers = {**kept, **headers, "x-amz-metadata-directive": "REPLACE"}
+    if _TAGGING in headers:
+        headers["x-amz-tagging-directive"] = "REPLACE"
+    return headers
+
+
+def upload_of_parts_headers(
+    settings: ObjectSettings | None, source: Mapping[str, str]
+) -> dict[str, str]:
+    """Return the headers that start a copy in parts, which has no metadata of its own accord."""
+    kept = {name: value for name, value in source.items() if is_metadata(name)}
+    if settings is None:
+        return kept
+    return {**kept, **(kept_headers(source) if settings.keep else {}), **_given(settings)}
+
+
+def needs_source(settings: ObjectSettings) -> bool:
+    """Tell whether a copy needs the headers of its source."""
+    return bool(settings.keep) or any(map(is_metadata, _given(settings)))
+
+
+def kept_headers(source: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers that give a copy the storage class and encryption of its source."""
+    kept = {}
+    if _STORAGE_CLASS in source:
+        kept[_STORAGE_CLASS] = source[_STORAGE_CLASS]
+    # Without KMS, the encryption is the default of the bucket.
+    if source.get(_ENCRYPTION, "").startswith("aws:kms"):
+        names = (_ENCRYPTION, _KMS_KEY, _BUCKET_KEY)
+        kept.update({name: source[name] for name in names if name in source})
+    return kept
+
+
+def is_metadata(name: str) -> bool:
+    """Tell whether a header, in lower case, is metadata of an object."""
+    return name in METADATA or name.startswith(_USER_METADATA)
+
+
+def guess_type(name: str) -> str | None:
+    """Return the content type of a file by its name, if its extension is known."""
+    kind, compression = mimetypes.guess_type(name)
+    return _COMPRESSED.get(compression) if compression else kind
+
+
+def _given(settings: ObjectSettings) -> dict[str, str]:
+    values = ((header, getattr(settings, field)) for field, header in _NAMES.items())
+    headers = {header: value for header, value in values if value is not None}
+    for name, value in (settings.metadata or {}).items():
+        headers[f"{_USER_METADATA}{name.lower()}"] = value
+    if settings.tags is not None:
+        headers[_TAGGING] = urlencode(settings.tags)
+    return headers
