@@ -81,7 +81,7 @@ def main() -> int:
         # As `python -m` does, to find handlers in the current directory. It is added last, so that
         # its modules cannot replace installed ones.
         sys.path.append(str(Path.cwd()))
-    return run_as_process(PROGRAM, run, format_error=format_error)
+    return run_as_process(PROGRAM, lambda: run(is_process=True), format_error=format_error)
 
 
 if __name__ == "__main__":

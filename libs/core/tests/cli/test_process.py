@@ -35,7 +35,7 @@ def start(work):
         process.communicate()
 
 
-def wait_for(condition, process, seconds=30):
+def wait_for(condition, process, seconds=120):
     """Wait until the condition holds or the process ends; tell whether the condition held."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -61,7 +61,7 @@ def test_handler_that_is_stopped_is_one_line_and_leaves_no_response(
     assert wait_for((work / "ran.txt").exists, process)
 
     process.send_signal(number)
-    _, stderr = process.communicate(timeout=30)
+    _, stderr = process.communicate(timeout=120)
 
     assert process.returncode == status
     assert stderr == f"handle-lambda-request: error: {word}\n"
@@ -75,7 +75,7 @@ def test_stop_while_the_response_is_written_leaves_no_temporary_file(start, work
         process = start("work.big", {"letter": "x", "size": size})
         hits += wait_for(lambda: temporary_files(work), process)
         process.terminate()
-        process.communicate(timeout=30)
+        process.communicate(timeout=120)
 
         assert process.returncode in (0, 143)
         assert not temporary_files(work)
@@ -86,7 +86,7 @@ def test_stop_while_the_response_is_written_leaves_no_temporary_file(start, work
 def test_process_that_is_killed_at_any_moment_leaves_the_old_response_or_the_new(start, work):
     size = 3_000_000
     began = time.monotonic()
-    start("work.big", {"letter": "0", "size": size}).communicate(timeout=30)
+    start("work.big", {"letter": "0", "size": size}).communicate(timeout=120)
     duration = time.monotonic() - began
     chance = random.Random(0)
 
@@ -186,13 +186,58 @@ def test_response_that_has_no_reader_is_a_failure(work):
     assert "cannot write the response" in result.stderr
 
 
+PRINTING = """
+import ctypes
+import subprocess
+
+print("by the module")
+
+def handler(event, context):
+    print("by the handler")
+    subprocess.run(["echo", "by a program"], check=True)
+    # In a buffer of its own until the process exits.
+    ctypes.CDLL(None).printf(b"by a library\\n")
+    return {"done": True}
+"""
+
+
+def test_stdout_has_the_response_alone_whatever_prints(response_of, handle_lambda_request, work):
+    (work / "printing.py").write_text(PRINTING)
+
+    assert response_of("printing.handler", "{}") == '{"done": true}\n'
+
+    result = handle_lambda_request("--handler", "printing.handler", "--payload", "{}")
+    assert (result.returncode, result.stdout) == (0, "")
+    printed = {f"by {who}" for who in ("the module", "the handler", "a program", "a library")}
+    assert printed <= set(result.stderr.splitlines())
+
+
+def test_stdout_of_a_program_that_runs_a_handler_is_restored(run_command, work):
+    (work / "printing.py").write_text(PRINTING)
+    code = (
+        "import subprocess; from aibs_informatics_aws_lambda.main import handle_cli; "
+        "handle_cli(['--handler', 'printing.handler', '--payload', '{}', '-o', '-']); "
+        "print('printed', flush=True); subprocess.run(['echo', 'by a program'])"
+    )
+    result = run_command(sys.executable, "-c", code)
+    assert result.returncode == 0, result.stderr
+    lines = result.stdout.splitlines()
+    assert lines[:3] == ['{"done": true}', "printed", "by a program"]
+
+
+def test_process_without_stderr_runs_a_handler(run_command, work):
+    (work / "printing.py").write_text(PRINTING)
+    command = f"{SCRIPT} --handler printing.handler --payload '{{}}' -o - 2>&-"
+    assert run_command("sh", "-c", command).stdout == '{"done": true}\n'
+
+
 def test_pipe_that_breaks_in_a_handler_is_a_failure(start, work):
     (work / "breaking.py").write_text(
         "def handler(event, context):\n    raise BrokenPipeError(32, 'Broken pipe')\n"
     )
 
     process = start("breaking.handler", {})
-    _, stderr = process.communicate(timeout=30)
+    _, stderr = process.communicate(timeout=120)
 
     assert process.returncode == 1
     assert "the handler failed: BrokenPipeError" in stderr

@@ -3,7 +3,6 @@
 import json
 import sys
 from collections.abc import Sequence
-from contextlib import redirect_stdout
 from typing import Any, TextIO
 
 from ..collector import paused_collector
@@ -21,13 +20,17 @@ from .errors import (
     UsageError,
     error_message,
 )
-from .output import UnreadError, print_to
+from .output import UnreadError, print_to, reserved_stdout
 from .payload import read_payload, read_payload_file
 from .response import ResponseLocation, check_location, write_response
 
 
-def run(args: Sequence[str] | None = None) -> ExitCode:
+def run(args: Sequence[str] | None = None, *, is_process: bool = False) -> ExitCode:
     """Run the command with arguments, by default those of the process, and with variables.
+
+    Args:
+        args: the arguments.
+        is_process: whether the process does nothing else.
 
     Raises:
         CommandError: the run failed before or after the handler ran.
@@ -45,9 +48,9 @@ def run(args: Sequence[str] | None = None) -> ExitCode:
 
         return serve_mcp(arguments[1:])
     options = parse_arguments(arguments)
-    stdout = sys.stdout
-    # Handlers log and print to stdout, which is reserved for the response here.
-    with redirect_stdout(sys.stderr):
+    # Handlers, and the programs that they run, log and print to stdout, which is reserved for the
+    # response here.
+    with reserved_stdout(restores=not is_process) as stdout:
         if options.list_handlers:
             return _show(list_handlers(), stdout)
         if options.check_move:
