@@ -17,6 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import hypothesis
 import pytest
 from servers import ACCOUNT, REGION, aws_settings, moto_server, running
 
@@ -33,6 +34,12 @@ _HEAVY = re.compile(
     r"|(awscrt|boto3|jinja2|requests|urllib3|yaml)\b|botocore\."
 )
 
+
+# A busy machine is slow, which must not fail a test.
+hypothesis.settings.register_profile(
+    "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("unhurried")
 
 # The folder that uv keeps downloads in, which a test shares though its home is empty.
 _UV_CACHE = os.environ.get("UV_CACHE_DIR") or str(
@@ -195,7 +202,7 @@ def run_command(tmp_path: Path) -> RunCommand:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
             check=False,
         )
 

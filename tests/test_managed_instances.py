@@ -116,12 +116,12 @@ def test_runtime_client_replaces_no_worker_that_has_died(start):
         first = function.invoke({})
         assert [function.invoke({}).body for _ in range(3)] == [first.body] * 3
         function.send({"dies": True})
-        assert function.process.wait(60) == 0, "not even the exit status tells"
+        assert function.process.wait(180) == 0, "not even the exit status tells"
 
 
 def test_runtime_client_reports_a_failed_import_once_for_each_worker(start):
     with start(4, "nowhere.handler") as function:
-        assert function.process.wait(60) == 0
+        assert function.process.wait(180) == 0
         assert [error["errorType"] for error in function.init_errors] == [
             "Runtime.ImportModuleError"
         ] * 4

@@ -19,7 +19,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
 _ARN = "arn:aws:lambda:us-west-2:123456789012:function:function"
-_TIMEOUT_SECONDS = 60
+_TIMEOUT_SECONDS = 300
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class RuntimeApi:
         """Hand an event to the function and wait for its outcome.
 
         Raises:
-            queue.Empty: there was none in a minute.
+            queue.Empty: there was none in five minutes.
         """
         return self.wait_for(self.send(event))
 
@@ -84,7 +84,7 @@ class RuntimeApi:
         """Wait for the outcome of a request.
 
         Raises:
-            queue.Empty: there was none in a minute.
+            queue.Empty: there was none in five minutes.
         """
         return self._outcomes[request_id].get(timeout=_TIMEOUT_SECONDS)
 

@@ -17,7 +17,7 @@ __all__ = ["ACCOUNT", "REGION", "aws_settings", "moto_server", "running"]
 REGION = "us-west-2"
 ACCOUNT = "123456789012"
 
-_START_SECONDS = 60
+_START_SECONDS = 180
 
 
 def aws_settings(url: str) -> dict[str, str]:
@@ -54,7 +54,7 @@ def running(command: Sequence[str], ready: str, log: Path, **environment: str) -
         environment: further environment variables.
 
     Raises:
-        RuntimeError: the server ended, or did not respond within a minute; its output is in the
+        RuntimeError: the server ended, or did not respond in time; its output is in the
             message.
     """
     port = str(_free_port())
@@ -86,7 +86,7 @@ def _answers(url: str, process: subprocess.Popen[bytes]) -> bool:
     end = time.monotonic() + _START_SECONDS
     while process.poll() is None and time.monotonic() < end:
         try:
-            urllib.request.urlopen(url, timeout=5).close()
+            urllib.request.urlopen(url, timeout=30).close()
         except OSError:
             time.sleep(0.05)
         else:

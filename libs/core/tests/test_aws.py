@@ -143,7 +143,8 @@ def test_account_is_given_up_within_seconds(aws, monkeypatch):
         began = time.monotonic()
 
         assert find_account() is None
-        assert time.monotonic() - began < 20
+        # Less than the 120 seconds of other requests.
+        assert time.monotonic() - began < 60
 
 
 @pytest.mark.parametrize("region", ["us-west-2", "nowhere"])

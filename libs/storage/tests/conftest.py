@@ -9,13 +9,8 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-import hypothesis
 import pytest
 from aibs_informatics_aws_lambda.storage.mount_discovery import forget_mount_points
-
-# Examples run on machines that are shared: how long one takes says nothing.
-hypothesis.settings.register_profile("unhurried", deadline=None)
-hypothesis.settings.load_profile("unhurried")
 
 
 @dataclass(frozen=True)

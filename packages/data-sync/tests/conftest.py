@@ -84,7 +84,7 @@ def _make_handler(service: str, faults: Faults) -> type[BaseHTTPRequestHandler]:
             if fate == "fail":
                 self._answer(503, [("Content-Type", "application/xml")], SLOW_DOWN)
                 return
-            connection = http.client.HTTPConnection(address, timeout=30)
+            connection = http.client.HTTPConnection(address, timeout=120)
             headers = {k: v for k, v in self.headers.items() if k.lower() != "transfer-encoding"}
             connection.request(self.command, self.path, body, headers)
             response = connection.getresponse()

@@ -7,15 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import hypothesis
 import pytest
 from aibs_informatics_aws_lambda.handlers.demand.volumes import BatchEFSConfiguration
 from aibs_informatics_aws_lambda.storage.mount_discovery import forget_mount_points
 from aibs_informatics_aws_lambda.storage.mount_points import MountPoint
-
-# Examples run on machines that are shared: how long one takes says nothing.
-hypothesis.settings.register_profile("unhurried", deadline=None)
-hypothesis.settings.load_profile("unhurried")
 
 ENV_BASE = "dev-golden"
 FS = "fs-12345678"

@@ -16,11 +16,6 @@ from urllib.parse import parse_qsl
 
 import pytest
 from aibs_informatics_aws_lambda.common.aws import forget_clients
-from hypothesis import settings
-
-# A busy machine is slow; that must not fail a test.
-settings.register_profile("no-deadline", deadline=None)
-settings.load_profile("no-deadline")
 
 SOURCE = "from@example.org"
 ACCOUNT = "123456789012"

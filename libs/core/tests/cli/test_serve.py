@@ -30,7 +30,7 @@ api = ApiResolverBuilder(app)
 
 
 def get(url):
-    with urllib.request.urlopen(url, timeout=10) as response:
+    with urllib.request.urlopen(url, timeout=120) as response:
         return json.load(response)
 
 
@@ -92,15 +92,15 @@ def greeter_url(tmp_path):
     arguments = ("greeter:api", "--port", port, "--reload")
     with (tmp_path / "log.txt").open("wb") as log:
         process = subprocess.Popen([*COMMAND, *arguments], cwd=tmp_path, stdout=log, stderr=log)
-    yield f"http://127.0.0.1:{port}/greeting"
-    # Killed, it would leave the server behind that it has started.
-    process.terminate()
-    process.wait(timeout=20)
+    with process:
+        yield f"http://127.0.0.1:{port}/greeting"
+        # Killed, it would leave the server behind that it has started.
+        process.terminate()
 
 
 def wait_for(url, expected):
     """Return what an API answers in the end, which should be ``expected``."""
-    found, end = None, time.monotonic() + 30
+    found, end = None, time.monotonic() + 120
     while found != expected and time.monotonic() < end:
         time.sleep(0.1)
         with contextlib.suppress(OSError):

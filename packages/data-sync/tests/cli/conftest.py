@@ -122,6 +122,6 @@ def run_on_terminal(tmp_path) -> Callable[..., Shown]:
             while chunk := os.read(ours, 65536):
                 shown += chunk
         os.close(ours)
-        return Shown(shown.decode(), process.wait(timeout=60))
+        return Shown(shown.decode(), process.wait(timeout=180))
 
     return run

@@ -115,7 +115,7 @@ def test_files_are_looked_up_side_by_side(slow, tmp_path, monkeypatch):
     def wait_for_others(path, **options):
         if os.fspath(path).endswith(("b/000", "b/016", "b/032", "b/048")):
             # Broken if these are not looked up at the same time.
-            together.wait(timeout=60)
+            together.wait(timeout=180)
         return stat(path, **options)
 
     monkeypatch.setattr(os, "stat", wait_for_others)
