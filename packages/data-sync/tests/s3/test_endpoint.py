@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
+import boto3
 import pytest
+from aibs_informatics_aws_lambda.common.aws import forget_clients
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.endpoint import (
     Endpoint,
@@ -10,6 +14,10 @@ from aibs_informatics_aws_lambda.handlers.data_sync.s3.endpoint import (
     find_endpoint,
     make_credentials,
 )
+from botocore import UNSIGNED
+from botocore.awsrequest import AWSResponse
+from botocore.config import Config
+from tables import table
 
 AWS = Endpoint("https://s3.us-west-2.amazonaws.com", "us-west-2")
 
@@ -33,7 +41,7 @@ def test_partition_in_china_has_a_domain_of_its_own(monkeypatch: pytest.MonkeyPa
 def test_endpoint_is_that_of_the_environment(region, monkeypatch: pytest.MonkeyPatch, variable):
     monkeypatch.setenv(variable, "http://127.0.0.1:9000")
     connection = find_endpoint()
-    assert connection == Endpoint("http://127.0.0.1:9000", "us-west-2")
+    assert connection == Endpoint("http://127.0.0.1:9000", "us-west-2", is_custom=True)
     assert not connection.encrypted
 
 
@@ -93,3 +101,113 @@ def test_other_region_of_aws_has_another_host_and_elsewhere_the_same():
 
 def test_characters_of_keys_are_escaped():
     assert escape_key("a b/+%é?#&") == "a%20b/%2B%25%C3%A9%3F%23%26"
+
+
+class Raw(BytesIO):
+    """The body of a response."""
+
+    def stream(self, **_) -> Iterator[bytes]:
+        yield self.read()
+
+
+VPC = "https://bucket.vpce-1a2b3c4d-5e6f.s3.us-west-2.vpce.amazonaws.com"
+REGIONAL = {"AWS_S3_US_EAST_1_REGIONAL_ENDPOINT": "regional"}
+FIPS, DUAL_STACK = {"AWS_USE_FIPS_ENDPOINT": "true"}, {"AWS_USE_DUALSTACK_ENDPOINT": "true"}
+
+
+@table(
+    "region_name, bucket, settings",
+    {
+        "a region": ("us-west-2", "data", {}),
+        "the first region": ("us-east-1", "data", REGIONAL),
+        "a bucket with dots": ("us-west-2", "my.data", {}),
+        "a region of China": ("cn-north-1", "data", {}),
+        "a region of the government": ("us-gov-west-1", "data", {}),
+        "a region without the domain of AWS": ("us-iso-east-1", "data", {}),
+        "FIPS": ("us-west-2", "data", FIPS),
+        "dual-stack": ("us-west-2", "data", DUAL_STACK),
+        "dual-stack in China": ("cn-north-1", "data", DUAL_STACK),
+        "FIPS and dual-stack": ("us-gov-west-1", "data", {**FIPS, **DUAL_STACK}),
+        "an endpoint of a VPC": ("us-west-2", "data", {"AWS_ENDPOINT_URL_S3": VPC}),
+        "a public endpoint that is configured": (
+            "us-west-2",
+            "data",
+            {"AWS_ENDPOINT_URL": "https://s3.us-west-2.amazonaws.com"},
+        ),
+        "another service": ("us-west-2", "data", {"AWS_ENDPOINT_URL": "http://host:9000/root"}),
+        "an endpoint of a VPC, found by botocore": (
+            "us-west-2",
+            "data",
+            {"AWS_ENDPOINT_URL_S3": VPC, "AWS_PROFILE": "default"},
+        ),
+        "an endpoint that is to be ignored": (
+            "us-west-2",
+            "data",
+            {"AWS_ENDPOINT_URL": VPC, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"},
+        ),
+    },
+)
+def test_host_is_that_of_botocore(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, region_name, bucket, settings
+):
+    (tmp_path / "config").write_text("[default]\n")
+    if "AWS_PROFILE" in settings:
+        monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    for name, value in {"AWS_DEFAULT_REGION": region_name, **settings}.items():
+        monkeypatch.setenv(name, value)
+    forget_clients()
+    client = boto3.session.Session().client("s3", config=Config(signature_version=UNSIGNED))
+    urls: list[str] = []
+
+    def note(request, **_):
+        urls.append(request.url)
+        return AWSResponse(request.url, 200, {}, Raw(b""))
+
+    client.meta.events.register("before-send.s3", note)
+    client.get_object(Bucket=bucket, Key="key")
+    host, path = find_endpoint().address(bucket)
+    assert [f"{host}{path}key"] == [url.partition("://")[2] for url in urls]
+
+
+@table(
+    "endpoint, moved",
+    {
+        "FIPS": ("https://s3-fips.us-west-2.amazonaws.com", "s3-fips.eu-west-1.amazonaws.com"),
+        "dual-stack": (
+            "https://s3.dualstack.us-west-2.amazonaws.com",
+            "s3.dualstack.eu-west-1.amazonaws.com",
+        ),
+        "an endpoint without a region": (
+            "https://s3.amazonaws.com",
+            "s3.eu-west-1.amazonaws.com",
+        ),
+        "an endpoint of a VPC": (VPC, VPC.removeprefix("https://")),
+    },
+)
+def test_other_region_keeps_the_kind_of_endpoint(endpoint, moved):
+    found = Endpoint(endpoint, "us-west-2").in_region("eu-west-1")
+    assert (found.endpoint, found.region) == (f"https://{moved}", "eu-west-1")
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["https://s3.us-west-2.amazonaws.com", "https://storage.example.org"]
+)
+def test_endpoint_that_is_configured_is_kept_in_other_regions(endpoint):
+    configured = Endpoint(endpoint, "us-west-2", is_custom=True)
+    assert configured.in_region("eu-west-1").endpoint == endpoint
+    assert configured.address("data")[1] == "/data/"
+
+
+@table(
+    "host, is_aws",
+    {
+        "AWS": ("s3.us-west-2.amazonaws.com", True),
+        "AWS in China": ("s3.cn-north-1.amazonaws.com.cn", True),
+        "an endpoint of a VPC": (VPC.removeprefix("https://"), True),
+        "another service": ("s3.example.org", False),
+        "a host that only looks like AWS": ("s3.amazonaws.com.example.org", False),
+        "this machine": ("localhost:9000", False),
+    },
+)
+def test_endpoint_of_aws(host, is_aws):
+    assert Endpoint(f"https://{host}", "us-west-2").is_aws is is_aws

@@ -361,12 +361,12 @@ def test_move_that_was_killed_loses_nothing_when_it_is_run_again(
     is_remote = source.startswith("s3")
     content = put_objects(bucket, 8) if is_remote else make_files(tmp_path / "src", 8)
 
-    def remove_three_objects(_, __, deletions, *___):
+    def remove_three_objects(_, deletions, *__):
         for entry in list(deletions)[:3]:
             bucket.delete(entry.path)
         raise OSError("killed")
 
-    def remove_three_files(deletions, _):
+    def remove_three_files(_, deletions, __):
         for entry in list(deletions)[:3]:
             Path(entry.path).unlink()
         raise OSError("killed")

@@ -25,7 +25,7 @@ from .endpoint import (
 )
 
 if TYPE_CHECKING:
-    from awscrt.io import ClientBootstrap
+    from awscrt.io import ClientBootstrap, TlsConnectionOptions
     from awscrt.s3 import S3Client
 
 from ..settings import CHECKSUM_KEY, WORKERS
@@ -40,6 +40,8 @@ PART_BYTES = 8 * 2**20
 
 _MEMORY_BYTES = 256 * 2**20
 _CONNECT_TIMEOUT_MS = 10_000
+# After so many seconds without a response from a host, its TLS handshake is looked at.
+_HANDSHAKE_SECONDS = 2.0
 # Ten attempts with the first one; waits double, with jitter.
 _RETRIES = 9
 _FIRST_WAIT_MS = 100
@@ -84,9 +86,12 @@ class S3:
         self._clients: dict[tuple[str, int], S3Client] = {}
         self._regions: dict[str, str] = {}
         self._addresses: dict[tuple[str, str], tuple[str, str]] = {}
-        self._in_flight: dict[Future[Response], Any] = {}
+        self._in_flight: dict[Future[Response], tuple[Request, Any]] = {}
         self._waiting: dict[Future[Response], threading.Timer] = {}
         self._is_stopped = False
+        self._hosts: set[str] = set()
+        self._handshakes: dict[str, threading.Timer] = {}
+        self._failed_handshakes: dict[str, Exception] = {}
 
     @cached_property
     def service(self) -> Service:
@@ -144,7 +149,7 @@ class S3:
         self._is_stopped = False
 
     def _cancel(self) -> None:
-        for sent in list(self._in_flight.values()):
+        for _, sent in list(self._in_flight.values()):
             sent.cancel()
         for future in list(self._waiting):
             # Either the timer takes it, or this.
@@ -168,6 +173,9 @@ class S3:
             return
         region = self._regions.get(request.bucket, self._connection.region)
         host, path = self._address(request.bucket, region)
+        if host in self._failed_handshakes:
+            future.set_exception(translate_error(self._failed_handshakes[host], request, host))
+            return
         if request.key:
             path += request.key if is_plain_key(request.key) else escape_key(request.key)
         else:
@@ -189,6 +197,11 @@ class S3:
             error: Exception | None, *, did_validate_checksum: bool = False, **_: Any
         ) -> None:
             keep_thread_state()
+            if future.done():
+                # By a handshake that failed.
+                return
+            if host in self._handshakes:
+                self._handshakes.pop(host).cancel()
             if not is_transfer:
                 self._shortest_response = min(self._shortest_response, time.monotonic() - start)
             try:
@@ -233,8 +246,10 @@ class S3:
             # The file cannot be opened.
             future.set_exception(translate_error(error, request, host))
             return
-        self._in_flight[future] = sent
+        self._in_flight[future] = request, sent
         future.add_done_callback(self._forget)
+        if self._encrypted and host not in self._hosts:
+            self._watch_handshake(host)
         if self._is_stopped:
             # Meanwhile, and perhaps too late for this request.
             sent.cancel()
@@ -264,6 +279,34 @@ class S3:
         if self._is_stopped and getattr(error, "name", "") == _CANCELED:
             return OutOfTimeError()
         return translate_error(error, request, host)
+
+    def _watch_handshake(self, host: str) -> None:
+        """Look for the reason if there is no response from a host within seconds."""
+        self._hosts.add(host)
+        timer = threading.Timer(_HANDSHAKE_SECONDS, self._check_handshake, [host])
+        timer.daemon = True
+        self._handshakes[host] = timer
+        timer.start()
+
+    def _check_handshake(self, host: str) -> None:
+        """Cancel all requests if the TLS handshake with a host fails: it does so for good."""
+        from .tls import failed_handshake, find_ca_bundle
+
+        if self._handshakes.pop(host, None):
+            error = failed_handshake(host, find_ca_bundle())
+            if error is not None:
+                self._failed_handshakes[host] = error
+                self._cancel()
+                # The library waits for up to half a minute before it ends a failed connection.
+                for future, (request, _) in list(self._in_flight.items()):
+                    if not future.done():
+                        future.set_exception(translate_error(error, request, host))
+
+    def _find_tls_options(self) -> TlsConnectionOptions | None:
+        from .tls import find_ca_bundle, make_tls_options
+
+        ca_bundle = find_ca_bundle() if self._encrypted else None
+        return make_tls_options(ca_bundle) if ca_bundle else None
 
     def _connections_of_one(self) -> int:
         """Return the maximum number of connections for the parts of one object.
@@ -385,6 +428,7 @@ class S3:
             bootstrap=_bootstrap(threads),
             region=region,
             tls_mode=tls,
+            tls_connection_options=self._find_tls_options(),
             signing_config=signing,
             part_size=PART_BYTES,
             memory_limit=_MEMORY_BYTES,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -24,6 +24,17 @@ _ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 _FIRST_REGION = "us-east-1"
 # Region prefixes of partitions whose endpoints are not below amazonaws.com.
 _OTHER_DOMAINS = ("us-iso", "eu-iso", "eusc-")
+# https://github.com/boto/botocore/blob/develop/botocore/data/partitions.json
+_AWS_DOMAINS = (
+    ".amazonaws.com",
+    ".amazonaws.com.cn",
+    ".amazonaws.eu",
+    ".c2s.ic.gov",
+    ".cloud.adc-e.uk",
+    ".csp.hci.ic.gov",
+    ".sc2s.sgov.gov",
+)
+_OF_A_VPC = ".vpce."
 # Settings that are left to botocore.
 _BOTOCORE_SETTINGS = (
     "AWS_PROFILE",
@@ -41,10 +52,12 @@ class Endpoint:
     Args:
         endpoint: the endpoint URL, without a bucket.
         region: the region that requests are signed for.
+        is_custom: whether the endpoint is configured, rather than derived from the region.
     """
 
     endpoint: str
     region: str
+    is_custom: bool = False
 
     @property
     def encrypted(self) -> bool:
@@ -54,21 +67,34 @@ class Endpoint:
     @property
     def is_aws(self) -> bool:
         """Whether the endpoint is one of AWS."""
-        host = urlsplit(self.endpoint).hostname
-        return bool(host) and ".amazonaws." in f"{host}."
+        return (urlsplit(self.endpoint).hostname or "").endswith(_AWS_DOMAINS)
 
     def address(self, bucket: str) -> tuple[str, str]:
-        """Return the host name for a bucket, and the URL path that precedes its object keys."""
+        """Return the host name for a bucket, and the URL path that precedes its object keys.
+
+        As in botocore, the bucket is part of the host name only at the public endpoints of AWS.
+        """
         parts = urlsplit(self.endpoint)
-        if self.is_aws and _HOST_LABEL.fullmatch(bucket):
+        if self._is_public and _HOST_LABEL.fullmatch(bucket):
             return f"{bucket}.{parts.netloc}", "/"
         return parts.netloc, f"{parts.path.rstrip('/')}/{bucket}/"
 
     def in_region(self, region: str) -> Endpoint:
-        """Return the endpoint of the same service in another region."""
+        """Return the endpoint of the same service in another region.
+
+        An endpoint that is configured, such as one of a VPC, is kept.
+        """
         if region == self.region:
             return self
-        return Endpoint(_aws_endpoint(region) if self.is_aws else self.endpoint, region)
+        if not self._is_public:
+            return replace(self, region=region)
+        # FIPS and dual-stack endpoints stay what they are.
+        endpoint = self.endpoint.replace(f".{self.region}.", f".{region}.")
+        return Endpoint(_aws_endpoint(region) if endpoint == self.endpoint else endpoint, region)
+
+    @property
+    def _is_public(self) -> bool:
+        return self.is_aws and not self.is_custom and _OF_A_VPC not in self.endpoint
 
 
 def escape_key(key: str) -> str:
@@ -89,12 +115,13 @@ def find_endpoint() -> Endpoint:
     # Importing botocore takes as long as all other imports together.
     if region and not _needs_botocore():
         if endpoint:
-            return Endpoint(endpoint, region)
+            return Endpoint(endpoint, region, is_custom=True)
         if not _has_config_file() and not region.startswith(_OTHER_DOMAINS):
             return Endpoint(_aws_endpoint(region), region)
     from aibs_informatics_aws_lambda.common.aws import find_region, get_client
 
-    return Endpoint(get_client("s3").meta.endpoint_url, find_region() or _FIRST_REGION)
+    found = get_client("s3").meta.endpoint_url
+    return Endpoint(found, find_region() or _FIRST_REGION, is_custom=found == endpoint)
 
 
 def are_signed() -> bool:
@@ -147,8 +174,20 @@ def _needs_botocore() -> bool:
     return any(map(os.environ.get, _BOTOCORE_SETTINGS))
 
 
+def config_mentions(setting: str) -> bool:
+    """Tell whether the configuration file of AWS has a setting, of whatever profile."""
+    try:
+        return setting in _config_file().read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+
+
 def _has_config_file() -> bool:
-    return Path(os.environ.get("AWS_CONFIG_FILE", "~/.aws/config")).expanduser().exists()
+    return _config_file().exists()
+
+
+def _config_file() -> Path:
+    return Path(os.environ.get("AWS_CONFIG_FILE", "~/.aws/config")).expanduser()
 
 
 def _aws_endpoint(region: str) -> str:

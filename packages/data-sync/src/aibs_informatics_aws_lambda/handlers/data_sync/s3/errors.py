@@ -123,6 +123,11 @@ def error_code(error: Exception) -> str:
 
 
 def _remedy(code: str, message: str, status: int | None, request: Request, host: str) -> str:
+    if code.startswith("AWS_IO_TLS_"):
+        return (
+            f"Check the certificate of {host}: if a CA of your own has signed it, set "
+            "AWS_CA_BUNDLE to the file with the certificate of that CA"
+        )
     if status is None and code.startswith(_UNREACHABLE):
         return f"Check the network, the region and AWS_ENDPOINT_URL: the host is {host}"
     if status and code == _phrase(status):
