@@ -145,7 +145,14 @@ def navigation(root: Path) -> list[Any]:
         },
         {"Functions": packages},
         {"Libraries": libraries},
-        {"Commands": "command-line.md"},
+        {
+            "Commands": [
+                {"Command line": "command-line.md"},
+                {"Coming from aws s3": "coming-from-aws-s3.md"},
+                {"Coming from s5cmd": "coming-from-s5cmd.md"},
+                {"Coming from rclone": "coming-from-rclone.md"},
+            ]
+        },
         {"Python reference": reference},
         {
             "Project": [
