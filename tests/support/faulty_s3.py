@@ -37,11 +37,15 @@ class StoredObject:
         content: its bytes.
         parts: the MD5 of each part that it was uploaded in; none for one request.
         modified: when it was written, in seconds since 1970 UTC.
+        storage_class: the storage class.
+        archived: whether it must be restored before it can be read.
     """
 
     content: bytes
     parts: tuple[bytes, ...] = ()
     modified: float = field(default_factory=time.time)
+    storage_class: str = "STANDARD"
+    archived: bool = False
 
     @property
     def etag(self) -> str:
@@ -89,7 +93,7 @@ class Reply:
 
     status: int = 200
     body: bytes = b""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
     sends: int | None = None
     pause: float = 0.0
     length: int | None = None
@@ -213,6 +217,8 @@ class FaultyS3:
             return refusal(404, "NoSuchKey")
         if not _matches(call.headers.get("if-match"), found):
             return refusal(412, "PreconditionFailed")
+        if found.archived:
+            return refusal(403, "InvalidObjectState")
         modified = format_datetime(datetime.fromtimestamp(self.told(found), UTC), usegmt=True)
         headers = {"ETag": f'"{found.etag}"', "Last-Modified": modified}
         span = re.fullmatch(r"bytes=(\d+)-(\d*)", call.headers.get("range", ""))
@@ -225,7 +231,17 @@ class FaultyS3:
         headers["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
         return Reply(206, found.content[start:stop], headers)
 
-    _head_object = _get_object
+    def _head_object(self, call: Call) -> Reply:
+        found = self.objects.get((call.bucket, call.key))
+        if found is None or not found.archived:
+            reply = self._get_object(call)
+            if found and found.storage_class in ("GLACIER", "DEEP_ARCHIVE"):
+                reply.headers["x-amz-restore"] = 'ongoing-request="false", expiry-date="a date"'
+            return reply
+        headers = {"ETag": f'"{found.etag}"', "x-amz-storage-class": found.storage_class}
+        if found.storage_class == "INTELLIGENT_TIERING":
+            headers["x-amz-archive-status"] = "ARCHIVE_ACCESS"
+        return Reply(headers=headers, length=len(found.content))
 
     def _put_object(self, call: Call) -> Reply:
         return self._store(call, StoredObject(call.body))
@@ -313,7 +329,7 @@ class FaultyS3:
             return refusal(404, "NoSuchKey")
         if not _matches(call.headers.get("x-amz-copy-source-if-match"), found):
             return refusal(412, "PreconditionFailed")
-        return found
+        return refusal(403, "InvalidObjectState") if found.archived else found
 
 
 def refusal(status: int, code: str) -> Reply:
@@ -420,7 +436,7 @@ def _listed(key: str, found: StoredObject, told: int) -> str:
     return (
         f"<Contents><Key>{quote(key, safe='/')}</Key><LastModified>{modified}</LastModified>"
         f"<ETag>&quot;{found.etag}&quot;</ETag><Size>{len(found.content)}</Size>"
-        "<StorageClass>STANDARD</StorageClass></Contents>"
+        f"<StorageClass>{found.storage_class}</StorageClass></Contents>"
     )
 
 

@@ -15,6 +15,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.s3.listing import (
 )
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.requests import Request, Response
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.service import Service
+from tables import table
 
 ODD_KEYS = [
     "src//a",
@@ -215,3 +216,42 @@ def test_prefix_may_be_echoed_in_the_encoding_of_keys():
     for echoed in ("s+/", "s%2B/"):
         s3 = PagesS3(body.replace("<Prefix>s/", f"<Prefix>{echoed}"))
         assert [entry.relative for entry in list_below(s3, "bucket", "s+/")] == ["a"]
+
+
+RESTORED = (
+    "<RestoreStatus><IsRestoreInProgress>false</IsRestoreInProgress>"
+    "<RestoreExpiryDate>2027-01-01T00:00:00.000Z</RestoreExpiryDate></RestoreStatus>"
+)
+IN_PROGRESS = "<RestoreStatus><IsRestoreInProgress>true</IsRestoreInProgress></RestoreStatus>"
+
+
+@table(
+    "listed, storage_class",
+    {
+        "an object of Glacier": ("<StorageClass>GLACIER</StorageClass>", "GLACIER"),
+        "an object of Deep Archive": ("<StorageClass>DEEP_ARCHIVE</StorageClass>", "DEEP_ARCHIVE"),
+        "an object that is being restored": (
+            f"<StorageClass>GLACIER</StorageClass>{IN_PROGRESS}",
+            "GLACIER",
+        ),
+        "an object that is restored": (f"<StorageClass>GLACIER</StorageClass>{RESTORED}", None),
+        "an object that may be in an archive tier": (
+            "<StorageClass>INTELLIGENT_TIERING</StorageClass>",
+            "INTELLIGENT_TIERING",
+        ),
+        "an object that can be read at once": ("<StorageClass>GLACIER_IR</StorageClass>", None),
+        "an object of which no class is listed": ("", None),
+    },
+)
+def test_storage_class_of_what_may_have_to_be_restored(listed, storage_class):
+    contents = "".join(
+        f"<Contents><Key>s/{name}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified>"
+        f"<ETag>&quot;e&quot;</ETag><Size>1</Size>{more}</Contents>"
+        for name, more in (("a", "<StorageClass>STANDARD</StorageClass>"), ("b", listed))
+    )
+    page = (
+        "<ListBucketResult><Name>bucket</Name><Prefix>s/</Prefix>"
+        f"<IsTruncated>false</IsTruncated>{contents}</ListBucketResult>"
+    )
+    entries = list(list_below(PagesS3(page), "bucket", "s/"))
+    assert [entry.storage_class for entry in entries] == [None, storage_class]

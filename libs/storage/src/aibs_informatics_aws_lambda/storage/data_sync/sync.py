@@ -149,6 +149,11 @@ class DataSyncConfig(PydanticBaseModel):
     fsync: bool | None = Field(
         None, description="true: fsync each local file before it is renamed"
     )
+    skip_archived: bool | None = Field(
+        None,
+        description="true: leave out archived objects that must be restored before they can be "
+        "read, and count them; default: fail before any change",
+    )
     deadline: Deadline | None = Field(
         None,
         description="stop then, and return a continuation: a time, a number of seconds, or auto: "
@@ -180,6 +185,10 @@ class DataSyncCounts(PydanticBaseModel):
     files_deleted: int = Field(0, description="extraneous files, at the destination")
     bytes_deleted: int = 0
     files_removed: int = Field(0, description="synced files, at the source")
+    files_archived: int | None = Field(
+        None, description="archived objects that were left out, if there are any"
+    )
+    bytes_archived: int | None = None
 
 
 class Verification(PydanticBaseModel):

@@ -23,6 +23,8 @@ class Entry(NamedTuple):
         inode: the inode number of a file; `None` for an object.
         accessed: the time of the last access to a file, in seconds since 1970 UTC; `None` for an
             object.
+        storage_class: the storage class of an object that may have to be restored before it can be
+            read: ``GLACIER``, ``DEEP_ARCHIVE`` or ``INTELLIGENT_TIERING``; else `None`.
     """
 
     relative: str
@@ -32,6 +34,7 @@ class Entry(NamedTuple):
     kind: EntryKind = "file"
     inode: int | None = None
     accessed: float | None = None
+    storage_class: str | None = None
 
 
 def is_placeholder(entry: Entry) -> bool:

@@ -14,6 +14,7 @@ PACKAGE_LOGGER = "aibs_informatics_aws_lambda"
 # matched with its surroundings: a path in the same message may contain its name.
 _OPTIONS = {
     re.compile(r"\bset fail_if_missing: false$"): "use --ignore-missing",
+    re.compile(r"\bset skip_archived: true$"): "use --skip-archived",
     re.compile(r"(?<!\S)max_delete(?= allows )"): "--max-delete",
 }
 

@@ -36,6 +36,8 @@ def _parts(counts: DataSyncCounts, seconds: float, dry_run: bool) -> Iterator[st
         transferred += f" ({format_size(counts.bytes_transferred)})"
     yield f"{transferred} {would}transferred{'' if dry_run else _pace(counts, seconds)}"
     yield f"{counts.files_unchanged:,} unchanged"
+    if counts.files_archived:
+        yield f"{counts.files_archived:,} archived and left out"
     if counts.files_deleted:
         yield f"{counts.files_deleted:,} {would}deleted at the destination"
     if counts.files_removed:

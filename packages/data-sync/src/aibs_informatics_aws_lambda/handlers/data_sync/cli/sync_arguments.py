@@ -201,6 +201,12 @@ def _add_tuning(group: Group) -> None:
         help="S3 to S3: strip this prefix from source keys, instead of the key of SRC",
     )
     group.add_argument(
+        "--skip-archived",
+        action="store_true",
+        default=None,
+        help="leave out archived objects, which must be restored before they can be read",
+    )
+    group.add_argument(
         "--ignore-missing",
         dest="fail_if_missing",
         action="store_false",

@@ -182,6 +182,7 @@ class S3:
             # Other clients send requests about a bucket without a slash at its end.
             path = path.rstrip("/") or "/"
         response = collect()
+        headers = [*request.headers.items(), *_restore_status(request, host)]
         checksums = self._checksums(request)
         is_transfer = bool(request.send_file or request.receive_file)
         length = [] if request.method in ("GET", "HEAD") else [_content_length(request)]
@@ -189,7 +190,7 @@ class S3:
         http_request = HttpRequest(
             request.method,
             f"{path}?{request.query}" if request.query else path,
-            HttpHeaders([("Host", host), *length, *request.headers.items(), *self._payer]),
+            HttpHeaders([("Host", host), *length, *headers, *self._payer]),
             io.BytesIO(request.body) if request.body else None,
         )
 
@@ -508,6 +509,13 @@ class _Collector:
     def as_response(self, *, verified: bool) -> Response:
         body = b"".join(self._chunks)
         return Response(self._headers, body, 0 if body else self._size, verified)
+
+
+def _restore_status(request: Request, host: str) -> list[tuple[str, str]]:
+    """Return the header by which listings of AWS tell which archived objects are restored."""
+    if request.operation != "ListObjectsV2" or ".amazonaws." not in host:
+        return []
+    return [("x-amz-optional-object-attributes", "RestoreStatus")]
 
 
 def _type_of(request: Request, response: _Collector) -> str:

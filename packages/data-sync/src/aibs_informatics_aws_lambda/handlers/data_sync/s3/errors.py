@@ -80,6 +80,10 @@ _BY_STATUS: Final[Mapping[int, str]] = MappingProxyType(
 )
 
 
+class ArchivedError(AWSError):
+    """An object must be restored before it can be read."""
+
+
 def translate_error(error: Exception, request: Request, host: str) -> Exception:
     """Return an error that names the operation, its cause and a remedy.
 
@@ -111,6 +115,8 @@ def translate_error(error: Exception, request: Request, host: str) -> Exception:
     if remedy:
         text += f". {remedy}"
     is_missing = code in _NOT_FOUND or status == HTTPStatus.NOT_FOUND
+    if code == "InvalidObjectState":
+        return ArchivedError(text)
     translated = ResourceNotFoundError(text) if is_missing else AWSError(text)
     is_service = status is None or status >= HTTPStatus.INTERNAL_SERVER_ERROR
     translated.is_general = is_service or code in _GENERAL

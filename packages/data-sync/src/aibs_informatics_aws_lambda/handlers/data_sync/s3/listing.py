@@ -18,13 +18,16 @@ from ..locations import s3_uri
 from .client import S3, SILENCE_SECONDS, warn_of_silence
 from .key_ranges import Page, list_ranges
 from .requests import Request, Response, head, read_stored
-from .xml import find_text, unescape
+from .xml import find_blocks, find_text, unescape
 
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html. A page of 1,000 objects
 # is text that S3 itself writes, in one form: expressions read it three times as fast as a parser.
 _CONTENTS = re.compile(r"<Contents>.*</Contents>", re.DOTALL)
 _FIELDS = tuple(
     re.compile(f"<{name}>([^<]*)</{name}>") for name in ("Key", "Size", "LastModified", "ETag")
+)
+_MAY_BE_ARCHIVED = re.compile(
+    "<StorageClass>(GLACIER|DEEP_ARCHIVE|INTELLIGENT_TIERING)</StorageClass>"
 )
 _PAGE = re.compile(r"<ListBucketResult\b.*</ListBucketResult>\s*$", re.DOTALL)
 _BOOLEANS = {"true": True, "false": False}
@@ -222,7 +225,21 @@ def _parse_page(text: str, prefix: str, evidence: ListingEvidence) -> Page:
         )
         for key, size, modified, etag in zip(keys, sizes, times, etags, strict=True)
     ]
+    if contents and _MAY_BE_ARCHIVED.search(contents[0]):
+        objects = _with_storage_classes(objects, contents[0])
     return Page(objects, token if is_truncated else None)
+
+
+def _with_storage_classes(objects: list[Entry], contents: str) -> list[Entry]:
+    """Return entries with those storage classes that may have to be restored."""
+    found = [
+        None if "<RestoreExpiryDate>" in block else _MAY_BE_ARCHIVED.search(block)
+        for block in find_blocks(contents, "Contents")
+    ]
+    return [
+        entry._replace(storage_class=match[1]) if match else entry
+        for entry, match in zip(objects, found, strict=True)
+    ]
 
 
 def _decode_url(key: str) -> str:

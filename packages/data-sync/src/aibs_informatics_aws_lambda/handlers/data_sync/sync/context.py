@@ -29,6 +29,7 @@ class ExecutionContext:
         fsync: whether local files are flushed to the disk before they are renamed.
         size_only: whether later syncs may tell from times alone what has changed.
         listed: the time, in seconds since 1970 UTC, before which the source was not listed.
+        skips_archived: whether objects that must be restored first are left out.
         removes_sources: whether synced entries are removed from the source.
         progress: receives the progress of the transfers.
         report: receives what was done with each entry.
@@ -47,6 +48,7 @@ class ExecutionContext:
     fsync: bool = False
     size_only: bool = False
     listed: float = 0.0
+    skips_archived: bool = False
     removes_sources: bool = False
     progress: Progress = field(default_factory=NullProgress)
     report: Report = field(default_factory=Report)

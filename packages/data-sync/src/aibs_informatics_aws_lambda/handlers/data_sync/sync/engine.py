@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from functools import cache, partial
+from itertools import islice
 from pathlib import Path
 from threading import Timer
 
+from aibs_informatics_aws_lambda.common.exceptions import AWSError
 from aibs_informatics_aws_lambda.storage.data_sync import sync as models
 
 from ..local.locks import held_lock
@@ -20,6 +22,7 @@ from ..locations import resolve
 from ..progress import NullProgress, Progress
 from ..s3.client import DEFAULT_CONNECTIONS, S3
 from ..settings import WORKERS
+from .archived import describe as describe_archived
 from .context import ExecutionContext
 from .deadline import UNLIMITED, OutOfTimeError, TimeBudget, make_time_budget
 from .diff import DiffOptions
@@ -202,6 +205,7 @@ class _Call:
                     plan.keep_deletions(patterns)
             restrict(plans)
             _check_deletions(self._request, plans)
+            _check_archived(self._request, plans)
             yield plans
         finally:
             for plan in plans:
@@ -225,6 +229,7 @@ class _Call:
                 listed=self._started,
                 verifies=bool(request.verify),
                 fsync=bool(request.fsync),
+                skips_archived=bool(request.skip_archived),
                 removes_sources=not request.retain_source_data and not request.verify,
                 progress=self._progress,
                 report=report if listener is None else ForwardedReport(report, listener),
@@ -353,6 +358,19 @@ def _adapts(request: models.DataSyncRequest) -> bool:
 def _may_delete(request: models.DataSyncRequest, route: Route) -> bool:
     # By default, a copy between local paths deletes nothing, whatever `delete` says.
     return bool(request.local_mirror) or not route.is_local
+
+
+def _check_archived(request: models.DataSyncRequest, plans: Sequence[Plan]) -> None:
+    archived = [(plan, step) for plan in plans for step in islice(plan.archived, 1)]
+    if not archived or request.skip_archived or request.dry_run:
+        return
+    plan, first = archived[0]
+    count = sum(len(plan.archived) for plan in plans)
+    size = sum(step.entry.size for plan in plans for step in plan.archived)
+    found = describe_archived(count, size, plan.route.source.name(first.entry.relative))
+    raise AWSError(
+        f"{found}. Nothing was changed. To sync all other objects, set skip_archived: true"
+    )
 
 
 def _check_deletions(request: models.DataSyncRequest, plans: Sequence[Plan]) -> None:

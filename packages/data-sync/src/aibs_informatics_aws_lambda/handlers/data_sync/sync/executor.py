@@ -13,7 +13,10 @@ from ..local.files import set_modified
 from ..local.folders import Folder, Folders, mode_below
 from ..local.staging import Staging
 from ..s3.client import DEFAULT_CONNECTIONS, PART_BYTES
+from ..s3.errors import ArchivedError
+from ..s3.requests import Response, head
 from ..settings import WORKERS
+from .archived import describe, is_archived
 from .context import ExecutionContext
 from .deadline import OutOfTimeError
 from .deletions import delete_extraneous, hold_source, remove_sources
@@ -61,6 +64,9 @@ def execute(plans: Sequence[Plan], context: ExecutionContext) -> Outcome:
         if plan.resumption and not plan.route.single:
             outcome.resumption = plan.resumption
             outcome.entry_files_through = plan.entry_files_through
+        for step in plan.archived:
+            if not plan.was_in_other_sync(step):
+                _note_archived(plan.route, step, context, outcome)
         outcome.counts.files_unchanged += plan.unchanged
         outcome.counts.bytes_unchanged += plan.unchanged_bytes
     try:
@@ -72,9 +78,21 @@ def execute(plans: Sequence[Plan], context: ExecutionContext) -> Outcome:
     except OutOfTimeError:
         outcome.is_complete = False
         return outcome
+    if outcome.counts.files_archived:
+        size = outcome.counts.bytes_archived or 0
+        logger.warning(describe(outcome.counts.files_archived, size, outcome.archived))
     if context.removes_sources and context.may_delete:
         remove_sources(plans, sources, context, outcome)
     return outcome
+
+
+def _note_archived(route: Route, step: Step, context: ExecutionContext, outcome: Outcome) -> None:
+    """Count and report an archived object that is left out."""
+    context.report.add(route, step, "archived")
+    counts = outcome.counts
+    counts.files_archived = (counts.files_archived or 0) + 1
+    counts.bytes_archived = (counts.bytes_archived or 0) + step.entry.size
+    outcome.archived = outcome.archived or route.source.name(step.entry.relative)
 
 
 class _State(Enum):
@@ -202,6 +220,18 @@ class _PlanExecution:
         if failures is None or not failures.tolerate(error, self._transferred):
             raise error
         failures.note(self.plan.route.source.name(step.entry.relative), error)
+        self.context.progress.advance(1, step.entry.size)
+
+    def skips(self, error: Exception) -> bool:
+        """Tell whether an error is that of an archived object that is left out."""
+        # A move would remove it.
+        skips = self.context.skips_archived and not self.context.removes_sources
+        return skips and isinstance(error, ArchivedError)
+
+    def note_archived(self, step: Step) -> None:
+        """Count and report an archived object that is left out."""
+        del self._unfinished[step.target]
+        _note_archived(self.plan.route, step, self.context, self._outcome)
         self.context.progress.advance(1, step.entry.size)
 
     def _transfer_differing(self) -> None:
@@ -341,7 +371,10 @@ class _Transfer:
         except Exception as error:
             if self._execution.is_given_up:
                 raise
-            self._execution.note_failure(self.step, error)
+            if self._execution.skips(error):
+                self._execution.note_archived(self.step)
+            else:
+                self._execution.note_failure(self.step, error)
 
     def begin(self) -> None:
         """Compare or transfer the entry, or leave it as it is."""
@@ -360,6 +393,21 @@ class _Transfer:
         if self._execution.context.changes:
             end = partial(self.guard, self._end_receiving)
             self._execution.window.add(self._receive, end, self._weight)
+        elif self.step.entry.storage_class is None or self._execution.context.verifies:
+            self._end(_evidence_of(self.step))
+        else:
+            end = partial(self.guard, self._end_looking)
+            self._execution.window.add(self._look, end)
+
+    def _look(self) -> Future[Response]:
+        """Request the metadata of an object, which tells in which tier it is."""
+        source = self._execution.plan.route.source
+        key = source.at(self.step.entry.relative)
+        return self._execution.context.the_s3().send(head(source.bucket or "", key))
+
+    def _end_looking(self, future: Future[Response]) -> None:
+        if is_archived(self._attempt(future.result).headers):
+            self._execution.note_archived(self.step)
         else:
             self._end(_evidence_of(self.step))
 
@@ -463,7 +511,7 @@ class _Transfer:
             raise
         except Exception as error:
             execution = self._execution
-            if not execution.is_given_up:
+            if not execution.is_given_up and not execution.skips(error):
                 report, route = execution.context.report, execution.plan.route
                 report.add(route, self.step, "transfer", error=error)
             raise

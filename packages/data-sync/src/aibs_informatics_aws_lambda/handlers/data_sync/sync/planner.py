@@ -18,13 +18,14 @@ from ..local.walk import OnFailure, list_destination
 from ..s3.client import S3
 from ..s3.listing import find_object, list_below
 from ..stores import ENDINGS, Rule, find_rule, in_entry_folder
+from .archived import must_restore
 from .diff import DiffOptions, Pair, Step, decide, merge
 from .filters import PathFilter
 from .key_paths import FileFolderConflicts, NonCanonicalKeys, as_local_pairs
 from .move_marker import MOVE_MARKER
 from .resumption import Resumption
 from .routes import Route
-from .spool import Arrivals
+from .spool import Arrivals, Spool
 from .steps import Steps
 
 _DEFAULT_DIFF = DiffOptions()
@@ -73,6 +74,7 @@ class Plan:
         steps: the entries to transfer, compare or touch, or to remove from the source later, in
             the order of their targets.
         extraneous: the entries to delete from the destination.
+        archived: the entries that would be transferred, and must be restored before.
         resumption: what earlier calls of the same sync have done.
         arrivals: the ETags of what was transferred, if the source is removed.
         entry_files_through: the entry file of a store that an earlier call has finished last, if
@@ -92,6 +94,7 @@ class Plan:
     route: Route
     steps: Steps = field(default_factory=Steps)
     extraneous: Steps = field(default_factory=Steps)
+    archived: Spool = field(default_factory=Spool)
     resumption: Resumption | None = None
     arrivals: Arrivals = field(default_factory=Arrivals)
     entry_files_through: str | None = None
@@ -109,6 +112,10 @@ class Plan:
         """Tell whether an earlier call, or another sync, has counted an entry."""
         is_done = self.resumption is not None and self.resumption.has_done(step.target)
         return (is_done or self.finishes) and rule_at(self.route, step.target) is None
+
+    def was_in_other_sync(self, step: Step) -> bool:
+        """Tell whether another sync has counted an entry."""
+        return self.finishes and rule_at(self.route, step.target) is None
 
     def add(self, steps: Steps, step: Step) -> None:
         """Add a step to the steps or the extraneous entries."""
@@ -137,8 +144,11 @@ class Plan:
                 self.count(step)
         for step in filter(selects, self.extraneous):
             self.add(extraneous, step)
+        archived = Spool()
+        for step in filter(selects, self.archived):
+            archived.append(step)
         self.close()
-        self.steps, self.extraneous = steps, extraneous
+        self.steps, self.extraneous, self.archived = steps, extraneous, archived
 
     def keep_transfers(self) -> None:
         """Drop the extraneous entries: none is deleted."""
@@ -159,6 +169,7 @@ class Plan:
     def close(self) -> None:
         """Free memory and disk space."""
         self.steps.close()
+        self.archived.close()
         self.extraneous.close()
         self.arrivals.close()
 
@@ -183,7 +194,7 @@ def make_plan(route: Route, entries: Iterable[Entry], options: PlanOptions, s3: 
         OSError: a local folder cannot be read, or a file or folder is in the way.
         AWSError: the destination cannot be listed.
     """
-    planner = _Planner(route, options)
+    planner = _Planner(route, options, s3)
     try:
         planner.add_all(entries, _list_targets(route, options, s3))
     except BaseException:
@@ -195,7 +206,8 @@ def make_plan(route: Route, entries: Iterable[Entry], options: PlanOptions, s3: 
 class _Planner:
     """Makes a plan in one pass over both listings."""
 
-    def __init__(self, route: Route, options: PlanOptions) -> None:
+    def __init__(self, route: Route, options: PlanOptions, s3: S3 | None) -> None:
+        self._s3 = s3
         self.plan = Plan(
             route,
             resumption=options.diff.resumption,
@@ -268,6 +280,9 @@ class _Planner:
         reserved = self._options.reserved_paths
         if reserved and self._route.target.at(step.target) in reserved:
             raise ValueError(_two_sources(self._route, step))
+        if self._is_archived(step):
+            self.plan.archived.append(step)
+            return
         if self._count(step):
             if self._conflicts is not None:
                 self._conflicts.check(step)
@@ -276,6 +291,15 @@ class _Planner:
                 self.plan.add(self.plan.steps, step)
             else:
                 self.plan.steps.append(step)
+
+    def _is_archived(self, step: Step) -> bool:
+        if step.entry.storage_class is None or step.action != "transfer" or self._s3 is None:
+            return False
+        bucket = self._route.source.bucket
+        if bucket is None or self._options.diff.verify:
+            return False
+        key = self._route.source.at(step.entry.relative)
+        return must_restore(self._s3, bucket, key, step.entry)
 
     def _count(self, step: Step) -> bool:
         """Count a step, and tell whether it is part of the plan."""
@@ -315,8 +339,12 @@ class _Planner:
             if not self._options.diff.selects(entry):
                 continue
             there = _find_file(self._route.target.at(target))
-            added.append(decide(target, entry, there, self._diff))
-            self._count(added[-1])
+            step = decide(target, entry, there, self._diff)
+            if self._is_archived(step):
+                plan.archived.append(step)
+                continue
+            added.append(step)
+            self._count(step)
         steps, extraneous = Steps(), Steps()
         for step in heapq.merge(plan.steps, added, key=_target_of):
             non_canonical.check(step)
@@ -324,7 +352,8 @@ class _Planner:
         for step in plan.extraneous:
             if step.target not in non_canonical:
                 plan.add(extraneous, step)
-        plan.close()
+        plan.steps.close()
+        plan.extraneous.close()
         plan.steps, plan.extraneous = steps, extraneous
 
     def _keep_extraneous(self) -> None:

@@ -26,10 +26,10 @@ from .diff import Step
 from .routes import Route
 
 ReportAction: TypeAlias = Literal[
-    "transfer", "keep", "delete", "remove", "equal", "different", "missing", "extra"
+    "transfer", "keep", "archived", "delete", "remove", "equal", "different", "missing", "extra"
 ]
-"""Transferred; unchanged; deleted from the destination; removed from the source. Of a comparison:
-its result, ``missing`` and ``extra`` at the destination."""
+"""Transferred; unchanged; archived and left out; deleted from the destination; removed from the
+source. Of a comparison: its result, ``missing`` and ``extra`` at the destination."""
 
 # Some 20 MB.
 _SORTED_IN_MEMORY = 50_000

@@ -24,6 +24,7 @@ class Outcome:
         resumption: what this call and those before it have done.
         entry_files_through: the entry file of a store up to which, in their order, all are done.
         unfinished: the first entry that is not done, for messages.
+        archived: the first archived object that is left out, for messages.
         only_removes: whether nothing but the removal of the source is left to do.
     """
 
@@ -33,6 +34,7 @@ class Outcome:
     resumption: Resumption = field(default_factory=Resumption)
     entry_files_through: str | None = None
     unfinished: str = ""
+    archived: str = ""
     only_removes: bool = False
 
 
@@ -65,6 +67,9 @@ def make_response(
         )
     counts, verification = before.counts.model_copy(), None
     add_counts(counts, outcome.counts)
+    # Each call finds all of them again.
+    counts.files_archived = outcome.counts.files_archived
+    counts.bytes_archived = outcome.counts.bytes_archived
     if request.verify:
         verification = (before.verification or models.Verification()).model_copy()
         add_counts(verification, outcome.verification)
@@ -132,4 +137,6 @@ def add_counts(total: Counts, counts: Counts) -> None:
         models.DataSyncCounts if isinstance(total, models.DataSyncCounts) else models.Verification
     )
     for name in kind.model_fields:
-        setattr(total, name, getattr(total, name) + getattr(counts, name))
+        added = getattr(counts, name)
+        if added is not None:
+            setattr(total, name, (getattr(total, name) or 0) + added)
