@@ -31,6 +31,7 @@ MODULES = {
     "du": "stats",
     "stale": "stale",
     "rm": "rm",
+    "probe": "probe",
     "completion": "completion",
 }
 """The verbs, and the module of each."""

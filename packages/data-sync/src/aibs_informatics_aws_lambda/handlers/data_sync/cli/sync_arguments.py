@@ -43,7 +43,8 @@ verbs:
   mv SRC... DST     move files or folders        stats (du) PATH   show total sizes and counts
   verify SRC DST    compare contents (check)     stale PATH        find old files and folders
   plan SRC DST      show what a sync would do    rm PATH...        remove files and objects
-  apply FILE        do what a plan says          completion SHELL  completion for a shell
+  apply FILE        do what a plan says          probe S3_PREFIX   try what a service supports
+  completion SHELL  completion for a shell
 
 SRC and DST are S3 URIs (s3://BUCKET/KEY), EFS paths (efs://fs-ID:/PATH) or local paths. A file or
 folder with the name of a verb is written ./ls. To continue after an interruption, run the same

@@ -6,13 +6,12 @@ read and files are looked up side by side, and entries are given in the order of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice, takewhile
-from typing import NamedTuple, Protocol
+from itertools import takewhile
+from typing import NamedTuple, Protocol, TypeAlias
 
 from ..entries import Entry
-from .sorted_names import Name
 
 _THREADS = 32
 # Files that one thread looks up in turn: a task for each would cost more than the operation.
@@ -22,6 +21,11 @@ _TASKS_AHEAD = 4 * _THREADS
 # Operations of a local disk take less, those of a network file system more.
 _SLOW_SECONDS = 0.0003
 MEASURED_FILES = 16
+
+
+Name: TypeAlias = tuple[str, bool]
+"""A name in a folder, and whether it is a symlink to a folder that is followed. The names of
+folders end in a slash, so that they sort as the paths below them do."""
 
 
 class Folder(NamedTuple):
@@ -71,11 +75,11 @@ def folder_entry(folder: Folder) -> Entry:
     return Entry(folder.prefix, 0, 0.0, None, "folder")
 
 
-ReadNames = Callable[[Folder, SymlinkPolicy], Iterable[Name]]
+ReadNames = Callable[[Folder, SymlinkPolicy], list[Name]]
 
 
 def walk_ahead(
-    levels: Sequence[tuple[Folder, Iterable[Name]]], policy: SymlinkPolicy, read_names: ReadNames
+    levels: Sequence[tuple[Folder, Sequence[Name]]], policy: SymlinkPolicy, read_names: ReadNames
 ) -> Iterator[Entry]:
     """Yield the entries of a walk, reading ahead of it.
 
@@ -98,21 +102,20 @@ def walk_ahead(
 class _Rest:
     """Names of a folder that are to come."""
 
-    def __init__(self, folder: Folder, names: Iterable[Name]) -> None:
+    def __init__(self, folder: Folder, names: Sequence[Name]) -> None:
         self.folder = folder
-        self._names = iter(names)
-        self._next: list[Name] = []
+        self._names = names
+        self._position = 0
 
     def take(self) -> Sequence[Name]:
         """Return the next names: some files, or one folder; nothing at the end."""
-        names = self._next
-        names += islice(self._names, _FILES_OF_A_TASK - len(names))
+        names = self._names[self._position : self._position + _FILES_OF_A_TASK]
         if names and _is_folder(names[0]):
-            taken = names[:1]
+            names = names[:1]
         else:
-            taken = list(takewhile(lambda name: not _is_folder(name), names))
-        self._next = names[len(taken) :]
-        return taken
+            names = list(takewhile(lambda name: not _is_folder(name), names))
+        self._position += len(names)
+        return names
 
 
 class _Files:
@@ -125,7 +128,7 @@ class _Files:
 class _Unread:
     """A folder that is being read, or is read once it is at the front."""
 
-    def __init__(self, folder: Folder, names: Future[Iterable[Name]] | None) -> None:
+    def __init__(self, folder: Folder, names: Future[list[Name]] | None) -> None:
         self.folder = folder
         self.names = names
 
@@ -138,7 +141,7 @@ class _WalkAhead:
 
     def __init__(
         self,
-        levels: Sequence[tuple[Folder, Iterable[Name]]],
+        levels: Sequence[tuple[Folder, Sequence[Name]]],
         policy: SymlinkPolicy,
         read_names: ReadNames,
         pool: ThreadPoolExecutor,
@@ -197,7 +200,7 @@ class _WalkAhead:
         itself.set_result([folder_entry(folder)])
         return [_Files(itself), unread]
 
-    def _read(self, folder: Folder) -> Future[Iterable[Name]]:
+    def _read(self, folder: Folder) -> Future[list[Name]]:
         return self._pool.submit(self._read_names, folder, self._policy)
 
     def _look_up(self, folder: Folder, names: Sequence[Name]) -> list[Entry]:
@@ -213,6 +216,6 @@ def _is_folder(name: Name) -> bool:
     return name[0].endswith("/")
 
 
-def _has_succeeded(future: Future[Iterable[Name]]) -> bool:
+def _has_succeeded(future: Future[list[Name]]) -> bool:
     # An error is raised where the walk comes to it.
     return future.done() and not future.cancelled() and future.exception() is None
