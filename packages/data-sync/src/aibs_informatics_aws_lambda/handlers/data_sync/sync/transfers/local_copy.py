@@ -14,6 +14,7 @@ from aibs_informatics_aws_lambda.common.files import filename_in_errors
 
 from ...local.files import check_length, check_unchanged, data_spans, same_content
 from ...local.folders import Folders, descend, open_folder
+from ...local.hdf5 import check_closed
 from ...local.staging import StagedFile, Staging
 from ...progress import CheckDeadline, OnBytes
 from ..context import ExecutionContext
@@ -80,6 +81,7 @@ class LocalCopy:
     def _copy_once(self, step: Step, staged: StagedFile, on_bytes: OnBytes | None) -> None:
         source = self._route.source.at(step.entry.relative)
         try:
+            check_closed(source)
             with filename_in_errors(source), open(source, "rb", 0) as reader:  # noqa: PTH123
                 mode = stat.S_IMODE(os.fstat(reader.fileno()).st_mode)
                 staged.open()

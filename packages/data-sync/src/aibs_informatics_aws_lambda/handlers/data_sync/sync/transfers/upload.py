@@ -11,6 +11,7 @@ from aibs_informatics_aws_lambda.storage.data_sync.object_settings import Object
 
 from ...evidence import StoredObject
 from ...local.files import FileChangedError, check_is_empty, check_unchanged, file_digest
+from ...local.hdf5 import check_closed
 from ...progress import CheckDeadline, OnBytes
 from ...s3 import etags, requests
 from ...s3.client import PART_BYTES, S3, sends_checksums
@@ -58,9 +59,10 @@ class Upload:
         """Start to upload a file.
 
         Raises:
-            OSError: the file has content, though its size is 0.
+            OSError: the file has content, though its size is 0, or is being written.
         """
         entry = step.entry
+        check_closed(self._path(step))
         if not entry.size:
             check_is_empty(self._path(step))
         target = self._target(step)
