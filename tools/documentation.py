@@ -138,6 +138,7 @@ def navigation(root: Path) -> list[Any]:
                 {"Operations": "operations.md"},
                 {"Agents": "agents.md"},
                 {"Migration": "moving.md"},
+                {"Stores": "stores.md"},
                 {"Surprises": "surprises.md"},
             ]
         },

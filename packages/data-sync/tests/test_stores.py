@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from aibs_informatics_aws_lambda.handlers.data_sync.stores import RULES, find_rule, store_path
 from tables import table
@@ -60,3 +62,12 @@ def test_other_files_are_data(path):
 def test_every_rule_names_its_source():
     assert all(rule.source.startswith("https://") for rule in RULES)
     assert len({rule.pattern for rule in RULES}) == len(RULES)
+
+
+def test_documentation_lists_every_pattern():
+    page = Path(__file__).parents[3] / "docs" / "stores.md"
+    if not page.exists():
+        pytest.skip("the package is tested alone")
+    missing = [rule.pattern for rule in RULES if f"`{rule.pattern}`" not in page.read_text()]
+    named_by_name = {"_delta_log/_last_checkpoint", "_versions/latest_version_hint.json"}
+    assert set(missing) == named_by_name

@@ -29,7 +29,7 @@ class SplitParts(NamedTuple):
         return part.relative.startswith(tuple(_roots(self.final)))
 
     def deleting(self) -> list[Node]:
-        """Return the parts that delete what is extraneous in them, in path order."""
+        """Return the parts that delete the extraneous files in them, in path order."""
         own = (part for part in self.parallel if not self.is_split(part))
         return sorted([*own, *self.final], key=lambda part: part.relative)
 
