@@ -241,6 +241,14 @@ def test_import_paths_of_the_guide_are_there():
         import_module(f"aibs_informatics_aws_lambda.{module}")
 
 
+def test_the_migration_page_lists_the_fields_that_version_1_1_lacks():
+    rows = documentation.new_fields().splitlines()
+
+    (row,) = [row for row in rows if row.startswith("| `DataSyncRequest` |")]
+    assert "`dry_run`" in row
+    assert "`delete`" not in row
+
+
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
 
 

@@ -117,8 +117,10 @@ def on_post_page(output: str, page: Page, **_: Any) -> str:
 
 
 def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
-    """Add the help of all commands to the page on the command line."""
-    return markdown + programs(ROOT) if page.file.src_uri == "command-line.md" else markdown
+    """Add the help of all commands, and the fields that version 1.1 lacks, to their pages."""
+    if page.file.src_uri == "command-line.md":
+        return markdown + programs(ROOT)
+    return markdown + new_fields() if page.file.src_uri == "moving.md" else markdown
 
 
 def navigation(root: Path) -> list[Any]:
@@ -264,6 +266,21 @@ def _help(program: str) -> str:
     return subprocess.run(
         command, check=True, capture_output=True, text=True, env=environment
     ).stdout
+
+
+def new_fields() -> str:
+    """Return a section with the fields of requests that version 1.1 ignores or refuses."""
+    from aibs_informatics_aws_lambda.common.cli.compatibility import new_fields_of
+
+    found: dict[str, tuple[str, ...]] = {}
+    for entry in entry_points(group=HANDLER_GROUP):
+        found |= new_fields_of(entry.load())
+    rows = [
+        f"| `{model}` | {', '.join(f'`{field}`' for field in fields)} |"
+        for model, fields in sorted(found.items())
+    ]
+    table = "\n".join(["| Model | Fields |", "|---|---|", *rows])
+    return f"\n## Fields that version 1.1 lacks\n\n{table}\n"
 
 
 def public_modules(root: Path) -> dict[str, Path]:

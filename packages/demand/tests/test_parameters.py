@@ -123,7 +123,6 @@ def test_whitespace_is_only_valid_around_the_separator(value):
         {"local": "l", "remote": REMOTE, "action": "DELOCALIZE"},
         {"local": "l", "remote": REMOTE, "include": 5},
         {"local": "l", "remote": REMOTE, "include": ["("]},
-        {"local": "l", "remote": REMOTE, "include": ["(.*/)*x"]},
     ],
 )
 def test_an_error_names_the_input_of_another_form(value):

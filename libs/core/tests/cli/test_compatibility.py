@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from aibs_informatics_aws_lambda.common.cli.compatibility import find_differences
+from aibs_informatics_aws_lambda.common.cli.compatibility import find_differences, new_fields_of
 from aibs_informatics_aws_lambda.common.handler import LambdaHandler
 from aibs_informatics_aws_lambda.common.model import PydanticBaseModel
 from aibs_informatics_aws_lambda.common.s3 import S3Path
@@ -140,6 +140,20 @@ def test_a_handler_that_version_1_1_0_lacks_is_a_difference():
     (found,) = find_differences(CountWordsHandler, DataSyncRequest(), {})
 
     assert str(found) == "version 1.1.0 has no handler CountWordsHandler"
+
+
+def test_new_fields_are_listed_by_model():
+    class DataSyncHandler(LambdaHandler[DataSyncRequest, PydanticBaseModel]):
+        pass
+
+    class CountWordsHandler(LambdaHandler[DataSyncRequest, PydanticBaseModel]):
+        pass
+
+    assert new_fields_of(DataSyncHandler) == {
+        "DataSyncRequest": ("dry_run",),
+        "DataSyncFilterConfig": ("ignore_case",),
+    }
+    assert new_fields_of(CountWordsHandler) == {}
 
 
 def test_the_command_exits_with_3_for_a_difference(handle_lambda_request):

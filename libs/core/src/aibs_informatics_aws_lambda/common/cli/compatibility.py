@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel
 
@@ -73,6 +73,38 @@ def find_differences(
     if handler_cls.__name__ not in _known()["handlers"]:
         return [Difference("", f"has no handler {handler_cls.__name__}")]
     return [*_differences(request, ""), *_spellings(request, event, "")]
+
+
+def new_fields_of(handler_cls: type[LambdaHandler[Any, Any]]) -> dict[str, tuple[str, ...]]:
+    """Return the fields that version 1.1.0 lacks, by the names of the models in a request.
+
+    Handlers and models that version 1.1.0 lacks altogether are left out.
+
+    Args:
+        handler_cls: the handler.
+    """
+    known = _known()
+    if handler_cls.__name__ not in known["handlers"]:
+        return {}
+    found: dict[str, tuple[str, ...]] = {}
+    waiting = [handler_cls.get_request_cls()]
+    while waiting:
+        model = waiting.pop()
+        old = known["fields"].get(model.__name__)
+        if old is None or model.__name__ in found:
+            continue
+        found[model.__name__] = tuple(name for name in model.model_fields if name not in old)
+        for name in old:
+            if name in model.model_fields:
+                waiting += _models_in(model.model_fields[name].annotation)
+    return {name: fields for name, fields in found.items() if fields}
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models_in(argument)
 
 
 @cache

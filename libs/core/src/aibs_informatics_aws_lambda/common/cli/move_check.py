@@ -38,6 +38,7 @@ MOVED = {
     "aibs_informatics_aws_utils.constants.lambda_": ("common.constants",),
     "aibs_informatics_aws_utils.ecr": ("handlers.ecr",),
     "aibs_informatics_aws_utils.efs": (
+        "storage.efs",
         "storage.efs_inventory",
         "storage.mount_points",
         "storage.mount_discovery",

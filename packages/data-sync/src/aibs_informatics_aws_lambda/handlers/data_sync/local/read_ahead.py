@@ -6,12 +6,13 @@ read and files are looked up side by side, and entries are given in the order of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import takewhile
-from typing import NamedTuple, Protocol, TypeAlias
+from itertools import islice, takewhile
+from typing import NamedTuple, Protocol
 
 from ..entries import Entry
+from .sorted_names import Name
 
 _THREADS = 32
 # Files that one thread looks up in turn: a task for each would cost more than the operation.
@@ -21,11 +22,6 @@ _TASKS_AHEAD = 4 * _THREADS
 # Operations of a local disk take less, those of a network file system more.
 _SLOW_SECONDS = 0.0003
 MEASURED_FILES = 16
-
-
-Name: TypeAlias = tuple[str, bool]
-"""A name in a folder, and whether it is a symlink to a folder that is followed. The names of
-folders end in a slash, so that they sort as the paths below them do."""
 
 
 class Folder(NamedTuple):
@@ -75,11 +71,11 @@ def folder_entry(folder: Folder) -> Entry:
     return Entry(folder.prefix, 0, 0.0, None, "folder")
 
 
-ReadNames = Callable[[Folder, SymlinkPolicy], list[Name]]
+ReadNames = Callable[[Folder, SymlinkPolicy], Iterable[Name]]
 
 
 def walk_ahead(
-    levels: Sequence[tuple[Folder, Sequence[Name]]], policy: SymlinkPolicy, read_names: ReadNames
+    levels: Sequence[tuple[Folder, Iterable[Name]]], policy: SymlinkPolicy, read_names: ReadNames
 ) -> Iterator[Entry]:
     """Yield the entries of a walk, reading ahead of it.
 
@@ -102,20 +98,21 @@ def walk_ahead(
 class _Rest:
     """Names of a folder that are to come."""
 
-    def __init__(self, folder: Folder, names: Sequence[Name]) -> None:
+    def __init__(self, folder: Folder, names: Iterable[Name]) -> None:
         self.folder = folder
-        self._names = names
-        self._position = 0
+        self._names = iter(names)
+        self._next: list[Name] = []
 
     def take(self) -> Sequence[Name]:
         """Return the next names: some files, or one folder; nothing at the end."""
-        names = self._names[self._position : self._position + _FILES_OF_A_TASK]
+        names = self._next
+        names += islice(self._names, _FILES_OF_A_TASK - len(names))
         if names and _is_folder(names[0]):
-            names = names[:1]
+            taken = names[:1]
         else:
-            names = list(takewhile(lambda name: not _is_folder(name), names))
-        self._position += len(names)
-        return names
+            taken = list(takewhile(lambda name: not _is_folder(name), names))
+        self._next = names[len(taken) :]
+        return taken
 
 
 class _Files:
@@ -128,7 +125,7 @@ class _Files:
 class _Unread:
     """A folder that is being read, or is read once it is at the front."""
 
-    def __init__(self, folder: Folder, names: Future[list[Name]] | None) -> None:
+    def __init__(self, folder: Folder, names: Future[Iterable[Name]] | None) -> None:
         self.folder = folder
         self.names = names
 
@@ -141,7 +138,7 @@ class _WalkAhead:
 
     def __init__(
         self,
-        levels: Sequence[tuple[Folder, Sequence[Name]]],
+        levels: Sequence[tuple[Folder, Iterable[Name]]],
         policy: SymlinkPolicy,
         read_names: ReadNames,
         pool: ThreadPoolExecutor,
@@ -200,7 +197,7 @@ class _WalkAhead:
         itself.set_result([folder_entry(folder)])
         return [_Files(itself), unread]
 
-    def _read(self, folder: Folder) -> Future[list[Name]]:
+    def _read(self, folder: Folder) -> Future[Iterable[Name]]:
         return self._pool.submit(self._read_names, folder, self._policy)
 
     def _look_up(self, folder: Folder, names: Sequence[Name]) -> list[Entry]:
@@ -216,6 +213,6 @@ def _is_folder(name: Name) -> bool:
     return name[0].endswith("/")
 
 
-def _has_succeeded(future: Future[list[Name]]) -> bool:
+def _has_succeeded(future: Future[Iterable[Name]]) -> bool:
     # An error is raised where the walk comes to it.
     return future.done() and not future.cancelled() and future.exception() is None

@@ -3,7 +3,7 @@
 import logging
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from time import perf_counter
 from typing import TypeAlias
@@ -14,12 +14,12 @@ from .files import DANGLING
 from .read_ahead import (
     MEASURED_FILES,
     Folder,
-    Name,
     SymlinkPolicy,
     are_slow,
     folder_entry,
     walk_ahead,
 )
+from .sorted_names import Name, sort_names
 from .staging import is_in_use, is_temporary
 
 logger = logging.getLogger(__name__)
@@ -222,8 +222,7 @@ def _walk(root: str, policy: SymlinkPolicy) -> Iterator[Entry]:
             if entry is not None:
                 yield entry
             if start and are_slow(measured, seconds):
-                rest = [(level, list(names)) for level, names in reversed(levels)]
-                yield from walk_ahead(rest, policy, _read_names)
+                yield from walk_ahead(levels[::-1], policy, _read_names)
                 return
         else:
             levels.pop()
@@ -238,19 +237,22 @@ def _leads_to_directory(symlink: os.DirEntry[str]) -> bool:
         return False
 
 
-def _read_names(folder: Folder, policy: SymlinkPolicy) -> list[Name]:
-    """Return the names in a folder, in the order of the paths at and below them."""
-    names: list[Name] = []
+def _read_names(folder: Folder, policy: SymlinkPolicy) -> Iterable[Name]:
+    """Return the names in a folder, in the order of the paths at and below them, to read once."""
+    return sort_names(_scan(folder, policy))
+
+
+def _scan(folder: Folder, policy: SymlinkPolicy) -> Iterator[Name]:
     follows = policy.follows_symlinks
     try:
         with os.scandir(folder.path) as found:
             for child in found:
                 if child.is_dir(follow_symlinks=False):
-                    names.append((f"{child.name}/", False))
+                    yield f"{child.name}/", False
                 elif follows and child.is_symlink() and _leads_to_directory(child):
-                    names.append((f"{child.name}/", True))
+                    yield f"{child.name}/", True
                 else:
-                    names.append((child.name, False))
+                    yield child.name, False
     except OSError as error:
         # A directory whose parent was read may have vanished since. A source itself may not: its
         # absence would empty the destination.
@@ -258,8 +260,6 @@ def _read_names(folder: Folder, policy: SymlinkPolicy) -> list[Name]:
         is_lost = is_source_root or not is_absent(error)
         if is_lost and (is_source_root or not policy.leaves_out(folder.path, error)):
             raise
-    names.sort()
-    return names
 
 
 def _entry(relative: str, found: os.stat_result, kind: EntryKind) -> Entry:
