@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -471,6 +472,20 @@ class TestPlannedRemoval:
             "paths_changed": [],
         }
         assert names(tmp_path) == ["fresh"]
+
+    @pytest.mark.parametrize("year", [1, 1901, 1969])
+    def test_folder_of_files_before_1970_is_removed(self, call, tmp_path, year):
+        seconds = (
+            datetime(year, 1, 1, tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)
+        ).total_seconds()
+        try:
+            os.utime(write(tmp_path / "old" / "a"), (seconds, seconds))
+        except (OSError, OverflowError):
+            pytest.skip("the file system has no such times")
+        scan = {"path": str(tmp_path), "days_since_last_accessed": 1, "min_depth": 1}
+        plan = call("outdated_data_path_scanner", **scan, with_plan=True)
+        assert call("remove_data_paths", **plan)["paths_removed"] == [f"{tmp_path}/old"]
+        assert not (tmp_path / "old").exists()
 
     def test_folder_with_a_newer_file_is_kept(self, call, plan, tmp_path):
         write(tmp_path / "old" / "new")

@@ -112,6 +112,16 @@ def test_copy_between_disks_is_not_called_verified(tmp_path: Path):
     assert (line["action"], line["verified"]) == ("transfer", False)
 
 
+def test_names_that_are_not_utf_8_are_quoted_in_reports_as_in_responses(tmp_path: Path):
+    for name in ("a\udcff", "a\udcfe", "a\u201bFF"):
+        write(tmp_path / "src" / name)
+    sync(tmp_path / "src", tmp_path / "dst", report_path=tmp_path / "r")
+    quoted = ["a\u201bFE", "a\u201bFF", "a\u201b\u201bFF"]
+    found = lines((tmp_path / "r").read_text())
+    assert [line["source"] for line in found] == [f"{tmp_path}/src/{name}" for name in quoted]
+    assert [line["destination"] for line in found] == [f"{tmp_path}/dst/{name}" for name in quoted]
+
+
 def test_removal_at_the_source_is_reported(bucket, tmp_path: Path):
     bucket.put("src/a", "x")
     options = {"retain_source_data": False, "report_path": "s3://bucket/reports/r.jsonl"}

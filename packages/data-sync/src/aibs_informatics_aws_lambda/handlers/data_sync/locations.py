@@ -6,6 +6,7 @@ from typing import NamedTuple, TypeAlias
 from aibs_informatics_aws_lambda.common.s3 import S3_SCHEME, S3Path
 from aibs_informatics_aws_lambda.storage.efs import EFSPath
 from aibs_informatics_aws_lambda.storage.paths import DataLocation
+from aibs_informatics_aws_lambda.storage.quoted_names import quote_name
 
 Location: TypeAlias = S3Path | Path
 """A location that data can be read from or written to."""
@@ -33,6 +34,11 @@ class Root(NamedTuple):
         """Return the S3 URI or the local path of an entry."""
         path = self.path + relative
         return path if self.bucket is None else s3_uri(self.bucket, path)
+
+    def text(self, relative: str = "") -> str:
+        """Return `name` as valid Unicode text: bytes of a path that are not UTF-8 are quoted."""
+        name = self.name(relative)
+        return name if self.bucket is not None else quote_name(name)
 
 
 def resolve(path: DataLocation) -> Location:

@@ -15,7 +15,7 @@ from .filter_rules import add_filter_options, make_filter_config
 from .housekeeping import absolute_paths, add_separator, with_plain_log
 from .levels import LevelEntry, list_buckets, list_level
 from .messages import configure_logging
-from .output import format_size, print_json, print_lines
+from .output import format_size, format_time, print_json, print_lines
 
 _PROGRAM = f"{PROGRAM} ls"
 _BUCKETS = "s3://"
@@ -100,7 +100,7 @@ def _table(entries: Sequence[LevelEntry], options: argparse.Namespace) -> Iterat
     sizes = [_size(entry, human=options.human) for entry in entries]
     width = max(map(len, sizes))
     for entry, size in zip(entries, sizes, strict=True):
-        time = f"{entry.modified:%Y-%m-%d %H:%M:%S}" if entry.modified else ""
+        time = format_time(entry.modified) if entry.modified else ""
         yield f"{time:19}  {size:>{width}}  {entry.name}"
 
 
@@ -114,7 +114,7 @@ def _to_json(entry: LevelEntry) -> str:
     document = {
         "name": quote_name(entry.name),
         "size_bytes": entry.size,
-        "last_modified": entry.modified and f"{entry.modified:%Y-%m-%dT%H:%M:%SZ}",
+        "last_modified": entry.modified and f"{format_time(entry.modified, 'T')}Z",
     }
     return json.dumps({name: value for name, value in document.items() if value is not None})
 

@@ -1,5 +1,6 @@
 """Output on stdout: lines, JSON, sizes and counts."""
 
+import datetime as dt
 import sys
 from collections.abc import Iterable
 
@@ -34,6 +35,11 @@ def format_count(number: int, noun: str = "file") -> str:
 def format_size(number: int) -> str:
     """Return a number of bytes in a readable unit: ``19.5 MiB``."""
     return ByteSize(number).human_readable(separator=" ")
+
+
+def format_time(time: dt.datetime, separator: str = " ") -> str:
+    """Return ``YYYY-MM-DD HH:MM:SS``. Years before 1000 are padded, unlike those of strftime."""
+    return time.replace(tzinfo=None).isoformat(separator, "seconds")
 
 
 def _escaped(text: str) -> str:

@@ -12,7 +12,7 @@ from .arguments import PROGRAM, Parser, add_output_options, parse_path
 from .connection import add_connection_options, use_connection
 from .housekeeping import with_plain_log
 from .messages import configure_logging
-from .output import format_size, print_json, print_lines
+from .output import format_size, format_time, print_json, print_lines
 
 _PROGRAM = f"{PROGRAM} stats"
 
@@ -55,7 +55,7 @@ def _table(
 
 
 def _row(stats: DataPathStats, name: str) -> tuple[str, str, str, str]:
-    latest = f"{stats.last_modified:%Y-%m-%d %H:%M:%S}" if stats.object_count else "-"
+    latest = format_time(stats.last_modified) if stats.object_count else "-"
     return format_size(stats.size_bytes), f"{stats.object_count:,}", latest, name
 
 

@@ -1,6 +1,7 @@
 """Deletion of local files and directories, and what is protected from it."""
 
 import errno
+import math
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -199,7 +200,8 @@ def stat_tree(path: Path) -> TreeStat | None:
         return TreeStat(size, found.st_ino, modified, is_folder=False)
     totals = _Totals(path, found.st_dev)
     descend(parent, path.name, totals.enter)
-    return TreeStat(totals.size, found.st_ino, totals.latest, is_folder=True)
+    latest = totals.latest if math.isfinite(totals.latest) else 0.0
+    return TreeStat(totals.size, found.st_ino, latest, is_folder=True)
 
 
 class _Totals:
@@ -207,7 +209,7 @@ class _Totals:
 
     def __init__(self, path: Path, device: int) -> None:
         self.size = 0
-        self.latest = 0.0
+        self.latest = -math.inf
         self._path = path
         self._device = device
 

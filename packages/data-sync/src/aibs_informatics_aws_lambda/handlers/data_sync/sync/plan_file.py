@@ -59,12 +59,12 @@ class Planned(NamedTuple):
 def describe(route: Route, step: Step, action: ReportAction) -> Planned:
     """Return an action of a sync, as users are shown it."""
     if action == "delete":
-        name = route.target.name(step.target)
+        name = route.target.text(step.target)
         return Planned("delete", "extraneous", None, name, step.entry.size)
-    source = route.source.name(step.entry.relative)
+    source = route.source.text(step.entry.relative)
     if action == "remove":
         return Planned("remove", "moved", source, None, step.entry.size)
-    target = route.target.name(step.target)
+    target = route.target.text(step.target)
     return Planned(_direction(route), step.reason, source, target, step.entry.size)
 
 

@@ -119,8 +119,8 @@ class _Lines(Report):
         line = {
             "action": action,
             "reason": step.reason or None,
-            "source": None if is_extraneous else route.source.name(step.entry.relative),
-            "destination": None if action == "remove" else route.target.name(step.target),
+            "source": None if is_extraneous else route.source.text(step.entry.relative),
+            "destination": None if action == "remove" else route.target.text(step.target),
             "size": step.entry.size,
             "checksum": evidence.checksum,
             "verified": None if is_extraneous or action == "remove" else evidence.verified,
