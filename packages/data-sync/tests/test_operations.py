@@ -18,7 +18,9 @@ from aibs_informatics_aws_lambda.handlers.data_sync.operations import (
     PutJSONToFileHandler,
     get_s3_scratch_key,
 )
+from faulty_s3 import faulty_s3, refusal
 from hypothesis import given, strategies as st
+from servers import aws_settings
 
 UUID = "11111111-2222-4333-8444-555555555555"
 
@@ -123,6 +125,23 @@ class TestPutJSONToFile:
 
         assert answer == {"path": "s3://bucket/folder/key.json"}
         assert aws.get(bucket, "folder/key.json") == b'{"a": [1, null], "b": "\\u00e9"}'
+
+    def test_object_is_written_without_its_tag_where_a_service_has_none(
+        self, put, no_aws, monkeypatch, caplog
+    ):
+        def refuse_tags(call, proceed):
+            refused = "x-amz-tagging" in call.headers
+            return refusal(501, "NotImplemented") if refused else proceed()
+
+        with faulty_s3() as s3:
+            for name, value in aws_settings(s3.url).items():
+                monkeypatch.setenv(name, value)
+            s3.fault = refuse_tags
+            put(path="s3://bucket/key", content=1)
+            assert s3.read("bucket") == {"key": b"1"}
+            s3.fault = lambda *_: refusal(403, "AccessDenied")
+            with pytest.raises(AWSError, match="AccessDenied"):
+                put(path="s3://bucket/other", content=1)
 
     def test_object_has_the_scratch_tag_and_the_json_content_type(self, put, aws, bucket):
         put(content=1, path="s3://bucket/key")

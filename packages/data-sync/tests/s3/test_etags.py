@@ -132,6 +132,23 @@ def test_file_in_as_many_parts_of_another_size_is_compared_in_those(tmp_path: Pa
 
 
 @table(
+    "parts, told, same",
+    {
+        "the sizes are told": (4, [[4, 4, 2]], False),
+        "no sizes are told": (4, [], False),
+        "there may be other sizes": (4, [[5, 5], []], None),
+        "the usual size gives as many parts": (8 * MIB, [[]], False),
+    },
+)
+def test_other_etag_tells_nothing_where_the_sizes_of_parts_are_unknown(
+    tmp_path: Path, parts, told, same
+):
+    (tmp_path / "file").write_bytes(TEN[::-1])
+    etag = etag_of(TEN, parts)
+    assert file_has_etag(str(tmp_path / "file"), 10, etag, lambda: told, Checks()) is same
+
+
+@table(
     "etag_parts, parts_read",
     {
         "a file is read once for an MD5": (None, 1),
@@ -213,7 +230,7 @@ def test_object_that_cannot_be_fetched_has_no_digest():
         "a service tells the sizes": (6 * MIB, [[6 * MIB, 6 * MIB, 3 * MIB]]),
         "a service that ignores the number of the part leaves common sizes": (
             15 * MIB,
-            [[5 * MIB] * 3, [6 * MIB, 6 * MIB, 3 * MIB]],
+            [[5 * MIB] * 3, [6 * MIB, 6 * MIB, 3 * MIB], []],
         ),
     },
 )

@@ -222,3 +222,16 @@ def test_move_removes_what_it_has_moved(s3: FaultyS3, make_fault):
     moved = sync("s3://bucket/src/", "s3://bucket/dst/", retain_source_data=False)
     assert moved.files_removed == 3
     assert s3.read("bucket") == {f"dst/{name}": content for name, content in contents.items()}
+
+
+def test_parts_of_unknown_sizes_are_downloaded_once(s3: FaultyS3, tmp_path: Path):
+    """Neither is the number of a part known to the service, nor their sizes to anybody."""
+    s3.put("bucket", "src/a", b"content", OLD)
+    s3.fault = listing_otherwise(r"<ETag>[^<]*", f"<ETag>{'0' * 32}-3")
+    assert sync("s3://bucket/src/", tmp_path / "dst").files_transferred == 1
+    report = tmp_path / "report"
+    assert not sync("s3://bucket/src/", tmp_path / "dst", report_path=report).files_transferred
+    assert '"verified": false' in report.read_text()
+    (tmp_path / "dst" / "a").write_bytes(b"CONTENT")
+    found = sync("s3://bucket/src/", tmp_path / "dst", verify=True).verification
+    assert (found.files_equal, found.files_different) == (0, 1)

@@ -6,6 +6,7 @@ import uuid
 from pathlib import Path
 
 from aibs_informatics_aws_lambda.common.description import HandlerDescription
+from aibs_informatics_aws_lambda.common.exceptions import AWSError
 from aibs_informatics_aws_lambda.common.files import write_atomically
 from aibs_informatics_aws_lambda.common.handler import LambdaHandler
 from aibs_informatics_aws_lambda.common.hashing import sha256_hexdigest
@@ -67,11 +68,20 @@ class PutJSONToFileHandler(LambdaHandler[PutJSONToFileRequest, PutJSONToFileResp
         """
         path = request.path if request.path is not None else self._scratch_path(request.content)
         if isinstance(path, S3Path):
-            upload_json(request.content, path, extra_args=_SCRATCH_TAGGING)
+            self._upload(request.content, path)
         else:
             _write_local(request.content, path)
         self.log.info("Wrote JSON to %s", path)
         return PutJSONToFileResponse(path=path)
+
+    def _upload(self, content: JSON, path: S3Path) -> None:
+        try:
+            upload_json(content, path, extra_args=_SCRATCH_TAGGING)
+        except AWSError as error:
+            if not _knows_no_tags(error):
+                raise
+            self.log.warning("%s has no tag by which it expires: the service has none", path)
+            upload_json(content, path)
 
     def _scratch_path(self, content: JSON) -> S3Path:
         bucket = os.environ.get(DEFAULT_BUCKET_NAME_ENV_VAR)
@@ -82,6 +92,11 @@ class PutJSONToFileHandler(LambdaHandler[PutJSONToFileRequest, PutJSONToFileResp
             )
         key = get_s3_scratch_key(content=content, unique_id=self.context.aws_request_id)
         return S3Path.build(bucket, key)
+
+
+def _knows_no_tags(error: AWSError) -> bool:
+    response = getattr(error.__cause__, "response", {})
+    return bool(response.get("Error", {}).get("Code") == "NotImplemented")
 
 
 def get_s3_scratch_key(

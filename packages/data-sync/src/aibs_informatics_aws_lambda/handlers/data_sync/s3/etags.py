@@ -53,7 +53,7 @@ def file_is_stored(
 
 def file_has_etag(
     path: str, size: int, etag: str, find_sizes: FindSizes, check: CheckDeadline
-) -> bool:
+) -> bool | None:
     """Return whether a file has the same content as an object.
 
     Args:
@@ -64,6 +64,9 @@ def file_has_etag(
             with the default part size.
         check: called for each block; an exception that it raises ends the comparison.
 
+    Returns:
+        `None` if the object may have been uploaded in parts of unknown sizes.
+
     Raises:
         OSError: the file cannot be read.
     """
@@ -73,9 +76,12 @@ def file_has_etag(
     usual = split_parts(size, part_bytes_for(size))
     if len(usual) == number and _md5_of_parts(path, usual, check) == etag:
         return True
-    return any(
-        _md5_of_parts(path, sizes, check) == etag for sizes in find_sizes() if sizes != usual
-    )
+    is_known = True
+    for sizes in find_sizes():
+        is_known = bool(sizes)
+        if sizes and sizes != usual and _md5_of_parts(path, sizes, check) == etag:
+            return True
+    return False if is_known or len(usual) == number else None
 
 
 def starts_with_object(path: str, size: int, etag: str, check: CheckDeadline) -> bool:
@@ -97,13 +103,18 @@ def starts_with_object(path: str, size: int, etag: str, check: CheckDeadline) ->
 
 
 def find_part_sizes(s3: S3, version: ObjectVersion, size: int) -> Iterator[list[int]]:
-    """Yield the sizes that the parts of an object may have: what S3 tells, or common ones."""
+    """Yield the sizes that the parts of an object may have.
+
+    These are the sizes that S3 tells or, if it tells none, those of common tools, and an empty
+    list at the end: there may be others.
+    """
     is_told = False
     for sizes in known_part_sizes(s3, version, size):
         is_told = True
         yield sizes
     if not is_told:
         yield from common_part_sizes(size, parts_of(version.etag) or 0)
+        yield []
 
 
 def object_digest(s3: S3, version: Request, check: CheckDeadline) -> bytes:

@@ -422,21 +422,23 @@ class _Transfer:
     def _weight(self) -> int:
         return 1 if self.step.entry.size <= PART_BYTES else _WAITING
 
-    def _compare(self) -> Future[bool]:
+    def _compare(self) -> Future[bool | None]:
         return self._execution.context.pool.submit(self._is_same)
 
-    def _is_same(self) -> bool:
+    def _is_same(self) -> bool | None:
+        """Tell whether the target has the content; `None` if only size and time say so."""
         method, context = self._execution.method, self._execution.context
-        if method.has_same_checksum(self.step, context.budget.check):
-            return True
-        return context.verifies and method.has_same_bytes(self.step, context.budget.check)
+        is_same = method.has_same_checksum(self.step, context.budget.check)
+        if is_same or not context.verifies:
+            return is_same
+        return method.has_same_bytes(self.step, context.budget.check)
 
-    def _end_comparison(self, future: Future[bool]) -> None:
+    def _end_comparison(self, future: Future[bool | None]) -> None:
         is_same = self._attempt(future.result)
         self.state = _State.COMPARED
-        if is_same and not self._execution.is_given_up:
+        if is_same is not False and not self._execution.is_given_up:
             self._execution.context.progress.advance(1, self.step.entry.size)
-            evidence = _evidence_of(self.step)._replace(verified=True)
+            evidence = _evidence_of(self.step)._replace(verified=bool(is_same))
             self._keep(evidence)
         else:
             self._execution.differing.append(self)

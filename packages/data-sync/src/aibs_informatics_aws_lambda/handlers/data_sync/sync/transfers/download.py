@@ -81,7 +81,7 @@ class Download:
         is_verified = response is None or response.verified
         return Evidence(f"etag:{step.entry.etag}", verified=is_verified)
 
-    def has_same_checksum(self, step: Step, check: CheckDeadline) -> bool:
+    def has_same_checksum(self, step: Step, check: CheckDeadline) -> bool | None:
         """Tell whether the file at the target has the ETag of an object."""
         path = self.route.target.at(step.target)
         source, size = self._source(step), step.entry.size

@@ -18,8 +18,8 @@ class TransferMethod(Protocol):
     def publish(self, step: Step, result: Any) -> Evidence:
         """Check what was transferred, and make it visible at its target."""
 
-    def has_same_checksum(self, step: Step, check: CheckDeadline) -> bool:
-        """Tell whether the target has the content of an entry, as far as checksums tell.
+    def has_same_checksum(self, step: Step, check: CheckDeadline) -> bool | None:
+        """Tell whether the target has the content of an entry; `None` if no checksum tells.
 
         ``check`` is called now and then; an error that it raises ends the comparison.
         """

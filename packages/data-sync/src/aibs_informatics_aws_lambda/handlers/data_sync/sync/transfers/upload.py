@@ -99,7 +99,7 @@ class Upload:
         checksum = f"crc64nvme:{stored.crc64nvme}" if stored.crc64nvme else f"etag:{stored.etag}"
         return Evidence(checksum, verified=bool(is_same) or self._moves, etag=stored.etag)
 
-    def has_same_checksum(self, step: Step, check: CheckDeadline) -> bool:
+    def has_same_checksum(self, step: Step, check: CheckDeadline) -> bool | None:
         """Tell whether a file has the ETag of the object at its target."""
         target, size = self._target(step), step.entry.size
         sizes = partial(etags.find_part_sizes, self._s3, target, size)
