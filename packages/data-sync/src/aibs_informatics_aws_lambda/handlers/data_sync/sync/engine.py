@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from functools import cache, partial
-from itertools import islice
 from pathlib import Path
 from threading import Timer
 
@@ -361,13 +360,13 @@ def _may_delete(request: models.DataSyncRequest, route: Route) -> bool:
 
 
 def _check_archived(request: models.DataSyncRequest, plans: Sequence[Plan]) -> None:
-    archived = [(plan, step) for plan in plans for step in islice(plan.archived, 1)]
+    archived = [plan for plan in plans if plan.archived.length]
     if not archived or request.skip_archived or request.dry_run:
         return
-    plan, first = archived[0]
-    count = sum(len(plan.archived) for plan in plans)
-    size = sum(step.entry.size for plan in plans for step in plan.archived)
-    found = describe_archived(count, size, plan.route.source.name(first.entry.relative))
+    count = sum(plan.archived.length for plan in archived)
+    size = sum(step.entry.size for plan in archived for step in plan.archived)
+    first = next(iter(archived[0].archived))
+    found = describe_archived(count, size, archived[0].route.source.name(first.entry.relative))
     raise AWSError(
         f"{found}. Nothing was changed. To sync all other objects, set skip_archived: true"
     )

@@ -64,9 +64,8 @@ def execute(plans: Sequence[Plan], context: ExecutionContext) -> Outcome:
         if plan.resumption and not plan.route.single:
             outcome.resumption = plan.resumption
             outcome.entry_files_through = plan.entry_files_through
-        for step in plan.archived:
-            if not plan.was_in_other_sync(step):
-                _note_archived(plan.route, step, context, outcome)
+        if plan.archived.length:
+            _note_all_archived(plan, context, outcome)
         outcome.counts.files_unchanged += plan.unchanged
         outcome.counts.bytes_unchanged += plan.unchanged_bytes
     try:
@@ -84,6 +83,12 @@ def execute(plans: Sequence[Plan], context: ExecutionContext) -> Outcome:
     if context.removes_sources and context.may_delete:
         remove_sources(plans, sources, context, outcome)
     return outcome
+
+
+def _note_all_archived(plan: Plan, context: ExecutionContext, outcome: Outcome) -> None:
+    for step in plan.archived:
+        if not plan.was_in_other_sync(step):
+            _note_archived(plan.route, step, context, outcome)
 
 
 def _note_archived(route: Route, step: Step, context: ExecutionContext, outcome: Outcome) -> None:

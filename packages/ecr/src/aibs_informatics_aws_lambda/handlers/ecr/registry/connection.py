@@ -20,6 +20,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 from .authorization import Authorizer
 from .protocol import InterruptedTransferError, RegistryError
 from .rate_limits import describe_rate_limit
+from .silence import Silence
 
 if TYPE_CHECKING:
     import urllib3
@@ -31,7 +32,8 @@ MAX_REQUESTS = 32
 _CHUNK_BYTES = 1 << 20
 
 _CONNECT_TIMEOUT_SECONDS = 10
-_READ_TIMEOUT_SECONDS = 120
+# For as long, a registry may send nothing.
+_READ_TIMEOUT_SECONDS = 60
 # A registry reads a whole blob again to verify it before it responds to the end of an upload.
 _COMMIT_TIMEOUT_SECONDS = 600
 
@@ -124,7 +126,7 @@ class RegistryConnection:
 
         from .retries import make_retries
 
-        with self._registry_errors(action, RegistryError):
+        with self._registry_errors(action, RegistryError), Silence(action):
             for attempt in range(1, _READ_ATTEMPTS + 1):
                 response = self._send(
                     method,
@@ -193,12 +195,12 @@ class RegistryConnection:
             RegistryError: the registry denied the request.
         """
         headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
-        with self._registry_errors(action, InterruptedTransferError):
+        with self._registry_errors(action, InterruptedTransferError), Silence(action) as silence:
             response = self._send(
                 method,
                 url,
                 headers=headers,
-                body=chunks if size else None,
+                body=_body(chunks, silence) if size else None,
                 retries=False,
                 redirect=False,
                 timeout=_timeout(
@@ -220,7 +222,7 @@ class RegistryConnection:
         """
         from .retries import make_redirects
 
-        with self._registry_errors(action, InterruptedTransferError):
+        with self._registry_errors(action, InterruptedTransferError), Silence(action) as silence:
             response = self._send(
                 "GET",
                 path,
@@ -238,7 +240,8 @@ class RegistryConnection:
                 is_expected = response.status in expect
                 found = self._response(action, response, path, has_body=not is_expected)
                 self.check(action, found, expect, InterruptedTransferError)
-                yield found, response.stream(_CHUNK_BYTES, decode_content=False)
+                body = response.stream(_CHUNK_BYTES, decode_content=False)
+                yield found, silence.received(iter(body))
             finally:
                 # The connection cannot be reused while the body has unread bytes.
                 response.close()
@@ -375,6 +378,10 @@ class RegistryConnection:
         except HTTPError as error:
             reason = error.reason if isinstance(error, MaxRetryError) else error
             raise error_cls(f"cannot {action}: no response from {self.url}: {reason}") from error
+
+
+def _body(chunks: Iterable[bytes] | bytes, silence: Silence) -> Iterable[bytes] | bytes:
+    return chunks if isinstance(chunks, bytes) else silence.sent(iter(chunks))
 
 
 def _make_pool(url: SplitResult) -> urllib3.PoolManager:

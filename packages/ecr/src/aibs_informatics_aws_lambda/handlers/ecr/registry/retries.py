@@ -1,5 +1,6 @@
 """Retries of requests to registries."""
 
+import random
 from types import TracebackType
 from typing import Any, Self
 
@@ -13,10 +14,17 @@ _ATTEMPTS = 5
 _REDIRECTS = 5
 # Registries with a rate limit per hour ask to wait for hours: an error is more useful then.
 _MAX_RETRY_AFTER_SECONDS = 30
+_LONGEST_WAIT_SECONDS = 20.0
 
 
 class _Retry(urllib3.Retry):
-    """Retries that honor ``Retry-After``, but do not wait longer than 30 seconds for it."""
+    """Retries with full jitter that honor ``Retry-After``, but not if it is above 30 seconds."""
+
+    def get_backoff_time(self) -> float:
+        """Return the seconds to wait before the next attempt: exponential, with full jitter."""
+        failures = sum(attempt.redirect_location is None for attempt in self.history)
+        longest = min(_LONGEST_WAIT_SECONDS, self.backoff_factor * 2.0**failures)
+        return random.uniform(0.0, longest)  # noqa: S311
 
     def increment(
         self,
@@ -43,7 +51,6 @@ def make_retries() -> urllib3.Retry:
         connect=2,
         redirect=_REDIRECTS,
         backoff_factor=0.2,
-        backoff_jitter=0.2,
         status_forcelist=TRANSIENT_STATUSES,
         allowed_methods=None,
         raise_on_status=False,
