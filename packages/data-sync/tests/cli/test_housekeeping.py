@@ -328,3 +328,34 @@ def test_help_has_examples(run, verb):
     assert result.returncode == 0
     assert f"usage: data-sync {verb}" in result.stdout
     assert "examples:" in result.stdout
+
+
+def test_largest_files_of_a_tree_are_listed_first(run, disk, aws):
+    bucket = aws.make_bucket()
+    for key, size in (("data/a", 1), ("data/sub/b", 3000), ("data/sub/c", 20)):
+        aws.put(bucket, key, "x" * size)
+    disk.write({"tree/small": "x", "tree/sub/large": "xxx"})
+
+    remote = run("ls", "-r", "-H", "--sort", "size", "s3://bucket/data/").stdout.splitlines()
+    local = run("ls", "-r", "-l", "--exclude", "small", "tree").stdout.splitlines()
+
+    assert [line.split()[2:] for line in remote] == [
+        ["2.9", "KiB", "s3://bucket/data/sub/b"],
+        ["20", "B", "s3://bucket/data/sub/c"],
+        ["1", "B", "s3://bucket/data/a"],
+    ]
+    assert [line.split()[2:] for line in local] == [["3", "tree/sub/large"]]
+
+
+def test_version_of_an_object_is_read_and_copied(run, aws, disk):
+    bucket = aws.make_bucket()
+    s3 = aws.client("s3")
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    version = s3.put_object(Bucket=bucket, Key="data/a", Body=b"first")["VersionId"]
+    aws.put(bucket, "data/a", "second")
+    uri = f"s3://bucket/data/a?versionId={version}"
+
+    assert run("cat", uri).stdout == "first"
+    assert run("cp", uri, "./").returncode == 0
+    assert run("mv", uri, "b").returncode == 2
+    assert disk.read() == {"a": "first"}

@@ -17,6 +17,7 @@ from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest
 
 FILES = {f"f{folder}/{name}": f"{folder}{name}" * 10 for folder in range(5) for name in "abc"}
 TREE = {**FILES, "top": "top"}
+INTERRUPTED = "data-sync: error: interrupted: run the same command again to continue\n"
 IN_BATCHES = ("--jobs", "2", "--batch-bytes", "80")
 
 
@@ -215,7 +216,7 @@ def test_ctrl_c_ends_all_processes_and_leaves_no_partial_file(start, aws, bucket
     _, stderr = process.communicate(timeout=120)
 
     assert process.returncode == 130
-    assert stderr == "data-sync: error: interrupted\n"
+    assert stderr == INTERRUPTED
     assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
     assert not list((disk.root).glob("copy/.*"))
 
@@ -227,7 +228,7 @@ def test_ctrl_c_that_reaches_all_processes_is_one_line(start, data, bucket):
     os.killpg(process.pid, signal.SIGINT)
     _, stderr = process.communicate(timeout=120)
 
-    assert (process.returncode, stderr) == (130, "data-sync: error: interrupted\n")
+    assert (process.returncode, stderr) == (130, INTERRUPTED)
 
 
 def test_killed_worker_fails_its_batch_and_others_continue(start, aws, bucket, disk):

@@ -6,6 +6,7 @@ import json
 import sys
 
 import pytest
+from aibs_informatics_aws_lambda.handlers.data_sync.cli.progress import show_progress
 
 
 @pytest.fixture
@@ -57,6 +58,25 @@ def test_without_rich_a_terminal_shows_plain_lines(run_on_terminal, data, bucket
     assert shown.status == 0
     assert "100 files (97.7 KiB) transferred in " in shown.text
     assert "\x1b" not in shown.text
+
+
+def test_pipe_has_a_line_now_and_then_also_while_nothing_happens(capsys):
+    with show_progress(seconds=0.01) as progress:
+        while "comparing" not in (shown := capsys.readouterr().err):
+            pass
+        progress.plan(2, 2048)
+        progress.advance(1, 1024)
+        while "1 of 2 files, 1.0 KiB of 2.0 KiB" not in shown:
+            shown += capsys.readouterr().err
+
+    assert shown.startswith("data-sync: comparing source and destination\n")
+
+
+def test_pipe_can_be_without_lines(capsys):
+    with show_progress(seconds=0) as progress:
+        progress.plan(1, 1)
+
+    assert capsys.readouterr().err == ""
 
 
 def test_rich_is_not_imported_in_a_pipe(run_command, data, bucket):

@@ -253,7 +253,7 @@ def test_version(run):
     assert re.fullmatch(r"data-sync \d+\.\d+\.\d+\n", result.stdout)
 
 
-def test_verify_counts_differences_and_changes_nothing(run, disk, aws, bucket):
+def test_verify_names_and_counts_differences_and_changes_nothing(run, disk, aws, bucket):
     disk.write(under(FILES, "data"))
     run("data", "s3://bucket/data/")
     same = run("--verify", "data", "s3://bucket/data/")
@@ -267,10 +267,17 @@ def test_verify_counts_differences_and_changes_nothing(run, disk, aws, bucket):
         0,
         "3 files equal, 0 different, 0 missing at the destination, 0 only at the destination\n",
     )
-    assert (other.returncode, other.stdout) == (
+    *named, counts = other.stdout.splitlines()
+    assert (other.returncode, counts) == (
         4,
-        "1 file equal, 1 different, 1 missing at the destination, 2 only at the destination\n",
+        "1 file equal, 1 different, 1 missing at the destination, 2 only at the destination",
     )
+    assert sorted(named) == [
+        "different data/a.txt",
+        "extra s3://bucket/data/extra",
+        "extra s3://bucket/data/sub/b.csv",
+        "missing data/new.csv",
+    ]
     assert len(aws.keys(bucket)) == 4
 
 
@@ -479,4 +486,43 @@ def test_full_disk_for_the_output_is_one_line(script, disk, bucket, tmp_path):
         )
 
     assert result.returncode == 1
-    assert result.stderr == "data-sync: error: [Errno 28] No space left on device\n"
+    assert result.stderr == "data-sync: error: stdout: No space left on device\n"
+
+
+def test_report_on_stdout_is_all_that_is_there(run, disk, bucket):
+    disk.write(under(FILES, "data"))
+
+    result = run("--report", "-", "data", "s3://bucket/data/")
+
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [line["action"] for line in lines] == ["transfer"] * 3
+    assert "3 files (6 B) transferred" in result.stderr
+    assert run("--report", "-", "--json", "data", "s3://bucket/data/").returncode == 2
+
+
+def test_closed_stdout_is_an_error_before_anything_is_done(run_command, script, disk, aws, bucket):
+    disk.write(under(FILES, "data"))
+
+    result = run_command("sh", "-c", f"{script} data s3://bucket/data/ >&-")
+    quiet = run_command("sh", "-c", f"{script} -q data s3://bucket/quiet/ >&-")
+
+    assert (result.returncode, quiet.returncode) == (1, 0)
+    assert result.stderr.startswith("data-sync: error: cannot print: stdout is closed")
+    assert all(key.startswith("quiet/") for key in aws.keys(bucket))
+
+
+@pytest.mark.parametrize(
+    ("url", "status", "reason"),
+    [
+        ("localhost:1", 2, "is not a URL that starts with http:// or https://"),
+        ("http://127.0.0.1:1", 1, "Connection refused. Check --endpoint-url"),
+        ("http://user:secret@host", 2, "a URL with a user name or password"),
+    ],
+)
+def test_endpoint_that_cannot_be_used_is_one_line(run, disk, url, status, reason):
+    disk.write({"data/a": "a"})
+
+    result = run("--endpoint-url", url, "data", "s3://bucket/data/")
+
+    assert (result.returncode, result.stderr.count("\n")) == (status, 1)
+    assert reason in result.stderr

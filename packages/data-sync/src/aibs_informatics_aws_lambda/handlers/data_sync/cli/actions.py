@@ -10,10 +10,11 @@ from ..sync.routes import Route
 from .output import format_size, print_lines
 
 _ACTIONS = ("transfer", "delete", "remove")
+_DIFFERENCES = ("different", "missing", "extra")
 
 
 class ActionLines(Report):
-    """Prints a line for each action, and none for what is unchanged.
+    """Prints a line for each action or difference, and none for what is unchanged.
 
     Args:
         folder: local paths below it are shown relative to it.
@@ -30,9 +31,17 @@ class ActionLines(Report):
         evidence: Evidence = NO_EVIDENCE,  # noqa: ARG002
         error: BaseException | None = None,
     ) -> None:
-        """Print an action, unless it has failed."""
+        """Print an action, unless it has failed, or a difference."""
         if action in _ACTIONS and error is None:
             print_lines([self.format(describe(route, step, action))])
+        elif action in _DIFFERENCES:
+            is_extra = action == "extra"
+            name = (
+                route.target.name(step.target)
+                if is_extra
+                else route.source.name(step.entry.relative)
+            )
+            print_lines([f"{action} {self._shown(name)}"])
 
     def format(self, planned: Planned) -> str:
         """Return an action in one line: ``upload a -> s3://bucket/a (2 B, missing)``."""

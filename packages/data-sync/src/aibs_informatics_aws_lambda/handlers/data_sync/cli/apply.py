@@ -65,7 +65,7 @@ def _apply(plan: PlanFile, options: argparse.Namespace) -> ExitCode:
     start = time.monotonic()
     shows_actions = (options.verbose or options.dry_run) and not options.json
     listener = ActionLines() if shows_actions else None
-    with show_progress(quiet=options.quiet) as progress:
+    with show_progress(quiet=options.quiet, seconds=options.stats) as progress:
         response = Engine(progress, listener=listener).sync(request, restrict=plan.restrict)
     changed = _print_changed(plan)
     if options.json:
@@ -75,7 +75,7 @@ def _apply(plan: PlanFile, options: argparse.Namespace) -> ExitCode:
         print_lines([format_counts(response.result, seconds, dry_run=bool(options.dry_run))])
     failed = FailedFiles()
     failed.add(response)
-    failed.print()
+    failed.print(deletes=True)
     if changed or response.incomplete:
         return ExitCode.PARTLY_FAILED
     return failed.exit_code(response.result)

@@ -124,6 +124,13 @@ def add_output_options(
         group.add_argument(
             "--quiet", "-q", action="store_true", help="show neither progress nor counts"
         )
+        group.add_argument(
+            "--stats",
+            metavar="SECONDS",
+            type=not_negative,
+            default=30.0,
+            help="without a terminal: a line of progress each time (default: 30; 0: none)",
+        )
     # `run_as_process` reads it from `sys.argv`: parsing the arguments may be what fails.
     group.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return group

@@ -11,6 +11,7 @@ from aibs_informatics_aws_lambda.common.aws import named_errors
 from aibs_informatics_aws_lambda.common.cli.errors import ExitCode
 from aibs_informatics_aws_lambda.common.cli.output import printing
 from aibs_informatics_aws_lambda.common.s3 import S3Path
+from aibs_informatics_aws_lambda.storage.paths import parse_data_path
 
 from ..locations import Location, resolve
 from .arguments import PROGRAM, Parser, add_output_options
@@ -21,6 +22,9 @@ from .messages import configure_logging
 _PROGRAM = f"{PROGRAM} cat"
 _BLOCK_BYTES = 2**20
 
+VERSION = "?versionId="
+"""Precedes the version at the end of the URI of an object."""
+
 _DESCRIPTION = """\
 Write files and objects to stdout, one after another. Sources may have wildcards.
 """
@@ -29,6 +33,7 @@ _EXAMPLES = f"""\
 examples:
   {_PROGRAM} s3://bucket/results/summary.json
   {_PROGRAM} 's3://bucket/logs/2026-01-*.log' | grep ERROR
+  {_PROGRAM} 's3://bucket/results/summary.json?versionId=VERSION'
 """
 
 
@@ -66,18 +71,27 @@ def write_to_stdout(sources: Iterable[str]) -> None:
     """
     with printing(sys.stdout):
         for text in sources:
-            for source in expand_source(text):
+            for source in [parse_data_path(text)] if VERSION in text else expand_source(text):
                 location = resolve(source)
-                with closing(_open(location)) as stream:
+                with closing(open_source(location)) as stream:
                     _copy(location, stream)
         sys.stdout.buffer.flush()
 
 
-def _open(location: Location) -> Any:
+def open_source(location: Location) -> Any:
+    """Return the content of a file, an object or a version of an object as a stream.
+
+    Raises:
+        OSError: the file does not exist or cannot be read.
+        AWSError: the object does not exist or cannot be read.
+    """
     if isinstance(location, Path):
         return location.open("rb")
-    with named_errors(f"read {location}", permission="s3:GetObject"):
-        return s3_client().get_object(Bucket=location.bucket, Key=location.key)["Body"]
+    key, _, version = location.key.partition(VERSION)
+    arguments = {"VersionId": version} if version else {}
+    permission = "s3:GetObjectVersion" if version else "s3:GetObject"
+    with named_errors(f"read {location}", permission=permission):
+        return s3_client().get_object(Bucket=location.bucket, Key=key, **arguments)["Body"]
 
 
 def _copy(location: Location, stream: Any) -> None:

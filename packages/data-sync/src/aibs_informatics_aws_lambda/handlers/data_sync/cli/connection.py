@@ -4,8 +4,11 @@ import argparse
 import os
 from typing import Any
 
+from aibs_informatics_aws_lambda.common.cli.errors import CommandError
+
 from .arguments import as_argument
 
+_CONNECT_SECONDS = 4
 _OPTIONS = ("profile", "region", "endpoint_url")
 _CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
@@ -41,7 +44,11 @@ def given_connection(options: argparse.Namespace) -> dict[str, str]:
 
 
 def use_connection(options: argparse.Namespace) -> None:
-    """Set the environment variables that the options stand for, also for worker processes."""
+    """Set the environment variables that the options stand for, also for worker processes.
+
+    Raises:
+        CommandError: the endpoint cannot be reached.
+    """
     profile, region, url = map(vars(options).get, _OPTIONS)
     if profile:
         os.environ["AWS_PROFILE"] = profile
@@ -52,6 +59,7 @@ def use_connection(options: argparse.Namespace) -> None:
         os.environ["AWS_REGION"] = os.environ["AWS_DEFAULT_REGION"] = region
     if url:
         os.environ["AWS_ENDPOINT_URL_S3"] = url
+        _check_endpoint(url)
     # Not for the help: it takes time.
     from ..settings import NO_SIGN_REQUEST_KEY, REQUEST_PAYER_KEY
 
@@ -59,6 +67,25 @@ def use_connection(options: argparse.Namespace) -> None:
         os.environ[NO_SIGN_REQUEST_KEY] = "true"
     if vars(options).get("request_payer"):
         os.environ[REQUEST_PAYER_KEY] = options.request_payer
+
+
+def _check_endpoint(url: str) -> None:
+    """Connect to an endpoint: requests would be retried for half a minute."""
+    import socket
+    from urllib.parse import urlsplit
+    from urllib.request import getproxies
+
+    parts = urlsplit(url)
+    if parts.scheme in getproxies():
+        return
+    try:
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        socket.create_connection((parts.hostname or "", port), _CONNECT_SECONDS).close()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise CommandError(
+            f"cannot connect to {url}: {reason}. Check --endpoint-url and the network"
+        ) from error
 
 
 def s3_client() -> Any:

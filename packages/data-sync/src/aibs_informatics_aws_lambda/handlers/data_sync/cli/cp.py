@@ -5,7 +5,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -51,6 +51,7 @@ examples:
 """
 
 _STREAM_EXAMPLES = """\
+  {program} 's3://bucket/table.csv?versionId=VERSION' table-before.csv
   zcat table.csv.gz | {program} - s3://bucket/table.csv
 """
 
@@ -73,6 +74,8 @@ def copy(verb: str, arguments: Sequence[str]) -> ExitCode:
     streams = [options.destination, *options.sources].count(_STREAM)
     if streams and (verb == "mv" or streams > 1 or len(options.sources) > 1):
         raise UsageError("- is for a single source or the destination of cp")
+    if verb == "mv" and any("?versionId=" in source for source in options.sources):
+        raise UsageError("a version cannot be moved: copy it with cp")
     if options.destination == _STREAM:
         from .cat import write_to_stdout
 
@@ -94,7 +97,7 @@ def copy(verb: str, arguments: Sequence[str]) -> ExitCode:
 
 def _run(requests: Sequence[DataSyncRequest], options: argparse.Namespace) -> ExitCode:
     start = time.monotonic()
-    with show_progress(quiet=options.quiet) as progress:
+    with show_progress(quiet=options.quiet, seconds=options.stats) as progress:
         failed = FailedFiles()
         counts = _copy_all(requests, progress, options, failed)
     if options.json:
@@ -102,7 +105,7 @@ def _run(requests: Sequence[DataSyncRequest], options: argparse.Namespace) -> Ex
     elif not options.quiet:
         seconds = time.monotonic() - start
         print_lines([format_counts(counts, seconds, dry_run=options.dry_run)])
-    failed.print()
+    failed.print(deletes=not requests[0].retain_source_data)
     return failed.exit_code(counts)
 
 
@@ -149,17 +152,26 @@ def _check_moves(requests: Sequence[DataSyncRequest]) -> None:
 
 @contextmanager
 def _sources(options: argparse.Namespace) -> Iterator[list[str]]:
-    """Give the sources. Stdin is first written to a temporary file."""
-    if options.sources != [_STREAM]:
-        yield options.sources
-        return
-    if options.destination.endswith("/"):
+    """Give the sources. Stdin and versions of objects are first written to temporary files."""
+    if options.sources == [_STREAM] and options.destination.endswith("/"):
         raise UsageError("stdin has no name: give the full path or URI of the copy")
     with TemporaryDirectory(prefix="data-sync-") as folder:
-        path = Path(folder, "stdin")
-        with path.open("wb") as file:
-            shutil.copyfileobj(sys.stdin.buffer, file)
-        yield [str(path)]
+        yield [_as_path(text, Path(folder, str(n))) for n, text in enumerate(options.sources)]
+
+
+def _as_path(source: str, folder: Path) -> str:
+    from .cat import VERSION, open_source
+
+    if source != _STREAM and VERSION not in source:
+        return source
+    folder.mkdir()
+    name, stream = "stdin", sys.stdin.buffer
+    if source != _STREAM:
+        name = source.partition(VERSION)[0].rpartition("/")[2]
+        stream = open_source(S3Path(source))
+    with closing(stream), Path(folder, name).open("wb") as file:
+        shutil.copyfileobj(stream, file)
+    return str(Path(folder, name))
 
 
 def make_parser(verb: str = "cp") -> Parser:

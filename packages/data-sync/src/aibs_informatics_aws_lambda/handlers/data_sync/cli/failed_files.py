@@ -53,16 +53,21 @@ class FailedFiles:
             message = file.error if is_named else f"{file.path}: {file.error}"
             self.messages[file.path] = message
 
-    def print(self) -> None:
-        """Print an error for each of the first files, and their number, to stderr."""
+    def print(self, *, deletes: bool = False) -> None:
+        """Print an error for each of the first files, and their number, to stderr.
+
+        Args:
+            deletes: whether files were to be deleted as well, which are kept.
+        """
         for message in list(self.messages.values())[:_MOST_SHOWN]:
             sys.stderr.write(f"{PROGRAM}: error: {message}\n")
         if self.count > _MOST_SHOWN:
             sys.stderr.write(f"{PROGRAM}: error: and {self.count - _MOST_SHOWN:,} more\n")
         if self.count:
+            kept = ", so nothing was deleted" if deletes else ""
             sys.stderr.write(
-                f"{PROGRAM}: error: {format_count(self.count)} not synced, so nothing was "
-                "deleted: correct this, and run the same command again\n"
+                f"{PROGRAM}: error: {format_count(self.count)} not synced{kept}: correct this, "
+                "and run the same command again\n"
             )
 
     def exit_code(self, counts: DataSyncCounts) -> ExitCode:

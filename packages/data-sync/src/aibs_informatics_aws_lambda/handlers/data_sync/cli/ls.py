@@ -3,11 +3,14 @@
 import argparse
 import json
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
+from typing import Any
 
 from aibs_informatics_aws_lambda.common.cli.errors import CommandError, ExitCode
 from aibs_informatics_aws_lambda.storage.paths import DataLocation
 from aibs_informatics_aws_lambda.storage.quoted_names import quote_name
 
+from ..housekeeping.times import to_datetime
 from ..sync.filters import compile_patterns, matches
 from .arguments import PROGRAM, Parser, add_output_options, parse_path
 from .connection import add_connection_options, use_connection
@@ -20,11 +23,18 @@ from .output import format_size, format_time, print_json, print_lines
 _PROGRAM = f"{PROGRAM} ls"
 _BUCKETS = "s3://"
 
+_ORDERS: dict[str, Callable[[LevelEntry], Any]] = {
+    "name": lambda entry: entry.name,
+    "size": lambda entry: -(entry.size or 0),
+    "time": lambda entry: -(entry.modified.timestamp() if entry.modified else 0),
+}
+
 _DESCRIPTION = """\
 List what is directly below a path: time of the last modification (UTC), size in bytes and name.
 Folders and prefixes end in a slash. Without PATH, or with s3://, list the buckets.
 
 With -r, list the path and all files and folders below it, one absolute path or S3 URI per line.
+With -l or --sort as well, list all files below the path, with time and size.
 The exit status is 1 if there is nothing.
 """
 
@@ -33,6 +43,7 @@ examples:
   {_PROGRAM} s3://bucket/results/
   {_PROGRAM} -H /mnt/efs/results
   {_PROGRAM} -r --include '*.csv' --exclude draft s3://bucket/results/
+  {_PROGRAM} -r -H --sort size s3://bucket/results/ | head
 """
 
 
@@ -45,10 +56,16 @@ def run(arguments: Sequence[str]) -> ExitCode:
     options = make_parser().parse_args(arguments)
     configure_logging(_PROGRAM, verbose=options.verbose)
     use_connection(options)
-    if options.recursive and options.path is not None:
+    is_tree = options.recursive and options.path is not None
+    is_detailed = options.long or options.human or options.sort is not None
+    if is_tree and not is_detailed:
         return _list_tree(options)
-    found = list_buckets() if options.path is None else list_level(options.path)
-    entries = sorted(filter(_selects(options), found))
+    if is_tree:
+        entries = list(_files_below(options))
+    else:
+        found = list_buckets() if options.path is None else list_level(options.path)
+        entries = list(filter(_selects(options), found))
+    entries.sort(key=_ORDERS[options.sort or "name"])
     if not entries:
         raise CommandError(f"cannot list {options.path or 'buckets'}: there is nothing")
     if options.json:
@@ -56,6 +73,19 @@ def run(arguments: Sequence[str]) -> ExitCode:
     else:
         print_lines(_table(entries, options), options.end)
     return ExitCode.DONE
+
+
+def _files_below(options: argparse.Namespace) -> Iterator[LevelEntry]:
+    """Yield all selected files or objects at and below the path, by their full names."""
+    from ..housekeeping.contents import find_contents
+    from ..locations import find_root
+
+    root, selects = find_root(options.path).name(), _selects(options)
+    contents = find_contents(options.path)
+    for entry in chain([contents.single] if contents.single else [], contents.below):
+        if selects(LevelEntry(entry.relative)):
+            name = f"{root.rstrip('/')}/{entry.relative}" if entry.relative else root
+            yield LevelEntry(name, entry.size, to_datetime(entry.modified))
 
 
 def _list_tree(options: argparse.Namespace) -> ExitCode:
@@ -134,6 +164,12 @@ def make_parser() -> Parser:
         help="S3 URI, EFS path or local path",
     )
     parser.add_argument("--recursive", "-r", action="store_true", help="list the whole tree")
+    parser.add_argument(
+        "--long", "-l", action="store_true", help="with -r: list files with time and size"
+    )
+    parser.add_argument(
+        "--sort", choices=sorted(_ORDERS), help="by name, size (largest first) or time (newest)"
+    )
     parser.add_argument(
         "--human", "--human-readable", "-H", action="store_true", help="show sizes as 1.5 GiB"
     )

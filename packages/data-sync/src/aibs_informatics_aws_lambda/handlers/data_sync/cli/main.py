@@ -30,6 +30,7 @@ def main() -> int:
         lambda: _run(sys.argv[1:]),
         format_error=format_error,
         is_self_explanatory=is_self_explanatory,
+        stop_hint=_stop_hint(sys.argv[1:]),
     )
 
 
@@ -44,6 +45,14 @@ def _run(arguments: Sequence[str]) -> int:
         module = import_module(f"{__package__}.{MODULES[verb or 'sync']}")
     status: int = module.run(arguments[1:] if verb else arguments)
     return status
+
+
+def _stop_hint(arguments: Sequence[str]) -> str:
+    """Return what a user can do after an interruption: what a sync has transferred stays."""
+    from .arguments import MODULES
+
+    module = MODULES.get(arguments[0], "sync") if arguments else ""
+    return ": run the same command again to continue" if module == "sync" else ""
 
 
 def _print_version() -> int:

@@ -4,7 +4,9 @@ import datetime as dt
 import sys
 from collections.abc import Iterable
 
+from aibs_informatics_aws_lambda.common.cli.errors import CommandError
 from aibs_informatics_aws_lambda.common.cli.output import printing
+from aibs_informatics_aws_lambda.common.files import filename_in_errors
 from aibs_informatics_aws_lambda.common.json_io import dump_json_line
 from aibs_informatics_aws_lambda.common.model import PydanticBaseModel
 from pydantic import ByteSize
@@ -21,10 +23,17 @@ def print_lines(lines: Iterable[str], end: str = "\n") -> None:
     On a terminal, characters that are not printable are escaped: a file name could otherwise hold
     control sequences.
     """
+    check_stdout()
     sys.stdout.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
     shown = map(_escaped, lines) if sys.stdout.isatty() else lines
-    with printing(sys.stdout):
+    with filename_in_errors("stdout"), printing(sys.stdout):
         sys.stdout.writelines(f"{line}{end}" for line in shown)
+
+
+def check_stdout() -> None:
+    """Raise `CommandError` if stdout is closed."""
+    if sys.stdout is None:
+        raise CommandError("cannot print: stdout is closed. Redirect it to /dev/null, or use -q")
 
 
 def format_count(number: int, noun: str = "file") -> str:

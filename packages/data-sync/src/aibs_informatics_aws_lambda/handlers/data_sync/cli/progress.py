@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from threading import Event, Thread
 from typing import Final, NamedTuple, TypeAlias
 
 from ..progress import NullProgress, Progress
+from .arguments import PROGRAM
 from .output import format_count, format_size
 
 _BAR_SECONDS: Final = 0.1
-_LINE_SECONDS: Final = 5.0
+_LINE_SECONDS: Final = 30.0
 
 
 class Amount(NamedTuple):
@@ -70,18 +73,22 @@ class ThrottledProgress:
 
 
 @contextmanager
-def show_progress(*, quiet: bool = False) -> Iterator[Progress]:
-    """Show progress on stderr inside the block if stderr is a terminal.
+def show_progress(*, quiet: bool = False, seconds: float = _LINE_SECONDS) -> Iterator[Progress]:
+    """Show progress on stderr inside the block.
 
-    It is a progress bar, or without rich a line every five seconds.
+    It is a progress bar on a terminal, and elsewhere, or without rich, a line now and then.
+
+    Args:
+        quiet: show nothing.
+        seconds: the seconds between two lines; 0 for none.
     """
-    if quiet or not sys.stderr.isatty():
+    if quiet:
         yield NullProgress()
         return
-    try:
-        bar = _progress_bar()
-    except ModuleNotFoundError:
-        yield ThrottledProgress(_write_line, _LINE_SECONDS)
+    bar = _progress_bar() if sys.stderr is not None and sys.stderr.isatty() else None
+    if bar is None:
+        with _lines(seconds) as progress:
+            yield progress
         return
     with bar as display:
         progress = ThrottledProgress(display, _BAR_SECONDS)
@@ -89,22 +96,50 @@ def show_progress(*, quiet: bool = False) -> Iterator[Progress]:
         progress.display()
 
 
+@contextmanager
+def _lines(seconds: float) -> Iterator[Progress]:
+    """Write a line each time so many seconds have passed, also while nothing happens."""
+    if not seconds:
+        yield NullProgress()
+        return
+    progress = ThrottledProgress(_write_line, math.inf)
+    ended = Event()
+
+    def write() -> None:
+        while not ended.wait(seconds):
+            progress.display()
+
+    writer = Thread(target=write, daemon=True)
+    writer.start()
+    try:
+        yield progress
+    finally:
+        ended.set()
+        writer.join()
+
+
 def _write_line(planned: Amount, completed: Amount) -> None:
-    sys.stderr.write(
+    amount = (
         f"{completed.files:,} of {format_count(planned.files)}, "
-        f"{format_size(completed.size)} of {format_size(planned.size)}\n"
+        f"{format_size(completed.size)} of {format_size(planned.size)}"
+        if planned.files
+        else "comparing source and destination"
     )
+    sys.stderr.write(f"{PROGRAM}: {amount}\n")
 
 
-def _progress_bar() -> AbstractContextManager[Display]:
+def _progress_bar() -> AbstractContextManager[Display] | None:
     # rich takes as long to import as a short sync takes to run: it is for terminals only.
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        Progress as RichProgress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+    try:
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            Progress as RichProgress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+    except ModuleNotFoundError:
+        return None
 
     columns = (
         TextColumn("{task.description}"),

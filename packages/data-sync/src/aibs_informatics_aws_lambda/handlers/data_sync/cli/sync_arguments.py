@@ -46,9 +46,8 @@ verbs:
   apply FILE        do what a plan says          probe S3_PREFIX   try what a service supports
   completion SHELL  completion for a shell
 
-SRC and DST are S3 URIs (s3://BUCKET/KEY), EFS paths (efs://fs-ID:/PATH) or local paths. A file or
-folder with the name of a verb is written ./ls. To continue after an interruption, run the same
-command again.
+SRC and DST are S3 URIs (s3://BUCKET/KEY), EFS paths (efs://fs-ID:/PATH) or local paths (./ls for a
+file with the name of a verb). To continue after an interruption, run the same command again.
 """
 
 
@@ -166,7 +165,7 @@ def _add_execution(group: Group) -> None:
         metavar="PATH",
         dest="report_path",
         type=arguments.parse_path,
-        help="write the action for each file to PATH as JSON Lines",
+        help="write the action for each file to PATH as JSON Lines; - is stdout",
     )
     group.add_argument(
         "--fail-fast",

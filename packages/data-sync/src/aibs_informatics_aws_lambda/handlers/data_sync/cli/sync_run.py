@@ -7,11 +7,13 @@ import logging
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, redirect_stdout
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from aibs_informatics_aws_lambda.common.cli.errors import ExitCode
+from aibs_informatics_aws_lambda.common.cli.errors import ExitCode, UsageError
 from aibs_informatics_aws_lambda.common.collector import paused_collector
 from aibs_informatics_aws_lambda.storage.data_sync.sync import (
     DataSyncCounts,
@@ -23,7 +25,7 @@ from .arguments import PROGRAM
 from .connection import given_connection, use_connection
 from .failed_files import FailedFiles
 from .messages import configure_logging
-from .output import print_json, print_lines
+from .output import check_stdout, print_json, print_lines
 from .progress import show_progress
 from .summary import format_counts, format_verification
 from .sync_request import check_selected, make_request
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_STDOUT = Path("-")
 _MAX_FAILURES_SHOWN = 20
 _STOPPED = "stopped at the deadline: run the same command again to continue"
 
@@ -47,8 +50,30 @@ def run_sync(options: argparse.Namespace) -> ExitCode:
         Exception: the sync failed.
     """
     request = make_request(options)
+    if not options.quiet:
+        check_stdout()
     configure_logging(PROGRAM, verbose=options.verbose)
     use_connection(options)
+    if request.report_path == _STDOUT:
+        return _with_report_on_stdout(request, options)
+    return _run(request, options)
+
+
+def _with_report_on_stdout(request: DataSyncRequest, options: argparse.Namespace) -> ExitCode:
+    """Run a sync and print its report, and the counts to stderr."""
+    if options.json or options.verbose or request.dry_run or request.verify:
+        raise UsageError("--report - is not for --json, -v, --dry-run and --verify")
+    with TemporaryDirectory(prefix="data-sync-") as folder, redirect_stdout(sys.stderr):
+        path = Path(folder, "report.jsonl")
+        try:
+            return _run(request.model_copy(update={"report_path": path}), options)
+        finally:
+            with redirect_stdout(sys.__stdout__):
+                if path.exists():
+                    print_lines(path.read_text().splitlines())
+
+
+def _run(request: DataSyncRequest, options: argparse.Namespace) -> ExitCode:
     if options.jobs > 1 and not request.dry_run:
         return _sync_in_batches(request, options)
     return _sync(request, options)
@@ -61,7 +86,7 @@ def _sync(request: DataSyncRequest, options: argparse.Namespace) -> ExitCode:
     start = time.monotonic()
     with ExitStack() as stack:
         listener = _listener(request, options, stack)
-        progress = stack.enter_context(show_progress(quiet=options.quiet))
+        progress = stack.enter_context(show_progress(quiet=options.quiet, seconds=options.stats))
         check = partial(check_selected, request)
         response = Engine(progress, listener=listener).sync(request, restrict=check)
     if options.json:
@@ -72,7 +97,7 @@ def _sync(request: DataSyncRequest, options: argparse.Namespace) -> ExitCode:
         _warn_of_filters(request, _count_files(response))
     failed = FailedFiles()
     failed.add(response)
-    failed.print()
+    failed.print(deletes=_deletes(request))
     return failed.exit_code(response.result) or _exit_code(response)
 
 
@@ -81,7 +106,8 @@ def _listener(
 ) -> Report | None:
     """Return what receives the actions: lines on stdout, the plan file, both or neither."""
     listener: Report | None = None
-    if (options.verbose or request.dry_run) and not (options.json or options.quiet):
+    is_shown = options.verbose or request.dry_run or request.verify
+    if is_shown and not (options.json or options.quiet):
         from .actions import ActionLines
 
         listener = ActionLines()
@@ -100,7 +126,7 @@ def _sync_in_batches(request: DataSyncRequest, options: argparse.Namespace) -> E
     from .parallel import sync_in_batches
 
     start = time.monotonic()
-    with show_progress(quiet=options.quiet) as progress:
+    with show_progress(quiet=options.quiet, seconds=options.stats) as progress:
         result = sync_in_batches(
             request, progress, processes=options.jobs, batch_bytes=options.batch_bytes
         )
@@ -109,13 +135,17 @@ def _sync_in_batches(request: DataSyncRequest, options: argparse.Namespace) -> E
     elif not options.quiet:
         print_lines(_lines_of_batches(result, request, time.monotonic() - start))
     _print_failures(result, options)
-    result.failed_files.print()
+    result.failed_files.print(deletes=_deletes(request))
     if request.filter_config:
         _warn_of_filters(request, _count_synced(result.counts))
     if result.failed and len(result.failed) == result.syncs and not _count_synced(result.counts):
         return ExitCode.FAILED
     is_partial = result.failed or result.failed_files.count or result.unfinished
     return ExitCode.PARTLY_FAILED if is_partial else ExitCode.DONE
+
+
+def _deletes(request: DataSyncRequest) -> bool:
+    return request.delete or not request.retain_source_data
 
 
 def _count_synced(counts: DataSyncCounts) -> int:
