@@ -38,6 +38,8 @@ from .routes import Route, folder_route
 
 logger = logging.getLogger(__name__)
 
+_REWRITES_SHOWN = 10
+
 # What a move removes must not have changed after its transfer, whose time another clock tells. S3
 # refuses requests of machines whose clock differs by more than 15 minutes.
 _CLOCK_SKEW_OF_MOVES = 15 * 60
@@ -205,6 +207,8 @@ class _Call:
             restrict(plans)
             _check_deletions(self._request, plans)
             _check_archived(self._request, plans)
+            if not self._request.verify:
+                _warn_of_rewrites(plans)
             yield plans
         finally:
             for plan in plans:
@@ -357,6 +361,20 @@ def _adapts(request: models.DataSyncRequest) -> bool:
 def _may_delete(request: models.DataSyncRequest, route: Route) -> bool:
     # By default, a copy between local paths deletes nothing, whatever `delete` says.
     return bool(request.local_mirror) or not route.is_local
+
+
+def _warn_of_rewrites(plans: Sequence[Plan]) -> None:
+    for plan in plans:
+        for path in plan.rewrites.found[:_REWRITES_SHOWN]:
+            name = plan.route.target.name(path.removeprefix(plan.route.target.path))
+            logger.warning(
+                "store %s is rewritten in place: readers may see a mixture of old and new files "
+                "until the sync ends",
+                name,
+            )
+        more = plan.rewrites.count - _REWRITES_SHOWN
+        if more > 0:
+            logger.warning("%s more stores are rewritten in place", f"{more:,}")
 
 
 def _check_archived(request: models.DataSyncRequest, plans: Sequence[Plan]) -> None:

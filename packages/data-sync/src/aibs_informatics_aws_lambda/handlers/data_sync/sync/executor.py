@@ -166,8 +166,12 @@ class _PlanExecution:
         self._note_progress()
         # A reader of a store finds what its entry files name: all of that has arrived by now.
         self._publishes, self._reached = True, None
+        lacks_data = bool(self._outcome.counts.files_archived)
         for wave in steps.transfer_waves():
             found = self._unpublished(wave)
+            if lacks_data:
+                # What they name is left out, and must be restored first.
+                found = (numbered for numbered in found if numbered[1].action == "keep")
             self._transfer_each(found if self.context.may_delete else self._left_out(found))
         if not self.context.may_delete:
             self.method.discard([])

@@ -24,6 +24,7 @@ from .filters import PathFilter
 from .key_paths import FileFolderConflicts, NonCanonicalKeys, as_local_pairs
 from .move_marker import MOVE_MARKER
 from .resumption import Resumption
+from .rewrites import Rewrites
 from .routes import Route
 from .spool import Arrivals, Spool
 from .steps import Steps
@@ -75,6 +76,7 @@ class Plan:
             the order of their targets.
         extraneous: the entries to delete from the destination.
         archived: the entries that would be transferred, and must be restored before.
+        rewrites: the stores that are rewritten in place.
         resumption: what earlier calls of the same sync have done.
         arrivals: the ETags of what was transferred, if the source is removed.
         entry_files_through: the entry file of a store that an earlier call has finished last, if
@@ -95,6 +97,7 @@ class Plan:
     steps: Steps = field(default_factory=Steps)
     extraneous: Steps = field(default_factory=Steps)
     archived: Spool = field(default_factory=Spool)
+    rewrites: Rewrites = field(default_factory=Rewrites)
     resumption: Resumption | None = None
     arrivals: Arrivals = field(default_factory=Arrivals)
     entry_files_through: str | None = None
@@ -283,12 +286,19 @@ class _Planner:
         if self._is_archived(step):
             self.plan.archived.append(step)
             return
+        path = self._target_path + step.target
+        rule = None
+        if path.endswith(ENDINGS) or in_entry_folder(path):
+            rule = None if self._route.single else find_rule(path)
+            if rule is not None:
+                self.plan.rewrites.note_entry_file(path, rule)
+        elif step.there is not None and step.action == "transfer":
+            self.plan.rewrites.note_replaced(path)
         if self._count(step):
             if self._conflicts is not None:
                 self._conflicts.check(step)
-            path = self._target_path + step.target
-            if path.endswith(ENDINGS) or in_entry_folder(path):
-                self.plan.add(self.plan.steps, step)
+            if rule is not None:
+                self.plan.steps.append_entry_file(step, rule)
             else:
                 self.plan.steps.append(step)
 
