@@ -88,6 +88,18 @@ class BrokenError(Exception):
             RefusedError(412, "PreconditionFailed"),
             "cannot copy s3://bucket/a to s3://other/b: PreconditionFailed: Why. The object",
         ),
+        "too many parts name the limit": (
+            PUT._replace(size=100),
+            RefusedError(
+                400, "InvalidArgument", "Part number must be an integer between 1 and 1000"
+            ),
+            "between 1 and 1000. The file, of 100 bytes, takes more parts than the service",
+        ),
+        "a certificate that is not trusted names its CA": (
+            LIST,
+            BrokenError("AWS_IO_TLS_ERROR_NEGOTIATION_FAILURE"),
+            "if a CA of your own has signed it, set AWS_CA_BUNDLE",
+        ),
         "an upload names both sides": (
             PUT,
             RefusedError(503, "SlowDown"),

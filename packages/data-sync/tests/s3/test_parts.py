@@ -10,6 +10,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.s3.parts import (
     part_bytes_for,
     parts_of,
     split_parts,
+    upload_part_bytes,
 )
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.requests import (
     ObjectVersion,
@@ -35,6 +36,21 @@ GIB = 2**30
 )
 def test_size_of_parts(size, part_bytes):
     assert part_bytes_for(size) == part_bytes
+
+
+@table(
+    "size, part_bytes, on_aws",
+    {
+        "1,000 parts of 8 MiB are few": (8000 * MIB, 8 * MIB, 8 * MIB),
+        "a byte more doubles the parts elsewhere": (8000 * MIB + 1, 16 * MIB, 8 * MIB),
+        "50 GiB": (50 * GIB, 64 * MIB, 8 * MIB),
+        "parts fit the memory of the client": (500 * GIB, 64 * MIB, 64 * MIB),
+        "but 10,000 are the most": (5 * 2**40, GIB, GIB),
+    },
+)
+def test_size_of_the_parts_of_an_upload(size, part_bytes, on_aws):
+    assert upload_part_bytes(size, is_aws=False) == part_bytes
+    assert upload_part_bytes(size, is_aws=True) == on_aws
 
 
 @table(

@@ -129,6 +129,11 @@ def error_code(error: Exception) -> str:
 
 
 def _remedy(code: str, message: str, status: int | None, request: Request, host: str) -> str:
+    if code == "InvalidArgument" and message.startswith("Part number"):
+        return (
+            f"The file, of {request.size} bytes, takes more parts than the service accepts: raise "
+            "its limit (max_upload_part_num of Swift), or split the file"
+        )
     if code.startswith("AWS_IO_TLS_"):
         return (
             f"Check the certificate of {host}: if a CA of your own has signed it, set "

@@ -16,7 +16,14 @@ from aibs_informatics_aws_lambda.common.files import filename_in_errors
 from ..evidence import StoredObject, is_digest
 from ..progress import CheckDeadline
 from .client import S3
-from .parts import common_part_sizes, known_part_sizes, part_bytes_for, parts_of, split_parts
+from .parts import (
+    common_part_sizes,
+    known_part_sizes,
+    part_bytes_for,
+    parts_of,
+    split_parts,
+    upload_part_bytes,
+)
 from .requests import ObjectVersion, Request
 
 _BLOCK_BYTES = 2**20
@@ -48,7 +55,8 @@ def file_is_stored(
         return _crc64nvme(path, check) == stored.crc64nvme
     if stored.is_encrypted or not is_digest(stored.etag):
         return None
-    return file_has_etag(path, size, stored.etag, list, check)
+    larger = split_parts(size, upload_part_bytes(size, is_aws=False))
+    return file_has_etag(path, size, stored.etag, lambda: [larger], check)
 
 
 def file_has_etag(

@@ -12,7 +12,12 @@ from .requests import ObjectVersion, Response, head_part
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 MAX_PARTS = 10_000
 
+# https://docs.openstack.org/swift/latest/admin/middleware.html: max_upload_part_num
+_FEW_PARTS = 1000
+
 _MIB = 2**20
+# Several of these fit the memory of the client.
+_LARGE_PART_BYTES = 64 * _MIB
 _MIN_PART_BYTES = 5 * _MIB
 # The part sizes of other tools, for services that do not tell the size of a part.
 _COMMON_PART_BYTES = tuple(
@@ -27,6 +32,17 @@ def part_bytes_for(size: int) -> int:
     """Return the part size for the multipart upload of an object of the given size."""
     part_bytes = PART_BYTES
     while part_bytes * MAX_PARTS < size:
+        part_bytes *= 2
+    return part_bytes
+
+
+def upload_part_bytes(size: int, *, is_aws: bool) -> int:
+    """Return the part size for an upload: larger where a service may accept fewer parts.
+
+    Swift accepts 1,000 parts by default, and refuses the next one once all of them were sent.
+    """
+    part_bytes = part_bytes_for(size)
+    while not is_aws and part_bytes * _FEW_PARTS < size and part_bytes < _LARGE_PART_BYTES:
         part_bytes *= 2
     return part_bytes
 

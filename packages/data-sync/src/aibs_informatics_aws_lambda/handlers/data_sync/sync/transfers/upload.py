@@ -16,7 +16,7 @@ from ...progress import CheckDeadline, OnBytes
 from ...s3 import etags, requests
 from ...s3.client import PART_BYTES, S3, sends_checksums
 from ...s3.deletion import delete_version
-from ...s3.parts import part_bytes_for
+from ...s3.parts import upload_part_bytes
 from ...s3.service import Feature
 from ..diff import Step
 from ..object_headers import upload_headers
@@ -76,7 +76,7 @@ class Upload:
                 headers=upload_headers(self._settings, target.key),
                 send_file=self._path(step),
                 size=entry.size,
-                part_bytes=part_bytes_for(entry.size),
+                part_bytes=upload_part_bytes(entry.size, is_aws=self._s3.service.is_aws),
                 keeps_headers=True,
             ),
             on_bytes=on_bytes,
