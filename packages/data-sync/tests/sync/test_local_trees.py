@@ -155,6 +155,21 @@ def test_file_with_another_size_than_its_content_is_an_error(tmp_path: Path, pat
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["pipe", "link"])
+@pytest.mark.parametrize("source", ["s3://bucket/a", "{tmp}/a"])
+def test_file_does_not_replace_a_pipe(bucket, tmp_path: Path, source, name):
+    bucket.put("a", "x")
+    write(tmp_path / "a")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    with pytest.raises(
+        FileExistsError, match=f"{tmp_path}/{name} is a device, a pipe or a socket"
+    ):
+        sync(source.format(tmp=tmp_path), tmp_path / name)
+    assert (tmp_path / "pipe").is_fifo()
+    assert (tmp_path / "link").is_symlink()
+
+
 @pytest.fixture
 def before_transfers(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], None]], None]:
     """Do something once a sync is planned, and before its first transfer."""

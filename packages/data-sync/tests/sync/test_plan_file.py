@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 from aibs_informatics_aws_lambda.handlers.data_sync.entries import Entry
@@ -63,6 +64,20 @@ def write(tmp_path):
         return path
 
     return write
+
+
+def test_plan_is_written_to_a_pipe_and_does_not_replace_it(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    # Opened for both, so that writing does not wait for a reader.
+    reader = os.open(pipe, os.O_RDWR)
+    with written_plan(pipe, REQUEST, {}):
+        pass
+    header, totals = map(json.loads, os.read(reader, 10_000).decode().splitlines())
+    os.close(reader)
+    assert header["request"]["source_path"] == "/src"
+    assert totals == {"totals": {}}
+    assert pipe.is_fifo()
 
 
 def test_plan_has_the_request_the_actions_and_the_totals(write):

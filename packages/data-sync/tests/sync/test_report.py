@@ -122,6 +122,21 @@ def test_names_that_are_not_utf_8_are_quoted_in_reports_as_in_responses(tmp_path
     assert [line["destination"] for line in found] == [f"{tmp_path}/dst/{name}" for name in quoted]
 
 
+@pytest.mark.parametrize("name", ["pipe", "link"])
+def test_report_is_written_to_a_pipe_and_does_not_replace_it(tmp_path: Path, name):
+    write(tmp_path / "src" / "a")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    # Opened for both, so that writing does not wait for a reader.
+    reader = os.open(tmp_path / "pipe", os.O_RDWR)
+    sync(tmp_path / "src", tmp_path / "dst", report_path=tmp_path / name)
+    [line] = lines(os.read(reader, 10_000))
+    os.close(reader)
+    assert line["action"] == "transfer"
+    assert (tmp_path / "pipe").is_fifo()
+    assert (tmp_path / "link").is_symlink()
+
+
 def test_removal_at_the_source_is_reported(bucket, tmp_path: Path):
     bucket.put("src/a", "x")
     options = {"retain_source_data": False, "report_path": "s3://bucket/reports/r.jsonl"}

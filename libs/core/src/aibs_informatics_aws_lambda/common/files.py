@@ -44,7 +44,7 @@ def unwritable_reason(path: Path) -> str | None:
     """
     if path.is_dir():
         return "it is a directory, not a file"
-    if not _is_replaceable(path):
+    if not is_replaceable(path):
         return None if os.access(path, os.W_OK) else "it is not writable"
     target = Path(os.path.realpath(path))
     directory = next(ancestor for ancestor in target.parents if ancestor.exists())
@@ -65,7 +65,7 @@ def write_atomically(path: Path, text: str) -> None:
         OSError: the directory is missing or not writable, or the disk is full; ``path`` is
             unchanged.
     """
-    if not _is_replaceable(path):
+    if not is_replaceable(path):
         with filename_in_errors(path):
             path.write_text(text, encoding="utf-8")
         return
@@ -88,7 +88,7 @@ def write_atomically(path: Path, text: str) -> None:
         raise
 
 
-def _is_replaceable(path: Path) -> bool:
+def is_replaceable(path: Path) -> bool:
     """Return whether ``path`` can be replaced: a device, a pipe or a socket cannot."""
     return path.is_file() or not path.exists()
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Final, Literal, NamedTuple, TypeAlias
 
-from aibs_informatics_aws_lambda.common.files import filename_in_errors
+from aibs_informatics_aws_lambda.common.files import filename_in_errors, is_replaceable
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
 
 from ..entries import Entry
@@ -134,16 +134,20 @@ def written_plan(
         OSError: the file cannot be written.
     """
     target = str(path.absolute())
-    temporary = path_beside(target)
+    is_replaced = is_replaceable(path)
+    # A device or a pipe is written to itself.
+    written = path_beside(target) if is_replaced else target
     try:
-        with filename_in_errors(target), open(temporary, "x", encoding="ascii") as file:  # noqa: PTH123
+        with filename_in_errors(target), open(written, "w", encoding="ascii") as file:  # noqa: PTH123
             writer = PlanWriter(file)
             writer.write_header(request, connection)
             yield writer
             writer.write_totals()
-        Path(temporary).replace(target)
+        if is_replaced:
+            Path(written).replace(target)
     finally:
-        delete_file(temporary)
+        if is_replaced:
+            delete_file(written)
 
 
 class PlanFile:

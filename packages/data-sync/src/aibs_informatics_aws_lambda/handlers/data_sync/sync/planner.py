@@ -454,5 +454,19 @@ def _find_file(path: str) -> Entry | None:
         return None
     if stat.S_ISDIR(found.st_mode):
         raise IsADirectoryError(f"{path} is a folder: a file does not replace a folder")
+    if not stat.S_ISREG(found.st_mode) and _is_special(path):
+        raise FileExistsError(
+            f"{path} is a device, a pipe or a socket: a file does not replace it. Choose another "
+            "destination"
+        )
     kind: EntryKind = "file" if stat.S_ISREG(found.st_mode) else "symlink"
     return Entry("", found.st_size, found.st_mtime, None, kind)
+
+
+def _is_special(path: str) -> bool:
+    """Tell whether a path leads to a device, a pipe or a socket."""
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))

@@ -3,6 +3,7 @@
 import heapq
 import json
 import os
+import shutil
 import tempfile
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -11,7 +12,11 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Literal, NamedTuple, TypeAlias
 
-from aibs_informatics_aws_lambda.common.files import filename_in_errors, unwritable_reason
+from aibs_informatics_aws_lambda.common.files import (
+    filename_in_errors,
+    is_replaceable,
+    unwritable_reason,
+)
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
 from aibs_informatics_aws_lambda.storage.paths import DataLocation, parse_data_path
@@ -212,7 +217,10 @@ def written_report(location: Location, s3: Callable[[], S3]) -> Iterator[Report]
         AWSError: it cannot be uploaded.
     """
     check_report_location(location)
-    publish = _uploaded(location, s3()) if isinstance(location, S3Path) else _renamed(location)
+    if isinstance(location, S3Path):
+        publish = _uploaded(location, s3())
+    else:
+        publish = _renamed(location) if is_replaceable(location) else _copied(location)
     with publish as path, _in_order(path) as report:
         yield report
 
@@ -244,6 +252,22 @@ def _renamed(location: Path) -> Iterator[str]:
                 os.replace(temporary, target)  # noqa: PTH105
     finally:
         delete_file(temporary)
+
+
+@contextmanager
+def _copied(location: Path) -> Iterator[str]:
+    """Write a report to a device or a pipe, which a file must not replace."""
+    with tempfile.TemporaryDirectory(prefix="data-sync-") as folder:
+        path = f"{folder}/report.jsonl"
+        try:
+            yield path
+        finally:
+            with (
+                filename_in_errors(location),
+                open(path, "rb") as report,  # noqa: PTH123
+                location.open("wb") as target,
+            ):
+                shutil.copyfileobj(report, target)
 
 
 @contextmanager
