@@ -31,7 +31,7 @@ ODD = [
 
 @pytest.mark.parametrize("limit", [1, 2, 5, 100])
 def test_names_are_in_order_however_few_are_sorted_in_memory(monkeypatch, limit):
-    monkeypatch.setattr(sorted_names, "_SORTED_IN_MEMORY", limit)
+    monkeypatch.setattr(sorted_names, "SORTED_IN_MEMORY", limit)
     names: list[Name] = [(text, False) for text in ODD] + [("b/", True), ("c/", True)]
     shuffled = random.Random(limit).sample(names, len(names))
     assert list(sort_names(iter(shuffled))) == sorted(names)
@@ -42,7 +42,7 @@ def test_no_names_are_none():
 
 
 def test_large_folder_is_listed_in_order(monkeypatch, tmp_path: Path):
-    monkeypatch.setattr(sorted_names, "_SORTED_IN_MEMORY", 7)
+    monkeypatch.setattr(sorted_names, "SORTED_IN_MEMORY", 7)
     names = [f"{number}-{'n' * (number % 3)}" for number in range(50)]
     for name in names:
         (tmp_path / name).touch()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from .base import LambdaEvent as LambdaEvent, LambdaHandlerType as LambdaHandlerType
+from .base import CONTEXT_ATTR, LambdaEvent as LambdaEvent, LambdaHandlerType as LambdaHandlerType
 from .description import HandlerDescription
 from .generics import REQUEST, RESPONSE
 from .json_io import JSON, JSONObject
@@ -17,6 +17,7 @@ from .lambda_function import (
     parse_event,
     with_handler_class,
 )
+from .logging import LOGGING_ATTR
 from .middleware import call_handler, flush_middlewares
 from .records import RecordMixins
 from .s3 import S3Path, download_to_json_object, upload_json
@@ -90,8 +91,8 @@ class LambdaHandler(RecordMixins[REQUEST, RESPONSE], Generic[REQUEST, RESPONSE])
         def invoke(event: LambdaEvent, context: LambdaContext) -> JSON | None:
             request = parse_event(cls, event)
             instance = cls(*args, **kwargs)
-            instance.log = logger
-            instance.context = context
+            setattr(instance, LOGGING_ATTR, logger)
+            setattr(instance, CONTEXT_ATTR, context)
             try:
                 response = call_handler(instance, request, event)
                 if response is None:

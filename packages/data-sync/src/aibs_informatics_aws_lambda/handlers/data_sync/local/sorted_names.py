@@ -10,7 +10,7 @@ Name: TypeAlias = tuple[str, bool]
 """A name in a folder, and whether it is a symlink to a folder that is followed. The names of
 folders end in a slash, so that they sort as the paths below them do."""
 
-_SORTED_IN_MEMORY = 50_000
+SORTED_IN_MEMORY = 50_000
 
 # No name has a slash, but at its end.
 _LINE_END, _ESCAPED = "\n", "//"
@@ -24,7 +24,7 @@ def sort_names(names: Iterator[Name]) -> Iterable[Name]:
     """
     runs: list[IO[str]] = []
     try:
-        while len(run := sorted(islice(names, _SORTED_IN_MEMORY))) == _SORTED_IN_MEMORY:
+        while len(run := sorted(islice(names, SORTED_IN_MEMORY))) == SORTED_IN_MEMORY:
             runs.append(_written(run))
     except BaseException:
         for file in runs:

@@ -4,12 +4,14 @@ import logging
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, islice
 from pathlib import Path
 from time import perf_counter
 from typing import TypeAlias
 
 from ..entries import Entry, EntryKind, Listing
 from ..evidence import is_absent
+from . import sorted_names
 from .files import DANGLING
 from .read_ahead import (
     MEASURED_FILES,
@@ -19,7 +21,7 @@ from .read_ahead import (
     folder_entry,
     walk_ahead,
 )
-from .sorted_names import Name, sort_names
+from .sorted_names import Name
 from .staging import is_in_use, is_temporary
 
 logger = logging.getLogger(__name__)
@@ -239,7 +241,12 @@ def _leads_to_directory(symlink: os.DirEntry[str]) -> bool:
 
 def _read_names(folder: Folder, policy: SymlinkPolicy) -> Iterable[Name]:
     """Return the names in a folder, in the order of the paths at and below them, to read once."""
-    return sort_names(_scan(folder, policy))
+    scanned = _scan(folder, policy)
+    names = list(islice(scanned, sorted_names.SORTED_IN_MEMORY))
+    if len(names) == sorted_names.SORTED_IN_MEMORY:
+        return sorted_names.sort_names(chain(names, scanned))
+    names.sort()
+    return names
 
 
 def _scan(folder: Folder, policy: SymlinkPolicy) -> Iterator[Name]:

@@ -304,9 +304,11 @@ class S3:
                         future.set_exception(translate_error(error, request, host))
 
     def _find_tls_options(self) -> TlsConnectionOptions | None:
+        if not self._encrypted:
+            return None
         from .tls import find_ca_bundle, make_tls_options
 
-        ca_bundle = find_ca_bundle() if self._encrypted else None
+        ca_bundle = find_ca_bundle()
         return make_tls_options(ca_bundle) if ca_bundle else None
 
     def _connections_of_one(self) -> int:

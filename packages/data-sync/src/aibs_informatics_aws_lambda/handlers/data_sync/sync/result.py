@@ -28,8 +28,8 @@ class Outcome:
         only_removes: whether nothing but the removal of the source is left to do.
     """
 
-    counts: models.DataSyncCounts = field(default_factory=models.DataSyncCounts)
-    verification: models.Verification = field(default_factory=models.Verification)
+    counts: models.DataSyncCounts = field(default_factory=models.DataSyncCounts.model_construct)
+    verification: models.Verification = field(default_factory=models.Verification.model_construct)
     is_complete: bool = True
     resumption: Resumption = field(default_factory=Resumption)
     entry_files_through: str | None = None

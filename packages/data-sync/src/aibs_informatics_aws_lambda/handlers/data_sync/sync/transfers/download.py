@@ -48,7 +48,8 @@ class Download:
         size = step.entry.size
         if not size:
             return _nothing()
-        request = get_version(self._source(step), size)
+        source = object_version(self.route.source, step.entry.relative, step.entry)
+        request = get_version(source, size)
         if size > _SMALL_BYTES:
             request = request._replace(receive_file=staged.open_path(), file_name=staged.target)
         return self.s3.send(request, on_bytes=on_bytes)
