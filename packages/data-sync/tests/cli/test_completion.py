@@ -31,7 +31,7 @@ def test_verbs_options_and_paths_are_completed(complete, disk):
 
     assert complete("data-sync v") == ["verify", "vast/"]
     assert complete("data-sync --max-d") == ["--max-delete"]
-    assert complete("data-sync ls --h") == ["--help", "--human", "--human-readable"]
+    assert complete("data-sync ls --hu") == ["--human", "--human-readable"]
     assert complete("data-sync cp va") == ["vast/"]
 
 

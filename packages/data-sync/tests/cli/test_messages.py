@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 
 import pytest
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
-from aibs_informatics_aws_lambda.handlers.data_sync.cli.arguments import parse_size
+from aibs_informatics_aws_lambda.handlers.data_sync.cli.arguments import MODULES, parse_size
 from aibs_informatics_aws_lambda.handlers.data_sync.cli.messages import (
     format_error,
     is_self_explanatory,
 )
 from aibs_informatics_aws_lambda.handlers.data_sync.cli.summary import format_counts
 from aibs_informatics_aws_lambda.storage.data_sync import DataSyncCounts
+
+PACKAGE = "aibs_informatics_aws_lambda.handlers.data_sync.cli"
 
 
 @pytest.mark.parametrize(
@@ -51,6 +54,24 @@ def test_failure_is_a_line_of_json_with_json(run):
     assert json.loads(invalid.stderr)["error"].startswith(
         "unrecognized arguments: --recursiv; did you mean --recursive? (see"
     )
+
+
+def test_log_lines_are_json_on_request(run, disk, aws):
+    aws.make_bucket()
+    disk.write({"data/a": "a"})
+
+    result = run("--log-format", "json", "--include", "x", "data", "s3://bucket/data/")
+
+    line = json.loads(result.stderr)
+    assert (line["level"], line["program"]) == ("warning", "data-sync")
+    assert line["message"] == "the filters match no file at data"
+
+
+@pytest.mark.parametrize("verb", ["cp", "mv", "ls", "cat", "stats", "stale", "rm", "apply"])
+def test_help_of_a_verb_fits_a_screen(verb):
+    module = import_module(f"{PACKAGE}.{MODULES[verb]}")
+
+    assert module.make_parser().format_help().count("\n") <= 50
 
 
 @pytest.mark.parametrize(

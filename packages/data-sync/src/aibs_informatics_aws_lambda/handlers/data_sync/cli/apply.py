@@ -41,7 +41,7 @@ def run(arguments: Sequence[str]) -> ExitCode:
         Exception: the sync failed.
     """
     options = make_parser().parse_args(arguments)
-    configure_logging(_PROGRAM, verbose=options.verbose)
+    configure_logging(_PROGRAM, verbose=options.verbose, form=options.log_format)
     plan = _read(options.plan_file)
     for name, value in plan.connection.items():
         if vars(options).get(name) is None:

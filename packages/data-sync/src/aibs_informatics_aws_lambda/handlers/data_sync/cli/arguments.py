@@ -76,9 +76,7 @@ class Parser(CommandParser):
     def add_rarely_used(self, title: str) -> argparse._ArgumentGroup:
         """Add a group of options that only ``--help-all`` shows."""
         if not self._rarely_used:
-            self.add_argument(
-                "--help-all", action="store_true", help="show all options, with storage and tuning"
-            )
+            self.add_argument("--help-all", action="store_true", help="show all options, and exit")
         self._rarely_used.append(self.add_argument_group(title))
         return self._rarely_used[-1]
 
@@ -120,6 +118,9 @@ def add_output_options(
         )
     detail = "show each action, and log to stderr" if has_quiet else "log to stderr"
     group.add_argument("--verbose", "-v", action="store_true", help=detail)
+    group.add_argument(
+        "--log-format", choices=("text", "json"), default="text", help="format of log lines"
+    )
     if has_quiet:
         group.add_argument(
             "--quiet", "-q", action="store_true", help="show neither progress nor counts"

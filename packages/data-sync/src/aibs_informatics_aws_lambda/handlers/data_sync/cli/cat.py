@@ -45,7 +45,7 @@ def run(arguments: Sequence[str]) -> ExitCode:
         AWSError: an object does not exist or cannot be read.
     """
     options = make_parser().parse_args(arguments)
-    configure_logging(_PROGRAM, verbose=options.verbose)
+    configure_logging(_PROGRAM, verbose=options.verbose, form=options.log_format)
     use_connection(options)
     write_to_stdout(options.sources)
     return ExitCode.DONE

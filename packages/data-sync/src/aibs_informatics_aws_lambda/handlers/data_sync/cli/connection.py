@@ -32,7 +32,7 @@ def add_connection_options(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         const="requester",
         choices=("requester",),
-        metavar="requester",
+        metavar="WHO",
         help="pay for requests to buckets with Requester Pays",
     )
 

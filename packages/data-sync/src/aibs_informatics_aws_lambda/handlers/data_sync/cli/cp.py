@@ -69,7 +69,7 @@ def run(arguments: Sequence[str]) -> ExitCode:
 def copy(verb: str, arguments: Sequence[str]) -> ExitCode:
     """Copy, or with ``mv`` move, the sources given by the arguments; see `run`."""
     options = make_parser(verb).parse_args(arguments)
-    configure_logging(f"{PROGRAM} {verb}", verbose=options.verbose)
+    configure_logging(f"{PROGRAM} {verb}", verbose=options.verbose, form=options.log_format)
     use_connection(options)
     streams = [options.destination, *options.sources].count(_STREAM)
     if streams and (verb == "mv" or streams > 1 or len(options.sources) > 1):
@@ -179,7 +179,10 @@ def make_parser(verb: str = "cp") -> Parser:
     program = f"{PROGRAM} {verb}"
     examples = _EXAMPLES + (_STREAM_EXAMPLES if verb == "cp" else "")
     parser = Parser(
-        program, f"{_DESCRIPTION[verb]}\n{_RULES}", examples.replace("{program}", program)
+        program,
+        f"{_DESCRIPTION[verb]}\n{_RULES}",
+        examples.replace("{program}", program),
+        usage="%(prog)s [options] SRC... DST",
     )
     stream = "; - is stdin" if verb == "cp" else ""
     parser.add_argument(
@@ -197,7 +200,7 @@ def make_parser(verb: str = "cp") -> Parser:
         action="store_true",
         help="stop at the first file that fails, instead of copying the others",
     )
-    add_object_options(parser.add_argument_group("storage of objects in S3"))
     add_connection_options(parser)
     add_output_options(parser, has_quiet=True)
+    add_object_options(parser.add_rarely_used("storage of objects in S3"))
     return parser

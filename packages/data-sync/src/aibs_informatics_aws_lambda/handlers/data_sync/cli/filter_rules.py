@@ -34,9 +34,9 @@ class FilterRule(NamedTuple):
     expression: str
 
 
-def add_filter_options(parser: argparse.ArgumentParser) -> None:
+def add_filter_options(group: argparse._ArgumentGroup) -> None:
     """Add the options, which are stored in order as ``rules``."""
-    group = parser.add_argument_group("filters", _HELP)
+    group.description = _HELP
     for option, kind, parse in (
         ("include", "GLOB", parse_glob),
         ("exclude", "GLOB", parse_glob),

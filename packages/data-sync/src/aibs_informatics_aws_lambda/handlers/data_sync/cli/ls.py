@@ -54,7 +54,7 @@ def run(arguments: Sequence[str]) -> ExitCode:
         CommandError: there is nothing at the path.
     """
     options = make_parser().parse_args(arguments)
-    configure_logging(_PROGRAM, verbose=options.verbose)
+    configure_logging(_PROGRAM, verbose=options.verbose, form=options.log_format)
     use_connection(options)
     is_tree = options.recursive and options.path is not None
     is_detailed = options.long or options.human or options.sort is not None
@@ -155,7 +155,7 @@ def _parse_listable(text: str) -> DataLocation | None:
 
 def make_parser() -> Parser:
     """Return the parser."""
-    parser = Parser(_PROGRAM, _DESCRIPTION, _EXAMPLES)
+    parser = Parser(_PROGRAM, _DESCRIPTION, _EXAMPLES, usage="%(prog)s [options] [filters] [PATH]")
     parser.add_argument(
         "path",
         metavar="PATH",
@@ -173,7 +173,7 @@ def make_parser() -> Parser:
     parser.add_argument(
         "--human", "--human-readable", "-H", action="store_true", help="show sizes as 1.5 GiB"
     )
-    add_filter_options(parser)
     add_connection_options(parser)
     add_separator(add_output_options(parser))
+    add_filter_options(parser.add_rarely_used("filters"))
     return parser

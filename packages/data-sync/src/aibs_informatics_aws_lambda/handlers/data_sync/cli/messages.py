@@ -35,11 +35,17 @@ def is_self_explanatory(error: BaseException) -> bool:
     return isinstance(error, CommandError | ValueError | OSError | KeyboardInterrupt)
 
 
-def configure_logging(program: str, *, verbose: bool) -> None:
-    """Write warnings to stderr, one line each, and with ``verbose`` informational messages too."""
+def configure_logging(program: str, *, verbose: bool, form: str = "text") -> None:
+    """Write warnings to stderr, one line each, and with ``verbose`` informational messages too.
+
+    Args:
+        program: the program and the verb.
+        verbose: whether to write informational messages.
+        form: ``text``, or ``json`` for JSON objects with ``time``, ``level`` and ``message``.
+    """
     logger = logging.getLogger(PACKAGE_LOGGER)
     logger.setLevel(logging.INFO if verbose else logging.WARNING)
-    logger.addHandler(_StderrHandler(program))
+    logger.addHandler(_JsonHandler(program) if form == "json" else _StderrHandler(program))
 
 
 class _StderrHandler(logging.Handler):
@@ -52,3 +58,20 @@ class _StderrHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         level = "" if record.levelno < logging.WARNING else f"{record.levelname.lower()}: "
         sys.stderr.write(f"{self._program}: {level}{record.getMessage()}\n")
+
+
+class _JsonHandler(_StderrHandler):
+    """Writes each record as a JSON object."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        # Most commands log nothing.
+        import json
+        from datetime import UTC, datetime
+
+        document = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
+            "level": record.levelname.lower(),
+            "program": self._program,
+            "message": record.getMessage(),
+        }
+        sys.stderr.write(f"{json.dumps(document)}\n")

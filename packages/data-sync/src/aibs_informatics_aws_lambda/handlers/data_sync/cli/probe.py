@@ -54,7 +54,7 @@ def run(arguments: Sequence[str]) -> ExitCode:
         AWSError: the bucket cannot be written to.
     """
     options = make_parser().parse_args(arguments)
-    configure_logging(_PROGRAM, verbose=options.verbose)
+    configure_logging(_PROGRAM, verbose=options.verbose, form=options.log_format)
     use_connection(options)
     location = resolve(options.location)
     if not isinstance(location, S3Path):

@@ -62,7 +62,7 @@ def run(arguments: Sequence[str]) -> errors.ExitCode:
         raise errors.UsageError("S3 URIs cannot be combined with local paths or --plan")
     if not objects and options.max_delete is not None:
         raise errors.UsageError("--max-delete is only for objects on S3")
-    configure_logging(_PROGRAM, verbose=options.verbose)
+    configure_logging(_PROGRAM, verbose=options.verbose, form=options.log_format)
     use_connection(options)
     if objects:
         from .rm_objects import remove_objects
@@ -148,7 +148,7 @@ def _parse_removable(text: str) -> DataLocation:
 
 def make_parser() -> Parser:
     """Return the parser."""
-    parser = Parser(_PROGRAM, _DESCRIPTION, _EXAMPLES)
+    parser = Parser(_PROGRAM, _DESCRIPTION, _EXAMPLES, usage="%(prog)s [options] PATH...")
     parser.add_argument(
         "paths",
         metavar="PATH",

@@ -31,7 +31,7 @@ examples:
 def run(arguments: Sequence[str]) -> ExitCode:
     """Show the stats of the path given by the arguments."""
     options = make_parser().parse_args(arguments)
-    configure_logging(_PROGRAM, verbose=options.verbose)
+    configure_logging(_PROGRAM, verbose=options.verbose, form=options.log_format)
     use_connection(options)
     request = GetDataPathStatsRequest(path=options.path)
     response = with_plain_log(GetDataPathStatsHandler()).handle(request)

@@ -76,7 +76,7 @@ def make_parser() -> arguments.Parser:
     parser.add_argument(
         "destination_path", metavar="DST", type=arguments.parse_path, help="destination"
     )
-    add_filter_options(parser)
+    add_filter_options(parser.add_argument_group("filters"))
     add_file_filters(parser.add_argument_group("selection"))
     _add_comparison(parser.add_argument_group("comparison"))
     _add_deletions(parser.add_argument_group("deletion"))

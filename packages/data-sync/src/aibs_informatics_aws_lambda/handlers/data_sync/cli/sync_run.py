@@ -52,7 +52,7 @@ def run_sync(options: argparse.Namespace) -> ExitCode:
     request = make_request(options)
     if not options.quiet:
         check_stdout()
-    configure_logging(PROGRAM, verbose=options.verbose)
+    configure_logging(PROGRAM, verbose=options.verbose, form=options.log_format)
     use_connection(options)
     if request.report_path == _STDOUT:
         return _with_report_on_stdout(request, options)
