@@ -86,6 +86,10 @@ def publish(folder: Path, s3: FakeS3, headers, *, target_etag=None, **options) -
             {},
             [{**OPAQUE_ETAG, **HERE}],
         ),
+        "an object of another ETag than the response is the file if it has its MD5": (
+            {"etag": f'"{"0" * 32}-2"', **PAGE},
+            [{**ETAG, **HERE}],
+        ),
         "an ETag is evidence if the object may not be read": ({**ETAG, **PAGE}, [DENIED]),
     },
 )

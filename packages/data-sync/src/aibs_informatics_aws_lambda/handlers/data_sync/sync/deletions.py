@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias
 from aibs_informatics_aws_lambda.common.exceptions import ResourceNotFoundError
 
 from ..entries import Entry
-from ..evidence import StoredObject, check_moved
+from ..evidence import StoredObject, check_moved, have_same_content
 from ..local.delete import delete_below, delete_empty_directories, delete_empty_parents
 from ..local.files import check_unchanged
 from ..local.folders import Folders
@@ -139,8 +139,12 @@ def _check_arrivals(plan: Plan, context: ExecutionContext) -> None:
             found and found.size == step.entry.size and is_stored
         ):
             # Some services list other sizes and ETags than they serve.
-            found = _find_served(context.the_s3(), target.bucket, target.at(step.target))
+            s3 = context.the_s3()
+            found = _find_served(s3, target.bucket, target.at(step.target))
             is_stored = _is_stored(plan, number, step, found)
+            if source.bucket is not None and found is not None and not is_stored:
+                served = _find_served(s3, source.bucket, source.at(step.entry.relative))
+                is_stored = served is not None and have_same_content(served, found)
         name = source.name(step.entry.relative)
         check_moved(name, target.name(step.target), step.entry.size, found, is_stored=is_stored)
 
