@@ -145,8 +145,9 @@ class Environment:
         found: dict[str, Any] = json.loads(output.rpartition("@")[2])
         return found
 
-    def command(self, *arguments: str) -> str:
-        return self._run(str(self.folder / "bin" / "handle-lambda-request"), *arguments)
+    def command(self, *arguments: str, status: int = 0) -> str:
+        program = str(self.folder / "bin" / "handle-lambda-request")
+        return self._run(program, *arguments, status=status)
 
     def files(self) -> list[str]:
         """Paths in the environment that a distribution of ours, or 1.1.0, could have left."""
@@ -159,9 +160,11 @@ class Environment:
         )
 
     @staticmethod
-    def _run(*command: str) -> str:
+    def _run(*command: str, status: int = 0) -> str:
         result = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert result.returncode == 0, f"{' '.join(command)}\n{result.stdout}\n{result.stderr}"
+        assert result.returncode == status, (
+            f"{' '.join(command)}\n{result.stdout}\n{result.stderr}"
+        )
         return result.stdout
 
 
@@ -220,6 +223,20 @@ def test_versions_replace_each_other_and_leave_nothing(environment):
     environment.install(OLD)
     check_is_old(environment, before)
     assert environment.inspect(old=True)["damaged"] == []
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("python_version", ["3.11"])
+def test_a_package_over_1_1_0_is_reported_and_an_upgrade_repairs_it(environment):
+    before = environment.inspect(old=True)
+    environment.install("--find-links", str(environment.wheels), PROJECTS["data-sync"].name)
+
+    report = environment.command("--check-move", "json", status=1)
+    environment.upgrade()
+
+    assert report.startswith("aibs-informatics-aws-lambda 1.1.0 is installed beside")
+    check_is_ours(environment, before)
+    assert "problems: 0" in environment.command("--check-move", "json.decoder")
 
 
 @pytest.mark.heavy
