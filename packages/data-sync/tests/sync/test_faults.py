@@ -140,7 +140,7 @@ def test_bucket_in_another_region_is_found_there(faults, bucket, tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("status", "why"), [(403, "Forbidden.*allow s3:GetObject"), (499, "HTTP status 499")]
+    ("status", "why"), [(403, "Forbidden.*Grant s3:GetObject"), (499, "HTTP status 499")]
 )
 def test_refusal_without_a_word_is_told_by_its_status(
     faults, bucket, tmp_path: Path, status: int, why: str
