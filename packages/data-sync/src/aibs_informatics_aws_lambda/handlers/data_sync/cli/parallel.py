@@ -15,9 +15,9 @@ from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest, 
 
 from ..local.locks import held_lock
 from ..locations import resolve
+from ..prepare.divided_stores import SplitParts
 from ..prepare.packing import pack
 from ..prepare.split import NothingSelectedError, SubRequests, find_parts
-from ..prepare.stores import SplitParts
 from ..progress import Progress
 from ..s3.client import S3
 from ..sync.engine import Engine

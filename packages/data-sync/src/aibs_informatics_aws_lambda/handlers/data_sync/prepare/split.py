@@ -25,7 +25,7 @@ from ..sync.report import add_suffix
 from ..sync.resolve import resolve_sync
 from ..sync.routes import folder_route, single_route
 from ..tree import Coverage, Node, fold, node_of
-from .stores import SplitParts, set_entry_files_apart
+from .divided_stores import SplitParts, set_entry_files_apart
 
 if TYPE_CHECKING:
     from ..s3.client import S3

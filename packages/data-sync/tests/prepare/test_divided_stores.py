@@ -12,7 +12,9 @@ from aibs_informatics_aws_lambda.handlers.data_sync import (
     batch_data_sync_handler,
     prepare_batch_data_sync_handler,
 )
-from aibs_informatics_aws_lambda.handlers.data_sync.prepare.stores import set_entry_files_apart
+from aibs_informatics_aws_lambda.handlers.data_sync.prepare.divided_stores import (
+    set_entry_files_apart,
+)
 from aibs_informatics_aws_lambda.handlers.data_sync.tree import Node
 from tables import table
 
