@@ -1,0 +1,68 @@
+#!/bin/sh
+# Believed: the error response to a range beyond the end of a blob is a complete HTTP response.
+# So: the 416 announces the length of the blob as Content-Length and sends no body.
+# Matters: a client that reads the body of an error before it looks at it fails with an incomplete
+# read, or waits, instead of reporting the range.
+# Versions: docker-registry 2.8.2+ds1-1 (Debian).
+# Output:
+#   status 416, Content-Length 2, bytes of the body: 0
+set -eu
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+cd "$folder"
+apt-get download -qq docker-registry=2.8.2+ds1-1
+dpkg -x docker-registry_*.deb registry
+cat > config.yml <<END
+version: 0.1
+log: {level: error, accesslog: {disabled: true}}
+storage: {filesystem: {rootdirectory: $folder/data}}
+http: {addr: 127.0.0.1:PORT}
+END
+cat > check.py <<'END'
+import hashlib, http.client, json, pathlib, socket, subprocess, time
+from urllib.parse import urlsplit
+
+with socket.socket() as free:
+    free.bind(("127.0.0.1", 0))
+    port = free.getsockname()[1]
+config = pathlib.Path("config.yml")
+config.write_text(config.read_text().replace("PORT", str(port)))
+server = subprocess.Popen(["registry/usr/bin/docker-registry", "serve", "config.yml"],
+                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+def ask(method, path, body=None, read=True, **headers):
+    """Return the status, the headers and the connection, whose body was read if that was asked."""
+    parts = urlsplit(path)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    connection.request(method, f"{parts.path}?{parts.query}" if parts.query else parts.path, body, names)
+    response = connection.getresponse()
+    return response.status, response.headers, response.read() if read else response
+
+def put_blob(data):
+    digest = "sha256:" + hashlib.sha256(data).hexdigest()
+    location = ask("POST", "/v2/a/b/blobs/uploads/")[1]["Location"]
+    separator = "&" if "?" in location else "?"
+    assert ask("PUT", f"{location}{separator}digest={digest}", data)[0] == 201
+    return digest
+
+try:
+    for _ in range(100):
+        try:
+            ask("GET", "/v2/")
+            break
+        except ConnectionRefusedError:
+            time.sleep(0.1)
+    digest = put_blob(b"{}")
+    status, headers, response = ask("GET", f"/v2/a/b/blobs/{digest}", read=False, Range="bytes=5-9")
+    try:
+        size = len(response.read())
+    except http.client.IncompleteRead as error:
+        size = len(error.partial)
+    print(f"status {status}, Content-Length {headers['Content-Length']}, bytes of the body: {size}")
+    assert (status, headers["Content-Length"], size) == (416, "2", 0)
+finally:
+    server.kill()
+    server.wait()
+END
+python3 check.py
