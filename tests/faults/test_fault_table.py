@@ -94,7 +94,7 @@ def shorten(_: Call, proceed: Callable[[], Reply]) -> Reply:
 
 
 def storm(reply: Reply, *, of_each: int) -> Fault:
-    """Refuse all requests but every so manieth."""
+    """Refuse all requests but one of each so many."""
     number = iter(range(1_000_000))
     return lambda _, proceed: proceed() if next(number) % of_each == 0 else reply
 
@@ -193,7 +193,7 @@ DISK_FAULTS: dict[str, Patch] = {
 
 
 def changed(*operations: str, path: str, content: bytes | None) -> Callable[[World], Fault]:
-    """Replace or remove an entry of the source when it is about to be read."""
+    """Replace or delete an entry of the source just before it is read."""
 
     def make(world: World) -> Fault:
         def respond(call: Call, proceed: Callable[[], Reply]) -> Reply:
@@ -227,7 +227,7 @@ FILE_CHANGES: dict[str, Callable[[World], Fault]] = {
 }
 
 
-# What a run may end in: each names what is wrong, and is no bug by itself.
+# Errors that a run may raise: each names its cause, and none is a bug by itself.
 ERRORS = (AWSError, OSError, ValueError)
 
 Cell = tuple[str, str]

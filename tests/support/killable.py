@@ -1,6 +1,6 @@
-"""Runs of verbs in processes of their own, which can be killed at any request or change of a disk.
+"""Run verbs in processes of their own, which can be killed at any request or change of the disk.
 
-Each is a fork of one process that has imported the product, so that hundreds take a minute.
+Each run is a fork of a process that has imported the product: a run takes a tenth of a second.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from fault_worlds import Verb
 
-# What changes a disk, as Python tells hooks: https://docs.python.org/3/library/audit_events.html
+# Audit events of changes to a disk: https://docs.python.org/3/library/audit_events.html
 _CHANGES: Final = frozenset(
     {
         "open",
@@ -36,13 +36,13 @@ _CHANGES: Final = frozenset(
 
 @dataclass(frozen=True)
 class Ended:
-    """How a run has ended.
+    """The end of a run.
 
     Args:
         status: 0, or that of an error; negative for a signal.
-        changes: how many changes of the disk there were.
-        error: what the run raised, if it did.
-        counts: what it has counted, if it was not killed.
+        changes: the number of changes to the disk.
+        error: the error that the run raised, if any.
+        counts: the counts of the response, unless the run was killed.
     """
 
     status: int
@@ -77,10 +77,10 @@ class Runner:
         Args:
             verb: the verb.
             request: its request.
-            folder: the folder below which changes of the disk count.
+            folder: the folder below which changes to the disk count.
             environment: environment variables.
-            kill_at_change: the change, from 1, before which the run is killed.
-            started: called with the identifier of the process before it does anything.
+            kill_at_change: the number, from 1, of the change before which the run is killed.
+            started: called with the process ID before the process does anything.
         """
         job = {
             "verb": asdict(verb),

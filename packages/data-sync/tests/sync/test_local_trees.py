@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aibs_informatics_aws_lambda.handlers.data_sync.local import staging
+from aibs_informatics_aws_lambda.handlers.data_sync.local.folders import Folders
 from aibs_informatics_aws_lambda.handlers.data_sync.sync import engine as engine_module
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.engine import Engine
 from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest, DataSyncResult
@@ -153,6 +155,28 @@ def test_file_with_another_size_than_its_content_is_an_error(tmp_path: Path, pat
     with pytest.raises(OSError, match=path):
         sync(path, tmp_path / "a")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def deep(tmp_path: Path) -> Iterator[Path]:
+    """A folder for trees that are deeper than a path is long, or than Python calls itself."""
+    (tmp_path / "deep").mkdir()
+    yield tmp_path / "deep"
+    subprocess.run(["rm", "-rf", str(tmp_path / "deep")], check=True)
+
+
+def test_tree_of_1900_levels_is_copied_verified_and_moved(deep: Path):
+    folders = Folders(f"{deep}/src/")
+    relative = "d/" * 1900
+    folder = folders.make(relative.rstrip("/"))
+    os.close(os.open("f", os.O_CREAT | os.O_WRONLY, dir_fd=folder.fd))
+    assert sync(deep / "src", deep / "dst").files_transferred == 1
+    verified = sync(deep / "src", deep / "dst", verify=True).verification
+    assert verified is not None
+    assert (verified.files_equal, verified.files_extra) == (1, 0)
+    assert sync(deep / "dst", deep / "moved", retain_source_data=False).files_removed == 1
+    assert not (deep / "dst").exists()
+    assert Path(f"{deep}/moved/{relative}f").exists()
 
 
 @pytest.mark.parametrize("name", ["pipe", "link"])
