@@ -191,6 +191,22 @@ def test_stats_of_a_missing_path_has_zeros_and_no_time(run, bucket):
     assert result.stdout.splitlines()[-1].split() == ["0", "B", "0", "-", "s3://bucket/nothing/"]
 
 
+def test_stats_shows_stores_as_items(run, disk):
+    disk.write({"data/x/zarr.json": "{}", "data/x/c/0": "1", "data/a": "a"})
+    lines = run("stats", "--stores", "data").stdout.splitlines()
+    assert [line.split()[-1] for line in lines] == ["NAME", "data/x/", "files)"]
+    assert lines[1].split()[:3] == ["3", "B", "2"]
+    [store, others] = json.loads(run("stats", "--stores", "--json", "data").stdout)["stores"]
+    assert store == {
+        "path": "data/x/",
+        "kind": "Zarr",
+        "version": "3",
+        "size_bytes": 3,
+        "object_count": 2,
+    }
+    assert others == {"size_bytes": 1, "object_count": 1}
+
+
 def test_stats_as_json(run, disk):
     disk.write({"data/a": "abc"})
 

@@ -13,6 +13,7 @@ from .connection import add_connection_options, use_connection
 from .housekeeping import with_plain_log
 from .messages import configure_logging
 from .output import format_size, format_time, print_json, print_lines
+from .store_stats import show_stores
 
 _PROGRAM = f"{PROGRAM} stats"
 
@@ -25,6 +26,7 @@ _EXAMPLES = f"""\
 examples:
   {_PROGRAM} s3://bucket/results/
   {_PROGRAM} --json /mnt/efs/results
+  {_PROGRAM} --stores s3://bucket/images/
 """
 
 
@@ -33,6 +35,9 @@ def run(arguments: Sequence[str]) -> ExitCode:
     options = make_parser().parse_args(arguments)
     configure_logging(_PROGRAM, verbose=options.verbose, form=options.log_format)
     use_connection(options)
+    if options.stores:
+        show_stores(options.path, as_json=options.json)
+        return ExitCode.DONE
     request = GetDataPathStatsRequest(path=options.path)
     response = with_plain_log(GetDataPathStatsHandler()).handle(request)
     if options.json:
@@ -64,6 +69,11 @@ def make_parser() -> Parser:
     parser = Parser(_PROGRAM, _DESCRIPTION, _EXAMPLES)
     parser.add_argument(
         "path", metavar="PATH", type=parse_path, help="S3 URI, EFS path or local path"
+    )
+    parser.add_argument(
+        "--stores",
+        action="store_true",
+        help="show each store, such as a Zarr array or a Delta table, as one item, at any depth",
     )
     add_connection_options(parser)
     add_output_options(parser)
