@@ -99,6 +99,17 @@ def storm(reply: Reply, *, of_each: int) -> Fault:
     return lambda _, proceed: proceed() if next(number) % of_each == 0 else reply
 
 
+def elsewhere(call: Call, _: Callable[[], Reply]) -> Reply:
+    """Say of each region that the bucket is in the other one."""
+    region = "us-east-1" if "/us-west-2/" in call.headers["authorization"] else "us-west-2"
+    moved = refusal(301, "PermanentRedirect")
+    return replace(moved, headers={**moved.headers, "x-amz-bucket-region": region})
+
+
+def archived(call: Call, proceed: Callable[[], Reply]) -> Reply:
+    return refusal(403, "InvalidObjectState") if call.key == "src/d" else proceed()
+
+
 LISTING_FAULTS: dict[str, Fault] = {
     "a page that says there are more, and not where": on("ListObjectsV2")(
         edit(
@@ -146,7 +157,10 @@ STORM_FAULTS: dict[str, Callable[[], Fault]] = {
     "a storm of 500": lambda: storm(refusal(500, "InternalError"), of_each=3),
     "a storm of 503": lambda: storm(refusal(503, "SlowDown"), of_each=3),
     "a storm of 429": lambda: storm(refusal(429, "TooManyRequests"), of_each=3),
+    "a storm of 502, from a gateway": lambda: storm(Reply(502), of_each=3),
     "503 for ever": lambda: always(refusal(503, "SlowDown")),
+    "429 for ever": lambda: always(refusal(429, "TooManyRequests")),
+    "a bucket that is always elsewhere": lambda: elsewhere,
 }
 
 
@@ -216,6 +230,7 @@ OBJECT_CHANGES: dict[str, Callable[[World], Fault]] = {
         "GetObject", "CopyObject", path="d", content=OF_ONE_SIZE
     ),
     "an object that is deleted": changed("GetObject", "CopyObject", path="d", content=None),
+    "an object that is archived": lambda _: on("GetObject", "CopyObject")(archived),
 }
 FILE_CHANGES: dict[str, Callable[[World], Fault]] = {
     "a file that grows": changed("PutObject", path="d", content=OF_OTHER_SIZE),

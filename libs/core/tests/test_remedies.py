@@ -40,8 +40,8 @@ USER = "User: arn:aws:iam::123456789012:user/u is not authorized to perform"
         "the service gives no reason": (
             "403",
             "Forbidden",
-            "Grant s3:GetObject to the role in use if its policies do not allow it, and check its "
-            "credentials: the service gives no reason",
+            "Grant s3:GetObject to the role in use if its policies do not allow s3:GetObject, and "
+            "check its credentials: the service gives no reason",
         ),
         "an unknown access key is checked": (
             "InvalidAccessKeyId",

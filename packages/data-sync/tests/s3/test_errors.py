@@ -4,7 +4,10 @@ import errno
 
 import pytest
 from aibs_informatics_aws_lambda.common.exceptions import AWSError, ResourceNotFoundError
-from aibs_informatics_aws_lambda.handlers.data_sync.s3.errors import translate_error
+from aibs_informatics_aws_lambda.handlers.data_sync.s3.errors import (
+    ArchivedError,
+    translate_error,
+)
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.requests import (
     ObjectVersion,
     Request,
@@ -117,7 +120,8 @@ class BrokenError(Exception):
 )
 def test_message_names_thing_cause_and_remedy(request_, error, message):
     translated = translate_error(error, request_, "s3.example.com")
-    assert type(translated) is AWSError
+    assert isinstance(translated, AWSError)
+    assert not isinstance(translated, ResourceNotFoundError)
     assert message in str(translated)
 
 
@@ -161,3 +165,8 @@ def test_file_that_is_shorter_than_its_size_is_named():
     translated = translate_error(error, PUT._replace(size=10), "host")
     assert isinstance(translated, OSError)
     assert "/data/key has fewer than the 10 bytes that it was listed with" in str(translated)
+
+
+def test_archived_object_has_an_error_of_its_own():
+    error = translate_error(RefusedError(403, "InvalidObjectState"), GET, "host")
+    assert isinstance(error, ArchivedError)

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 from aibs_informatics_aws_lambda.handlers.data_sync.operations import DataSyncHandler
+from aibs_informatics_aws_lambda.handlers.data_sync.s3 import tls
 from aibs_informatics_aws_lambda.handlers.data_sync.sync import engine
 from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest
 
-# The handler imports it at the first call; imports are not counted.
+# The handler imports them at the first call; imports are not counted.
 assert engine.Engine
+assert tls
 # The first request completes the model.
 DataSyncRequest(source_path="a", destination_path="b")
 

@@ -74,8 +74,8 @@ def find_remedy(code: str, message: str, permission: str) -> str:
     """
     if code in _WITHOUT_REASON:
         return (
-            f"Grant {permission} to the role in use if its policies do not allow it, and check "
-            "its credentials: the service gives no reason"
+            f"Grant {permission} to the role in use if its policies do not allow {permission}, "
+            "and check its credentials: the service gives no reason"
         )
     if code not in _DENIED:
         return _REMEDIES.get(code, "")

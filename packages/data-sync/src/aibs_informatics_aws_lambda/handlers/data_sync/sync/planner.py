@@ -76,9 +76,9 @@ class Plan:
             the order of their targets.
         extraneous: the entries to delete from the destination.
         archived: the entries that would be transferred, and must be restored before.
+        arrivals: the ETags of what was transferred, if the source is removed.
         rewrites: the stores that are rewritten in place.
         resumption: what earlier calls of the same sync have done.
-        arrivals: the ETags of what was transferred, if the source is removed.
         entry_files_through: the entry file of a store that an earlier call has finished last, if
             it is among the steps.
         finishes: whether other syncs have counted all entries but entry files of stores.
@@ -97,9 +97,9 @@ class Plan:
     steps: Steps = field(default_factory=Steps)
     extraneous: Steps = field(default_factory=Steps)
     archived: Spool = field(default_factory=Spool)
+    arrivals: Arrivals = field(default_factory=Arrivals)
     rewrites: Rewrites = field(default_factory=Rewrites)
     resumption: Resumption | None = None
-    arrivals: Arrivals = field(default_factory=Arrivals)
     entry_files_through: str | None = None
     finishes: bool = False
     unchanged: int = 0
