@@ -21,8 +21,8 @@ class EFSPath(CheckedText):
 
     Accepted forms are ``efs://fs-ID:/a``, ``efs://fs-ID/a`` and ``fs-ID:/a``, each also with the
     DNS name of the file system instead of its ID. The text is kept as given. A path equals another
-    one, and any text in one of these forms, if the file system IDs and paths are equal. Texts that
-    a path equals have different hashes, so a path has none: use `as_uri` in sets and as a key.
+    one, and any text in one of these forms, if the file system IDs and paths are equal; its hash
+    is that of the form ``fs-ID:/a``. Sets and dicts find paths in any form, and texts in that one.
 
     Raises:
         ValidationError: the text is not an EFS path.
@@ -129,8 +129,8 @@ class EFSPath(CheckedText):
     def __ne__(self, other: object) -> bool:
         return not self == other
 
-    # Equal objects must have equal hashes, and one path equals several texts.
-    __hash__ = None  # type: ignore[assignment]
+    def __hash__(self) -> int:
+        return hash(_canonical(self))
 
 
 def _match(text: str) -> re.Match[str] | None:
