@@ -138,6 +138,7 @@ def navigation(root: Path) -> list[Any]:
                 {"Managed instances": "managed-instances.md"},
                 {"Durable functions": "durable-functions.md"},
                 {"Operations": "operations.md"},
+                {"S3 servers": "s3-servers.md"},
                 {"Agents": "agents.md"},
                 {"Migration": "moving.md"},
                 {"Stores": "stores.md"},
