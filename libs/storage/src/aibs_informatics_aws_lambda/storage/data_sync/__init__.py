@@ -44,6 +44,7 @@ __getattr__, __dir__ = lazy_names(
         ),
         "stored_lists": ("ResponseByReference", "ListOrLocation"),
         "sync": (
+            "DEFAULT_MAX_CONCURRENCY",
             "DataSyncConfig",
             "DataSyncCounts",
             "DataSyncRequest",
