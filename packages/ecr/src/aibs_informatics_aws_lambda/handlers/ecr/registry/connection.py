@@ -20,7 +20,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 from .authorization import Authorizer
 from .protocol import InterruptedTransferError, RegistryError
 from .rate_limits import describe_rate_limit
-from .silence import Silence
+from .watchdog import Watchdog
 
 if TYPE_CHECKING:
     import urllib3
@@ -126,7 +126,7 @@ class RegistryConnection:
 
         from .retries import make_retries
 
-        with self._registry_errors(action, RegistryError), Silence(action):
+        with self._registry_errors(action, RegistryError), Watchdog(action):
             for attempt in range(1, _READ_ATTEMPTS + 1):
                 response = self._send(
                     method,
@@ -195,12 +195,12 @@ class RegistryConnection:
             RegistryError: the registry denied the request.
         """
         headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
-        with self._registry_errors(action, InterruptedTransferError), Silence(action) as silence:
+        with self._registry_errors(action, InterruptedTransferError), Watchdog(action) as watchdog:
             response = self._send(
                 method,
                 url,
                 headers=headers,
-                body=_body(chunks, silence) if size else None,
+                body=_body(chunks, watchdog) if size else None,
                 retries=False,
                 redirect=False,
                 timeout=_timeout(
@@ -222,7 +222,7 @@ class RegistryConnection:
         """
         from .retries import make_redirects
 
-        with self._registry_errors(action, InterruptedTransferError), Silence(action) as silence:
+        with self._registry_errors(action, InterruptedTransferError), Watchdog(action) as watchdog:
             response = self._send(
                 "GET",
                 path,
@@ -241,7 +241,7 @@ class RegistryConnection:
                 found = self._response(action, response, path, has_body=not is_expected)
                 self.check(action, found, expect, InterruptedTransferError)
                 body = response.stream(_CHUNK_BYTES, decode_content=False)
-                yield found, silence.received(iter(body))
+                yield found, watchdog.received(iter(body))
             finally:
                 # The connection cannot be reused while the body has unread bytes.
                 response.close()
@@ -380,8 +380,8 @@ class RegistryConnection:
             raise error_cls(f"cannot {action}: no response from {self.url}: {reason}") from error
 
 
-def _body(chunks: Iterable[bytes] | bytes, silence: Silence) -> Iterable[bytes] | bytes:
-    return chunks if isinstance(chunks, bytes) else silence.sent(iter(chunks))
+def _body(chunks: Iterable[bytes] | bytes, watchdog: Watchdog) -> Iterable[bytes] | bytes:
+    return chunks if isinstance(chunks, bytes) else watchdog.sent(iter(chunks))
 
 
 def _make_pool(url: SplitResult) -> urllib3.PoolManager:

@@ -12,7 +12,7 @@ _WARN_SECONDS = 15.0
 logger = logging.getLogger(__name__)
 
 
-class Silence:
+class Watchdog:
     """Warns after each 15 seconds in which a registry neither sends nor takes anything.
 
     Args:

@@ -6,9 +6,9 @@ import time
 from types import SimpleNamespace
 
 import pytest
-from aibs_informatics_aws_lambda.handlers.ecr.registry import retries, silence
+from aibs_informatics_aws_lambda.handlers.ecr.registry import retries, watchdog
 from aibs_informatics_aws_lambda.handlers.ecr.registry.retries import make_retries
-from aibs_informatics_aws_lambda.handlers.ecr.registry.silence import Silence
+from aibs_informatics_aws_lambda.handlers.ecr.registry.watchdog import Watchdog
 from tables import table
 
 SAID = "waiting to pull it"
@@ -16,7 +16,7 @@ SAID = "waiting to pull it"
 
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(silence, "_WARN_SECONDS", 0.02)
+    monkeypatch.setattr(watchdog, "_WARN_SECONDS", 0.02)
 
 
 def wait_until_said(caplog, text: str) -> bool:
@@ -28,7 +28,7 @@ def wait_until_said(caplog, text: str) -> bool:
 
 
 def test_silence_is_said_again_and_again(short, caplog):
-    with Silence("pull it"):
+    with Watchdog("pull it"):
         assert wait_until_said(caplog, SAID)
         caplog.clear()
         assert wait_until_said(caplog, SAID)
@@ -40,12 +40,12 @@ def test_silence_in_the_midst_of_a_body_is_said(short, caplog):
         assert wait_until_said(caplog, SAID)
         yield b"second"
 
-    with Silence("pull it") as watched:
+    with Watchdog("pull it") as watched:
         assert list(watched.received(body())) == [b"first", b"second"]
 
 
 def test_registry_that_takes_nothing_is_said(short, caplog):
-    with Silence("pull it") as watched:
+    with Watchdog("pull it") as watched:
         sent = watched.sent(iter([b"first", b"second"]))
         assert next(sent) == b"first"
         assert wait_until_said(caplog, SAID)
@@ -62,7 +62,7 @@ def test_time_of_the_other_side_is_no_silence(short, caplog, direction, first):
             time.sleep(0.2)
         yield b"chunk"
 
-    with Silence("pull it") as watched:
+    with Watchdog("pull it") as watched:
         for _ in getattr(watched, direction)(body()):
             caplog.clear()
             if first:
@@ -73,7 +73,7 @@ def test_time_of_the_other_side_is_no_silence(short, caplog, direction, first):
 
 
 def test_nothing_is_said_after_the_end(short, caplog):
-    with Silence("pull it"):
+    with Watchdog("pull it"):
         pass
     caplog.clear()
     time.sleep(0.1)
