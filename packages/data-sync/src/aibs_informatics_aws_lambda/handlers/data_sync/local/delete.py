@@ -29,6 +29,25 @@ def delete_file(path: str) -> bool:
     return True
 
 
+class _HeldName(os.PathLike[str]):
+    """The name of a file in a folder that is held open, which is shown by its whole path.
+
+    Whatever looks at deletions by a hook, for a log or a test, would see a bare name otherwise.
+    """
+
+    __slots__ = ("_name", "_path")
+
+    def __init__(self, name: str, path: str) -> None:
+        self._name = name
+        self._path = path
+
+    def __fspath__(self) -> str:
+        return self._name
+
+    def __str__(self) -> str:
+        return self._path
+
+
 def delete_below(folders: Folders, path: str) -> bool:
     """Delete a file or symlink below the root of some folders. Return whether it was there.
 
@@ -37,7 +56,7 @@ def delete_below(folders: Folders, path: str) -> bool:
     """
     try:
         folder, name = folders.locate(path)
-        os.unlink(name, dir_fd=folder.fd)
+        os.unlink(_HeldName(name, path), dir_fd=folder.fd)
     except FileNotFoundError:
         return False
     except OSError as error:
