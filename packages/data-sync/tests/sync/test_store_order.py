@@ -143,7 +143,7 @@ def unlinked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     unlink = os.unlink
 
     def noted(name, *, dir_fd=None):
-        names.append(full_path(name, dir_fd))
+        names.append(full_path(os.fspath(name), dir_fd))
         unlink(name, dir_fd=dir_fd)
 
     monkeypatch.setattr(delete.os, "unlink", noted)
