@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.handlers.data_sync import locations
-from aibs_informatics_aws_lambda.handlers.data_sync.cli import filter_rules
+from aibs_informatics_aws_lambda.handlers.data_sync.cli import filters as cli_filters
 from aibs_informatics_aws_lambda.handlers.data_sync.entries import Entry
 from aibs_informatics_aws_lambda.handlers.data_sync.locations import find_root
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.filters import (
@@ -125,10 +125,10 @@ def test_pattern_that_could_take_exponential_time_is_refused(name):
 )
 def test_expressions_of_globs_are_accepted(glob):
     rules = [
-        filter_rules.FilterRule(action, filter_rules.glob_to_regex(each))
+        cli_filters.FilterRule(action, cli_filters.glob_to_regex(each))
         for action, each in (("exclude", "*.tmp"), ("include", glob), ("exclude", "b/**"))
     ]
-    assert make_filter(filter_rules.make_filter_config(rules), find_root(SOURCE)) is not None
+    assert make_filter(cli_filters.make_filter_config(rules), find_root(SOURCE)) is not None
 
 
 @table(

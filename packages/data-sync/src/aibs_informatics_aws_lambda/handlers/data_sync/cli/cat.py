@@ -16,8 +16,8 @@ from aibs_informatics_aws_lambda.storage.paths import parse_data_path
 from ..locations import Location, resolve
 from .arguments import PROGRAM, Parser, add_output_options
 from .connection import add_connection_options, s3_client, use_connection
-from .globs import expand_source
 from .messages import configure_logging
+from .wildcards import expand_source
 
 _PROGRAM = f"{PROGRAM} cat"
 _BLOCK_BYTES = 2**20

@@ -12,7 +12,7 @@ from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
 from aibs_informatics_aws_lambda.storage.paths import DataLocation, parse_data_path
 
 from ..locations import Location, resolve
-from .globs import expand_source, glob_expression, split_glob
+from .wildcards import expand_source, glob_expression, split_glob
 
 
 class CopyOptions(NamedTuple):

@@ -14,7 +14,7 @@ from ..housekeeping.times import to_datetime
 from ..sync.filters import compile_patterns, matches
 from .arguments import PROGRAM, Parser, add_output_options, parse_path
 from .connection import add_connection_options, use_connection
-from .filter_rules import add_filter_options, make_filter_config
+from .filters import add_filter_options, make_filter_config
 from .housekeeping import absolute_paths, add_separator, with_plain_log
 from .levels import LevelEntry, list_buckets, list_level
 from .messages import configure_logging

@@ -12,8 +12,8 @@ from aibs_informatics_aws_lambda.common.s3 import S3Path
 from ..entries import Entry
 from ..housekeeping.object_removal import delete_objects, find_objects, is_versioned
 from .confirmation import confirm
-from .globs import glob_expression, split_glob
 from .output import format_count, format_size, print_lines
+from .wildcards import glob_expression, split_glob
 
 
 def remove_objects(uris: Sequence[S3Path], options: argparse.Namespace) -> ExitCode:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 from . import arguments
 from .connection import add_connection_options
-from .filter_rules import add_file_filters, add_filter_options
+from .filters import add_file_filters, add_filter_options
 from .object_options import add_object_options
 
 Group: TypeAlias = argparse._ArgumentGroup

@@ -10,7 +10,7 @@ from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
 
 from ..sync.planner import Plan
-from .filter_rules import make_filters
+from .filters import make_filters
 from .object_options import make_settings
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from aibs_informatics_aws_lambda.handlers.data_sync.cli.filter_rules import (
+from aibs_informatics_aws_lambda.handlers.data_sync.cli.filters import (
     FilterRule,
     glob_to_regex,
     make_filter_config,
