@@ -50,6 +50,7 @@ def test_batches_are_stored_with_the_settings_of_the_map(lambda_context, load, f
 
     assert answer == {
         "requests": "s3://bucket/answer/requests.json",
+        "parallel_batches": 2,
         "max_concurrent_batches": 40,
         "tolerated_failure_percentage": 0.0,
     }
@@ -57,6 +58,22 @@ def test_batches_are_stored_with_the_settings_of_the_map(lambda_context, load, f
         {"requests": f"s3://bucket/tmp/request_{n}.json", "allow_partial_failure": False}
         for n in (0, 1)
     ]
+
+
+def test_map_over_no_batches_reads_at_most_one(lambda_context, load, tmp_path):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    event = {
+        "source_path": str(empty),
+        "destination_path": "s3://bucket/to",
+        "response_path": "s3://bucket/answer",
+    }
+
+    answer = prepare_batch_data_sync_handler(event, lambda_context)
+
+    assert load(answer["requests"]) == []
+    # Step Functions rejects 0.
+    assert answer["parallel_batches"] == 1
 
 
 def test_settings_of_the_map_are_passed_on(lambda_context, load, folder):

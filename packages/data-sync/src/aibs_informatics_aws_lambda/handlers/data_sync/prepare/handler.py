@@ -77,7 +77,8 @@ class PrepareBatchDataSyncHandler(
         )
         requests = [[syncs.part(node, split) for node in batch] for batch in batches]
         requests += [[deletion] for deletion in deletion_requests(request, split.deleting())]
-        parallel = len(requests)
+        # Alone, what finishes the stores is a batch like others.
+        is_final_apart = bool(split.final and requests)
         if split.final:
             requests.append([syncs.finish(node) for node in split.final])
         made = _batches(requests, request)
@@ -86,10 +87,11 @@ class PrepareBatchDataSyncHandler(
             made[-1].allow_partial_failure = False
         response = models.PrepareBatchDataSyncResponse(
             requests=store_list(made, request.response_path, "requests"),
-            final_batch=made[-1] if split.final else None,
+            final_batch=made[-1] if is_final_apart else None,
         )
         if request.response_path is not None:
-            response.parallel_batches = parallel
+            # The maximum number of items that a Map reads is positive, also for an empty list.
+            response.parallel_batches = max(1, len(requests) - is_final_apart)
             # For the state machine that maps over the stored list.
             concurrent = request.max_concurrent_batches
             response.max_concurrent_batches = (
