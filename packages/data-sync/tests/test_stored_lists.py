@@ -60,22 +60,6 @@ def test_batches_are_stored_with_the_settings_of_the_map(lambda_context, load, f
     ]
 
 
-def test_map_over_no_batches_reads_at_most_one(lambda_context, load, tmp_path):
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    event = {
-        "source_path": str(empty),
-        "destination_path": "s3://bucket/to",
-        "response_path": "s3://bucket/answer",
-    }
-
-    answer = prepare_batch_data_sync_handler(event, lambda_context)
-
-    assert load(answer["requests"]) == []
-    # Step Functions rejects 0.
-    assert answer["parallel_batches"] == 1
-
-
 def test_settings_of_the_map_are_passed_on(lambda_context, load, folder):
     settings = {"max_concurrent_batches": 0, "tolerated_failure_percentage": 12.5}
     event = {

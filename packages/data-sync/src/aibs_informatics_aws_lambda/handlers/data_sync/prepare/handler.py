@@ -77,7 +77,7 @@ class PrepareBatchDataSyncHandler(
         )
         requests = [[syncs.part(node, split) for node in batch] for batch in batches]
         requests += [[deletion] for deletion in deletion_requests(request, split.deleting())]
-        # Alone, what finishes the stores is a batch like others.
+        # Alone, what finishes the stores is a batch like others: a Map reads one item at least.
         is_final_apart = bool(split.final and requests)
         if split.final:
             requests.append([syncs.finish(node) for node in split.final])
@@ -90,8 +90,7 @@ class PrepareBatchDataSyncHandler(
             final_batch=made[-1] if is_final_apart else None,
         )
         if request.response_path is not None:
-            # The maximum number of items that a Map reads is positive, also for an empty list.
-            response.parallel_batches = max(1, len(requests) - is_final_apart)
+            response.parallel_batches = len(requests) - is_final_apart
             # For the state machine that maps over the stored list.
             concurrent = request.max_concurrent_batches
             response.max_concurrent_batches = (
