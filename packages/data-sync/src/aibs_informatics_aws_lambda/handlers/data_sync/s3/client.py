@@ -74,11 +74,15 @@ class S3:
 
     Args:
         connections: the maximum number of connections of all workers.
+
+    Attributes:
+        is_far: whether all responses so far took longer than those of a service nearby.
     """
 
     def __init__(self, connections: int) -> None:
         self._connections = max(1, connections // WORKERS)
         self._shortest_response = float("inf")
+        self.is_far = False
         self._sends_checksums = sends_checksums()
         self._connection = find_endpoint()
         self._encrypted, self._credentials = self._connection.encrypted, make_credentials()
@@ -205,6 +209,7 @@ class S3:
                 self._handshakes.pop(host).cancel()
             if not is_transfer:
                 self._shortest_response = min(self._shortest_response, time.monotonic() - start)
+                self.is_far = self._shortest_response > _FAR_SECONDS
             try:
                 if error is None:
                     future.set_result(response.as_response(verified=did_validate_checksum))
@@ -318,8 +323,7 @@ class S3:
         parts in memory. At a distance, where they spend their time waiting, more are faster. The
         share of a worker limits its memory as well: the library accepts no lower memory limit.
         """
-        is_far = _FAR_SECONDS < self._shortest_response < float("inf")
-        most = 16 if is_far else max(4, 2 * (os.cpu_count() or 1))
+        most = 16 if self.is_far else max(4, 2 * (os.cpu_count() or 1))
         return min(self._connections, max(1, most // WORKERS))
 
     def _address(self, bucket: str, region: str) -> tuple[str, str]:

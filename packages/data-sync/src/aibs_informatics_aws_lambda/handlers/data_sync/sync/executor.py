@@ -117,9 +117,10 @@ class _PlanExecution:
         self.context = context
         self.folders = _target_folders(plan.route)
         self.method = _choose_method(plan.route, context, self.folders)
+        # Nearby, more requests in flight take more of the processor, and nothing is waited for.
         self.window = (
             AdaptiveWindow(max(1, DEFAULT_CONNECTIONS // WORKERS))
-            if context.adapts
+            if context.adapts and context.s3 and context.s3.is_far
             else Window(_WAITING * context.concurrency)
         )
         # Transfers of entries whose comparison has shown another content.

@@ -63,7 +63,7 @@ class S3Copy:
         if step.entry.size > _MAX_COPY_BYTES or parts_of(source.etag) is not None:
             return self._pool.submit(self._copy_large, step, on_bytes)
         if self._settings is not None:
-            return self._pool.submit(self._copy_configured, step, self._settings)
+            return self._copy_configured(step, self._settings)
         target = self._target(step)
         return self._s3.send(requests.copy_whole(source, target.bucket, target.key))
 
@@ -129,21 +129,38 @@ class S3Copy:
         if copied is not None:
             return copied.response
         if size <= _MAX_COPY_BYTES and self._settings is not None:
-            return self._copy_configured(step, self._settings)
+            return self._copy_configured(step, self._settings).result()
         if size <= _MAX_COPY_BYTES:
             return self._s3.ask(requests.copy_whole(source, target.bucket, target.key))
         guesses = common_part_sizes(size, parts_of(source.etag) or 0)
         usual = split_parts(size, part_bytes_for(size))
         return self._copy_parts(step, next(guesses, usual), on_bytes).response
 
-    def _copy_configured(self, step: Step, settings: ObjectSettings) -> requests.Response:
+    def _copy_configured(self, step: Step, settings: ObjectSettings) -> Future[requests.Response]:
+        """Start to copy an object, once it is known how its source is stored."""
+        source = self._source(step)
+        if not needs_source(settings):
+            return self._send_configured(step, settings, {})
+        copied: Future[requests.Response] = Future()
+
+        def copy(head: Future[requests.Response]) -> None:
+            try:
+                sent = self._send_configured(step, settings, head.result().headers)
+            except Exception as error:
+                copied.set_exception(error)
+            else:
+                sent.add_done_callback(partial(_pass_on, copied))
+
+        self._s3.send(requests.head(source.bucket, source.key)).add_done_callback(copy)
+        return copied
+
+    def _send_configured(
+        self, step: Step, settings: ObjectSettings, found: Mapping[str, str]
+    ) -> Future[requests.Response]:
         source, target = self._source(step), self._target(step)
-        found: Mapping[str, str] = {}
-        if needs_source(settings):
-            found = self._s3.ask(requests.head(source.bucket, source.key)).headers
         copy = requests.copy_whole(source, target.bucket, target.key)
         headers = {**copy_headers(settings, found), **copy.headers}
-        return self._s3.ask(copy._replace(headers=headers))
+        return self._s3.send(copy._replace(headers=headers))
 
     def _copy_parts(self, step: Step, sizes: Sequence[int], on_bytes: OnBytes | None) -> _Copied:
         source, target = self._source(step), self._target(step)
@@ -214,6 +231,14 @@ class _Copied(NamedTuple):
 def _spans(sizes: Sequence[int]) -> Iterator[range]:
     """Yield the bytes of each part."""
     return starmap(range, pairwise(accumulate(sizes, initial=0)))
+
+
+def _pass_on(copied: Future[requests.Response], sent: Future[requests.Response]) -> None:
+    """End a future as another one has ended."""
+    if error := sent.exception():
+        copied.set_exception(error)
+    else:
+        copied.set_result(sent.result())
 
 
 def _note_part(etags: dict[int, str], number: int, part: Future[requests.Response]) -> None:
