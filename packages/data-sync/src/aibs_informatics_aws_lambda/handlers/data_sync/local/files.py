@@ -3,7 +3,8 @@
 import errno
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from itertools import zip_longest
 
 from aibs_informatics_aws_lambda.common.files import filename_in_errors
@@ -103,8 +104,9 @@ def same_content(path: str, other: str, check: CheckDeadline) -> bool:
     Raises:
         OSError: one of them cannot be read.
     """
-    pairs = zip_longest(_blocks(path, check), _blocks(other, check))
-    return all(block == other_block for block, other_block in pairs)
+    # Both files are closed at once, also where the time is up in the middle of one of them.
+    with closing(_blocks(path, check)) as blocks, closing(_blocks(other, check)) as others:
+        return all(block == other for block, other in zip_longest(blocks, others))
 
 
 def file_digest(path: str, check: CheckDeadline) -> bytes:
@@ -169,7 +171,7 @@ def data_spans(fd: int, size: int) -> Iterator[tuple[int, int]]:
         yield start, end
 
 
-def _blocks(path: str, check: CheckDeadline) -> Iterator[bytes]:
+def _blocks(path: str, check: CheckDeadline) -> Generator[bytes]:
     with filename_in_errors(path), open(path, "rb") as file:  # noqa: PTH123
         while block := file.read(_BLOCK_BYTES):
             check()
