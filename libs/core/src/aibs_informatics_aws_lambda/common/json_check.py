@@ -95,7 +95,7 @@ def _problems(value: Any, path: str, depth: int) -> Iterator[tuple[str, str]]:
     if depth > MAX_DEPTH:
         yield path, f"nested more than {MAX_DEPTH} levels deep"
     elif isinstance(value, str):
-        if not _is_unicode(value):
+        if not is_unicode(value):
             yield path, "not valid Unicode (a name that is not UTF-8?)"
     elif isinstance(value, float | Decimal):
         if not math.isfinite(value):
@@ -116,12 +116,13 @@ def _problems_of_object(value: dict[Any, Any], path: str, depth: int) -> Iterato
         below = f"{path}.{_shown(key)}" if path else _shown(key)
         if not isinstance(key, str | bool | int | float | None):
             yield below, f"{type(key).__name__} is not a type of JSON keys"
-        elif isinstance(key, str) and not _is_unicode(key):
+        elif isinstance(key, str) and not is_unicode(key):
             yield below, "the key is not valid Unicode"
         yield from _problems(inner, below, depth + 1)
 
 
-def _is_unicode(text: str) -> bool:
+def is_unicode(text: str) -> bool:
+    """Return whether text can be encoded: JSON may contain unpaired surrogates."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -8,6 +8,7 @@ from typing import ClassVar, TypeVar
 
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 from aibs_informatics_aws_lambda.common.hashing import sha256_hexdigest
+from aibs_informatics_aws_lambda.common.json_check import is_unicode
 from aibs_informatics_aws_lambda.common.json_io import JSON
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.data_sync.filters import DataSyncFilterConfig, Patterns
@@ -176,7 +177,7 @@ def checked(param: Param) -> Param:
         ValueError: the value is not valid for a variable, the local path leaves the working
             directory, or the S3 URI is invalid; the message names the parameter.
     """
-    if "\0" in param.value or not _is_unicode(param.value):
+    if "\0" in param.value or not is_unicode(param.value):
         raise ValueError(
             f"the parameter {param.name!r} contains NUL or unpaired surrogates, which an "
             "environment variable cannot"
@@ -229,15 +230,6 @@ def _check_remote(param: SyncedJobParam) -> None:
         S3Path(param.remote)
     except ValidationError as error:
         raise ValueError(f"the parameter {param.name!r} has an invalid S3 URI: {error}") from None
-
-
-def _is_unicode(text: str) -> bool:
-    """Return whether text can be encoded: JSON may contain unpaired surrogates."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _read_text(kind: str, text: str) -> tuple[str, str | None]:

@@ -11,7 +11,7 @@ from .manifest import Manifest
 from .model import ReplicateImageRequest, ReplicateImageResponse
 from .registry.ecr import EcrRegistryClient
 from .registry.protocol import RegistryClient
-from .replication import Replication, Report, make_plan
+from .replication import COPY_ACTIONS, Replication, Report, make_plan
 from .resources.image import ECRImage
 from .uris import ECRRepositoryUri
 
@@ -73,14 +73,7 @@ class ImageReplicatorHandler(LambdaHandler[ReplicateImageRequest, ReplicateImage
         example=_EXAMPLE,
         iam_actions=(
             "ecr:GetAuthorizationToken",
-            "ecr:BatchGetImage",
-            "ecr:GetDownloadUrlForLayer",
-            "ecr:ListImageReferrers",
-            "ecr:BatchCheckLayerAvailability",
-            "ecr:InitiateLayerUpload",
-            "ecr:UploadLayerPart",
-            "ecr:CompleteLayerUpload",
-            "ecr:PutImage",
+            *COPY_ACTIONS,
         ),
     )
 

@@ -16,7 +16,7 @@ from .names import ImageTag
 from .platforms import Platform
 from .registry.ecr import EcrRegistryClient
 from .registry.protocol import RegistryClient
-from .replication import Replication
+from .replication import COPY_ACTIONS, Replication
 from .repository_copy import plan_tags
 from .resources.image import ECRImage
 from .resources.repository import ECRRepository
@@ -125,14 +125,7 @@ class ReplicateTagsHandler(LambdaHandler[ReplicateTagsRequest, ReplicateTagsResp
         iam_actions=(
             "ecr:GetAuthorizationToken",
             "ecr:DescribeImages",
-            "ecr:BatchGetImage",
-            "ecr:GetDownloadUrlForLayer",
-            "ecr:ListImageReferrers",
-            "ecr:BatchCheckLayerAvailability",
-            "ecr:InitiateLayerUpload",
-            "ecr:UploadLayerPart",
-            "ecr:CompleteLayerUpload",
-            "ecr:PutImage",
+            *COPY_ACTIONS,
             "secretsmanager:GetSecretValue",
         ),
     )

@@ -17,6 +17,18 @@ from .platforms import Platform
 from .registry import protocol
 from .transfer import NullProgress, Progress, Transfer, copy_blobs
 
+COPY_ACTIONS = (
+    "ecr:BatchGetImage",
+    "ecr:GetDownloadUrlForLayer",
+    "ecr:ListImageReferrers",
+    "ecr:BatchCheckLayerAvailability",
+    "ecr:InitiateLayerUpload",
+    "ecr:UploadLayerPart",
+    "ecr:CompleteLayerUpload",
+    "ecr:PutImage",
+)
+"""The IAM actions that a copy between two repositories of Amazon ECR requires."""
+
 
 @dataclass(frozen=True)
 class Plan:

@@ -5,11 +5,10 @@ from pathlib import Path
 
 from ..sync.diff import Step
 from ..sync.plan_file import Planned, describe
-from ..sync.report import NO_EVIDENCE, Evidence, Report, ReportAction
+from ..sync.report import CHANGES, NO_EVIDENCE, Evidence, Report, ReportAction
 from ..sync.routes import Route
 from .output import format_size, print_lines
 
-_ACTIONS = ("transfer", "delete", "remove")
 _DIFFERENCES = ("different", "missing", "extra")
 
 
@@ -32,7 +31,7 @@ class ActionLines(Report):
         error: BaseException | None = None,
     ) -> None:
         """Print an action, unless it has failed, or a difference."""
-        if action in _ACTIONS and error is None:
+        if action in CHANGES and error is None:
             print_lines([self.format(describe(route, step, action))])
         elif action in _DIFFERENCES:
             is_extra = action == "extra"

@@ -224,7 +224,7 @@ class _Call:
             context = ExecutionContext(
                 pool=stack.enter_context(ThreadPoolExecutor(concurrency)),
                 concurrency=concurrency,
-                adapts=not is_local and _adapts(request),
+                adapts=_adapts(request),
                 s3=None if is_local else self._s3(),
                 staging=stack.enter_context(self._staging(plans)),
                 changes=self._changes,

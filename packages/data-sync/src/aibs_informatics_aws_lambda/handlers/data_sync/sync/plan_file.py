@@ -21,7 +21,7 @@ from ..local.delete import delete_file
 from ..local.staging import path_beside
 from .diff import Step
 from .planner import Plan
-from .report import NO_EVIDENCE, Evidence, Report, ReportAction
+from .report import CHANGES, NO_EVIDENCE, Evidence, Report, ReportAction
 from .routes import Route
 
 VERSION: Final = 1
@@ -94,7 +94,7 @@ class PlanWriter(Report):
         error: BaseException | None = None,  # noqa: ARG002
     ) -> None:
         """Write an action; what is unchanged is no action."""
-        if action not in ("transfer", "delete", "remove"):
+        if action not in CHANGES:
             return
         planned = describe(route, step, action)
         self._counts[planned.action] += 1

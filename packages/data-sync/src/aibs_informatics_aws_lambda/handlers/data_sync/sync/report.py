@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import IO, Literal, NamedTuple, TypeAlias
+from typing import IO, Final, Literal, NamedTuple, TypeAlias
 
 from aibs_informatics_aws_lambda.common.files import (
     filename_in_errors,
@@ -35,6 +35,9 @@ ReportAction: TypeAlias = Literal[
 ]
 """Transferred; unchanged; archived and left out; deleted from the destination; removed from the
 source. Of a comparison: its result, ``missing`` and ``extra`` at the destination."""
+
+CHANGES: Final[frozenset[ReportAction]] = frozenset({"transfer", "delete", "remove"})
+"""The actions that change one of both sides."""
 
 # Some 20 MB.
 _SORTED_IN_MEMORY = 50_000
