@@ -279,19 +279,20 @@ def test_interrupted_run_leaves_no_tag_and_is_resumed_by_the_same_command(
     digest = source.push_image(name, LAYER, small, tag="v1")
     config = source.manifest(name, "v1")["config"]["digest"]
     gate = threading.Event()
-    there = proxy_of(source, fault("GET", digest_of(LAYER), gate=gate, slow=0.2))
+    there = proxy_of(source, fault("GET", digest_of(LAYER), gate=gate, slow=0.02))
     here = proxy_of(target)
     locations = f"{there.url}/{name}:v1", f"{here.url}/{name}:v1"
     process = start(*locations, stderr=subprocess.PIPE, text=True)
     wait_until(lambda: here.stored == {digest_of(small), config})
 
     process.send_signal(number)
+    message = process.stderr.readline()
     gate.set()
-    _, messages = process.communicate(timeout=120)
+    _, others = process.communicate(timeout=120)
 
     assert process.returncode == status
-    assert f"error: {word}; run the same command to resume\n" in messages
-    assert "Traceback" not in messages
+    assert message.endswith(f"error: {word}; run the same command to resume\n")
+    assert others == ""
     assert target.tags(name) == {}
     assert here.made("DELETE", "/uploads/")
 
@@ -300,6 +301,27 @@ def test_interrupted_run_leaves_no_tag_and_is_resumed_by_the_same_command(
     assert again.returncode == 0
     assert target.tags(name) == {"v1": digest}
     assert "1 copied (2.0 MiB), 2 already present" in again.stdout
+
+
+def test_interrupted_run_does_not_wait_for_a_silent_registry(
+    source, target, name, start, proxy_of, fault
+):
+    source.push_image(name, LAYER, tag="v1")
+    gate = threading.Event()
+    there = proxy_of(source, fault("GET", digest_of(LAYER), gate=gate))
+    process = start(
+        f"{there.url}/{name}:v1", f"{target.url}/{name}:v1", stderr=subprocess.PIPE, text=True
+    )
+    wait_until(lambda: there.made("GET", digest_of(LAYER)))
+
+    process.send_signal(signal.SIGINT)
+    # Less than the minute after which the command gives up on a silent registry.
+    _, messages = process.communicate(timeout=40)
+    gate.set()
+
+    assert process.returncode == 130
+    assert messages.endswith("error: interrupted; run the same command to resume\n")
+    assert target.tags(name) == {}
 
 
 def wait_until(is_so, seconds=120):

@@ -1,10 +1,14 @@
 """Running a command as a process: exit status, error messages, signals."""
 
 import gc
+import os
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
+from time import monotonic
 from typing import NoReturn
 
 from .errors import CommandError, ExitCode, error_message
@@ -12,6 +16,7 @@ from .output import UnreadError
 
 # As shells report a process that a signal terminated.
 _SIGNAL_STATUS = 128
+_CLEANUP_SECONDS = 5.0
 
 
 class _Stopped(KeyboardInterrupt):
@@ -45,10 +50,10 @@ def run_as_process(
         return run()
     except _Stopped as error:
         status, message = _SIGNAL_STATUS + signal.SIGTERM, f"stopped{stop_hint}"
-        return _fail(program, error, message, status)
+        return _end(_fail(program, error, message, status))
     except KeyboardInterrupt as error:
         status, message = _SIGNAL_STATUS + signal.SIGINT, f"interrupted{stop_hint}"
-        return _fail(program, error, message, status)
+        return _end(_fail(program, error, message, status))
     except UnreadError:
         # The reader has what it needs, as `head` does: not an error worth a message.
         return _SIGNAL_STATUS + signal.SIGPIPE
@@ -64,6 +69,26 @@ def run_as_process(
 
 def _stop(number: int, _: object) -> NoReturn:
     raise _Stopped(number)
+
+
+def _end(status: int) -> int:
+    """Return the exit status of an interrupted process once its threads have cleaned up.
+
+    The process ends here if a thread is still busy: it waits for a server, and Python would wait
+    for the thread before it exits.
+    """
+    end = monotonic() + _CLEANUP_SECONDS
+    main = threading.current_thread()
+    threads = [t for t in threading.enumerate() if t is not main and not t.daemon]
+    # A second interruption does not wait.
+    with suppress(KeyboardInterrupt):
+        for thread in threads:
+            thread.join(max(0.0, end - monotonic()))
+    if any(thread.is_alive() for thread in threads):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    return status
 
 
 def _fail(

@@ -1,13 +1,13 @@
 """Plans to copy several tags of a repository."""
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from .manifest import Manifest
 from .names import ImageDigest, ImageTag
 from .platforms import Platform
 from .registry.connection import MAX_REQUESTS
 from .registry.protocol import RegistryClient
+from .registry.workers import worker_threads
 from .replication import Plan, make_plan
 
 
@@ -31,7 +31,7 @@ def plan_tags(
         ValidationError: an image lacks a platform, or a manifest is invalid.
         ResourceNotFoundError: an image does not exist (any more).
     """
-    with ThreadPoolExecutor(MAX_REQUESTS, "manifest") as pool:
+    with worker_threads(MAX_REQUESTS, "manifest") as pool:
         manifests = list(pool.map(source.get_manifest, tags))
     roots: dict[ImageDigest, Manifest] = {}
     tags_of: dict[ImageDigest, list[ImageTag]] = {}

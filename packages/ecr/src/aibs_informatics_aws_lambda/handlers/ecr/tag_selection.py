@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 
@@ -12,6 +11,7 @@ from aibs_informatics_aws_lambda.common.json_io import parse_json
 from .manifest import Manifest
 from .registry.connection import MAX_REQUESTS
 from .registry.protocol import RegistryClient
+from .registry.workers import worker_threads
 from .transfer import read_blob
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
@@ -43,7 +43,7 @@ def select_tags(
         return tags
     dates = client.find_push_dates(tags)
     unknown = [tag for tag in tags if tag not in dates]
-    with ThreadPoolExecutor(MAX_REQUESTS, "date") as pool:
+    with worker_threads(MAX_REQUESTS, "date") as pool:
         created = pool.map(lambda tag: _find_creation_date(client, tag), unknown)
         dates |= dict(zip(unknown, created, strict=True))
     return sorted(tags, key=lambda tag: (dates[tag], tag), reverse=True)[:newest]

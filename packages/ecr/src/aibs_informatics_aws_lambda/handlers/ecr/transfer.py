@@ -7,7 +7,7 @@ computed on the way, and an upload is committed only if it matches.
 import hashlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from threading import BoundedSemaphore, Event
@@ -16,6 +16,7 @@ from typing import Protocol
 from .manifest import Descriptor
 from .registry import protocol
 from .registry.connection import MAX_REQUESTS
+from .registry.workers import worker_threads
 
 # A large blob in flight holds a chunk of 1 MiB in memory, a small one its content. Transfers of
 # small blobs wait for responses most of the time, so that more of them run concurrently.
@@ -98,14 +99,16 @@ def copy_blobs(
     mounts = source.registry == target.registry
 
     def copy(blob: Descriptor) -> Transfer:
+        if stop.is_set():
+            raise TransferCancelledError(f"cancelled the transfer of {blob.digest}")
         slot = nullcontext() if _is_small(blob) else large_slots
         transfer = _copy_blob(blob, source, target, progress, stop, slot)
         progress.finish(blob)
         return transfer
 
     with (
-        ThreadPoolExecutor(_MAX_LARGE_IN_FLIGHT, "large-blob") as large,
-        ThreadPoolExecutor(MAX_REQUESTS, "small-blob") as small,
+        worker_threads(_MAX_LARGE_IN_FLIGHT, "large-blob") as large,
+        worker_threads(MAX_REQUESTS, "small-blob") as small,
     ):
         # Largest first: started last, it would run alone at the end.
         ordered = sorted(blobs, key=lambda blob: -blob.size)
@@ -116,8 +119,6 @@ def copy_blobs(
             return [future.result() for future in as_completed(futures)]
         except BaseException:
             stop.set()
-            for pool in (large, small):
-                pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 

@@ -6,7 +6,6 @@ https://github.com/opencontainers/distribution-spec/blob/main/spec.md
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, TypeAlias
 from urllib.parse import quote, urlencode, urlsplit
@@ -19,6 +18,7 @@ from ..names import ImageDigest
 from . import protocol
 from .authorization import ChallengeAuthorizer
 from .connection import MAX_REQUESTS, RegistryConnection, Response
+from .workers import worker_threads
 
 if TYPE_CHECKING:
     from ..credentials import Credentials
@@ -140,7 +140,7 @@ class DistributionBlobs:
         """Return which of the blobs are missing or damaged, with concurrent HEAD requests."""
         if not blobs:
             return protocol.BlobCheck()
-        with ThreadPoolExecutor(min(len(blobs), MAX_REQUESTS), "check") as pool:
+        with worker_threads(min(len(blobs), MAX_REQUESTS), "check") as pool:
             found: dict[_BlobState, set[ImageDigest]] = {}
             for blob, state in zip(blobs, pool.map(self._state_of, blobs), strict=True):
                 found.setdefault(state, set()).add(blob.digest)
