@@ -11,9 +11,7 @@ import pytest
 from aibs_informatics_aws_lambda.handlers.data_sync.local import folders as module
 from aibs_informatics_aws_lambda.handlers.data_sync.local.folders import (
     Folders,
-    descend,
     make_directories,
-    open_folder,
 )
 
 IN_PLACE = "a symbolic link or a file is in place of this folder"
@@ -141,42 +139,6 @@ def test_directories_that_exist_keep_their_permissions(tmp_path: Path):
     assert mode_of(tmp_path / "root" / "a") == 0o711
 
 
-def visits(root: Path) -> tuple[list[str], list[str]]:
-    """Return the directories that are entered and left, in order."""
-    entered: list[str] = []
-    left: list[str] = []
-
-    def enter(fd: int, path: str) -> list[str]:
-        entered.append(path)
-        with os.scandir(fd) as children:
-            return sorted(child.name for child in children if child.is_dir(follow_symlinks=False))
-
-    parent = open_folder(f"{root.parent}")
-    descend(parent, root.name, enter, lambda name, _: left.append(name))
-    return entered, left
-
-
-def test_directories_are_left_after_those_below_them(tmp_path: Path):
-    (tmp_path / "root" / "a" / "b").mkdir(parents=True)
-    (tmp_path / "root" / "c").mkdir()
-    (tmp_path / "root" / "d").symlink_to("c")
-    assert visits(tmp_path / "root") == (["root", "root/a", "root/a/b", "root/c"], ["b", "a", "c"])
-    assert visits(tmp_path / "gone") == ([], [])
-
-
-def test_directory_that_was_moved_on_the_way_is_an_error(tmp_path: Path):
-    (tmp_path / "root" / "a" / "b").mkdir(parents=True)
-    (tmp_path / "other").mkdir()
-
-    def enter(_: int, path: str) -> list[str]:
-        if path == "root/a/b":
-            (tmp_path / "root" / "a" / "b").rename(tmp_path / "other" / "b")
-        return {"root": ["a"], "root/a": ["b"]}.get(path, [])
-
-    with pytest.raises(OSError, match="moved meanwhile"):
-        descend(open_folder(str(tmp_path)), "root", enter)
-
-
 def test_thousands_of_missing_directories_are_made(tmp_path):
     path = f"{tmp_path}/" + "d/" * 1900
 
@@ -184,7 +146,10 @@ def test_thousands_of_missing_directories_are_made(tmp_path):
     make_directories(path.rstrip("/"))
     write(Folders(f"{tmp_path}/"), "d/" * 2500 + "f")
 
-    assert len(visits(tmp_path / "d")[0]) == 2500
+    found = subprocess.run(
+        ["find", "d", "-type", "d"], cwd=tmp_path, capture_output=True, check=True
+    )
+    assert found.stdout.count(b"\n") == 2500
     subprocess.run(["rm", "-rf", str(tmp_path / "d")], check=True)
 
 

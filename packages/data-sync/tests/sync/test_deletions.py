@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import re
+import threading
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, nullcontext
 from dataclasses import replace
@@ -14,6 +16,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.local.delete import (
     delete_empty_directories,
     delete_empty_parents,
 )
+from aibs_informatics_aws_lambda.handlers.data_sync.local.descent import Pace
 from aibs_informatics_aws_lambda.handlers.data_sync.local.folders import Folders
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.requests import Request, Response
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.service import Service
@@ -268,6 +271,17 @@ def local(root: Path, names: str, kind="file") -> list[Deletion]:
     return deletions
 
 
+@pytest.fixture(params=["in turn", "side by side"])
+def pool(request: pytest.FixtureRequest, monkeypatch) -> Iterator[ThreadPoolExecutor | None]:
+    """Threads, on a file system that is slow from the first operation on, or none."""
+    if request.param == "in turn":
+        yield None
+        return
+    monkeypatch.setattr(Pace, "is_slow", lambda _: True)
+    with ThreadPoolExecutor(4) as threads:
+        yield threads
+
+
 @table(
     "tree, deleted, left",
     {
@@ -277,36 +291,39 @@ def local(root: Path, names: str, kind="file") -> list[Deletion]:
         "a link to a folder is deleted, not what is in it": ("a/b link>a", "link", "a/b"),
     },
 )
-def test_files_are_deleted(tmp_path: Path, tree, deleted, left):
+def test_files_are_deleted(tmp_path: Path, pool, tree, deleted, left):
     make(tmp_path, tree)
     counted: list[str] = []
     delete_files(
-        folders(tmp_path), local(tmp_path, deleted), lambda step: counted.append(step.target)
+        folders(tmp_path), local(tmp_path, deleted), lambda step: counted.append(step.target), pool
     )
     assert below(tmp_path) == left
-    assert counted == deleted.split()
+    assert sorted(counted) == deleted.split()
 
 
-def test_file_that_is_gone_does_not_count_as_deleted(tmp_path: Path):
-    make(tmp_path, "a")
+def test_file_that_is_gone_does_not_count_as_deleted(tmp_path: Path, pool):
+    make(tmp_path, "a b")
     deleted: list[str] = []
     delete_files(
-        folders(tmp_path), local(tmp_path, "gone a"), lambda step: deleted.append(step.target)
+        folders(tmp_path),
+        local(tmp_path, "gone a b gone/x"),
+        lambda step: deleted.append(step.target),
+        pool,
     )
-    assert deleted == ["a"]
+    assert deleted == ["a", "b"]
 
 
-def test_file_that_cannot_be_deleted_is_an_error(tmp_path: Path):
+def test_file_that_cannot_be_deleted_is_an_error(tmp_path: Path, pool):
+    make(tmp_path, "a z/z")
     (tmp_path / "folder").mkdir()
     told: list[Step] = []
     with pytest.raises(OSError, match=r"directory|permitted"):
-        delete_files(
-            folders(tmp_path), [Deletion(str(tmp_path / "folder"), step("folder"))], told.append
-        )
-    assert told == []
+        delete_files(folders(tmp_path), local(tmp_path, "a folder"), told.append, pool)
+    assert [one.target for one in told] == ["a"]
+    assert below(tmp_path) == "folder/ z/z"
 
 
-def test_nothing_is_deleted_behind_a_folder_that_was_swapped_for_a_link(tmp_path: Path):
+def test_nothing_is_deleted_behind_a_folder_that_was_swapped_for_a_link(tmp_path: Path, pool):
     make(tmp_path, "dst/a/b src/a/b")
     deletions = local(tmp_path / "dst", "a/b")
     synced = local(tmp_path / "src", "a/b")
@@ -315,9 +332,9 @@ def test_nothing_is_deleted_behind_a_folder_that_was_swapped_for_a_link(tmp_path
         (tmp_path / root / "a").rename(tmp_path / "other" / root)
         (tmp_path / root / "a").symlink_to(tmp_path / "other" / root)
     with pytest.raises(NotADirectoryError, match="in place of this folder"):
-        delete_files(folders(tmp_path / "dst"), deletions, lambda _: None)
+        delete_files(folders(tmp_path / "dst"), deletions, lambda _: None, pool)
     with pytest.raises(NotADirectoryError, match="in place of this folder"):
-        delete_source_files(folders(tmp_path / "src"), synced, lambda _: None)
+        delete_source_files(folders(tmp_path / "src"), synced, lambda _: None, pool)
     assert below(tmp_path / "other") == "dst/b src/b"
 
 
@@ -329,7 +346,7 @@ def test_nothing_is_deleted_behind_a_folder_that_was_swapped_for_a_link(tmp_path
         "what is behind a link to a folder stays": ("a b/c", "symlink_target", "a b/c"),
     },
 )
-def test_source_files_are_deleted(tmp_path: Path, tree, kind, left):
+def test_source_files_are_deleted(tmp_path: Path, pool, tree, kind, left):
     make(tmp_path, tree)
     names = [name.partition(">")[0] for name in tree.split() if not name.startswith("other")]
     deletions = [
@@ -340,13 +357,13 @@ def test_source_files_are_deleted(tmp_path: Path, tree, kind, left):
         for name in names
     ]
     told: list[str] = []
-    delete_source_files(folders(tmp_path), deletions, lambda step: told.append(step.target))
+    delete_source_files(folders(tmp_path), deletions, lambda step: told.append(step.target), pool)
     assert below(tmp_path) == left
-    assert told == names
+    assert sorted(told) == names
 
 
 @pytest.mark.parametrize("change", ["size", "time", "gone"])
-def test_source_file_that_has_changed_stays(tmp_path: Path, change):
+def test_source_file_that_has_changed_stays(tmp_path: Path, pool, change):
     make(tmp_path, "a b")
     deletions = local(tmp_path, "a b")
     if change == "size":
@@ -357,10 +374,47 @@ def test_source_file_that_has_changed_stays(tmp_path: Path, change):
         (tmp_path / "a").unlink()
     told: list[Step] = []
     with pytest.raises(OSError, match=re.escape(str(tmp_path / "a"))):
-        delete_source_files(folders(tmp_path), deletions, told.append)
+        delete_source_files(folders(tmp_path), deletions, told.append, pool)
     assert told == []
     assert (tmp_path / "b").exists()
     assert (tmp_path / "a").exists() is (change != "gone")
+
+
+def test_files_of_several_folders_are_deleted_side_by_side(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(Pace, "is_slow", lambda _: True)
+    names = ["first", "a/x", "b/x", "c/x"]
+    make(tmp_path, " ".join(names))
+    together, unlink = threading.Barrier(3), os.unlink
+
+    def wait_for_others(path, **options):
+        if os.fspath(path) == "x":
+            # Broken if these are not deleted at the same time.
+            together.wait(timeout=180)
+        return unlink(path, **options)
+
+    monkeypatch.setattr(os, "unlink", wait_for_others)
+    told: list[Step] = []
+    with ThreadPoolExecutor(3) as threads:
+        delete_files(folders(tmp_path), local(tmp_path, " ".join(names)), told.append, threads)
+    assert sorted(step.target for step in told) == sorted(names)
+    assert below(tmp_path) == "a/ b/ c/"
+
+
+def test_what_is_under_way_is_counted_where_the_time_is_up(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(Pace, "is_slow", lambda _: True)
+    make(tmp_path, "a/x b/x c/x")
+    told: list[Step] = []
+
+    def until_the_time_is_up() -> Iterator[Deletion]:
+        yield from local(tmp_path, "a/x b/x")
+        raise OutOfTimeError
+
+    with ThreadPoolExecutor(2) as threads, pytest.raises(OutOfTimeError):
+        delete_files(folders(tmp_path), until_the_time_is_up(), told.append, threads)
+    deleted = {step.target for step in told}
+    assert deleted >= {"a/x"}
+    assert {name for name in ("a/x", "b/x") if not (tmp_path / name).exists()} == deleted
+    assert (tmp_path / "c/x").exists()
 
 
 @table(

@@ -7,13 +7,19 @@ import stat
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from threading import Lock
 
 from aibs_informatics_aws_lambda.storage import mount_points
 
 from ..evidence import is_absent
 from ..settings import REMOVE_ROOTS_KEY
-from .folders import Folder, Folders, descend, open_folder
+from .descent import Pace, Unit, descend
+from .folders import Folder, Folders, open_folder
+
+# That one thread looks up in turn, without a lock for each.
+_FILES_OF_A_UNIT = 32
 
 
 def delete_file(path: str) -> bool:
@@ -48,15 +54,14 @@ class _HeldName(os.PathLike[str]):
         return self._path
 
 
-def delete_below(folders: Folders, path: str) -> bool:
-    """Delete a file or symlink below the root of some folders. Return whether it was there.
+def delete_in(folder: Folder, path: str) -> bool:
+    """Delete a file or symlink in a folder. Return whether it was there.
 
     Raises:
-        OSError: it cannot be deleted, or a symlink is in place of a folder above it.
+        OSError: it cannot be deleted.
     """
     try:
-        folder, name = folders.locate(path)
-        os.unlink(_HeldName(name, path), dir_fd=folder.fd)
+        os.unlink(_HeldName(path.rpartition("/")[2], path), dir_fd=folder.fd)
     except FileNotFoundError:
         return False
     except OSError as error:
@@ -73,11 +78,18 @@ def delete_empty_directories(directory: str) -> None:
         OSError: one of them cannot be deleted.
     """
     above, _, name = os.path.realpath(directory).rpartition("/")
-    descend(open_folder(above), name or ".", _unlink_symlinks, _delete_if_empty)
+    pace = Pace()
+
+    def enter(fd: int, _: str) -> list[str]:
+        names = list(_unlink_symlinks(fd))
+        pace.operations += 1 + len(names)
+        return names
+
+    descend(open_folder(above), name or ".", enter, _delete_if_empty, pace)
     _delete_root(directory)
 
 
-def _unlink_symlinks(fd: int, _: str) -> Iterator[str]:
+def _unlink_symlinks(fd: int) -> Iterator[str]:
     """Delete the symlinks to directories in a directory, and yield the names of directories."""
     with os.scandir(fd) as children:
         for child in children:
@@ -218,7 +230,7 @@ def stat_tree(path: Path) -> TreeStat | None:
         size, modified = (0, 0.0) if is_link else (found.st_size, found.st_mtime)
         return TreeStat(size, found.st_ino, modified, is_folder=False)
     totals = _Totals(path, found.st_dev)
-    descend(parent, path.name, totals.enter)
+    descend(parent, path.name, totals.enter, pace=totals.pace)
     latest = totals.latest if math.isfinite(totals.latest) else 0.0
     return TreeStat(totals.size, found.st_ino, latest, is_folder=True)
 
@@ -229,30 +241,37 @@ class _Totals:
     def __init__(self, path: Path, device: int) -> None:
         self.size = 0
         self.latest = -math.inf
+        self.pace = Pace()
         self._path = path
         self._device = device
+        self._lock = Lock()
 
-    def enter(self, fd: int, relative: str) -> Iterator[str]:
+    def enter(self, fd: int, relative: str) -> Iterator[Unit]:
+        """Yield the directories in a directory, and the files in it by the dozens."""
         if os.fstat(fd).st_dev != self._device:
             raise ValueError(
                 f"cannot remove {self._path}: another file system is mounted at "
                 f"{self._path.parent / relative}"
             )
+        names: list[str] = []
         with os.scandir(fd) as children:
             for child in children:
                 if child.is_dir(follow_symlinks=False):
                     yield child.name
                 elif not child.is_symlink():
-                    self._add(child)
+                    names.append(child.name)
+                    if len(names) == _FILES_OF_A_UNIT:
+                        yield partial(self._add, fd, names)
+                        names = []
+        if names:
+            yield partial(self._add, fd, names)
 
-    def _add(self, child: os.DirEntry[str]) -> None:
-        try:
-            found = child.stat(follow_symlinks=False)
-        except OSError as error:
-            _raise_unless_gone(error)
-            return
-        self.size += found.st_size
-        self.latest = max(self.latest, found.st_mtime)
+    def _add(self, fd: int, names: Iterable[str]) -> None:
+        stats = [found for found in (_lstat(name, fd) for name in names) if found is not None]
+        with self._lock:
+            self.pace.operations += len(stats)
+            self.size += sum(found.st_size for found in stats)
+            self.latest = max([self.latest, *(found.st_mtime for found in stats)])
 
 
 def remove_tree(path: Path, found: TreeStat) -> None:
@@ -271,11 +290,17 @@ def remove_tree(path: Path, found: TreeStat) -> None:
     if not found.is_folder:
         _unlink(path.name, parent.fd)
         return
-    descend(parent, path.name, _unlink_files, _rmdir)
+    pace = Pace()
+
+    def enter(fd: int, _: str) -> list[str]:
+        # In one directory, operating systems delete one file after the other.
+        return list(_unlink_files(fd, pace))
+
+    descend(parent, path.name, enter, _rmdir, pace)
     _rmdir(path.name, parent.fd)
 
 
-def _unlink_files(fd: int, _: str) -> Iterator[str]:
+def _unlink_files(fd: int, pace: Pace) -> Iterator[str]:
     """Delete all files in a directory, and yield the names of its directories."""
     with os.scandir(fd) as children:
         for child in children:
@@ -283,6 +308,7 @@ def _unlink_files(fd: int, _: str) -> Iterator[str]:
                 yield child.name
             else:
                 _unlink(child.name, fd)
+                pace.operations += 1
 
 
 def _open_parent(path: Path) -> Folder | None:

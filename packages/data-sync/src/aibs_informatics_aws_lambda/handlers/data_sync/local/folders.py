@@ -9,14 +9,14 @@ opened by its name in its parent and without following a symbolic link, as ``ope
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 # O_PATH needs no permission to read the directory.
 _HOLD = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW
-_READ = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+READ = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+"""Flags to open a directory that is read."""
 
 _MOST_HELD = 64
 
@@ -98,7 +98,7 @@ class Folders:
         """
         for relative in sorted(self._modes, reverse=True):
             folder = self.make(relative)
-            fd = os.open(".", _READ, dir_fd=folder.fd)
+            fd = os.open(".", READ, dir_fd=folder.fd)
             try:
                 os.fchmod(fd, self._modes.pop(relative))
             finally:
@@ -156,7 +156,7 @@ class Folders:
             return Folder(os.open(name, _HOLD, dir_fd=parent.fd), path)
         if mode is None:
             return Folder(os.open(name, _HOLD, dir_fd=parent.fd), path)
-        folder = Folder(os.open(name, _READ, dir_fd=parent.fd), path)
+        folder = Folder(os.open(name, READ, dir_fd=parent.fd), path)
         os.fchmod(folder.fd, self._mode_while_written(path, mode))
         return folder
 
@@ -196,73 +196,6 @@ def open_folder(path: str) -> Folder:
         os.close(fd)
         raise _named(error, path) from None
     return Folder(fd, path if path.endswith("/") else f"{path}/")
-
-
-class _Level(NamedTuple):
-    """A directory on the way down, and which directories in it are left to visit."""
-
-    name: str
-    path: str
-    stat: os.stat_result
-    unvisited: Iterator[str]
-
-
-def descend(
-    parent: Folder,
-    name: str,
-    enter: Callable[[int, str], Iterable[str]],
-    leave: Callable[[str, int], None] | None = None,
-) -> None:
-    """Visit a directory and all directories below it, however deep. Symlinks are not followed.
-
-    Only one directory is open at a time. The way back up is by ``..``, which must lead to the
-    directory that the way down has come from.
-
-    Args:
-        parent: the parent of the directory.
-        name: its name; nothing is visited if it is gone.
-        enter: called with the file descriptor and the path, from ``name`` on, of each directory;
-            returns the names of those in it to visit.
-        leave: called with the name of each directory below the first and the file descriptor of
-            its parent, once everything in it was visited.
-
-    Raises:
-        OSError: a directory cannot be read, or was moved meanwhile.
-    """
-    fd = _open_to_read(name, parent.fd)
-    if fd is None:
-        return
-    try:
-        levels = [_Level(name, name, os.fstat(fd), iter(list(enter(fd, name))))]
-        while True:
-            level = levels[-1]
-            below = next(level.unvisited, None)
-            if below is not None:
-                found = _open_to_read(below, fd)
-                if found is not None:
-                    os.close(fd)
-                    fd, path = found, f"{level.path}/{below}"
-                    levels.append(_Level(below, path, os.fstat(fd), iter(list(enter(fd, path)))))
-                continue
-            levels.pop()
-            if not levels:
-                return
-            found = os.open("..", _READ, dir_fd=fd)
-            os.close(fd)
-            fd = found
-            if not os.path.samestat(levels[-1].stat, os.fstat(fd)):
-                raise OSError(errno.ESTALE, "a directory in it was moved meanwhile", level.path)
-            if leave:
-                leave(level.name, fd)
-    finally:
-        os.close(fd)
-
-
-def _open_to_read(name: str, parent: int) -> int | None:
-    try:
-        return os.open(name, _READ, dir_fd=parent)
-    except FileNotFoundError:
-        return None
 
 
 def make_directories(path: str) -> None:

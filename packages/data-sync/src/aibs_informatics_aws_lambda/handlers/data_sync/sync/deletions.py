@@ -2,20 +2,22 @@
 
 import logging
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Executor, Future
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from itertools import islice
+from itertools import groupby, islice
 from typing import NamedTuple, TypeAlias
 
 from aibs_informatics_aws_lambda.common.exceptions import ResourceNotFoundError
 
 from ..entries import Entry
 from ..evidence import StoredObject, check_moved, have_same_content
-from ..local.delete import delete_below, delete_empty_directories, delete_empty_parents
+from ..local.delete import delete_empty_directories, delete_empty_parents, delete_in
+from ..local.descent import Pace
 from ..local.files import check_unchanged
-from ..local.folders import Folders
+from ..local.folders import Folder, Folders
 from ..locations import Root
 from ..s3 import requests
 from ..s3.client import S3
@@ -34,6 +36,9 @@ OnDeleted: TypeAlias = Callable[[Step], None]
 """Called with each entry that was deleted."""
 
 logger = logging.getLogger(__name__)
+
+_BATCHES_AHEAD = 64
+_FILES_OF_A_BATCH = 64
 
 
 class Deletion(NamedTuple):
@@ -77,7 +82,7 @@ def delete_extraneous(plan: Plan, context: ExecutionContext, outcome: Outcome) -
         elif target.bucket is not None:
             delete_objects(target, deletions, context, on_deleted)
         else:
-            delete_files(folders, context.budget.limit(deletions), on_deleted)
+            delete_files(folders, context.budget.limit(deletions), on_deleted, context.pool)
 
 
 def hold_source(plan: Plan) -> Folders:
@@ -218,7 +223,7 @@ def _remove_source(
         elif source.bucket is not None:
             delete_objects(source, deletions, context, on_deleted)
         else:
-            delete_source_files(folders, context.budget.limit(deletions), on_deleted)
+            delete_source_files(folders, context.budget.limit(deletions), on_deleted, context.pool)
     if source.bucket is not None or plan.route.single or not context.changes:
         return
     if plan.is_filtered:
@@ -316,19 +321,41 @@ class _Deleter:
         self._window.add(partial(self._s3.send, request), end)
 
 
-def delete_files(folders: Folders, deletions: Iterable[Deletion], on_deleted: OnDeleted) -> None:
+def delete_files(
+    folders: Folders,
+    deletions: Iterable[Deletion],
+    on_deleted: OnDeleted,
+    pool: Executor | None = None,
+) -> None:
     """Delete files and symlinks below the root of some folders; they may be gone already.
+
+    Args:
+        folders: the directories of the files.
+        deletions: the files and symlinks.
+        on_deleted: called with each entry that is deleted, in this thread.
+        pool: threads that delete, where the file system takes its time; by default this one does.
 
     Raises:
         OSError: one of them cannot be deleted.
     """
-    for deletion in deletions:
-        if delete_below(folders, deletion.path):
-            on_deleted(deletion.step)
+
+    def locate(deletion: Deletion) -> Folder | None:
+        try:
+            return folders.locate(deletion.path)[0]
+        except FileNotFoundError:
+            return None
+
+    def delete(folder: Folder | None, deletion: Deletion) -> bool:
+        return folder is not None and delete_in(folder, deletion.path)
+
+    _FileDeleter(locate, delete, on_deleted, pool).delete_all(deletions)
 
 
 def delete_source_files(
-    folders: Folders, deletions: Iterable[Deletion], on_deleted: OnDeleted
+    folders: Folders,
+    deletions: Iterable[Deletion],
+    on_deleted: OnDeleted,
+    pool: Executor | None = None,
 ) -> None:
     """Delete the files that were synced, if they still are what was listed.
 
@@ -337,11 +364,79 @@ def delete_source_files(
     Raises:
         OSError: one of them has changed, or cannot be deleted.
     """
-    for deletion in deletions:
-        if deletion.step.entry.kind != "symlink_target":
-            check_unchanged(deletion.path, deletion.step.entry, folders.locate(deletion.path)[0])
-            delete_below(folders, deletion.path)
-        on_deleted(deletion.step)
+
+    def locate(deletion: Deletion) -> Folder | None:
+        if deletion.step.entry.kind == "symlink_target":
+            return None
+        return folders.locate(deletion.path)[0]
+
+    def delete(folder: Folder | None, deletion: Deletion) -> bool:
+        if folder is not None:
+            check_unchanged(deletion.path, deletion.step.entry, folder)
+            delete_in(folder, deletion.path)
+        return True
+
+    _FileDeleter(locate, delete, on_deleted, pool).delete_all(deletions)
+
+
+class _FileDeleter:
+    """Deletes files in one thread, or in several where the file system takes its time.
+
+    Several threads are for several directories: in one, operating systems delete one file after
+    the other.
+
+    Args:
+        locate: returns the directory of a file, if it is one to look at.
+        delete: deletes a file in a directory, from any thread, and tells whether it counts.
+        on_deleted: called with each entry that counts.
+        pool: the threads, if there are any.
+    """
+
+    def __init__(
+        self,
+        locate: Callable[[Deletion], Folder | None],
+        delete: Callable[[Folder | None, Deletion], bool],
+        on_deleted: OnDeleted,
+        pool: Executor | None,
+    ) -> None:
+        self._locate = locate
+        self._delete = delete
+        self._on_deleted = on_deleted
+        self._pool = pool
+
+    def delete_all(self, deletions: Iterable[Deletion]) -> None:
+        """Delete files, which are in the order of their paths."""
+        rest, pace = iter(deletions), Pace()
+        for deletion in rest:
+            start = time.perf_counter()
+            if self._delete(self._locate(deletion), deletion):
+                self._on_deleted(deletion.step)
+            pace.note(time.perf_counter() - start)
+            if self._pool and pace.is_slow():
+                self._delete_side_by_side(rest, self._pool)
+
+    def _delete_side_by_side(self, deletions: Iterable[Deletion], pool: Executor) -> None:
+        window = Window(_BATCHES_AHEAD)
+        try:
+            for _, of_folder in groupby(deletions, _folder_of):
+                for batch in _batches(of_folder, _FILES_OF_A_BATCH):
+                    delete = partial(self._delete_batch, self._locate(batch[0]), batch)
+                    window.add(partial(pool.submit, delete), self._end)
+            window.drain()
+        except BaseException:
+            window.settle()
+            raise
+
+    def _delete_batch(self, folder: Folder | None, batch: Iterable[Deletion]) -> list[Step]:
+        return [deletion.step for deletion in batch if self._delete(folder, deletion)]
+
+    def _end(self, future: Future[list[Step]]) -> None:
+        for step in future.result():
+            self._on_deleted(step)
+
+
+def _folder_of(deletion: Deletion) -> str:
+    return deletion.path.rpartition("/")[0]
 
 
 def _batches(deletions: Iterable[Deletion], size: int) -> Iterator[list[Deletion]]:

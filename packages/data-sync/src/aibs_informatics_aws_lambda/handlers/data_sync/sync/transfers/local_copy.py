@@ -12,8 +12,9 @@ from typing import Any
 
 from aibs_informatics_aws_lambda.common.files import filename_in_errors
 
+from ...local.descent import descend
 from ...local.files import check_length, check_unchanged, data_spans, same_content
-from ...local.folders import Folders, descend, open_folder
+from ...local.folders import Folders, open_folder
 from ...local.hdf5 import check_closed
 from ...local.staging import StagedFile, Staging
 from ...progress import CheckDeadline, OnBytes
