@@ -29,7 +29,10 @@ HANDLERS = """
 from aibs_informatics_aws_lambda.common import LambdaHandler, PydanticBaseModel
 from aibs_informatics_aws_lambda.common.description import HandlerDescription
 
+import os
+
 print("imported")
+os.system("echo imported by a program")
 
 class Request(PydanticBaseModel):
     text: str
@@ -44,6 +47,7 @@ class Measure(LambdaHandler[Request, Response]):
 
     def handle(self, request):
         print("measuring")
+        os.system("echo measured by a program")
         self.log.info("measuring")
         return Response(length=len(request.text))
 
@@ -139,6 +143,15 @@ def test_agent_lists_and_calls_tools_by_stdio(stdio):
         "errorMessage": "the disk is gone",
         "request_rejected": False,
     }
+
+
+def test_stdout_is_for_the_protocol_also_while_handlers_are_imported(stdio, run_command):
+    server = stdio("--tool", "texts.Measure")
+
+    result = run_command(server.command, *server.args)
+
+    assert (result.returncode, result.stdout) == (0, "")
+    assert "imported by a program" in result.stderr
 
 
 @pytest.fixture

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import redirect_stdout
 from functools import partial
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -19,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ..context import DefaultLambdaContext
 from .arguments import PROGRAM
 from .errors import ExitCode, UsageError
+from .output import reserved_stdout
 from .tools import Limits, Tool, find_tools
 
 if TYPE_CHECKING:
@@ -60,8 +59,8 @@ def serve_mcp(args: Sequence[str]) -> ExitCode:
     if find_spec("mcp") is None:
         raise UsageError(f"mcp requires the MCP SDK: pip install '{_DISTRIBUTION}[mcp]'")
     limits = Limits(options.max_request_bytes, options.max_response_bytes)
-    # Modules of handlers may print when they are imported.
-    with redirect_stdout(sys.stderr):
+    # Modules of handlers, and programs that they run, may print when they are imported.
+    with reserved_stdout():
         tools = find_tools(options.tool, options.run, limits)
     server = make_server(tools)
     if options.http:
