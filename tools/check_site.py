@@ -25,7 +25,7 @@ WIDTHS = (1280, 390)
 SUB_PATH = "toolkit"
 
 # Chromium runs as root in containers, and looks for no other server.
-_FLAGS = (
+FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -64,7 +64,7 @@ def check(site: Path, screenshots: Path | None = None) -> Iterator[str]:
     pages = sorted(path.relative_to(site).parent for path in site.rglob("index.html"))
     with served(site) as url, sync_playwright() as playwright:
         chromium = shutil.which("chromium")
-        browser = playwright.chromium.launch(executable_path=chromium, args=list(_FLAGS))
+        browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
         for width in WIDTHS:
             context = browser.new_context(viewport={"width": width, "height": 900})
             context.grant_permissions(["clipboard-read", "clipboard-write"])

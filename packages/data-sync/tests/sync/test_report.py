@@ -49,14 +49,19 @@ def test_report_has_a_line_for_each_item(bucket, tmp_path: Path):
         (line.get("source") or line["destination"]).rpartition("/")[2]: line
         for line in lines(report.read_text())
     }
-    assert by_name["new"] == {
+    new = by_name["new"]
+    assert new["seconds"] >= 0
+    assert new["finished"] >= source.stat().st_mtime
+    assert new == {
         "action": "transfer",
         "reason": "missing",
         "source": f"{source}/new",
         "destination": "s3://bucket/dst/new",
         "size": 1,
-        "checksum": by_name["new"]["checksum"],
+        "checksum": new["checksum"],
         "verified": True,
+        "seconds": new["seconds"],
+        "finished": new["finished"],
     }
     assert by_name["differs"]["reason"] == "checksum"
     assert by_name["same"] == {

@@ -15,6 +15,7 @@ from .connection import add_connection_options, use_connection
 from .failed_files import FailedFiles
 from .messages import configure_logging
 from .output import format_count, print_json, print_lines
+from .page_report import page_report
 from .progress import show_progress
 from .summary import format_counts
 
@@ -65,8 +66,12 @@ def _apply(plan: PlanFile, options: argparse.Namespace) -> ExitCode:
     start = time.monotonic()
     shows_actions = (options.verbose or options.dry_run) and not options.json
     listener = ActionLines() if shows_actions else None
-    with show_progress(quiet=options.quiet, seconds=options.stats) as progress:
-        response = Engine(progress, listener=listener).sync(request, restrict=plan.restrict)
+    with (
+        page_report(request) as page,
+        show_progress(quiet=options.quiet, seconds=options.stats) as progress,
+    ):
+        engine = Engine(progress, listener=listener)
+        response = page.finish(engine.sync(page.request, restrict=plan.restrict))
     changed = _print_changed(plan)
     if options.json:
         print_json(response)
@@ -112,7 +117,7 @@ def make_parser() -> shared.Parser:
         metavar="PATH",
         dest="report_path",
         type=shared.parse_path,
-        help="write the action for each file to PATH as JSON Lines",
+        help="write the action for each file to PATH as JSON Lines, or a page to PATH.html",
     )
     add_connection_options(parser)
     shared.add_output_options(parser, has_quiet=True)

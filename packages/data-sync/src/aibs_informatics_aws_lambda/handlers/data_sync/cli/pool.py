@@ -3,7 +3,7 @@
 import logging
 import signal
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -70,6 +70,7 @@ class ParallelResult:
         failed: the failed syncs.
         unfinished: how many syncs were incomplete or not started at the deadline.
         failed_files: the files that could not be synced.
+        requests: the number of requests to S3 of the workers, by operation.
     """
 
     batches: int
@@ -78,6 +79,7 @@ class ParallelResult:
     failed: list[FailedSync] = field(default_factory=list)
     unfinished: int = 0
     failed_files: FailedFiles = field(default_factory=FailedFiles)
+    requests: Counter[str] = field(default_factory=Counter)
 
     def to_response(self) -> BatchDataSyncResponse:
         """Return the response that `BatchDataSyncHandler` would give."""
@@ -189,6 +191,7 @@ class _Worker:
             result.failed.append(FailedSync(request, self._batch_number, message, trace))
         result.unfinished += done.unfinished
         result.failed_files.extend(done.failed_files)
+        result.requests.update(done.requests)
         if not done.failures and not done.unfinished:
             # Count the files that were up to date, which the worker has not reported.
             completed = self._completed.minus(self._before_batch)

@@ -165,7 +165,8 @@ def _add_execution(group: Group) -> None:
         metavar="PATH",
         dest="report_path",
         type=arguments.parse_path,
-        help="write the action for each file to PATH as JSON Lines; - is stdout",
+        help="write the action for each file to PATH as JSON Lines (- is stdout), or a page with "
+        "charts to PATH.html",
     )
     group.add_argument(
         "--fail-fast",

@@ -26,6 +26,7 @@ from .connection import given_connection, use_connection
 from .failed_files import FailedFiles
 from .messages import configure_logging
 from .output import check_stdout, print_json, print_lines
+from .page_report import page_report
 from .progress import show_progress
 from .summary import format_counts, format_verification
 from .sync_request import check_selected, make_request
@@ -84,11 +85,12 @@ def _sync(request: DataSyncRequest, options: argparse.Namespace) -> ExitCode:
         from ..sync.engine import Engine
 
     start = time.monotonic()
-    with ExitStack() as stack:
+    with page_report(request) as page, ExitStack() as stack:
         listener = _listener(request, options, stack)
         progress = stack.enter_context(show_progress(quiet=options.quiet, seconds=options.stats))
         check = partial(check_selected, request)
-        response = Engine(progress, listener=listener).sync(request, restrict=check)
+        engine = Engine(progress, listener=listener)
+        response = page.finish(engine.sync(page.request, restrict=check))
     if options.json:
         print_json(response)
     elif not options.quiet:
@@ -126,10 +128,14 @@ def _sync_in_batches(request: DataSyncRequest, options: argparse.Namespace) -> E
     from .parallel import sync_in_batches
 
     start = time.monotonic()
-    with show_progress(quiet=options.quiet, seconds=options.stats) as progress:
+    with (
+        page_report(request) as page,
+        show_progress(quiet=options.quiet, seconds=options.stats) as progress,
+    ):
         result = sync_in_batches(
-            request, progress, processes=options.jobs, batch_bytes=options.batch_bytes
+            page.request, progress, processes=options.jobs, batch_bytes=options.batch_bytes
         )
+        page.finish_batches(result)
     if options.json:
         print_json(result.to_response())
     elif not options.quiet:

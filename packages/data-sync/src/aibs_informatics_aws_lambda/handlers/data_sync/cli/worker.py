@@ -6,6 +6,7 @@ import logging
 import signal
 import sys
 import traceback
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
@@ -57,12 +58,14 @@ class BatchDone:
         failures: the failed syncs.
         unfinished: how many syncs were incomplete or not started at the deadline.
         failed_files: the files that could not be synced.
+        requests: the number of requests to S3, by operation.
     """
 
     counts: DataSyncCounts = field(default_factory=DataSyncCounts)
     failures: list[SyncFailure] = field(default_factory=list)
     failed_files: FailedFiles = field(default_factory=FailedFiles)
     unfinished: int = 0
+    requests: Counter[str] = field(default_factory=Counter)
 
 
 Message: TypeAlias = Amount | LogLine | BatchDone
@@ -77,6 +80,7 @@ def work(connection: Connection, log_level: int) -> None:
         connection: receives batches and sends each `Message`.
         log_level: the lowest level of log records to send.
     """
+    from ..s3.client import sent_requests
     from ..sync.engine import Engine
 
     # Raises SystemExit, so that temporary files are removed.
@@ -92,7 +96,9 @@ def work(connection: Connection, log_level: int) -> None:
             batch: Sequence[DataSyncRequest] = connection.recv()
         except EOFError:
             return
+        before = sent_requests.copy()
         done = _run_batch(engine, batch)
+        done.requests = sent_requests - before
         progress.display()
         sender.send(done)
 

@@ -1,8 +1,9 @@
 """Contents of a path: its entries, stats and nodes."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
+from typing import TypeVar
 
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.paths import DataLocation
@@ -14,6 +15,8 @@ from ..sync.filters import matches
 from ..tree import Coverage, Node, fold, node_of
 from .models import DataPathStats
 from .times import to_datetime
+
+T = TypeVar("T")
 
 # The pages of a listing are read one after another.
 _CONNECTIONS = 2
@@ -43,12 +46,20 @@ def _find_in_s3(path: S3Path) -> Listing:
     return find_in_s3(S3(_CONNECTIONS), path.bucket, path.key)
 
 
-def sum_up_children(found: Listing) -> tuple[DataPathStats, dict[str, DataPathStats]]:
-    """Return the stats of a path and, by name, of its immediate children."""
+def sum_up_children(
+    found: Listing, visit: Callable[[Node], None] | None = None
+) -> tuple[DataPathStats, dict[str, DataPathStats]]:
+    """Return the stats of a path and, by name, of its immediate children.
+
+    Args:
+        found: the contents of the path.
+        visit: called with each file and folder below the path, and with the file at the path
+            itself; a folder comes after what it contains.
+    """
     root, children = fold(
         _all_entries(found),
-        lambda node: Coverage.WHOLE if node.depth == 1 else Coverage.NOTHING,
-        lambda node: node.kind == "entry" and node.depth == 1,
+        _visited(lambda node: Coverage.WHOLE if node.depth == 1 else Coverage.NOTHING, visit),
+        _visited(lambda node: node.kind == "entry" and node.depth == 1, visit),
     )
     by_name = {child.relative.removesuffix("/"): child for child in children}
     return _stats(root), {name: _stats(child) for name, child in by_name.items()}
@@ -82,6 +93,20 @@ def list_nodes(
     if found.single or not root.object_count:
         nodes.append(node_of(found.single or Entry("", 0, 0.0)))
     return [node for node in nodes if node.relative or selects(node)]
+
+
+def _visited(
+    decide: Callable[[Node], T], visit: Callable[[Node], None] | None
+) -> Callable[[Node], T]:
+    """Return a function that visits a node, if it is to be visited, before it decides."""
+    if visit is None:
+        return decide
+
+    def visit_and_decide(node: Node) -> T:
+        visit(node)
+        return decide(node)
+
+    return visit_and_decide
 
 
 def _all_entries(found: Listing) -> Iterable[Entry]:

@@ -7,6 +7,7 @@ import logging
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from functools import cached_property, lru_cache, partial
@@ -67,6 +68,11 @@ _GBPS_OF_A_CONNECTION = 0.8
 
 # Responses that take longer than this come from a distance.
 _FAR_SECONDS = 0.01
+
+
+sent_requests: Counter[str] = Counter()
+"""The number of requests that this process has sent, by operation. Those of a transfer in parts
+follow from its size: the library does not count them."""
 
 
 class S3:
@@ -253,6 +259,7 @@ class S3:
             future.set_exception(translate_error(error, request, host))
             return
         self._in_flight[future] = request, sent
+        _count_sent(request, is_in_parts=is_transfer and (request.size or 0) > PART_BYTES)
         future.add_done_callback(self._forget)
         if self._encrypted and host not in self._hosts:
             self._watch_handshake(host)
@@ -515,6 +522,19 @@ class _Collector:
     def as_response(self, *, verified: bool) -> Response:
         body = b"".join(self._chunks)
         return Response(self._headers, body, 0 if body else self._size, verified)
+
+
+def _count_sent(request: Request, *, is_in_parts: bool) -> None:
+    if not is_in_parts:
+        sent_requests[request.operation] += 1
+        return
+    parts = -(-(request.size or 0) // (request.part_bytes or PART_BYTES))
+    if request.operation == "GetObject":
+        sent_requests["GetObject"] += parts
+    else:
+        sent_requests["CreateMultipartUpload"] += 1
+        sent_requests["UploadPart"] += parts
+        sent_requests["CompleteMultipartUpload"] += 1
 
 
 def _restore_status(request: Request, host: str) -> list[tuple[str, str]]:

@@ -355,6 +355,7 @@ class _Transfer:
         "_bytes_done",
         "_execution",
         "_number",
+        "_started",
         "previous",
         "received",
         "state",
@@ -370,6 +371,7 @@ class _Transfer:
         self.received: tuple[Step, Any] | None = None
         self.previous = previous
         self._execution = execution
+        self._started = 0.0
         self._bytes_done = 0
 
     def guard(self, action: Callable[..., None], *arguments: Any) -> None:
@@ -475,6 +477,7 @@ class _Transfer:
     def _receive(self) -> Future[Any]:
         is_large = self.step.entry.size > PART_BYTES
         on_bytes = self._note_bytes if is_large else None
+        self._started = time.time()
         return self._attempt(self._execution.method.start, self.step, on_bytes)
 
     def _note_bytes(self, size: int) -> None:
@@ -513,6 +516,10 @@ class _Transfer:
     def _end(self, evidence: Evidence) -> None:
         self.state = _State.PUBLISHED
         self._execution.context.progress.advance(1, self.step.entry.size - self._bytes_done)
+        if self._started and self._execution.context.report.is_read:
+            now = time.time()
+            seconds = max(round(now - self._started, 3), 0.0)
+            evidence = evidence._replace(seconds=seconds, finished=round(now, 3))
         self._execution.note_transfer(self.step, self._number, evidence)
 
     def _attempt(self, action: Callable[..., T], *arguments: Any) -> T:

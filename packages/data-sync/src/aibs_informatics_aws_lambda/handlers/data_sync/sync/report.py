@@ -50,11 +50,15 @@ class Evidence(NamedTuple):
         checksum: the kind of a checksum, a colon, and the checksum.
         verified: whether the content was compared, or verified by a checksum in transit.
         etag: the ETag of the object that was stored, if it is known.
+        seconds: the duration of the transfer.
+        finished: its end, in seconds since 1970 UTC.
     """
 
     checksum: str | None = None
     verified: bool = False
     etag: str = ""
+    seconds: float | None = None
+    finished: float | None = None
 
 
 NO_EVIDENCE = Evidence()
@@ -132,6 +136,8 @@ class _Lines(Report):
             "size": step.entry.size,
             "checksum": evidence.checksum,
             "verified": None if is_extraneous or action == "remove" else evidence.verified,
+            "seconds": evidence.seconds,
+            "finished": evidence.finished,
             "error": None if error is None else str(error) or type(error).__name__,
         }
         kept = {name: value for name, value in line.items() if value is not None}

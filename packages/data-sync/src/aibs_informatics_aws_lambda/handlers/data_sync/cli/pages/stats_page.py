@@ -1,0 +1,64 @@
+"""The page of ``data-sync stats --html``."""
+
+import time
+from typing import Any, Final
+
+from aibs_informatics_aws_lambda.storage.paths import DataLocation
+
+from ...housekeeping.models import GetDataPathStatsResponse
+from ...housekeeping.node_paths import NodePaths
+from ...tree import Node
+from .aggregates import AGE_BOUNDS, SIZE_BOUNDS, Histogram, LargestNodes
+from .page import render_page
+
+_MAX_NODES: Final = 6_000
+
+
+class StatsPage:
+    """Collects the files and folders of a path, in bounded memory, and shows them as a page.
+
+    Args:
+        path: the path.
+        now: the time from which ages are counted, in seconds since 1970 UTC; default: now.
+    """
+
+    def __init__(self, path: DataLocation, now: float | None = None) -> None:
+        self._path = path
+        self._now = time.time() if now is None else now
+        self._nodes = LargestNodes(_MAX_NODES)
+        self._by_age, self._by_size = Histogram(AGE_BOUNDS), Histogram(SIZE_BOUNDS)
+        self._folders = 0
+
+    def add(self, node: Node) -> None:
+        """Add a file or a folder."""
+        self._nodes.add(node)
+        if node.kind == "folder":
+            self._folders += 1
+            return
+        self._by_age.add(self._now - node.last_modified, node.size_bytes)
+        self._by_size.add(node.size_bytes, node.size_bytes)
+
+    def render(self, response: GetDataPathStatsResponse) -> str:
+        """Return the page as HTML.
+
+        Args:
+            response: the stats of the path.
+        """
+        quote = NodePaths(self._path).quote
+        return render_page("stats", f"{quote(str(self._path))}: sizes", self._data(response))
+
+    def _data(self, response: GetDataPathStatsResponse) -> dict[str, Any]:
+        quote = NodePaths(self._path).quote
+        total = response.path_stats
+        modified = total.last_modified.timestamp() if total.object_count else 0.0
+        root = Node("", total.size_bytes, total.object_count, modified, "folder")
+        nodes = self._nodes.rows(root)
+        return {
+            "path": quote(str(self._path)),
+            "now": int(self._now),
+            "folders": self._folders,
+            "nodes": [[row[0], quote(row[1]), *row[2:]] for row in nodes],
+            "is_partial": self._nodes.is_partial,
+            "by_age": self._by_age.ranges(),
+            "by_size": self._by_size.ranges(),
+        }
