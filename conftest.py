@@ -25,7 +25,7 @@ StartServer: TypeAlias = Callable[..., str]
 RunCommand: TypeAlias = Callable[..., subprocess.CompletedProcess[str]]
 
 # Settings of the machine that would change what a test sees.
-_SETTINGS = ("AWS_", "BOTO_", "EFS_MOUNT_POINT_", "HANDLER_", "POWERTOOLS_")
+_SETTINGS = ("AWS_", "BOTO_", "DATA_SYNC_", "EFS_MOUNT_POINT_", "HANDLER_", "POWERTOOLS_")
 _SINGLE_SETTINGS = ("_HANDLER", "DEFAULT_BUCKET_NAME", "LOG_LEVEL", "REGION")
 
 # Powertools imports the package botocore, though nothing in it: 1 ms.

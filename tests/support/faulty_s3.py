@@ -318,6 +318,9 @@ class FaultyS3:
     def _get_object_tagging(self, _: Call) -> Reply:
         return Reply(body=b"<Tagging><TagSet/></Tagging>", headers=_XML)
 
+    def _put_object_tagging(self, _: Call) -> Reply:
+        return Reply()
+
     def _store(self, call: Call, new: StoredObject) -> Reply:
         self.objects[call.bucket, call.key] = new
         return Reply(headers={"ETag": f'"{new.etag}"'})

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
+from faulty_s3 import faulty_s3
 
 
 @pytest.fixture
@@ -85,3 +87,29 @@ def test_invalid_plan_is_refused(run, disk, content, reason):
     assert result.returncode == 3
     assert "cannot use the plan p" in result.stderr
     assert reason in result.stderr
+
+
+def test_plan_between_two_services_names_both_without_credentials(run, disk, aws, tmp_path: Path):
+    aws.make_bucket()
+    aws.put("bucket", "data/a", "a")
+    with faulty_s3() as there:
+        config = (
+            "[profile there]\naws_access_key_id = THERE\naws_secret_access_key = hidden\n"
+            f"endpoint_url = {there.url}\n"
+        )
+        (tmp_path / "config").write_text(config)
+        settings = {"AWS_CONFIG_FILE": str(tmp_path / "config")}
+        uri = "s3://bucket/data/"
+        planned = run("--destination-profile", "there", "--plan", "p.jsonl", uri, uri, **settings)
+        assert planned.returncode == 0, planned.stderr
+        text = (tmp_path / "p.jsonl").read_text()
+        assert "hidden" not in text
+        assert "THERE" not in text
+        assert json.loads(text.splitlines()[0])["request"]["destination_connection"] == {
+            "profile": "there"
+        }
+        applied = run("apply", "p.jsonl", **settings)
+        assert applied.returncode == 0, applied.stderr
+        assert there.read("bucket") == {"data/a": b"a"}
+        copied = run("cp", "--source-profile", "there", "s3://bucket/data/*", "-", **settings)
+        assert (copied.returncode, copied.stdout) == (0, "a")

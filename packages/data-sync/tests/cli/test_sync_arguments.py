@@ -237,3 +237,48 @@ def test_options_that_go_together(line):
 )
 def test_local_mirror(line, mirrors):
     assert request_of(line).local_mirror is mirrors
+
+
+ROLE = "arn:aws:iam::123456789012:role/r"
+
+
+@table(
+    "line, source, destination",
+    {
+        "none": (WITHIN, None, None),
+        "all requests": (f"--profile p --region r-1 {WITHIN}", None, None),
+        "a profile": (f"--source-profile p {WITHIN}", {"profile": "p"}, None),
+        "a role": (
+            f"--destination-role-arn {ROLE} --destination-external-id id {WITHIN}",
+            None,
+            {"role_arn": ROLE, "external_id": "id"},
+        ),
+        "both": (
+            f"--source-no-sign-request --destination-endpoint-url http://h {WITHIN}",
+            {"no_sign_request": True},
+            {"endpoint_url": "http://h"},
+        ),
+        "an endpoint of both": (
+            f"--endpoint-url http://h --source-profile p {WITHIN}",
+            {"profile": "p", "endpoint_url": "http://h"},
+            None,
+        ),
+    },
+)
+def test_connection_of_one_side(line, source, destination):
+    request = request_of(line).to_dict()
+    assert request.get("source_connection") == source
+    assert request.get("destination_connection") == destination
+
+
+@table(
+    "line, message",
+    {
+        "no role": (f"--source-role-arn r {WITHIN}", "not the ARN of a role"),
+        "a local source": (f"--source-profile p {UP}", "only for a source in S3"),
+        "a local destination": (f"--destination-region r-1 {DOWN}", "only for a destination"),
+    },
+)
+def test_invalid_connection_of_one_side_is_refused(line, message):
+    with pytest.raises(UsageError, match=message):
+        request_of(line)

@@ -96,7 +96,7 @@ def delete(s3: FakeS3, deletions: list[Deletion], budget: TimeBudget | None = No
         context = context_of(s3, pool=pool)
         if budget:
             context = replace(context, budget=budget)
-        delete_objects(Root("bucket", ""), deletions, context, lambda s: told.append(s.target))
+        delete_objects(Root("bucket", ""), deletions, context, lambda s: told.append(s.target), s3)
     return told
 
 
@@ -194,8 +194,9 @@ def test_object_that_cannot_be_deleted_is_an_error():
 
 def test_what_was_not_deleted_is_not_told():
     told: list[Step] = []
+    s3 = FakeS3(ERROR)
     with pytest.raises(AWSError):
-        delete_objects(Root("bucket", ""), objects(["a"]), context_of(FakeS3(ERROR)), told.append)
+        delete_objects(Root("bucket", ""), objects(["a"]), context_of(s3), told.append, s3)
     assert told == []
 
 
@@ -217,7 +218,7 @@ def test_requests_under_way_end_when_the_source_of_deletions_fails():
     context = context_of(s3)
     with pytest.raises(OSError, match="cannot read the spool"):
         delete_objects(
-            Root("bucket", ""), failing(), context, lambda step: told.append(step.target)
+            Root("bucket", ""), failing(), context, lambda step: told.append(step.target), s3
         )
     assert told == numbered(1000)
 
@@ -507,7 +508,8 @@ def context_of(s3: FakeS3 | None = None, seconds: float | None = None, **options
     return ExecutionContext(
         pool=options.pop("pool", None),
         concurrency=4,
-        s3=s3,
+        source_s3=s3,
+        target_s3=s3,
         report=RecordedReport(),
         budget=TimeBudget(seconds),
         **options,

@@ -33,12 +33,16 @@ class FakeS3:
         self.requests.append(request)
         bodies = {
             "CreateMultipartUpload": "<UploadId>id</UploadId>",
-            "GetObjectTagging": "<Tag><Key>k</Key><Value>v &amp; w</Value></Tag>",
+            "GetObjectTagging": f"<Tagging><TagSet>{self._tags(request)}</TagSet></Tagging>",
         }
         body = bodies.get(request.operation, "")
         if request.operation == "CompleteMultipartUpload":
             body = f"<ETag>{next(self.etags, self.etag)}</ETag>"
         return Response(self.headers, body.encode())
+
+    def _tags(self, request: Request) -> str:
+        is_copy = request.bucket == "other"
+        return "" if is_copy else "<Tag><Key>k</Key><Value>v &amp; w</Value></Tag>"
 
     def send(
         self, request: Request, take: Callable[[bytes], None] | None = None
@@ -64,7 +68,7 @@ def copy(s3: FakeS3, size: int, etag: str) -> list[int]:
     step = Step("transfer", "missing", "a", Entry("a", size, 0.0, etag))
     route = Route(Root("bucket", "src/"), Root("other", "dst/"))
     with ThreadPoolExecutor(1) as pool:
-        S3Copy(route, s3, pool).start(step, told.append).result()
+        S3Copy(route, s3, s3, pool).start(step, told.append).result()
     return told
 
 
@@ -177,7 +181,7 @@ def step(etag: str, target_etag: str | None = None) -> Step:
 )
 def test_objects_are_compared_by_their_etags(etag, target_etag, same):
     with ThreadPoolExecutor(1) as pool:
-        mover = S3Copy(ROUTE, FakeS3(1), pool)
+        mover = S3Copy(ROUTE, FakeS3(1), FakeS3(1), pool)
         assert mover.has_same_checksum(step(etag, target_etag), lambda: None) is same
 
 
@@ -192,7 +196,7 @@ def test_objects_are_compared_by_their_bytes(content, other, same):
     s3 = FakeS3(1)
     s3.contents = {"bucket/src/a": content, "other/dst/a": other}
     with ThreadPoolExecutor(1) as pool:
-        mover = S3Copy(ROUTE, s3, pool)
+        mover = S3Copy(ROUTE, s3, s3, pool)
         assert mover.has_same_bytes(step("e", "f"), lambda: None) is same
     assert [request.headers["If-Match"] for request in s3.requests] == ['"e"', '"f"']
 
@@ -210,7 +214,7 @@ def test_evidence_of_a_copy(told, found, verified):
     response = Response({}, f"<ETag>&quot;{told}&quot;</ETag>".encode())
     s3 = FakeS3(1, etag=f'"{found}"')
     with ThreadPoolExecutor(1) as pool:
-        evidence = S3Copy(ROUTE, s3, pool).publish(step("e"), response)
+        evidence = S3Copy(ROUTE, s3, s3, pool).publish(step("e"), response)
     etag = told or found
     assert evidence == (f"etag:{etag}", verified, etag)
     assert [request.operation for request in s3.requests] == (["HeadObject"] if found else [])
@@ -328,5 +332,5 @@ def test_objects_are_compared_as_they_are_served(source, target, same):
             return Response(source if request.bucket == "bucket" else target, b"")
 
     with ThreadPoolExecutor(1) as pool:
-        mover = S3Copy(ROUTE, ServingS3(1), pool)
+        mover = S3Copy(ROUTE, ServingS3(1), ServingS3(1), pool)
         assert mover.has_same_checksum(step("e", "f"), lambda: None) is same

@@ -8,6 +8,7 @@ from aibs_informatics_aws_lambda.common.lazy import lazy_names
 
 if TYPE_CHECKING:
     from .batch import *
+    from .connection import *
     from .filters import *
     from .json_documents import *
     from .object_settings import *
@@ -27,6 +28,7 @@ __getattr__, __dir__ = lazy_names(
             "PrepareBatchDataSyncResponse",
             "RequestsOrLocation",
         ),
+        "connection": ("EndpointUrl", "RoleArn", "S3Connection"),
         "filters": ("DataSyncFilterConfig", "Patterns"),
         "json_documents": (
             "GetJSONFromFileRequest",

@@ -10,6 +10,7 @@ from aibs_informatics_aws_lambda.common.model import AwareIsoDateTime, PydanticB
 from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
 
 from ..paths import DataPath, EFSOrLocalPath
+from .connection import S3Connection
 from .filters import DataSyncFilterConfig
 from .object_settings import ObjectSettings
 
@@ -172,6 +173,14 @@ class DataSyncTask(PydanticBaseModel):
     filter_config: DataSyncFilterConfig | None = None
     filter_root: str | None = Field(
         None, description="path that patterns are relative to; default: the source path"
+    )
+    source_connection: S3Connection | None = Field(
+        None, description="role, endpoint and region for a source in S3"
+    )
+    destination_connection: S3Connection | None = Field(
+        None,
+        description="role, endpoint and region for a destination in S3; objects are transferred "
+        "through this machine if it has other credentials or another service than the source",
     )
 
 

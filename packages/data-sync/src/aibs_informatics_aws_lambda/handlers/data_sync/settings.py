@@ -9,6 +9,9 @@ LOCK_ROOT_KEY = "DATA_SYNC_LOCK_ROOT"
 REMOVE_ROOTS_KEY = "DATA_REMOVE_ROOTS"
 NO_SIGN_REQUEST_KEY = "DATA_SYNC_NO_SIGN_REQUEST"
 REQUEST_PAYER_KEY = "DATA_SYNC_REQUEST_PAYER"
+ROLE_ARN_KEY = "DATA_SYNC_ROLE_ARN"
+ROLE_SESSION_NAME_KEY = "DATA_SYNC_ROLE_SESSION_NAME"
+EXTERNAL_ID_KEY = "DATA_SYNC_EXTERNAL_ID"
 WORKERS_KEY = "AWS_LAMBDA_MAX_CONCURRENCY"
 
 DEFAULT_BUCKET_NAME_ENV_VAR = "DEFAULT_BUCKET_NAME"
@@ -20,6 +23,9 @@ SYNC_VARIABLES = {
     CHECKSUM_KEY: "when_required: upload files without a checksum",
     NO_SIGN_REQUEST_KEY: "true: send requests without credentials, to public buckets",
     REQUEST_PAYER_KEY: "requester: pay for requests to buckets with Requester Pays",
+    ROLE_ARN_KEY: "role to assume for requests to S3",
+    ROLE_SESSION_NAME_KEY: "name of the session of this role; default: data-sync",
+    EXTERNAL_ID_KEY: "external ID that the trust policy of this role requires",
     **EFS_MOUNT_VARIABLES,
 }
 """Variables that a sync reads, with their meaning."""

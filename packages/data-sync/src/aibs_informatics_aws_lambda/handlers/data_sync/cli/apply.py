@@ -45,7 +45,7 @@ def run(arguments: Sequence[str]) -> ExitCode:
     configure_logging(_PROGRAM, verbose=options.verbose, form=options.log_format)
     plan = _read(options.plan_file)
     for name, value in plan.connection.items():
-        if vars(options).get(name) is None:
+        if not vars(options).get(name):
             setattr(options, name, value)
     use_connection(options)
     return _apply(plan, options)

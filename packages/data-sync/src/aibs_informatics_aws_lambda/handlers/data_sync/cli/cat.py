@@ -11,11 +11,13 @@ from aibs_informatics_aws_lambda.common.aws import named_errors
 from aibs_informatics_aws_lambda.common.cli.errors import ExitCode
 from aibs_informatics_aws_lambda.common.cli.output import printing
 from aibs_informatics_aws_lambda.common.s3 import S3Path
+from aibs_informatics_aws_lambda.storage.data_sync.connection import S3Connection
 from aibs_informatics_aws_lambda.storage.paths import parse_data_path
 
 from ..locations import Location, resolve
+from ..s3.botocore_client import s3_client
 from .arguments import PROGRAM, Parser, add_output_options
-from .connection import add_connection_options, s3_client, use_connection
+from .connection import add_connection_options, use_connection
 from .messages import configure_logging
 from .wildcards import expand_source
 
@@ -62,8 +64,12 @@ def make_parser() -> Parser:
     return parser
 
 
-def write_to_stdout(sources: Iterable[str]) -> None:
+def write_to_stdout(sources: Iterable[str], connection: S3Connection | None = None) -> None:
     """Write files and objects to stdout, one after another.
+
+    Args:
+        sources: their paths and URIs, which may have wildcards.
+        connection: the connection to S3, if not that of the environment.
 
     Raises:
         OSError: a file does not exist or cannot be read.
@@ -71,15 +77,21 @@ def write_to_stdout(sources: Iterable[str]) -> None:
     """
     with printing(sys.stdout):
         for text in sources:
-            for source in [parse_data_path(text)] if VERSION in text else expand_source(text):
+            is_version = VERSION in text
+            found = [parse_data_path(text)] if is_version else expand_source(text, connection)
+            for source in found:
                 location = resolve(source)
-                with closing(open_source(location)) as stream:
+                with closing(open_source(location, connection)) as stream:
                     _copy(location, stream)
         sys.stdout.buffer.flush()
 
 
-def open_source(location: Location) -> Any:
+def open_source(location: Location, connection: S3Connection | None = None) -> Any:
     """Return the content of a file, an object or a version of an object as a stream.
+
+    Args:
+        location: the file, or the URI of the object.
+        connection: the connection to S3, if not that of the environment.
 
     Raises:
         OSError: the file does not exist or cannot be read.
@@ -91,7 +103,9 @@ def open_source(location: Location) -> Any:
     arguments = {"VersionId": version} if version else {}
     permission = "s3:GetObjectVersion" if version else "s3:GetObject"
     with named_errors(f"read {location}", permission=permission):
-        return s3_client().get_object(Bucket=location.bucket, Key=key, **arguments)["Body"]
+        return s3_client(connection).get_object(Bucket=location.bucket, Key=key, **arguments)[
+            "Body"
+        ]
 
 
 def _copy(location: Location, stream: Any) -> None:

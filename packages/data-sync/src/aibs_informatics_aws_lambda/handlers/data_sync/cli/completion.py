@@ -10,8 +10,9 @@ import argcomplete
 from aibs_informatics_aws_lambda.common.cli.errors import ExitCode
 from argcomplete.shell_integration import shellcode
 
+from ..s3.botocore_client import s3_client
 from .arguments import MODULES, PROGRAM, Parser
-from .connection import s3_client, use_connection
+from .connection import use_connection
 from .output import print_lines
 
 _PROGRAM = f"{PROGRAM} completion"

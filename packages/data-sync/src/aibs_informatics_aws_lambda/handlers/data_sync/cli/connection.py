@@ -1,32 +1,30 @@
-"""Options for the connection to AWS: profile, region and endpoint."""
+"""Options for the connection to AWS: profile, region, endpoint and role, for all or one side."""
+
+from __future__ import annotations
 
 import argparse
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from aibs_informatics_aws_lambda.common.cli.errors import CommandError
+from aibs_informatics_aws_lambda.common.cli.errors import CommandError, UsageError, error_message
 
-from .arguments import as_argument
+from .arguments import Parser, as_argument
+
+if TYPE_CHECKING:
+    from aibs_informatics_aws_lambda.storage.data_sync.connection import S3Connection
+
+Side: TypeAlias = Literal["source", "destination"]
 
 _CONNECT_SECONDS = 4
-_OPTIONS = ("profile", "region", "endpoint_url")
+_OPTIONS = ("profile", "region", "endpoint_url", "no_sign_request", "role_arn")
+_ROLE_OPTIONS = ("role_session_name", "external_id")
 _CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
 
-def add_connection_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options."""
+def add_connection_options(parser: Parser) -> None:
+    """Add the options for all requests."""
     group = parser.add_argument_group("connection")
-    group.add_argument("--profile", metavar="NAME", help="profile of the AWS configuration")
-    group.add_argument("--region", metavar="NAME", help="AWS region")
-    group.add_argument(
-        "--endpoint-url",
-        metavar="URL",
-        type=_parse_url,
-        help="endpoint of S3, with http(s)://",
-    )
-    group.add_argument(
-        "--no-sign-request", action="store_true", help="send no credentials, to public buckets"
-    )
+    _add_service_options(group, "")
     group.add_argument(
         "--request-payer",
         nargs="?",
@@ -35,12 +33,92 @@ def add_connection_options(parser: argparse.ArgumentParser) -> None:
         metavar="WHO",
         help="pay for requests to buckets with Requester Pays",
     )
+    _add_role_options(parser.add_rarely_used("role"), "")
 
 
-def given_connection(options: argparse.Namespace) -> dict[str, str]:
-    """Return the options that were given, none of which is secret, by their names."""
+def add_side_options(parser: Parser) -> None:
+    """Add the options for the requests to one side of a sync."""
+    group = parser.add_rarely_used("connection of one side, if both are not the same")
+    for side in ("source", "destination"):
+        _add_service_options(group, f"{side}-")
+        _add_role_options(group, f"{side}-")
+
+
+def _add_service_options(group: argparse._ArgumentGroup, side: str) -> None:
+    of = f" of the {side[:-1]}" if side else ""
+    group.add_argument(
+        f"--{side}profile", metavar="NAME", help=f"profile of the AWS configuration{of}"
+    )
+    group.add_argument(f"--{side}region", metavar="NAME", help=f"AWS region{of}")
+    group.add_argument(
+        f"--{side}endpoint-url",
+        metavar="URL",
+        type=_parse_url,
+        help=f"endpoint of S3{of}, with http(s)://",
+    )
+    group.add_argument(
+        f"--{side}no-sign-request",
+        action="store_true",
+        help="send no credentials, to public buckets",
+    )
+    group.add_argument(
+        f"--{side}role-arn",
+        metavar="ARN",
+        help=f"IAM role to assume{of and ' for the ' + side[:-1]}",
+    )
+
+
+def _add_role_options(group: argparse._ArgumentGroup, side: str) -> None:
+    group.add_argument(
+        f"--{side}role-session-name",
+        metavar="NAME",
+        help="name of the session of the role (default: data-sync)",
+    )
+    group.add_argument(
+        f"--{side}external-id", metavar="ID", help="external ID that the role requires"
+    )
+
+
+def given_connection(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the options for all requests that were given, none of which is secret."""
     found = vars(options)
-    return {name: found[name] for name in _OPTIONS if found.get(name) is not None}
+    names = (*_OPTIONS, *_ROLE_OPTIONS, "request_payer")
+    return {name: found[name] for name in names if found.get(name)}
+
+
+def given_side_options(options: argparse.Namespace, side: Side) -> dict[str, Any]:
+    """Return the options for one side that were given, by their names without the side."""
+    found = {name: vars(options).get(f"{side}_{name}") for name in (*_OPTIONS, *_ROLE_OPTIONS)}
+    return {name: value for name, value in found.items() if value}
+
+
+def make_side_connection(options: argparse.Namespace, side: Side) -> dict[str, Any] | None:
+    """Return the connection of one side as a request has it; `None` if it is that of both.
+
+    An option for all requests takes precedence over what a profile says.
+    """
+    given = given_side_options(options, side)
+    if not given:
+        return None
+    common = {name: vars(options).get(name) for name in ("region", "endpoint_url")}
+    return {**{name: value for name, value in common.items() if value}, **given}
+
+
+def find_side_connection(options: argparse.Namespace, side: Side) -> S3Connection | None:
+    """Return the connection of one side; `None` if it is that of both.
+
+    Raises:
+        UsageError: an option is invalid.
+    """
+    given = make_side_connection(options, side)
+    if given is None:
+        return None
+    from aibs_informatics_aws_lambda.storage.data_sync.connection import S3Connection
+
+    try:
+        return S3Connection.from_dict(given)
+    except ValueError as error:
+        raise UsageError(f"--{side}-...: {error_message(error)}") from error
 
 
 def use_connection(options: argparse.Namespace) -> None:
@@ -49,7 +127,8 @@ def use_connection(options: argparse.Namespace) -> None:
     Raises:
         CommandError: the endpoint cannot be reached.
     """
-    profile, region, url = map(vars(options).get, _OPTIONS)
+    given = given_connection(options)
+    profile, region, url = (given.get(name) for name in ("profile", "region", "endpoint_url"))
     if profile:
         os.environ["AWS_PROFILE"] = profile
         # Credentials in variables would take precedence over the profile.
@@ -61,12 +140,18 @@ def use_connection(options: argparse.Namespace) -> None:
         os.environ["AWS_ENDPOINT_URL_S3"] = url
         _check_endpoint(url)
     # Not for the help: it takes time.
-    from ..settings import NO_SIGN_REQUEST_KEY, REQUEST_PAYER_KEY
+    from .. import settings
 
-    if vars(options).get("no_sign_request"):
-        os.environ[NO_SIGN_REQUEST_KEY] = "true"
-    if vars(options).get("request_payer"):
-        os.environ[REQUEST_PAYER_KEY] = options.request_payer
+    for name, variable in (
+        ("role_arn", settings.ROLE_ARN_KEY),
+        ("role_session_name", settings.ROLE_SESSION_NAME_KEY),
+        ("external_id", settings.EXTERNAL_ID_KEY),
+        ("request_payer", settings.REQUEST_PAYER_KEY),
+    ):
+        if name in given:
+            os.environ[variable] = given[name]
+    if "no_sign_request" in given:
+        os.environ[settings.NO_SIGN_REQUEST_KEY] = "true"
 
 
 def _check_endpoint(url: str) -> None:
@@ -86,29 +171,6 @@ def _check_endpoint(url: str) -> None:
         raise CommandError(
             f"cannot connect to {url}: {reason}. Check --endpoint-url and the network"
         ) from error
-
-
-def s3_client() -> Any:
-    """Return the boto3 client of S3, which sends requests as the options say."""
-    from aibs_informatics_aws_lambda.common.aws import get_client
-
-    from ..s3.endpoint import are_signed, payer_headers
-
-    client = get_client("s3")
-    if not are_signed():
-        from botocore import UNSIGNED
-
-        client.meta.events.register_first(
-            "choose-signer.s3", lambda **_: UNSIGNED, unique_id="data-sync-unsigned"
-        )
-    headers = payer_headers()
-    if headers:
-        client.meta.events.register(
-            "before-call.s3",
-            lambda params, **_: params["headers"].update(headers),
-            unique_id="data-sync-payer",
-        )
-    return client
 
 
 @as_argument

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from aibs_informatics_aws_lambda.common.cli.errors import UsageError
 from aibs_informatics_aws_lambda.common.s3 import S3Path
+from aibs_informatics_aws_lambda.storage.data_sync.connection import S3Connection
 from aibs_informatics_aws_lambda.storage.data_sync.filters import DataSyncFilterConfig
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
 from aibs_informatics_aws_lambda.storage.paths import DataLocation, parse_data_path
@@ -25,6 +26,8 @@ class CopyOptions(NamedTuple):
         fail_fast: whether the first file that fails ends the copy.
         make_settings: returns how objects are stored, given whether the source is in S3 and
             whether the destination is.
+        source_connection: the connection to sources in S3, if not that of the environment.
+        destination_connection: the connection to a destination in S3, likewise.
     """
 
     recursive: bool = False
@@ -32,6 +35,8 @@ class CopyOptions(NamedTuple):
     dry_run: bool = False
     fail_fast: bool = False
     make_settings: Callable[[bool, bool], dict[str, Any] | None] = lambda _from, _to: None
+    source_connection: S3Connection | None = None
+    destination_connection: S3Connection | None = None
 
 
 def make_requests(
@@ -91,6 +96,8 @@ def _sync(
         "filter_config": filter_config,
         "filter_root": filter_root,
         "object_settings": options.make_settings(from_s3, to_s3),
+        "source_connection": options.source_connection if from_s3 else None,
+        "destination_connection": options.destination_connection if to_s3 else None,
     }
     if options.dry_run:
         fields["dry_run"] = True

@@ -11,11 +11,17 @@ from tempfile import TemporaryDirectory
 
 from aibs_informatics_aws_lambda.common.cli.errors import CommandError, ExitCode, UsageError
 from aibs_informatics_aws_lambda.common.s3 import S3Path
+from aibs_informatics_aws_lambda.storage.data_sync.connection import S3Connection
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncCounts, DataSyncRequest
 
 from ..progress import Progress
 from .arguments import PROGRAM, Parser, add_output_options
-from .connection import add_connection_options, use_connection
+from .connection import (
+    add_connection_options,
+    add_side_options,
+    find_side_connection,
+    use_connection,
+)
 from .copy_requests import CopyOptions, make_requests
 from .failed_files import FailedFiles
 from .messages import configure_logging
@@ -79,7 +85,7 @@ def copy(verb: str, arguments: Sequence[str]) -> ExitCode:
     if options.destination == _STREAM:
         from .cat import write_to_stdout
 
-        write_to_stdout(options.sources)
+        write_to_stdout(options.sources, find_side_connection(options, "source"))
         return ExitCode.DONE
     with _sources(options) as sources:
         copying = CopyOptions(
@@ -88,6 +94,8 @@ def copy(verb: str, arguments: Sequence[str]) -> ExitCode:
             options.dry_run,
             options.fail_fast,
             lambda from_s3, to_s3: make_settings(options, from_s3=from_s3, to_s3=to_s3),
+            find_side_connection(options, "source"),
+            find_side_connection(options, "destination"),
         )
         requests = list(make_requests(sources, options.destination, copying))
         if verb == "mv":
@@ -156,10 +164,12 @@ def _sources(options: argparse.Namespace) -> Iterator[list[str]]:
     if options.sources == [_STREAM] and options.destination.endswith("/"):
         raise UsageError("stdin has no name: give the full path or URI of the copy")
     with TemporaryDirectory(prefix="data-sync-") as folder:
-        yield [_as_path(text, Path(folder, str(n))) for n, text in enumerate(options.sources)]
+        connection = find_side_connection(options, "source")
+        numbered = enumerate(options.sources)
+        yield [_as_path(text, Path(folder, str(n)), connection) for n, text in numbered]
 
 
-def _as_path(source: str, folder: Path) -> str:
+def _as_path(source: str, folder: Path, connection: S3Connection | None) -> str:
     from .cat import VERSION, open_source
 
     if source != _STREAM and VERSION not in source:
@@ -168,7 +178,7 @@ def _as_path(source: str, folder: Path) -> str:
     name, stream = "stdin", sys.stdin.buffer
     if source != _STREAM:
         name = source.partition(VERSION)[0].rpartition("/")[2]
-        stream = open_source(S3Path(source))
+        stream = open_source(S3Path(source), connection)
     with closing(stream), Path(folder, name).open("wb") as file:
         shutil.copyfileobj(stream, file)
     return str(Path(folder, name))
@@ -202,5 +212,6 @@ def make_parser(verb: str = "cp") -> Parser:
     )
     add_connection_options(parser)
     add_output_options(parser, has_quiet=True)
+    add_side_options(parser)
     add_object_options(parser.add_rarely_used("storage of objects in S3"))
     return parser

@@ -12,7 +12,7 @@ from aibs_informatics_aws_lambda.storage.paths import DataLocation
 
 from ..housekeeping.times import to_datetime
 from ..locations import resolve
-from .connection import s3_client
+from ..s3.botocore_client import s3_client
 
 
 class LevelEntry(NamedTuple):

@@ -128,7 +128,7 @@ def split_into_batches(
     """
     whole = PrepareBatchDataSyncRequest(**{**dict(request), **_NOT_OF_BATCHES})
     found = whole.model_copy(update={"fail_if_missing": True})
-    s3 = partial(S3, request.max_concurrency)
+    s3 = partial(S3, request.max_concurrency, request.source_connection)
     on_failure = failures.note if request.continue_on_error else None
     limit = batch_bytes or _BATCH_BYTES
     parts = find_parts(found, limit, s3, on_failure)

@@ -11,8 +11,9 @@ from aibs_informatics_aws_lambda.common.s3 import S3Path
 from pydantic import Field
 
 from ..locations import resolve
+from ..s3.botocore_client import s3_client
 from .arguments import PROGRAM, Parser, add_output_options, parse_path
-from .connection import add_connection_options, s3_client, use_connection
+from .connection import add_connection_options, use_connection
 from .messages import configure_logging
 from .output import print_json, print_lines
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from aibs_informatics_aws_lambda.storage.paths import DataLocation
 
 from . import arguments
-from .connection import add_connection_options
+from .connection import add_connection_options, add_side_options
 from .filters import add_file_filters, add_filter_options
 from .object_options import add_object_options
 
@@ -33,6 +33,7 @@ examples:
   download CSV files:            {arguments.PROGRAM} --include '*.csv' s3://bucket/results/ tables
   mirror, but keep logs at DST:  {arguments.PROGRAM} --delete --exclude '*.log' results s3://bucket/r/
   read a public bucket:          {arguments.PROGRAM} --no-sign-request s3://bucket/data/ data
+  copy to another service:       {arguments.PROGRAM} --destination-endpoint-url URL s3://a/x/ s3://b/x/
   transfer in four processes:    {arguments.PROGRAM} --jobs 4 s3://bucket/run-1/ /mnt/data/run-1
 """
 
@@ -83,6 +84,7 @@ def make_parser() -> arguments.Parser:
     _add_execution(parser.add_argument_group("execution"))
     add_connection_options(parser)
     arguments.add_output_options(parser, has_quiet=True)
+    add_side_options(parser)
     add_object_options(parser.add_rarely_used("storage of objects in S3"))
     _add_tuning(parser.add_rarely_used("tuning"))
     return parser

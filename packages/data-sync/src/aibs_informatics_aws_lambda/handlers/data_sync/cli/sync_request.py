@@ -10,6 +10,7 @@ from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
 
 from ..sync.planner import Plan
+from .connection import Side, given_side_options, make_side_connection
 from .filters import make_filters
 from .object_options import make_settings
 
@@ -26,6 +27,8 @@ def make_request(options: argparse.Namespace) -> DataSyncRequest:
         request = DataSyncRequest.from_dict(
             {
                 **given,
+                "source_connection": make_side_connection(options, "source"),
+                "destination_connection": make_side_connection(options, "destination"),
                 "dry_run": True if options.plan_file else options.dry_run,
                 "filter_config": make_filters(options),
                 "local_mirror": _mirrors_locally(options),
@@ -78,6 +81,10 @@ def _problems(request: DataSyncRequest, options: argparse.Namespace) -> Iterator
         yield "--source-prefix is only for syncs from S3 to S3"
     if request.size_only and request.ignore_times:
         yield "--size-only and --checksum exclude each other"
+    sides: tuple[tuple[Side, bool], ...] = (("source", from_s3), ("destination", to_s3))
+    for side, is_in_s3 in sides:
+        if given_side_options(options, side) and not is_in_s3:
+            yield f"--{side}-profile and others of its kind are only for a {side} in S3"
     if options.plan_file and request.verify:
         yield "--plan has no effect with --verify: leave one of them out"
     if options.batch_bytes and options.jobs == 1:

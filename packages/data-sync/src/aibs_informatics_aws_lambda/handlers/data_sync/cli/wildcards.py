@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from aibs_informatics_aws_lambda.common.s3 import S3Path
+from aibs_informatics_aws_lambda.storage.data_sync.connection import S3Connection
 from aibs_informatics_aws_lambda.storage.paths import DataLocation, parse_data_path
 
 from ..locations import resolve
@@ -52,8 +53,12 @@ def glob_expression(pattern: str, *, recursive: bool) -> str:
     return f"(?:{'|'.join(expression.removesuffix('$') for expression in included)})"
 
 
-def expand_source(text: str) -> Iterator[DataLocation]:
+def expand_source(text: str, connection: S3Connection | None = None) -> Iterator[DataLocation]:
     """Yield the files or objects for a source, which may have wildcards.
+
+    Args:
+        text: the source.
+        connection: the connection to S3, if not that of the environment.
 
     Raises:
         FileNotFoundError: nothing matches.
@@ -65,7 +70,7 @@ def expand_source(text: str) -> Iterator[DataLocation]:
         return
     count = 0
     matches = re.compile(glob_expression(source.pattern, recursive=False)).fullmatch
-    for relative in _relatives(source.base):
+    for relative in _relatives(source.base, connection):
         if matches(relative):
             count += 1
             yield _joined(source.base, relative)
@@ -73,10 +78,10 @@ def expand_source(text: str) -> Iterator[DataLocation]:
         raise FileNotFoundError(f"no file or object matches {text}")
 
 
-def _relatives(base: DataLocation) -> Iterator[str]:
+def _relatives(base: DataLocation, connection: S3Connection | None) -> Iterator[str]:
     from ..housekeeping.contents import find_contents
 
-    return (entry.relative for entry in find_contents(base).below)
+    return (entry.relative for entry in find_contents(base, connection).below)
 
 
 def _joined(base: DataLocation, relative: str) -> DataLocation:

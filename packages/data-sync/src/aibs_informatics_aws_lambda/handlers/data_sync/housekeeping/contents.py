@@ -6,6 +6,7 @@ from itertools import chain
 from typing import TypeVar
 
 from aibs_informatics_aws_lambda.common.s3 import S3Path
+from aibs_informatics_aws_lambda.storage.data_sync.connection import S3Connection
 from aibs_informatics_aws_lambda.storage.paths import DataLocation
 
 from ..entries import Entry, Listing
@@ -22,11 +23,15 @@ T = TypeVar("T")
 _CONNECTIONS = 2
 
 
-def find_contents(path: DataLocation) -> Listing:
+def find_contents(path: DataLocation, connection: S3Connection | None = None) -> Listing:
     """Return the entries at and below a path. ``below`` is an empty tuple if there are none.
 
     A symbolic link to a local file counts as that file. Symbolic links to folders, dangling links,
     pipes, sockets and devices are skipped. ``path`` itself may be a symbolic link.
+
+    Args:
+        path: the path.
+        connection: the connection to S3, if not that of the environment.
 
     Raises:
         OSError: a local path cannot be read.
@@ -34,16 +39,16 @@ def find_contents(path: DataLocation) -> Listing:
     """
     location = resolve(path)
     if isinstance(location, S3Path):
-        return _with_empty_tuple(_find_in_s3(location))
+        return _with_empty_tuple(_find_in_s3(location, connection))
     return _with_empty_tuple(find_files(location))
 
 
-def _find_in_s3(path: S3Path) -> Listing:
+def _find_in_s3(path: S3Path, connection: S3Connection | None) -> Listing:
     # Not imported by functions that only read disks.
     from ..s3.client import S3
     from ..s3.listing import find_in_s3
 
-    return find_in_s3(S3(_CONNECTIONS), path.bucket, path.key)
+    return find_in_s3(S3(_CONNECTIONS, connection), path.bucket, path.key)
 
 
 def sum_up_children(

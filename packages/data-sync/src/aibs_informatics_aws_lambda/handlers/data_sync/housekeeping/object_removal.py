@@ -5,12 +5,13 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from itertools import islice
 
-from aibs_informatics_aws_lambda.common.aws import get_client, named_errors
+from aibs_informatics_aws_lambda.common.aws import named_errors
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 
 from ..entries import Entry
 from ..s3 import requests
+from ..s3.botocore_client import s3_client
 from ..s3.client import S3
 from ..s3.xml import fits_xml
 from .contents import find_contents
@@ -62,7 +63,7 @@ def is_versioned(bucket: str) -> bool:
     """Return whether a bucket keeps deleted objects as versions; false if that is unknown."""
     try:
         with named_errors(f"get the versioning of {bucket}", permission="s3:GetBucketVersioning"):
-            status = get_client("s3").get_bucket_versioning(Bucket=bucket).get("Status")
+            status = s3_client().get_bucket_versioning(Bucket=bucket).get("Status")
     except AWSError:
         return False
     return bool(status == "Enabled")

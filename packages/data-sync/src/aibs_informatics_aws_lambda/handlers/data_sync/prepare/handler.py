@@ -10,6 +10,7 @@ from aibs_informatics_aws_lambda.common.description import HandlerDescription
 from aibs_informatics_aws_lambda.common.handler import LambdaHandler
 from aibs_informatics_aws_lambda.common.s3 import S3Path, upload_json
 from aibs_informatics_aws_lambda.storage.data_sync import batch as models
+from aibs_informatics_aws_lambda.storage.data_sync.connection import S3Connection
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
 from aibs_informatics_aws_lambda.storage.paths import DataLocation
 
@@ -68,7 +69,8 @@ class PrepareBatchDataSyncHandler(
         from .split import find_parts
 
         limit = request.batch_size_bytes_limit or self.DEFAULT_SOFT_MAX_BYTES
-        parts = find_parts(request, limit, partial(_make_s3, request.max_concurrency))
+        make_s3 = partial(_make_s3, request.max_concurrency, request.source_connection)
+        parts = find_parts(request, limit, make_s3)
         syncs = _sub_requests(request)
         split = syncs.split(parts)
         batches = self.build_node_batches(split.parallel, limit)
@@ -136,10 +138,10 @@ class PrepareBatchDataSyncHandler(
         return pack(nodes, batch_size_bytes_limit or cls.DEFAULT_SOFT_MAX_BYTES)
 
 
-def _make_s3(connections: int) -> S3:
+def _make_s3(connections: int, connection: S3Connection | None) -> S3:
     from ..s3.client import S3
 
-    return S3(connections)
+    return S3(connections, connection)
 
 
 def _sub_requests(request: models.PrepareBatchDataSyncRequest) -> SubRequests:

@@ -15,11 +15,14 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
+from aibs_informatics_aws_lambda.storage.data_sync.connection import S3Connection
 
 from ..progress import OnBytes, OutOfTimeError
 from .endpoint import (
     escape_key,
     find_endpoint,
+    identity_of,
+    is_one_service,
     is_plain_key,
     make_credentials,
     payer_headers,
@@ -80,18 +83,21 @@ class S3:
 
     Args:
         connections: the maximum number of connections of all workers.
+        connection: the service and the credentials, if not those of the environment.
 
     Attributes:
         is_far: whether all responses so far took longer than those of a service nearby.
     """
 
-    def __init__(self, connections: int) -> None:
+    def __init__(self, connections: int, connection: S3Connection | None = None) -> None:
+        self._chosen = connection
         self._connections = max(1, connections // WORKERS)
         self._shortest_response = float("inf")
         self.is_far = False
         self._sends_checksums = sends_checksums()
-        self._connection = find_endpoint()
-        self._encrypted, self._credentials = self._connection.encrypted, make_credentials()
+        self._connection = find_endpoint(connection)
+        self._encrypted = self._connection.encrypted
+        self._credentials = make_credentials(connection)
         self._payer = payer_headers().items()
         self._clients: dict[tuple[str, int], S3Client] = {}
         self._regions: dict[str, str] = {}
@@ -107,6 +113,17 @@ class S3:
     def service(self) -> Service:
         """The service that responds."""
         return Service(self._connection.endpoint, is_aws=self._connection.is_aws)
+
+    def can_copy_from(self, source: S3) -> bool:
+        """Tell whether the service can copy objects of another client by itself.
+
+        The service must be one for both, and so must the credentials: a copy is a single request,
+        which reads the source as well.
+        """
+        if source is self:
+            return True
+        is_one = is_one_service(self._connection, source._connection)
+        return is_one and identity_of(self._chosen) == identity_of(source._chosen)
 
     def ask(self, request: Request) -> Response:
         """Send a request and wait for the response.
@@ -195,13 +212,16 @@ class S3:
         headers = [*request.headers.items(), *_restore_status(request, host)]
         checksums = self._checksums(request)
         is_transfer = bool(request.send_file or request.receive_file)
+        # The library wants a stream for an upload, also of nothing.
+        is_upload = request.operation == "PutObject" and not request.send_file
+        has_body = bool(request.body) or is_upload
         length = [] if request.method in ("GET", "HEAD") else [_content_length(request)]
         start = time.monotonic()
         http_request = HttpRequest(
             request.method,
             f"{path}?{request.query}" if request.query else path,
             HttpHeaders([("Host", host), *length, *headers, *self._payer]),
-            io.BytesIO(request.body) if request.body else None,
+            io.BytesIO(request.body) if has_body else None,
         )
 
         def finish(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from dataclasses import dataclass, replace
@@ -10,8 +11,12 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
+from aibs_informatics_aws_lambda.storage.data_sync.connection import S3Connection
 
-from ..settings import NO_SIGN_REQUEST_KEY, REQUEST_PAYER_KEY
+from ..settings import NO_SIGN_REQUEST_KEY, REQUEST_PAYER_KEY, ROLE_ARN_KEY
+from . import sessions
+
+logger = logging.getLogger(__name__)
 
 # Bucket names that the wildcard certificate of S3 covers in a virtual-hosted-style URL.
 _HOST_LABEL = re.compile(r"[a-z0-9-]+")
@@ -21,7 +26,6 @@ is_plain_key = re.compile(r"[\w./~-]*", re.ASCII).fullmatch
 
 _CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 _ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
-_FIRST_REGION = "us-east-1"
 # Region prefixes of partitions whose endpoints are not below amazonaws.com.
 _OTHER_DOMAINS = ("us-iso", "eu-iso", "eusc-")
 # https://github.com/boto/botocore/blob/develop/botocore/data/partitions.json
@@ -35,13 +39,14 @@ _AWS_DOMAINS = (
     ".sc2s.sgov.gov",
 )
 _OF_A_VPC = ".vpce."
-# Settings that are left to botocore.
+# Settings that are left to botocore, and the role that it assumes.
 _BOTOCORE_SETTINGS = (
     "AWS_PROFILE",
     "AWS_DEFAULT_PROFILE",
     "AWS_USE_DUALSTACK_ENDPOINT",
     "AWS_USE_FIPS_ENDPOINT",
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    ROLE_ARN_KEY,
 )
 
 
@@ -102,16 +107,21 @@ def escape_key(key: str) -> str:
     return key if is_plain_key(key) else quote(key, safe="/~")
 
 
-def find_endpoint() -> Endpoint:
+def find_endpoint(connection: S3Connection | None = None) -> Endpoint:
     """Return the configured S3 endpoint.
 
     If no region is configured, requests go to us-east-1, which reports the region of a bucket.
 
+    Args:
+        connection: the endpoint, region and profile; each is by default that of the environment.
+
     Raises:
-        AWSError: the configured region is not a valid region name.
+        AWSError: the configured region or endpoint is invalid, or there is no such profile.
     """
+    if connection is not None:
+        return _find_of_connection(connection)
     region = os.environ.get("AWS_DEFAULT_REGION")
-    endpoint = next(filter(None, map(os.environ.get, _ENDPOINT_VARIABLES)), None)
+    endpoint = _endpoint_of_environment()
     # Importing botocore takes as long as all other imports together.
     if region and not _needs_botocore():
         if endpoint:
@@ -121,11 +131,63 @@ def find_endpoint() -> Endpoint:
     from aibs_informatics_aws_lambda.common.aws import find_region, get_client
 
     found = get_client("s3").meta.endpoint_url
-    return Endpoint(found, find_region() or _FIRST_REGION, is_custom=found == endpoint)
+    return Endpoint(found, find_region() or sessions.FIRST_REGION, is_custom=found == endpoint)
 
 
-def are_signed() -> bool:
+def _endpoint_of_environment() -> str | None:
+    for variable in _ENDPOINT_VARIABLES:
+        endpoint = os.environ.get(variable)
+        if not endpoint:
+            continue
+        if not endpoint.startswith(("http://", "https://")):
+            raise AWSError(
+                f"{variable} is {endpoint!r}, not a URL that starts with http:// or https://"
+            )
+        return endpoint
+    return None
+
+
+def _find_of_connection(connection: S3Connection) -> Endpoint:
+    profile, url = connection.profile, connection.endpoint_url
+    if profile is None:
+        found = find_endpoint()
+        if url:
+            return Endpoint(url, connection.region or found.region, is_custom=True)
+        return found.in_region(connection.region or found.region)
+    session = sessions.make_base_session(connection)
+    region = sessions.find_session_region(session, profile)
+    url = url or sessions.find_profile_endpoint(session, profile) or _endpoint_of_environment()
+    if url:
+        return Endpoint(url, region, is_custom=True)
+    return Endpoint(session.create_client("s3", region_name=region).meta.endpoint_url, region)
+
+
+def is_one_service(one: Endpoint, other: Endpoint) -> bool:
+    """Tell whether two endpoints are those of one service, whose buckets have unique names."""
+    names = [urlsplit(endpoint.endpoint) for endpoint in (one, other)]
+    if one.is_aws and other.is_aws:
+        first, second = (_domain_of(name.hostname or "") for name in names)
+        return first == second
+    return names[0].netloc == names[1].netloc and names[0].path == names[1].path
+
+
+def _domain_of(host: str) -> str:
+    return next(domain for domain in _AWS_DOMAINS if host.endswith(domain))
+
+
+def identity_of(connection: S3Connection | None) -> tuple[Any, ...]:
+    """Return what the credentials of a connection depend on."""
+    if not are_signed(connection):
+        return ()
+    return (connection.profile if connection else None, sessions.find_role(connection))
+
+
+def are_signed(connection: S3Connection | None = None) -> bool:
     """Tell whether requests are signed, with credentials."""
+    if connection is not None and connection.no_sign_request is not None:
+        return not connection.no_sign_request
+    if connection is not None and (connection.profile or connection.role_arn):
+        return True
     return os.environ.get(NO_SIGN_REQUEST_KEY, "").lower() not in ("true", "1")
 
 
@@ -135,28 +197,30 @@ def payer_headers() -> dict[str, str]:
     return {"x-amz-request-payer": payer} if payer else {}
 
 
-def make_credentials() -> Any:
+def make_credentials(connection: S3Connection | None = None) -> Any:
     """Return an awscrt provider of the credentials that boto3 would use.
 
     It is `None` if requests are not signed. Credentials in environment variables are used as they
-    are. All others come from botocore, which refreshes them when they expire.
+    are. All others come from botocore, which refreshes them before they expire.
+
+    Args:
+        connection: the profile and the role; each is by default that of the environment.
 
     Raises:
-        AWSError: no credentials were found.
+        AWSError: no credentials were found, or the role cannot be assumed.
     """
-    if not are_signed():
+    if not are_signed(connection):
         return None
     from awscrt.auth import AwsCredentials, AwsCredentialsProvider
 
     key_id, secret = map(os.environ.get, _CREDENTIALS)
-    if key_id and secret and not _needs_botocore():
+    is_chosen = bool(connection and (connection.profile or connection.role_arn))
+    if key_id and secret and not (is_chosen or _needs_botocore()):
         return AwsCredentialsProvider.new_static(
             key_id, secret, os.environ.get("AWS_SESSION_TOKEN")
         )
 
-    import boto3
-
-    credentials = boto3.session.Session().get_credentials()
+    credentials = sessions.make_session(connection).get_credentials()
     if credentials is None:
         raise AWSError(
             "no AWS credentials found: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and "
@@ -164,7 +228,12 @@ def make_credentials() -> Any:
         )
 
     def current() -> Any:
-        frozen = credentials.get_frozen_credentials()
+        try:
+            frozen = credentials.get_frozen_credentials()
+        except Exception as error:
+            # The library only says that there are none.
+            logger.error("%s", error)
+            raise
         return AwsCredentials(frozen.access_key, frozen.secret_key, frozen.token)
 
     return AwsCredentialsProvider.new_delegate(current)

@@ -59,6 +59,7 @@ _VERBS: Final[Mapping[str, str]] = MappingProxyType(
         "PutObject": "upload",
         "CopyObject": "copy",
         "CreateMultipartUpload": "copy",
+        "UploadPart": "upload",
         "UploadPartCopy": "copy",
         "CompleteMultipartUpload": "copy",
         "AbortMultipartUpload": "abort the copy to",

@@ -1,5 +1,6 @@
 """Requests to S3 and their responses, as plain data."""
 
+import base64
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -201,6 +202,33 @@ def create_upload(bucket: str, key: str, headers: Mapping[str, str]) -> Request:
     )
 
 
+def upload_part(
+    bucket: str, key: str, upload_id: str, number: int, body: bytes, md5: bytes
+) -> Request:
+    """Return the request that uploads a part, whose MD5 digest the service verifies."""
+    query = f"partNumber={number}&uploadId={quote(upload_id, safe='')}"
+    headers = {"Content-MD5": base64.b64encode(md5).decode()}
+    return Request(
+        "UploadPart",
+        "s3:PutObject",
+        bucket,
+        key,
+        "PUT",
+        query,
+        headers,
+        body,
+        keeps_headers=True,
+    )
+
+
+def unconfirmed_part(bucket: str, key: str, number: int) -> AWSError:
+    """Return the error about a part whose upload the service does not confirm."""
+    return AWSError(
+        f"cannot upload part {number} of {s3_uri(bucket, key)}: the service does not confirm it. "
+        "Check the endpoint and proxies"
+    )
+
+
 def complete_upload(bucket: str, key: str, upload_id: str, etags: Sequence[str]) -> Request:
     """Return the request that completes a multipart upload from the ETags of its parts."""
     parts = "".join(
@@ -265,6 +293,11 @@ def put_tags(bucket: str, key: str, tags: str) -> Request:
         "tagging",
         body=body.encode(),
     )
+
+
+def has_tags(response: Response) -> bool:
+    """Tell whether a response is a set of tags, which may be empty, and not the object itself."""
+    return b"<TagSet" in response.body and b"<Tagging" in response.body
 
 
 def read_tags(response: Response) -> str:
@@ -383,6 +416,13 @@ def find_etag(response: Response) -> str | None:
     """Return the ETag in the body of a response, without quotation marks, if there is one."""
     etag = find_text(response.body.decode(errors="replace"), "ETag")
     return None if etag is None else etag.strip('"')
+
+
+def find_crc64nvme(response: Response) -> str:
+    """Return the checksum of a whole object in the body of a response; empty if there is none."""
+    document = response.body.decode(errors="replace")
+    is_whole = find_text(document, "ChecksumType") in (None, "FULL_OBJECT")
+    return (find_text(document, "ChecksumCRC64NVME") or "") if is_whole else ""
 
 
 def deletion_errors(response: Response) -> list[str]:

@@ -24,6 +24,7 @@ _TRAILER_STATUSES = frozenset(
 class Feature(Enum):
     """A feature that a service may lack, with what a sync does instead."""
 
+    TAGS = "object tags: copies have none"
     TRAILERS = "trailing checksums: parts of large files are sent with a checksum in a header"
 
 

@@ -22,7 +22,8 @@ class ExecutionContext:
         pool: threads for work on local files.
         concurrency: the number of parallel transfers.
         adapts: whether the number of parallel transfers follows the throughput.
-        s3: the S3 client, if one side is in S3.
+        source_s3: the S3 client of the source, if that is in S3.
+        target_s3: the S3 client of the destination, if that is in S3.
         staging: the directory in which a single object is staged, if not beside its target.
         changes: whether anything is changed, or only counted.
         verifies: whether contents are compared byte by byte where checksums leave it open.
@@ -41,7 +42,8 @@ class ExecutionContext:
     pool: Executor
     concurrency: int
     adapts: bool = False
-    s3: S3 | None = None
+    source_s3: S3 | None = None
+    target_s3: S3 | None = None
     staging: str | None = None
     changes: bool = True
     verifies: bool = False
@@ -82,8 +84,19 @@ class ExecutionContext:
         # File systems stamp with a clock that is a few milliseconds behind.
         return max(now, entry.modified) if int(entry.modified) >= int(now) else None
 
-    def the_s3(self) -> S3:
-        """Return the S3 client, where the route shows that there is one."""
-        if self.s3 is None:
-            raise ValueError("there is no S3 client in a sync of local files")
-        return self.s3
+    @property
+    def clients(self) -> set[S3]:
+        """The S3 clients of both sides."""
+        return {s3 for s3 in (self.source_s3, self.target_s3) if s3 is not None}
+
+    def the_source_s3(self) -> S3:
+        """Return the S3 client of the source, where the route shows that there is one."""
+        if self.source_s3 is None:
+            raise ValueError("there is no S3 client of a local source")
+        return self.source_s3
+
+    def the_target_s3(self) -> S3:
+        """Return the S3 client of the destination, where the route shows that there is one."""
+        if self.target_s3 is None:
+            raise ValueError("there is no S3 client of a local destination")
+        return self.target_s3

@@ -80,7 +80,7 @@ def delete_extraneous(plan: Plan, context: ExecutionContext, outcome: Outcome) -
             for deletion in deletions:
                 on_deleted(deletion.step)
         elif target.bucket is not None:
-            delete_objects(target, deletions, context, on_deleted)
+            delete_objects(target, deletions, context, on_deleted, context.the_target_s3())
         else:
             delete_files(folders, context.budget.limit(deletions), on_deleted, context.pool)
 
@@ -144,11 +144,11 @@ def _check_arrivals(plan: Plan, context: ExecutionContext) -> None:
             found and found.size == step.entry.size and is_stored
         ):
             # Some services list other sizes and ETags than they serve.
-            s3 = context.the_s3()
-            found = _find_served(s3, target.bucket, target.at(step.target))
+            found = _find_served(context.the_target_s3(), target.bucket, target.at(step.target))
             is_stored = _is_stored(plan, number, step, found)
             if source.bucket is not None and found is not None and not is_stored:
-                served = _find_served(s3, source.bucket, source.at(step.entry.relative))
+                key = source.at(step.entry.relative)
+                served = _find_served(context.the_source_s3(), source.bucket, key)
                 is_stored = served is not None and have_same_content(served, found)
         name = source.name(step.entry.relative)
         check_moved(name, target.name(step.target), step.entry.size, found, is_stored=is_stored)
@@ -181,7 +181,7 @@ def _find_arrivals(plan: Plan, context: ExecutionContext) -> Iterator[StoredObje
 
 
 def _list_arrivals(plan: Plan, context: ExecutionContext) -> Iterator[Entry]:
-    s3, target = context.the_s3(), plan.route.target
+    s3, target = context.the_target_s3(), plan.route.target
     bucket = target.bucket or ""
     if not plan.route.single:
         return list_below(s3, bucket, target.path)
@@ -203,7 +203,7 @@ def _marked(plan: Plan, context: ExecutionContext) -> AbstractContextManager[Non
         return nullcontext()
     if not (plan.mirror or plan.resumes_move):
         return nullcontext()
-    return move_marker(context.the_s3(), route.source, route.target)
+    return move_marker(context.the_target_s3(), route.source, route.target)
 
 
 def _remove_source(
@@ -221,7 +221,7 @@ def _remove_source(
             for deletion in deletions:
                 on_deleted(deletion.step)
         elif source.bucket is not None:
-            delete_objects(source, deletions, context, on_deleted)
+            delete_objects(source, deletions, context, on_deleted, context.the_source_s3())
         else:
             delete_source_files(folders, context.budget.limit(deletions), on_deleted, context.pool)
     if source.bucket is not None or plan.route.single or not context.changes:
@@ -237,7 +237,11 @@ def _files_of(steps: Iterable[Step]) -> Iterator[str]:
 
 
 def delete_objects(
-    root: Root, deletions: Iterable[Deletion], context: ExecutionContext, on_deleted: OnDeleted
+    root: Root,
+    deletions: Iterable[Deletion],
+    context: ExecutionContext,
+    on_deleted: OnDeleted,
+    s3: S3,
 ) -> None:
     """Delete objects, as many with each request as it can name.
 
@@ -246,13 +250,14 @@ def delete_objects(
         deletions: the objects.
         context: the context of the execution.
         on_deleted: called with each entry that is deleted.
+        s3: the S3 client of that location.
 
     Raises:
         AWSError: one of them has changed, or cannot be deleted.
         OutOfTimeError: the time was up before the next request.
     """
     window = Window(context.concurrency)
-    deleter = _Deleter(root, context, window, on_deleted)
+    deleter = _Deleter(root, s3, context.pool, window, on_deleted)
     try:
         for batch in context.budget.limit(_batches(deletions, requests.KEYS_PER_DELETION)):
             deleter.delete(batch)
@@ -264,12 +269,12 @@ class _Deleter:
     """Sends the requests that delete objects."""
 
     def __init__(
-        self, root: Root, context: ExecutionContext, window: Window, on_deleted: OnDeleted
+        self, root: Root, s3: S3, pool: Executor, window: Window, on_deleted: OnDeleted
     ) -> None:
         self._root = root
         self._bucket = root.bucket or ""
-        self._s3 = context.the_s3()
-        self._pool = context.pool
+        self._s3 = s3
+        self._pool = pool
         self._window = window
         self._on_deleted = on_deleted
 

@@ -13,6 +13,7 @@ from threading import Timer
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 from aibs_informatics_aws_lambda.storage.data_sync import sync as models
+from aibs_informatics_aws_lambda.storage.data_sync.connection import S3Connection
 
 from ..local.locks import held_lock
 from ..local.staging import find_staging_root, staging_folder
@@ -63,7 +64,7 @@ class Engine:
         self._progress = progress or NullProgress()
         self._listener = listener
         self._seconds_left = seconds_left
-        # One client for each number of connections.
+        # One client for each number of connections, service and identity.
         self._s3 = cache(S3)
 
     def budget(self, *deadlines: models.Deadline | None) -> TimeBudget:
@@ -117,8 +118,7 @@ class Engine:
             yield plans
 
     def _call(self, request: models.DataSyncRequest, budget: TimeBudget) -> _Call:
-        s3 = partial(self._s3, _connections(request))
-        return _Call(request, budget, self._progress, s3, self._listener)
+        return _Call(request, budget, self._progress, self._s3, self._listener)
 
 
 class _Call:
@@ -128,7 +128,8 @@ class _Call:
         request: the sync.
         budget: the time that is left.
         progress: receives the progress of the sync.
-        s3: returns the S3 client; it is called only if one side is in S3.
+        s3: returns the S3 client for a number of connections, and a connection if that is not the
+            one of the environment; it is called only for what is in S3.
         listener: receives what is done with each entry.
     """
 
@@ -137,14 +138,19 @@ class _Call:
         request: models.DataSyncRequest,
         budget: TimeBudget,
         progress: Progress,
-        s3: Callable[[], S3],
+        s3: Callable[..., S3],
         listener: Report | None,
     ) -> None:
         self._request = request
         self._budget = budget
         self._progress = progress
-        self._make_s3 = s3
-        self._s3 = self._limited_s3 if budget.is_limited else s3
+        self._make_s3 = partial(s3, _connections(request))
+        self._limited: list[S3] = []
+        make = self._limited_s3 if budget.is_limited else self._make_s3
+        self._s3: Callable[[], S3] = make
+        source, target = request.source_connection, request.destination_connection
+        self._source_s3 = make if source is None else partial(make, source)
+        self._target_s3 = make if target is None else partial(make, target)
         self._timer: Timer | None = None
         self._listener = listener
         has_report = request.report_path is not None or request.include_detailed_response
@@ -156,7 +162,7 @@ class _Call:
     def resolve(self) -> ResolvedSync:
         """Resolve the request, and begin to list the source."""
         try:
-            return resolve_sync(self._request, self._s3, self._on_failure)
+            return resolve_sync(self._request, self._source_s3, self._on_failure)
         except OutOfTimeError:
             raise _too_slow(str(self._request.source_path)) from None
 
@@ -164,16 +170,23 @@ class _Call:
         """Let requests to S3 take their time again."""
         if self._timer:
             self._timer.cancel()
-            self._make_s3().resume()
+            for s3 in self._limited:
+                s3.resume()
 
-    def _limited_s3(self) -> S3:
-        """Return the S3 client, whose requests end with the time that is left."""
-        s3 = self._make_s3()
+    def _limited_s3(self, *connection: S3Connection) -> S3:
+        """Return an S3 client, whose requests end with the time that is left."""
+        s3 = self._make_s3(*connection)
+        if s3 not in self._limited:
+            self._limited.append(s3)
         if self._timer is None:
-            self._timer = Timer(self._budget.seconds_left or 0.0, s3.stop)
+            self._timer = Timer(self._budget.seconds_left or 0.0, self._stop)
             self._timer.daemon = True
             self._timer.start()
         return s3
+
+    def _stop(self) -> None:
+        for s3 in self._limited:
+            s3.stop()
 
     @property
     def _on_failure(self) -> OnFailure | None:
@@ -217,7 +230,7 @@ class _Call:
     def execute(self, plans: Sequence[Plan]) -> Outcome:
         """Transfer, delete and remove what the plans say."""
         request = self._request
-        is_local = all(plan.route.is_local for plan in plans)
+        route = plans[0].route
         concurrency = max(1, request.max_concurrency // WORKERS)
         with ExitStack() as stack:
             report, listener = stack.enter_context(self._written_report()), self._listener
@@ -225,7 +238,8 @@ class _Call:
                 pool=stack.enter_context(ThreadPoolExecutor(concurrency)),
                 concurrency=concurrency,
                 adapts=_adapts(request),
-                s3=None if is_local else self._s3(),
+                source_s3=None if route.source.bucket is None else self._source_s3(),
+                target_s3=None if route.target.bucket is None else self._target_s3(),
                 staging=stack.enter_context(self._staging(plans)),
                 changes=self._changes,
                 size_only=request.size_only,
@@ -275,16 +289,17 @@ class _Call:
         if request.retain_source_data or not self._changes or destination.bucket is None:
             return False
         route = folder_route(resolved.source, destination)
-        return finish_move(self._s3(), route.source, route.target)
+        return finish_move(self._target_s3(), route.source, route.target)
 
     def _plan_branch(self, branch: Branch, resolved: ResolvedSync) -> Plan:
         route, entries = branch
-        s3 = None if route.is_local else self._s3()
+        source_s3 = None if route.source.bucket is None else self._source_s3()
+        target_s3 = None if route.target.bucket is None else self._target_s3()
         options = self._plan_options(branch, resolved)
         if self._budget.is_limited:
             entries = self._budget.limit(entries)
         try:
-            return make_plan(route, entries, options, s3)
+            return make_plan(route, entries, options, target_s3, source_s3)
         except OutOfTimeError:
             raise _too_slow(route.source.name()) from None
 

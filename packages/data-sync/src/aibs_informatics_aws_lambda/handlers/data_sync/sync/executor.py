@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from ..local.files import set_modified
 from ..local.folders import Folder, Folders, mode_below
 from ..local.staging import Staging
-from ..s3.client import DEFAULT_CONNECTIONS, PART_BYTES
+from ..s3.client import DEFAULT_CONNECTIONS, PART_BYTES, S3
 from ..s3.errors import ArchivedError
 from ..s3.requests import Response, head
 from ..settings import WORKERS
@@ -30,6 +30,7 @@ from .transfers.download import Download
 from .transfers.local_copy import LocalCopy, copy_folders
 from .transfers.method import TransferMethod
 from .transfers.s3_copy import S3Copy
+from .transfers.streamed_copy import StreamedCopy
 from .transfers.upload import Upload
 from .window import AdaptiveWindow, Window
 
@@ -120,7 +121,7 @@ class _PlanExecution:
         # Nearby, more requests in flight take more of the processor, and nothing is waited for.
         self.window = (
             AdaptiveWindow(max(1, DEFAULT_CONNECTIONS // WORKERS))
-            if context.adapts and context.s3 and context.s3.is_far
+            if context.adapts and _is_far(context.source_s3, context.target_s3)
             else Window(_WAITING * context.concurrency)
         )
         # Transfers of entries whose comparison has shown another content.
@@ -277,8 +278,8 @@ class _PlanExecution:
         self._outcome.resumption = self._before.after(self._reached, unfinished, self._too_recent)
 
     def _give_up(self) -> None:
-        if self.context.s3:
-            self.context.s3.cancel()
+        for s3 in self.context.clients:
+            s3.cancel()
         self.context.pool.shutdown(cancel_futures=True)
         self.is_given_up = True
         self.window.settle()
@@ -415,7 +416,7 @@ class _Transfer:
         """Request the metadata of an object, which tells in which tier it is."""
         source = self._execution.plan.route.source
         key = source.at(self.step.entry.relative)
-        return self._execution.context.the_s3().send(head(source.bucket or "", key))
+        return self._execution.context.the_source_s3().send(head(source.bucket or "", key))
 
     def _end_looking(self, future: Future[Response]) -> None:
         if is_archived(self._attempt(future.result).headers):
@@ -546,6 +547,10 @@ class _Average:
         self.value += 0.1 * (value - self.value)
 
 
+def _is_far(*sides: S3 | None) -> bool:
+    return any(s3.is_far for s3 in sides if s3 is not None)
+
+
 def _target_folders(route: Route) -> Folders:
     """Return the directories of the targets; copies have the permissions of those they are of."""
     path = route.target.path
@@ -555,16 +560,18 @@ def _target_folders(route: Route) -> Folders:
 
 
 def _choose_method(route: Route, context: ExecutionContext, folders: Folders) -> TransferMethod:
-    s3, reports = context.s3, context.report.is_read
-    if s3 is None:
-        return LocalCopy(route, folders, context)
-    if route.target.bucket is None:
-        return Download(route, s3, Staging(folders, context.staging), context)
-    if route.source.bucket is None:
-        moves = context.removes_sources
-        settings, check = context.object_settings, context.budget.check
-        return Upload(route, s3, check, reports=reports, moves=moves, settings=settings)
-    return S3Copy(route, s3, context.pool, context.object_settings)
+    source_s3, target_s3 = context.source_s3, context.target_s3
+    if target_s3 is None:
+        if source_s3 is None:
+            return LocalCopy(route, folders, context)
+        return Download(route, source_s3, Staging(folders, context.staging), context)
+    settings, moves = context.object_settings, context.removes_sources
+    if source_s3 is None:
+        reports, check = context.report.is_read, context.budget.check
+        return Upload(route, target_s3, check, reports=reports, moves=moves, settings=settings)
+    if target_s3.can_copy_from(source_s3):
+        return S3Copy(route, source_s3, target_s3, context.pool, settings)
+    return StreamedCopy(route, source_s3, target_s3, context)
 
 
 def _evidence_of(step: Step) -> Evidence:

@@ -94,6 +94,16 @@ def upload_of_parts_headers(
     return {**kept, **(kept_headers(source) if settings.keep else {}), **_given(settings)}
 
 
+def streamed_headers(settings: ObjectSettings | None, source: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers of a copy that another service or account stores.
+
+    KMS keys of one account are not those of another: the encryption is that of the settings, or
+    the default of the bucket.
+    """
+    kept = {name: value for name, value in source.items() if not name.startswith(_ENCRYPTION)}
+    return upload_of_parts_headers(settings, kept)
+
+
 def needs_source(settings: ObjectSettings) -> bool:
     """Tell whether a copy needs the headers of its source."""
     return bool(settings.keep) or any(map(is_metadata, _given(settings)))

@@ -183,23 +183,30 @@ def rule_at(route: Route, target: str) -> Rule | None:
     return find_rule(route.target.path + target)
 
 
-def make_plan(route: Route, entries: Iterable[Entry], options: PlanOptions, s3: S3 | None) -> Plan:
+def make_plan(
+    route: Route,
+    entries: Iterable[Entry],
+    options: PlanOptions,
+    target_s3: S3 | None,
+    source_s3: S3 | None = None,
+) -> Plan:
     """Return the plan for the entries of one route.
 
     Args:
         route: the route.
         entries: the entries of the source, in order.
         options: the options.
-        s3: the S3 client, for a destination in S3.
+        target_s3: the S3 client, for a destination in S3.
+        source_s3: the S3 client, for a source in S3.
 
     Raises:
         ValueError: an entry cannot be written to its target.
         OSError: a local folder cannot be read, or a file or folder is in the way.
         AWSError: the destination cannot be listed.
     """
-    planner = _Planner(route, options, s3)
+    planner = _Planner(route, options, source_s3)
     try:
-        planner.add_all(entries, _list_targets(route, options, s3))
+        planner.add_all(entries, _list_targets(route, options, target_s3))
     except BaseException:
         planner.plan.close()
         raise
@@ -209,8 +216,8 @@ def make_plan(route: Route, entries: Iterable[Entry], options: PlanOptions, s3: 
 class _Planner:
     """Makes a plan in one pass over both listings."""
 
-    def __init__(self, route: Route, options: PlanOptions, s3: S3 | None) -> None:
-        self._s3 = s3
+    def __init__(self, route: Route, options: PlanOptions, source_s3: S3 | None) -> None:
+        self._source_s3 = source_s3
         self.plan = Plan(
             route,
             resumption=options.diff.resumption,
@@ -303,13 +310,13 @@ class _Planner:
                 self.plan.steps.append(step)
 
     def _is_archived(self, step: Step) -> bool:
-        if step.entry.storage_class is None or step.action != "transfer" or self._s3 is None:
+        if step.entry.storage_class is None or step.action != "transfer":
             return False
-        bucket = self._route.source.bucket
-        if bucket is None or self._options.diff.verify:
+        bucket, s3 = self._route.source.bucket, self._source_s3
+        if bucket is None or s3 is None or self._options.diff.verify:
             return False
         key = self._route.source.at(step.entry.relative)
-        return must_restore(self._s3, bucket, key, step.entry)
+        return must_restore(s3, bucket, key, step.entry)
 
     def _count(self, step: Step) -> bool:
         """Count a step, and tell whether it is part of the plan."""

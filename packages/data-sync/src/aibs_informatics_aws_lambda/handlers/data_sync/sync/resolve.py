@@ -11,6 +11,7 @@ from ..entries import Entry, Listing, is_placeholder
 from ..local.walk import OnFailure, find_local
 from ..locations import Root, find_root
 from ..s3.client import S3
+from ..s3.endpoint import find_endpoint, is_one_service
 from ..s3.listing import find_in_s3
 from .filters import Limits, PathFilter, check_filters_supported, find_limits, make_filter
 from .routes import Route, check_overlap, folder_route, single_route
@@ -120,16 +121,24 @@ def _branches(
     if not listing.exists:
         return []
     prefix, branches = request.source_path_prefix, []
-    delete, retain = request.delete, request.retain_source_data
+    delete, retain, is_apart = request.delete, request.retain_source_data, _are_apart(request)
     if listing.single:
         route = single_route(source, destination, prefix)
-        if not check_overlap(route, delete=delete, retain=retain):
+        if is_apart or not check_overlap(route, delete=delete, retain=retain):
             branches.append(Branch(route, [listing.single]))
     if listing.below or not listing.single:
         route = folder_route(source, destination, prefix)
-        if not check_overlap(route, delete=delete, retain=retain):
+        if is_apart or not check_overlap(route, delete=delete, retain=retain):
             branches.append(Branch(route, listing.below))
     return branches
+
+
+def _are_apart(request: DataSyncRequest) -> bool:
+    """Tell whether source and destination are on two services, which may have a bucket each."""
+    one, other = request.source_connection, request.destination_connection
+    if one == other:
+        return False
+    return not is_one_service(find_endpoint(one), find_endpoint(other))
 
 
 def _without_lone_placeholder(below: Iterable[Entry]) -> Iterable[Entry]:

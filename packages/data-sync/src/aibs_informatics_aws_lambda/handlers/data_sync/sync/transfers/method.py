@@ -1,12 +1,16 @@
 """What the methods of transfer have in common: upload, download, and both kinds of copies."""
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from ...progress import CheckDeadline, OnBytes
 from ..diff import Step
 from ..report import Evidence
+
+T = TypeVar("T")
+U = TypeVar("U")
 
 
 class TransferMethod(Protocol):
@@ -33,3 +37,52 @@ class TransferMethod(Protocol):
         Args:
             received: those of which `start` has ended, with its result.
         """
+
+
+def after(first: Future[T], follow: Callable[[T], Future[U]]) -> Future[U]:
+    """Return the future that follows another one, and takes its result.
+
+    An error of either is that of the future that is returned.
+    """
+    following: Future[U] = Future()
+
+    def start(ended: Future[T]) -> None:
+        try:
+            started = follow(ended.result())
+        except Exception as error:
+            following.set_exception(error)
+        else:
+            started.add_done_callback(lambda done: _pass_on(done, following))
+
+    first.add_done_callback(start)
+    return following
+
+
+def together(futures: Sequence[Future[T]]) -> Future[list[T]]:
+    """Return a future of the results of all futures, of which there is at least one."""
+    joined: Future[list[T]] = Future()
+    lock, left = threading.Lock(), len(futures)
+
+    def count(_: Future[T]) -> None:
+        nonlocal left
+        with lock:
+            left -= 1
+            is_last = not left
+        if not is_last:
+            return
+        try:
+            joined.set_result([future.result() for future in futures])
+        except Exception as error:
+            joined.set_exception(error)
+
+    for future in futures:
+        future.add_done_callback(count)
+    return joined
+
+
+def _pass_on(ended: Future[U], following: Future[U]) -> None:
+    error = ended.exception()
+    if error is None:
+        following.set_result(ended.result())
+    else:
+        following.set_exception(error)

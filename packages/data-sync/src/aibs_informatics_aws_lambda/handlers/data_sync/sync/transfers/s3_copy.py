@@ -17,6 +17,7 @@ from ...progress import CheckDeadline, OnBytes
 from ...s3 import requests
 from ...s3.client import S3
 from ...s3.etags import object_digest
+from ...s3.multipart import MultipartUpload
 from ...s3.parts import (
     common_part_sizes,
     is_copyable,
@@ -30,6 +31,7 @@ from ..object_headers import copy_headers, needs_source, upload_of_parts_headers
 from ..report import Evidence
 from ..routes import Route
 from ..window import Window
+from .method import after
 
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
 _MAX_COPY_BYTES = 5 * 2**30
@@ -44,15 +46,22 @@ class S3Copy:
 
     Args:
         route: the route.
-        s3: the S3 client.
+        source_s3: the S3 client of the source.
+        s3: the S3 client of the destination.
         pool: the threads that copy objects in parts.
         settings: how the copies are stored, if not as their sources.
     """
 
     def __init__(
-        self, route: Route, s3: S3, pool: Executor, settings: ObjectSettings | None = None
+        self,
+        route: Route,
+        source_s3: S3,
+        s3: S3,
+        pool: Executor,
+        settings: ObjectSettings | None = None,
     ) -> None:
         self._route = route
+        self._source_s3 = source_s3
         self._s3 = s3
         self._pool = pool
         self._settings = settings
@@ -81,7 +90,7 @@ class S3Copy:
             raise AWSError(f"cannot copy {source} to {target}: {error}") from None
         if not etag:
             # Some services leave the ETag of what they put together from parts empty.
-            etag = self._head(self._target(step)).etag
+            etag = _head(self._s3, self._target(step)).etag
         return Evidence(f"etag:{etag}", verified=etag == step.entry.etag, etag=etag)
 
     def has_same_checksum(self, step: Step, check: CheckDeadline) -> bool:  # noqa: ARG002
@@ -90,7 +99,8 @@ class S3Copy:
             return True
         source, target = self._source(step), self._target(step)
         try:
-            return have_same_content(self._head(source), self._head(target))
+            found = _head(self._source_s3, source), _head(self._s3, target)
+            return have_same_content(*found)
         except AWSError:
             # The copy tells what is wrong.
             return False
@@ -99,7 +109,7 @@ class S3Copy:
         """Tell whether both objects have the same content, by downloading both."""
         versions = self._source(step), self._target(step)
         source, target = (requests.get_version(version, step.entry.size) for version in versions)
-        digest = object_digest(self._s3, source, check)
+        digest = object_digest(self._source_s3, source, check)
         return digest == object_digest(self._s3, target, check)
 
     def discard(self, received: Sequence[tuple[Step, Any]]) -> None:
@@ -111,15 +121,11 @@ class S3Copy:
     def _target(self, step: Step) -> requests.ObjectVersion:
         return requests.object_version(self._route.target, step.target, step.there)
 
-    def _head(self, version: requests.ObjectVersion) -> StoredObject:
-        response = self._s3.ask(requests.head_checksum(version.bucket, version.key))
-        return requests.read_stored(response, is_head=True)
-
     def _copy_large(self, step: Step, on_bytes: OnBytes | None) -> requests.Response:
         """Copy an object that was uploaded in parts, or is too large for one request."""
         source, target, size = self._source(step), self._target(step), step.entry.size
         copied = None
-        for sizes in known_part_sizes(self._s3, source, size):
+        for sizes in known_part_sizes(self._source_s3, source, size):
             if not is_copyable(sizes):
                 continue
             copied = self._copy_parts(step, sizes, on_bytes)
@@ -141,18 +147,8 @@ class S3Copy:
         source = self._source(step)
         if not needs_source(settings):
             return self._send_configured(step, settings, {})
-        copied: Future[requests.Response] = Future()
-
-        def copy(head: Future[requests.Response]) -> None:
-            try:
-                sent = self._send_configured(step, settings, head.result().headers)
-            except Exception as error:
-                copied.set_exception(error)
-            else:
-                sent.add_done_callback(partial(_pass_on, copied))
-
-        self._s3.send(requests.head(source.bucket, source.key)).add_done_callback(copy)
-        return copied
+        found = self._source_s3.send(requests.head(source.bucket, source.key))
+        return after(found, lambda head: self._send_configured(step, settings, head.headers))
 
     def _send_configured(
         self, step: Step, settings: ObjectSettings, found: Mapping[str, str]
@@ -165,29 +161,20 @@ class S3Copy:
     def _copy_parts(self, step: Step, sizes: Sequence[int], on_bytes: OnBytes | None) -> _Copied:
         source, target = self._source(step), self._target(step)
         bucket, key = target.bucket, target.key
-        before = self._s3.ask(requests.head(source.bucket, source.key))
+        before = self._source_s3.ask(requests.head(source.bucket, source.key))
         metadata = self._metadata(source, before)
-        created = self._s3.ask(requests.create_upload(bucket, key, metadata))
-        upload_id = requests.read_text(created, "UploadId")
-        try:
-            etags: dict[int, str] = {}
+        with MultipartUpload(self._s3, bucket, key, metadata) as upload:
             window = Window(_PARTS_AT_A_TIME)
             for number, span in enumerate(_spans(sizes), 1):
-                part = requests.copy_part(source, bucket, key, upload_id, number, span)
-                window.add(partial(self._s3.send, part), partial(_note_part, etags, number))
+                part = requests.copy_part(source, bucket, key, upload.upload_id, number, span)
+                window.add(partial(self._s3.send, part), partial(upload.note_copied, number))
                 if on_bytes:
                     on_bytes(len(span))
             window.drain()
             self._check_unchanged(source, before)
-            in_order = [etags[number] for number in sorted(etags)]
-            response = self._s3.ask(requests.complete_upload(bucket, key, upload_id, in_order))
-        except BaseException:
-            # Not awaited: what went wrong is the error to report.
-            self._s3.send(requests.abort_upload(bucket, key, upload_id))
-            raise
-        self._restore_tags(target, metadata)
-        is_encrypted = requests.read_stored(created, is_head=False).is_encrypted
-        return _Copied(response, requests.find_etag(response), is_encrypted)
+            response = upload.complete()
+        upload.restore_tags()
+        return _Copied(response, requests.find_etag(response), upload.is_encrypted)
 
     def _check_unchanged(self, source: requests.ObjectVersion, before: requests.Response) -> None:
         """Check that all parts are of one version, on services that may ignore conditions.
@@ -197,7 +184,7 @@ class S3Copy:
         """
         if self._s3.service.is_aws:
             return
-        after = self._s3.ask(requests.head(source.bucket, source.key))
+        after = self._source_s3.ask(requests.head(source.bucket, source.key))
         names = ("etag", "last-modified", "content-length")
         if any(before.headers.get(name) != after.headers.get(name) for name in names):
             raise AWSError(
@@ -209,15 +196,14 @@ class S3Copy:
         # Not those of the first part: some services answer with that part's own.
         kept = upload_of_parts_headers(self._settings, head.headers)
         if "x-amz-tagging" not in kept and int(head.headers.get("x-amz-tagging-count", 0)):
-            tags = self._s3.ask(requests.get_tags(source.bucket, source.key))
+            tags = self._source_s3.ask(requests.get_tags(source.bucket, source.key))
             kept["x-amz-tagging"] = requests.read_tags(tags)
         return kept
 
-    def _restore_tags(self, target: requests.ObjectVersion, metadata: Mapping[str, str]) -> None:
-        """Set the tags of a copy, which some services forget when they put it together."""
-        tags = metadata.get("x-amz-tagging")
-        if tags and not self._s3.service.is_aws:
-            self._s3.ask(requests.put_tags(target.bucket, target.key, tags))
+
+def _head(s3: S3, version: requests.ObjectVersion) -> StoredObject:
+    response = s3.ask(requests.head_checksum(version.bucket, version.key))
+    return requests.read_stored(response, is_head=True)
 
 
 class _Copied(NamedTuple):
@@ -231,15 +217,3 @@ class _Copied(NamedTuple):
 def _spans(sizes: Sequence[int]) -> Iterator[range]:
     """Yield the bytes of each part."""
     return starmap(range, pairwise(accumulate(sizes, initial=0)))
-
-
-def _pass_on(copied: Future[requests.Response], sent: Future[requests.Response]) -> None:
-    """End a future as another one has ended."""
-    if error := sent.exception():
-        copied.set_exception(error)
-    else:
-        copied.set_result(sent.result())
-
-
-def _note_part(etags: dict[int, str], number: int, part: Future[requests.Response]) -> None:
-    etags[number] = requests.read_text(part.result(), "ETag")
