@@ -102,6 +102,10 @@ class TestPaths:
         assert len(paths(source, "s3://bucket/d", **event)) == 1
         assert PrepareBatchDataSyncHandler.DEFAULT_SOFT_MAX_BYTES == 250 * 1024**3
 
+    def test_parts_are_not_switched_one_by_one(self, paths, tmp_path):
+        with pytest.raises(ValueError, match="switch is for one sync"):
+            paths(tmp_path, tmp_path / "copy", switch=True)
+
     def test_negative_limit_is_refused(self, paths, tmp_path):
         with pytest.raises(ValidationError, match="batch_size_bytes_limit"):
             paths(tmp_path, "s3://bucket/d", -1)

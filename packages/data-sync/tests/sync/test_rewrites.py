@@ -75,5 +75,5 @@ def test_sync_says_that_a_store_is_rewritten(bucket, tmp_path: Path, caplog, dry
     said = [record.getMessage() for record in caplog.records]
     assert said == [
         "store s3://bucket/dst/x/ is rewritten in place: readers may see a mixture of old and new "
-        "files until the sync ends"
+        "files until the sync ends. With --switch (switch: true) they see one or the other"
     ]

@@ -155,6 +155,11 @@ class DataSyncConfig(PydanticBaseModel):
         description="true: leave out archived objects that must be restored before they can be "
         "read, and count them; default: fail before any change",
     )
+    switch: bool | None = Field(
+        None,
+        description="true: write to a new folder, and exchange it for the destination when it is "
+        "complete, so that readers see the old files or the new ones, never both",
+    )
     deadline: Deadline | None = Field(
         None,
         description="stop then, and return a continuation: a time, a number of seconds, or auto: "

@@ -157,6 +157,13 @@ def _add_execution(group: Group) -> None:
         help=f"write the plan of a dry run, for {arguments.PROGRAM} apply",
     )
     group.add_argument(
+        "--switch",
+        action="store_true",
+        default=None,
+        help="write to a new folder beside DST, and exchange both at the end: readers see the old "
+        "files or the new ones, never both (local DST)",
+    )
+    group.add_argument(
         "--verify",
         action="store_true",
         default=None,

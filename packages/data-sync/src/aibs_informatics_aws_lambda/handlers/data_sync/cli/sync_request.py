@@ -87,6 +87,18 @@ def _problems(request: DataSyncRequest, options: argparse.Namespace) -> Iterator
             yield f"--{side}-profile and others of its kind are only for a {side} in S3"
     if options.plan_file and request.verify:
         yield "--plan has no effect with --verify: leave one of them out"
+    if options.switch and to_s3:
+        yield "--switch is only for local destinations"
+    if options.switch and options.plan_file:
+        yield (
+            "--plan and --switch exclude each other: apply leaves out files that have changed, so "
+            "that the new folder would not be complete"
+        )
+    if options.switch and options.jobs > 1:
+        yield (
+            "--jobs and --switch exclude each other: each batch would be switched by itself, and "
+            "readers would see a mixture of batches"
+        )
     if options.batch_bytes and options.jobs == 1:
         yield "--batch-bytes requires --jobs"
     if options.jobs > 1 and request.verify:

@@ -85,7 +85,7 @@ def delete_empty_directories(directory: str) -> None:
         pace.operations += 1 + len(names)
         return names
 
-    descend(open_folder(above), name or ".", enter, _delete_if_empty, pace)
+    descend(open_folder(above), name or ".", enter, delete_if_empty, pace)
     _delete_root(directory)
 
 
@@ -128,7 +128,7 @@ def delete_empty_parents(root: str, relatives: Iterable[str]) -> None:
     for relative in sorted(filter(None, parents), reverse=True):
         with suppress(FileNotFoundError):
             folder, name = folders.locate(folders.root + relative)
-            _delete_if_empty(name, folder.fd)
+            delete_if_empty(name, folder.fd)
     _delete_root(root)
 
 
@@ -351,10 +351,15 @@ def _delete_symlink_or_empty_directory(name: str, folder: int) -> None:
     if found is not None and stat.S_ISLNK(found.st_mode):
         _unlink(name, folder)
     else:
-        _delete_if_empty(name, folder)
+        delete_if_empty(name, folder)
 
 
-def _delete_if_empty(name: str, folder: int) -> None:
+def delete_if_empty(name: str, folder: int) -> None:
+    """Delete a directory in an open one, unless something is in it. It may be gone already.
+
+    Raises:
+        OSError: it cannot be deleted for another reason.
+    """
     try:
         os.rmdir(name, dir_fd=folder)
     except OSError as error:

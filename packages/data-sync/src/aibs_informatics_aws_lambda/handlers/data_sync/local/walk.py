@@ -255,7 +255,8 @@ def _scan(folder: Folder, policy: SymlinkPolicy) -> Iterator[Name]:
         with os.scandir(folder.path) as found:
             for child in found:
                 if child.is_dir(follow_symlinks=False):
-                    yield f"{child.name}/", False
+                    if not (child.name.endswith(".tmp") and _is_new_tree(child, policy)):
+                        yield f"{child.name}/", False
                 elif follows and child.is_symlink() and _leads_to_directory(child):
                     yield f"{child.name}/", True
                 else:
@@ -267,6 +268,14 @@ def _scan(folder: Folder, policy: SymlinkPolicy) -> Iterator[Name]:
         is_lost = is_source_root or not is_absent(error)
         if is_lost and (is_source_root or not policy.leaves_out(folder.path, error)):
             raise
+
+
+def _is_new_tree(child: os.DirEntry[str], policy: SymlinkPolicy) -> bool:
+    """Tell whether a directory is one in which a sync builds a new tree, or was killed."""
+    if policy.follows_symlinks:
+        # A source: as its temporary files.
+        return is_temporary(child.name)
+    return is_in_use(child.name, child.stat(follow_symlinks=False).st_mtime)
 
 
 def _entry(relative: str, found: os.stat_result, kind: EntryKind) -> Entry:

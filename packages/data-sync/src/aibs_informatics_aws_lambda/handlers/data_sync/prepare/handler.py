@@ -68,6 +68,12 @@ class PrepareBatchDataSyncHandler(
         from .extraneous import deletion_requests
         from .split import find_parts
 
+        if request.switch:
+            raise ValueError(
+                "switch is for one sync: each part would be switched by itself, and readers would "
+                "see a mixture of parts. Use DataSync with switch, with a deadline and its "
+                "continuations if it takes long, or prepare a sync to a new folder"
+            )
         limit = request.batch_size_bytes_limit or self.DEFAULT_SOFT_MAX_BYTES
         make_s3 = partial(_make_s3, request.max_concurrency, request.source_connection)
         parts = find_parts(request, limit, make_s3)

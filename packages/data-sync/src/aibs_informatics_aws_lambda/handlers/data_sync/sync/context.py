@@ -1,6 +1,7 @@
 """The context of an execution: connections, options and callbacks."""
 
 import time
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
@@ -12,6 +13,7 @@ from ..s3.client import S3
 from .deadline import TimeBudget
 from .failures import Failures
 from .report import Report
+from .result import Outcome
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class ExecutionContext:
         budget: the time that is left.
         object_settings: how objects are stored.
         failures: the files that could not be synced; `None` to stop at the first one.
+        publish: called once all transfers and deletions at the destination have succeeded, to make
+            them visible.
     """
 
     pool: Executor
@@ -57,6 +61,7 @@ class ExecutionContext:
     budget: TimeBudget = field(default_factory=TimeBudget)
     object_settings: ObjectSettings | None = None
     failures: Failures | None = None
+    publish: Callable[[Outcome], None] | None = None
 
     @property
     def may_delete(self) -> bool:

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, ExitStack, closing, contextmanage
 from functools import cache, partial
 from pathlib import Path
 from threading import Timer
+from typing import TYPE_CHECKING
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 from aibs_informatics_aws_lambda.storage.data_sync import sync as models
@@ -36,6 +37,9 @@ from .resolve import Branch, ResolvedSync, resolve_sync
 from .result import NoProgressError, Outcome, find_resumption, make_response
 from .resumption import Resumption
 from .routes import Route, folder_route
+
+if TYPE_CHECKING:
+    from .switch import LocalSwitch
 
 logger = logging.getLogger(__name__)
 
@@ -98,8 +102,10 @@ class Engine:
             resolved = call.resolve()
             if not resolved.branches:
                 return call.report_nothing(resolved)
-            with call.locked(resolved), call.plan(resolved, restrict) as plans:
-                outcome = call.execute(plans)
+            with call.locked(resolved), call.switched(resolved) as switch:
+                compared = switch.redirect(resolved) if switch else resolved
+                with call.plan(compared, restrict) as plans:
+                    outcome = call.execute(plans, switch)
             return call.report(outcome)
 
     @contextmanager
@@ -203,6 +209,28 @@ class _Call:
             yield
 
     @contextmanager
+    def switched(self, resolved: ResolvedSync) -> Iterator[LocalSwitch | None]:
+        """Give the switch of a destination folder, if one is asked for and anything is changed."""
+        request, route = self._request, resolved.branches[0].route
+        if not request.switch:
+            yield None
+            return
+        # Few syncs have one.
+        from .switch import check_possible, local_switch
+
+        check_possible(request, route)
+        if not self._changes or route.single:
+            yield None
+            return
+        with local_switch(request, route) as switch:
+            before = request.continuation
+            if before and not before.only_removes and not switch.is_resumed:
+                logger.info("The new tree of the calls before is gone: the sync starts again")
+                again = models.SyncContinuation(calls=before.calls)
+                self._request = request.model_copy(update={"continuation": again})
+            yield switch
+
+    @contextmanager
     def plan(
         self,
         resolved: ResolvedSync,
@@ -220,20 +248,27 @@ class _Call:
             restrict(plans)
             _check_deletions(self._request, plans)
             _check_archived(self._request, plans)
-            if not self._request.verify:
+            if not (self._request.verify or self._request.switch):
                 _warn_of_rewrites(plans)
             yield plans
         finally:
             for plan in plans:
                 plan.close()
 
-    def execute(self, plans: Sequence[Plan]) -> Outcome:
+    def execute(self, plans: Sequence[Plan], switch: LocalSwitch | None = None) -> Outcome:
         """Transfer, delete and remove what the plans say."""
         request = self._request
+        if switch is not None:
+            try:
+                switch.prepare(plans, self._budget.check)
+            except OutOfTimeError:
+                raise _too_slow(str(request.destination_path)) from None
         route = plans[0].route
         concurrency = max(1, request.max_concurrency // WORKERS)
         with ExitStack() as stack:
             report, listener = stack.enter_context(self._written_report()), self._listener
+            if listener is not None:
+                report = ForwardedReport(report, listener)
             context = ExecutionContext(
                 pool=stack.enter_context(ThreadPoolExecutor(concurrency)),
                 concurrency=concurrency,
@@ -249,10 +284,11 @@ class _Call:
                 skips_archived=bool(request.skip_archived),
                 removes_sources=not request.retain_source_data and not request.verify,
                 progress=self._progress,
-                report=report if listener is None else ForwardedReport(report, listener),
+                report=report if switch is None else switch.renamed(report),
                 budget=self._budget,
                 failures=self._failures,
                 object_settings=request.object_settings,
+                publish=None if switch is None else switch.publish,
             )
             pending = sum(plan.pending for plan in plans)
             self._progress.plan(pending, sum(plan.pending_bytes for plan in plans))
@@ -384,7 +420,7 @@ def _warn_of_rewrites(plans: Sequence[Plan]) -> None:
             name = plan.route.target.name(path.removeprefix(plan.route.target.path))
             logger.warning(
                 "store %s is rewritten in place: readers may see a mixture of old and new files "
-                "until the sync ends",
+                "until the sync ends. With --switch (switch: true) they see one or the other",
                 name,
             )
         more = plan.rewrites.count - _REWRITES_SHOWN

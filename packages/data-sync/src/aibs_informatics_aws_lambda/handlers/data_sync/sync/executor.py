@@ -56,7 +56,8 @@ def execute(plans: Sequence[Plan], context: ExecutionContext) -> Outcome:
 
     Raises:
         OSError: a file cannot be read or written, or has changed.
-        AWSError: S3 refuses or cannot be reached. In both cases nothing more is deleted.
+        AWSError: S3 refuses or cannot be reached. In both cases nothing more is deleted, and
+            nothing is published.
     """
     outcome = Outcome()
     # Held from now on, as transfers may take hours in which a path may come to lead elsewhere.
@@ -81,6 +82,8 @@ def execute(plans: Sequence[Plan], context: ExecutionContext) -> Outcome:
     if outcome.counts.files_archived:
         size = outcome.counts.bytes_archived or 0
         logger.warning(describe(outcome.counts.files_archived, size, outcome.archived))
+    if context.publish is not None and context.may_delete:
+        context.publish(outcome)
     if context.removes_sources and context.may_delete:
         remove_sources(plans, sources, context, outcome)
     return outcome
