@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import argparse
 import re
+import tomllib
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Literal
 
+import command_pages
 import documentation
 import pytest
+import python_reference
 from aibs_informatics_aws_lambda.common.description import HandlerDescription, describe
 from aibs_informatics_aws_lambda.common.handler import LambdaHandler
 from aibs_informatics_aws_lambda.common.model import PydanticBaseModel
+from handler_pages import handler_page
 from pydantic import Field
-from schema_tables import handler_section
 from workspace import HANDLER_GROUP, find_projects
 
 ROOT = Path(__file__).parents[1]
@@ -51,7 +55,16 @@ class Take(LambdaHandler[Thing, Nothing]):
         example={"part": {"name": "x"}},
         environment={"PLACE": "where it goes"},
         iam_actions=("s3:GetObject",),
+        limits=("One thing at a time.",),
+        cost="S3: one GET request.",
     )
+
+    def handle(self, request):
+        """Take it.
+
+        Raises:
+            ValueError: ``size`` is too large.
+        """
 
 
 @pytest.fixture(scope="module")
@@ -59,16 +72,16 @@ def pages() -> dict[str, str]:
     return documentation.generate(ROOT)
 
 
-def test_section_says_all_of_a_handler():
-    assert handler_section("take", describe(Take)) == (
+def test_page_says_all_of_a_handler():
+    assert handler_page("take", describe(Take), "[a](../a.md)") == (
         """\
-### take
+# take
 
 Take a thing.
 
-`test_documentation.Take`
+Part of [a](../a.md): `test_documentation.Take`.
 
-**Request**
+## Request
 
 | field | type | default | meaning |
 | --- | --- | --- | --- |
@@ -84,12 +97,6 @@ Take a thing.
 | `name` | text | required | (1 or more characters) |
 | `parts` | list of `Part` | `[]` |  |
 
-**Response**
-
-Any JSON object.
-
-**Example of a request**
-
 ```json
 {
   "part": {
@@ -98,16 +105,38 @@ Any JSON object.
 }
 ```
 
-**Environment variables**
+## Response
+
+Any JSON object.
+
+## Errors
+
+| error | cause |
+| --- | --- |
+| `ValidationError` | {invalid} |
+| `ValueError` | `size` is too large. |
+
+## Environment variables
 
 | variable | meaning |
 | --- | --- |
 | `PLACE` | where it goes |
 
-**IAM actions**
+## IAM actions
 
-`s3:GetObject`
-""".replace("test_documentation", Take.__module__)
+- `s3:GetObject`
+
+## Limits
+
+- One thing at a time.
+
+## Cost
+
+S3: one GET request.
+""".replace("test_documentation", Take.__module__).replace(
+            "{invalid}",
+            "The request is invalid: the message names the field, and nothing was changed.",
+        )
     )
 
 
@@ -115,22 +144,33 @@ def test_model_that_holds_itself_is_described_once():
     class Grow(LambdaHandler[Part, Part]):
         """Grow."""
 
-    section = handler_section("grow", describe(Grow))
+    section = handler_page("grow", describe(Grow), "a")
 
     assert section.count("| `parts` | list of `Part` |") == 2  # of the request, of the response
 
 
 @pytest.mark.parametrize("name", HANDLERS)
-def test_every_field_of_every_handler_is_on_the_page_of_its_package(name, pages):
-    project = next(one for one in find_projects(ROOT).values() if name in one.handlers)
-    page = pages[f"{project.folder.name}.md"]
-    section = page.partition(f"\n### {name}\n")[2].partition("\n### ")[0]
+def test_every_field_of_every_handler_is_on_its_page(name, pages):
+    page = pages[f"handlers/{name}.md"]
     handler = HANDLERS[name].load()
 
     models = (handler.get_request_cls(), handler.get_response_cls())
     fields = {field for model in models for field in model.model_fields}
     assert fields
-    assert [field for field in fields if f"| `{field}` |" not in section] == []
+    assert [field for field in fields if f"| `{field}` |" not in page] == []
+
+
+@pytest.mark.parametrize("name", HANDLERS)
+def test_every_page_of_a_handler_has_errors_limits_and_cost(name, pages):
+    titles = re.findall(r"^## (.+)$", pages[f"handlers/{name}.md"], re.MULTILINE)
+
+    assert {"Request", "Response", "Errors", "Limits", "Cost"} <= set(titles)
+
+
+def test_all_handlers_are_listed(pages):
+    listed = re.findall(r"^\| \[(.+?)\]\(\1\.md\) \| \S", pages["handlers/index.md"], re.MULTILINE)
+
+    assert sorted(listed) == sorted(HANDLERS)
 
 
 def test_pages_start_as_their_readmes_do(pages):
@@ -142,59 +182,45 @@ def test_pages_start_as_their_readmes_do(pages):
 def test_navigation_names_every_page_once(pages):
     def listed(entries):
         for entry in entries:
-            (page,) = entry.values()
+            # A page without a title of its own is the first of a section.
+            (page,) = [entry] if isinstance(entry, str) else entry.values()
             yield from [page] if isinstance(page, str) else listed(page)
 
     found = list(listed(documentation.navigation(ROOT)))
 
-    written = {path.name for path in (ROOT / "docs").glob("*.md")}
+    docs = ROOT / "docs"
+    written = {path.relative_to(docs).as_posix() for path in docs.rglob("*.md")}
     assert len(found) == len(set(found))
     assert set(found) == written | {page for page in pages if not page.startswith("files/")}
 
 
-def test_reference_has_the_public_modules_and_no_internal_ones():
-    modules = documentation.public_modules(ROOT)
+def test_reference_has_the_packages_with_public_names(pages):
+    faces = {
+        ".".join(path.parent.parts[path.parts.index("src") + 2 :])
+        for pattern in ("libs/*/src/**/__init__.py", "packages/*/src/**/__init__.py")
+        for path in ROOT.glob(pattern)
+        if "lazy_names(" in path.read_text()
+    }
 
-    assert {"common.handler", "common.api.route", "storage.data_sync", "main"} <= set(modules)
-    assert not [name for name in modules if name.startswith(("common.cli", "common.files"))]
-
-
-def test_every_internal_module_exists():
-    modules = documentation.base_modules(ROOT)
-
-    assert [name for name in documentation.INTERNAL if name not in modules] == []
-
-
-def test_modules_with_a_leading_underscore_are_internal(tmp_path):
-    folder = tmp_path / "libs" / "core" / "src" / "aibs_informatics_aws_lambda" / "common"
-    folder.mkdir(parents=True)
-    for name in ("__init__", "handler", "_powertools"):
-        (folder / f"{name}.py").write_text("NAME = 1\n")
-
-    assert list(documentation.public_modules(tmp_path)) == ["common", "common.handler"]
+    assert faces <= set(python_reference.FACES)
+    assert (
+        "from aibs_informatics_aws_lambda.common import AWSError" in pages["reference/common.md"]
+    )
 
 
-@pytest.mark.parametrize(
-    ("source", "names"),
-    [
-        (
-            "def run(): ...\nclass Sync: ...\nSIZE: int = 1\n",
-            {"run": "a.b", "Sync": "a.b", "SIZE": "a.b"},
-        ),
-        ("def _run(): ...\n_SIZE = 1\n", {}),
-        ("from os import path\nfrom os import sep as sep\nimport sys\n", {}),
-        ("from .c import run\n", {}),
-        ("from .c import run as run\n", {"run": "a.c"}),
-        ("from ..d.e import run as run\n", {"run": "d.e"}),
-        ("if TYPE_CHECKING:\n    from .c import run as run\n", {"run": "a.c"}),
-        ("from .c import run, stop\n__all__ = ['stop']\n", {"stop": "a.c"}),
-        ("_get, _dir = lazy_names(__name__, {'c': ('run',)})\n", {"run": "a.c"}),
-    ],
-)
-def test_public_names_are_definitions_and_re_exports(tmp_path, source, names):
-    (tmp_path / "b.py").write_text(source)
-
-    assert documentation.public_names("a.b", tmp_path / "b.py") == names
+def test_reference_lists_public_names_and_no_imports():
+    assert python_reference.names_of("common.api") == [
+        "ApiClientInterface",
+        "ApiLambdaHandler",
+        "ApiRequestConfig",
+        "ApiResolverBuilder",
+        "ApiRoute",
+        "HTTPParameters",
+        "VersionStr",
+    ]
+    assert {"handle", "handle_cli", "main"} <= set(python_reference.names_of("main"))
+    for face in python_reference.FACES:
+        assert not {"TYPE_CHECKING", "annotations", "sys"} & set(python_reference.names_of(face))
 
 
 def test_links_between_files_become_links_between_pages(tmp_path):
@@ -224,11 +250,89 @@ def test_link_to_nothing_stops_the_build(tmp_path):
         documentation.with_links(readme, tmp_path, {readme: "index.md"})
 
 
-def test_every_program_says_what_it_does():
-    text = documentation.programs(ROOT)
+def test_every_command_has_a_page(pages):
+    scripts = {
+        name
+        for project in find_projects(ROOT).values()
+        for settings in [tomllib.loads((project.folder / "pyproject.toml").read_text())]
+        for name in settings["project"].get("scripts", {})
+    }
 
-    for program in ("handle-lambda-request", "replicate-image"):
-        assert re.search(rf"^## {program}\n(.|\n)*?usage: {program} ", text, re.MULTILINE)
+    assert set(command_pages.commands()) == scripts
+    assert scripts == {path.stem for path in map(Path, pages) if path.parent.name == "commands"}
+
+
+COMMANDS = {
+    name: parser
+    for parsers in command_pages.commands().values()
+    for name, parser in parsers.items()
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_page_of_a_command_has_every_option(name, pages):
+    program = name.split()[0]
+    page = pages[f"commands/{program}.md"]
+    section = page.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
+
+    actions = [it for it in COMMANDS[name]._actions if it.help != argparse.SUPPRESS]
+    options = {option for action in actions for option in action.option_strings}
+    shown = set(re.findall(r"`(--?\w[\w-]*)", section))
+    assert options - shown == options & {"--help", "-h", "--help-all"}
+
+
+def test_page_of_a_command_has_its_description_usage_and_examples():
+    parser = argparse.ArgumentParser(
+        prog="count",
+        description="Count words.\n\nSlowly.",
+        epilog="examples:\n  one:\n    count a\n\nNothing is changed.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        add_help=False,
+    )
+    parser.add_argument("path", metavar="PATH", help="the file")
+    parser.add_argument("--least", "-n", metavar="N|M", default=3, help="from %(default)s on, 5%%")
+    parser.add_argument("--kind", choices=("a", "b"))
+
+    assert (
+        command_pages.command_page("count", {"count": parser}, "[x](../x.md)")
+        == """\
+# count
+
+Part of [x](../x.md).
+
+## count
+
+Count words.
+
+```text
+count [--least N|M] [--kind {a,b}] PATH
+```
+
+Slowly.
+
+**Arguments**
+
+| argument | meaning |
+| --- | --- |
+| `PATH` | the file |
+
+**Options**
+
+| option | meaning |
+| --- | --- |
+| `--least`, `-n N\\|M` | from 3 on, 5% |
+| `--kind a\\|b` |  |
+
+**Examples**
+
+```text
+one:
+  count a
+```
+
+Nothing is changed.
+"""
+    )
 
 
 def test_import_paths_of_the_guide_are_there():

@@ -2,8 +2,10 @@
 
     python tools/check_site.py [--screenshots FOLDER]
 
-Every page must have no console errors, no requests to other servers and no horizontal scrolling,
-draw its diagrams, and copy commands without prompts and output. Exits with 1 and names each fault.
+Every page must have no console errors, no requests to other servers, no horizontal scrolling and
+no text that is cut off, draw its diagrams, and copy commands without prompts and output. Pages are
+served from a sub-path for the desktop, and opened from the file system for the phone; the search
+must find a page in both. Exits with 1 and names each fault.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import http.server
 import shutil
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -34,11 +36,19 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-# Elements that are cut off at the right, other than those in a container that scrolls.
-_CUT_OFF = """() => [...document.querySelectorAll(".md-content *")]
-    .filter(it => it.getBoundingClientRect().right > innerWidth + 1
-        && !it.closest(".md-typeset__scrollwrap, pre, .highlight, .mermaid"))
-    .map(it => `${it.tagName}: ${it.textContent.slice(0, 40)}`)"""
+# Text beyond the right edge of the window or of its element, other than where it scrolls.
+_CUT_OFF = """() => [...document.querySelectorAll("body *")]
+    .filter(it => it.checkVisibility() && it.textContent.trim())
+    .filter(it => !it.closest(
+        ".md-typeset__scrollwrap, pre, .highlight, .mermaid, .md-search, .md-tabs, .md-skip"))
+    .filter(it => {
+        const style = getComputedStyle(it), box = it.getBoundingClientRect();
+        const outside = box.right > innerWidth + 1 && it.closest(".md-content");
+        const hides = style.textOverflow === "ellipsis" && style.overflowX === "hidden";
+        return box.width && (outside || (hides && it.scrollWidth > it.clientWidth + 1));
+    })
+    .map(it => `${it.tagName}.${it.className}: ${it.textContent.trim().slice(0, 60)}`)"""
+_QUERY = "remove-data-paths"
 _TIMEOUT_MS = 30_000
 
 
@@ -47,9 +57,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="check_site", description=__doc__)
     parser.add_argument("--screenshots", type=Path, metavar="FOLDER", help="store screenshots")
     options = parser.parse_args(arguments)
-    faults = list(check(ROOT / "site", options.screenshots))
-    sys.stderr.writelines(f"{fault}\n" for fault in faults)
-    return int(bool(faults))
+    status = 0
+    for fault in check(ROOT / "site", options.screenshots):
+        status = 1
+        sys.stderr.write(f"{fault}\n")
+    return status
 
 
 def check(site: Path, screenshots: Path | None = None) -> Iterator[str]:
@@ -61,21 +73,25 @@ def check(site: Path, screenshots: Path | None = None) -> Iterator[str]:
     """
     from playwright.sync_api import sync_playwright
 
-    pages = sorted(path.relative_to(site).parent for path in site.rglob("index.html"))
+    pages = sorted(path.relative_to(site) for path in site.rglob("*.html"))
+    pages.remove(Path("404.html"))  # Its links are absolute: a server may show it anywhere.
     with served(site) as url, sync_playwright() as playwright:
         chromium = shutil.which("chromium")
         browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
-        for width in WIDTHS:
-            context = browser.new_context(viewport={"width": width, "height": 900})
-            context.grant_permissions(["clipboard-read", "clipboard-write"])
+        for width, base in zip(WIDTHS, (url, f"{site.as_uri()}/"), strict=True):
+            page = browser.new_page(viewport={"width": width, "height": 900})
+            page.context.grant_permissions(["clipboard-read", "clipboard-write"])
             for name in pages:
-                page = context.new_page()
-                for fault in _faults(page, url, name):
-                    yield f"{name} at {width} px: {fault}"
+                with _watched(page, base) as faults:
+                    page.goto(f"{base}{name.as_posix()}", timeout=_TIMEOUT_MS)
+                    faults += _faults(page)
+                    if base == url:
+                        faults += _faults_of_copies(page)
+                yield from (f"{name} at {width} px: {fault}" for fault in faults)
                 if screenshots:
-                    file = f"{'-'.join(name.parts) or 'home'}-{width}.png"
+                    file = f"{'-'.join(name.with_suffix('').parts)}-{width}.png"
                     page.screenshot(path=screenshots / file, full_page=True)
-                page.close()
+            yield from (f"at {width} px: {fault}" for fault in _faults_of_search(page, base))
         browser.close()
 
 
@@ -97,25 +113,51 @@ def served(site: Path) -> Iterator[str]:
         server.shutdown()
 
 
-def _faults(page: Any, url: str, name: Path) -> Iterator[str]:
-    errors: list[str] = []
-    requests: list[str] = []
-    page.on("console", lambda it: errors.append(it.text) if it.type == "error" else None)
-    page.on("pageerror", lambda it: errors.append(str(it)))
-    page.on("request", lambda it: requests.append(it.url))
-    page.goto(url + ("" if name == Path() else f"{name.as_posix()}/"), timeout=_TIMEOUT_MS)
+@contextmanager
+def _watched(page: Any, base: str) -> Iterator[list[str]]:
+    """Yield a list that gets the console errors of a page, and its requests to elsewhere."""
+    faults: list[str] = []
+
+    def add_console_error(message: Any) -> None:
+        if message.type == "error":
+            faults.append(f"console error: {message.text}")
+
+    def add_request(request: Any) -> None:
+        if not request.url.startswith((base, "data:", "blob:")):
+            faults.append(f"request to {request.url}")
+
+    watchers: dict[str, Callable[[Any], None]] = {
+        "console": add_console_error,
+        "pageerror": lambda error: faults.append(f"error: {error}"),
+        "request": add_request,
+    }
+    for event, watcher in watchers.items():
+        page.on(event, watcher)
+    yield faults
+    for event, watcher in watchers.items():
+        page.remove_listener(event, watcher)
+
+
+def _faults(page: Any) -> Iterator[str]:
     sources = page.locator("pre.mermaid")
-    if '<pre class="mermaid">' in page.request.get(page.url).text():
+    if page.locator("script[src$='mermaid.min.js']").count():
         page.wait_for_selector("div.mermaid", timeout=_TIMEOUT_MS)
         if sources.count():
             yield f"{sources.count()} diagrams are not drawn"
-    elsewhere = [it for it in requests if not it.startswith((url, "data:", "blob:"))]
-    yield from (f"request to {it}" for it in elsewhere)
-    yield from (f"console error: {it}" for it in errors)
     if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
         yield "the page scrolls horizontally"
     yield from (f"cut off: {it}" for it in page.evaluate(_CUT_OFF))
-    yield from _faults_of_copies(page)
+
+
+def _faults_of_search(page: Any, base: str) -> Iterator[str]:
+    """Search for a handler, and yield what is wrong with the results."""
+    page.goto(f"{base}index.html", timeout=_TIMEOUT_MS)
+    page.evaluate("document.querySelector('#__search').checked = true")
+    page.locator("input.md-search__input").fill(_QUERY)
+    result = page.locator(".md-search-result__item a").first
+    result.wait_for(timeout=_TIMEOUT_MS)
+    if _QUERY not in result.inner_text():
+        yield f"the search for {_QUERY} finds {result.inner_text()!r} first"
 
 
 def _faults_of_copies(page: Any) -> Iterator[str]:

@@ -26,8 +26,23 @@ class Described(LambdaHandler[Question, Question]):
     """
 
     description = HandlerDescription(
-        example={"how_many": 1}, environment={"A": "what it means"}, iam_actions=("s3:GetObject",)
+        example={"how_many": 1},
+        environment={"A": "what it means"},
+        iam_actions=("s3:GetObject",),
+        limits=("Up to 9.",),
+        cost="nothing",
     )
+
+    def handle(self, request):
+        """Count.
+
+        Raises:
+            ValueError: the number is odd: it cannot
+                be halved.
+            botocore.exceptions.ClientError: access is denied.
+
+        And more.
+        """
 
 
 class Bare(LambdaHandler[Plain, Question]):
@@ -45,6 +60,16 @@ def test_description_holds_what_a_caller_needs():
     assert found["example"] == {"how_many": 1}
     assert found["environment"] == {"A": "what it means"}
     assert found["iam_actions"] == ["s3:GetObject"]
+    assert found["limits"] == ["Up to 9."]
+    assert found["cost"] == "nothing"
+
+
+def test_errors_are_those_that_the_docstring_of_the_handler_lists():
+    assert describe(Described)["errors"] == {
+        "ValueError": "the number is odd: it cannot be halved.",
+        "ClientError": "access is denied.",
+    }
+    assert describe(Bare)["errors"] == {}
 
 
 def test_handler_that_says_nothing_is_described_by_its_models():

@@ -1,6 +1,7 @@
 """Descriptions of handlers: for help texts, docs, templates and OpenAPI documents."""
 
 import inspect
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -21,6 +22,8 @@ class HandlerDescription:
         effect: whether the handler changes nothing, only adds, or may also delete or replace.
         output_fields: the request fields with which a handler that changes nothing else writes
             its response somewhere.
+        limits: limits of the handler, and of the services that it uses, a sentence each.
+        cost: what AWS charges for beside the time of the function.
     """
 
     example: JSONObject = field(default_factory=dict)
@@ -28,6 +31,8 @@ class HandlerDescription:
     iam_actions: tuple[str, ...] = ()
     effect: Literal["none", "additive", "destructive"] = "destructive"
     output_fields: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
+    cost: str = ""
 
 
 def describe(handler_cls: type[TypedExchange[Any, Any]]) -> JSONObject:
@@ -35,8 +40,9 @@ def describe(handler_cls: type[TypedExchange[Any, Any]]) -> JSONObject:
 
     Returns:
         ``handler`` (the qualified name), ``summary``, ``request`` and ``response`` (JSON Schema
-        2020-12), ``example``, ``environment`` and ``iam_actions``; also ``route`` (``rule`` and
-        ``methods``) for a handler of an HTTP API.
+        2020-12), ``example``, ``environment``, ``iam_actions``, ``errors`` (those that the
+        docstring of ``handle`` lists, with their causes), ``limits`` and ``cost``; also ``route``
+        (``rule`` and ``methods``) for a handler of an HTTP API.
     """
     description: HandlerDescription = getattr(handler_cls, "description", HandlerDescription())
     return {
@@ -47,6 +53,9 @@ def describe(handler_cls: type[TypedExchange[Any, Any]]) -> JSONObject:
         "example": example_request(handler_cls),
         "environment": dict(description.environment),
         "iam_actions": list(description.iam_actions),
+        "errors": errors_of(handler_cls),
+        "limits": list(description.limits),
+        "cost": description.cost,
         **_route_of(handler_cls),
     }
 
@@ -61,6 +70,17 @@ def docstring_of(handler_cls: type) -> str:
     own = inspect.cleandoc(vars(handler_cls).get("__doc__") or "")
     # The one that `dataclass` makes.
     return "" if own.startswith(f"{handler_cls.__name__}(") else own
+
+
+def errors_of(handler_cls: type) -> dict[str, str]:
+    """Return the exceptions that the docstring of ``handle`` lists, with their causes."""
+    text = inspect.cleandoc(getattr(handler_cls, "handle", None).__doc__ or "")
+    _, _, section = text.partition("\nRaises:\n")
+    # A section ends at the next line without indentation; deeper lines continue an entry.
+    section = re.split(r"^(?=\S)", section, maxsplit=1, flags=re.MULTILINE)[0]
+    entries = re.split(r"^ {4}(?=\S)", section, flags=re.MULTILINE)[1:]
+    pairs = (" ".join(entry.split()).partition(": ") for entry in entries)
+    return {name.rpartition(".")[2]: cause for name, _, cause in pairs}
 
 
 def example_request(handler_cls: type[TypedExchange[Any, Any]]) -> JSONObject | None:

@@ -99,7 +99,7 @@ def parse_arguments(args: Sequence[str] | None = None) -> Options:
         SystemExit: the arguments are invalid (status 2), or include ``--help`` (status 0).
         UsageError: the handler or the payload is missing.
     """
-    found = _parser().parse_args(args)
+    found = make_parser().parse_args(args)
     payload_from_variable = (
         None if found.payload_file else _variable(keys.AWS_LAMBDA_EVENT_PAYLOAD_KEY)
     )
@@ -135,7 +135,8 @@ def _check_complete(options: Options) -> None:
         )
 
 
-def _parser() -> CommandParser:
+def make_parser() -> CommandParser:
+    """Return the parser."""
     parser = CommandParser(
         prog=PROGRAM,
         description="Run a Lambda handler with a payload, from a shell or as a container job.",

@@ -55,7 +55,7 @@ def serve_mcp(args: Sequence[str]) -> ExitCode:
         SystemExit: the arguments are invalid (status 2), or include ``--help`` (status 0).
         UsageError: the SDK is not installed, or there is no such handler.
     """
-    options = _parser().parse_args(args)
+    options = make_parser().parse_args(args)
     if find_spec("mcp") is None:
         raise UsageError(f"mcp requires the MCP SDK: pip install '{_DISTRIBUTION}[mcp]'")
     limits = Limits(options.max_request_bytes, options.max_response_bytes)
@@ -188,7 +188,8 @@ def _serve_http(server: Server[Any], port: int, limits: Limits) -> None:
     uvicorn.run(app, host="127.0.0.1", port=port)
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser."""
     parser = argparse.ArgumentParser(
         prog=f"{PROGRAM} mcp",
         description="Serve handlers to agents as tools, by the Model Context Protocol (MCP).",

@@ -31,7 +31,7 @@ def serve(args: Sequence[str]) -> ExitCode:
         SystemExit: the arguments are invalid (status 2), or include ``--help`` (status 0).
         UsageError: uvicorn is not installed, there is no such API, or the port is in use.
     """
-    options = _parser().parse_args(args)
+    options = make_parser().parse_args(args)
     if ":" not in options.target:
         options.target = ":".join(options.target.rpartition(".")[::2]).lstrip(":")
     if find_spec("uvicorn") is None:
@@ -75,7 +75,8 @@ def _check_port(host: str, port: int) -> None:
         ) from error
 
 
-def _parser() -> CommandParser:
+def make_parser() -> CommandParser:
+    """Return the parser."""
     parser = CommandParser(
         prog=f"{PROGRAM} serve",
         description="Serve an API locally, with the events of its integration on AWS.",

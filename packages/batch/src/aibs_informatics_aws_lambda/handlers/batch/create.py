@@ -53,6 +53,12 @@ class CreateDefinitionAndPrepareArgsHandler(
             "iam:PassRole",
             "sts:GetCallerIdentity",
         ),
+        limits=(
+            "Container overrides may have 8,192 characters in their JSON form.",
+            "Every call lists all active revisions of the job definition, 100 per request.",
+            "Jobs on Amazon EKS and jobs with several containers are not supported.",
+        ),
+        cost="Requests to AWS Batch are free of charge.",
     )
 
     def handle(

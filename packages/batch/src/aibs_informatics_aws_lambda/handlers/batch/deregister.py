@@ -35,6 +35,11 @@ class DeregisterUnusedDefinitionsHandler(
             "batch:DescribeJobQueues",
             "batch:ListJobs",
         ),
+        limits=(
+            "One call deregisters up to `limit` revisions, by default 1,000: call it again until "
+            "none is unused.",
+        ),
+        cost="Requests to AWS Batch are free of charge.",
     )
 
     def handle(

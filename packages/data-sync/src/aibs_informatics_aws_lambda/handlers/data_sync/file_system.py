@@ -47,6 +47,11 @@ class GetDataPathStatsHandler(LambdaHandler[GetDataPathStatsRequest, GetDataPath
         environment=EFS_MOUNT_VARIABLES,
         iam_actions=("s3:ListBucket",),
         effect="none",
+        limits=(
+            "The response has one entry per immediate child, and is limited to 6 MB for a Lambda "
+            "function.",
+        ),
+        cost="S3: one LIST request per 1,000 objects. Amazon EFS: reads of metadata.",
     )
 
     def handle(self, request: GetDataPathStatsRequest) -> GetDataPathStatsResponse:
@@ -92,6 +97,12 @@ class ListDataPathsHandler(LambdaHandler[ListDataPathsRequest, ListDataPathsResp
         iam_actions=("s3:ListBucket", "s3:PutObject"),
         effect="none",
         output_fields=("response_path",),
+        limits=(
+            "The list is held in memory.",
+            "The response of a Lambda function is limited to 6 MB: store longer lists with "
+            "`response_path`.",
+        ),
+        cost="S3: one LIST request per 1,000 objects. Amazon EFS: reads of metadata.",
     )
 
     def handle(self, request: ListDataPathsRequest) -> ListDataPathsResponse:
@@ -125,6 +136,12 @@ class OutdatedDataPathScannerHandler(
         iam_actions=("s3:ListBucket", "s3:PutObject"),
         effect="none",
         output_fields=("response_path",),
+        limits=(
+            "The response of a Lambda function is limited to 6 MB: store longer lists with "
+            "`response_path`.",
+            "Age is the time since the last modification.",
+        ),
+        cost="S3: one LIST request per 1,000 objects. Amazon EFS: reads of metadata.",
     )
 
     def handle(self, request: OutdatedDataPathScannerRequest) -> OutdatedDataPathScannerResponse:
@@ -164,6 +181,12 @@ class RemoveDataPathsHandler(LambdaHandler[RemoveDataPathsRequest, RemoveDataPat
         example={"paths": ["/mnt/efs/scratch/run-1", "efs://fs-0123456789abcdef0:/scratch/run-2"]},
         environment=REMOVE_VARIABLES,
         iam_actions=("s3:GetObject", "s3:PutObject"),
+        limits=(
+            "Removes local and EFS paths; S3 URIs are skipped with a warning.",
+            "A Lambda function runs for up to 15 minutes. If it is interrupted, repeat the "
+            "request: missing paths are no error.",
+        ),
+        cost="Amazon EFS: metadata operations. S3: one GET or PUT request per stored list.",
     )
 
     def handle(self, request: RemoveDataPathsRequest) -> RemoveDataPathsResponse:

@@ -32,6 +32,12 @@ class GetJSONFromFileHandler(LambdaHandler[GetJSONFromFileRequest, GetJSONFromFi
         example={"path": "s3://bucket/folder/document.json"},
         iam_actions=("s3:GetObject",),
         effect="none",
+        limits=(
+            "The document is held in memory: plan for about ten times its size.",
+            "The response of a Lambda function is limited to 6 MB.",
+            "`NaN` and `Infinity` are not valid JSON: a response with them is an error.",
+        ),
+        cost="S3: one GET request.",
     )
 
     def handle(self, request: GetJSONFromFileRequest) -> GetJSONFromFileResponse:
@@ -56,6 +62,11 @@ class PutJSONToFileHandler(LambdaHandler[PutJSONToFileRequest, PutJSONToFileResp
             DEFAULT_BUCKET_NAME_ENV_VAR: "bucket for documents without a path",
         },
         iam_actions=("s3:PutObject", "s3:PutObjectTagging"),
+        limits=(
+            "The document is held in memory: plan for about ten times its size.",
+            "The request of a Lambda function is limited to 6 MB.",
+        ),
+        cost="S3: one PUT request.",
     )
 
     def handle(self, request: PutJSONToFileRequest) -> PutJSONToFileResponse:

@@ -38,6 +38,15 @@ class DataSyncHandler(LambdaHandler[DataSyncRequest, DataSyncResponse]):
         environment=SYNC_VARIABLES,
         iam_actions=_IAM_ACTIONS,
         output_fields=("report_path", "include_detailed_response"),
+        limits=(
+            "A Lambda function runs for up to 15 minutes: set `deadline` to `auto` and continue, "
+            "split the sync into batches, or run it on AWS Batch.",
+            "The plan of more than 10,000 files is kept on disk: about 200 bytes for each file to "
+            "transfer, below `TMPDIR`.",
+        ),
+        cost="S3: one LIST request per 1,000 objects on each side, one PUT or GET request per "
+        "file, and one per part of large files; a copy within S3 takes a HEAD request as well. "
+        "Without changes, only the listing is charged.",
     )
 
     def handle(self, request: DataSyncRequest) -> DataSyncResponse:
@@ -82,6 +91,13 @@ class BatchDataSyncHandler(LambdaHandler[BatchDataSyncRequest, BatchDataSyncResp
         },
         environment=SYNC_VARIABLES,
         iam_actions=_IAM_ACTIONS,
+        limits=(
+            "All syncs of a batch share the timeout of the function; with `deadline`, the "
+            "response has a continuation.",
+            "The response of a Lambda function is limited to 6 MB, and between states to 256 KiB: "
+            "about 400 failed requests.",
+        ),
+        cost="As for each of its syncs.",
     )
 
     def handle(self, request: BatchDataSyncRequest) -> BatchDataSyncResponse:

@@ -69,6 +69,12 @@ class PrepareDemandScaffoldingHandler(
             "lambda:GetFunctionConfiguration",
             "batch:DescribeJobs",
         ),
+        limits=(
+            "The names of job definition and longest volume, and the revision, may have 139 "
+            "characters together.",
+            "Shared inputs are removed after the job unless `cleanup_inputs` is false.",
+        ),
+        cost="Nothing beside the function: it transfers no data and submits no job.",
     )
 
     def handle(self, request: PrepareDemandScaffoldingRequest) -> PrepareDemandScaffoldingResponse:

@@ -65,7 +65,7 @@ def main() -> int:
 
 
 def _run() -> ExitCode:
-    parser = _parser()
+    parser = make_parser()
     options = parser.parse_args()
     _check(parser, options)
     documents = []
@@ -142,7 +142,8 @@ def _plans(
     yield make_plan(source, root, options.platforms, options.include_referrers), reference, tags
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser."""
     parser = CommandParser(
         prog=_PROGRAM,
         description="Copy a container image between registries, by digest, without Docker.\n"

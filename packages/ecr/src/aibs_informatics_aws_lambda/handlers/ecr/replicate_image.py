@@ -75,13 +75,24 @@ class ImageReplicatorHandler(LambdaHandler[ReplicateImageRequest, ReplicateImage
             "ecr:GetAuthorizationToken",
             *COPY_ACTIONS,
         ),
+        limits=(
+            "Source and destination are repositories of Amazon ECR, and must exist.",
+            "A Lambda function runs for up to 15 minutes. Completed layers are kept: a repeated "
+            "request resumes, but each single layer must be transferred within that time.",
+        ),
+        cost="Data transfer between regions, and storage in Amazon ECR. Layers that are mounted "
+        "within a registry are not transferred.",
     )
 
     def handle(self, request: ReplicateImageRequest) -> ReplicateImageResponse:
         """Copy the missing parts of the image to the destination, and tag it.
 
         Raises:
-            ValueError: see `ECRImageReplicator.replicate`.
+            ValidationError: the manifest in the request does not match the image, the image
+                lacks a requested platform, or its manifest is invalid.
+            ResourceNotFoundError: the image does not exist.
+            botocore.exceptions.ClientError: a repository does not exist.
+            AWSError: ECR denied a request or failed.
         """
         report = self.replicator.replicate(request)
         response = _response(request, report)

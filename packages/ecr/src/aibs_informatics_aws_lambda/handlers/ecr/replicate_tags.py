@@ -128,6 +128,13 @@ class ReplicateTagsHandler(LambdaHandler[ReplicateTagsRequest, ReplicateTagsResp
             *COPY_ACTIONS,
             "secretsmanager:GetSecretValue",
         ),
+        limits=(
+            "The destination is a repository of Amazon ECR, and must exist.",
+            "A Lambda function runs for up to 15 minutes. Completed layers are kept: a repeated "
+            "request resumes, but each single layer must be transferred within that time.",
+            "Registries limit the rate of requests, Docker Hub without a login above all.",
+        ),
+        cost="Data transfer from the internet or between regions, and storage in Amazon ECR.",
     )
 
     def handle(self, request: ReplicateTagsRequest) -> ReplicateTagsResponse:

@@ -64,6 +64,15 @@ class NotificationRouter(LambdaHandler[NotificationRequest, NotificationResponse
             "dynamodb:UpdateItem",
             "dynamodb:DeleteItem",
         ),
+        limits=(
+            "SES: 50 recipients and 10 MB per email, encoding included; in the SES sandbox, only "
+            "verified recipients.",
+            "SNS: 256 KB per message, and subjects of up to 100 characters without line breaks.",
+            "Teams: 28 KB per message. Slack: 40,000 characters.",
+            "A failed delivery is a result, not an error: check `results`.",
+        ),
+        cost="SES: each recipient, and the data of attachments. SNS: each publication and "
+        "delivery. With an idempotency key, two DynamoDB writes per target.",
     )
 
     def __post_init__(self) -> None:

@@ -51,6 +51,13 @@ class PrepareBatchDataSyncHandler(
         iam_actions=("s3:ListBucket", "s3:PutObject"),
         effect="none",
         output_fields=("response_path", "temporary_request_payload_path"),
+        limits=(
+            "The parts, and those of open folders, are held in memory: about 250 bytes each.",
+            "The response of a Lambda function is limited to 6 MB, about 10,000 requests: store "
+            "more with `response_path`.",
+        ),
+        cost="S3: one LIST request per 1,000 objects of the source, and with `delete` of the "
+        "destination; one PUT request per stored document.",
     )
 
     def handle(

@@ -44,6 +44,12 @@ class SummarizeBatchDataSyncHandler(
         iam_actions=("s3:ListBucket", "s3:GetObject", "s3:PutObject"),
         effect="none",
         output_fields=("response_path",),
+        limits=(
+            "The response has the first 20 failed batches and requests; `response_path` stores "
+            "all failed requests.",
+        ),
+        cost="S3: one GET request per result file, one LIST request per 1,000 of them, and one "
+        "PUT request if requests have failed.",
     )
 
     def handle(self, request: SummarizeBatchDataSyncRequest) -> SummarizeBatchDataSyncResponse:

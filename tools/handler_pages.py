@@ -1,4 +1,4 @@
-"""Markdown tables of the request and the response of a handler, from its description."""
+"""Pages of handlers, from their descriptions."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-__all__ = ["handler_section"]
+from markdown_tables import table
 
 Schema = Mapping[str, Any]
+
+_OVERVIEW = """\
+A handler runs under its name on the [command line](../commands/handle-lambda-request.md), as a
+Lambda function, and as an AWS Batch job. Keys of requests are snake_case or camelCase, and unknown
+keys are ignored. `handle-lambda-request --describe NAME` prints what its page shows."""
 
 # What pydantic calls constraints of numbers, texts and lists, as a reader would.
 _BOUNDS = {
@@ -24,33 +29,67 @@ _BOUNDS = {
 }
 
 
-def handler_section(name: str, description: Mapping[str, Any]) -> str:
-    """Return a section on a handler.
+def handler_page(name: str, description: Mapping[str, Any], package: str) -> str:
+    """Return the page of a handler.
 
     Args:
         name: of the handler on the command line.
         description: what `common.description.describe` returns for it.
+        package: the link to the page of its package.
     """
-    request, response = description["request"], description["response"]
+    example = json.dumps(description["example"], indent=2)
     parts = [
-        f"### {name}",
+        f"# {name}",
         description["summary"],
-        f"`{description['handler']}`",
-        "**Request**",
-        *_tables(request),
-        "**Response**",
-        *_tables(response),
+        f"Part of {package}: `{description['handler']}`.",
+        *_section("Request", [*_tables(description["request"]), f"```json\n{example}\n```"]),
+        *_section("Response", _tables(description["response"])),
+        *_section("Errors", [table(("error", "cause"), _errors(description["errors"]))]),
+        *_section("Environment variables", _environment(description["environment"])),
+        *_section("IAM actions", _bullets(f"`{it}`" for it in description["iam_actions"])),
+        *_section("Limits", _bullets(description["limits"])),
+        *_section("Cost", filter(None, [description["cost"]])),
     ]
-    if description["example"]:
-        example = json.dumps(description["example"], indent=2)
-        parts += ["**Example of a request**", f"```json\n{example}\n```"]
-    if description["environment"]:
-        rows = [(f"`{name}`", meaning) for name, meaning in description["environment"].items()]
-        parts += ["**Environment variables**", _table(("variable", "meaning"), rows)]
-    if description["iam_actions"]:
-        actions = ", ".join(f"`{action}`" for action in description["iam_actions"])
-        parts += ["**IAM actions**", actions]
     return "\n\n".join(parts) + "\n"
+
+
+def handler_overview(handlers: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the page that lists all handlers, by the names of their packages and their own."""
+    parts = ["# Handlers", _OVERVIEW]
+    for package, descriptions in handlers.items():
+        rows = [(f"[{name}]({name}.md)", one["summary"]) for name, one in descriptions.items()]
+        parts += [f"## {package}", table(("handler", "purpose"), rows)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _section(title: str, parts: Iterable[str]) -> list[str]:
+    found = list(parts)
+    return [f"## {title}", *found] if found else []
+
+
+def _errors(errors: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    invalid = "the request is invalid: the message names the field, and nothing was changed."
+    causes = {"ValidationError": invalid}
+    for name, cause in errors.items():
+        causes[name] = f"{causes[name]} Or {cause}" if name in causes else cause
+    for name, cause in causes.items():
+        yield f"`{name}`", _as_code(f"{cause[0].upper()}{cause[1:]}")
+
+
+def _as_code(text: str) -> str:
+    """Return a text of a docstring with its double backticks as Markdown has them."""
+    return text.replace("``", "`")
+
+
+def _environment(variables: Mapping[str, str]) -> Iterator[str]:
+    if variables:
+        rows = [(f"`{name}`", meaning) for name, meaning in variables.items()]
+        yield table(("variable", "meaning"), rows)
+
+
+def _bullets(texts: Iterable[str]) -> Iterator[str]:
+    if lines := [f"- {text}" for text in texts]:
+        yield "\n".join(lines)
 
 
 def _tables(schema: Schema) -> Iterator[str]:
@@ -83,7 +122,7 @@ def _fields(model: Schema, definitions: Mapping[str, Schema]) -> str:
         )
         for name, field in properties.items()
     ]
-    return _table(("field", "type", "default", "meaning"), rows)
+    return table(("field", "type", "default", "meaning"), rows)
 
 
 def _type(field: Schema, definitions: Mapping[str, Schema]) -> str:
@@ -145,13 +184,3 @@ def _bounds(field: Schema) -> Iterator[str]:
 
 def _name_of(reference: Schema) -> str:
     return str(reference["$ref"]).rpartition("/")[2]
-
-
-def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    titles = list(head)
-    lines = [titles, ["---"] * len(titles), *([_cell(text) for text in row] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
