@@ -19,10 +19,12 @@ from typing import Any, TypeAlias
 
 import hypothesis
 import pytest
+from script_server import ScriptServer, script_server
 from servers import ACCOUNT, REGION, aws_settings, moto_server, running
 
 StartServer: TypeAlias = Callable[..., str]
 RunCommand: TypeAlias = Callable[..., subprocess.CompletedProcess[str]]
+StartScriptServer: TypeAlias = Callable[..., ScriptServer]
 
 # Settings of the machine that would change what a test sees.
 _SETTINGS = ("AWS_", "BOTO_", "DATA_SYNC_", "EFS_MOUNT_POINT_", "HANDLER_", "POWERTOOLS_")
@@ -205,6 +207,34 @@ def run_command(tmp_path: Path) -> RunCommand:
             timeout=300,
             check=False,
         )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def start_script_server() -> Iterator[StartScriptServer]:
+    """Start servers of console scripts, as `script_server` does, that end with the tests."""
+    with ExitStack() as servers:
+
+        def start(name: str, *modules: str) -> ScriptServer:
+            script = str(Path(sys.executable).with_name(name))
+            return servers.enter_context(script_server(script, modules))
+
+        yield start
+
+
+@pytest.fixture
+def run_script(tmp_path: Path) -> RunCommand:
+    """Run a script by its server, as `run_command` runs a command."""
+
+    def run(
+        server: ScriptServer,
+        *arguments: str,
+        stdin: str = "",
+        folder: Path = tmp_path,
+        **environment: str,
+    ) -> subprocess.CompletedProcess[str]:
+        return server.run(arguments, folder, {**os.environ, **environment}, stdin)
 
     return run
 

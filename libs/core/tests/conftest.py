@@ -4,11 +4,8 @@ import importlib
 import os
 import shutil
 import sys
-from pathlib import Path
 
 import pytest
-
-SCRIPT = Path(sys.executable).with_name("handle-lambda-request")
 
 WORK = '''
 """Handlers that the tests run by name."""
@@ -132,10 +129,18 @@ def work_module(work, monkeypatch):
     del sys.modules["work"]
 
 
+@pytest.fixture(scope="session")
+def script_server(start_script_server):
+    """The server of the console script, with what most of its runs import."""
+    package = "aibs_informatics_aws_lambda.common"
+    modules = (f"{package}.cli.run", f"{package}.handler", f"{package}.s3", "boto3")
+    return start_script_server("handle-lambda-request", *modules)
+
+
 @pytest.fixture
-def handle_lambda_request(work, run_command):
+def handle_lambda_request(work, run_script, script_server):
     """Run the console script in the folder of the module ``work``."""
-    return lambda *arguments, **options: run_command(str(SCRIPT), *arguments, **options)
+    return lambda *arguments, **options: run_script(script_server, *arguments, **options)
 
 
 @pytest.fixture

@@ -24,14 +24,19 @@ def script() -> str:
     return SCRIPT
 
 
+@pytest.fixture(scope="session")
+def server(start_script_server):
+    """The server of data-sync, with what most of its runs import."""
+    package = "aibs_informatics_aws_lambda.handlers.data_sync"
+    modules = ("cli.sync_run", "cli.ls", "cli.rm", "cli.stale", "cli.stats", "sync.engine")
+    others = ("awscrt.s3", "boto3", "rich.progress")
+    return start_script_server("data-sync", *(f"{package}.{name}" for name in modules), *others)
+
+
 @pytest.fixture
-def run(run_command) -> Callable[..., subprocess.CompletedProcess[str]]:
+def run(run_script, server) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run data-sync in the test's folder."""
-
-    def run(*arguments: str, **options):
-        return run_command(SCRIPT, *arguments, **options)
-
-    return run
+    return lambda *arguments, **options: run_script(server, *arguments, **options)
 
 
 @pytest.fixture

@@ -125,11 +125,18 @@ def end(monkeypatch: pytest.MonkeyPatch) -> Deadline:
 
 
 def silent_from(operation: str, number: int, is_due: Callable[[], bool], end: Deadline) -> Fault:
-    """Leave requests of an operation without a response, until the deadline and after it."""
+    """Leave requests of an operation without a response, until the deadline and after it.
+
+    A request that is sent again, as on a busy machine, has the number that it had at first.
+    """
     come = threading.Event()
+    numbers: dict[tuple[str, str], int] = {}
 
     def fault(call: Call, proceed: Callable[[], Reply]) -> Reply:
-        if call.operation == operation and call.number >= number:
+        if call.operation != operation:
+            return proceed()
+        request = (call.key, call.query.get("continuation-token", ""))
+        if numbers.setdefault(request, len(numbers) + 1) >= number:
             while not is_due() and not come.is_set():
                 time.sleep(0.01)
             if not come.is_set():
