@@ -44,6 +44,7 @@ _GUIDES = {
 _DATA = {"Stores": "stores", "S3 servers": "s3-servers"}
 _FUNCTIONS = {
     "Deployment": "deployment",
+    "Python versions": "python-versions",
     "Managed instances": "managed-instances",
     "Durable functions": "durable-functions",
     "Agents": "agents",
