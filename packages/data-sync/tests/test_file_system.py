@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -80,6 +81,40 @@ NOTHING = {"size_bytes": 0, "object_count": 0, "last_modified": "1970-01-01T00:0
 
 
 class TestGetDataPathStats:
+    def test_stores_are_single_items(self, call, tmp_path):
+        write(tmp_path / "x.zarr" / "zarr.json", "{}", day=1)
+        write(tmp_path / "x.zarr" / "c" / "0", "chunk", day=2)
+        write(tmp_path / "a", "aaa", day=3)
+        found = call("get_data_path_stats", path=str(tmp_path), stores=True)
+        total = {"size_bytes": 10, "object_count": 3, "last_modified": "1970-01-04T00:00:00Z"}
+        store = {"size_bytes": 7, "object_count": 2, "last_modified": "1970-01-03T00:00:00Z"}
+        assert found == {
+            "path": str(tmp_path),
+            "path_stats": total,
+            "children": {},
+            "stores": [{"path": f"{tmp_path}/x.zarr/", "kind": "Zarr", "version": "3", **store}],
+            "other_files": total | {"size_bytes": 3, "object_count": 1},
+        }
+
+    def test_stores_in_s3_can_be_stored_as_a_list(self, call, aws):
+        bucket = aws.make_bucket()
+        aws.put(bucket, "d/n5/attributes.json", b'{"n5": "2.5.1"}')
+        aws.put(bucket, "d/n5/0/0", b"chunk")
+        aws.put(bucket, "d/p/_metadata", b"PAR1\x15\x04\0\3\0\0\0PAR1")
+        aws.put(bucket, "d/p/a.parquet", b"")
+        found = call(
+            "get_data_path_stats",
+            path="s3://bucket/d",
+            stores=True,
+            response_path="s3://bucket/lists/",
+        )
+        assert found["stores"] == "s3://bucket/lists/stores.json"
+        listed = json.loads(aws.get(bucket, "lists/stores.json"))
+        assert [(each["path"], each["kind"], each["version"]) for each in listed] == [
+            ("s3://bucket/d/n5/", "N5", "2.5.1"),
+            ("s3://bucket/d/p/", "Parquet", "2"),
+        ]
+
     def test_stats_are_summed_up_by_child(self, stats, tmp_path):
         write(tmp_path / "a", "aaa", day=1)
         write(tmp_path / "sub" / "b", "bb", day=2.5)

@@ -197,6 +197,7 @@ def test_stats_shows_stores_as_items(run, disk):
     assert [line.split()[-1] for line in lines] == ["NAME", "data/x/", "files)"]
     assert lines[1].split()[:3] == ["3", "B", "2"]
     [store, others] = json.loads(run("stats", "--stores", "--json", "data").stdout)["stores"]
+    assert store.pop("last_modified") >= others.pop("last_modified") > "2000"
     assert store == {
         "path": "data/x/",
         "kind": "Zarr",
@@ -205,6 +206,28 @@ def test_stats_shows_stores_as_items(run, disk):
         "object_count": 2,
     }
     assert others == {"size_bytes": 1, "object_count": 1}
+
+
+def test_ls_shows_stores_as_entries(run, disk):
+    image = '{"attributes": {"ome": {"version": "0.5", "multiscales": []}}}'
+    disk.write({"d/s/x/zarr.json": image, "d/s/x/0/c/0": "1", "d/s/a": "a", "d/y/.zarray": "{}"})
+    [folder, store] = run("ls", "--stores", "d").stdout.splitlines()
+    assert folder.split() == ["-", "s/"]
+    assert store.endswith("2  y/  (Zarr 2, 1 file)")
+    found = run("ls", "-r", "--stores", "--json", "d").stdout.splitlines()
+    [file, image_store, array] = map(json.loads, found)
+    assert file["name"] == "d/s/a"
+    assert "kind" not in file
+    assert image_store == image_store | {
+        "name": "d/s/x/",
+        "kind": "OME-Zarr",
+        "version": "0.5",
+        "object_count": 2,
+    }
+    assert (array["name"], array["version"]) == ("d/y/", "2")
+    largest = run("ls", "-r", "--stores", "--sort", "size", "d").stdout.splitlines()
+    assert [line.split()[3] for line in largest] == ["d/s/x/", "d/y/", "d/s/a"]
+    assert run("ls", "--stores", "--exclude", "*", "d").returncode == 1
 
 
 def test_stats_as_json(run, disk):

@@ -526,3 +526,17 @@ def test_endpoint_that_cannot_be_used_is_one_line(run, disk, url, status, reason
 
     assert (result.returncode, result.stderr.count("\n")) == (status, 1)
     assert reason in result.stderr
+
+
+def test_stores_are_single_items_of_a_plan(run, disk):
+    disk.write({"src/x/zarr.json": "{}", "src/x/c/0": "0", "src/a": "a"})
+    result = run("--dry-run", "--stores", "--plan", "plan.jsonl", "src", "dst")
+    assert result.stdout.splitlines() == [
+        "copy src/a -> dst/a (1 B, missing)",
+        "store dst/x/ (Zarr 3, 2 files, 3 B): transfer 2 (3 B); new",
+        "3 files (4 B) would be transferred, 0 unchanged",
+    ]
+    # The plan has each file.
+    assert run("apply", "plan.jsonl").returncode == 0
+    assert (disk.root / "dst" / "x" / "c" / "0").exists()
+    assert "leave --jobs out" in run("--stores", "--jobs", "2", "src", "dst").stderr

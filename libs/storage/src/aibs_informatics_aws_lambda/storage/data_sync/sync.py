@@ -160,6 +160,11 @@ class DataSyncConfig(PydanticBaseModel):
         description="true: write to a new folder, and exchange it for the destination when it is "
         "complete, so that readers see the old files or the new ones, never both",
     )
+    stores: bool | None = Field(
+        None,
+        description="true: stores, such as Zarr arrays, are single items of the report, and are "
+        "returned",
+    )
     deadline: Deadline | None = Field(
         None,
         description="stop then, and return a continuation: a time, a number of seconds, or auto: "
@@ -263,6 +268,23 @@ class FailedFile(PydanticBaseModel):
     error: str
 
 
+class SyncedStore(PydanticBaseModel):
+    """A store in a report: a data set of many files, or a file with its index."""
+
+    path: str = Field(description="path or S3 URI, at the destination if it is there")
+    kind: str = Field(description="such as Zarr, OME-Zarr, Delta or BAM")
+    version: str | None = Field(None, description="version of its format")
+    files: int = Field(description="files that the source has")
+    size: int = Field(description="their size in bytes")
+    actions: dict[str, int] = Field(description="number of files by their action in the report")
+    bytes_transferred: int | None = None
+    change: str | None = Field(
+        None,
+        description="new, appended, rewritten in place (readers may see a mixture), reduced, "
+        "deleted or unchanged",
+    )
+
+
 class DataSyncResult(DataSyncCounts):
     """The result of a sync, including the calls that it continues."""
 
@@ -272,6 +294,10 @@ class DataSyncResult(DataSyncCounts):
     failed_files: list[FailedFile] | None = Field(None, description="the first 100 of them")
     details: DataPath | None = Field(None, description="location of the report")
     verification: Verification | None = Field(None, description="result of verify")
+    stores: list[SyncedStore] | None = Field(
+        None, description="with stores: the first 100; the report has all"
+    )
+    store_count: int | None = Field(None, description="with stores: their number")
 
 
 class DataSyncResponse(PydanticBaseModel):

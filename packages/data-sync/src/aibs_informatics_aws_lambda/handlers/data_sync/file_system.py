@@ -45,13 +45,14 @@ class GetDataPathStatsHandler(LambdaHandler[GetDataPathStatsRequest, GetDataPath
     description = HandlerDescription(
         example={"path": "/mnt/efs/run-1"},
         environment=EFS_MOUNT_VARIABLES,
-        iam_actions=("s3:ListBucket",),
+        iam_actions=("s3:GetObject", "s3:ListBucket", "s3:PutObject"),
         effect="none",
         limits=(
             "The response has one entry per immediate child, and is limited to 6 MB for a Lambda "
             "function.",
         ),
         cost="S3: one LIST request per 1,000 objects. Amazon EFS: reads of metadata.",
+        output_fields=("response_path",),
     )
 
     def handle(self, request: GetDataPathStatsRequest) -> GetDataPathStatsResponse:
@@ -62,6 +63,11 @@ class GetDataPathStatsHandler(LambdaHandler[GetDataPathStatsRequest, GetDataPath
             OSError: a local path cannot be read.
             AWSError: the bucket does not exist, or a request to S3 failed.
         """
+        if request.stores:
+            # It reads entry files, for which listings have no use.
+            from .housekeeping.stores import sum_up_stores
+
+            return sum_up_stores(request)
         return get_path_stats(request.path)
 
 

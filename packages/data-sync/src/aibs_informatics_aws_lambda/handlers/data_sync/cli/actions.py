@@ -9,7 +9,8 @@ from ..sync.report import CHANGES, NO_EVIDENCE, Evidence, Report, ReportAction
 from ..sync.routes import Route
 from .output import format_size, print_lines
 
-_DIFFERENCES = ("different", "missing", "extra")
+DIFFERENCES = ("different", "missing", "extra")
+"""The results of a comparison that are shown."""
 
 
 class ActionLines(Report):
@@ -33,22 +34,23 @@ class ActionLines(Report):
         """Print an action, unless it has failed, or a difference."""
         if action in CHANGES and error is None:
             print_lines([self.format(describe(route, step, action))])
-        elif action in _DIFFERENCES:
+        elif action in DIFFERENCES:
             is_extra = action == "extra"
             name = (
                 route.target.name(step.target)
                 if is_extra
                 else route.source.name(step.entry.relative)
             )
-            print_lines([f"{action} {self._shown(name)}"])
+            print_lines([f"{action} {self.shown(name)}"])
 
     def format(self, planned: Planned) -> str:
         """Return an action in one line: ``upload a -> s3://bucket/a (2 B, missing)``."""
-        names = [self._shown(name) for name in (planned.source, planned.destination) if name]
+        names = [self.shown(name) for name in (planned.source, planned.destination) if name]
         size = format_size(planned.size)
         return f"{planned.action} {' -> '.join(names)} ({size}, {planned.reason})"
 
-    def _shown(self, name: str) -> str:
+    def shown(self, name: str) -> str:
+        """Return a path as it is shown: relative to the folder, in one line."""
         shown = name.removeprefix(self._start)
         # A line break would make two lines of one.
         return json.dumps(shown) if "\n" in shown else shown

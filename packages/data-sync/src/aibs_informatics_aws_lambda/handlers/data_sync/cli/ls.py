@@ -1,10 +1,12 @@
 """``data-sync ls``: list files, folders and objects."""
 
+from __future__ import annotations
+
 import argparse
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aibs_informatics_aws_lambda.common.cli.errors import CommandError, ExitCode
 from aibs_informatics_aws_lambda.storage.paths import DataLocation
@@ -20,6 +22,9 @@ from .levels import LevelEntry, list_buckets, list_level
 from .messages import configure_logging
 from .output import format_size, format_time, print_json, print_lines
 
+if TYPE_CHECKING:
+    from .store_list import StoreEntry
+
 _PROGRAM = f"{PROGRAM} ls"
 _BUCKETS = "s3://"
 
@@ -34,7 +39,8 @@ List what is directly below a path: time of the last modification (UTC), size in
 Folders and prefixes end in a slash. Without PATH, or with s3://, list the buckets.
 
 With -r, list the path and all files and folders below it, one absolute path or S3 URI per line.
-With -l or --sort as well, list all files below the path, with time and size.
+With -l or --sort as well, list all files below the path, with time and size. With --stores, list
+each store, such as a Zarr array or a Delta table, as one entry with its kind and total size.
 The exit status is 1 if there is nothing.
 """
 
@@ -44,6 +50,7 @@ examples:
   {_PROGRAM} -H /mnt/efs/results
   {_PROGRAM} -r --include '*.csv' --exclude draft s3://bucket/results/
   {_PROGRAM} -r -H --sort size s3://bucket/results/ | head
+  {_PROGRAM} -H --stores s3://bucket/images/
 """
 
 
@@ -56,6 +63,8 @@ def run(arguments: Sequence[str]) -> ExitCode:
     options = make_parser().parse_args(arguments)
     configure_logging(_PROGRAM, verbose=options.verbose, form=options.log_format)
     use_connection(options)
+    if options.stores and options.path is not None:
+        return _list_with_stores(options)
     is_tree = options.recursive and options.path is not None
     is_detailed = options.long or options.human or options.sort is not None
     if is_tree and not is_detailed:
@@ -73,6 +82,33 @@ def run(arguments: Sequence[str]) -> ExitCode:
     else:
         print_lines(_table(entries, options), options.end)
     return ExitCode.DONE
+
+
+def _list_with_stores(options: argparse.Namespace) -> ExitCode:
+    from . import store_list
+
+    found = store_list.list_with_stores(
+        options.path, _selects(options), recursive=options.recursive
+    )
+    first = next(found, None)
+    if first is None:
+        raise CommandError(f"cannot list {options.path}: there is nothing")
+    entries: Iterable[store_list.StoreEntry] = chain([first], found)
+    if options.sort is not None:
+        order = _ORDERS[options.sort]
+        entries = sorted(entries, key=lambda entry: order(entry.listed))
+    if options.json:
+        print_lines((store_list.to_json(entry, _to_json) for entry in entries), options.end)
+    else:
+        print_lines((_line(entry, human=options.human) for entry in entries), options.end)
+    return ExitCode.DONE
+
+
+def _line(entry: StoreEntry, *, human: bool) -> str:
+    time = format_time(entry.listed.modified) if entry.listed.modified else ""
+    size = _size(entry.listed, human=human)
+    # Entries are shown while they are found: how wide the column will be is not known.
+    return f"{time:19}  {size:>12}  {entry.listed.name}{entry.note}"
 
 
 def _files_below(options: argparse.Namespace) -> Iterator[LevelEntry]:
@@ -166,6 +202,9 @@ def make_parser() -> Parser:
     parser.add_argument("--recursive", "-r", action="store_true", help="list the whole tree")
     parser.add_argument(
         "--long", "-l", action="store_true", help="with -r: list files with time and size"
+    )
+    parser.add_argument(
+        "--stores", action="store_true", help="list each store as one entry, with its kind"
     )
     parser.add_argument(
         "--sort", choices=sorted(_ORDERS), help="by name, size (largest first) or time (newest)"

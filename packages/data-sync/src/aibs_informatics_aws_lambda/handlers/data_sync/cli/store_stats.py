@@ -1,15 +1,18 @@
 """``data-sync stats --stores``: each store at a path as one item."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from aibs_informatics_aws_lambda.storage.paths import DataLocation
 
-from ..housekeeping import contents, times
-from ..housekeeping.stores import Store, find_stores
+from ..housekeeping import times
+from ..housekeeping.stores import StoresAtPath
+from ..store_items import Item
 from .output import format_size, format_time, print_lines
 
 _OTHERS = "(other files)"
+# Stores are shown while they are found: how wide the columns will be is not known.
+_ROW = "{:>10}  {:>11}  {:<19}  {:<8}  {:<7}  {}"
 
 
 def show_stores(path: DataLocation, *, as_json: bool) -> None:
@@ -19,47 +22,42 @@ def show_stores(path: DataLocation, *, as_json: bool) -> None:
         OSError: a local path cannot be read.
         AWSError: the bucket does not exist, or a request to S3 failed.
     """
-    location = str(path).rstrip("/")
-    stores = find_stores(contents.find_contents(path).below, location)
-    names = [_name(location, store) for store in stores]
-    if as_json:
-        print_lines([json.dumps({"stores": list(map(_to_json, stores, names))})])
-    else:
-        print_lines(_table(stores, names))
+    stores = StoresAtPath(path)
+    print_lines(_json_lines(stores) if as_json else _table(stores))
 
 
-def _table(stores: Sequence[Store], names: Sequence[str]) -> Iterator[str]:
-    rows = [("SIZE", "FILES", "LAST MODIFIED", "KIND", "VERSION", "NAME")]
-    rows += [_row(store, name) for store, name in zip(stores, names, strict=True)]
-    size, files, time, kind, version, _ = (
-        max(map(len, column)) for column in zip(*rows, strict=True)
-    )
-    for row in rows:
-        yield (
-            f"{row[0]:>{size}}  {row[1]:>{files}}  {row[2]:<{time}}  {row[3]:<{kind}}  "
-            f"{row[4]:<{version}}  {row[5]}"
-        )
+def _table(stores: StoresAtPath) -> Iterator[str]:
+    yield _ROW.format("SIZE", "FILES", "LAST MODIFIED", "KIND", "VERSION", "NAME")
+    for item in stores:
+        yield _row(item, stores.name(item))
+    yield _row(stores.others, _OTHERS)
 
 
-def _row(store: Store, name: str) -> tuple[str, str, str, str, str, str]:
-    modified = format_time(times.to_datetime(store.last_modified)) if store.object_count else "-"
-    count = f"{store.object_count:,}"
-    size = format_size(store.size_bytes)
-    return size, count, modified, store.kind or "-", store.version or "-", name
+def _row(item: Item, name: str) -> str:
+    size, count = format_size(item.size_bytes), f"{item.object_count:,}"
+    modified = format_time(times.to_datetime(item.last_modified)) if item.object_count else "-"
+    return _ROW.format(size, count, modified, item.kind or "-", item.version or "-", name)
 
 
-def _to_json(store: Store, name: str) -> dict[str, object]:
+def _json_lines(stores: StoresAtPath) -> Iterator[str]:
+    """Yield the lines of one JSON object."""
+    yield '{"stores": ['
+    for item in stores:
+        yield f"{json.dumps(as_json(item, stores.text(item)))},"
+    yield f"{json.dumps(as_json(stores.others, None))}"
+    yield "]}"
+
+
+def as_json(item: Item, name: str | None) -> dict[str, object]:
+    """Return the fields of a store or file that have a value."""
     document = {
-        "path": name if store.kind else None,
-        "kind": store.kind,
-        "version": store.version,
-        "size_bytes": store.size_bytes,
-        "object_count": store.object_count,
+        "path": name,
+        "kind": item.kind,
+        "version": item.version,
+        "size_bytes": item.size_bytes,
+        "object_count": item.object_count,
+        "last_modified": f"{format_time(times.to_datetime(item.last_modified), 'T')}Z"
+        if item.object_count
+        else None,
     }
     return {name: value for name, value in document.items() if value is not None}
-
-
-def _name(location: str, store: Store) -> str:
-    if store.kind is None:
-        return _OTHERS
-    return f"{location}/{store.path}"

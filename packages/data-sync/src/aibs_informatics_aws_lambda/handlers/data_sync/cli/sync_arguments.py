@@ -178,6 +178,12 @@ def _add_execution(group: Group) -> None:
         "charts to PATH.html",
     )
     group.add_argument(
+        "--stores",
+        action="store_true",
+        default=None,
+        help="show stores, such as Zarr arrays, as single items in plans, comparisons and reports",
+    )
+    group.add_argument(
         "--fail-fast",
         dest="continue_on_error",
         action="store_false",

@@ -101,6 +101,10 @@ def _problems(request: DataSyncRequest, options: argparse.Namespace) -> Iterator
         )
     if options.batch_bytes and options.jobs == 1:
         yield "--batch-bytes requires --jobs"
+    if request.stores and str(request.report_path).lower().endswith((".html", ".htm")):
+        yield "a report by --stores is no page: choose another suffix than .html"
+    if options.jobs > 1 and request.stores and not request.dry_run:
+        yield "--stores runs in one process: leave --jobs out"
     if options.jobs > 1 and request.verify:
         yield "--verify runs in one process: leave --jobs out"
 

@@ -6,7 +6,7 @@ import argparse
 import logging
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, redirect_stdout
 from functools import partial
 from pathlib import Path
@@ -32,6 +32,8 @@ from .summary import format_counts, format_verification
 from .sync_request import check_selected, make_request
 
 if TYPE_CHECKING:
+    from ..sync.engine import Engine
+    from ..sync.planner import Plan
     from ..sync.report import Report
     from .pool import ParallelResult
 
@@ -80,6 +82,12 @@ def _run(request: DataSyncRequest, options: argparse.Namespace) -> ExitCode:
     return _sync(request, options)
 
 
+def _is_shown(request: DataSyncRequest, options: argparse.Namespace) -> bool:
+    """Tell whether each action is shown on stdout."""
+    is_detailed = options.verbose or request.dry_run or request.verify
+    return bool(is_detailed) and not (options.json or options.quiet)
+
+
 def _sync(request: DataSyncRequest, options: argparse.Namespace) -> ExitCode:
     with paused_collector():
         from ..sync.engine import Engine
@@ -90,7 +98,10 @@ def _sync(request: DataSyncRequest, options: argparse.Namespace) -> ExitCode:
         progress = stack.enter_context(show_progress(quiet=options.quiet, seconds=options.stats))
         check = partial(check_selected, request)
         engine = Engine(progress, listener=listener)
-        response = page.finish(engine.sync(page.request, restrict=check))
+        if options.stores and _is_shown(request, options) and request.report_path is None:
+            response = _sync_by_store(engine, request, check)
+        else:
+            response = page.finish(engine.sync(page.request, restrict=check))
     if options.json:
         print_json(response)
     elif not options.quiet:
@@ -103,13 +114,26 @@ def _sync(request: DataSyncRequest, options: argparse.Namespace) -> ExitCode:
     return failed.exit_code(response.result) or _exit_code(response)
 
 
+def _sync_by_store(
+    engine: Engine, request: DataSyncRequest, restrict: Callable[[Sequence[Plan]], None]
+) -> DataSyncResponse:
+    """Sync, and print a line for each store, and for each change elsewhere."""
+    from .store_lines import print_report, report_by_store
+
+    with report_by_store(request) as (reported, path):
+        response = engine.sync(reported, restrict=restrict)
+        print_report(path)
+    # The report is gone.
+    response.result.details = None
+    return response
+
+
 def _listener(
     request: DataSyncRequest, options: argparse.Namespace, stack: ExitStack
 ) -> Report | None:
     """Return what receives the actions: lines on stdout, the plan file, both or neither."""
     listener: Report | None = None
-    is_shown = options.verbose or request.dry_run or request.verify
-    if is_shown and not (options.json or options.quiet):
+    if _is_shown(request, options) and not options.stores:
         from .actions import ActionLines
 
         listener = ActionLines()
@@ -117,7 +141,7 @@ def _listener(
         from ..sync.plan_file import written_plan
         from ..sync.report import ForwardedReport
 
-        planned = request.model_copy(update={"dry_run": None, "report_path": None})
+        planned = request.model_copy(update={"dry_run": None, "report_path": None, "stores": None})
         written = written_plan(options.plan_file, planned, given_connection(options))
         plan = stack.enter_context(written)
         listener = plan if listener is None else ForwardedReport(plan, listener)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.data_sync.connection import S3Connection
@@ -16,6 +16,9 @@ from ..sync.filters import matches
 from ..tree import Coverage, Node, fold, node_of
 from .models import DataPathStats
 from .times import to_datetime
+
+if TYPE_CHECKING:
+    from ..s3.client import S3
 
 T = TypeVar("T")
 
@@ -45,10 +48,16 @@ def find_contents(path: DataLocation, connection: S3Connection | None = None) ->
 
 def _find_in_s3(path: S3Path, connection: S3Connection | None) -> Listing:
     # Not imported by functions that only read disks.
-    from ..s3.client import S3
     from ..s3.listing import find_in_s3
 
-    return find_in_s3(S3(_CONNECTIONS, connection), path.bucket, path.key)
+    return find_in_s3(make_s3(connection), path.bucket, path.key)
+
+
+def make_s3(connection: S3Connection | None = None) -> "S3":
+    """Return a client for listings and small objects."""
+    from ..s3.client import S3
+
+    return S3(_CONNECTIONS, connection)
 
 
 def sum_up_children(

@@ -50,8 +50,23 @@ class WithDataPath(PydanticBaseModel):
         return self.path if isinstance(self.path, Path) else None
 
 
-class GetDataPathStatsRequest(WithDataPath):
+class GetDataPathStatsRequest(WithDataPath, ResponseByReference):
     """The path to sum up."""
+
+    stores: bool | None = Field(
+        None,
+        description="true: return stores, such as Zarr arrays, at any depth, and no children",
+    )
+
+
+class StoreStats(DataPathStats):
+    """A store: a data set of many files, or a BAM, CRAM or VCF file with its index."""
+
+    path: str = Field(description="S3 URI or path")
+    kind: str = Field(description="such as Zarr, OME-Zarr, Delta or BAM")
+    version: str | None = Field(
+        None, description="version of its format; of Delta: that of readers, a dot, of writers"
+    )
 
 
 class GetDataPathStatsResponse(PydanticBaseModel):
@@ -60,6 +75,12 @@ class GetDataPathStatsResponse(PydanticBaseModel):
     path: str
     path_stats: DataPathStats
     children: dict[str, DataPathStats] = Field(description="immediate children by name")
+    stores: ListOrLocation[StoreStats] | None = Field(
+        None, description="with stores: each store, which includes stores within it"
+    )
+    other_files: DataPathStats | None = Field(
+        None, description="with stores: the files that are in no store"
+    )
 
 
 class ListDataPathsRequest(WithDataPath, ResponseByReference):

@@ -1,7 +1,8 @@
 """HDF5 files that are open for writing: a copy of one may be unreadable.
 
-A file of version 3, as ``libver="latest"`` makes, has a mark while it is open for writing. Files
-of earlier versions, such as most NWB files, have none: there only their time and size tell.
+A file of version 3, as ``libver="latest"`` makes, has a mark while it is open for writing; so has
+one of version 2, though HDF5 itself ignores it there. Files of version 0 and 1, such as most NWB
+files, have none: there only their time and size tell.
 https://docs.hdfgroup.org/hdf5/develop/_f_m_t3.html#Superblock
 """
 
@@ -17,7 +18,7 @@ _SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
 # After a user block, whose size is a power of two.
 _OFFSETS: Final = (0, 512, 1024, 2048)
 
-_MARKED_VERSION: Final = 3
+_MARKED_VERSIONS: Final = (2, 3)
 _VERSION_INDEX, _FLAGS_INDEX = 8, 11
 _OPEN_FOR_WRITING: Final = 0b101
 """Bit 0: open for writing; bit 2: by a writer that lets others read meanwhile (SWMR)."""
@@ -42,6 +43,6 @@ def _is_open(path: str) -> bool:
             file.seek(offset)
             head = file.read(_FLAGS_INDEX + 1)
             if head.startswith(_SIGNATURE) and len(head) > _FLAGS_INDEX:
-                is_marked = head[_VERSION_INDEX] == _MARKED_VERSION
+                is_marked = head[_VERSION_INDEX] in _MARKED_VERSIONS
                 return is_marked and bool(head[_FLAGS_INDEX] & _OPEN_FOR_WRITING)
     return False

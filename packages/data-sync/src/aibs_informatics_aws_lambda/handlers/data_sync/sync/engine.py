@@ -39,6 +39,7 @@ from .resumption import Resumption
 from .routes import Route, folder_route
 
 if TYPE_CHECKING:
+    from .store_report import StoreSummary
     from .switch import LocalSwitch
 
 logger = logging.getLogger(__name__)
@@ -161,6 +162,11 @@ class _Call:
         self._listener = listener
         has_report = request.report_path is not None or request.include_detailed_response
         self._report_location = find_report_location(request) if has_report else None
+        self._stores = (
+            _make_store_summary(request, self._source_s3, self._target_s3)
+            if request.stores
+            else None
+        )
         self._changes = not (request.dry_run or request.verify)
         self._started = time.time()
         self._failures = Failures() if request.continue_on_error else None
@@ -300,7 +306,10 @@ class _Call:
 
     def report(self, outcome: Outcome) -> models.DataSyncResponse:
         """Return the response for an outcome."""
-        return make_response(self._request, outcome, self._report_location, self._failures)
+        response = make_response(self._request, outcome, self._report_location, self._failures)
+        if self._stores is not None:
+            self._stores.add_to(response.result)
+        return response
 
     def report_nothing(self, resolved: ResolvedSync) -> models.DataSyncResponse:
         """Return the response if there is nothing to sync; or fail, as the source is missing."""
@@ -363,16 +372,22 @@ class _Call:
             retain=not moves,
             protects_excluded=bool(request.protect_excluded),
             reserved_paths=frozenset(other.target.path for other in others),
-            lists_all=diff.verify or self._budget.is_limited or self._report_location is not None,
+            lists_all=diff.verify or self._budget.is_limited or self._has_report,
             entry_files_through=before.entry_files_through if before else None,
             on_failure=self._on_failure,
             entry_files=None if route.single else request.entry_files,
         )
 
     def _written_report(self) -> AbstractContextManager[Report]:
-        if self._report_location is None:
+        if not self._has_report:
             return nullcontext(Report())
-        return written_report(resolve(self._report_location), self._s3)
+        location = None if self._report_location is None else resolve(self._report_location)
+        shape = None if self._stores is None else self._stores.write
+        return written_report(location, self._s3, shape)
+
+    @property
+    def _has_report(self) -> bool:
+        return self._report_location is not None or self._stores is not None
 
     @contextmanager
     def _staging(self, plans: Sequence[Plan]) -> Iterator[str | None]:
@@ -385,6 +400,16 @@ class _Call:
         root = find_staging_root(route.target.path) if chosen is None else resolve(chosen)
         with staging_folder(str(root)) as folder:
             yield folder
+
+
+def _make_store_summary(
+    request: models.DataSyncRequest, source_s3: Callable[[], S3], target_s3: Callable[[], S3]
+) -> StoreSummary:
+    # Few syncs are reported by store.
+    from .store_report import NamedFiles, StoreSummary
+
+    reader = NamedFiles(str(request.source_path), source_s3, target_s3)
+    return StoreSummary(reader, is_change=not request.verify)
 
 
 def _too_slow(source: str) -> NoProgressError:

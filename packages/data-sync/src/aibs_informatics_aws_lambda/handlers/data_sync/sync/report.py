@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import IO, Final, Literal, NamedTuple, TypeAlias
@@ -35,6 +35,9 @@ ReportAction: TypeAlias = Literal[
 ]
 """Transferred; unchanged; archived and left out; deleted from the destination; removed from the
 source. Of a comparison: its result, ``missing`` and ``extra`` at the destination."""
+
+Shape: TypeAlias = Callable[[Path, IO[str]], None]
+"""Writes a report anew: takes one whose lines are in order, and the file to write to."""
 
 CHANGES: Final[frozenset[ReportAction]] = frozenset({"transfer", "delete", "remove"})
 """The actions that change one of both sides."""
@@ -157,13 +160,16 @@ class _Lines(Report):
             raise self._failure
 
 
-def join_reports(parts: Iterable[tuple[Path, bool]], target: Path) -> None:
+def join_reports(
+    parts: Iterable[tuple[Path, bool]], target: Path, shape: Shape | None = None
+) -> None:
     """Write the lines of several reports to one, in the order of their paths.
 
     Args:
         parts: the reports, and whether to leave out the lines of unchanged entries of each.
             Missing ones have no lines.
         target: the path of the joined report.
+        shape: writes the report from one whose lines are in order.
 
     Raises:
         OSError: a report cannot be read or written.
@@ -176,7 +182,14 @@ def join_reports(parts: Iterable[tuple[Path, bool]], target: Path) -> None:
             for line in stack.enter_context(path.open(encoding="ascii"))
             if not leaves_out_unchanged or json.loads(line)["action"] != "keep"
         )
-        _write_sorted(lines, target)
+        if shape is None:
+            _write_sorted(lines, target)
+            return
+        ordered = Path(f"{target}.ordered")
+        stack.callback(delete_file, str(ordered))
+        _write_sorted(lines, ordered)
+        with target.open("w", encoding="ascii") as file:
+            shape(ordered, file)
 
 
 def _write_sorted(lines: Iterable[str], target: Path) -> None:
@@ -213,29 +226,36 @@ def check_report_location(location: Location) -> None:
 
 
 @contextmanager
-def written_report(location: Location, s3: Callable[[], S3]) -> Iterator[Report]:
+def written_report(
+    location: Location | None, s3: Callable[[], S3], shape: Shape | None = None
+) -> Iterator[Report]:
     """Write a report, and publish it at the end, also if the sync fails.
 
     Args:
-        location: the location of the report.
+        location: the location of the report; `None` if it is only shaped.
         s3: makes the S3 client, if the location is in S3.
+        shape: writes the report from one whose lines are in the order of their paths.
 
     Raises:
         ValueError: nothing can be written to the location.
         OSError: the report cannot be written.
         AWSError: it cannot be uploaded.
     """
-    check_report_location(location)
-    if isinstance(location, S3Path):
-        publish = _uploaded(location, s3())
+    publish: AbstractContextManager[str]
+    if location is None:
+        publish = _dropped()
     else:
-        publish = _renamed(location) if is_replaceable(location) else _copied(location)
-    with publish as path, _in_order(path) as report:
+        check_report_location(location)
+        if isinstance(location, S3Path):
+            publish = _uploaded(location, s3())
+        else:
+            publish = _renamed(location) if is_replaceable(location) else _copied(location)
+    with publish as path, _in_order(path, shape) as report:
         yield report
 
 
 @contextmanager
-def _in_order(path: str) -> Iterator[Report]:
+def _in_order(path: str, shape: Shape | None) -> Iterator[Report]:
     """Write a report to a new file, and its lines in order to another one at the end."""
     unordered = temporary_path(path)
     report = _Lines(unordered)
@@ -244,9 +264,15 @@ def _in_order(path: str) -> Iterator[Report]:
             yield report
         finally:
             report.close()
-            join_reports([(Path(unordered), False)], Path(path))
+            join_reports([(Path(unordered), False)], Path(path), shape)
     finally:
         delete_file(unordered)
+
+
+@contextmanager
+def _dropped() -> Iterator[str]:
+    with tempfile.TemporaryDirectory(prefix="data-sync-") as folder:
+        yield f"{folder}/report.jsonl"
 
 
 @contextmanager
