@@ -141,13 +141,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     configuration = read_configuration()
     modules = options.modules or configuration.modules
-    problems: list[str] = []
     _print(f"{'module':24} mutants  killed  listed  not listed  seconds")
+    failed = False
     for module in modules:
-        problems += _run_module(configuration, module, options.jobs)
-    for problem in problems:
-        _print(f"\n{problem}")
-    return 1 if problems else 0
+        # At once: those of all modules take an hour, which may be interrupted.
+        for problem in _run_module(configuration, module, options.jobs):
+            _print(f"  {problem}")
+            failed = True
+    return 1 if failed else 0
 
 
 def _run_module(configuration: Configuration, module: str, jobs: int) -> list[str]:

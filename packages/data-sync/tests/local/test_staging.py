@@ -5,6 +5,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -256,3 +257,246 @@ def test_error_names_the_target(tmp_path: Path, folders, call):
         (tmp_path / "new").rmdir()
     with pytest.raises(OSError, match=f"'{tmp_path}/new/a'"):
         getattr(staged, call)(*([b"x"] if call == "write_whole" else []))
+
+
+def closes(fd: int) -> bool:
+    """Return whether a file descriptor is closed."""
+    try:
+        os.fstat(fd)
+    except OSError:
+        return True
+    return False
+
+
+OLD = 1_000_000_000.0
+
+
+@table(
+    "modified, fsync",
+    {
+        "as it was": (OLD, False),
+        "on the disk": (None, True),
+        "both": (OLD, True),
+        "neither": (None, False),
+    },
+)
+@pytest.mark.parametrize("whole", [True, False])
+def test_time_and_fsync_of_a_file(
+    tmp_path: Path, folders, monkeypatch: pytest.MonkeyPatch, modified, fsync, whole
+):
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    staged = Staging(folders).file(f"{tmp_path}/a")
+    options = {"fsync": True} if fsync else {}
+    if whole:
+        staged.write_whole(b"content", modified, **options)
+    else:
+        staged.open()
+        staged.write(b"content")
+        staged.complete(modified=modified, **options)
+    staged.publish()
+    assert ((tmp_path / "a").stat().st_mtime == OLD) is (modified is not None)
+    assert len(synced) == fsync
+
+
+@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("whole", [True, False])
+def test_file_is_closed_once_it_is_complete(
+    tmp_path: Path, folders, monkeypatch: pytest.MonkeyPatch, whole, fails
+):
+    opened: list[int] = []
+    create = staging.StagedFile._create
+
+    def remember(file: staging.StagedFile, mode: int) -> int:
+        opened.append(create(file, mode))
+        return opened[-1]
+
+    def fail(fd: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(staging.StagedFile, "_create", remember)
+    if fails:
+        monkeypatch.setattr(os, "fsync", fail)
+    staged = Staging(folders).file(f"{tmp_path}/a")
+    expected = pytest.raises(OSError, match=f"{tmp_path}/a") if fails else nullcontext()
+    if not whole:
+        staged.open()
+    with expected:
+        if whole:
+            staged.write_whole(b"content", fsync=True)
+        else:
+            staged.complete(fsync=True)
+    assert staged.fd == -1
+    assert closes(opened[0])
+
+
+def test_file_is_not_open_at_first(tmp_path: Path, folders):
+    staged = Staging(folders).file(f"{tmp_path}/a")
+    assert staged.fd == -1
+    # It closes nothing that is not its own.
+    staged.discard()
+    assert not closes(1)
+
+
+def test_first_descriptor_is_closed_as_any_other(
+    tmp_path: Path, folders, monkeypatch: pytest.MonkeyPatch
+):
+    closed: list[int] = []
+    staged = Staging(folders).file(f"{tmp_path}/a")
+    staged.fd = 0
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "close", closed.append)
+        staged.discard()
+    assert closed == [0]
+    assert staged.fd == -1
+
+
+def test_error_of_a_write_names_the_target(tmp_path: Path, folders):
+    staged = Staging(folders).file(f"{tmp_path}/a")
+    staged.open()
+    os.close(staged.fd)
+    with pytest.raises(OSError, match=f"'{tmp_path}/a'"):
+        staged.write(b"content")
+    staged.fd = -1
+
+
+@table(
+    "position, size, length",
+    {
+        "a hole at the end": (2, 5, 5),
+        "a hole of one byte": (4, 5, 5),
+        "no hole": (5, 5, 5),
+        "a file that is longer": (6, 5, 6),
+    },
+)
+def test_end_of_a_file(
+    tmp_path: Path, folders, monkeypatch: pytest.MonkeyPatch, position, size, length
+):
+    truncated: list[int] = []
+    truncate = os.ftruncate
+
+    def remember(fd: int, length: int) -> None:
+        truncated.append(length)
+        truncate(fd, length)
+
+    monkeypatch.setattr(os, "ftruncate", remember)
+    staged = Staging(folders).file(f"{tmp_path}/a")
+    staged.open()
+    staged.write(b"x" * position)
+    staged.end_at(size)
+    staged.complete()
+    staged.publish()
+    assert (tmp_path / "a").stat().st_size == length
+    assert truncated == ([size] if length > position else [])
+
+
+@table(
+    "mask, mode",
+    {
+        "of a group": (0o027, 0o640),
+        "of all": (0o000, 0o666),
+        "of one": (0o077, 0o600),
+    },
+)
+@pytest.mark.parametrize("whole", [True, False])
+def test_permissions_of_a_new_file(tmp_path: Path, folders, umask, mask, mode, whole):
+    umask(mask)
+    staged = Staging(folders).file(f"{tmp_path}/a")
+    if whole:
+        staged.write_whole(b"content")
+    else:
+        staged.open()
+        staged.complete()
+    staged.publish()
+    assert mode_of(tmp_path / "a") == mode
+
+
+def test_parents_of_a_path_beside_a_file_are_made(tmp_path: Path):
+    path = staging.path_beside(f"{tmp_path}/b/c/a")
+    assert Path(path).parent == tmp_path / "b" / "c"
+    assert (tmp_path / "b" / "c").is_dir()
+    assert staging.is_temporary(path)
+
+
+def test_path_beside_a_file_of_the_root(monkeypatch: pytest.MonkeyPatch):
+    made: list[str] = []
+    monkeypatch.setattr(staging, "make_directories", made.append)
+    assert staging.path_beside("/a").startswith("/.a.")
+    assert made == ["/"]
+
+
+def test_umask_is_found_in_what_the_system_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    shown = tmp_path / "status"
+    shown.write_text("Name:\tUmask:\nUmask:\t0013\nState:\tR\n")
+    real = open
+    monkeypatch.setattr("builtins.open", lambda path, mode: real(shown, mode))
+    assert staging._umask() == 0o013
+
+
+def test_umask_is_private_while_it_is_read(monkeypatch: pytest.MonkeyPatch):
+    def no_status(*_: object) -> None:
+        raise FileNotFoundError
+
+    masks: list[int] = []
+
+    def remember(mask: int) -> int:
+        masks.append(mask)
+        return 0o037
+
+    monkeypatch.setattr("builtins.open", no_status)
+    monkeypatch.setattr(os, "umask", remember)
+    assert staging._umask() == 0o037
+    assert masks == [0o077, 0o037]
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, folders, monkeypatch: pytest.MonkeyPatch) -> staging.StagedFile:
+    """A complete file whose target is on another file system."""
+    (tmp_path / "stage").mkdir()
+    staged = Staging(folders, f"{tmp_path}/stage").file(f"{tmp_path}/a")
+    staged.open()
+    staged.write(b"content")
+    staged.complete(0o640, OLD)
+    rename = staging.StagedFile._rename
+
+    def refuse(file: staging.StagedFile) -> None:
+        if file.folder is not file.target_folder:
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        rename(file)
+
+    monkeypatch.setattr(staging.StagedFile, "_rename", refuse)
+    return staged
+
+
+def test_copy_from_another_file_system_is_on_the_disk_with_its_time(
+    tmp_path: Path, elsewhere, monkeypatch: pytest.MonkeyPatch
+):
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    elsewhere.publish()
+    assert (tmp_path / "a").stat().st_mtime == OLD
+    assert len(synced) == 1
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left"), KeyboardInterrupt()])
+def test_copy_from_another_file_system_that_fails_leaves_the_file(
+    tmp_path: Path, elsewhere, monkeypatch: pytest.MonkeyPatch, error
+):
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(staging.shutil, "copyfileobj", fail)
+    with pytest.raises(type(error)):
+        elsewhere.publish()
+    assert [path.name for path in tmp_path.iterdir()] == ["stage"]
+    assert len(list((tmp_path / "stage").iterdir())) == 1
+
+
+def test_copy_from_another_file_system_does_not_follow_a_symlink(tmp_path: Path, elsewhere):
+    [temporary] = (tmp_path / "stage").iterdir()
+    temporary.unlink()
+    (tmp_path / "secret").write_text("secret")
+    temporary.symlink_to(tmp_path / "secret")
+    with pytest.raises(OSError, match="symbolic links"):
+        elsewhere.publish()
+    assert not (tmp_path / "a").exists()

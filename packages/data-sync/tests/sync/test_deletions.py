@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from aibs_informatics_aws_lambda.common.exceptions import AWSError
+from aibs_informatics_aws_lambda.common.exceptions import AWSError, ResourceNotFoundError
 from aibs_informatics_aws_lambda.handlers.data_sync.entries import Entry
 from aibs_informatics_aws_lambda.handlers.data_sync.local.delete import (
     delete_empty_directories,
@@ -713,3 +713,171 @@ def test_source_is_removed_once_its_target_has_the_etag(
             plan.arrivals.note(0, stored)
         remove(plan, context_of(s3), Outcome())
     assert below(tmp_path) == ("src/a" if message else "")
+
+
+class Arrived(FakeS3):
+    """An S3 that lists and serves some objects, given as their sizes and ETags.
+
+    Args:
+        listed: those of its listings, by key.
+        served: those of single requests, by key.
+    """
+
+    def __init__(self, listed: dict[str, tuple[int, str]], served=()) -> None:
+        super().__init__()
+        self.listed = listed
+        self.served = dict(served)
+        self.looked_up: list[str] = []
+
+    def send(self, request: Request) -> Future[Response]:
+        future: Future[Response] = Future()
+        if request.operation == "ListObjectsV2":
+            found = "".join(
+                f"<Contents><Key>{key}</Key><LastModified>2020-01-01T00:00:00Z</LastModified>"
+                f"<ETag>&quot;{etag}&quot;</ETag><Size>{size}</Size></Contents>"
+                for key, (size, etag) in sorted(self.listed.items())
+            )
+            body = (
+                "<ListBucketResult><EncodingType>url</EncodingType>"
+                f"<IsTruncated>false</IsTruncated>{found}</ListBucketResult>"
+            )
+            future.set_result(Response({}, body.encode()))
+        elif request.operation == "HeadObject":
+            self.looked_up.append(request.key)
+            if request.key in self.served:
+                size, etag = self.served[request.key]
+                headers = {"content-length": str(size), "etag": f'"{etag}"'}
+                future.set_result(Response(headers, b""))
+            else:
+                error = ResourceNotFoundError("HeadObject", "NoSuchKey", "no such key")
+                future.set_exception(error)
+        else:
+            return super().send(request)
+        return future
+
+
+@table(
+    "listed, served, looked_up, message",
+    {
+        "what is listed has arrived": ({"dst/a": (1, "e1"), "dst/b": (1, "e2")}, {}, [], None),
+        "other objects do not matter": (
+            {"dst/0": (1, "x"), "dst/a": (1, "e1"), "dst/aa": (1, "x"), "dst/b": (1, "e2")},
+            {},
+            [],
+            None,
+        ),
+        "what is not listed is looked up": (
+            {"dst/b": (1, "e2")},
+            {"dst/a": (1, "e1")},
+            ["dst/a"],
+            None,
+        ),
+        "what comes last is looked up": (
+            {"dst/a": (1, "e1")},
+            {"dst/b": (1, "e2")},
+            ["dst/b"],
+            None,
+        ),
+        "what is listed with another size is looked up": (
+            {"dst/a": (2, "e1"), "dst/b": (1, "e2")},
+            {"dst/a": (1, "e1")},
+            ["dst/a"],
+            None,
+        ),
+        "what is listed with another ETag is looked up": (
+            {"dst/a": (1, "x"), "dst/b": (1, "e2")},
+            {"dst/a": (1, "e1")},
+            ["dst/a"],
+            None,
+        ),
+        "what is nowhere is an error": ({"dst/b": (1, "e2")}, {}, ["dst/a"], "dst/a"),
+        "what has another size is an error": (
+            {"dst/a": (2, "e1"), "dst/b": (1, "e2")},
+            {"dst/a": (2, "e1")},
+            ["dst/a"],
+            "dst/a",
+        ),
+    },
+)
+def test_source_is_removed_once_all_has_arrived(
+    tmp_path: Path, listed, served, looked_up, message
+):
+    make(tmp_path, "src/a src/b")
+    plan = plan_of(Root(None, f"{tmp_path}/src/"), IN_S3, synced(tmp_path / "src", "a b"))
+    s3 = Arrived(listed, served)
+    with closing(plan), pytest.raises(AWSError, match=message) if message else nullcontext():
+        plan.arrivals.note(0, "e1")
+        plan.arrivals.note(1, "e2")
+        remove(plan, context_of(s3), Outcome())
+    assert s3.looked_up == looked_up
+    assert below(tmp_path) == ("src/a src/b" if message else "")
+
+
+@table(
+    "there, message",
+    {
+        "of the same content, as encryption changes ETags": ((1, "same"), None),
+        "of another content": ((1, "other"), "another ETag"),
+        "that is gone": (None, "another ETag"),
+    },
+)
+def test_copy_under_another_etag_is_compared_to_its_source(there, message):
+    target, source = Arrived({}, {"dst/a": (1, "same")}), Arrived({}, {})
+    if there:
+        source.served["src/a"] = there
+    plan = plan_of(Root("source", "src/"), IN_S3, [step("a")._replace(action="transfer")])
+    context = replace(context_of(target), source_s3=source)
+    with closing(plan), pytest.raises(AWSError, match=message) if message else nullcontext():
+        plan.arrivals.note(0, "stored")
+        remove(plan, context, Outcome())
+    assert source.deleted == ([] if message else [["src/a"]])
+
+
+def test_single_object_is_found_by_its_key():
+    s3 = Arrived({"dst/a": (1, "e1")})
+    plan = plan_of(Root("bucket", "src"), Root("bucket", "dst/a"), [step("")], single=True)
+    with closing(plan):
+        plan.arrivals.note(0, "e1")
+        remove(plan, context_of(s3), Outcome())
+    assert s3.looked_up == []
+    assert s3.deleted == [["src"]]
+
+
+@table(
+    "names, missing",
+    {
+        "all files that were moved": ("a b/c", None),
+        "a file that is not there": ("a b/c", "b/c"),
+    },
+)
+def test_local_targets_are_looked_at(tmp_path: Path, names, missing):
+    make(tmp_path, "src/a src/b/c dst/a dst/b/c")
+    steps = synced(tmp_path / "src", names)
+    plan = plan_of(Root(None, f"{tmp_path}/src/"), Root(None, f"{tmp_path}/dst/"), steps)
+    if missing:
+        (tmp_path / "dst" / missing).unlink()
+    with closing(plan), pytest.raises(OSError, match=missing) if missing else nullcontext():
+        remove(plan, context_of(), Outcome())
+    assert (tmp_path / "src").exists() is bool(missing)
+
+
+def test_local_target_of_another_size_keeps_the_source(tmp_path: Path):
+    make(tmp_path, "src/a dst/a")
+    steps = synced(tmp_path / "src", "a")
+    (tmp_path / "dst/a").write_text("xy")
+    plan = plan_of(Root(None, f"{tmp_path}/src/"), Root(None, f"{tmp_path}/dst/"), steps)
+    with closing(plan), pytest.raises(AWSError, match="dst/a"):
+        remove(plan, context_of(), Outcome())
+    assert (tmp_path / "src/a").exists()
+
+
+def test_one_etag_among_many_is_a_condition(monkeypatch: pytest.MonkeyPatch):
+    unchanged: list[str] = []
+    monkeypatch.setattr(deletions_module, "honours_conditions", lambda *_: False)
+    monkeypatch.setattr(
+        deletions_module, "delete_unchanged", lambda s3, version: unchanged.append(version.key)
+    )
+    s3 = FakeS3()
+    assert sorted(delete(s3, [*objects(["a"]), *objects(["b"], "etag")])) == ["a", "b"]
+    assert s3.requests == []
+    assert sorted(unchanged) == ["a", "b"]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from aibs_informatics_aws_lambda.handlers.data_sync.entries import Entry
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.requests import Request, Response
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.service import Service
+from aibs_informatics_aws_lambda.handlers.data_sync.sync import planner as planner_module
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.diff import DiffOptions, Step
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.move_marker import MOVE_MARKER
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.planner import (
@@ -750,3 +752,287 @@ def test_how_often_a_plan_is_read(folder: Path, monkeypatch, entries, reads):
     monkeypatch.setattr(Steps, "__iter__", counted)
     download(folder, entries)
     assert len(read) == reads
+
+
+STORE = [an_object("z/.zarray"), an_object("z/0.0")]
+
+
+def waves(plan: Plan) -> tuple[list[str], list[list[str]]]:
+    """The targets of the data of a plan, and those of its entry files in their order."""
+    data = [step.target for step in plan.steps.data()]
+    return data, [[step.target for _, step in wave] for wave in plan.steps.transfer_waves()]
+
+
+@table(
+    "route, relatives, data, entry_files",
+    {
+        "a file by its name": (COPY, ["z/.zarray", "z/0.0"], ["z/0.0"], [["z/.zarray"]]),
+        "a file by its folder": (COPY, ["t/_delta_log/0.json"], [], [["t/_delta_log/0.json"]]),
+        "a file beside entry files": (
+            COPY,
+            ["t/_delta_log2/0.json"],
+            ["t/_delta_log2/0.json"],
+            [],
+        ),
+        "the folder of the destination counts": (
+            Route(Root("source", "src/"), Root("bucket", "t/_delta_log/")),
+            ["0.json"],
+            [],
+            [["0.json"]],
+        ),
+        "a single file has no store": (
+            Route(Root("source", "a"), Root("bucket", "z/.zarray"), single=True),
+            [""],
+            [""],
+            [],
+        ),
+    },
+)
+def test_entry_files_of_stores_are_steps_of_their_own(route, relatives, data, entry_files):
+    plan = planned(route, [an_object(relative) for relative in relatives])
+    assert waves(plan) == (data, entry_files)
+
+
+@table(
+    "objects, rewritten",
+    {
+        "data that is replaced": ({"dst/z/.zarray": "e", "dst/z/0.0": "ee"}, ["dst/z/"]),
+        "data that is replaced with the entry file": (
+            {"dst/z/.zarray": "ee", "dst/z/0.0": "ee"},
+            ["dst/z/"],
+        ),
+        "an entry file alone": ({"dst/z/.zarray": "ee", "dst/z/0.0": "e"}, []),
+        "data that is new": ({"dst/z/.zarray": "e"}, []),
+        "all unchanged": ({"dst/z/.zarray": "e", "dst/z/0.0": "e"}, []),
+    },
+)
+def test_stores_that_are_rewritten_in_place(objects, rewritten):
+    assert planned(COPY, STORE, objects).rewrites.found == rewritten
+
+
+@table(
+    "options, data, entry_files",
+    {
+        "all by default": (PlanOptions(), ["z/0.0"], [["z/.zarray"]]),
+        "entry files are left out": (PlanOptions(entry_files="skip"), ["z/0.0"], []),
+    },
+)
+def test_entry_files_that_are_left_out(options, data, entry_files):
+    assert waves(planned(COPY, STORE, options=options)) == (data, entry_files)
+
+
+def test_entry_files_are_told_by_the_prefix_that_is_kept():
+    route = Route(Root("source", "run/_delta_log/"), Root("bucket", "dst/"), "_delta_log/")
+    plan = planned(route, [an_object("0.json")], options=PlanOptions(entry_files="skip"))
+    assert told(plan) == ""
+
+
+OTHER = {"dst/z/.zarray": "f", "dst/z/0.0": "f"}
+
+
+@table(
+    "options, objects, plan",
+    {
+        "size decides on data that another sync has transferred": (
+            PlanOptions(entry_files="finish"),
+            OTHER,
+            "compare:z/.zarray",
+        ),
+        "data is compared where the source is removed": (
+            PlanOptions(entry_files="finish", retain=False),
+            OTHER,
+            "compare:z/.zarray compare:z/0.0",
+        ),
+        "size decides where asked for, although the source is removed": (
+            PlanOptions(entry_files="finish", retain=False, diff=DiffOptions(size_only=True)),
+            OTHER,
+            "keep:z/.zarray keep:z/0.0",
+        ),
+        "entry files alone are forced": (
+            PlanOptions(entry_files="finish", diff=DiffOptions(force=True)),
+            {"dst/z/.zarray": "e", "dst/z/0.0": "e"},
+            "transfer:z/.zarray",
+        ),
+        "data that is missing is transferred": (
+            PlanOptions(entry_files="finish", diff=DiffOptions(force=True)),
+            {},
+            "transfer:z/.zarray transfer:z/0.0",
+        ),
+        "what is extraneous is deleted": (
+            PlanOptions(entry_files="finish", mirror=True),
+            {"dst/z/.zarray": "e", "dst/z/.zgroup": "e", "dst/z/0.0": "e", "dst/z/1": "e"},
+            "delete:z/.zgroup delete:z/1",
+        ),
+    },
+)
+def test_plan_that_finishes_stores(options, objects, plan):
+    assert told(planned(COPY, STORE, objects, options)) == plan
+
+
+@table(
+    "entry_files, target, in_other_sync, counted",
+    {
+        "data that another sync has counted": ("finish", "z/0.0", True, True),
+        "an entry file": ("finish", "z/.zarray", False, False),
+        "without another sync": (None, "z/0.0", False, False),
+        "an entry file without another sync": (None, "z/.zarray", False, False),
+    },
+)
+def test_what_another_sync_has_counted(entry_files, target, in_other_sync, counted):
+    plan = planned(COPY, [], options=PlanOptions(entry_files=entry_files))
+    step = Step("keep", "", target, an_object(target))
+    assert plan.was_in_other_sync(step) is in_other_sync
+    assert plan.was_counted(step) is counted
+
+
+def test_plan_finishes_nothing_by_default():
+    assert Plan(COPY).finishes is False
+
+
+@table(
+    "through, found",
+    {
+        "an entry file of the plan": ("z/.zarray", "z/.zarray"),
+        "another one": ("y/.zarray", None),
+        "none": (None, None),
+    },
+)
+def test_entry_file_that_an_earlier_call_has_finished_last(through, found):
+    options = PlanOptions(entry_files_through=through)
+    assert planned(COPY, STORE, options=options).entry_files_through == found
+
+
+def test_steps_that_are_kept_keep_order_and_counts():
+    entries = [an_object("a", "ee"), *STORE, an_object("z/1", "eeee")]
+    plan = planned(COPY, entries, {"dst/b": "e", "dst/z/.zgroup": "e"})
+    archived = Step("transfer", "missing", "c", an_object("c"))
+    for found in (archived, archived._replace(target="d")):
+        plan.archived.append(found)
+    replaced = plan.archived
+    plan.keep(lambda step: step.target not in {"z/1", "b", "d"})
+    assert waves(plan) == (["a", "z/0.0"], [["z/.zarray"]])
+    assert [step.target for step in plan.extraneous] == ["z/.zgroup"]
+    assert [[step.target for step in wave] for wave in plan.extraneous.deletion_waves()] == [
+        ["z/.zgroup"],
+        [],
+    ]
+    assert list(plan.archived) == [archived]
+    assert list(replaced) == []
+    assert (plan.pending, plan.pending_bytes) == (3, 4)
+
+
+def test_data_is_kept_where_data_of_stores_may_be_missing():
+    plan = planned(COPY, [an_object("a"), *STORE], {"dst/b": "e", "dst/z/.zgroup": "e"})
+    plan.keep_data()
+    assert told(plan) == "transfer:a transfer:z/0.0"
+    assert plan.pending == 2
+
+
+def test_step_of_a_single_file_is_no_entry_file():
+    plan = Plan(Route(Root("source", "a"), Root("bucket", "z/.zarray"), single=True))
+    plan.add(plan.steps, Step("transfer", "missing", "", an_object("")))
+    assert waves(plan) == ([""], [])
+
+
+def test_closing_a_plan_closes_all_of_it():
+    plan = Plan(COPY)
+    plan.archived.append(Step("transfer", "missing", "c", an_object("c")))
+    plan.arrivals.note(0, "etag")
+    plan.close()
+    assert list(plan.archived) == []
+    with pytest.raises(ValueError, match="closed file"):
+        plan.arrivals.agrees(0, "etag")
+
+
+ARCHIVED = Entry("a", 1, 100.0, digest("e"), storage_class="GLACIER")
+
+
+@table(
+    "entry, options, asked",
+    {
+        "an archived object must be restored": (ARCHIVED, PlanOptions(), ["src/a"]),
+        "an object without a storage class is not archived": (an_object("a"), PlanOptions(), []),
+        "a verification reads nothing": (
+            ARCHIVED,
+            PlanOptions(diff=DiffOptions(verify=True)),
+            [],
+        ),
+    },
+)
+@pytest.mark.parametrize("archived", [True, False])
+def test_objects_that_must_be_restored(monkeypatch, entry, options, asked, archived):
+    requests = []
+
+    def must_restore(s3, bucket, key, given):
+        assert (s3, bucket, given) == (source_s3, "source", entry)
+        requests.append(key)
+        return archived
+
+    source_s3 = FakeS3({})
+    monkeypatch.setattr(planner_module, "must_restore", must_restore)
+    plan = make_plan(COPY, [entry], options, FakeS3({}), source_s3)
+    assert requests == asked
+    left_out = bool(asked) and archived
+    assert [step.target for step in plan.archived] == (["a"] if left_out else [])
+    assert told(plan) == ("" if left_out else "transfer:a")
+
+
+@table(
+    "route, objects, source_s3",
+    {
+        "what is unchanged is not read": (COPY, {"dst/a": "e"}, FakeS3({})),
+        "a source without a client is not looked at": (COPY, {}, None),
+        "a local file is not archived": (UPLOAD, {}, FakeS3({})),
+    },
+)
+def test_objects_that_are_not_asked_about(monkeypatch, route, objects, source_s3):
+    monkeypatch.setattr(planner_module, "must_restore", lambda *_: True)
+    plan = make_plan(route, [ARCHIVED], PlanOptions(), FakeS3(objects), source_s3)
+    assert len(plan.archived) == 0
+
+
+def test_archived_object_whose_key_is_no_path_does_not_hide_the_next(folder: Path, monkeypatch):
+    monkeypatch.setattr(planner_module, "must_restore", lambda _, __, key, ___: key == "src/a//b")
+    entries = [
+        Entry(relative, 1, 100.0, digest("e"), storage_class="GLACIER")
+        for relative in ("a//b", "a//c")
+    ]
+    route = Route(Root("source", "src/"), Root(None, f"{folder}/"))
+    plan = make_plan(route, entries, PlanOptions(), None, FakeS3({}))
+    assert told(plan) == "transfer:a/c"
+    assert [step.target for step in plan.archived] == ["a/b"]
+
+
+def test_names_that_are_no_keys_are_left_out_where_failures_are_collected():
+    failed: list[str] = []
+    options = PlanOptions(on_failure=lambda path, error: failed.append(f"{path}: {error}"))
+    plan = planned(UPLOAD, [file("a"), file("b\udcff"), file("c")], options=options)
+    assert told(plan) == "transfer:a transfer:c"
+    [failure] = failed
+    assert failure.startswith("/src/b\udcff: the name of ")
+
+
+@table(
+    "kind",
+    {"a pipe": "pipe", "a link to a pipe": "link", "a socket": "socket"},
+)
+def test_single_file_does_not_replace_what_is_no_file(folder: Path, monkeypatch, kind):
+    monkeypatch.chdir(folder)  # A path of a socket is short.
+    if kind == "socket":
+        with socket.socket(socket.AF_UNIX) as made:
+            made.bind("a")
+    else:
+        os.mkfifo("pipe" if kind == "link" else "a")
+        if kind == "link":
+            Path("a").symlink_to("pipe")
+    route = Route(Root("source", "a"), Root(None, f"{folder}/a"), single=True)
+    with pytest.raises(FileExistsError, match="is a device, a pipe or a socket"):
+        make_plan(route, [an_object("")], MIRROR, None)
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_single_file_replaces_a_link(folder: Path, kind):
+    fill(folder, "other" if kind == "file" else "other/")
+    (folder / "a").symlink_to("other")
+    route = Route(Root("source", "a"), Root(None, f"{folder}/a"), single=True)
+    assert told(make_plan(route, [an_object("")], MIRROR, None)) == "transfer:"

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import Future
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 import pytest
+from aibs_informatics_aws_lambda.handlers.data_sync.s3.client import SILENCE_SECONDS
 from aibs_informatics_aws_lambda.handlers.data_sync.sync import window as window_module
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.window import AdaptiveWindow, Window
 from tables import table
@@ -302,3 +303,142 @@ def test_window_that_settles_ends_all_futures_whatever_they_end_in():
     assert window.is_empty()
     assert work.finished == ["a"]
     window.settle()
+
+
+@table(
+    "sizes, seconds, capacity",
+    {
+        "ten requests in a second": ([0] * 10, 1.0, 64),
+        "as much work in half of the time": ([0] * 10, 0.5, 128),
+        "bytes count as well as requests": ([2**20] * 5, 1.0, 64),
+        "a request counts as much as a mebibyte": ([2**20] * 10, 1.0, 128),
+        "a little more than a tenth above is a gain": ([0] * 11 + [2**18], 1.0, 128),
+        "a tenth above is a gain": ([0] * 11, 1.0, 128),
+        "a little less than a tenth above is none": ([0] * 9 + [15 * 2**16], 1.0, 64),
+    },
+)
+def test_gain_that_keeps_more_capacity(sizes, seconds, capacity):
+    clock = Clock()
+    window = AdaptiveWindow(128, clock)
+
+    def end_interval(sizes: list[int], seconds: float) -> None:
+        # All that ends at the end of an interval counts for it.
+        for size in sizes[:-1]:
+            window.note_work(size)
+        clock.now += seconds
+        window.note_work(sizes[-1])
+
+    end_interval([0] * 10, 1.0)
+    assert capacity_of(window, clock) == 128
+    end_interval(sizes, seconds)
+    assert capacity_of(window, clock) == capacity
+
+
+@table(
+    "work, capacity",
+    {
+        "less than four tenths is a collapse": (39, 64),
+        "four tenths is none": (40, 128),
+    },
+)
+def test_collapse_that_halves_the_capacity(work, capacity):
+    clock = Clock()
+    window = AdaptiveWindow(256, clock)
+    for ended in (50, 100, 100, work):
+        for _ in range(ended - 1):
+            window.note_work(0)
+        clock.now += 1
+        window.note_work(0)
+    assert capacity_of(window, clock) == capacity
+
+
+@table(
+    "seconds, capacity",
+    {
+        "an interval is a fifth of a second": (0.2, 128),
+        "less is not measured": (0.19, 64),
+    },
+)
+def test_interval_of_a_measurement(seconds, capacity):
+    clock = Clock()
+    window = AdaptiveWindow(256, clock)
+    clock.now = seconds
+    window.note_work(0)
+    assert capacity_of(window, clock) == capacity
+
+
+def test_capacity_is_not_raised_again_right_after_a_collapse():
+    assert capacities([100, 200, 300, 100, 120, 130, 140]) == [128, 256, 256, 128, 128, 128, 128]
+
+
+def test_first_interval_starts_with_the_window():
+    clock = Clock()
+    clock.now = 1000.0
+    window = AdaptiveWindow(256, clock)
+    window.note_work(0)
+    assert capacity_of(window, clock) == 64
+
+
+class SilentQueue(SimpleQueue):
+    """A queue in which nothing appears for some looks, each of which takes all of its timeout."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now, self.empty_looks, self.timeouts = 0.0, 0, []
+
+    def get(self, block=True, timeout=None):
+        self.timeouts.append(timeout)
+        self.now += timeout
+        if self.empty_looks:
+            self.empty_looks -= 1
+            raise Empty
+        return super().get(block=False)
+
+
+@pytest.fixture
+def queue(monkeypatch: pytest.MonkeyPatch) -> SilentQueue:
+    """The queue of the next window."""
+    made = SilentQueue()
+    monkeypatch.setattr(window_module, "SimpleQueue", lambda: made)
+    monkeypatch.setattr(time, "monotonic", lambda: made.now)
+    return made
+
+
+def test_silence_is_said_each_time_that_it_lasts(queue, caplog):
+    window, work = Window(2), Work()
+    work.add(window, "a", ends=True)
+    queue.empty_looks = 2
+    window.drain()
+    assert work.finished == ["a"]
+    assert queue.timeouts == [SILENCE_SECONDS] * 3
+    assert caplog.text.count(f"Nothing has ended for {SILENCE_SECONDS:.0f} seconds") == 2
+
+
+@table(
+    "seconds, timeouts, warnings",
+    {
+        "a limit below that of silence": (SILENCE_SECONDS - 1, [SILENCE_SECONDS - 1], 0),
+        "a limit that is that of silence": (SILENCE_SECONDS, [SILENCE_SECONDS], 0),
+        "a limit above that of silence": (SILENCE_SECONDS + 1, [SILENCE_SECONDS, 1], 1),
+    },
+)
+def test_limit_ends_the_wait_without_a_word(queue, caplog, seconds, timeouts, warnings):
+    window, work = Window(2), Work()
+    work.add(window, "a", ends=True)
+    queue.empty_looks = 2
+    window.drain(seconds)
+    assert work.finished == []
+    assert queue.timeouts == timeouts
+    assert caplog.text.count("Nothing has ended") == warnings
+
+
+def test_errors_of_what_settles_are_logged_with_their_traceback(caplog):
+    caplog.set_level("DEBUG")
+    window = Window(1)
+    future: Future[str] = Future()
+    window.add(lambda: future, failing)
+    future.set_result("")
+    window.settle()
+    [record] = caplog.records
+    assert record.levelname == "DEBUG"
+    assert "OSError: failed" in caplog.text
