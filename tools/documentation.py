@@ -119,12 +119,14 @@ def navigation(root: Path) -> list[Any]:
         if one.handlers
     ]
     commands = [{command: f"commands/{command}.md"} for command in command_pages.commands()]
+    examples = [f"examples/{path.parent.name}.md" for path in _examples(root)]
     reference = [{face: f"reference/{face}.md"} for face in python_reference.FACES]
     return [
         {"Start": ["index.md", {"Five minutes": "quick-start.md"}]},
         {
             "Guides": [
                 *_titled(_GUIDES),
+                {"Examples": ["examples/index.md", *examples]},
                 {"Data": _titled(_DATA)},
                 {"Functions": _titled(_FUNCTIONS)},
             ]
@@ -164,8 +166,15 @@ def _readmes(root: Path) -> dict[Path, str]:
         root / "README.md": "index.md",
         root / "CHANGELOG.md": "changelog.md",
         root / "CONTRIBUTING.md": "contributing.md",
+        root / "examples" / "README.md": "examples/index.md",
         **{one.folder / "README.md": f"{name}.md" for name, one in find_projects(root).items()},
+        **{path: f"examples/{path.parent.name}.md" for path in _examples(root)},
     }
+
+
+def _examples(root: Path) -> list[Path]:
+    """Return the READMEs of the examples."""
+    return sorted(root.glob("examples/*/README.md"))
 
 
 def with_links(path: Path, root: Path, pages: Mapping[Path, str]) -> str:
