@@ -27,7 +27,7 @@ def test_plan_is_executed(run, aws, planned):
 
     assert result.returncode == 0, result.stderr
     assert result.stdout.startswith("2 files (3 B) transferred in ")
-    assert result.stdout.endswith("0 unchanged, 1 deleted at the destination\n")
+    assert result.stdout.count("0 unchanged, 1 deleted at the destination, ") == 1
     assert aws.keys("bucket") == ["data/a", "data/b"]
 
 

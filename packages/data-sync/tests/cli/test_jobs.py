@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from aibs_informatics_aws_lambda.handlers.data_sync.cli import parallel
+from aibs_informatics_aws_lambda.handlers.data_sync.s3.client import S3
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.failures import Failures
 from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest
 
@@ -63,7 +64,7 @@ def test_batches_transfer_the_same_files_as_one_sync(run, data, disk, aws, bucke
     assert up.stdout.startswith("16 files (303 B) transferred in ")
     assert down.returncode == 0, down.stderr
     assert disk.read("copy") == TREE
-    assert again.stdout.endswith("16 unchanged\n")
+    assert again.stdout.endswith("16 unchanged, 1 request\n")
 
 
 def test_extraneous_objects_at_any_depth_are_deleted_after_all_batches(run, data, aws, bucket):
@@ -179,13 +180,17 @@ def held(path):
         path.unlink()
 
 
+def no_s3() -> S3:
+    raise AssertionError("nothing is in S3")
+
+
 def test_folder_of_very_many_small_files_is_split_only_with_a_given_size(monkeypatch, data):
     monkeypatch.setattr(parallel, "_BATCH_BYTES", 30)
     monkeypatch.setattr(parallel, "_MAX_SMALL_PARTS", 2)
     request = DataSyncRequest(source_path=data / "f1", destination_path="s3://bucket/data/")
 
-    by_default, _ = parallel.split_into_batches(request, None, Failures())
-    as_given, _ = parallel.split_into_batches(request, 30, Failures())
+    by_default, _ = parallel.split_into_batches(request, None, Failures(), no_s3)
+    as_given, _ = parallel.split_into_batches(request, 30, Failures(), no_s3)
 
     assert [len(batch.syncs) for batch in by_default] == [1]
     assert [len(batch.syncs) for batch in as_given] == [1, 1, 1]
@@ -292,3 +297,14 @@ def test_no_entry_file_is_published_if_a_batch_fails(run, disk, aws, bucket):
     assert done.returncode == 4
     assert (disk.root / "copy/x/c/0").exists()
     assert not (disk.root / "copy/x/.zarray").exists()
+
+
+def test_limits_hold_for_all_processes_and_requests_are_summed(run, data, aws, bucket):
+    limits = ("--bandwidth", "1GB", "--requests-per-second", "1000", "--retries", "2")
+
+    result = run(*IN_BATCHES, *limits, "-v", "data", "s3://bucket/data/")
+
+    *_, last = result.stdout.splitlines()
+    puts = len(aws.keys(bucket))
+    assert f"{puts} PutObject" in last
+    assert "ListObjectsV2" in last

@@ -12,7 +12,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.cli.messages import (
     format_error,
     is_self_explanatory,
 )
-from aibs_informatics_aws_lambda.handlers.data_sync.cli.summary import format_counts
+from aibs_informatics_aws_lambda.handlers.data_sync.cli.summary import Requests, format_counts
 from aibs_informatics_aws_lambda.storage.data_sync import DataSyncCounts
 
 PACKAGE = "aibs_informatics_aws_lambda.handlers.data_sync.cli"
@@ -91,6 +91,21 @@ def test_help_of_a_verb_fits_a_screen(verb):
 )
 def test_counts_are_one_line(counts, text):
     assert format_counts(DataSyncCounts(**counts), seconds=2) == text
+
+
+@pytest.mark.parametrize(
+    ("by_operation", "text"),
+    [
+        (False, ", 1,201 requests"),
+        (True, ", 1,201 requests (1,200 GetObject, 1 ListObjectsV2)"),
+    ],
+)
+def test_counts_end_in_the_number_of_requests(by_operation, text):
+    requests = Requests({"ListObjectsV2": 1, "GetObject": 1200}, by_operation)
+
+    line = format_counts(DataSyncCounts(), 2, requests)
+
+    assert line == f"0 files transferred in 2.0 s, 0 unchanged{text}"
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def test_folder_is_uploaded_and_downloaded_with_counts_in_the_last_line(run, dis
     assert (up.returncode, up.stderr) == (0, "")
     assert aws.keys(bucket) == ["data/a.txt", "data/sub/b.csv", "data/sub/deep/c.csv"]
     assert up.stdout.startswith("3 files (6 B) transferred in ")
-    assert up.stdout.endswith("/s), 0 unchanged\n")
+    assert up.stdout.endswith("/s), 0 unchanged, 4 requests\n")
     assert down.returncode == 0
     assert disk.read("copy") == FILES
 
@@ -46,7 +46,7 @@ def test_second_sync_transfers_nothing(run, disk, bucket):
     second = run("data", "s3://bucket/data/")
 
     assert second.stdout.startswith("0 files transferred in ")
-    assert second.stdout.endswith(" s, 3 unchanged\n")
+    assert second.stdout.endswith(" s, 3 unchanged, 1 request\n")
 
 
 def test_extraneous_objects_are_deleted_only_with_delete(run, disk, aws, bucket):
@@ -59,7 +59,7 @@ def test_extraneous_objects_are_deleted_only_with_delete(run, disk, aws, bucket)
 
     assert "data/extra" in keys
     assert "deleted" not in kept.stdout
-    assert deleted.stdout.endswith("3 unchanged, 1 deleted at the destination\n")
+    assert deleted.stdout.endswith("3 unchanged, 1 deleted at the destination, 2 requests\n")
     assert "data/extra" not in aws.keys(bucket)
 
 
@@ -74,7 +74,8 @@ def test_dry_run_shows_each_action_and_the_counts_and_changes_nothing(run, disk,
         "upload data/sub/b.csv -> s3://bucket/data/sub/b.csv (2 B, missing)\n"
         "upload data/sub/deep/c.csv -> s3://bucket/data/sub/deep/c.csv (3 B, missing)\n"
         "delete s3://bucket/data/extra (1 B, extraneous)\n"
-        "3 files (6 B) would be transferred, 0 unchanged, 1 would be deleted at the destination\n"
+        "3 files (6 B) would be transferred, 0 unchanged, 1 would be deleted at the destination, "
+        "1 request\n"
     )
     assert aws.keys(bucket) == ["data/extra"]
 
@@ -187,7 +188,7 @@ def test_move_removes_the_source_after_the_sync(run, disk, aws, bucket):
 
     result = run("--move", "data", "s3://bucket/data/")
 
-    assert result.stdout.endswith("0 unchanged, 3 removed at the source\n")
+    assert "0 unchanged, 3 removed at the source, " in result.stdout
     assert len(aws.keys(bucket)) == 3
     assert not (disk.root / "data").exists()
 
@@ -263,9 +264,11 @@ def test_verify_names_and_counts_differences_and_changes_nothing(run, disk, aws,
 
     other = run("--verify", "data", "s3://bucket/data/")
 
-    assert (same.returncode, same.stdout) == (
-        0,
-        "3 files equal, 0 different, 0 missing at the destination, 0 only at the destination\n",
+    assert same.returncode == 0
+    assert re.fullmatch(
+        "3 files equal, 0 different, 0 missing at the destination, 0 only at the destination "
+        r"in \d+\.\d s, 1 request\n",
+        same.stdout,
     )
     *named, counts = other.stdout.splitlines()
     assert (other.returncode, counts) == (
@@ -316,7 +319,7 @@ def test_deadline_stops_the_sync_and_the_same_command_continues(run, run_command
         "stopped at the deadline: run the same command again to continue\n"
     )
     assert rest.returncode == 0
-    assert rest.stdout.endswith("unchanged\n")
+    assert " unchanged, " in rest.stdout
     assert not rest.stdout.startswith(("0 files", "40 files"))
 
 

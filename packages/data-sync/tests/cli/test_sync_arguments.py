@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import shlex
 from datetime import UTC, datetime
 
@@ -286,3 +287,34 @@ def test_connection_of_one_side(line, source, destination):
 def test_invalid_connection_of_one_side_is_refused(line, message):
     with pytest.raises(UsageError, match=message):
         request_of(line)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fields"),
+    [
+        (["--bandwidth", "50MB"], {"bandwidth": 50_000_000}),
+        (["--bandwidth", "1MiB"], {"bandwidth": 2**20}),
+        (["--requests-per-second", "0.5"], {"requests_per_second": 0.5}),
+        (["--retries", "0"], {"retries": 0}),
+    ],
+)
+def test_limits_are_request_fields(arguments, fields):
+    options = make_parser().parse_args([*arguments, "a", "b"])
+
+    request = make_request(options)
+
+    assert {name: getattr(request, name) for name in fields} == fields
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--bandwidth", "0", "'0' is not a size a second such as 50MB or 1GiB"),
+        ("--bandwidth", "fast", "'fast' is not a size such as 500MB or 16GiB"),
+        ("--requests-per-second", "0", "'0' is not a positive number"),
+        ("--retries", "51", "'51' is not an integer from 0 to 50"),
+    ],
+)
+def test_limit_that_is_none_is_refused(option, value, message):
+    with pytest.raises(UsageError, match=re.escape(message)):
+        make_parser().parse_args([option, value, "a", "b"])

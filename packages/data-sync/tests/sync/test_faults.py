@@ -470,7 +470,9 @@ def test_move_removes_nothing_that_a_page_has_confirmed(
     content = put_objects(bucket, 3)
     make_files(tmp_path / "src", 3)
     monkeypatch.setattr(
-        engine_module, "S3", lambda count: Page(S3(count), "PutObject", "CopyObject", body=body)
+        engine_module,
+        "S3",
+        lambda count, *_, **__: Page(S3(count), "PutObject", "CopyObject", body=body),
     )
     with pytest.raises(AWSError, match=r"does not confirm the copy|does not exist, although"):
         sync(source.format(tmp=tmp_path), "s3://bucket/dst", retain_source_data=False)
@@ -500,7 +502,7 @@ def test_deletion_that_a_page_has_confirmed_is_an_error(bucket, tmp_path, monkey
     put_objects(bucket, 1)
     bucket.put("dst/extra")
     monkeypatch.setattr(
-        engine_module, "S3", lambda count: Page(S3(count), "DeleteObjects", body=body)
+        engine_module, "S3", lambda count, *_, **__: Page(S3(count), "DeleteObjects", body=body)
     )
     with pytest.raises(AWSError, match="does not confirm it"):
         sync("s3://bucket/src", "s3://bucket/dst")

@@ -147,6 +147,24 @@ class DataSyncConfig(PydanticBaseModel):
         description="true: sync the other files if one fails, and then delete nothing; default: "
         "stop at the first error",
     )
+    bandwidth: int | None = Field(
+        None,
+        ge=1,
+        description="maximum bytes per second of uploads, downloads and local copies together",
+    )
+    requests_per_second: float | None = Field(
+        None,
+        gt=0,
+        description="maximum requests to S3 per second, each part of a large file included; a "
+        "second's worth of them may be sent at once",
+    )
+    retries: int | None = Field(
+        None,
+        ge=0,
+        le=50,
+        description="attempts after the first one of each request to S3, and of each copy of a "
+        "local file from or to a network file system that breaks off; default: 9",
+    )
     fsync: bool | None = Field(
         None, description="true: fsync each local file before it is renamed"
     )

@@ -40,6 +40,10 @@ SCRATCH_EXTRA_ARGS = {"Tagging": "time-to-live=scratch"}
 """Arguments of boto3 uploads that tag an object as scratch data."""
 
 
+DEFAULT_RETRIES = 9
+"""The attempts of a request, and of a copy of a local file, after the first one."""
+
+
 def count_workers(concurrency: str) -> int:
     """Return the number of worker processes for a value of ``AWS_LAMBDA_MAX_CONCURRENCY``."""
     return max(1, int(concurrency)) if concurrency.isdecimal() else 1

@@ -13,11 +13,12 @@ from . import arguments as shared
 from .actions import ActionLines
 from .connection import add_connection_options, use_connection
 from .failed_files import FailedFiles
+from .limit_options import add_bandwidth, add_limits, given_limits
 from .messages import configure_logging
 from .output import format_count, print_json, print_lines
 from .page_report import page_report
 from .progress import show_progress
-from .summary import format_counts
+from .summary import count_requests, format_counts
 
 _PROGRAM = f"{shared.PROGRAM} apply"
 
@@ -61,7 +62,11 @@ def _read(path: Path) -> PlanFile:
 def _apply(plan: PlanFile, options: argparse.Namespace) -> ExitCode:
     from ..sync.engine import Engine
 
-    changes = {"report_path": options.report_path, "dry_run": options.dry_run}
+    changes = {
+        "report_path": options.report_path,
+        "dry_run": options.dry_run,
+        **given_limits(options),
+    }
     request = plan.request.model_copy(update=changes)
     start = time.monotonic()
     shows_actions = (options.verbose or options.dry_run) and not options.json
@@ -77,7 +82,9 @@ def _apply(plan: PlanFile, options: argparse.Namespace) -> ExitCode:
         print_json(response)
     elif not options.quiet:
         seconds = time.monotonic() - start
-        print_lines([format_counts(response.result, seconds, dry_run=bool(options.dry_run))])
+        requests = count_requests(by_operation=options.verbose)
+        line = format_counts(response.result, seconds, requests, dry_run=bool(options.dry_run))
+        print_lines([line])
     failed = FailedFiles()
     failed.add(response)
     failed.print(deletes=True)
@@ -121,4 +128,7 @@ def make_parser() -> shared.Parser:
     )
     add_connection_options(parser)
     shared.add_output_options(parser, has_quiet=True)
+    limits = parser.add_rarely_used("limits")
+    add_bandwidth(limits)
+    add_limits(limits)
     return parser

@@ -1,8 +1,9 @@
 """Requests of cp and mv: where each source is copied to, as POSIX cp decides."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from aibs_informatics_aws_lambda.common.cli.errors import UsageError
@@ -28,6 +29,7 @@ class CopyOptions(NamedTuple):
             whether the destination is.
         source_connection: the connection to sources in S3, if not that of the environment.
         destination_connection: the connection to a destination in S3, likewise.
+        limits: request fields that limit the copy.
     """
 
     recursive: bool = False
@@ -37,6 +39,7 @@ class CopyOptions(NamedTuple):
     make_settings: Callable[[bool, bool], dict[str, Any] | None] = lambda _from, _to: None
     source_connection: S3Connection | None = None
     destination_connection: S3Connection | None = None
+    limits: Mapping[str, Any] = MappingProxyType({})
 
 
 def make_requests(
@@ -98,6 +101,7 @@ def _sync(
         "object_settings": options.make_settings(from_s3, to_s3),
         "source_connection": options.source_connection if from_s3 else None,
         "destination_connection": options.destination_connection if to_s3 else None,
+        **options.limits,
     }
     if options.dry_run:
         fields["dry_run"] = True

@@ -1,5 +1,7 @@
 """``data-sync cp SRC... DST``: copy files and objects."""
 
+from __future__ import annotations
+
 import argparse
 import shutil
 import sys
@@ -8,13 +10,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from aibs_informatics_aws_lambda.common.cli.errors import CommandError, ExitCode, UsageError
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.data_sync.connection import S3Connection
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncCounts, DataSyncRequest
 
-from ..progress import Progress
 from .arguments import PROGRAM, Parser, add_output_options
 from .connection import (
     add_connection_options,
@@ -24,11 +26,15 @@ from .connection import (
 )
 from .copy_requests import CopyOptions, make_requests
 from .failed_files import FailedFiles
+from .limit_options import add_bandwidth, add_limits, given_limits
 from .messages import configure_logging
 from .object_options import add_object_options, make_settings
 from .output import print_json, print_lines
 from .progress import show_progress
-from .summary import format_counts
+from .summary import count_requests, format_counts
+
+if TYPE_CHECKING:
+    from ..sync.engine import Engine
 
 _STREAM = "-"
 
@@ -96,6 +102,7 @@ def copy(verb: str, arguments: Sequence[str]) -> ExitCode:
             lambda from_s3, to_s3: make_settings(options, from_s3=from_s3, to_s3=to_s3),
             find_side_connection(options, "source"),
             find_side_connection(options, "destination"),
+            given_limits(options),
         )
         requests = list(make_requests(sources, options.destination, copying))
         if verb == "mv":
@@ -104,31 +111,29 @@ def copy(verb: str, arguments: Sequence[str]) -> ExitCode:
 
 
 def _run(requests: Sequence[DataSyncRequest], options: argparse.Namespace) -> ExitCode:
-    start = time.monotonic()
+    from ..sync.engine import Engine
+    from .actions import ActionLines
+
+    start, failed = time.monotonic(), FailedFiles()
+    is_shown = (options.dry_run or options.verbose) and not (options.json or options.quiet)
     with show_progress(quiet=options.quiet, seconds=options.stats) as progress:
-        failed = FailedFiles()
-        counts = _copy_all(requests, progress, options, failed)
+        engine = Engine(progress, listener=ActionLines() if is_shown else None)
+        counts = _copy_all(requests, engine, failed)
     if options.json:
         print_json(counts)
     elif not options.quiet:
         seconds = time.monotonic() - start
-        print_lines([format_counts(counts, seconds, dry_run=options.dry_run)])
+        found = count_requests(by_operation=options.verbose)
+        print_lines([format_counts(counts, seconds, found, dry_run=options.dry_run)])
     failed.print(deletes=not requests[0].retain_source_data)
     return failed.exit_code(counts)
 
 
 def _copy_all(
-    requests: Sequence[DataSyncRequest],
-    progress: Progress,
-    options: argparse.Namespace,
-    failed: FailedFiles,
+    requests: Sequence[DataSyncRequest], engine: Engine, failed: FailedFiles
 ) -> DataSyncCounts:
-    from ..sync.engine import Engine
     from ..sync.result import add_counts
-    from .actions import ActionLines
 
-    is_shown = (options.dry_run or options.verbose) and not (options.json or options.quiet)
-    engine = Engine(progress, listener=ActionLines() if is_shown else None)
     counts = DataSyncCounts()
     for request in requests:
         response = engine.sync(request)
@@ -214,4 +219,7 @@ def make_parser(verb: str = "cp") -> Parser:
     add_output_options(parser, has_quiet=True)
     add_side_options(parser)
     add_object_options(parser.add_rarely_used("storage of objects in S3"))
+    limits = parser.add_rarely_used("limits")
+    add_bandwidth(limits)
+    add_limits(limits)
     return parser

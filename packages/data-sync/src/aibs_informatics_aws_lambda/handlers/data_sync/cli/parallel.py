@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -24,7 +24,7 @@ from ..sync.engine import Engine
 from ..sync.failures import Failures
 from ..sync.result import add_counts
 from ..tree import Node
-from .pool import Batch, ParallelResult, run_batches
+from .pool import Batch, ParallelResult, run_batches, shared_states
 from .progress import Amount
 from .report import joined_report
 from .sync_request import no_file_selected
@@ -73,8 +73,11 @@ def sync_in_batches(
     until = time.monotonic() + _seconds(request)
     request = _with_absolute_deadline(request)
     failures = Failures()
+    shared = shared_states()
+    engine, quiet = Engine(progress, shared=shared), Engine(shared=shared)
     try:
-        batches, finals = split_into_batches(request, batch_bytes, failures)
+        s3 = partial(quiet.client, request)
+        batches, finals = split_into_batches(request, batch_bytes, failures, s3)
     except NothingSelectedError as error:
         if request.delete:
             raise CommandError(no_file_selected(request)) from error
@@ -82,33 +85,33 @@ def sync_in_batches(
     logger.info("Batches of %s: %s", request.source_path, len(batches))
     if len(batches) == 1:
         result = ParallelResult(batches=1, syncs=1)
-        _add(result, Engine(progress).sync(request))
+        _add(result, engine.sync(request))
         return result
     destination = resolve(request.destination_path)
     with joined_report(request) as reports, ExitStack() as stack:
         if request.require_lock and isinstance(destination, Path):
             stack.enter_context(held_lock(destination))
         if request.max_delete is not None:
-            Engine().sync(_last_sync(request, dry_run=True))
+            quiet.sync(_last_sync(request, dry_run=True))
         reported = [Batch(list(map(reports.add, b.syncs)), b.amount) for b in batches]
-        result = run_batches(reported, processes, progress, until)
+        result = run_batches(reported, processes, progress, until, shared)
         result.failed_files.merge(failures)
         is_complete = not (result.failed or result.failed_files.count or result.unfinished)
         if is_complete:
             for sync in finals:
-                _add(result, Engine(progress).sync(reports.add(sync)))
+                _add(result, engine.sync(reports.add(sync)))
             result.syncs += len(finals)
         cleans_up = request.delete or not request.retain_source_data
         is_complete = not (result.failed or result.failed_files.count or result.unfinished)
         if cleans_up and is_complete:
-            last = Engine().sync(reports.add(_last_sync(request), omit_unchanged=True))
+            last = quiet.sync(reports.add(_last_sync(request), omit_unchanged=True))
             last.result.files_unchanged = last.result.bytes_unchanged = 0
             _add(result, last)
     return result
 
 
 def split_into_batches(
-    request: DataSyncRequest, batch_bytes: int | None, failures: Failures
+    request: DataSyncRequest, batch_bytes: int | None, failures: Failures, s3: Callable[[], S3]
 ) -> tuple[list[Batch], list[DataSyncRequest]]:
     """Return the batches of a sync, which neither delete nor remove anything.
 
@@ -119,6 +122,7 @@ def split_into_batches(
         batch_bytes: the maximum size of a batch in bytes, unless a single file is larger. By
             default 16 GiB, or more if that would split folders into very many small files.
         failures: receives the files that no batch has, if the sync goes on without them.
+        s3: returns the S3 client; it is called only for a source in S3.
 
     Raises:
         NothingSelectedError: the filters exclude all files.
@@ -128,7 +132,6 @@ def split_into_batches(
     """
     whole = PrepareBatchDataSyncRequest(**{**dict(request), **_NOT_OF_BATCHES})
     found = whole.model_copy(update={"fail_if_missing": True})
-    s3 = partial(S3, request.max_concurrency, request.source_connection)
     on_failure = failures.note if request.continue_on_error else None
     limit = batch_bytes or _BATCH_BYTES
     parts = find_parts(found, limit, s3, on_failure)

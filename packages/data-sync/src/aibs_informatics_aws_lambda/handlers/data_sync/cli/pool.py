@@ -19,6 +19,7 @@ from aibs_informatics_aws_lambda.storage.data_sync.batch import (
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncCounts, DataSyncRequest
 
 from ..progress import Progress
+from ..rate_limits import PaidUntil, SharedStates
 from ..sync.result import add_counts
 from .failed_files import FailedFiles
 from .messages import PACKAGE_LOGGER
@@ -102,8 +103,19 @@ class ParallelResult:
         self.failed.extend(FailedSync(sync, number, message, "") for sync in batch.syncs)
 
 
+def shared_states() -> SharedStates:
+    """Return states of rate limits that worker processes can share."""
+    context = get_context("spawn")
+    size, requests = (PaidUntil(context.RawValue("d"), context.Lock()) for _ in range(2))
+    return SharedStates(size, requests)
+
+
 def run_batches(
-    batches: Sequence[Batch], processes: int, progress: Progress, until: float = float("inf")
+    batches: Sequence[Batch],
+    processes: int,
+    progress: Progress,
+    until: float = float("inf"),
+    shared: SharedStates | None = None,
 ) -> ParallelResult:
     """Run each batch in the next free worker. A batch that fails does not stop the others.
 
@@ -112,12 +124,13 @@ def run_batches(
         processes: the maximum number of worker processes.
         progress: receives the planned and completed amounts of all batches.
         until: start no batch after this time, in seconds of `time.monotonic`.
+        shared: the states of rate limits that all workers share.
     """
     result = ParallelResult(len(batches), sum(len(batch.syncs) for batch in batches))
     waiting = deque(enumerate(batches, 1))
     for batch in batches:
         progress.plan(*batch.amount)
-    with _worker_pool(min(processes, len(batches))) as pool:
+    with _worker_pool(min(processes, len(batches)), shared) as pool:
         for worker in pool:
             worker.start_batch(*waiting.popleft())
         busy = list(pool)
@@ -141,12 +154,12 @@ def run_batches(
 class _Worker:
     """A worker process and the state of its current batch."""
 
-    def __init__(self) -> None:
+    def __init__(self, shared: SharedStates | None) -> None:
         # Spawned: a forked process would inherit locks, but not the threads that hold them.
         context = get_context("spawn")
         self.connection, theirs = context.Pipe()
         level = logging.getLogger(PACKAGE_LOGGER).getEffectiveLevel()
-        self._process = context.Process(target=work, args=(theirs, level), daemon=True)
+        self._process = context.Process(target=work, args=(theirs, level, shared), daemon=True)
         # Ctrl-C reaches every process of a terminal. Only the main process handles it.
         blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
@@ -218,12 +231,12 @@ class _Worker:
 
 
 @contextmanager
-def _worker_pool(size: int) -> Iterator[list[_Worker]]:
+def _worker_pool(size: int, shared: SharedStates | None) -> Iterator[list[_Worker]]:
     pool: list[_Worker] = []
     # Otherwise the first worker would start it, and unblock SIGINT.
     ensure_running()
     try:
-        pool.extend(_Worker() for _ in range(size))
+        pool.extend(_Worker(shared) for _ in range(size))
         yield pool
     except BaseException:
         for worker in pool:

@@ -1,6 +1,9 @@
 """The last line of output: what a sync did."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import NamedTuple
 
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncCounts, Verification
 
@@ -9,15 +12,56 @@ from .output import format_count, format_size
 _SHORTEST_SECONDS = 1e-3
 
 
-def format_counts(counts: DataSyncCounts, seconds: float, *, dry_run: bool = False) -> str:
+class Requests(NamedTuple):
+    """The requests to S3 that a sync has sent.
+
+    Args:
+        numbers: their numbers, by operation.
+        by_operation: whether each operation is shown.
+    """
+
+    numbers: Mapping[str, int] = MappingProxyType({})
+    by_operation: bool = False
+
+
+_NO_REQUESTS = Requests()
+_NONE: Counter[str] = Counter()
+
+
+def count_requests(others: Counter[str] = _NONE, *, by_operation: bool) -> Requests:
+    """Return the requests that this process has sent, with those of other processes."""
+    # Not for the help.
+    from ..s3.client import sent_requests
+
+    return Requests(sent_requests + others, by_operation)
+
+
+def format_counts(
+    counts: DataSyncCounts,
+    seconds: float,
+    requests: Requests = _NO_REQUESTS,
+    *,
+    dry_run: bool = False,
+) -> str:
     """Return the counts of a sync in one line.
 
     Args:
         counts: the counts.
         seconds: the duration.
+        requests: the requests to S3.
         dry_run: whether the sync was only planned.
     """
-    return ", ".join(_parts(counts, seconds, dry_run))
+    return ", ".join([*_parts(counts, seconds, dry_run), *format_requests(requests)])
+
+
+def format_requests(requests: Requests) -> list[str]:
+    """Return how many requests there were, if there were any."""
+    total = sum(requests.numbers.values())
+    if not total:
+        return []
+    found = sorted(requests.numbers.items(), key=lambda item: (-item[1], item[0]))
+    kinds = ", ".join(f"{number:,} {operation}" for operation, number in found)
+    return [format_count(total, "request") + (f" ({kinds})" if requests.by_operation else "")]
 
 
 def format_verification(found: Verification) -> str:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 from . import arguments
 from .connection import add_connection_options, add_side_options
 from .filters import add_file_filters, add_filter_options
+from .limit_options import add_bandwidth, add_limits
 from .object_options import add_object_options
 
 Group: TypeAlias = argparse._ArgumentGroup
@@ -86,6 +87,7 @@ def make_parser() -> arguments.Parser:
     arguments.add_output_options(parser, has_quiet=True)
     add_side_options(parser)
     add_object_options(parser.add_rarely_used("storage of objects in S3"))
+    add_limits(parser.add_rarely_used("limits"))
     _add_tuning(parser.add_rarely_used("tuning"))
     return parser
 
@@ -198,15 +200,16 @@ def _add_execution(group: Group) -> None:
         default=1,
         help="split the sync into batches that run in up to N processes",
     )
+    add_bandwidth(group)
+
+
+def _add_tuning(group: Group) -> None:
     group.add_argument(
         "--deadline",
         metavar="SECONDS",
         type=arguments.not_negative,
         help="stop after this time; run the same command again to continue",
     )
-
-
-def _add_tuning(group: Group) -> None:
     group.add_argument(
         "--filter-root", metavar="PATH", help="path that filters are relative to (default: SRC)"
     )

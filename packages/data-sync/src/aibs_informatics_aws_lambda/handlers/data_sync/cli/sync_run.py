@@ -28,7 +28,13 @@ from .messages import configure_logging
 from .output import check_stdout, print_json, print_lines
 from .page_report import page_report
 from .progress import show_progress
-from .summary import format_counts, format_verification
+from .summary import (
+    Requests,
+    count_requests,
+    format_counts,
+    format_requests,
+    format_verification,
+)
 from .sync_request import check_selected, make_request
 
 if TYPE_CHECKING:
@@ -105,7 +111,8 @@ def _sync(request: DataSyncRequest, options: argparse.Namespace) -> ExitCode:
     if options.json:
         print_json(response)
     elif not options.quiet:
-        print_lines(_lines(response, time.monotonic() - start))
+        requests = count_requests(by_operation=options.verbose)
+        print_lines(_lines(response, time.monotonic() - start, requests))
     if request.filter_config:
         _warn_of_filters(request, _count_files(response))
     failed = FailedFiles()
@@ -163,7 +170,9 @@ def _sync_in_batches(request: DataSyncRequest, options: argparse.Namespace) -> E
     if options.json:
         print_json(result.to_response())
     elif not options.quiet:
-        print_lines(_lines_of_batches(result, request, time.monotonic() - start))
+        requests = count_requests(result.requests, by_operation=options.verbose)
+        line = format_counts(result.counts, time.monotonic() - start, requests)
+        print_lines([line, *_lines_of_batches(result, request)])
     _print_failures(result, options)
     result.failed_files.print(deletes=_deletes(request))
     if request.filter_config:
@@ -182,10 +191,7 @@ def _count_synced(counts: DataSyncCounts) -> int:
     return counts.files_transferred + counts.files_unchanged
 
 
-def _lines_of_batches(
-    result: ParallelResult, request: DataSyncRequest, seconds: float
-) -> Iterator[str]:
-    yield format_counts(result.counts, seconds)
+def _lines_of_batches(result: ParallelResult, request: DataSyncRequest) -> Iterator[str]:
     if request.report_path:
         yield f"report: {request.report_path}"
     if result.unfinished:
@@ -205,12 +211,13 @@ def _print_failures(result: ParallelResult, options: argparse.Namespace) -> None
         sys.stderr.write(f"{PROGRAM}: error: {more:,} more syncs failed\n")
 
 
-def _lines(response: DataSyncResponse, seconds: float) -> Iterator[str]:
+def _lines(response: DataSyncResponse, seconds: float, requests: Requests) -> Iterator[str]:
     result = response.result
     if result.verification:
-        yield format_verification(result.verification)
+        found = format_verification(result.verification)
+        yield ", ".join([f"{found} in {seconds:.1f} s", *format_requests(requests)])
     else:
-        yield format_counts(result, seconds, dry_run=bool(response.request.dry_run))
+        yield format_counts(result, seconds, requests, dry_run=bool(response.request.dry_run))
     if result.details:
         yield f"report: {result.details}"
     if response.incomplete:

@@ -22,6 +22,7 @@ from .output import format_count
 from .progress import Amount, ThrottledProgress
 
 if TYPE_CHECKING:
+    from ..rate_limits import SharedStates
     from ..sync.engine import Engine
 
 
@@ -73,12 +74,13 @@ Message: TypeAlias = Amount | LogLine | BatchDone
 batch."""
 
 
-def work(connection: Connection, log_level: int) -> None:
+def work(connection: Connection, log_level: int, shared: SharedStates | None = None) -> None:
     """Run batches received from a connection, lists of `DataSyncRequest`, until it closes.
 
     Args:
         connection: receives batches and sends each `Message`.
         log_level: the lowest level of log records to send.
+        shared: the states of rate limits, which all workers share.
     """
     from ..s3.client import sent_requests
     from ..sync.engine import Engine
@@ -90,7 +92,7 @@ def work(connection: Connection, log_level: int) -> None:
     logger.setLevel(log_level)
     logger.addHandler(_LogForwarder(sender))
     progress = ThrottledProgress(lambda _, completed: sender.send(completed), _PROGRESS_SECONDS)
-    engine = Engine(progress)
+    engine = Engine(progress, shared=shared)
     while True:
         try:
             batch: Sequence[DataSyncRequest] = connection.recv()

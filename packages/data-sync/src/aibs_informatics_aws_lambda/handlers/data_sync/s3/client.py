@@ -32,8 +32,10 @@ if TYPE_CHECKING:
     from awscrt.io import ClientBootstrap, TlsConnectionOptions
     from awscrt.s3 import S3Client
 
-from ..settings import CHECKSUM_KEY, WORKERS
+from ..rate_limits import RateLimits
+from ..settings import CHECKSUM_KEY, DEFAULT_RETRIES, WORKERS
 from .errors import error_code, translate_error
+from .pacing import PacedFile, body_bytes, operations_of
 from .requests import Request, Response, head, read_stored, settle
 from .retries import find_header, is_transient, retry_delay
 from .service import Feature, Service, refuses_trailer
@@ -46,8 +48,14 @@ _MEMORY_BYTES = 256 * 2**20
 _CONNECT_TIMEOUT_MS = 10_000
 # After so many seconds without a response from a host, its TLS handshake is looked at.
 _HANDSHAKE_SECONDS = 2.0
-# Ten attempts with the first one; waits double, with jitter.
-_RETRIES = 9
+# Waits double, with jitter.
+_RETRIES = DEFAULT_RETRIES
+# With a limit, transfers in parts get about four times as many parts ahead of it.
+_PACED_CONNECTIONS = 2
+_BYTES_PER_SECOND_OF_A_CONNECTION = 10 * 10**6
+_REQUESTS_PER_SECOND_OF_A_CONNECTION = 10
+# Requests are sent to another region, or without trailing checksums, however few the retries.
+_REDIRECTIONS = 3
 _FIRST_WAIT_MS = 100
 
 
@@ -75,7 +83,10 @@ _FAR_SECONDS = 0.01
 
 sent_requests: Counter[str] = Counter()
 """The number of requests that this process has sent, by operation. Those of a transfer in parts
-follow from its size: the library does not count them."""
+follow from its size: the library does not count them, nor what it repeats."""
+
+# Requests are sent by several threads.
+_counts = threading.Lock()
 
 
 class S3:
@@ -84,14 +95,24 @@ class S3:
     Args:
         connections: the maximum number of connections of all workers.
         connection: the service and the credentials, if not those of the environment.
+        limits: the limits of bytes and requests per second, if there are any.
+        retries: the attempts of a request after the first one; by default 9.
 
     Attributes:
         is_far: whether all responses so far took longer than those of a service nearby.
     """
 
-    def __init__(self, connections: int, connection: S3Connection | None = None) -> None:
+    def __init__(
+        self,
+        connections: int,
+        connection: S3Connection | None = None,
+        limits: RateLimits | None = None,
+        retries: int | None = None,
+    ) -> None:
         self._chosen = connection
         self._connections = max(1, connections // WORKERS)
+        self._limits = limits
+        self._retries = _RETRIES if retries is None else retries
         self._shortest_response = float("inf")
         self.is_far = False
         self._sends_checksums = sends_checksums()
@@ -99,7 +120,7 @@ class S3:
         self._encrypted = self._connection.encrypted
         self._credentials = make_credentials(connection)
         self._payer = payer_headers().items()
-        self._clients: dict[tuple[str, int], S3Client] = {}
+        self._clients: dict[tuple[str, int, bool], S3Client] = {}
         self._regions: dict[str, str] = {}
         self._addresses: dict[tuple[str, str], tuple[str, str]] = {}
         self._in_flight: dict[Future[Response], tuple[Request, Any]] = {}
@@ -155,12 +176,57 @@ class S3:
             A future that raises the errors of `ask`.
         """
         future: Future[Response] = Future()
-        self._send(request, future, partial(_Collector, take, on_bytes))
+        if self._limits is None:
+            self._send(request, future, partial(_Collector, take, on_bytes))
+            return future
+        taken = partial(self._take_paced, take) if take else None
+        collect, seconds = partial(_Collector, taken, on_bytes), self._reserve(request, take)
+        if seconds:
+            self._send_later(seconds, request, future, collect)
+        else:
+            self._send(request, future, collect)
         return future
+
+    def _take_paced(self, take: Callable[[bytes], None], chunk: bytes) -> None:
+        if self._limits is not None:
+            self._limits.take(len(chunk))
+        take(chunk)
+
+    def _reserve(self, request: Request, take: Callable[[bytes], None] | None = None) -> float:
+        """Take what a request needs of the limits, and return the seconds to wait for it."""
+        if self._limits is None:
+            return 0.0
+        operations = self._operations(request, is_stream=take is not None)
+        if take is not None or not self._is_paced(request):
+            size = 0 if take else body_bytes(request)
+            return self._limits.reserve(size, sum(operations.values()))
+        # Parts and bytes are taken one by one.
+        return self._limits.reserve(0, sum(operations.values()) - max(operations.values()))
+
+    def _operations(self, request: Request, *, is_stream: bool) -> dict[str, int]:
+        part_bytes = request.part_bytes or self._part_bytes
+        if (request.size or 0) <= part_bytes:
+            return {request.operation: 1}
+        is_download = request.receive_file is not None or is_stream
+        return operations_of(request, part_bytes, is_download=is_download)
+
+    @property
+    def _part_bytes(self) -> int:
+        """The size of the parts of downloads."""
+        block = self._limits.block_bytes if self._limits else None
+        return min(block or PART_BYTES, PART_BYTES)
+
+    def _is_paced(self, request: Request, *, is_stream: bool = False) -> bool:
+        """Tell whether the bytes of a file are taken from the limits one by one."""
+        if self._limits is None or not (request.send_file or request.receive_file or is_stream):
+            return False
+        return (request.size or 0) > (self._limits.block_bytes or PART_BYTES)
 
     def cancel(self) -> None:
         """Cancel all requests in flight, and wait until they have ended."""
         ended = [*self._in_flight, *self._waiting]
+        if self._limits is not None:
+            self._limits.interrupt()
         self._cancel()
         for future in ended:
             future.exception()
@@ -169,11 +235,15 @@ class S3:
     def stop(self) -> None:
         """Cancel all requests, as the time is up: they raise `OutOfTimeError` until `resume`."""
         self._is_stopped = True
+        if self._limits is not None:
+            self._limits.interrupt()
         self._cancel()
 
     def resume(self) -> None:
         """Send requests again."""
         self._is_stopped = False
+        if self._limits is not None:
+            self._limits.resume()
 
     def _cancel(self) -> None:
         for _, sent in list(self._in_flight.values()):
@@ -215,19 +285,16 @@ class S3:
         # The library wants a stream for an upload, also of nothing.
         is_upload = request.operation == "PutObject" and not request.send_file
         has_body = bool(request.body) or is_upload
+        is_paced, paced = self._is_paced(request, is_stream=response.is_stream), None
         length = [] if request.method in ("GET", "HEAD") else [_content_length(request)]
         start = time.monotonic()
-        http_request = HttpRequest(
-            request.method,
-            f"{path}?{request.query}" if request.query else path,
-            HttpHeaders([("Host", host), *length, *headers, *self._payer]),
-            io.BytesIO(request.body) if has_body else None,
-        )
 
         def finish(
             error: Exception | None, *, did_validate_checksum: bool = False, **_: Any
         ) -> None:
             keep_thread_state()
+            if paced:
+                paced.close()
             if future.done():
                 # By a handshake that failed.
                 return
@@ -239,16 +306,18 @@ class S3:
             try:
                 if error is None:
                     future.set_result(response.as_response(verified=did_validate_checksum))
-                elif response.failure:
-                    future.set_exception(response.failure)
-                elif attempt == _RETRIES or response.has_begun:
+                elif failure := response.failure or (paced.failure if paced else None):
+                    future.set_exception(failure)
+                elif attempt >= max(self._retries, _REDIRECTIONS) or response.has_begun:
                     future.set_exception(self._translate(error, request, host))
                 elif self._is_elsewhere(request, region, error) or self._refuses_trailer(
                     checksums, error
                 ):
                     self._send(request, future, collect, attempt + 1)
-                elif is_transient(getattr(error, "status_code", None), error_code(error)):
-                    self._send_later(request, future, collect, attempt, error)
+                elif attempt < self._retries and is_transient(
+                    getattr(error, "status_code", None), error_code(error)
+                ):
+                    self._repeat(request, future, collect, attempt, error)
                 elif self._is_in_doubt(request, error):
                     failure = self._translate(error, request, host)
                     self._settle(request, failure, future, collect)
@@ -259,27 +328,40 @@ class S3:
                 future.set_exception(failure)
 
         try:
-            sent = self._client(region, request).make_request(
+            if self._limits is not None and is_paced and is_transfer:
+                paced = PacedFile(request, self._limits, request.part_bytes or self._part_bytes)
+            sent = self._client(region, request, is_paced=is_paced).make_request(
                 type=S3RequestType[_type_of(request, response)],
                 operation_name=request.operation,
-                request=http_request,
-                send_filepath=request.send_file,
-                recv_filepath=request.receive_file,
+                request=HttpRequest(
+                    request.method,
+                    f"{path}?{request.query}" if request.query else path,
+                    HttpHeaders([("Host", host), *length, *headers, *self._payer]),
+                    (paced if request.send_file else None)
+                    or (io.BytesIO(request.body) if has_body else None),
+                ),
+                send_filepath=None if paced else request.send_file,
+                recv_filepath=None if paced else request.receive_file,
                 checksum_config=checksums,
-                part_size=request.part_bytes,
+                part_size=request.part_bytes or (self._part_bytes if self._limits else None),
                 multipart_upload_threshold=request.part_bytes,
-                max_active_connections_override=self._connections_of_one(),
+                max_active_connections_override=1 if is_paced else self._connections_of_one(),
                 on_headers=response.take_headers if request.keeps_headers else None,
-                on_body=None if is_transfer else response.take_body,
+                on_body=(paced.write if paced and request.receive_file else None)
+                if is_transfer
+                else response.take_body,
                 on_progress=response.take_progress if is_transfer else None,
                 on_done=finish,
             )
         except (OSError, RuntimeError) as error:
             # The file cannot be opened.
+            if paced:
+                paced.close()
             future.set_exception(translate_error(error, request, host))
             return
+        with _counts:
+            sent_requests.update(self._operations(request, is_stream=response.is_stream))
         self._in_flight[future] = request, sent
-        _count_sent(request, is_in_parts=is_transfer and (request.size or 0) > PART_BYTES)
         future.add_done_callback(self._forget)
         if self._encrypted and host not in self._hosts:
             self._watch_handshake(host)
@@ -287,7 +369,7 @@ class S3:
             # Meanwhile, and perhaps too late for this request.
             sent.cancel()
 
-    def _send_later(
+    def _repeat(
         self,
         request: Request,
         future: Future[Response],
@@ -296,17 +378,29 @@ class S3:
         error: Exception,
     ) -> None:
         """Send a request again, after a while."""
-
-        def send() -> None:
-            if self._waiting.pop(future, None):
-                self._send(request, future, collect, attempt + 1)
-
         headers = dict(getattr(error, "headers", None) or ())
         seconds = retry_delay(attempt, _FIRST_WAIT_MS / 1000, find_header(headers, "retry-after"))
+        seconds = max(seconds, self._reserve(request))
+        self._send_later(seconds, request, future, collect, attempt + 1)
+
+    def _send_later(
+        self,
+        seconds: float,
+        request: Request,
+        future: Future[Response],
+        collect: Callable[[], _Collector],
+        attempt: int = 0,
+    ) -> None:
+        def send() -> None:
+            if self._waiting.pop(future, None):
+                self._send(request, future, collect, attempt)
+
         timer = threading.Timer(seconds, send)
         timer.daemon = True
         self._waiting[future] = timer
         timer.start()
+        if self._is_stopped:
+            self._cancel()
 
     def _translate(self, error: Exception, request: Request, host: str) -> Exception:
         if self._is_stopped and getattr(error, "name", "") == _CANCELED:
@@ -425,25 +519,38 @@ class S3:
         """Return which checksums are sent and verified."""
         # S3 sends the checksum with an object that is downloaded in one piece; that of a larger
         # one costs another request.
-        in_one_piece = (request.size or 0) <= PART_BYTES
+        in_one_piece = (request.size or 0) <= (request.part_bytes or self._part_bytes)
         if request.operation == "PutObject":
             in_header = in_one_piece or not self.service.supports(Feature.TRAILERS)
             return _upload_checksums(in_header) if self._sends_checksums else None
         return _checksums_of(request.operation, in_one_piece)
 
-    def _client(self, region: str, request: Request) -> S3Client:
+    def _client(self, region: str, request: Request, *, is_paced: bool) -> S3Client:
         """Return the client for a request.
 
         Large files take one thread for each core. Small ones are faster with a single thread:
         several would wait for the interpreter lock.
         """
-        is_large = (request.size or 0) > PART_BYTES
+        is_large = (request.size or 0) > PART_BYTES and not is_paced
         threads = max(1, (os.cpu_count() or 1) // WORKERS) if is_large else 1
-        if (region, threads) not in self._clients:
-            self._clients[region, threads] = self._make_client(region, threads)
-        return self._clients[region, threads]
+        key = region, threads, is_paced
+        if key not in self._clients:
+            connections = self._paced_connections() if is_paced else self._connections
+            self._clients[key] = self._make_client(region, threads, connections)
+        return self._clients[key]
 
-    def _make_client(self, region: str, threads: int) -> S3Client:
+    def _paced_connections(self) -> int:
+        """Return the number of connections for files whose bytes or parts are limited."""
+        limits = self._limits
+        size, requests = (limits.bandwidth, limits.requests_per_second) if limits else (None, None)
+        most = min(
+            (size or float("inf")) / _BYTES_PER_SECOND_OF_A_CONNECTION,
+            (requests or float("inf")) / _REQUESTS_PER_SECOND_OF_A_CONNECTION,
+            self._connections,
+        )
+        return max(_PACED_CONNECTIONS, int(most))
+
+    def _make_client(self, region: str, threads: int, connections: int) -> S3Client:
         from awscrt.s3 import (
             S3Client,
             S3RequestTlsMode,
@@ -466,13 +573,13 @@ class S3:
             signing_config=signing,
             part_size=PART_BYTES,
             memory_limit=_MEMORY_BYTES,
-            max_active_connections_override=self._connections,
-            throughput_target_gbps=_GBPS_OF_A_CONNECTION * self._connections,
+            max_active_connections_override=connections,
+            throughput_target_gbps=_GBPS_OF_A_CONNECTION * connections,
             retry_config=S3RetryConfig(
-                max_retries=_RETRIES,
+                max_retries=self._retries,
                 backoff_scale_factor_ms=_FIRST_WAIT_MS,
                 # The other modes give up early when many requests fail at once.
-                retry_mode=S3RetryMode.EXPONENTIAL_BACKOFF,
+                retry_mode=S3RetryMode.EXPONENTIAL_BACKOFF if self._retries else S3RetryMode.NONE,
             ),
             connect_timeout_ms=_CONNECT_TIMEOUT_MS,
         )
@@ -542,19 +649,6 @@ class _Collector:
     def as_response(self, *, verified: bool) -> Response:
         body = b"".join(self._chunks)
         return Response(self._headers, body, 0 if body else self._size, verified)
-
-
-def _count_sent(request: Request, *, is_in_parts: bool) -> None:
-    if not is_in_parts:
-        sent_requests[request.operation] += 1
-        return
-    parts = -(-(request.size or 0) // (request.part_bytes or PART_BYTES))
-    if request.operation == "GetObject":
-        sent_requests["GetObject"] += parts
-    else:
-        sent_requests["CreateMultipartUpload"] += 1
-        sent_requests["UploadPart"] += parts
-        sent_requests["CompleteMultipartUpload"] += 1
 
 
 def _restore_status(request: Request, host: str) -> list[tuple[str, str]]:

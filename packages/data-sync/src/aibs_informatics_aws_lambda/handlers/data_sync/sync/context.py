@@ -9,7 +9,9 @@ from aibs_informatics_aws_lambda.storage.data_sync.object_settings import Object
 
 from ..entries import Entry
 from ..progress import NullProgress, Progress
+from ..rate_limits import RateLimits
 from ..s3.client import S3
+from ..settings import DEFAULT_RETRIES
 from .deadline import TimeBudget
 from .failures import Failures
 from .report import Report
@@ -41,6 +43,8 @@ class ExecutionContext:
         failures: the files that could not be synced; `None` to stop at the first one.
         publish: called once all transfers and deletions at the destination have succeeded, to make
             them visible.
+        limits: the limits of bytes and requests per second, if there are any.
+        retries: the attempts to copy a local file after the first one.
     """
 
     pool: Executor
@@ -62,6 +66,8 @@ class ExecutionContext:
     object_settings: ObjectSettings | None = None
     failures: Failures | None = None
     publish: Callable[[Outcome], None] | None = None
+    limits: RateLimits | None = None
+    retries: int = DEFAULT_RETRIES
 
     @property
     def may_delete(self) -> bool:

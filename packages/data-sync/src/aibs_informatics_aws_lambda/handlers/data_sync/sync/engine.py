@@ -21,8 +21,9 @@ from ..local.staging import find_staging_root, staging_folder
 from ..local.walk import OnFailure
 from ..locations import resolve
 from ..progress import NullProgress, Progress
+from ..rate_limits import RateLimits, SharedStates
 from ..s3.client import DEFAULT_CONNECTIONS, S3
-from ..settings import WORKERS
+from ..settings import DEFAULT_RETRIES, WORKERS
 from .archived import describe as describe_archived
 from .context import ExecutionContext
 from .deadline import UNLIMITED, OutOfTimeError, TimeBudget, make_time_budget
@@ -58,6 +59,7 @@ class Engine:
         progress: receives the progress of the syncs.
         seconds_left: returns the time until the Lambda function times out; 0 outside of Lambda.
         listener: receives what is done with each entry, beside the report.
+        shared: the states of rate limits, if other processes share them.
     """
 
     def __init__(
@@ -65,12 +67,32 @@ class Engine:
         progress: Progress | None = None,
         seconds_left: Callable[[], float] = lambda: 0.0,
         listener: Report | None = None,
+        shared: SharedStates | None = None,
     ) -> None:
         self._progress = progress or NullProgress()
         self._listener = listener
         self._seconds_left = seconds_left
-        # One client for each number of connections, service and identity.
+        # One client for each number of connections, service and identity, and one limit for all
+        # syncs that have it.
         self._s3 = cache(S3)
+        self._make_limits = cache(partial(RateLimits, shared=shared))
+
+    def client(self, request: models.DataSyncRequest) -> S3:
+        """Return the S3 client for the source of a request."""
+        connection = request.source_connection
+        return self._clients(request)(*() if connection is None else (connection,))
+
+    def _clients(self, request: models.DataSyncRequest) -> Callable[..., S3]:
+        """Return what makes the S3 client of a request for a connection."""
+        connections, limits = _connections(request), self._limits(request)
+        if limits is None and request.retries is None:
+            return partial(self._s3, connections)
+        return partial(self._s3, connections, limits=limits, retries=request.retries)
+
+    def _limits(self, request: models.DataSyncRequest) -> RateLimits | None:
+        if request.bandwidth is None and request.requests_per_second is None:
+            return None
+        return self._make_limits(request.bandwidth, request.requests_per_second)
 
     def budget(self, *deadlines: models.Deadline | None) -> TimeBudget:
         """Return the time budget for the earliest of some deadlines."""
@@ -125,7 +147,8 @@ class Engine:
             yield plans
 
     def _call(self, request: models.DataSyncRequest, budget: TimeBudget) -> _Call:
-        return _Call(request, budget, self._progress, self._s3, self._listener)
+        s3, limits = self._clients(request), self._limits(request)
+        return _Call(request, budget, self._progress, s3, self._listener, limits)
 
 
 class _Call:
@@ -138,6 +161,7 @@ class _Call:
         s3: returns the S3 client for a number of connections, and a connection if that is not the
             one of the environment; it is called only for what is in S3.
         listener: receives what is done with each entry.
+        limits: the limits of bytes and requests per second, if there are any.
     """
 
     def __init__(
@@ -147,11 +171,12 @@ class _Call:
         progress: Progress,
         s3: Callable[..., S3],
         listener: Report | None,
+        limits: RateLimits | None,
     ) -> None:
         self._request = request
         self._budget = budget
         self._progress = progress
-        self._make_s3 = partial(s3, _connections(request))
+        self._make_s3 = s3
         self._limited: list[S3] = []
         make = self._limited_s3 if budget.is_limited else self._make_s3
         self._s3: Callable[[], S3] = make
@@ -160,6 +185,7 @@ class _Call:
         self._target_s3 = make if target is None else partial(make, target)
         self._timer: Timer | None = None
         self._listener = listener
+        self._limits = limits
         has_report = request.report_path is not None or request.include_detailed_response
         self._report_location = find_report_location(request) if has_report else None
         self._stores = (
@@ -295,6 +321,8 @@ class _Call:
                 failures=self._failures,
                 object_settings=request.object_settings,
                 publish=None if switch is None else switch.publish,
+                limits=self._limits,
+                retries=DEFAULT_RETRIES if request.retries is None else request.retries,
             )
             pending = sum(plan.pending for plan in plans)
             self._progress.plan(pending, sum(plan.pending_bytes for plan in plans))

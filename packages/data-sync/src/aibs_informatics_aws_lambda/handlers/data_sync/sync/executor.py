@@ -40,6 +40,7 @@ T = TypeVar("T")
 
 # Requests for small entries that wait at each connection, so that none of these is ever idle.
 _WAITING = 4
+_WAITING_FOR_LIMITS = 4 * _WAITING
 
 # Once a file is older than this, whatever changes it gives it another time in whole seconds.
 _RECENT_SECONDS = 2.0
@@ -122,10 +123,14 @@ class _PlanExecution:
         self.folders = _target_folders(plan.route)
         self.method = _choose_method(plan.route, context, self.folders)
         # Nearby, more requests in flight take more of the processor, and nothing is waited for.
+        # With a limit, what has arrived is published before much more is waited for.
+        waiting = _WAITING_FOR_LIMITS if context.limits else _WAITING * context.concurrency
         self.window = (
             AdaptiveWindow(max(1, DEFAULT_CONNECTIONS // WORKERS))
-            if context.adapts and _is_far(context.source_s3, context.target_s3)
-            else Window(_WAITING * context.concurrency)
+            if context.adapts
+            and not context.limits
+            and _is_far(context.source_s3, context.target_s3)
+            else Window(waiting)
         )
         # Transfers of entries whose comparison has shown another content.
         self.differing: deque[_Transfer] = deque()
@@ -281,11 +286,16 @@ class _PlanExecution:
         self._outcome.resumption = self._before.after(self._reached, unfinished, self._too_recent)
 
     def _give_up(self) -> None:
+        limits = self.context.limits
+        if limits:
+            limits.interrupt()
         for s3 in self.context.clients:
             s3.cancel()
         self.context.pool.shutdown(cancel_futures=True)
         self.is_given_up = True
         self.window.settle()
+        if limits:
+            limits.resume()
         left = [transfer.received for transfer in self._unfinished.values() if transfer.received]
         self.method.discard(left)
 

@@ -25,8 +25,7 @@ from ..routes import Route
 
 _BLOCK_BYTES = 2**20
 
-# EIO is how NFS, and so EFS, reports a broken connection; waits double, with jitter.
-_ATTEMPTS = 10
+# Waits double, with jitter.
 _FIRST_WAIT_SECONDS = 0.1
 _LONGEST_WAIT_SECONDS = 10.0
 
@@ -68,11 +67,12 @@ class LocalCopy:
         """Do nothing: a copy that fails deletes its temporary file."""
 
     def _copy(self, step: Step, staged: StagedFile, on_bytes: OnBytes | None) -> None:
-        for attempt in range(_ATTEMPTS):
+        # EIO is how NFS, and so EFS, reports a broken connection.
+        for attempt in range(self._context.retries + 1):
             try:
                 self._copy_once(step, staged, on_bytes)
             except OSError as error:
-                if error.errno != errno.EIO or attempt == _ATTEMPTS - 1:
+                if error.errno != errno.EIO or attempt == self._context.retries:
                     raise
                 wait = min(_LONGEST_WAIT_SECONDS, _FIRST_WAIT_SECONDS * 2**attempt)
                 time.sleep(wait * random.uniform(0.5, 1))  # noqa: S311
@@ -101,13 +101,17 @@ class LocalCopy:
         """Write the content of a file; its holes, which take no space, stay holes."""
         # Not shutil.copyfile, which cannot be stopped half-way through a large file. One byte more
         # than the file had when it was listed shows that it has grown.
-        block = memoryview(bytearray(min(_BLOCK_BYTES, size + 1)))
+        limits = self._context.limits
+        at_once = _BLOCK_BYTES if limits is None else limits.block_bytes or _BLOCK_BYTES
+        block = memoryview(bytearray(min(_BLOCK_BYTES, at_once, size + 1)))
         for start, end in data_spans(reader.fileno(), size):
             if start:
                 reader.seek(start)
                 staged.seek(start)
             while count := reader.readinto(block[: end - reader.tell()]):
                 self._check()
+                if limits is not None:
+                    limits.take(count, check=self._check)
                 staged.write(block[:count])
                 if on_bytes:
                     on_bytes(count)

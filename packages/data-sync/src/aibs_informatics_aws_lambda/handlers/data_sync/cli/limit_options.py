@@ -1,0 +1,67 @@
+"""Options that limit what a run takes of the network and of S3: bytes, requests and retries."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from . import arguments
+
+_FIELDS = ("bandwidth", "requests_per_second", "retries")
+_MOST_RETRIES = 50
+
+
+def add_bandwidth(group: argparse._ArgumentGroup) -> None:
+    """Add the option for the limit of bytes per second."""
+    group.add_argument(
+        "--bandwidth",
+        metavar="SIZE",
+        type=_parse_bandwidth,
+        help="transfer at most 50MB, for example, a second, up and down together",
+    )
+
+
+def add_limits(group: argparse._ArgumentGroup) -> None:
+    """Add the options for the limits of requests and retries."""
+    group.add_argument(
+        "--requests-per-second",
+        metavar="N",
+        type=_parse_rate,
+        help="send at most N requests to S3 a second, each part of a large file included",
+    )
+    group.add_argument(
+        "--retries",
+        metavar="N",
+        type=_parse_retries,
+        help="repeat each failed request to S3, and each local copy that breaks off, up to N "
+        "times (default: 9)",
+    )
+
+
+def given_limits(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the limits that were given, as request fields."""
+    found = vars(options)
+    return {name: found[name] for name in _FIELDS if found.get(name) is not None}
+
+
+@arguments.as_argument
+def _parse_bandwidth(text: str) -> int:
+    size: int = arguments.parse_size(text)
+    if size < 1:
+        raise ValueError(f"{text!r} is not a size a second such as 50MB or 1GiB")
+    return size
+
+
+@arguments.as_argument
+def _parse_rate(text: str) -> float:
+    rate: float = arguments.not_negative(text)
+    if not rate:
+        raise ValueError(f"{text!r} is not a positive number")
+    return rate
+
+
+@arguments.as_argument
+def _parse_retries(text: str) -> int:
+    if not text.isdecimal() or int(text) > _MOST_RETRIES:
+        raise ValueError(f"{text!r} is not an integer from 0 to {_MOST_RETRIES}")
+    return int(text)
