@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from aibs_informatics_aws_lambda.common.cli.errors import ExitCode, PayloadError, error_message
+from aibs_informatics_aws_lambda.common.s3 import S3Path
+from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
 
 from ..sync.plan_file import PlanFile
 from . import arguments as shared
 from .actions import ActionLines
-from .connection import add_connection_options, use_connection
+from .connection import add_connection_options, check_side, use_connection
 from .failed_files import FailedFiles
 from .limit_options import add_bandwidth, add_limits, given_limits
 from .messages import configure_logging
@@ -49,7 +51,15 @@ def run(arguments: Sequence[str]) -> ExitCode:
         if not vars(options).get(name):
             setattr(options, name, value)
     use_connection(options)
+    _check_endpoints(plan.request, options)
     return _apply(plan, options)
+
+
+def _check_endpoints(request: DataSyncRequest, options: argparse.Namespace) -> None:
+    if isinstance(request.source_path, S3Path):
+        check_side(request.source_connection, options, "source")
+    if isinstance(request.destination_path, S3Path):
+        check_side(request.destination_connection, options, "destination")
 
 
 def _read(path: Path) -> PlanFile:

@@ -12,7 +12,7 @@ from argcomplete.shell_integration import shellcode
 
 from ..s3.botocore_client import s3_client
 from .arguments import MODULES, PROGRAM, Parser
-from .connection import use_connection
+from .connection import set_variables
 from .output import print_lines
 
 _PROGRAM = f"{PROGRAM} completion"
@@ -79,7 +79,7 @@ def _complete_verb_or_path(prefix: str, **settings: Any) -> list[str]:
 
 def _uris(prefix: str, options: Any) -> Iterator[str]:
     """Yield the buckets or keys with a prefix, up to the next slash, with a single request."""
-    use_connection(options)
+    set_variables(options)
     s3 = s3_client()
     bucket, slash, key = prefix.removeprefix("s3://").partition("/")
     if not slash:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
-from aibs_informatics_aws_lambda.common.cli.errors import CommandError, UsageError, error_message
+from aibs_informatics_aws_lambda.common.cli.errors import UsageError, error_message
 
 from .arguments import Parser, as_argument
 
@@ -15,9 +17,15 @@ if TYPE_CHECKING:
 
 Side: TypeAlias = Literal["source", "destination"]
 
-_CONNECT_SECONDS = 4
 _OPTIONS = ("profile", "region", "endpoint_url", "no_sign_request", "role_arn")
 _ROLE_OPTIONS = ("role_session_name", "external_id")
+# The names of arguments that are locations.
+_LOCATIONS: Final[Mapping[Side, tuple[str, ...]]] = MappingProxyType(
+    {
+        "source": ("source_path", "sources", "path", "paths", "location"),
+        "destination": ("destination_path", "destination"),
+    }
+)
 _CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
 
@@ -122,11 +130,21 @@ def find_side_connection(options: argparse.Namespace, side: Side) -> S3Connectio
 
 
 def use_connection(options: argparse.Namespace) -> None:
-    """Set the environment variables that the options stand for, also for worker processes.
+    """Set the variables that the options stand for, and look at the endpoints in use.
 
     Raises:
-        CommandError: the endpoint cannot be reached.
+        CommandError: there is no service compatible with S3 at an endpoint.
+        AWSError: the configuration is invalid.
     """
+    set_variables(options)
+    found = vars(options)
+    for side, names in _LOCATIONS.items():
+        if any(map(_is_in_s3, (found[name] for name in names if name in found))):
+            check_side(find_side_connection(options, side), options, side)
+
+
+def set_variables(options: argparse.Namespace) -> None:
+    """Set the environment variables that the options stand for, also for worker processes."""
     given = given_connection(options)
     profile, region, url = (given.get(name) for name in ("profile", "region", "endpoint_url"))
     if profile:
@@ -138,7 +156,6 @@ def use_connection(options: argparse.Namespace) -> None:
         os.environ["AWS_REGION"] = os.environ["AWS_DEFAULT_REGION"] = region
     if url:
         os.environ["AWS_ENDPOINT_URL_S3"] = url
-        _check_endpoint(url)
     # Not for the help: it takes time.
     from .. import settings
 
@@ -154,23 +171,38 @@ def use_connection(options: argparse.Namespace) -> None:
         os.environ[settings.NO_SIGN_REQUEST_KEY] = "true"
 
 
-def _check_endpoint(url: str) -> None:
-    """Connect to an endpoint: requests would be retried for half a minute."""
-    import socket
-    from urllib.parse import urlsplit
-    from urllib.request import getproxies
+def check_side(
+    connection: S3Connection | None, options: argparse.Namespace, side: Side = "source"
+) -> None:
+    """Look at the endpoint of a connection, or that of the environment.
 
-    parts = urlsplit(url)
-    if parts.scheme in getproxies():
-        return
-    try:
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        socket.create_connection((parts.hostname or "", port), _CONNECT_SECONDS).close()
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise CommandError(
-            f"cannot connect to {url}: {reason}. Check --endpoint-url and the network"
-        ) from error
+    Raises:
+        CommandError: there is no service compatible with S3.
+        AWSError: the configuration is invalid.
+    """
+    from ..s3.endpoint import find_endpoint
+    from .endpoint_check import check_endpoint
+
+    endpoint = find_endpoint(connection)
+    check_endpoint(endpoint, _setting_of(endpoint.endpoint, options, side))
+
+
+def _setting_of(url: str, options: argparse.Namespace, side: Side) -> str:
+    """Return where an endpoint is configured."""
+    if url == given_side_options(options, side).get("endpoint_url"):
+        return f"--{side}-endpoint-url"
+    if url == vars(options).get("endpoint_url"):
+        return "--endpoint-url"
+    for variable in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"):
+        if url == os.environ.get(variable):
+            return variable
+    return "endpoint_url of the AWS profile"
+
+
+def _is_in_s3(value: Any) -> bool:
+    """Tell whether a location, or one of several, is in S3."""
+    several = value if isinstance(value, list | tuple) else [value]
+    return any(isinstance(one, str) and one.startswith("s3://") for one in several)
 
 
 @as_argument

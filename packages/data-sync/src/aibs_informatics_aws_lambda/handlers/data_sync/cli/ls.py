@@ -15,7 +15,7 @@ from aibs_informatics_aws_lambda.storage.quoted_names import quote_name
 from ..housekeeping.times import to_datetime
 from ..sync.filters import compile_patterns, matches
 from .arguments import PROGRAM, Parser, add_output_options, parse_path
-from .connection import add_connection_options, use_connection
+from .connection import add_connection_options, check_side, use_connection
 from .filters import add_filter_options, make_filter_config
 from .housekeeping import absolute_paths, add_separator, with_plain_log
 from .levels import LevelEntry, list_buckets, list_level
@@ -63,7 +63,9 @@ def run(arguments: Sequence[str]) -> ExitCode:
     options = make_parser().parse_args(arguments)
     configure_logging(_PROGRAM, verbose=options.verbose, form=options.log_format)
     use_connection(options)
-    if options.stores and options.path is not None:
+    if options.path is None:
+        check_side(None, options)
+    elif options.stores:
         return _list_with_stores(options)
     is_tree = options.recursive and options.path is not None
     is_detailed = options.long or options.human or options.sort is not None

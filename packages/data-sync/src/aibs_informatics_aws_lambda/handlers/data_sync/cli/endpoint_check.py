@@ -1,0 +1,174 @@
+"""A look at an endpoint before the first request, which would be retried for half a minute."""
+
+from __future__ import annotations
+
+import re
+import socket
+import ssl
+from contextlib import closing
+from http import HTTPStatus
+from threading import Thread
+from urllib.parse import SplitResult, urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from aibs_informatics_aws_lambda.common.cli.errors import CommandError
+
+from ..s3.endpoint import Endpoint
+
+_SECONDS = 4.5
+_STEP_SECONDS = 1.5
+_MOST_BYTES = 8192
+_TLS_ALERT = b"\x15\x03"
+# Without a signature, services respond by an error in XML, if not by a list of buckets.
+_OTHER_TYPES = ("text/html", "text/plain", "application/json")
+_OTHER_STATUSES = frozenset(
+    {
+        HTTPStatus.MOVED_PERMANENTLY,
+        HTTPStatus.FOUND,
+        HTTPStatus.SEE_OTHER,
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.METHOD_NOT_ALLOWED,
+        HTTPStatus.NOT_IMPLEMENTED,
+    }
+)
+
+
+def check_endpoint(endpoint: Endpoint, setting: str) -> None:
+    """Connect to an endpoint, and look whether a service compatible with S3 responds.
+
+    Of an endpoint of AWS, only the name of the host is looked up.
+
+    Args:
+        endpoint: the endpoint.
+        setting: where it is configured, for messages.
+
+    Raises:
+        CommandError: there is no such service, or no response within seconds.
+    """
+    parts = urlsplit(endpoint.endpoint)
+    if parts.scheme in getproxies() and not proxy_bypass(parts.hostname or ""):
+        return
+    found: list[str | None] = []
+    is_aws = endpoint.is_aws and not endpoint.is_custom
+    look = _find_host if is_aws else _find_problem
+    # A thread: looking up a name has no timeout.
+    thread = Thread(target=lambda: found.append(look(parts)), daemon=True)
+    thread.start()
+    thread.join(_SECONDS)
+    problem = found[0] if found else f"no response within {_SECONDS} seconds"
+    if problem:
+        check = "the region" if is_aws else setting
+        raise CommandError(
+            f"cannot connect to {endpoint.endpoint}: {problem}. Check {check} and the network"
+        )
+
+
+def _find_host(parts: SplitResult) -> str | None:
+    try:
+        socket.getaddrinfo(parts.hostname, 443)
+    except OSError:
+        return f"the host {parts.hostname} is unknown"
+    return None
+
+
+def _find_problem(parts: SplitResult) -> str | None:
+    try:
+        connection = _connect(parts)
+    except socket.gaierror:
+        return f"the host {parts.hostname} is unknown"
+    except (OSError, ValueError) as error:
+        return getattr(error, "strerror", None) or str(error)
+    with closing(connection):
+        if parts.scheme == "https":
+            try:
+                with closing(_encrypt(connection)) as encrypted:
+                    return judge_response(_request(encrypted, parts))
+            except ssl.SSLError as error:
+                return describe_tls_error(error)
+            except OSError:
+                return None
+        try:
+            response = _request(connection, parts)
+        except OSError:
+            response = b""
+    if response and not _is_about_tls(response):
+        return judge_response(response)
+    if response or _speaks_tls(parts):
+        return "the server speaks TLS: write https:// instead of http://"
+    return None
+
+
+def _connect(parts: SplitResult) -> socket.socket:
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return socket.create_connection((parts.hostname or "", port), _STEP_SECONDS * 2)
+
+
+def _encrypt(connection: socket.socket) -> ssl.SSLSocket:
+    # Whether the certificate is trusted is told, with the remedy, by the first request.
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    connection.settimeout(_STEP_SECONDS)
+    return context.wrap_socket(connection)
+
+
+def _speaks_tls(parts: SplitResult) -> bool:
+    try:
+        with closing(_connect(parts)) as connection, closing(_encrypt(connection)):
+            return True
+    except OSError:
+        return False
+
+
+def _request(connection: socket.socket, parts: SplitResult) -> bytes:
+    """Send a request for the list of buckets, without a signature, and return the response."""
+    connection.settimeout(_STEP_SECONDS)
+    host = parts.netloc.rpartition("@")[2]
+    request = (
+        f"GET {parts.path.rstrip('/')}/ HTTP/1.1\r\nHost: {host}\r\nAccept: */*\r\n"
+        "User-Agent: data-sync\r\nx-amz-content-sha256: UNSIGNED-PAYLOAD\r\n"
+        "Connection: close\r\n\r\n"
+    )
+    connection.sendall(request.encode())
+    response = b""
+    try:
+        while len(response) < _MOST_BYTES and (received := connection.recv(_MOST_BYTES)):
+            response += received
+    except OSError:
+        # What has arrived by now may tell.
+        return response
+    return response
+
+
+def _is_about_tls(response: bytes) -> bool:
+    """Tell whether a response to plain HTTP says that TLS is expected."""
+    is_refusal = response.startswith(b"HTTP/") and b" 400 " in response[:16]
+    return response.startswith(_TLS_ALERT) or (is_refusal and b"HTTPS" in response)
+
+
+def describe_tls_error(error: ssl.SSLError) -> str | None:
+    """Return what an error of a TLS handshake tells of a server, if it tells anything."""
+    if error.reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"):
+        return "the server does not speak TLS: write http:// instead of https://"
+    # By the first request.
+    return None
+
+
+def judge_response(response: bytes) -> str | None:
+    """Return why a response is not that of a service compatible with S3; `None` if it may be."""
+    if not response:
+        return None
+    head, _, body = response.partition(b"\r\n\r\n")
+    status_line = re.match(rb"HTTP/\S+ (\d{3})", head)
+    if status_line is None:
+        return "the server does not speak HTTP: it is no service compatible with S3"
+    status = int(status_line[1])
+    headers = head.decode("latin-1").lower()
+    if re.search(r"^x-amz-", headers, re.MULTILINE) or body.lstrip().startswith(b"<?xml"):
+        return None
+    found = re.search(r"^content-type: *([^;\s]+)", headers, re.MULTILINE)
+    kind = found[1] if found else ""
+    is_other = HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES or status in _OTHER_STATUSES
+    if kind in _OTHER_TYPES and is_other:
+        return f"the server is no service compatible with S3: it responds {status} with {kind}"
+    return None
