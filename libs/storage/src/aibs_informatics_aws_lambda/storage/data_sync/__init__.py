@@ -28,7 +28,7 @@ __getattr__, __dir__ = lazy_names(
             "PrepareBatchDataSyncResponse",
             "RequestsOrLocation",
         ),
-        "connection": ("EndpointUrl", "RoleArn", "S3Connection"),
+        "connection": ("EndpointUrl", "RoleArn", "S3Connection", "parse_role_arn"),
         "filters": ("DataSyncFilterConfig", "Patterns"),
         "json_documents": (
             "GetJSONFromFileRequest",

@@ -16,7 +16,7 @@ _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
 _REGION = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
 
 
-def parse_endpoint_url(text: str) -> str:
+def _parse_endpoint_url(text: str) -> str:
     """Return the URL of an endpoint.
 
     Raises:
@@ -58,7 +58,7 @@ def _parse_external_id(text: str) -> str:
     return text
 
 
-EndpointUrl: TypeAlias = Annotated[str, AfterValidator(parse_endpoint_url)]
+EndpointUrl: TypeAlias = Annotated[str, AfterValidator(_parse_endpoint_url)]
 """The URL of an endpoint."""
 
 RoleArn: TypeAlias = Annotated[str, AfterValidator(parse_role_arn)]

@@ -142,6 +142,11 @@ class DataSyncConfig(PydanticBaseModel):
     object_settings: ObjectSettings | None = Field(
         None, description="how objects are stored: content type, storage class, tags and so on"
     )
+    preserve: bool | None = Field(
+        None,
+        description="true: store mode, owner and times of files in the metadata of objects, as "
+        "rclone does, and restore them",
+    )
     continue_on_error: bool | None = Field(
         None,
         description="true: sync the other files if one fails, and then delete nothing; default: "

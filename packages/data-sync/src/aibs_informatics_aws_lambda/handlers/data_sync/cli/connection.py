@@ -29,10 +29,13 @@ _LOCATIONS: Final[Mapping[Side, tuple[str, ...]]] = MappingProxyType(
 _CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
 
-def add_connection_options(parser: Parser) -> None:
-    """Add the options for all requests."""
-    group = parser.add_argument_group("connection")
+def add_connection_options(parser: Parser, *, has_sides: bool = False) -> None:
+    """Add the options for all requests, and with ``has_sides`` those for one side."""
+    hint = " (for one side: --source-profile, --destination-region ..., see --help-all)"
+    group = parser.add_argument_group(f"connection{hint if has_sides else ''}")
     _add_service_options(group, "")
+    group = parser.add_rarely_used("roles and payers")
+    _add_role_options(group, "")
     group.add_argument(
         "--request-payer",
         nargs="?",
@@ -41,11 +44,12 @@ def add_connection_options(parser: Parser) -> None:
         metavar="WHO",
         help="pay for requests to buckets with Requester Pays",
     )
-    _add_role_options(parser.add_rarely_used("role"), "")
+
+    if has_sides:
+        _add_side_options(parser)
 
 
-def add_side_options(parser: Parser) -> None:
-    """Add the options for the requests to one side of a sync."""
+def _add_side_options(parser: Parser) -> None:
     group = parser.add_rarely_used("connection of one side, if both are not the same")
     for side in ("source", "destination"):
         _add_service_options(group, f"{side}-")
@@ -69,14 +73,11 @@ def _add_service_options(group: argparse._ArgumentGroup, side: str) -> None:
         action="store_true",
         help="send no credentials, to public buckets",
     )
-    group.add_argument(
-        f"--{side}role-arn",
-        metavar="ARN",
-        help=f"IAM role to assume{of and ' for the ' + side[:-1]}",
-    )
 
 
 def _add_role_options(group: argparse._ArgumentGroup, side: str) -> None:
+    of = f" for the {side[:-1]}" if side else ""
+    group.add_argument(f"--{side}role-arn", metavar="ARN", help=f"IAM role to assume{of}")
     group.add_argument(
         f"--{side}role-session-name",
         metavar="NAME",

@@ -30,6 +30,7 @@ class CopyOptions(NamedTuple):
         source_connection: the connection to sources in S3, if not that of the environment.
         destination_connection: the connection to a destination in S3, likewise.
         limits: request fields that limit the copy.
+        preserve: whether mode, owner and times of files are kept.
     """
 
     recursive: bool = False
@@ -40,6 +41,7 @@ class CopyOptions(NamedTuple):
     source_connection: S3Connection | None = None
     destination_connection: S3Connection | None = None
     limits: Mapping[str, Any] = MappingProxyType({})
+    preserve: bool = False
 
 
 def make_requests(
@@ -103,6 +105,8 @@ def _sync(
         "destination_connection": options.destination_connection if to_s3 else None,
         **options.limits,
     }
+    if options.preserve:
+        fields["preserve"] = True
     if options.dry_run:
         fields["dry_run"] = True
     return DataSyncRequest(

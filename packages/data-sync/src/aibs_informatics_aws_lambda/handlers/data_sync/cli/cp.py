@@ -20,7 +20,6 @@ from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncCounts, D
 from .arguments import PROGRAM, Parser, add_output_options
 from .connection import (
     add_connection_options,
-    add_side_options,
     find_side_connection,
     use_connection,
 )
@@ -103,6 +102,7 @@ def copy(verb: str, arguments: Sequence[str]) -> ExitCode:
             find_side_connection(options, "source"),
             find_side_connection(options, "destination"),
             given_limits(options),
+            options.preserve,
         )
         requests = list(make_requests(sources, options.destination, copying))
         if verb == "mv":
@@ -211,13 +211,18 @@ def make_parser(verb: str = "cp") -> Parser:
         "--dry-run", "-n", action="store_true", help="show what would be done without any change"
     )
     parser.add_argument(
+        "--preserve",
+        "-p",
+        action="store_true",
+        help="keep mode, owner and times of files, in S3 in metadata",
+    )
+    parser.add_argument(
         "--fail-fast",
         action="store_true",
         help="stop at the first file that fails, instead of copying the others",
     )
-    add_connection_options(parser)
+    add_connection_options(parser, has_sides=True)
     add_output_options(parser, has_quiet=True)
-    add_side_options(parser)
     add_object_options(parser.add_rarely_used("storage of objects in S3"))
     limits = parser.add_rarely_used("limits")
     add_bandwidth(limits)

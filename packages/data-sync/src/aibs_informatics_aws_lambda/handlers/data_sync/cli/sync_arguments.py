@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from aibs_informatics_aws_lambda.storage.paths import DataLocation
 
 from . import arguments
-from .connection import add_connection_options, add_side_options
+from .connection import add_connection_options
 from .filters import add_file_filters, add_filter_options
 from .limit_options import add_bandwidth, add_limits
 from .object_options import add_object_options
@@ -34,7 +34,6 @@ examples:
   download CSV files:            {arguments.PROGRAM} --include '*.csv' s3://bucket/results/ tables
   mirror, but keep logs at DST:  {arguments.PROGRAM} --delete --exclude '*.log' results s3://bucket/r/
   read a public bucket:          {arguments.PROGRAM} --no-sign-request s3://bucket/data/ data
-  copy to another service:       {arguments.PROGRAM} --destination-endpoint-url URL s3://a/x/ s3://b/x/
   transfer in four processes:    {arguments.PROGRAM} --jobs 4 s3://bucket/run-1/ /mnt/data/run-1
 """
 
@@ -83,9 +82,8 @@ def make_parser() -> arguments.Parser:
     _add_comparison(parser.add_argument_group("comparison"))
     _add_deletions(parser.add_argument_group("deletion"))
     _add_execution(parser.add_argument_group("execution"))
-    add_connection_options(parser)
+    add_connection_options(parser, has_sides=True)
     arguments.add_output_options(parser, has_quiet=True)
-    add_side_options(parser)
     add_object_options(parser.add_rarely_used("storage of objects in S3"))
     add_limits(parser.add_rarely_used("limits"))
     _add_tuning(parser.add_rarely_used("tuning"))
@@ -176,8 +174,13 @@ def _add_execution(group: Group) -> None:
         metavar="PATH",
         dest="report_path",
         type=arguments.parse_path,
-        help="write the action for each file to PATH as JSON Lines (- is stdout), or a page with "
-        "charts to PATH.html",
+        help="write actions to PATH as JSON Lines (- is stdout); charts to PATH.html",
+    )
+    group.add_argument(
+        "--preserve",
+        action="store_true",
+        default=None,
+        help="keep mode, owner and times of files; in S3 as rclone --metadata",
     )
     group.add_argument(
         "--stores",

@@ -40,6 +40,8 @@ class ExecutionContext:
         report: receives what was done with each entry.
         budget: the time that is left.
         object_settings: how objects are stored.
+        preserves: whether mode, owner and times of files are stored, and restored.
+        trusts_times: whether files of one size and the preserved time are taken for the same.
         failures: the files that could not be synced; `None` to stop at the first one.
         publish: called once all transfers and deletions at the destination have succeeded, to make
             them visible.
@@ -64,6 +66,8 @@ class ExecutionContext:
     report: Report = field(default_factory=Report)
     budget: TimeBudget = field(default_factory=TimeBudget)
     object_settings: ObjectSettings | None = None
+    preserves: bool = False
+    trusts_times: bool = False
     failures: Failures | None = None
     publish: Callable[[Outcome], None] | None = None
     limits: RateLimits | None = None

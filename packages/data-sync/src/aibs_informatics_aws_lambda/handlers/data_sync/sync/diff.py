@@ -60,6 +60,7 @@ class DiffOptions(NamedTuple):
             those that ``resumption`` is about.
         allows: tells whether an entry is selected by its size and time; `None` if all are.
         ignore_times: transfer what differs in content, and not what is newer.
+        preserve: compare files of one size, whatever their times: these are preserved.
         existing: what is done with files at the destination that differ.
     """
 
@@ -71,6 +72,7 @@ class DiffOptions(NamedTuple):
     is_entry_file: Callable[[str], bool] = lambda _: False
     allows: Callable[[Entry], bool] | None = None
     ignore_times: bool = False
+    preserve: bool = False
     existing: Literal["replace", "update", "ignore", "immutable"] = "replace"
 
     def selects(self, entry: Entry) -> bool:
@@ -116,6 +118,8 @@ def decide(target: str, entry: Entry, there: Entry | None, options: DiffOptions)
         return Step("transfer", "forced", target, entry, there)
     if entry.size != there.size:
         return Step("transfer", "size", target, entry, there)
+    if options.preserve and not (options.verify or options.size_only):
+        return Step("compare", "checksum", target, entry, there)
     age = int(there.modified) - int(entry.modified)
     if age < 0 and not (options.verify or options.ignore_times):
         return Step("transfer", "newer", target, entry, there)

@@ -323,6 +323,9 @@ class _Call:
                 publish=None if switch is None else switch.publish,
                 limits=self._limits,
                 retries=DEFAULT_RETRIES if request.retries is None else request.retries,
+                preserves=bool(request.preserve),
+                trusts_times=bool(request.preserve)
+                and not (request.ignore_times or request.verify),
             )
             pending = sum(plan.pending for plan in plans)
             self._progress.plan(pending, sum(plan.pending_bytes for plan in plans))
@@ -379,11 +382,13 @@ class _Call:
     def _plan_options(self, branch: Branch, resolved: ResolvedSync) -> PlanOptions:
         request, route, before = self._request, branch.route, self._request.continuation
         moves = not request.retain_source_data and not route.is_remote_to_local
+        is_within_s3 = route.source.bucket is not None and route.target.bucket is not None
         diff = DiffOptions(
             force=request.force,
             size_only=request.size_only,
             verify=bool(request.verify),
             ignore_times=bool(request.ignore_times),
+            preserve=bool(request.preserve) and not is_within_s3,
             existing=request.existing or "replace",
             resumption=_resumption(before, route),
             clock_skew=_CLOCK_SKEW_OF_MOVES if moves else 1,

@@ -29,6 +29,7 @@ from .routes import Route
 from .transfers.download import Download
 from .transfers.local_copy import LocalCopy, copy_folders
 from .transfers.method import TransferMethod
+from .transfers.preserve import PreservingDownload, PreservingLocalCopy, PreservingUpload
 from .transfers.s3_copy import S3Copy
 from .transfers.streamed_copy import StreamedCopy
 from .transfers.upload import Upload
@@ -137,7 +138,8 @@ class _PlanExecution:
         self.seconds_to_publish = _Average()
         self.seconds_to_touch = _Average()
         # Scanners take a file for stale by its time, and one that is in sync was just asked for.
-        self.touches = plan.route.target.bucket is None and context.changes
+        is_local = plan.route.target.bucket is None
+        self.touches = (is_local or context.preserves) and context.changes
         self._outcome = outcome
         self.is_given_up = False
         self._before = plan.resumption or Resumption()
@@ -323,9 +325,22 @@ class _PlanExecution:
         self.context.report.add(self.plan.route, step, action, evidence)
 
     def touch(self, step: Step) -> Callable[[], None]:
-        """Return a function that touches the target of an entry, for any thread."""
-        folder, name = self.folders.locate(self.plan.route.target.at(step.target))
+        """Return a function that touches the target of an entry, for any thread.
+
+        Where times are preserved, it restores the attributes instead.
+        """
+        target = self.plan.route.target
+        if target.bucket is not None:
+            return partial(self._restore, step, None, "")
+        folder, name = self.folders.locate(target.at(step.target))
+        if self.context.preserves:
+            return partial(self._restore, step, folder, name)
         return partial(self._touch, folder, name, self.context.time_of_copy(step.entry))
+
+    def _restore(self, step: Step, folder: Folder | None, name: str) -> None:
+        start = time.perf_counter()
+        self.method.restore(step, folder, name)
+        self.seconds_to_touch.add(time.perf_counter() - start)
 
     def _touch(self, folder: Folder, name: str, modified: float | None) -> None:
         start = time.perf_counter()
@@ -477,7 +492,7 @@ class _Transfer:
             if execution.seconds_to_touch.value >= _SLOW_SECONDS:
                 execution.window.add(
                     partial(execution.context.pool.submit, touch),
-                    partial(self._end_touching, evidence),
+                    partial(self.guard, self._end_touching, evidence),
                 )
                 return
             touch()
@@ -576,12 +591,19 @@ def _choose_method(route: Route, context: ExecutionContext, folders: Folders) ->
     source_s3, target_s3 = context.source_s3, context.target_s3
     if target_s3 is None:
         if source_s3 is None:
-            return LocalCopy(route, folders, context)
-        return Download(route, source_s3, Staging(folders, context.staging), context)
+            copy = PreservingLocalCopy if context.preserves else LocalCopy
+            return copy(route, folders, context)
+        staging = Staging(folders, context.staging)
+        if context.preserves:
+            return PreservingDownload(route, source_s3, staging, context, context.trusts_times)
+        return Download(route, source_s3, staging, context)
     settings, moves = context.object_settings, context.removes_sources
     if source_s3 is None:
         reports, check = context.report.is_read, context.budget.check
-        return Upload(route, target_s3, check, reports=reports, moves=moves, settings=settings)
+        upload: Callable[..., Upload] = Upload
+        if context.preserves:
+            upload = partial(PreservingUpload, trusts_times=context.trusts_times)
+        return upload(route, target_s3, check, reports=reports, moves=moves, settings=settings)
     if target_s3.can_copy_from(source_s3):
         return S3Copy(route, source_s3, target_s3, context.pool, settings)
     return StreamedCopy(route, source_s3, target_s3, context)

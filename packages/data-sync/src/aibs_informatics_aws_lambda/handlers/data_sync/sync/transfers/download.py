@@ -9,11 +9,12 @@ from typing import Any
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 
 from ...local.files import file_digest
+from ...local.folders import Folder
 from ...local.staging import StagedFile, Staging
 from ...progress import CheckDeadline, OnBytes
 from ...s3.client import S3
 from ...s3.etags import file_has_etag, find_part_sizes, object_digest
-from ...s3.requests import ObjectVersion, Response, get_version, object_version
+from ...s3.requests import ObjectVersion, Request, Response, get_version, object_version
 from ..context import ExecutionContext
 from ..diff import Step
 from ..report import NO_EVIDENCE, Evidence
@@ -48,8 +49,7 @@ class Download:
         size = step.entry.size
         if not size:
             return _nothing()
-        source = object_version(self.route.source, step.entry.relative, step.entry)
-        request = get_version(source, size)
+        request = self._request(step)
         if size > _SMALL_BYTES:
             request = request._replace(receive_file=staged.open_path(), file_name=staged.target)
         return self.s3.send(request, on_bytes=on_bytes)
@@ -100,6 +100,12 @@ class Download:
         for staged in self._staged.values():
             staged.discard()
         self._staged.clear()
+
+    def restore(self, step: Step, folder: Folder | None, name: str) -> None:
+        """Do nothing: no attributes are preserved."""
+
+    def _request(self, step: Step) -> Request:
+        return get_version(self._source(step), step.entry.size)
 
     def _source(self, step: Step) -> ObjectVersion:
         return object_version(self.route.source, step.entry.relative, step.entry)

@@ -14,7 +14,7 @@ from aibs_informatics_aws_lambda.common.files import filename_in_errors
 
 from ...local.descent import descend
 from ...local.files import check_length, check_unchanged, data_spans, same_content
-from ...local.folders import Folders, open_folder
+from ...local.folders import Folder, Folders, open_folder
 from ...local.hdf5 import check_closed
 from ...local.staging import StagedFile, Staging
 from ...progress import CheckDeadline, OnBytes
@@ -62,6 +62,9 @@ class LocalCopy:
     def has_same_bytes(self, step: Step, check: CheckDeadline) -> bool:  # noqa: ARG002
         """Return false: all bytes were compared in place of checksums."""
         return False
+
+    def restore(self, step: Step, folder: Folder | None, name: str) -> None:
+        """Do nothing: no attributes are preserved."""
 
     def discard(self, received: Sequence[tuple[Step, Any]]) -> None:
         """Do nothing: a copy that fails deletes its temporary file."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, Protocol, TypeVar
 
+from ...local.folders import Folder
 from ...progress import CheckDeadline, OnBytes
 from ..diff import Step
 from ..report import Evidence
@@ -30,6 +31,15 @@ class TransferMethod(Protocol):
 
     def has_same_bytes(self, step: Step, check: CheckDeadline) -> bool:
         """Tell whether the target has the content of an entry, by reading both."""
+
+    def restore(self, step: Step, folder: Folder | None, name: str) -> None:
+        """Give the target the attributes of an entry that has the same content, if they differ.
+
+        Args:
+            step: the entry.
+            folder: the directory of a local target.
+            name: the name of a local target in it.
+        """
 
     def discard(self, received: Sequence[tuple[Step, Any]]) -> None:
         """Delete what is left of transfers that did not end.

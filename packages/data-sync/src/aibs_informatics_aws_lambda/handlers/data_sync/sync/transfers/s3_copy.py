@@ -12,6 +12,7 @@ from aibs_informatics_aws_lambda.common.exceptions import AWSError
 from aibs_informatics_aws_lambda.storage.data_sync.object_settings import ObjectSettings
 
 from ...evidence import StoredObject, have_same_content
+from ...local.folders import Folder
 from ...locations import s3_uri
 from ...progress import CheckDeadline, OnBytes
 from ...s3 import requests
@@ -111,6 +112,9 @@ class S3Copy:
         source, target = (requests.get_version(version, step.entry.size) for version in versions)
         digest = object_digest(self._source_s3, source, check)
         return digest == object_digest(self._s3, target, check)
+
+    def restore(self, step: Step, folder: Folder | None, name: str) -> None:
+        """Do nothing: copies have the metadata of their sources."""
 
     def discard(self, received: Sequence[tuple[Step, Any]]) -> None:
         """Do nothing: S3 makes objects whole or not at all."""

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from aibs_informatics_aws_lambda.common.exceptions import AWSError, ResourceNotFoundError
 
 from ...evidence import StoredObject, have_same_content, is_digest
+from ...local.folders import Folder
 from ...progress import CheckDeadline, OnBytes
 from ...s3 import parts, requests
 from ...s3.client import PART_BYTES, S3
@@ -104,6 +105,9 @@ class StreamedCopy:
         source, target = (requests.get_version(version, step.entry.size) for version in versions)
         digest = object_digest(self._source_s3, source, check)
         return digest == object_digest(self._target_s3, target, check)
+
+    def restore(self, step: Step, folder: Folder | None, name: str) -> None:
+        """Do nothing: copies have the metadata of their sources."""
 
     def discard(self, received: Sequence[tuple[Step, Any]]) -> None:
         """Do nothing: a service makes objects whole or not at all."""

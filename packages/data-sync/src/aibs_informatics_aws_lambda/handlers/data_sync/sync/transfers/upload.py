@@ -11,6 +11,7 @@ from aibs_informatics_aws_lambda.storage.data_sync.object_settings import Object
 
 from ...evidence import StoredObject
 from ...local.files import FileChangedError, check_is_empty, check_unchanged, file_digest
+from ...local.folders import Folder
 from ...local.hdf5 import check_closed
 from ...progress import CheckDeadline, OnBytes
 from ...s3 import etags, requests
@@ -73,7 +74,7 @@ class Upload:
                 target.bucket,
                 target.key,
                 "PUT",
-                headers=upload_headers(self._settings, target.key),
+                headers=self._headers(step),
                 send_file=self._path(step),
                 size=entry.size,
                 part_bytes=upload_part_bytes(entry.size, is_aws=self._s3.service.is_aws),
@@ -223,6 +224,12 @@ class Upload:
             f"cannot upload {self._path(step)} to {uri}: {reason}. Check AWS_ENDPOINT_URL and "
             "proxies, then sync again"
         )
+
+    def restore(self, step: Step, folder: Folder | None, name: str) -> None:
+        """Do nothing: no attributes are preserved."""
+
+    def _headers(self, step: Step) -> dict[str, str]:
+        return upload_headers(self._settings, self._route.target.at(step.target))
 
     def _path(self, step: Step) -> str:
         return self._route.source.at(step.entry.relative)
