@@ -160,8 +160,7 @@ def _add_execution(group: Group) -> None:
         "--switch",
         action="store_true",
         default=None,
-        help="write to a new folder beside DST, and exchange both at the end: readers see the old "
-        "files or the new ones, never both (local DST)",
+        help="local DST: write to a new folder, and exchange both at the end",
     )
     group.add_argument(
         "--verify",
@@ -183,19 +182,6 @@ def _add_execution(group: Group) -> None:
         help="keep mode, owner and times of files; in S3 as rclone --metadata",
     )
     group.add_argument(
-        "--stores",
-        action="store_true",
-        default=None,
-        help="show stores, such as Zarr arrays, as single items in plans, comparisons and reports",
-    )
-    group.add_argument(
-        "--fail-fast",
-        dest="continue_on_error",
-        action="store_false",
-        default=True,
-        help="stop at the first file that fails, instead of syncing the others",
-    )
-    group.add_argument(
         "--jobs",
         "-j",
         metavar="N",
@@ -207,6 +193,19 @@ def _add_execution(group: Group) -> None:
 
 
 def _add_tuning(group: Group) -> None:
+    group.add_argument(
+        "--stores",
+        action="store_true",
+        default=None,
+        help="show stores, such as Zarr arrays, as single items",
+    )
+    group.add_argument(
+        "--fail-fast",
+        dest="continue_on_error",
+        action="store_false",
+        default=True,
+        help="stop at the first file that fails, instead of syncing the others",
+    )
     group.add_argument(
         "--deadline",
         metavar="SECONDS",
