@@ -58,6 +58,7 @@ __getattr__, __dir__ = lazy_names(
             "MaxDelete",
             "RemoteToLocalConfig",
             "SyncContinuation",
+            "SyncedStore",
             "Verification",
         ),
     },
