@@ -37,10 +37,12 @@ _HEAVY = re.compile(
 )
 
 
-# A busy machine is slow, which must not fail a test.
-hypothesis.settings.register_profile(
-    "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+# A busy machine is slow, which must not fail a test. `hatch run properties` takes more examples.
+_UNHURRIED = hypothesis.settings(
+    deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
+hypothesis.settings.register_profile("unhurried", _UNHURRIED, max_examples=50)
+hypothesis.settings.register_profile("thorough", _UNHURRIED, max_examples=1000)
 hypothesis.settings.load_profile("unhurried")
 
 # The folder that uv keeps downloads in, which a test shares though its home is empty.
@@ -216,6 +218,7 @@ def start_script_server() -> Iterator[StartScriptServer]:
     """Start servers of console scripts, as `script_server` does, that end with the tests."""
     with ExitStack() as servers:
 
+        @cache
         def start(name: str, *modules: str) -> ScriptServer:
             script = str(Path(sys.executable).with_name(name))
             return servers.enter_context(script_server(script, modules))

@@ -8,6 +8,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 
+# `.ci/run` runs the demonstration itself, of which all examples have to succeed.
+@pytest.mark.heavy
 def test_demo_prints_every_command_and_its_result(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT / "tests" / "support"))
     # Settings of the user must not select a real account.

@@ -9,7 +9,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
-from cfnlint.decode import decode_str
+from sam_templates import read_template
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = sorted(path.parent for path in ROOT.glob("packages/*/template.yaml"))
@@ -26,8 +26,7 @@ def package(request) -> Path:
 @pytest.fixture
 def functions(package):
     """Properties of the functions of the template, by logical ID."""
-    content, problems = decode_str((package / "template.yaml").read_text())
-    assert not problems
+    content = read_template(package / "template.yaml")
     common = content.get("Globals", {}).get("Function", {})
     return {
         name: {**common, **resource["Properties"]}

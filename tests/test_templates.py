@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from cfnlint.decode import decode_str
+from sam_templates import read_template
 from workspace import find_projects
 
 ROOT = Path(__file__).parents[1]
@@ -23,9 +23,7 @@ def path(request) -> Path:
 
 @pytest.fixture
 def template(path):
-    content, problems = decode_str(path.read_text())
-    assert not problems
-    return content
+    return read_template(path)
 
 
 @pytest.fixture

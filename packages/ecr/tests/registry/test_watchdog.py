@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from types import SimpleNamespace
 
 import pytest
@@ -14,41 +15,67 @@ from tables import table
 SAID = "waiting to pull it"
 
 
+class Clock:
+    """A clock that stands still until a test lets time pass.
+
+    Attributes:
+        looks: how often it was looked at.
+    """
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.looks = 0
+
+    def __call__(self) -> float:
+        self.looks += 1
+        return self.now
+
+    def pass_time(self) -> None:
+        """Let a minute pass, and wait until the watchdog has looked at the clock."""
+        self.now += 60
+        looks = self.looks + 2
+        wait_until(lambda: self.looks >= looks)
+
+
 @pytest.fixture
-def short(monkeypatch: pytest.MonkeyPatch) -> None:
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(watchdog, "monotonic", made)
+    # So often it looks at the clock.
     monkeypatch.setattr(watchdog, "_WARN_SECONDS", 0.02)
+    return made
 
 
-def wait_until_said(caplog, text: str) -> bool:
-    for _ in range(500):
-        if text in caplog.text:
-            return True
+def wait_until(is_so: Callable[[], bool]) -> None:
+    end = time.monotonic() + 120
+    while not is_so():
+        assert time.monotonic() < end
         time.sleep(0.01)
-    return False
 
 
-def test_silence_is_said_again_and_again(short, caplog):
+def test_silence_is_said_again_and_again(clock, caplog):
     with Watchdog("pull it"):
-        assert wait_until_said(caplog, SAID)
-        caplog.clear()
-        assert wait_until_said(caplog, SAID)
+        clock.now = 60
+        wait_until(lambda: caplog.text.count("for 60 seconds: waiting to pull it") > 1)
 
 
-def test_silence_in_the_midst_of_a_body_is_said(short, caplog):
+def test_silence_in_the_midst_of_a_body_is_said(clock, caplog):
     def body():
         yield b"first"
-        assert wait_until_said(caplog, SAID)
+        clock.now += 60
+        wait_until(lambda: SAID in caplog.text)
         yield b"second"
 
     with Watchdog("pull it") as watched:
         assert list(watched.received(body())) == [b"first", b"second"]
 
 
-def test_registry_that_takes_nothing_is_said(short, caplog):
+def test_registry_that_takes_nothing_is_said(clock, caplog):
     with Watchdog("pull it") as watched:
         sent = watched.sent(iter([b"first", b"second"]))
         assert next(sent) == b"first"
-        assert wait_until_said(caplog, SAID)
+        clock.now += 60
+        wait_until(lambda: SAID in caplog.text)
         assert next(sent) == b"second"
 
 
@@ -56,27 +83,25 @@ def test_registry_that_takes_nothing_is_said(short, caplog):
     "direction, first",
     {"of the reader": ("received", True), "of what is sent": ("sent", False)},
 )
-def test_time_of_the_other_side_is_no_silence(short, caplog, direction, first):
+def test_time_of_the_other_side_is_no_silence(clock, caplog, direction, first):
     def body():
         if not first:
-            time.sleep(0.2)
+            clock.pass_time()
         yield b"chunk"
 
     with Watchdog("pull it") as watched:
         for _ in getattr(watched, direction)(body()):
-            caplog.clear()
             if first:
-                time.sleep(0.2)
-                assert SAID not in caplog.text
-        if not first:
-            assert SAID not in caplog.text
+                clock.pass_time()
+    assert SAID not in caplog.text
 
 
-def test_nothing_is_said_after_the_end(short, caplog):
-    with Watchdog("pull it"):
+def test_nothing_is_said_after_the_end(clock, caplog):
+    with Watchdog("pull it") as watched:
         pass
-    caplog.clear()
-    time.sleep(0.1)
+    clock.now += 60
+    watched._thread.join(120)
+    assert not watched._thread.is_alive()
     assert SAID not in caplog.text
 
 
