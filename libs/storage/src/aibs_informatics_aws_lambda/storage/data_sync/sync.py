@@ -186,7 +186,7 @@ class DataSyncConfig(PydanticBaseModel):
     stores: bool | None = Field(
         None,
         description="true: stores, such as Zarr arrays, are single items of the report, and are "
-        "returned",
+        "returned; verify checks that files are there which metadata of stores name",
     )
     deadline: Deadline | None = Field(
         None,
@@ -240,6 +240,15 @@ class Verification(PydanticBaseModel):
     files_different: int = 0
     files_missing: int = Field(0, description="files that are only at the source")
     files_extra: int = Field(0, description="files that are only at the destination")
+    files_promised: int | None = Field(
+        None, description="with stores: Zarr chunks, and files of tables, that metadata promise"
+    )
+    promised_missing: int | None = Field(
+        None, description="with stores: those that are on one side only"
+    )
+    metadata_damaged: int | None = Field(
+        None, description="with stores: faults of metadata, and of tables without their files"
+    )
 
 
 class SyncContinuation(PydanticBaseModel):
@@ -321,6 +330,9 @@ class DataSyncResult(DataSyncCounts):
         None, description="with stores: the first 100; the report has all"
     )
     store_count: int | None = Field(None, description="with stores: their number")
+    damaged_metadata: list[str] | None = Field(
+        None, description="with stores and verify: the first 100 faults of metadata"
+    )
 
 
 class DataSyncResponse(PydanticBaseModel):

@@ -42,11 +42,29 @@ def format_report(lines: Iterable[str]) -> Iterator[str]:
             name = actions.shown(unquote_name(line["path"]))
             yield f"store {name} ({_what(line)}): {_done(line)}"
             yield from (f"  {note}" for note in line.get("notes", ()))
+        elif action == "check":
+            yield from _check(line, actions)
         elif action in CHANGES and "error" not in line:
             yield actions.format(_planned(line))
         elif action in DIFFERENCES:
             name = line["destination"] if action == "extra" else line["source"]
             yield f"{action} {actions.shown(unquote_name(name))}"
+
+
+def _check(line: Mapping[str, Any], actions: ActionLines) -> Iterator[str]:
+    """Yield what is found about an array or table, if there is anything to say."""
+    name = actions.shown(unquote_name(line["path"])) if "path" in line else "stores"
+    one_sided = line.get("missing", 0) + line.get("extra", 0)
+    if one_sided:
+        examples, more = line["examples"], one_sided - len(line["examples"])
+        listed = "; ".join([*examples, f"{more:,} more"] if more else examples)
+        yield (
+            f"check {name}: {one_sided:,} of {line['promised']:,} promised files are on one side "
+            f"only: {listed}"
+        )
+    yield from (f"damaged {actions.shown(fault)}" for fault in line.get("damaged", ()))
+    if "not_checked" in line:
+        yield f"check {name}: not checked: {line['not_checked']}"
 
 
 def _what(store: Mapping[str, Any]) -> str:

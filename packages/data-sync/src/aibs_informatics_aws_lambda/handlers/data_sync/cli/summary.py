@@ -66,10 +66,16 @@ def format_requests(requests: Requests) -> list[str]:
 
 def format_verification(found: Verification) -> str:
     """Return the result of a comparison in one line."""
-    return (
+    text = (
         f"{format_count(found.files_equal)} equal, {found.files_different:,} different, "
         f"{found.files_missing:,} missing at the destination, "
         f"{found.files_extra:,} only at the destination"
+    )
+    if found.files_promised is None:
+        return text
+    return (
+        f"{text}; {found.promised_missing or 0:,} of {found.files_promised:,} files that stores "
+        f"promise on one side only, {found.metadata_damaged or 0:,} faults of metadata"
     )
 
 

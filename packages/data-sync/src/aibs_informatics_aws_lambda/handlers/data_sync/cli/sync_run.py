@@ -245,5 +245,11 @@ def _count_files(response: DataSyncResponse) -> int:
 
 def _exit_code(response: DataSyncResponse) -> ExitCode:
     found = response.result.verification
-    differs = found and (found.files_different or found.files_missing or found.files_extra)
+    differs = found and (
+        found.files_different
+        or found.files_missing
+        or found.files_extra
+        or found.promised_missing
+        or found.metadata_damaged
+    )
     return ExitCode.PARTLY_FAILED if differs or response.incomplete else ExitCode.DONE

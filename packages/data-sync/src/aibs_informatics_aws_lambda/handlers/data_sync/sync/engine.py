@@ -442,7 +442,9 @@ def _make_store_summary(
     from .store_report import NamedFiles, StoreSummary
 
     reader = NamedFiles(str(request.source_path), source_s3, target_s3)
-    return StoreSummary(reader, is_change=not request.verify)
+    is_part = request.filter_config or request.skip_archived or request.continuation
+    is_whole = not is_part and request.deadline is None and request.entry_files is None
+    return StoreSummary(reader, is_change=not request.verify, is_whole=is_whole)
 
 
 def _too_slow(source: str) -> NoProgressError:

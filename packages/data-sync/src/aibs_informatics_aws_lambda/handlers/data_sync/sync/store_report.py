@@ -16,6 +16,7 @@ from ..store_formats import with_formats
 from ..store_items import Item, Stores
 from ..stores import find_rule
 from .file_parts import FileParts
+from .promised_files import check_stores
 
 Change: TypeAlias = Literal[
     "new", "appended", "rewritten in place", "reduced", "deleted", "unchanged"
@@ -27,6 +28,13 @@ some files, or all of them; nothing."""
 MAX_LISTED: Final = 100
 """The number of stores in a response."""
 
+_NOT_CHECKED: Final = {
+    kind: [f"not checked: whether the files that the metadata of {kind} name are there"]
+    for kind in ("Lance", "TileDB", "Icechunk")
+}
+_NOT_WHOLE: Final = (
+    "metadata of stores are not checked in a comparison with filters, a deadline or skipped files"
+)
 _ADDED: Final = "added"
 _BYTES: Final = "bytes"
 _CONNECTIONS: Final = 16
@@ -50,14 +58,19 @@ class StoreSummary:
     Args:
         reader: reads entry files by their names.
         is_change: whether the report is about changes, not about a comparison.
+        is_whole: whether the report has all files of both sides.
 
     Attributes:
         stores: the lines of the first stores.
         count: the number of stores.
     """
 
-    def __init__(self, reader: "NamedFiles", *, is_change: bool) -> None:
+    def __init__(self, reader: "NamedFiles", *, is_change: bool, is_whole: bool) -> None:
         self._reader = reader
+        self._is_whole = is_whole
+        self._promised = self._one_sided = 0
+        self._damaged: list[str] = []
+        self._damaged_count = 0
         self.stores: list[dict[str, Any]] = []
         self.count = 0
         self._is_change = is_change
@@ -70,11 +83,32 @@ class StoreSummary:
         """
         with filename_in_errors(report), report.open(encoding="ascii") as lines:
             target.writelines(self._lines(lines))
+        if self._is_change:
+            return
+        if self._is_whole:
+            target.writelines(self._check_lines(report))
+        else:
+            target.write(json.dumps({"action": "check", "not_checked": _NOT_WHOLE}) + "\n")
 
     def add_to(self, result: DataSyncResult) -> None:
         """Add the stores to the result of a sync."""
         result.stores = [SyncedStore.model_construct(**store) for store in self.stores]
         result.store_count = self.count
+        if result.verification is not None and self._is_whole:
+            result.verification.files_promised = self._promised
+            result.verification.promised_missing = self._one_sided
+            result.verification.metadata_damaged = self._damaged_count
+            result.damaged_metadata = self._damaged or None
+
+    def _check_lines(self, report: Path) -> Iterator[str]:
+        """Yield a line for each array and table."""
+        with report.open(encoding="ascii") as first, report.open(encoding="ascii") as second:
+            for check in check_stores(first, second, self._reader):
+                self._promised += check.promised
+                self._one_sided += check.missing + check.extra
+                self._damaged_count += len(check.damaged)
+                self._damaged += check.damaged[: MAX_LISTED - len(self._damaged)]
+                yield json.dumps({"action": "check", **check.to_dict()}) + "\n"
 
     def _lines(self, lines: Iterable[str]) -> Iterator[str]:
         stores = Stores(lists_files=True).find(map(_as_item, lines))
@@ -99,6 +133,7 @@ class StoreSummary:
             "actions": actions,
             "bytes_transferred": item.actions.get(_BYTES) if self._is_change else None,
             "change": find_change(item) if self._is_change else None,
+            "notes": None if self._is_change else _NOT_CHECKED.get(item.kind or ""),
         }
         return {name: value for name, value in line.items() if value is not None}
 
