@@ -493,3 +493,43 @@ def test_merge_reads_no_further_than_it_has_to():
         raise AssertionError("read further")
 
     assert next(merge(source(), iter(entries("b")), DEFAULT)).target == "a"
+
+
+@table(
+    "target, action, reason",
+    {
+        "an entry file is done again, as data may have come later": (
+            "z/.zarray",
+            "transfer",
+            "forced",
+        ),
+        "a file that was done is not forced again": ("z/0.0", "keep", ""),
+    },
+)
+def test_entry_files_in_a_continued_sync(target, action, reason):
+    options = DiffOptions(
+        force=True,
+        resumption=Resumption("zz"),
+        is_entry_file=lambda target: target.endswith(".zarray"),
+    )
+    step = decide(target, file(), file(modified=200.0), options)
+    assert (step.action, step.reason) == (action, reason)
+
+
+@table(
+    "source, destination, options, action",
+    {
+        "size is enough where asked for": (
+            file(),
+            file(),
+            DiffOptions(existing="immutable", size_only=True),
+            "keep",
+        ),
+        "an empty file is the same": (file(size=0), file(size=0), IMMUTABLE, "keep"),
+        "an ETag is enough": (an_object("e"), an_object("e"), IMMUTABLE, "keep"),
+        "another ETag is compared": (an_object("e"), an_object("f"), IMMUTABLE, "compare"),
+        "a file without an ETag is compared": (file(), file(), IMMUTABLE, "compare"),
+    },
+)
+def test_immutable_file_of_the_same_size(source, destination, options, action):
+    assert decide("a", source, destination, options).action == action

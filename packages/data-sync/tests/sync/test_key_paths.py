@@ -9,6 +9,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.sync.key_paths import (
     as_local_pairs,
     local_path_of,
 )
+from aibs_informatics_aws_lambda.handlers.data_sync.sync.routes import Root
 from tables import table
 
 SOURCE = "s3://bucket/src/"
@@ -122,6 +123,21 @@ def test_pair_of_a_non_canonical_key_keeps_its_entry():
 def test_key_that_cannot_be_a_file_is_refused_by_its_uri():
     with pytest.raises(ValueError, match=r"'s3://bucket/src/\.\./a'"):
         list(as_local_pairs([entry("../a")], SOURCE, NonCanonicalKeys()))
+
+
+def test_keys_that_cannot_be_files_are_left_out_where_failures_are_collected():
+    failed: list[str] = []
+    found = as_local_pairs(
+        [entry("../a"), entry("b"), entry("../c"), entry("d")],
+        Root("bucket", "src/"),
+        NonCanonicalKeys(),
+        lambda name, error: failed.append(f"{name}: {error}"),
+    )
+    assert [pair.target for pair in found] == ["b", "d"]
+    assert [line.partition(": ")[0] for line in failed] == [
+        "s3://bucket/src/../a",
+        "s3://bucket/src/../c",
+    ]
 
 
 def test_two_keys_cannot_become_one_path():

@@ -1036,3 +1036,9 @@ def test_single_file_replaces_a_link(folder: Path, kind):
     (folder / "a").symlink_to("other")
     route = Route(Root("source", "a"), Root(None, f"{folder}/a"), single=True)
     assert told(make_plan(route, [an_object("")], MIRROR, None)) == "transfer:"
+
+
+def test_key_that_is_no_path_and_is_not_selected_does_not_hide_the_next(folder: Path):
+    options = PlanOptions(diff=DiffOptions(allows=lambda entry: entry.size > 1))
+    entries = [an_object("a//b"), an_object("a//c", "ee")]
+    assert told(download(folder, entries, options)) == "transfer:a/c"

@@ -261,6 +261,10 @@ def capacity_of(window, clock):
     "throughputs, expected",
     {
         "doubles while the throughput grows": ([100, 200, 400, 800], [128, 256, 256, 256]),
+        "stays at the maximum where nothing grows any more": (
+            [100, 200, 400, 400, 400],
+            [128, 256, 256, 256, 256],
+        ),
         "returns if the throughput does not grow": ([100, 105], [128, 64]),
         "stays for a while where more was in vain": ([100, 105, 105, 105], [128, 64, 64, 64]),
         "tries more again later": ([100, 105, *[105] * 5], [128, 64, 64, 64, 64, 64, 128]),
@@ -312,6 +316,7 @@ def test_window_that_settles_ends_all_futures_whatever_they_end_in():
         "as much work in half of the time": ([0] * 10, 0.5, 128),
         "bytes count as well as requests": ([2**20] * 5, 1.0, 64),
         "a request counts as much as a mebibyte": ([2**20] * 10, 1.0, 128),
+        "six requests of a mebibyte are more than ten small ones": ([2**20] * 6, 1.0, 128),
         "a little more than a tenth above is a gain": ([0] * 11 + [2**18], 1.0, 128),
         "a tenth above is a gain": ([0] * 11, 1.0, 128),
         "a little less than a tenth above is none": ([0] * 9 + [15 * 2**16], 1.0, 64),
