@@ -50,7 +50,7 @@ def test_invocations_in_threads_do_not_mix_their_keys(lines):
     class Threaded(LambdaHandler[Name, Name]):
         def handle(self, request):
             self.log.append_keys(name=request.name)
-            barrier.wait(30)
+            barrier.wait(180)
             self.log.info("in an invocation")
 
     function = Threaded.get_handler()
@@ -98,9 +98,9 @@ def test_threads_of_an_invocation_can_have_keys_of_their_own(log, lines):
 
     def work(name):
         with temporary_keys(log, part=name):
-            barrier.wait(30)
+            barrier.wait(180)
             log.info("part")
-            barrier.wait(30)
+            barrier.wait(180)
 
     with invocation_keys(log), ThreadPoolExecutor(2) as pool:
         log.append_keys(request="r")
@@ -118,9 +118,9 @@ def test_thread_of_one_of_several_invocations_logs_with_none_of_their_keys(log, 
     def invocation(name):
         with invocation_keys(log), ThreadPoolExecutor(1) as pool:
             log.append_keys(request=name)
-            both.wait(30)
+            both.wait(180)
             pool.submit(log.info, "in a thread").result()
-            done.wait(30)
+            done.wait(180)
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(invocation, "ab"))
@@ -146,7 +146,7 @@ def test_level_of_one_invocation_does_not_change_that_of_another(log, lines):
         with invocation_keys(log):
             log.append_keys(wanted=level)
             log.registered_formatter.set_level(level)
-            barrier.wait(30)
+            barrier.wait(180)
             log.debug("details")
 
     with ThreadPoolExecutor(2) as pool:

@@ -56,7 +56,7 @@ def run(aws, monkeypatch) -> Callable[..., Run]:
                 return response
 
             runner._service_client.checkpoint = record
-            found = Run(runner.run(json.dumps(event), execution_timeout=60), checkpoints)
+            found = Run(runner.run(json.dumps(event), execution_timeout=600), checkpoints)
         # The runner leaves it open.
         runner._scheduler._loop.close()
         return found

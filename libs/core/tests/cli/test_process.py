@@ -43,6 +43,8 @@ def wait_for(condition, process, seconds=120):
             return True
         if process.poll() is not None:
             return False
+        # A loop without it takes the CPU from the process that it waits for.
+        time.sleep(0.001)
     pytest.fail("neither happened in time")
 
 

@@ -500,3 +500,23 @@ def test_copy_from_another_file_system_does_not_follow_a_symlink(tmp_path: Path,
     with pytest.raises(OSError, match="symbolic links"):
         elsewhere.publish()
     assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="descriptors have no paths here")
+def test_path_of_an_open_file_leads_to_it_although_its_folder_is_moved(tmp_path: Path, folders):
+    staged = Staging(folders).file(f"{tmp_path}/folder/a")
+    path = staged.open_path()
+    (tmp_path / "folder").rename(tmp_path / "moved")
+    Path(path).write_bytes(b"content")
+    [file] = (tmp_path / "moved").iterdir()
+    assert file.read_bytes() == b"content"
+    staged.discard()
+
+
+def test_file_is_private_whatever_the_umask(tmp_path: Path, folders, umask):
+    umask(0)
+    staged = Staging(folders).file(f"{tmp_path}/a")
+    staged.open()
+    [temporary] = tmp_path.iterdir()
+    assert mode_of(temporary) == 0o600
+    staged.discard()
