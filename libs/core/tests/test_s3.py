@@ -26,6 +26,9 @@ keys = st.text(st.characters(exclude_categories=["Cs"]), max_size=100)
 segments = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/"), min_size=1)
 
 
+ACCESS_POINT = "arn:aws:s3:us-west-2:123456789012:accesspoint"
+
+
 @pytest.mark.parametrize(
     ("text", "bucket", "key"),
     [
@@ -36,6 +39,8 @@ segments = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="
         ("s3://bucket//a", "bucket", "a"),
         ("s3://b-1.x/é #?%\\", "b-1.x", "é #?%\\"),
         ("s3://UPPER/key", "UPPER", "key"),
+        (f"s3://{ACCESS_POINT}/data-ap/run//a/", f"{ACCESS_POINT}:data-ap", "run/a/"),
+        (f"s3://{ACCESS_POINT}:data-ap", f"{ACCESS_POINT}:data-ap", ""),
     ],
 )
 def test_parts_of_a_path(text, bucket, key):
@@ -60,6 +65,12 @@ def test_parts_of_a_path(text, bucket, key):
         (f"s3://{'a' * 64}/key", "3 to 63 letters"),
         (f"s3://bucket/{'é' * 513}", "more than the 1024"),
         ("s3://bucket/\ud800", "UTF-8"),
+        ("s3://arn:aws:s3::123456789012:accesspoint/x.mrap/k", "multi-Region .*SigV4A"),
+        ("s3://arn:aws:s3-outposts:us-west-2:123456789012:outpost/o/accesspoint/x", "Outposts"),
+        ("s3://arn:aws:s3-object-lambda:us-west-2:123456789012:accesspoint/x", "Object Lambda"),
+        ("s3://arn:aws:s3express:us-west-2:123456789012:bucket/x", "directory buckets"),
+        ("s3://arn:aws:iam::123456789012:role/x", "must be that of an access point"),
+        (f"s3://{ACCESS_POINT}/data_ap/key", "must be that of an access point"),
         (None, "expected a string"),
         (5, "expected a string"),
     ],

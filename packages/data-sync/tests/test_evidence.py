@@ -102,3 +102,10 @@ def test_entry_is_moved_once_it_was_seen_at_its_target(found, is_stored, message
         return
     with pytest.raises(AWSError, match=f"cannot remove /src/a: {message}"):
         check_moved("/src/a", "s3://b/t", 3, found, is_stored=is_stored)
+
+
+@pytest.mark.parametrize(
+    "bucket", ["arn:aws:s3:us-west-2:123456789012:accesspoint:ap", "ap-x0y1z2-s3alias"]
+)
+def test_page_of_an_access_point_names_its_bucket(bucket):
+    ListingEvidence(bucket, "s/").check(page("s/a", bucket="bucket", prefix="s/"))

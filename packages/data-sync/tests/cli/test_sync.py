@@ -271,7 +271,7 @@ def test_verify_names_and_counts_differences_and_changes_nothing(run, disk, aws,
         same.stdout,
     )
     *named, counts = other.stdout.splitlines()
-    assert (other.returncode, counts) == (
+    assert (other.returncode, counts.partition(" in ")[0]) == (
         4,
         "1 file equal, 1 different, 1 missing at the destination, 2 only at the destination",
     )

@@ -211,3 +211,38 @@ def test_endpoint_that_is_configured_is_kept_in_other_regions(endpoint):
 )
 def test_endpoint_of_aws(host, is_aws):
     assert Endpoint(f"https://{host}", "us-west-2").is_aws is is_aws
+
+
+ACCESS_POINT = "arn:aws:s3:eu-west-1:123456789012:accesspoint:data-ap"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"use_fips_endpoint": True},
+        {"use_dualstack_endpoint": True},
+        {"endpoint_url": "https://accesspoint.vpce-1.s3.eu-west-1.vpce.amazonaws.com"},
+    ],
+)
+def test_access_points_have_the_hosts_of_botocore(settings):
+    url = settings.pop("endpoint_url", None)
+    client = boto3.session.Session().client(
+        "s3",
+        region_name="us-west-2",
+        endpoint_url=url,
+        aws_access_key_id="a",
+        aws_secret_access_key="b",
+        config=Config(**settings),
+    )
+    sent: list[str] = []
+
+    def answer(request, **_):
+        sent.append(request.url)
+        return AWSResponse(request.url, 200, {}, Raw(b""))
+
+    client.meta.events.register("before-send.s3", answer)
+    client.head_object(Bucket=ACCESS_POINT, Key="a/b")
+    endpoint = Endpoint(client.meta.endpoint_url, "us-west-2", is_custom=url is not None)
+    host, path = endpoint.in_region("eu-west-1").address(ACCESS_POINT)
+    assert [f"https://{host}{path}a/b"] == sent

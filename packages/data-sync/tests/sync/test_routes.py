@@ -461,3 +461,37 @@ def check(route: Route, result: bool | str, *, delete: bool, retain: bool) -> No
         return
     with pytest.raises(ValueError, match=result):
         check_overlap(route, delete=delete, retain=retain)
+
+
+POINT = "arn:aws:s3:us-west-2:123456789012:accesspoint:ap"
+
+
+@table(
+    "source, target, changes, is_refused",
+    {
+        "a copy": ((POINT, "a/"), ("bucket", "a/"), {"delete": False, "retain": True}, False),
+        "a move": ((POINT, "a/"), ("bucket", "a/"), {"delete": False, "retain": False}, True),
+        "a mirror": (("bucket", "a/b/"), (POINT, "a/"), {"delete": True, "retain": True}, True),
+        "a move by an alias": (
+            ("bucket", "a/"),
+            ("ap-x-s3alias", "a/"),
+            {"delete": False, "retain": False},
+            True,
+        ),
+        "another folder": (
+            (POINT, "a/"),
+            ("bucket", "b/"),
+            {"delete": True, "retain": False},
+            False,
+        ),
+        "two buckets": (("one", "a/"), ("two", "a/"), {"delete": True, "retain": False}, False),
+        "a local source": ((None, "/a/"), (POINT, "a/"), {"delete": True, "retain": False}, False),
+    },
+)
+def test_access_point_may_be_that_of_the_other_bucket(source, target, changes, is_refused):
+    route = Route(Root(*source), Root(*target))
+    if not is_refused:
+        assert check_overlap(route, **changes) is False
+        return
+    with pytest.raises(ValueError, match="may be the same location, as an access point"):
+        check_overlap(route, **changes)

@@ -15,6 +15,16 @@ S3_SCHEME = "s3://"
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html, and upper case,
 # which buckets created before 2018 may have.
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{1,61}[A-Za-z0-9]")
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-points-naming.html
+_ACCESS_POINT = re.compile(
+    r"(arn:aws[a-z-]*:s3:[a-z0-9-]+:\d{12}:accesspoint)[:/]([a-z0-9][a-z0-9-]{1,48}[a-z0-9])"
+)
+_OTHER_ARNS = (
+    (r"arn:[^:]*:s3::", "multi-Region access points are not supported, as they need SigV4A"),
+    (r"arn:[^:]*:s3-outposts:", "S3 on Outposts is not supported"),
+    (r"arn:[^:]*:s3-object-lambda:", "S3 Object Lambda access points are not supported"),
+    (r"arn:[^:]*:s3express:", "directory buckets are not supported, nor are their access points"),
+)
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 MAX_KEY_BYTES = 1024
 
@@ -22,10 +32,16 @@ MAX_KEY_BYTES = 1024
 _BODY_RETRIES = 3
 
 
+def is_access_point(bucket: str) -> bool:
+    """Tell whether the name of a bucket is the ARN or the alias of an access point."""
+    return bucket.startswith("arn:") or bucket.endswith("-s3alias")
+
+
 class S3Path(CheckedText):
     """The URI of a bucket, a key prefix or an object: ``s3://BUCKET[/KEY]``.
 
-    The key may be any key that S3 accepts; repeated slashes in it collapse to one.
+    The key may be any key that S3 accepts; repeated slashes in it collapse to one. The bucket may
+    be the ARN of an access point, whose name then follows a colon rather than a slash.
 
     Raises:
         ValidationError: the text is not an S3 URI; the message has the reason.
@@ -34,7 +50,7 @@ class S3Path(CheckedText):
     __slots__ = ()
 
     json_schema: ClassVar = {
-        "pattern": f"^s3://{_BUCKET.pattern}(/.*)?$",
+        "pattern": f"^s3://({_BUCKET.pattern}|{_ACCESS_POINT.pattern})(/.*)?$",
         "examples": ["s3://bucket/key"],
     }
 
@@ -42,6 +58,8 @@ class S3Path(CheckedText):
     def _checked(cls, text: str) -> str:
         if not text.startswith(S3_SCHEME):
             raise ValidationError(f"{text!r} is not an S3 URI: it does not start with {S3_SCHEME}")
+        if text.startswith(f"{S3_SCHEME}arn:"):
+            return _checked_access_point(text)
         bucket, slash, key = text[len(S3_SCHEME) :].partition("/")
         if not _BUCKET.fullmatch(bucket):
             raise ValidationError(
@@ -134,6 +152,28 @@ class S3Path(CheckedText):
 
     def __add__(self, other: str) -> S3Path:
         return type(self)(f"{self}{other}")
+
+
+def _checked_access_point(text: str) -> str:
+    """Return the URI of an access point, or of a key at it, with a colon before its name.
+
+    Raises:
+        ValidationError: the ARN is not that of an access point in a Region.
+    """
+    arn = text[len(S3_SCHEME) :]
+    found = _ACCESS_POINT.match(arn)
+    rest = arn[found.end() :] if found else ""
+    if found and (not rest or rest.startswith("/")):
+        return f"{S3_SCHEME}{found[1]}:{found[2]}{rest[:1]}{_checked_key(rest[1:])}"
+    for pattern, reason in _OTHER_ARNS:
+        if re.match(pattern, arn):
+            raise ValidationError(
+                f"{text!r} cannot be used: {reason}. Give a bucket or an access point of a Region"
+            )
+    raise ValidationError(
+        f"{text!r} is not an S3 URI: an ARN must be that of an access point, such as "
+        "arn:aws:s3:us-west-2:123456789012:accesspoint/NAME"
+    )
 
 
 def _relative_key(path: str | PurePath) -> str:

@@ -216,7 +216,7 @@ def test_evidence_of_a_copy(told, found, verified):
     with ThreadPoolExecutor(1) as pool:
         evidence = S3Copy(ROUTE, s3, s3, pool).publish(step("e"), response)
     etag = told or found
-    assert evidence == (f"etag:{etag}", verified, etag)
+    assert evidence[:3] == (f"etag:{etag}", verified, etag)
     assert [request.operation for request in s3.requests] == (["HeadObject"] if found else [])
 
 

@@ -19,6 +19,7 @@ from operator import lt
 from typing import NamedTuple
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
+from aibs_informatics_aws_lambda.common.s3 import is_access_point
 
 _MAX_EMPTY_PAGES = 100
 _DIGEST = re.compile(r"[0-9a-f]{32}(-[0-9]+)?")
@@ -70,7 +71,8 @@ class ListingEvidence:
         Raises:
             NoEvidenceError: it is not the page that was requested, or the listing does not end.
         """
-        if page.bucket is not None and page.bucket != self.bucket:
+        # The bucket of an access point has another name.
+        if page.bucket not in (None, self.bucket) and not is_access_point(self.bucket):
             raise NoEvidenceError(f"a page is of the bucket {page.bucket!r}")
         if page.prefix is not None and page.prefix != self.prefix:
             raise NoEvidenceError(f"a page is of the prefix {page.prefix!r}")

@@ -1,12 +1,23 @@
 """Locations: in S3, or at a local path, at which EFS may be mounted."""
 
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
 from aibs_informatics_aws_lambda.common.s3 import S3_SCHEME, S3Path
 from aibs_informatics_aws_lambda.storage.efs import EFSPath
 from aibs_informatics_aws_lambda.storage.paths import DataLocation
 from aibs_informatics_aws_lambda.storage.quoted_names import quote_name
+
+_UNSUPPORTED = MappingProxyType(
+    {
+        "--x-s3": "directory buckets (S3 Express One Zone) are not supported, as they do not list "
+        "keys in order",
+        "--op-s3": "S3 on Outposts is not supported",
+        ".mrap": "multi-Region access points are not supported, as they need SigV4A",
+    }
+)
+_ENDINGS = tuple(_UNSUPPORTED)
 
 Location: TypeAlias = S3Path | Path
 """A location that data can be read from or written to."""
@@ -49,6 +60,8 @@ def resolve(path: DataLocation) -> Location:
         AWSError: the mount points cannot be looked up.
     """
     if not isinstance(path, EFSPath):
+        if isinstance(path, S3Path):
+            _check_bucket(path.removeprefix(S3_SCHEME).partition("/")[0])
         return path
     from aibs_informatics_aws_lambda.storage.mount_discovery import resolve_efs_path
 
@@ -61,8 +74,18 @@ def find_root(path: DataLocation) -> Root:
         path = resolve(path)
     if isinstance(path, S3Path):
         bucket, _, key = path.removeprefix(S3_SCHEME).partition("/")
+        _check_bucket(bucket)
         return Root(bucket, key)
     return Root(None, str(path))
+
+
+def _check_bucket(bucket: str) -> None:
+    if bucket.endswith(_ENDINGS):
+        reason = next(text for end, text in _UNSUPPORTED.items() if bucket.endswith(end))
+        raise ValueError(
+            f"{S3_SCHEME}{bucket} cannot be used: {reason}. Give a general purpose bucket or an "
+            "access point of a Region"
+        )
 
 
 def s3_uri(bucket: str, key: str) -> str:

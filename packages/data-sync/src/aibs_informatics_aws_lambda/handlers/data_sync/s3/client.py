@@ -269,6 +269,9 @@ class S3:
             future.set_exception(OutOfTimeError())
             return
         region = self._regions.get(request.bucket, self._connection.region)
+        if request.bucket.startswith("arn:"):
+            # An access point names its region.
+            region = request.bucket.split(":")[3]
         host, path = self._address(request.bucket, region)
         if host in self._failed_handshakes:
             future.set_exception(translate_error(self._failed_handshakes[host], request, host))

@@ -38,6 +38,8 @@ _AWS_DOMAINS = (
     ".csp.hci.ic.gov",
     ".sc2s.sgov.gov",
 )
+_HOST_OF_S3 = re.compile(r"^s3(-fips)?\.")
+_GLOBAL = "s3.amazonaws."
 _OF_A_VPC = ".vpce."
 # Settings that are left to botocore, and the role that it assumes.
 _BOTOCORE_SETTINGS = (
@@ -80,9 +82,23 @@ class Endpoint:
         As in botocore, the bucket is part of the host name only at the public endpoints of AWS.
         """
         parts = urlsplit(self.endpoint)
+        if bucket.startswith("arn:"):
+            return self._access_point(bucket, parts.netloc), f"{parts.path.rstrip('/')}/"
         if self._is_public and _HOST_LABEL.fullmatch(bucket):
             return f"{bucket}.{parts.netloc}", "/"
         return parts.netloc, f"{parts.path.rstrip('/')}/{bucket}/"
+
+    def _access_point(self, arn: str, host: str) -> str:
+        """Return the host name of an access point, as botocore does.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-access-points.html
+        """
+        *_, region, account, _, name = arn.split(":")
+        if self._is_public:
+            host = _HOST_OF_S3.sub(
+                r"s3-accesspoint\1.", host.replace(_GLOBAL, f"s3.{region}.amazonaws.")
+            )
+        return f"{name}-{account}.{host}"
 
     def in_region(self, region: str) -> Endpoint:
         """Return the endpoint of the same service in another region.

@@ -459,8 +459,17 @@ def check_deletions(bucket: str, response: Response, *, one: bool | None = None)
     )
 
 
+def _copy_source(source: ObjectVersion) -> str:
+    bucket = source.bucket
+    if not bucket.startswith("arn:"):
+        return f"{bucket}/{escape_key(source.key)}"
+    # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
+    arn, _, name = bucket.rpartition(":")
+    return escape_key(f"{arn}/{name}/object/{source.key}")
+
+
 def _copied(source: ObjectVersion) -> dict[str, str]:
-    headers = {"x-amz-copy-source": f"{source.bucket}/{escape_key(source.key)}"}
+    headers = {"x-amz-copy-source": _copy_source(source)}
     if source.etag:
         headers[_COPY_CONDITION] = f'"{source.etag}"'
     return headers

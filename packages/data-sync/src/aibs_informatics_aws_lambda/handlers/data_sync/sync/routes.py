@@ -3,6 +3,8 @@
 import os
 from dataclasses import dataclass, field
 
+from aibs_informatics_aws_lambda.common.s3 import is_access_point
+
 from ..locations import Root as Root
 
 
@@ -88,6 +90,8 @@ def check_overlap(route: Route, *, delete: bool, retain: bool) -> bool:
     """
     source, target = _resolved(route.source), _resolved(route.target)
     if source.bucket != target.bucket:
+        if delete or not retain:
+            _check_access_points(source, target)
         return False
     if source.path == target.path + route.kept_prefix:
         if retain:
@@ -107,6 +111,21 @@ def check_overlap(route: Route, *, delete: bool, retain: bool) -> bool:
             + ("" if route.is_local else ", or set delete: false and retain_source_data: true")
         )
     return False
+
+
+def _check_access_points(source: Root, target: Root) -> None:
+    """Check that two locations are apart, even if an access point is one of the other's bucket."""
+    if source.bucket is None or target.bucket is None:
+        return
+    if not (is_access_point(source.bucket) or is_access_point(target.bucket)):
+        return
+    one, other = source.path, target.path
+    if one.startswith(other) or other.startswith(one):
+        raise ValueError(
+            f"{source.name()} and {target.name()} may be the same location, as an access point "
+            "does not name its bucket: objects could be lost. Give both buckets, or set delete: "
+            "false and retain_source_data: true"
+        )
 
 
 def _resolved(root: Root) -> Root:
