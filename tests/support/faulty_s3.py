@@ -244,6 +244,12 @@ class FaultyS3:
         return Reply(headers=headers, length=len(found.content))
 
     def _put_object(self, call: Call) -> Reply:
+        found = self.objects.get((call.bucket, call.key))
+        condition = call.headers.get("if-match")
+        if found and call.headers.get("if-none-match") == "*":
+            return refusal(412, "PreconditionFailed")
+        if condition and (found is None or not _matches(condition, found)):
+            return refusal(412 if found else 404, "PreconditionFailed" if found else "NoSuchKey")
         return self._store(call, StoredObject(call.body))
 
     def _copy_object(self, call: Call) -> Reply:

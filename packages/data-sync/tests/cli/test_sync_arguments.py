@@ -198,7 +198,6 @@ def test_staging_folder():
         "--plan is not for a comparison": (f"--plan p --verify {UP}", "--plan has no effect"),
         "--storage-class is for S3": (f"--storage-class X {DOWN}", "--storage-class: only for"),
         "--metadata has pairs": (f"--metadata a {UP}", "'a' is not KEY=VALUE"),
-        "S3 has no folders to exchange": (f"--switch {UP}", "only for local destinations"),
         "a plan may not be complete": (f"--switch --plan p {DOWN}", "--plan and --switch"),
         "batches are not switched at once": (f"--switch --jobs 2 {DOWN}", "--jobs and --switch"),
         "--size-only has no checksums": (f"--size-only --checksum {UP}", "exclude each other"),

@@ -181,7 +181,8 @@ class DataSyncConfig(PydanticBaseModel):
     switch: bool | None = Field(
         None,
         description="true: write to a new folder, and exchange it for the destination when it is "
-        "complete, so that readers see the old files or the new ones, never both",
+        "complete, so that readers see the old files or the new ones, never both; in S3: to a new "
+        "prefix, which a pointer object then names",
     )
     stores: bool | None = Field(
         None,

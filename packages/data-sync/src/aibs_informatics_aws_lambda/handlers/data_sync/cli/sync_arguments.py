@@ -160,7 +160,7 @@ def _add_execution(group: Group) -> None:
         "--switch",
         action="store_true",
         default=None,
-        help="local DST: write to a new folder, and exchange both at the end",
+        help="write to a new folder, or in S3 prefix, which replaces DST at the end",
     )
     group.add_argument(
         "--verify",

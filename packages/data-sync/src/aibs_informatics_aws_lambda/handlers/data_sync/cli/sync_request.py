@@ -87,8 +87,6 @@ def _problems(request: DataSyncRequest, options: argparse.Namespace) -> Iterator
             yield f"--{side}-profile and others of its kind are only for a {side} in S3"
     if options.plan_file and request.verify:
         yield "--plan has no effect with --verify: leave one of them out"
-    if options.switch and to_s3:
-        yield "--switch is only for local destinations"
     if options.switch and options.plan_file:
         yield (
             "--plan and --switch exclude each other: apply leaves out files that have changed, so "

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from functools import cache, partial
 from pathlib import Path
 from threading import Timer
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 from aibs_informatics_aws_lambda.storage.data_sync import sync as models
 from aibs_informatics_aws_lambda.storage.data_sync.connection import S3Connection
 
+from ..entries import Entry
 from ..local.locks import held_lock
 from ..local.staging import find_staging_root, staging_folder
 from ..local.walk import OnFailure
@@ -40,8 +41,11 @@ from .resumption import Resumption
 from .routes import Route, folder_route
 
 if TYPE_CHECKING:
+    from .s3_switch import S3Switch
     from .store_report import StoreSummary
     from .switch import LocalSwitch
+
+    Switch: TypeAlias = LocalSwitch | S3Switch
 
 logger = logging.getLogger(__name__)
 
@@ -195,6 +199,7 @@ class _Call:
         )
         self._changes = not (request.dry_run or request.verify)
         self._started = time.time()
+        self._there: Iterable[Entry] | None = None
         self._failures = Failures() if request.continue_on_error else None
 
     def resolve(self) -> ResolvedSync:
@@ -241,20 +246,31 @@ class _Call:
             yield
 
     @contextmanager
-    def switched(self, resolved: ResolvedSync) -> Iterator[LocalSwitch | None]:
+    def switched(self, resolved: ResolvedSync) -> Iterator[Switch | None]:
         """Give the switch of a destination folder, if one is asked for and anything is changed."""
         request, route = self._request, resolved.branches[0].route
         if not request.switch:
             yield None
             return
         # Few syncs have one.
-        from .switch import check_possible, local_switch
+        from .s3_switch import S3Switch, s3_switch
+        from .switch import check_possible, find_purpose, local_switch
 
-        check_possible(request, route)
-        if not self._changes or route.single:
+        check_possible(request, resolved)
+        if route.single or (route.target.bucket is None and not self._changes):
             yield None
             return
-        with local_switch(request, route) as switch:
+        if not self._changes:
+            self._there = S3Switch(self._target_s3(), route, "").there()
+            yield None
+            return
+        switching: AbstractContextManager[Switch] = (
+            local_switch(request, route)
+            if route.target.bucket is None
+            else s3_switch(request, route, self._target_s3(), find_purpose(request, route))
+        )
+        with switching as switch:
+            self._there = switch.there()
             before = request.continuation
             if before and not before.only_removes and not switch.is_resumed:
                 logger.info("The new tree of the calls before is gone: the sync starts again")
@@ -287,14 +303,9 @@ class _Call:
             for plan in plans:
                 plan.close()
 
-    def execute(self, plans: Sequence[Plan], switch: LocalSwitch | None = None) -> Outcome:
+    def execute(self, plans: Sequence[Plan], switch: Switch | None = None) -> Outcome:
         """Transfer, delete and remove what the plans say."""
         request = self._request
-        if switch is not None:
-            try:
-                switch.prepare(plans, self._budget.check)
-            except OutOfTimeError:
-                raise _too_slow(str(request.destination_path)) from None
         route = plans[0].route
         concurrency = max(1, request.max_concurrency // WORKERS)
         with ExitStack() as stack:
@@ -330,10 +341,19 @@ class _Call:
             pending = sum(plan.pending for plan in plans)
             self._progress.plan(pending, sum(plan.pending_bytes for plan in plans))
             try:
-                return execute(plans, context)
+                stopped = switch and self._prepare(switch, plans, context)
+                return stopped or execute(plans, context)
             finally:
                 # The report is written after the deadline.
                 self.close()
+
+    def _prepare(
+        self, switch: Switch, plans: Sequence[Plan], context: ExecutionContext
+    ) -> Outcome | None:
+        try:
+            return switch.prepare(plans, context)
+        except OutOfTimeError:
+            raise _too_slow(str(self._request.destination_path)) from None
 
     def report(self, outcome: Outcome) -> models.DataSyncResponse:
         """Return the response for an outcome."""
@@ -409,6 +429,7 @@ class _Call:
             entry_files_through=before.entry_files_through if before else None,
             on_failure=self._on_failure,
             entry_files=None if route.single else request.entry_files,
+            there=self._there,
         )
 
     def _written_report(self) -> AbstractContextManager[Report]:

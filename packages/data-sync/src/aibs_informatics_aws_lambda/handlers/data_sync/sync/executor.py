@@ -78,14 +78,14 @@ def execute(plans: Sequence[Plan], context: ExecutionContext) -> Outcome:
         for plan in plans:
             if context.may_delete or context.verifies:
                 delete_extraneous(plan, context, outcome)
+        if context.publish is not None and context.may_delete:
+            context.publish(outcome)
     except OutOfTimeError:
         outcome.is_complete = False
         return outcome
     if outcome.counts.files_archived:
         size = outcome.counts.bytes_archived or 0
         logger.warning(describe(outcome.counts.files_archived, size, outcome.archived))
-    if context.publish is not None and context.may_delete:
-        context.publish(outcome)
     if context.removes_sources and context.may_delete:
         remove_sources(plans, sources, context, outcome)
     return outcome

@@ -52,6 +52,8 @@ class PlanOptions:
             raising the error.
         entry_files: ``skip`` to leave out the entry files of stores; ``finish`` if other syncs
             have transferred and counted all other files.
+        there: the entries at the destination, in order, if they are not those that are listed
+            there.
     """
 
     selects: PathFilter | None = None
@@ -64,6 +66,7 @@ class PlanOptions:
     entry_files_through: str | None = None
     on_failure: OnFailure | None = None
     entry_files: Literal["skip", "finish"] | None = None
+    there: Iterable[Entry] | None = None
 
 
 @dataclass
@@ -427,6 +430,8 @@ def _check_key(path: str, relative: str, capacity: int) -> None:
 
 def _list_targets(route: Route, options: PlanOptions, s3: S3 | None) -> Iterable[Entry]:
     target = route.target
+    if options.there is not None:
+        return options.there
     if target.bucket is not None and s3 is not None:
         if route.single:
             found = find_object(s3, target.bucket, target.path)

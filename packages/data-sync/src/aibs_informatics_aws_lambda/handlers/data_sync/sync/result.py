@@ -26,6 +26,7 @@ class Outcome:
         unfinished: the first entry that is not done, for messages.
         archived: the first archived object that is left out, for messages.
         only_removes: whether nothing but the removal of the source is left to do.
+        carries: whether unchanged objects were copied to a new prefix, and others are left.
     """
 
     counts: models.DataSyncCounts = field(default_factory=models.DataSyncCounts.model_construct)
@@ -36,6 +37,7 @@ class Outcome:
     unfinished: str = ""
     archived: str = ""
     only_removes: bool = False
+    carries: bool = False
 
 
 class NoProgressError(TimeoutError):
@@ -109,7 +111,8 @@ def find_resumption(continuation: models.SyncContinuation) -> Resumption:
 def _has_come_further(outcome: Outcome, before: models.SyncContinuation) -> bool:
     counts = outcome.counts
     return (
-        any((counts.files_transferred, counts.files_deleted, counts.files_removed))
+        outcome.carries
+        or any((counts.files_transferred, counts.files_deleted, counts.files_removed))
         or outcome.resumption != find_resumption(before)
         or outcome.entry_files_through != before.entry_files_through
         or outcome.only_removes != before.only_removes

@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -15,6 +15,7 @@ from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
 
 from ..local import new_tree
 from ..locations import Root
+from .context import ExecutionContext
 from .diff import Step
 from .planner import Plan
 from .report import NO_EVIDENCE, Evidence, Report, ReportAction
@@ -40,16 +41,16 @@ _PURPOSE = (
 )
 
 
-def check_possible(request: DataSyncRequest, route: Route) -> None:
-    """Check that the options of a sync with a switch make a complete tree.
+def check_possible(request: DataSyncRequest, resolved: ResolvedSync) -> None:
+    """Check that a sync with a switch makes one complete tree.
 
     Raises:
-        ValueError: they do not, or the destination is in S3.
+        ValueError: it does not.
     """
-    if route.target.bucket is not None:
+    if len(resolved.branches) > 1:
         raise ValueError(
-            f"switch is only for local destinations: {route.target.name()} is in S3, where "
-            "folders cannot be renamed. Leave it out"
+            f"{resolved.source.name()} is an object and also a key prefix, which cannot be "
+            f"switched at once: to sync the objects below it, name {resolved.source.name()}/"
         )
     for name, is_given in (
         ("entry_files", request.entry_files),
@@ -93,22 +94,30 @@ class LocalSwitch:
         branches = [branch._replace(route=route) for branch in resolved.branches]
         return resolved._replace(branches=branches)
 
-    def prepare(self, plans: Sequence[Plan], check: Callable[[], None]) -> None:
+    def there(self) -> None:
+        """Return `None`: what is at the destination is listed there."""
+
+    def prepare(self, plans: Sequence[Plan], context: ExecutionContext) -> Outcome | None:
         """Make the new tree if there is anything to do, and let the plans write to it.
 
         Args:
             plans: the plans.
-            check: called at each file; an error that it raises ends the work.
+            context: the context of their execution.
+
+        Returns:
+            `None`: it is complete.
 
         Raises:
             OSError: the new tree cannot be made.
+            OutOfTimeError: the time was up before all files were linked.
         """
         self._plans = plans
         if self._tree is None and any(plan.pending or len(plan.extraneous) for plan in plans):
             self._tree = new_tree.create(self._route.target.path.rstrip("/"))
-            self._tree.build(self._purpose, check)
+            self._tree.build(self._purpose, context.budget.check)
             for plan in plans:
                 plan.route = self._to_tree(self._tree)
+        return None
 
     def publish(self, outcome: Outcome) -> None:
         """Put the new tree, which is complete, at the destination.
@@ -193,7 +202,7 @@ def local_switch(request: DataSyncRequest, route: Route) -> Iterator[LocalSwitch
             destination has changed.
         OSError: a file or folder cannot be written or deleted.
     """
-    purpose = _purpose(request, route)
+    purpose = find_purpose(request, route)
     tree = new_tree.recover(route.target.path.rstrip("/"), purpose)
     switch = LocalSwitch(request, route, purpose, tree)
     try:
@@ -207,7 +216,8 @@ def local_switch(request: DataSyncRequest, route: Route) -> Iterator[LocalSwitch
         switch.close()
 
 
-def _purpose(request: DataSyncRequest, route: Route) -> str:
+def find_purpose(request: DataSyncRequest, route: Route) -> str:
+    """Return what a new tree is built for: another purpose would build another tree."""
     values: dict[str, Any] = request.to_dict()
     chosen = {name: values.get(name) for name in _PURPOSE}
     source = route.source
