@@ -87,15 +87,15 @@ def _parquet(folder: Path, version: int) -> None:
     parquet.write_metadata(table.schema, folder / "_metadata", metadata_collector=collected)
 
 
-_read_zarr = APPENDS["zarr3"].read
+_read_zarr = APPENDS["Zarr 3"].read
 
 REWRITES: Final[Mapping[str, Rewrite]] = {
     "zarr2, the same names": Rewrite("zarr", _zarr(2, chunk_of_new=2), _read_zarr),
     "zarr2, other chunks": Rewrite("zarr", _zarr(2, chunk_of_new=3), _read_zarr),
     "zarr3, the same names": Rewrite("zarr", _zarr(3, chunk_of_new=2), _read_zarr),
     "zarr3, other chunks": Rewrite("zarr", _zarr(3, chunk_of_new=3), _read_zarr),
-    "ome-zarr": Rewrite("ome_zarr", _ome, APPENDS["ome-zarr"].read),
-    "parquet": Rewrite("pyarrow", _parquet, APPENDS["parquet"].read),
+    "ome-zarr": Rewrite("ome_zarr", _ome, APPENDS["OME-Zarr, two levels"].read),
+    "parquet": Rewrite("pyarrow", _parquet, APPENDS["Parquet by `_metadata`"].read),
 }
 
 
@@ -152,6 +152,8 @@ def read_whole(path: Path, read: Callable[[Path], Content]) -> Content:
 def world(request, tmp_path) -> World:
     rewrite = REWRITES[request.param]
     pytest.importorskip(rewrite.module)
+    if rewrite.module == "zarr" and APPENDS["Zarr 3"].version is None:
+        pytest.skip("another major version of zarr is in this environment")
     return World(rewrite, tmp_path)
 
 
