@@ -14,6 +14,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.s3 import key_ranges
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.key_ranges import (
     Listed,
     Page,
+    count_shared,
     list_ranges,
     split_points,
 )
@@ -92,11 +93,31 @@ DIGITS = "0123456789"
             Listed("k00", "k02", 3, "0257k"), ["k20"], ["k2", "k5", "k7"],
         ),
         "at letters, where a letter stands": (Listed("a90", "a99", 3, "09ab"), ["ab0"], ["ab"]),
+        "at values after those from the first name to the last one": (
+            Listed("c", "d", 5, "abcdefghij"), [], ["f", "h", "j"],
+        ),
+        "next to a name that has grown by a character": (
+            Listed("x", "x1", 5, "12345"), [], ["x2", "x3", "x4", "x5"],
+        ),
         "nowhere, if all names are one": (Listed("az", "az", 3, "az"), [], []),
     },
 )  # fmt: skip
 def test_split_points(listed, following, expected):
     assert split_points(listed, following) == expected
+
+
+@table(
+    "one, other, shared",
+    {
+        "some characters": ("abc", "abd", 2),
+        "none": ("a", "b", 0),
+        "all of the shorter one": ("ab", "abc", 2),
+        "all of the shorter one, whichever comes first": ("abc", "ab", 2),
+        "all": ("ab", "ab", 2),
+    },
+)
+def test_shared_characters(one, other, shared):
+    assert count_shared(one, other) == shared
 
 
 def test_split_points_are_as_many_as_are_listed_side_by_side():
@@ -197,3 +218,74 @@ def test_page_that_is_none_ends_the_listing_with_an_error():
     service.read = fail_later
     with pytest.raises(AWSError, match="not a listing"):
         service.list_after(3)
+
+
+def numbered(count: int, prefix: str = "") -> list[str]:
+    return [f"{prefix}{number:02d}" for number in range(count)]
+
+
+# By a token, ``=01``, or after a name, ``>05``; with ``?`` for that of the next name alone.
+@table(
+    "names, requests",
+    {
+        "a short listing is looked through once more": (
+            numbered(12),
+            "=None =01 =03 >05? >0~? >05 >1 >4 =07 =09 >5",
+        ),
+        "a range that proves long is split again": (
+            numbered(60),
+            "=None =01 =03 >05? >0~? >05 >1 >4 =07 =11 =41 =09 =13 >5 =15 =51 >17? >1~? >17 >2 "
+            "=19 =21 =23 =25 >27? >2~? >27 >3 =29 =31 =33 =35 >37? >3~? =37 =39 =43 =45 >47? "
+            ">4~? =47 =49 =53 =55 >57? >5~? =57",
+        ),
+        "names that are split points are in one range": (
+            sorted(["1", "5", *numbered(30)]),
+            "=None =01 =03 >05? >0~? >05 >1 >4 =07 =11 =09 =13 >5 =15 >17? >1~? >17 >2 =19 "
+            "=21 =23 =25 >27? >2~? =27 =29",
+        ),
+        "the prefix that all share is not split": (
+            numbered(20, "a/b/"),
+            "=None =a/b/01 =a/b/03 >a/b/05? >a/b/0~? >a/b/~? >a/b/05 >a/b/1 >a/b/4 =a/b/07 "
+            "=a/b/11 =a/b/09 =a/b/13 >a/b/5 =a/b/15 >a/b/17? >a/b/1~? =a/b/17",
+        ),
+        "folders are split as well": (
+            numbered(20, "a") + numbered(20, "b"),
+            "=None =a01 =a03 >a05? >a0~? >a~? >a05 >a1 >a5 =a07 =a11 =b01 =a09 =a13 =a15 "
+            ">a17? >a1~? =a17 =a19 =b03 =b05 >b07? >b0~? >b~? >b07 >b1 >b6 =b09 =b11 >b7 "
+            "=b13 =b15 >b17? >b1~? =b17",
+        ),
+    },
+)
+def test_requests_of_a_listing(few_pages, names, requests):
+    service = Service(names, page_size=2)
+    made = note_requests(service)
+    assert service.list_after(3) == names
+    assert made == requests.split()
+
+
+def test_range_that_cannot_be_split_is_tried_again_after_four_times_as_many_pages(few_pages):
+    service = Service(["x" * length for length in range(1, 70)], page_size=2)
+    made = note_requests(service)
+    service.list_after(3)
+    looks = [number for number, request in enumerate(made) if request.endswith("?")]
+    assert looks == [3, 4, 9, 10, 23, 24]
+
+
+@pytest.fixture
+def few_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let few pages be many."""
+    for name, figure in {"PARALLEL_RANGES": 3, "PAGES_AHEAD": 2, "PAGES_BEFORE_SPLIT": 4}.items():
+        monkeypatch.setattr(key_ranges, f"_{name}", figure)
+
+
+def note_requests(service: Service) -> list[str]:
+    """Return the requests of a service, to which further ones are added."""
+    made, request = [], service.request
+
+    def note(token=None, *, after=None, limit=1000):
+        made.append(f"={token}" if after is None else f">{after}" + "?" * (limit == 1))
+        assert limit in (1, 1000)
+        return request(token, after=after, limit=limit)
+
+    service.request = note
+    return made
