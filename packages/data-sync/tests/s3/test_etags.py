@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 from aibs_informatics_aws_lambda.handlers.data_sync.evidence import StoredObject
+from aibs_informatics_aws_lambda.handlers.data_sync.s3 import etags
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.etags import (
     file_has_etag,
     file_is_stored,
     find_part_sizes,
     object_digest,
+    starts_with_object,
 )
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.parts import split_parts
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.requests import (
@@ -60,13 +62,15 @@ class FakeS3:
         self.requests.append(request)
         return Response(self.headers, b"")
 
-    def send(self, request: Request, take: Callable[[bytes], None]) -> Future[Response]:
+    def send(
+        self, request: Request, take: Callable[[bytes], None] = lambda block: None
+    ) -> Future[Response]:
         self.requests.append(request)
         future: Future[Response] = Future()
         try:
             for block in self.blocks:
                 take(block)
-            future.set_result(Response({}, b""))
+            future.set_result(Response(self.headers, b""))
         except Exception as error:
             future.set_exception(error)
         return future
@@ -197,11 +201,11 @@ def test_md5_is_for_no_security(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         assert not usedforsecurity
         return md5(*content, usedforsecurity=usedforsecurity)
 
-    etags = etag_of(TEN), etag_of(TEN, 4)
+    both = etag_of(TEN), etag_of(TEN, 4)
     file = tmp_path / "file"
     file.write_bytes(TEN)
     monkeypatch.setattr(hashlib, "md5", in_fips_mode)
-    for etag in etags:
+    for etag in both:
         assert file_has_etag(str(file), 10, etag, lambda: [[4, 4, 2]], Checks())
 
 
@@ -273,3 +277,49 @@ def test_comparison_with_what_was_stored_can_be_stopped(tmp_path: Path, stored):
     (tmp_path / "a").write_bytes(TEN)
     with pytest.raises(InterruptedError):
         file_is_stored(str(tmp_path / "a"), 10, stored, Checks(stop_at=1))
+
+
+@table(
+    "content, etag, starts",
+    {
+        "the whole file": (TEN, etag_of(TEN), True),
+        "the beginning of a file": (TEN + b"more", etag_of(TEN), True),
+        "another beginning": (b"x" + TEN, etag_of(TEN), False),
+        "a shorter file": (TEN[:-1], etag_of(TEN), False),
+        "parts of the usual size": (TEN + b"more", etag_of(TEN, 8 * MIB), True),
+        "other content in such parts": (b"x" + TEN, etag_of(TEN, 8 * MIB), False),
+        "parts of another size": (TEN, etag_of(TEN, 4), False),
+    },
+)
+def test_file_starts_with_an_object(tmp_path: Path, content, etag, starts):
+    (tmp_path / "file").write_bytes(content)
+    assert starts_with_object(str(tmp_path / "file"), 10, etag, Checks()) is starts
+
+
+def test_sizes_that_a_service_tells_are_all_that_there_are():
+    s3 = FakeS3(headers={"content-length": str(6 * MIB)})
+    version = ObjectVersion("bucket", "key", f"{'0' * 32}-3")
+    assert list(find_part_sizes(s3, version, 15 * MIB)) == [[6 * MIB, 6 * MIB, 3 * MIB]]
+
+
+def test_object_that_was_not_uploaded_in_parts_has_no_sizes_of_parts():
+    s3 = FakeS3(headers={"content-length": str(15 * MIB)})
+    version = ObjectVersion("bucket", "key", "0" * 32)
+    assert list(find_part_sizes(s3, version, 15 * MIB)) == [[]]
+
+
+@table(
+    "part_bytes, same",
+    {
+        "parts of the size for other services than AWS": (4, True),
+        "parts of the size for AWS": (6, False),
+        "parts of a size that nobody uploads": (3, False),
+    },
+)
+def test_large_file_is_compared_in_the_parts_of_its_upload(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part_bytes, same
+):
+    (tmp_path / "a").write_bytes(TEN)
+    monkeypatch.setattr(etags, "upload_part_bytes", lambda _, *, is_aws: 6 if is_aws else 4)
+    stored = StoredObject(10, etag_of(TEN, part_bytes))
+    assert file_is_stored(str(tmp_path / "a"), 10, stored, lambda: None) is same
