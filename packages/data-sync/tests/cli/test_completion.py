@@ -61,3 +61,11 @@ def test_unknown_shell_is_refused(run):
 
     assert result.returncode == 2
     assert "invalid choice: 'tcsh'" in result.stderr
+
+
+def test_profiles_and_regions_are_completed(complete, disk, monkeypatch: pytest.MonkeyPatch):
+    disk.write({"config": "[profile lab]\n[profile labor]\n[profile other]\n"})
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(disk.root / "config"))
+
+    assert complete("data-sync --destination-profile la") == ["lab", "labor"]
+    assert complete("data-sync ls --region us-west-") == ["us-west-1", "us-west-2"]

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from importlib import import_module
+from types import MappingProxyType
 from typing import Any
 
 import argcomplete
@@ -19,7 +20,7 @@ _PROGRAM = f"{PROGRAM} completion"
 _SHELLS = ("bash", "zsh", "fish")
 
 _DESCRIPTION = """\
-Print the script that completes verbs, options, local paths, buckets and keys in a shell.
+Print the script that completes verbs, options, paths, buckets, keys, profiles and regions.
 """
 
 _EXAMPLES = f"""\
@@ -57,6 +58,10 @@ def complete() -> None:
     if verb not in MODULES and len(words) == 1:
         source = next(action for action in parser.actions if action.dest == "source_path")
         source.completer = _complete_verb_or_path
+    for action in parser.actions:
+        completer = _COMPLETERS.get(action.dest.rpartition("_")[2])
+        if completer is not None and action.option_strings:
+            action.completer = completer
     argcomplete.autocomplete(
         parser, always_complete_options="long", default_completer=_PathCompleter()
     )
@@ -70,6 +75,21 @@ class _PathCompleter(argcomplete.completers.FilesCompleter):
         if not prefix.startswith("s3:"):
             return super().__call__(prefix, **settings)
         return list(_uris(prefix, settings["parsed_args"]))
+
+
+def _complete_profile(prefix: str, **_: Any) -> list[str]:
+    from botocore.session import Session
+
+    return [name for name in Session().available_profiles if name.startswith(prefix)]
+
+
+def _complete_region(prefix: str, **_: Any) -> list[str]:
+    from botocore.session import Session
+
+    return [name for name in Session().get_available_regions("s3") if name.startswith(prefix)]
+
+
+_COMPLETERS = MappingProxyType({"profile": _complete_profile, "region": _complete_region})
 
 
 def _complete_verb_or_path(prefix: str, **settings: Any) -> list[str]:
