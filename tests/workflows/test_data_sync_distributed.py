@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aibs_informatics_aws_lambda.handlers.data_sync.sync import deadline, engine
+from aibs_informatics_aws_lambda.handlers.data_sync.sync import deadline
+from aibs_informatics_aws_lambda.handlers.data_sync.syncs import LoggedProgress
 from state_machines import BUCKET, ThrottledError
 
 
@@ -50,9 +51,6 @@ class Clock:
     def __init__(self) -> None:
         self.now = 0.0
 
-    def plan(self, files: int, size: int) -> None:
-        """Take no time."""
-
     def advance(self, files: int, size: int) -> None:
         self.now += files
 
@@ -60,7 +58,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(engine, "NullProgress", lambda: clock)
+    monkeypatch.setattr(LoggedProgress, "advance", clock.advance)
     monkeypatch.setattr(deadline, "monotonic", lambda: clock.now)
     return clock
 

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from contextlib import closing
+from contextvars import copy_context
+from functools import partial
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 from aibs_informatics_aws_lambda.common.description import HandlerDescription
@@ -11,8 +17,13 @@ from aibs_informatics_aws_lambda.storage.data_sync.batch import (
     BatchDataSyncRequest,
     BatchDataSyncResponse,
 )
-from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest, DataSyncResponse
+from aibs_informatics_aws_lambda.storage.data_sync.sync import (
+    DataSyncCounts,
+    DataSyncRequest,
+    DataSyncResponse,
+)
 
+from .metrics import emit_age, emit_result
 from .settings import SYNC_VARIABLES
 
 if TYPE_CHECKING:
@@ -28,6 +39,90 @@ _IAM_ACTIONS = (
     "s3:DeleteObject",
     "s3:AbortMultipartUpload",
 )
+
+
+# Between two log lines of progress.
+_LOG_SECONDS = 30.0
+
+
+class LoggedProgress:
+    """Logs the progress of a sync every 30 seconds, also while nothing happens.
+
+    The lines are structured: their fields are those of `fields`. It starts at once, and ends when
+    it is closed.
+
+    Args:
+        log: writes a line, given its message, in which the fields are named, and the fields.
+        on_line: called with the seconds since the start, whenever a line is logged.
+        seconds: the interval.
+    """
+
+    def __init__(
+        self,
+        log: Callable[[str, dict[str, Any]], None],
+        on_line: Callable[[float], None] = lambda _: None,
+        seconds: float = _LOG_SECONDS,
+    ) -> None:
+        self._log = log
+        self._on_line = on_line
+        self._seconds = seconds
+        self._files_planned = self._bytes_planned = self._files_done = self._bytes_done = 0
+        self._ended = Event()
+        self._start = time.monotonic()
+        # With the log keys of the invocation.
+        self._writer = Thread(target=copy_context().run, args=(self._write,), daemon=True)
+        self._writer.start()
+
+    def close(self) -> None:
+        """Log no more lines."""
+        self._ended.set()
+        self._writer.join()
+
+    def plan(self, files: int, size: int) -> None:
+        """Add to the planned amount."""
+        self._files_planned += files
+        self._bytes_planned += size
+
+    def advance(self, files: int, size: int) -> None:
+        """Add to the completed amount."""
+        self._files_done += files
+        self._bytes_done += size
+
+    @property
+    def seconds_elapsed(self) -> float:
+        """The seconds since the start."""
+        return time.monotonic() - self._start
+
+    def fields(self, seconds: float, before: int) -> dict[str, Any]:
+        """Return the fields of a log line.
+
+        Args:
+            seconds: the seconds since the start.
+            before: the bytes that were done at the previous line.
+        """
+        left = self._bytes_planned - self._bytes_done
+        return {
+            "record": "sync_progress",
+            "files_done": self._files_done,
+            "files_planned": self._files_planned,
+            "bytes_done": self._bytes_done,
+            "bytes_planned": self._bytes_planned,
+            "bytes_per_second": round((self._bytes_done - before) / self._seconds),
+            "seconds_elapsed": round(seconds, 1),
+            "seconds_left": round(left * seconds / self._bytes_done) if self._bytes_done else None,
+        }
+
+    def _write(self) -> None:
+        before = 0
+        while not self._ended.wait(self._seconds):
+            fields = self.fields(self.seconds_elapsed, before)
+            before = fields["bytes_done"]
+            self._log(
+                "Syncing: %(files_done)s of %(files_planned)s files, %(bytes_done)s of "
+                "%(bytes_planned)s bytes, %(bytes_per_second)s bytes/s, %(seconds_left)s s left",
+                fields,
+            )
+            self._on_line(fields["seconds_elapsed"])
 
 
 class DataSyncHandler(LambdaHandler[DataSyncRequest, DataSyncResponse]):
@@ -58,7 +153,8 @@ class DataSyncHandler(LambdaHandler[DataSyncRequest, DataSyncResponse]):
             OSError: a file cannot be read or written. Nothing was deleted.
             AWSError: a request to S3 failed.
         """
-        response = _make_engine(self).sync(request)
+        with closing(_logged_progress(self)) as progress:
+            response = _make_engine(self, progress).sync(request)
         result = response.result
         self.log.info(
             "%s %s to %s: %s files transferred, %s unchanged, %s deleted",
@@ -68,6 +164,14 @@ class DataSyncHandler(LambdaHandler[DataSyncRequest, DataSyncResponse]):
             result.files_transferred,
             result.files_unchanged,
             result.files_deleted,
+            extra=_summary(result, progress, files_failed=result.files_failed or 0),
+        )
+        emit_result(
+            self,
+            result,
+            seconds=progress.seconds_elapsed,
+            files_failed=result.files_failed or 0,
+            is_incomplete=bool(response.incomplete),
         )
         return response
 
@@ -109,7 +213,27 @@ class BatchDataSyncHandler(LambdaHandler[BatchDataSyncRequest, BatchDataSyncResp
         """
         from .sync.batch import sync_batch
 
-        return sync_batch(_make_engine(self), request)
+        with closing(_logged_progress(self)) as progress:
+            response = sync_batch(_make_engine(self, progress), request)
+        result = response.result
+        failed = result.failed_requests_count
+        self.log.info(
+            "%s: %s of %s syncs succeeded, %s failed, %s files transferred",
+            "Stopped at the deadline" if response.incomplete else "Synced a batch",
+            result.successful_requests_count,
+            result.total_requests_count,
+            failed,
+            result.files_transferred,
+            extra=_summary(result, progress, syncs_failed=failed),
+        )
+        emit_result(
+            self,
+            result,
+            seconds=progress.seconds_elapsed,
+            syncs_failed=failed,
+            is_incomplete=bool(response.incomplete),
+        )
+        return response
 
     @classmethod
     def partly_failed(cls, response: JSON) -> bool:
@@ -117,12 +241,34 @@ class BatchDataSyncHandler(LambdaHandler[BatchDataSyncRequest, BatchDataSyncResp
         return isinstance(response, dict) and bool(response.get("failed_requests"))
 
 
-def _make_engine(handler: LambdaHandler[Any, Any]) -> Engine:
+def _logged_progress(handler: LambdaHandler[Any, Any]) -> LoggedProgress:
+    def log(message: str, fields: dict[str, Any]) -> None:
+        handler.log.info(message, fields, extra=fields)
+
+    return LoggedProgress(log, partial(emit_age, handler))
+
+
+def _summary(
+    counts: DataSyncCounts, progress: LoggedProgress, **failed: int
+) -> dict[str, int | float | str]:
+    """Return the fields of the log line at the end of a call."""
+    return {
+        "record": "sync_summary",
+        "files_transferred": counts.files_transferred,
+        "bytes_transferred": counts.bytes_transferred,
+        "files_unchanged": counts.files_unchanged,
+        "files_deleted": counts.files_deleted,
+        "seconds_elapsed": round(progress.seconds_elapsed, 1),
+        **failed,
+    }
+
+
+def _make_engine(handler: LambdaHandler[Any, Any], progress: LoggedProgress) -> Engine:
     # Imported once the request is valid: it takes as long as all other imports together.
     from .sync.engine import Engine
 
     return Engine(
         # Runs that show their progress have it in their context.
-        getattr(handler.context, "progress", None),
+        getattr(handler.context, "progress", progress),
         seconds_left=lambda: handler.context.get_remaining_time_in_millis() / 1000,
     )
