@@ -48,6 +48,9 @@ examples:
   serve the installed handlers to agents as tools (see mcp --help):
     {PROGRAM} mcp
 
+  show a running state machine and its batches until it ends (see watch --help):
+    {PROGRAM} watch EXECUTION_ARN
+
 exit status:
   0  success
   1  the handler failed, or its response could not be written; --check-move found a problem

@@ -47,6 +47,11 @@ def run(args: Sequence[str] | None = None, *, is_process: bool = False) -> ExitC
         from .mcp_server import serve_mcp
 
         return serve_mcp(arguments[1:])
+    if arguments[:1] == ["watch"]:
+        # Only this subcommand needs Step Functions.
+        from .watch import watch
+
+        return watch(arguments[1:])
     options = parse_arguments(arguments)
     # Handlers, and the programs that they run, log and print to stdout, which is reserved for the
     # response here.
