@@ -164,7 +164,12 @@ class DataSyncHandler(LambdaHandler[DataSyncRequest, DataSyncResponse]):
             result.files_transferred,
             result.files_unchanged,
             result.files_deleted,
-            extra=_summary(result, progress, files_failed=result.files_failed or 0),
+            extra=_summary(
+                result,
+                progress,
+                incomplete=bool(response.incomplete),
+                files_failed=result.files_failed or 0,
+            ),
         )
         emit_result(
             self,
@@ -224,7 +229,9 @@ class BatchDataSyncHandler(LambdaHandler[BatchDataSyncRequest, BatchDataSyncResp
             result.total_requests_count,
             failed,
             result.files_transferred,
-            extra=_summary(result, progress, syncs_failed=failed),
+            extra=_summary(
+                result, progress, incomplete=bool(response.incomplete), syncs_failed=failed
+            ),
         )
         emit_result(
             self,
@@ -249,7 +256,7 @@ def _logged_progress(handler: LambdaHandler[Any, Any]) -> LoggedProgress:
 
 
 def _summary(
-    counts: DataSyncCounts, progress: LoggedProgress, **failed: int
+    counts: DataSyncCounts, progress: LoggedProgress, *, incomplete: bool, **failed: int
 ) -> dict[str, int | float | str]:
     """Return the fields of the log line at the end of a call."""
     return {
@@ -259,6 +266,7 @@ def _summary(
         "files_unchanged": counts.files_unchanged,
         "files_deleted": counts.files_deleted,
         "seconds_elapsed": round(progress.seconds_elapsed, 1),
+        "incomplete": incomplete,
         **failed,
     }
 
