@@ -6,6 +6,7 @@ Every change is to the very version of moto that `MOTO_VERSION` names:
 - a Distributed Map knows how each child has ended, fails where more have failed than are
   tolerated, and writes its results to S3, also where it fails,
 - an execution that is started without a name gets one,
+- the children of a Distributed Map can be listed, running ones included,
 - the prefix of results may be a path into the state's input,
 - a Fail state may raise again what a catcher has caught, whose name begins with ``States.``,
 - services are asked where the tests have them,
@@ -20,6 +21,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final
 from unittest import mock
@@ -33,6 +35,7 @@ __all__ = ["MOTO_VERSION", "client_at", "patched"]
 MOTO_VERSION: Final = "5.2.5"
 
 _POLLING_SECONDS: Final = 0.05
+_EPOCH: Final = datetime.fromtimestamp(0, UTC)
 
 
 @contextmanager
@@ -64,6 +67,7 @@ def patched(make_client: Callable[[str], Any]) -> Iterator[None]:
         StateTaskService,
     )
     from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+    from moto.stepfunctions.responses import StepFunctionResponse
 
     if moto.__version__ != MOTO_VERSION:
         raise RuntimeError(f"these patches are for moto {MOTO_VERSION}, not {moto.__version__}")
@@ -90,6 +94,11 @@ def patched(make_client: Callable[[str], Any]) -> Iterator[None]:
         ),
         (ResourceEvalS3, "_handle_put_object", staticmethod(result_file)),
         (ResultWriter, "_eval_body", _write_where_the_input_says),
+        (
+            StepFunctionResponse,
+            "list_executions",
+            _listing_children(StepFunctionResponse.list_executions),
+        ),
         (CustomErrorName, "__init__", ErrorName.__init__),
         (AmazonStateLanguageParser, "parse", staticmethod(_parse_once())),
     ]
@@ -173,6 +182,45 @@ def _children(record: Any) -> list[dict[str, Any]]:
         return children
 
 
+def _running(record: Any) -> dict[int, datetime]:
+    """Return the start of each running child of a Distributed Map, by its index."""
+    with _lock:
+        if not hasattr(record, "running"):
+            record.running = {}
+        running: dict[int, datetime] = record.running
+        return running
+
+
+def _listing_children(original: Any) -> Any:
+    from moto.core.responses import ActionResult
+
+    def list_executions(response: Any) -> Any:
+        arn = response._get_param("mapRunArn")
+        if not arn:
+            return original(response)
+        records = (
+            execution.exec_worker.env.map_run_record_pool_manager.get(arn)
+            for execution in response.stepfunction_backend._get_executions()
+        )
+        record = next(filter(None, records))
+        status = response._get_param("statusFilter")
+        ended = [child["Index"] for child in _children(record) if child["Status"] == status]
+        started = dict(_running(record)) if status == "RUNNING" else dict.fromkeys(ended, _EPOCH)
+        children = [
+            {
+                "executionArn": f"{arn}:{index}",
+                "name": f"batch-{index}",
+                "stateMachineArn": arn,
+                "status": status,
+                "startDate": start,
+            }
+            for index, start in started.items()
+        ]
+        return ActionResult({"executions": children})
+
+    return list_executions
+
+
 def _remembering_input(original: Any) -> Any:
     def eval_input(worker: Any, env_frame: Any) -> None:
         original(worker, env_frame)
@@ -186,7 +234,10 @@ def _recording_outcome(original: Any) -> Any:
 
     def eval_job(worker: Any, env: Any, job: Any) -> None:
         worker.child_input = job.job_input
+        running = _running(worker._map_run_record)
+        running[job.job_index] = datetime.now(UTC)
         original(worker, env, job)
+        del running[job.job_index]
         state = env.program_state()
         child = {"Index": job.job_index, "Input": json.dumps(worker.child_input)}
         if isinstance(state, ProgramEnded):

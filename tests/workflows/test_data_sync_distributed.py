@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aibs_informatics_aws_lambda.common.cli import watch
+from aibs_informatics_aws_lambda.common.cli.errors import ExitCode
 from aibs_informatics_aws_lambda.handlers.data_sync.sync import deadline
 from aibs_informatics_aws_lambda.handlers.data_sync.syncs import LoggedProgress
 from state_machines import BUCKET, ThrottledError
@@ -365,3 +367,27 @@ def test_final_batch_that_reaches_its_deadline_is_continued(
     assert len(arrived()) == 4
     *_, last = (event for name, event in workshop.functions.events if name == "batch-data-sync")
     assert last["continuation"] == continuation
+
+
+def test_running_execution_is_watched_with_its_batches(workshop, data_sync, tree, functions):
+    source, _ = tree(folders=3, files=2)
+    sync, client, arn = functions["batch-data-sync"], workshop.machines.client, data_sync()
+    views = []
+
+    def look_and_sync(event: Any) -> Any:
+        [execution] = client.list_executions(stateMachineArn=arn)["executions"]
+        views.append(watch.read(client, execution["executionArn"]))
+        return sync(event)
+
+    functions["batch-data-sync"] = look_and_sync
+    done = workshop.machines.run(arn, {**request_for(source, 2), "max_concurrent_batches": 1})
+
+    assert done.status == "SUCCEEDED", done.cause
+    assert [view.status for view in views] == ["RUNNING"] * 3
+    assert [view.counts["running"] for view in views] == [1, 1, 1]
+    assert [[batch.status for batch in view.batches] for view in views] == [["RUNNING"]] * 3
+    [execution] = client.list_executions(stateMachineArn=arn)["executions"]
+    ended = watch.read(client, execution["executionArn"])
+    assert (ended.status, watch.exit_code(ended)) == ("SUCCEEDED", ExitCode.DONE)
+    assert ended.counts["succeeded"] == 3
+    assert ended.output["result"]["files_transferred"] == 6
