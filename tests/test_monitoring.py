@@ -18,7 +18,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync import (
 )
 from aibs_informatics_aws_lambda.handlers.data_sync.metrics import METRICS
 from aibs_informatics_aws_lambda.handlers.data_sync.syncs import DataSyncHandler, LoggedProgress
-from cfnlint.decode import decode_str
+from sam_templates import read_template
 
 ROOT = Path(__file__).parents[1]
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
@@ -33,12 +33,6 @@ _TOKEN = re.compile(
     r"|(?P<function>\w+)\(|(?P<name>@?\w+)|(?P<sign><=|>=|!=|[=<>(),*]))"
 )
 _FUNCTIONS = {"bin", "count", "latest", "max", "sum"}
-
-
-def read(path: Path) -> dict[str, Any]:
-    template, problems = decode_str(path.read_text())
-    assert not problems
-    return template
 
 
 def names(path: Path) -> str:
@@ -56,7 +50,7 @@ def test_blocks_of_templates_are_those_that_the_tool_writes(path):
 
 
 def test_parameters_leave_out_alarms_and_dashboards(path):
-    for resource in read(path)["Resources"].values():
+    for resource in read_template(path)["Resources"].values():
         if resource["Type"] == "AWS::CloudWatch::Dashboard":
             assert resource["Condition"] == "HasDashboard"
         if resource["Type"] == "AWS::CloudWatch::Alarm":
@@ -65,14 +59,14 @@ def test_parameters_leave_out_alarms_and_dashboards(path):
 
 def test_alarms_have_at_most_ten_metrics(path):
     # The limit of CloudWatch for alarms on metric math.
-    for resource in read(path)["Resources"].values():
+    for resource in read_template(path)["Resources"].values():
         if resource["Type"] == "AWS::CloudWatch::Alarm":
             metrics = resource["Properties"]["Metrics"]
             assert 1 <= sum("MetricStat" in metric for metric in metrics) <= 10
 
 
 def test_alarms_and_dashboards_name_metrics_that_are_emitted(path):
-    template = read(path)
+    template = read_template(path)
     found = set()
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::CloudWatch::Alarm":
@@ -92,7 +86,9 @@ def test_alarms_and_dashboards_name_metrics_that_are_emitted(path):
 
 
 def test_widgets_fit_into_the_columns_of_a_dashboard(path):
-    resource = read(path)["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    resource = read_template(path)["Resources"]["Dashboard"]["Properties"]["DashboardBody"][
+        "Fn::Sub"
+    ]
     placed = json.loads(resource)["widgets"]
     assert len({(widget["x"], widget["y"]) for widget in placed}) == len(placed)
     assert all(widget["x"] + widget["width"] <= 24 for widget in placed)
@@ -104,7 +100,7 @@ def test_every_alarm_has_its_row_in_the_documentation():
     found = {
         name
         for path in TEMPLATES
-        for name, resource in read(path)["Resources"].items()
+        for name, resource in read_template(path)["Resources"].items()
         if resource["Type"] == "AWS::CloudWatch::Alarm"
     }
     assert documented == found
@@ -121,7 +117,7 @@ def test_no_policy_allows_all_actions_of_a_service(path):
             for inner in value:
                 yield from statements(inner)
 
-    for statement in statements(read(path)):
+    for statement in statements(read_template(path)):
         actions = statement["Action"]
         for action in [actions] if isinstance(actions, str) else actions:
             assert "*" not in action
