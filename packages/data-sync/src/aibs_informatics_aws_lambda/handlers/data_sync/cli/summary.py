@@ -73,9 +73,10 @@ def format_verification(found: Verification) -> str:
     )
     if found.files_promised is None:
         return text
+    faults = format_count(found.metadata_damaged or 0, "fault")
     return (
         f"{text}; {found.promised_missing or 0:,} of {found.files_promised:,} files that stores "
-        f"promise on one side only, {found.metadata_damaged or 0:,} faults of metadata"
+        f"promise on one side only, {faults} of metadata"
     )
 
 
