@@ -152,6 +152,11 @@ class DataSyncConfig(PydanticBaseModel):
         description="true: sync the other files if one fails, and then delete nothing; default: "
         "stop at the first error",
     )
+    backup_path: DataPath | None = Field(
+        None,
+        description="folder or S3 prefix to which files at the destination are moved instead of "
+        "being replaced or deleted; in S3 if the destination is",
+    )
     bandwidth: int | None = Field(
         None,
         ge=1,
@@ -228,6 +233,9 @@ class DataSyncCounts(PydanticBaseModel):
     files_deleted: int = Field(0, description="extraneous files, at the destination")
     bytes_deleted: int = 0
     files_removed: int = Field(0, description="synced files, at the source")
+    files_backed_up: int | None = Field(
+        None, description="files at the destination that were moved to backup_path"
+    )
     files_archived: int | None = Field(
         None, description="archived objects that were left out, if there are any"
     )

@@ -31,6 +31,7 @@ class CopyOptions(NamedTuple):
         destination_connection: the connection to a destination in S3, likewise.
         limits: request fields that limit the copy.
         preserve: whether mode, owner and times of files are kept.
+        backup: the folder or prefix that files at the destination are moved to, if there is one.
     """
 
     recursive: bool = False
@@ -42,6 +43,7 @@ class CopyOptions(NamedTuple):
     destination_connection: S3Connection | None = None
     limits: Mapping[str, Any] = MappingProxyType({})
     preserve: bool = False
+    backup: DataLocation | None = None
 
 
 def make_requests(
@@ -84,6 +86,9 @@ def _request(
     if not options.recursive:
         _check_is_file(location)
     to = _joined(target, location.name) if is_folder else target
+    if is_folder and options.recursive and options.backup is not None:
+        # Files of several folders keep apart.
+        options = options._replace(backup=_joined(options.backup, location.name))
     if isinstance(location, S3Path) and not options.recursive:
         return _sync(source, to, options, _only(re.escape(location.name)), str(location.parent))
     return _sync(source, to, options)
@@ -104,6 +109,7 @@ def _sync(
         "source_connection": options.source_connection if from_s3 else None,
         "destination_connection": options.destination_connection if to_s3 else None,
         **options.limits,
+        **({} if options.backup is None else {"backup_path": options.backup}),
     }
     if options.preserve:
         fields["preserve"] = True

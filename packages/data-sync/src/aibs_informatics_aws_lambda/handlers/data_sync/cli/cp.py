@@ -25,7 +25,7 @@ from .connection import (
 )
 from .copy_requests import CopyOptions, make_requests
 from .failed_files import FailedFiles
-from .limit_options import add_bandwidth, add_limits, given_limits
+from .limit_options import add_backup, add_bandwidth, add_limits, given_limits
 from .messages import configure_logging
 from .object_options import add_object_options, make_settings
 from .output import print_json, print_lines
@@ -103,6 +103,7 @@ def copy(verb: str, arguments: Sequence[str]) -> ExitCode:
             find_side_connection(options, "destination"),
             given_limits(options),
             options.preserve,
+            backup=options.backup_path,
         )
         requests = list(make_requests(sources, options.destination, copying))
         if verb == "mv":
@@ -225,6 +226,7 @@ def make_parser(verb: str = "cp") -> Parser:
     add_output_options(parser, has_quiet=True)
     add_object_options(parser.add_rarely_used("storage of objects in S3"))
     limits = parser.add_rarely_used("limits")
+    add_backup(limits)
     add_bandwidth(limits)
     add_limits(limits)
     return parser

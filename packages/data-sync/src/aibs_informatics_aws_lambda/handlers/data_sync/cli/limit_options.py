@@ -1,4 +1,4 @@
-"""Options that limit what a run takes of the network and of S3: bytes, requests and retries."""
+"""Options that limit what a run takes or destroys: bytes, requests, retries, and a backup."""
 
 from __future__ import annotations
 
@@ -18,6 +18,17 @@ def add_bandwidth(group: argparse._ArgumentGroup) -> None:
         metavar="SIZE",
         type=_parse_bandwidth,
         help="transfer at most 50MB, for example, a second, up and down together",
+    )
+
+
+def add_backup(group: argparse._ArgumentGroup) -> None:
+    """Add the option for what is replaced or deleted."""
+    group.add_argument(
+        "--backup-dir",
+        metavar="PATH",
+        dest="backup_path",
+        type=arguments.parse_path,
+        help="move files at DST to PATH, instead of replacing or deleting them",
     )
 
 

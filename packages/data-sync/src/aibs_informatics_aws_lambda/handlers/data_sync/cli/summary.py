@@ -89,6 +89,8 @@ def _parts(counts: DataSyncCounts, seconds: float, dry_run: bool) -> Iterator[st
     yield f"{counts.files_unchanged:,} unchanged"
     if counts.files_archived:
         yield f"{counts.files_archived:,} archived and left out"
+    if counts.files_backed_up:
+        yield f"{counts.files_backed_up:,} moved to the backup"
     if counts.files_deleted:
         yield f"{counts.files_deleted:,} {would}deleted at the destination"
     if counts.files_removed:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 from . import arguments
 from .connection import add_connection_options
 from .filters import add_file_filters, add_filter_options
-from .limit_options import add_bandwidth, add_limits
+from .limit_options import add_backup, add_bandwidth, add_limits
 from .object_options import add_object_options
 
 Group: TypeAlias = argparse._ArgumentGroup
@@ -34,7 +34,6 @@ examples:
   download CSV files:            {arguments.PROGRAM} --include '*.csv' s3://bucket/results/ tables
   mirror, but keep logs at DST:  {arguments.PROGRAM} --delete --exclude '*.log' results s3://bucket/r/
   read a public bucket:          {arguments.PROGRAM} --no-sign-request s3://bucket/data/ data
-  transfer in four processes:    {arguments.PROGRAM} --jobs 4 s3://bucket/run-1/ /mnt/data/run-1
 """
 
 _VERBS: Final = """\
@@ -133,6 +132,7 @@ def _add_deletions(group: Group) -> None:
     )
     # The default by now.
     group.add_argument("--protect-excluded", action="store_true", help=argparse.SUPPRESS)
+    add_backup(group)
     group.add_argument(
         "--move",
         dest="retain_source_data",

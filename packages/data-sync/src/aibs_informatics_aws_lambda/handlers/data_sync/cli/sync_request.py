@@ -109,9 +109,10 @@ def _problems(request: DataSyncRequest, options: argparse.Namespace) -> Iterator
 
 def _with_absolute_paths(request: DataSyncRequest) -> DataSyncRequest:
     """Return a request whose paths are valid in another working directory."""
-    paths = (request.source_path, request.destination_path)
-    source, target = (path.absolute() if isinstance(path, Path) else path for path in paths)
-    return request.model_copy(update={"source_path": source, "destination_path": target})
+    names = ("source_path", "destination_path", "backup_path")
+    paths = {name: getattr(request, name) for name in names}
+    absolute = {name: path.absolute() for name, path in paths.items() if isinstance(path, Path)}
+    return request.model_copy(update=absolute)
 
 
 def check_selected(request: DataSyncRequest, plans: Sequence[Plan]) -> None:

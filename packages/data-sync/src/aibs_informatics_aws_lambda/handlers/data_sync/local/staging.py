@@ -33,7 +33,7 @@ _numbers = itertools.count()
 def temporary_path(target: str) -> str:
     """Return a hidden path beside a file, at which it can be written before it is renamed."""
     folder, _, name = target.rpartition("/")
-    return f"{folder}/{_temporary_name(name)}"
+    return f"{folder}/{temporary_name(name)}"
 
 
 def path_beside(target: str) -> str:
@@ -46,7 +46,8 @@ def path_beside(target: str) -> str:
     return temporary_path(target)
 
 
-def _temporary_name(name: str) -> str:
+def temporary_name(name: str) -> str:
+    """Return a hidden name under which a file of a name can be written before it is renamed."""
     # Names have at most 255 bytes, and a character up to four.
     return f".{name[:48]}.{_OWN}-{os.getpid()}-{next(_numbers)}.tmp"
 
@@ -196,7 +197,8 @@ class StagedFile:
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise OSError(error.errno, error.strerror, self.target) from None
-            self._copy_beside()
+            self.copy_to_target()
+            self.discard()
 
     def discard(self) -> None:
         """Close and delete the file, if it is there.
@@ -229,9 +231,13 @@ class StagedFile:
             dst_dir_fd=self.target_folder.fd,
         )
 
-    def _copy_beside(self) -> None:
-        """Publish a file from another file system."""
-        name = _temporary_name(self.target_name)
+    def copy_to_target(self) -> None:
+        """Copy the file, which stays, to its target, which may be on another file system.
+
+        Raises:
+            OSError: it cannot be copied.
+        """
+        name = temporary_name(self.target_name)
         beside = StagedFile(self.target_folder, name, self.target_folder, self.target_name)
         try:
             reader = os.open(self.name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=self.folder.fd)
@@ -243,7 +249,6 @@ class StagedFile:
         except BaseException:
             beside.discard()
             raise
-        self.discard()
 
 
 @dataclass
@@ -266,7 +271,7 @@ class Staging:
             OSError: the directory of the target cannot be made.
         """
         name = target.rpartition("/")[2]
-        temporary = _temporary_name(name)
+        temporary = temporary_name(name)
         parent = self.folders.make_parent(target)
         if self.directory is None:
             return StagedFile(parent, temporary, parent, name)

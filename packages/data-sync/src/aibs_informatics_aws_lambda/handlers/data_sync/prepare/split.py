@@ -23,7 +23,7 @@ from ..locations import Root, find_root
 from ..sync.key_paths import local_path_of
 from ..sync.report import add_suffix
 from ..sync.resolve import resolve_sync
-from ..sync.routes import folder_route, single_route
+from ..sync.routes import Route, folder_route, single_route
 from ..tree import Coverage, Node, fold, node_of
 from .divided_stores import SplitParts, set_entry_files_apart
 
@@ -127,7 +127,8 @@ class SubRequests:
             "destination_path": self.destination_path(node),
         }
         alone = _alone(paths["source_path"]) if node.kind == "lone" else {}
-        return self._whole.model_copy(update={**paths, **alone, **self._report(node)})
+        own = {**self._report(node), **self._backup(node)}
+        return self._whole.model_copy(update={**paths, **alone, **own})
 
     def split(self, parts: Sequence[Node]) -> SplitParts:
         """Return the parts, with those apart that are synced after all others."""
@@ -162,11 +163,22 @@ class SubRequests:
             "source_path": self.source_path(folder),
             "destination_path": self.destination_path(folder),
             "delete_only": patterns,
+            **self._backup(folder),
             "retain_source_data": True,
             "max_delete": None,
             "report_path": path and add_suffix(path, f"deletions-{number}"),
         }
         return self._whole.model_copy(update=fields)
+
+    def _backup(self, node: Node) -> dict[str, Any]:
+        """Return the ``backup_path`` field of a part: files keep their paths in the backup."""
+        path = self._whole.backup_path
+        if path is None:
+            return {}
+        relative = self._kept_prefix + node.relative
+        # A single file is kept under its name.
+        folder = relative.rstrip("/") if node.kind == "folder" else relative.rpartition("/")[0]
+        return {"backup_path": _joined(path, folder) if folder else path}
 
     def _report(self, node: Node) -> dict[str, Any]:
         """Return the ``report_path`` field of a part, unique among the parts."""
@@ -215,10 +227,18 @@ class SubRequests:
     @cached_property
     def target_folder(self) -> str:
         """The path of the destination, with a slash at its end, or the beginning of its keys."""
+        return self._route.target.path + self._kept_prefix
+
+    @property
+    def _kept_prefix(self) -> str:
+        """The part of source keys after ``source_path_prefix``, with a slash at its end."""
+        return self._route.kept_prefix
+
+    @cached_property
+    def _route(self) -> Route:
         request = self._request
         source, destination = find_root(request.source_path), find_root(request.destination_path)
-        route = folder_route(source, destination, request.source_path_prefix)
-        return route.target.path + route.kept_prefix
+        return folder_route(source, destination, request.source_path_prefix)
 
 
 def _joined(path: DataLocation, relative: str) -> DataLocation:

@@ -12,6 +12,7 @@ from ..progress import NullProgress, Progress
 from ..rate_limits import RateLimits
 from ..s3.client import S3
 from ..settings import DEFAULT_RETRIES
+from .backup import Backup
 from .deadline import TimeBudget
 from .failures import Failures
 from .report import Report
@@ -47,6 +48,7 @@ class ExecutionContext:
             them visible.
         limits: the limits of bytes and requests per second, if there are any.
         retries: the attempts to copy a local file after the first one.
+        backup: keeps what is replaced or deleted at the destination, if anything does.
     """
 
     pool: Executor
@@ -72,6 +74,7 @@ class ExecutionContext:
     publish: Callable[[Outcome], None] | None = None
     limits: RateLimits | None = None
     retries: int = DEFAULT_RETRIES
+    backup: Backup | None = None
 
     @property
     def may_delete(self) -> bool:

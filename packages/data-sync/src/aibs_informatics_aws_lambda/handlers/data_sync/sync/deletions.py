@@ -30,6 +30,7 @@ from .diff import Step
 from .move_marker import move_marker
 from .planner import Plan
 from .result import Outcome
+from .routes import Route
 from .window import Window
 
 OnDeleted: TypeAlias = Callable[[Step], None]
@@ -80,9 +81,40 @@ def delete_extraneous(plan: Plan, context: ExecutionContext, outcome: Outcome) -
             for deletion in deletions:
                 on_deleted(deletion.step)
         elif target.bucket is not None:
-            delete_objects(target, deletions, context, on_deleted, context.the_target_s3())
+            kept = _kept_objects(plan.route, deletions, context)
+            delete_objects(target, kept, context, on_deleted, context.the_target_s3())
         else:
-            delete_files(folders, context.budget.limit(deletions), on_deleted, context.pool)
+            kept = _kept_files(plan.route, context.budget.limit(deletions), context)
+            delete_files(folders, kept, on_deleted, context.pool)
+
+
+def _kept_files(
+    route: Route, deletions: Iterable[Deletion], context: ExecutionContext
+) -> Iterator[Deletion]:
+    """Yield files to delete, each once it is in the backup, if there is one."""
+    for deletion in deletions:
+        if context.backup is not None:
+            context.backup.keep(route, deletion.step)
+        yield deletion
+
+
+def _kept_objects(
+    route: Route, deletions: Iterable[Deletion], context: ExecutionContext
+) -> Iterator[Deletion]:
+    """Yield objects to delete, each once it is in the backup, if there is one.
+
+    Each is deleted only if it still is what was kept.
+    """
+    if context.backup is None:
+        yield from deletions
+        return
+    for batch in _batches(deletions, requests.KEYS_PER_DELETION):
+        window = Window(context.concurrency)
+        for deletion in batch:
+            keep = partial(context.pool.submit, context.backup.keep, route, deletion.step)
+            window.add(keep, Future.result)
+        window.drain()
+        yield from (deletion._replace(etag=deletion.step.entry.etag) for deletion in batch)
 
 
 def hold_source(plan: Plan) -> Folders:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from functools import cache, partial
 from pathlib import Path
@@ -20,12 +20,13 @@ from ..entries import Entry
 from ..local.locks import held_lock
 from ..local.staging import find_staging_root, staging_folder
 from ..local.walk import OnFailure
-from ..locations import resolve
+from ..locations import Root, resolve
 from ..progress import NullProgress, Progress
 from ..rate_limits import RateLimits, SharedStates
 from ..s3.client import DEFAULT_CONNECTIONS, S3
 from ..settings import DEFAULT_RETRIES, WORKERS
 from .archived import describe as describe_archived
+from .backup import Backup, LocalBackup, S3Backup, find_backup_root
 from .context import ExecutionContext
 from .deadline import UNLIMITED, OutOfTimeError, TimeBudget, make_time_budget
 from .diff import DiffOptions
@@ -190,6 +191,7 @@ class _Call:
         self._timer: Timer | None = None
         self._listener = listener
         self._limits = limits
+        self._backup_root: Root | None = None
         has_report = request.report_path is not None or request.include_detailed_response
         self._report_location = find_report_location(request) if has_report else None
         self._stores = (
@@ -205,9 +207,12 @@ class _Call:
     def resolve(self) -> ResolvedSync:
         """Resolve the request, and begin to list the source."""
         try:
-            return resolve_sync(self._request, self._source_s3, self._on_failure)
+            resolved = resolve_sync(self._request, self._source_s3, self._on_failure)
         except OutOfTimeError:
             raise _too_slow(str(self._request.source_path)) from None
+        if self._request.backup_path is not None:
+            self._backup_root = find_backup_root(self._request, resolved)
+        return resolved
 
     def close(self) -> None:
         """Let requests to S3 take their time again."""
@@ -312,8 +317,9 @@ class _Call:
             report, listener = stack.enter_context(self._written_report()), self._listener
             if listener is not None:
                 report = ForwardedReport(report, listener)
+            pool = stack.enter_context(ThreadPoolExecutor(concurrency))
             context = ExecutionContext(
-                pool=stack.enter_context(ThreadPoolExecutor(concurrency)),
+                pool=pool,
                 concurrency=concurrency,
                 adapts=_adapts(request),
                 source_s3=None if route.source.bucket is None else self._source_s3(),
@@ -337,12 +343,16 @@ class _Call:
                 preserves=bool(request.preserve),
                 trusts_times=bool(request.preserve)
                 and not (request.ignore_times or request.verify),
+                backup=self._make_backup(plans, pool),
             )
             pending = sum(plan.pending for plan in plans)
             self._progress.plan(pending, sum(plan.pending_bytes for plan in plans))
             try:
                 stopped = switch and self._prepare(switch, plans, context)
-                return stopped or execute(plans, context)
+                outcome = stopped or execute(plans, context)
+                if context.backup is not None:
+                    outcome.counts.files_backed_up = context.backup.count
+                return outcome
             finally:
                 # The report is written after the deadline.
                 self.close()
@@ -428,9 +438,20 @@ class _Call:
             lists_all=diff.verify or self._budget.is_limited or self._has_report,
             entry_files_through=before.entry_files_through if before else None,
             on_failure=self._on_failure,
+            backs_up=self._backup_root is not None,
             entry_files=None if route.single else request.entry_files,
             there=self._there,
         )
+
+    def _make_backup(self, plans: Sequence[Plan], pool: Executor) -> Backup | None:
+        root = self._backup_root
+        if root is None or not self._changes:
+            return None
+        route = plans[0].route
+        if root.bucket is None:
+            return LocalBackup(route, root)
+        is_tree = sum(bool(plan.steps or plan.extraneous) for plan in plans) > 1
+        return S3Backup(route.target, root, self._target_s3(), pool, is_tree=is_tree)
 
     def _written_report(self) -> AbstractContextManager[Report]:
         if not self._has_report:

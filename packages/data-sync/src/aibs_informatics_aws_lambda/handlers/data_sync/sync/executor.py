@@ -301,6 +301,14 @@ class _PlanExecution:
         left = [transfer.received for transfer in self._unfinished.values() if transfer.received]
         self.method.discard(left)
 
+    def keeps(self, step: Step) -> bool:
+        """Tell whether the object at the target of an entry is kept before it is replaced.
+
+        Files are kept where they are published.
+        """
+        is_object = self.plan.route.target.bucket is not None
+        return bool(self.context.backup and is_object and step.there is not None)
+
     def note_transfer(self, step: Step, number: int, evidence: Evidence) -> None:
         """Count and report an entry that was transferred, or would be."""
         del self._unfinished[step.target]
@@ -431,7 +439,10 @@ class _Transfer:
         """Receive and publish the entry, or only count it."""
         if self.step.reason == "immutable":
             self._attempt(self._refuse)
-        if self._execution.context.changes:
+        if self._execution.keeps(self.step):
+            end = partial(self.guard, self._end_keeping)
+            self._execution.window.add(self._keep_replaced, end, self._weight)
+        elif self._execution.context.changes:
             end = partial(self.guard, self._end_receiving)
             self._execution.window.add(self._receive, end, self._weight)
         elif self.step.entry.storage_class is None or self._execution.context.verifies:
@@ -439,6 +450,17 @@ class _Transfer:
         else:
             end = partial(self.guard, self._end_looking)
             self._execution.window.add(self._look, end)
+
+    def _keep_replaced(self) -> Future[None]:
+        context = self._execution.context
+        keep = context.backup.keep if context.backup else lambda *_: None
+        return context.pool.submit(keep, self._execution.plan.route, self.step)
+
+    def _end_keeping(self, future: Future[None]) -> None:
+        self._attempt(future.result)
+        if not self._execution.is_given_up:
+            end = partial(self.guard, self._end_receiving)
+            self._execution.window.add(self._receive, end, self._weight)
 
     def _look(self) -> Future[Response]:
         """Request the metadata of an object, which tells in which tier it is."""

@@ -50,6 +50,7 @@ class PlanOptions:
             finished last.
         on_failure: called with each entry whose name is not valid at the destination, instead of
             raising the error.
+        backs_up: whether what is replaced at the destination is kept, and so must be known.
         entry_files: ``skip`` to leave out the entry files of stores; ``finish`` if other syncs
             have transferred and counted all other files.
         there: the entries at the destination, in order, if they are not those that are listed
@@ -65,6 +66,7 @@ class PlanOptions:
     lists_all: bool = False
     entry_files_through: str | None = None
     on_failure: OnFailure | None = None
+    backs_up: bool = False
     entry_files: Literal["skip", "finish"] | None = None
     there: Iterable[Entry] | None = None
 
@@ -436,7 +438,8 @@ def _list_targets(route: Route, options: PlanOptions, s3: S3 | None) -> Iterable
         if route.single:
             found = find_object(s3, target.bucket, target.path)
             return [found] if found else []
-        if options.diff.force and not options.mirror and options.entry_files != "finish":
+        lists = options.mirror or options.backs_up or options.entry_files == "finish"
+        if options.diff.force and not lists:
             return []
         return list_below(s3, target.bucket, target.path)
     if not route.single:

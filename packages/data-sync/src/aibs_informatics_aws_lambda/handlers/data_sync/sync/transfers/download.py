@@ -75,6 +75,8 @@ class Download:
             staged.write_whole(body, modified, fsync=self.context.fsync)
         else:
             staged.complete(None, modified, fsync=self.context.fsync)
+        if self.context.backup is not None:
+            self.context.backup.keep(self.route, step)
         staged.publish()
         del self._staged[step.target]
         if not self.context.report.is_read:

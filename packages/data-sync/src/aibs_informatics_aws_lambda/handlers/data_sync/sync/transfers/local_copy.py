@@ -93,6 +93,8 @@ class LocalCopy:
             modified = self._context.time_to_set(step.entry)
             staged.complete(mode, modified, fsync=self._context.fsync)
             check_unchanged(source, step.entry)
+            if self._context.backup is not None:
+                self._context.backup.keep(self._route, step)
             staged.publish()
         except BaseException:
             staged.discard()

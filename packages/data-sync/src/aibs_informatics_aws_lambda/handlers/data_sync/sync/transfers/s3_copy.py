@@ -77,6 +77,18 @@ class S3Copy:
         target = self._target(step)
         return self._s3.send(requests.copy_whole(source, target.bucket, target.key))
 
+    def copy(self, step: Step) -> None:
+        """Copy an object and wait until it was copied.
+
+        Raises:
+            AWSError: it has changed, or S3 refuses, or does not confirm the copy.
+        """
+        if step.entry.size > _MAX_COPY_BYTES or parts_of(self._source(step).etag) is not None:
+            response = self._copy_large(step, None)
+        else:
+            response = self.start(step, None).result()
+        self.publish(step, response)
+
     def publish(self, step: Step, response: requests.Response) -> Evidence:
         """Check that S3 confirms the copy, which it has published itself.
 
