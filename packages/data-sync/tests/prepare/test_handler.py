@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,11 +16,14 @@ from aibs_informatics_aws_lambda.handlers.data_sync import (
     data_sync_handler,
     prepare_batch_data_sync_handler,
 )
+from aibs_informatics_aws_lambda.handlers.data_sync.entries import Entry
+from aibs_informatics_aws_lambda.handlers.data_sync.local import walk
 from aibs_informatics_aws_lambda.handlers.data_sync.model import PrepareBatchDataSyncRequest
 from aibs_informatics_aws_lambda.handlers.data_sync.operations import PrepareBatchDataSyncHandler
 from aibs_informatics_aws_lambda.handlers.data_sync.tree import Node
 from aibs_informatics_aws_lambda.storage.mount_discovery import forget_mount_points
 from hypothesis import HealthCheck, given, settings, strategies as st
+from tables import table
 
 
 @pytest.fixture
@@ -424,6 +428,37 @@ def test_deletions_are_syncs_that_only_delete(prepare, put, aws):
     assert deletion["source_path"] == "s3://bucket/src/"
     assert deletion["destination_path"] == "s3://other/d/"
     assert deletion["delete_only"] == ["old/(?s:.*)", r"top\+"]
+
+
+@table(
+    "destination, listings",
+    {
+        "nothing at the destination": (None, 1),
+        "a folder that is empty": ("", 1),
+        "something at the destination": ("extra", 2),
+    },
+)
+def test_source_is_listed_once_unless_something_may_be_extraneous(
+    prepare, tmp_path: Path, monkeypatch, destination, listings
+):
+    for name in ("a", "b/c"):
+        (tmp_path / "src" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "src" / name).write_bytes(bytes(9))
+    if destination is not None:
+        (tmp_path / "dst").mkdir()
+    if destination:
+        (tmp_path / "dst" / destination).touch()
+    listed, list_really = [], walk.list_source
+
+    def list_source(folder: Path, *arguments: Any) -> Iterator[Entry]:
+        listed.append(folder)
+        return list_really(folder, *arguments)
+
+    monkeypatch.setattr(walk, "list_source", list_source)
+    batches = prepare(f"{tmp_path}/src", f"{tmp_path}/dst", 10, local_mirror=True)
+    deletions = [sync for batch in batches for sync in batch["requests"] if "delete_only" in sync]
+    assert [sync["delete_only"] for sync in deletions] == ([[destination]] if destination else [])
+    assert len(listed) == listings
 
 
 def test_uri_of_a_part_keeps_its_key(paths, put):

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from aibs_informatics_aws_lambda.common.exceptions import AWSError, ResourceNotFoundError
+from aibs_informatics_aws_lambda.handlers.data_sync.local.staging import StagedFile
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.engine import Engine
-from aibs_informatics_aws_lambda.handlers.data_sync.sync.transfers.local_copy import LocalCopy
 from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest, DataSyncResult
 
 MEBIBYTE = 2**20
@@ -584,21 +584,21 @@ class TestLocalToLocal:
         def fail(*_: object, **__: object) -> None:
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr(LocalCopy, "_write", fail)
+        monkeypatch.setattr(StagedFile, "write", fail)
         with pytest.raises(OSError, match="No space left"):
             sync(tmp_path / "src", tmp_path / "dst", retain_source_data=False)
         assert read(tmp_path) == {"src/a": "new", "dst/a": "older"}
 
     def test_broken_connection_to_the_disk_is_tried_again(self, tmp_path, monkeypatch):
         write(tmp_path / "src" / "a", "new")
-        copy_really, errors = LocalCopy._write, [5, 5]
+        write_really, errors = StagedFile.write, [5, 5]
 
-        def fail_twice(copy: LocalCopy, *arguments: object) -> None:
-            copy_really(copy, *arguments)
+        def fail_twice(staged: StagedFile, content: bytes) -> None:
+            write_really(staged, content)
             if errors:
                 raise OSError(errors.pop(), "Input/output error")
 
-        monkeypatch.setattr(LocalCopy, "_write", fail_twice)
+        monkeypatch.setattr(StagedFile, "write", fail_twice)
         sync(tmp_path / "src", tmp_path / "dst")
         assert read(tmp_path / "dst") == {"a": "new"}
         assert errors == []

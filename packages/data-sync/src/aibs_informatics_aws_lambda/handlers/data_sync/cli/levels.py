@@ -2,7 +2,9 @@
 
 import datetime as dt
 import os
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,8 +13,12 @@ from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.paths import DataLocation
 
 from ..housekeeping.times import to_datetime
+from ..local.descent import Pace
 from ..locations import resolve
 from ..s3.botocore_client import s3_client
+
+# Where a file system takes its time.
+_THREADS = 32
 
 
 class LevelEntry(NamedTuple):
@@ -77,16 +83,27 @@ def _list_local(path: Path) -> Iterator[LevelEntry]:
         found = path.stat()
         yield LevelEntry(path.name, found.st_size, to_datetime(found.st_mtime))
         return
+    pace = Pace()
     with os.scandir(path) as children:
         for child in children:
-            try:
-                found = child.stat()
-            except OSError:
-                # A dangling symbolic link.
-                found = child.stat(follow_symlinks=False)
-            is_folder = child.is_dir()
-            yield LevelEntry(
-                f"{child.name}/" if is_folder else child.name,
-                None if is_folder else found.st_size,
-                to_datetime(found.st_mtime),
-            )
+            start = time.perf_counter()
+            entry = _child_entry(child)
+            pace.note(time.perf_counter() - start)
+            yield entry
+            if pace.is_slow():
+                with ThreadPoolExecutor(_THREADS) as pool:
+                    yield from pool.map(_child_entry, children)
+
+
+def _child_entry(child: os.DirEntry[str]) -> LevelEntry:
+    try:
+        found = child.stat()
+    except OSError:
+        # A dangling symbolic link.
+        found = child.stat(follow_symlinks=False)
+    is_folder = child.is_dir()
+    return LevelEntry(
+        f"{child.name}/" if is_folder else child.name,
+        None if is_folder else found.st_size,
+        to_datetime(found.st_mtime),
+    )

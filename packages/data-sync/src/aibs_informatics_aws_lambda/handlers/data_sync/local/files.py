@@ -5,6 +5,7 @@ import hashlib
 import os
 from collections.abc import Generator, Iterator
 from contextlib import closing
+from io import FileIO
 from itertools import zip_longest
 
 from aibs_informatics_aws_lambda.common.files import filename_in_errors
@@ -72,6 +73,27 @@ def check_is_empty(path: str) -> None:
     with filename_in_errors(path), open(path, "rb", 0) as file:  # noqa: PTH123
         if file.read(1):
             raise FileChangedError(_untrue_size(path, 0, "more"))
+
+
+def read_whole(path: str, size: int) -> bytes:
+    """Return the content of a small file.
+
+    Raises:
+        FileChangedError: it has another size than the given one, with which it was listed.
+        OSError: it cannot be read.
+    """
+    with filename_in_errors(path), open(path, "rb", 0) as file:  # noqa: PTH123
+        return read_to_end(file, size)
+
+
+def read_to_end(file: FileIO, size: int) -> bytes:
+    """Return the content of an open file; see `read_whole`."""
+    content = b""
+    # One byte more than the file had when it was listed shows that it has grown.
+    while more := file.read(size + 1 - len(content)):
+        content += more
+    check_length(os.fsdecode(file.name), size, len(content))
+    return content
 
 
 def check_length(path: str, size: int, length: int) -> None:
@@ -142,6 +164,11 @@ def set_modified(folder: Folder, name: str, seconds: float | None = None) -> Non
         raise OSError(error.errno, error.strerror, folder.path + name) from None
 
 
+def has_no_holes(found: os.stat_result, size: int | None = None) -> bool:
+    """Tell whether a file takes as much space as its size, or as a given size."""
+    return found.st_blocks * _STAT_BLOCK_BYTES >= (found.st_size if size is None else size)
+
+
 def data_spans(fd: int, size: int) -> Iterator[tuple[int, int]]:
     """Yield the start and end of the data in an open file; between them are holes.
 
@@ -154,7 +181,7 @@ def data_spans(fd: int, size: int) -> Iterator[tuple[int, int]]:
     Raises:
         OSError: the file cannot be read.
     """
-    if os.fstat(fd).st_blocks * _STAT_BLOCK_BYTES >= size:
+    if has_no_holes(os.fstat(fd), size):
         yield 0, size + 1
         return
     end = 0

@@ -14,10 +14,10 @@ from typing import NamedTuple, Protocol
 from ..entries import Entry
 from .sorted_names import Name
 
-_THREADS = 32
+_THREADS = 64
 # Files that one thread looks up in turn: a task for each would cost more than the operation.
 _FILES_OF_A_TASK = 16
-_TASKS_AHEAD = 4 * _THREADS
+_TASKS_AHEAD = 2 * _THREADS
 
 # Operations of a local disk take less, those of a network file system more.
 _SLOW_SECONDS = 0.0003

@@ -114,22 +114,30 @@ class StagedFile:
         return self.folder.path + self.name
 
     def write_whole(
-        self, content: bytes, modified: float | None = None, *, fsync: bool = False
+        self,
+        content: bytes,
+        modified: float | None = None,
+        mode: int | None = None,
+        *,
+        fsync: bool = False,
     ) -> None:
         """Write all of the file at once, with its final permissions, and close it.
 
         Args:
             content: the content.
             modified: the modification time in seconds since 1970 UTC; by default now.
+            mode: the permissions; by default those of a new file.
             fsync: whether to wait until the content is on the disk.
 
         Raises:
             OSError: it cannot be written.
         """
         # A change of permissions would be one more operation for each of millions of files.
-        self.fd = self._create(0o666)
+        self.fd = self._create(0o666 if mode is None else mode & 0o777)
         try:
             self.write(content)
+            if mode is not None and stat.S_IMODE(os.fstat(self.fd).st_mode) != mode:
+                os.fchmod(self.fd, mode)
             self._finish(modified, fsync=fsync)
         finally:
             self._close()

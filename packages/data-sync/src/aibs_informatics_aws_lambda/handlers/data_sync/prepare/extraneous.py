@@ -5,14 +5,20 @@ folders, and folders that exist only at the destination, are left to requests of
 """
 
 import logging
+import os
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 from aibs_informatics_aws_lambda.storage.data_sync.batch import PrepareBatchDataSyncRequest
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
 
+from ..local.walk import list_destination
+from ..locations import Root, find_root
+from ..s3.client import S3
+from ..s3.listing import list_below
 from ..sync.engine import Engine
 from ..tree import Node
 from .split import SubRequests
@@ -78,12 +84,25 @@ def _extraneous(request: PrepareBatchDataSyncRequest) -> Iterator[str]:
     """Yield the paths, relative to the destination, that a sync of the whole would delete."""
     comparison = DataSyncRequest(**{**dict(request), **_COMPARISON})
     try:
+        if _is_empty(find_root(request.destination_path), request.max_concurrency):
+            # The source need not be listed again.
+            return
         with Engine().plan(comparison) as plans:
             for plan in plans:
                 yield from (step.target for step in plan.extraneous)
     except AWSError as error:
         # The syncs of the parts will fail on it, or need not list it.
         logger.warning("cannot look for extraneous files: %s", error)
+
+
+def _is_empty(destination: Root, connections: int) -> bool:
+    """Tell whether there is nothing below a destination."""
+    if destination.bucket is not None:
+        folder = f"{destination.path.rstrip('/')}/" if destination.path else ""
+        return not any(True for _ in list_below(S3(connections), destination.bucket, folder))
+    if os.path.isdir(destination.path):  # noqa: PTH112
+        return not any(True for _ in list_destination(Path(destination.path)))
+    return not os.path.lexists(destination.path)
 
 
 def _folders_above(path: str) -> Iterator[str]:

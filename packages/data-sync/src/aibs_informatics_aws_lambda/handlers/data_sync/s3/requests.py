@@ -52,7 +52,8 @@ class Request(NamedTuple):
         body: the body.
         send_file: the file to upload, instead of ``body``.
         receive_file: the file to write the response body to.
-        file_name: its name for messages, if that is another.
+        file_name: the name for messages of the file that is sent or received, if that is another,
+            or if its content is in ``body``.
         size: the size in bytes of the object that is uploaded or downloaded.
         part_bytes: the size of the parts in which a larger ``send_file`` is uploaded.
         keeps_headers: whether the response headers are needed.
@@ -85,8 +86,8 @@ class Request(NamedTuple):
         uri = s3_uri(self.bucket, self.key or self.prefix)
         if self.source:
             return f"{self.source} to {uri}"
-        if self.send_file:
-            return f"{self.send_file} to {uri}"
+        if self.send_file or (self.body and self.file_name):
+            return f"{self.local_name} to {uri}"
         return f"{uri} to {self.local_name}" if self.receive_file else uri
 
     @property

@@ -24,7 +24,7 @@ from .diff import CHANGED, Step
 from .planner import Plan
 from .report import Evidence, ReportAction
 from .result import Outcome
-from .resumption import Resumption
+from .resumption import Resumption, latest
 from .routes import Route
 from .transfers.download import Download
 from .transfers.local_copy import LocalCopy, copy_folders
@@ -33,6 +33,7 @@ from .transfers.preserve import PreservingDownload, PreservingLocalCopy, Preserv
 from .transfers.s3_copy import S3Copy
 from .transfers.streamed_copy import StreamedCopy
 from .transfers.upload import Upload
+from .turns import Turns
 from .window import AdaptiveWindow, Window
 
 logger = logging.getLogger(__name__)
@@ -48,6 +49,11 @@ _RECENT_SECONDS = 2.0
 
 # Where publishing or touching a file takes longer, as on NFS, several are at a time.
 _SLOW_SECONDS = 0.001
+
+# There, so many transfers are put in turns of their folders. Those that a deadline leaves over may
+# be listed in a response.
+_IN_TURNS = 8192
+_IN_TURNS_UNTIL_A_DEADLINE = 512
 
 
 def execute(plans: Sequence[Plan], context: ExecutionContext) -> Outcome:
@@ -122,7 +128,10 @@ class _PlanExecution:
         self.plan = plan
         self.context = context
         self.folders = _target_folders(plan.route)
-        self.method = _choose_method(plan.route, context, self.folders)
+        self.seconds_to_publish = _Average()
+        self.seconds_to_touch = _Average()
+        on_published = self.seconds_to_publish.add
+        self.method = _choose_method(plan.route, context, self.folders, on_published)
         # Nearby, more requests in flight take more of the processor, and nothing is waited for.
         # With a limit, what has arrived is published before much more is waited for.
         waiting = _WAITING_FOR_LIMITS if context.limits else _WAITING * context.concurrency
@@ -135,8 +144,6 @@ class _PlanExecution:
         )
         # Transfers of entries whose comparison has shown another content.
         self.differing: deque[_Transfer] = deque()
-        self.seconds_to_publish = _Average()
-        self.seconds_to_touch = _Average()
         # Scanners take a file for stale by its time, and one that is in sync was just asked for.
         is_local = plan.route.target.bucket is None
         self.touches = (is_local or context.preserves) and context.changes
@@ -192,17 +199,46 @@ class _PlanExecution:
 
     def _transfer_each(self, steps: Iterable[tuple[int, Step]]) -> None:
         """Transfer entries, by their numbers, in parallel, and wait for all of them."""
-        budget = self.context.budget
-        for number, step in budget.limit(steps) if budget.is_limited else steps:
+        budget, rest = self.context.budget, iter(steps)
+        for number, step in budget.limit(rest) if budget.is_limited else rest:
             transfer = _Transfer(step, number, self, self._reached)
             self._unfinished[step.target] = transfer
             self._reached = step.target
             transfer.guard(transfer.begin)
             self._transfer_differing()
+            if self.seconds_to_publish.value >= _SLOW_SECONDS and self._may_take_turns:
+                self._transfer_in_turns(rest)
         while not self.window.is_empty() or self.differing:
             self.window.drain(budget.seconds_left)
             budget.check()
             self._transfer_differing()
+
+    @property
+    def _may_take_turns(self) -> bool:
+        """Whether entries may be transferred to several folders at a time, in any order."""
+        return self.plan.route.target.bucket is None and not self._publishes
+
+    def _transfer_in_turns(self, steps: Iterable[tuple[int, Step]]) -> None:
+        """Transfer entries, those of several folders in turn."""
+        turns: Turns[_Transfer] = Turns()
+        is_limited = self.context.budget.is_limited
+        most = _IN_TURNS_UNTIL_A_DEADLINE if is_limited else _IN_TURNS
+        for number, step in steps:
+            previous = turns.last.step.target if turns.last else self._reached
+            transfer = _Transfer(step, number, self, previous)
+            self._unfinished[step.target] = transfer
+            turns.add(step.target.rpartition("/")[0], transfer)
+            if len(turns) > most:
+                self._begin_next(turns)
+        while turns:
+            self._begin_next(turns)
+
+    def _begin_next(self, turns: "Turns[_Transfer]") -> None:
+        self.context.budget.check_start()
+        transfer = turns.take()
+        self._reached = latest(self._reached, transfer.step.target)
+        transfer.guard(transfer.begin)
+        self._transfer_differing()
 
     def _unpublished(self, wave: Iterable[tuple[int, Step]]) -> Iterator[tuple[int, Step]]:
         """Yield the steps on entry files that no earlier call of the same sync has finished."""
@@ -284,7 +320,11 @@ class _PlanExecution:
             first = next(iter(self._unfinished.values()), None)
             self._outcome.entry_files_through = first.previous if first else self._reached
             return
-        unfinished = {target: one.previous for target, one in self._unfinished.items()}
+        unfinished = {
+            target: one.previous
+            for target, one in self._unfinished.items()
+            if self._reached is not None and target <= self._reached
+        }
         self._outcome.resumption = self._before.after(self._reached, unfinished, self._too_recent)
 
     def _give_up(self) -> None:
@@ -546,7 +586,8 @@ class _Transfer:
         execution = self._execution
         if execution.is_given_up:
             return
-        if execution.seconds_to_publish.value < _SLOW_SECONDS and not execution.context.fsync:
+        takes_long = execution.context.fsync or execution.seconds_to_publish.value >= _SLOW_SECONDS
+        if not takes_long or execution.plan.route.is_local:
             self._end(self._publish(result))
             return
         execution.window.add(
@@ -558,7 +599,8 @@ class _Transfer:
     def _publish(self, result: Any) -> Evidence:
         start, self.received = time.perf_counter(), None
         evidence = self._attempt(self._execution.method.publish, self.step, result)
-        self._execution.seconds_to_publish.add(time.perf_counter() - start)
+        if not self._execution.plan.route.is_local:
+            self._execution.seconds_to_publish.add(time.perf_counter() - start)
         return evidence
 
     def _end_publishing(self, future: Future[Evidence]) -> None:
@@ -609,12 +651,17 @@ def _target_folders(route: Route) -> Folders:
     return Folders(path[: path.rfind("/") + 1], mode_of)
 
 
-def _choose_method(route: Route, context: ExecutionContext, folders: Folders) -> TransferMethod:
+def _choose_method(
+    route: Route,
+    context: ExecutionContext,
+    folders: Folders,
+    on_published: Callable[[float], None],
+) -> TransferMethod:
     source_s3, target_s3 = context.source_s3, context.target_s3
     if target_s3 is None:
         if source_s3 is None:
             copy = PreservingLocalCopy if context.preserves else LocalCopy
-            return copy(route, folders, context)
+            return copy(route, folders, context, on_published)
         staging = Staging(folders, context.staging)
         if context.preserves:
             return PreservingDownload(route, source_s3, staging, context, context.trusts_times)
@@ -625,7 +672,11 @@ def _choose_method(route: Route, context: ExecutionContext, folders: Folders) ->
         upload: Callable[..., Upload] = Upload
         if context.preserves:
             upload = partial(PreservingUpload, trusts_times=context.trusts_times)
-        return upload(route, target_s3, check, reports=reports, moves=moves, settings=settings)
+        # With a limit, what is sent is read only when its turn has come.
+        pool = None if context.limits else context.pool
+        return upload(
+            route, target_s3, check, pool=pool, reports=reports, moves=moves, settings=settings
+        )
     if target_s3.can_copy_from(source_s3):
         return S3Copy(route, source_s3, target_s3, context.pool, settings)
     return StreamedCopy(route, source_s3, target_s3, context)

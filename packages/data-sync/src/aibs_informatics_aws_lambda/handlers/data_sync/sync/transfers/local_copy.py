@@ -6,14 +6,21 @@ import os
 import random
 import stat
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from typing import Any
 
 from aibs_informatics_aws_lambda.common.files import filename_in_errors
 
 from ...local.descent import descend
-from ...local.files import check_length, check_unchanged, data_spans, same_content
+from ...local.files import (
+    check_length,
+    check_unchanged,
+    data_spans,
+    has_no_holes,
+    read_to_end,
+    same_content,
+)
 from ...local.folders import Folder, Folders, open_folder
 from ...local.hdf5 import check_closed
 from ...local.staging import StagedFile, Staging
@@ -24,6 +31,15 @@ from ..report import NO_EVIDENCE, Evidence
 from ..routes import Route
 
 _BLOCK_BYTES = 2**20
+
+# Up to this size a file passes through memory: its copy is written as a whole, with its mode.
+_SMALL_BYTES = 256 * 2**10
+
+_RANGE_BYTES = 2**24
+# Of file systems, or of two of them, that have no such copies.
+_NO_RANGES = frozenset(
+    {errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.EBADF, errno.EPERM}
+)
 
 # Waits double, with jitter.
 _FIRST_WAIT_SECONDS = 0.1
@@ -37,13 +53,24 @@ class LocalCopy:
         route: the route.
         folders: the directories of the targets.
         context: the threads that copy, and the options of the sync.
+        on_published: called with the seconds that it took to write and rename a file, from any
+            thread.
     """
 
-    def __init__(self, route: Route, folders: Folders, context: ExecutionContext) -> None:
+    def __init__(
+        self,
+        route: Route,
+        folders: Folders,
+        context: ExecutionContext,
+        on_published: Callable[[float], None] = lambda _: None,
+    ) -> None:
         self._route = route
         self._context = context
         self._check = context.budget.check
         self._staging = Staging(folders)
+        self._on_published = on_published
+        # A copy that the system makes cannot be slowed down.
+        self._copies_ranges = hasattr(os, "copy_file_range") and context.limits is None
 
     def start(self, step: Step, on_bytes: OnBytes | None) -> Future[None]:
         """Start to copy a file."""
@@ -87,18 +114,34 @@ class LocalCopy:
         try:
             check_closed(source)
             with filename_in_errors(source), open(source, "rb", 0) as reader:  # noqa: PTH123
-                mode = stat.S_IMODE(os.fstat(reader.fileno()).st_mode)
-                staged.open()
-                self._write(reader, staged, step.entry.size, on_bytes)
-            modified = self._context.time_to_set(step.entry)
-            staged.complete(mode, modified, fsync=self._context.fsync)
+                found = os.fstat(reader.fileno())
+                is_small = step.entry.size <= _SMALL_BYTES and has_no_holes(found)
+                content = self._read(reader, step.entry.size) if is_small else None
+                start = time.perf_counter()
+                if content is None:
+                    staged.open()
+                    self._write(reader, staged, step.entry.size, on_bytes)
+            modified, mode = self._context.time_to_set(step.entry), stat.S_IMODE(found.st_mode)
+            if content is None:
+                staged.complete(mode, modified, fsync=self._context.fsync)
+            else:
+                staged.write_whole(content, modified, mode, fsync=self._context.fsync)
             check_unchanged(source, step.entry)
             if self._context.backup is not None:
                 self._context.backup.keep(self._route, step)
             staged.publish()
+            if content is not None:
+                self._on_published(time.perf_counter() - start)
         except BaseException:
             staged.discard()
             raise
+
+    def _read(self, reader: io.FileIO, size: int) -> bytes:
+        """Return the content of a small file."""
+        content = read_to_end(reader, size)
+        if self._context.limits is not None:
+            self._context.limits.take(size, check=self._check)
+        return content
 
     def _write(
         self, reader: io.FileIO, staged: StagedFile, size: int, on_bytes: OnBytes | None
@@ -113,6 +156,7 @@ class LocalCopy:
             if start:
                 reader.seek(start)
                 staged.seek(start)
+            self._copy_range(reader, staged, min(end, size), on_bytes)
             while count := reader.readinto(block[: end - reader.tell()]):
                 self._check()
                 if limits is not None:
@@ -123,6 +167,31 @@ class LocalCopy:
             if reader.tell() != min(end, size):
                 check_length(reader.name, size, reader.tell())
         staged.end_at(size)
+
+    def _copy_range(
+        self, reader: io.FileIO, staged: StagedFile, end: int, on_bytes: OnBytes | None
+    ) -> None:
+        """Copy up to an end within one file system, which may share blocks, or copy at its server.
+
+        What it does not copy is left to be read and written.
+        """
+        fd = reader.fileno()
+        while self._copies_ranges and (left := end - reader.tell()) > 0:
+            self._check()
+            try:
+                count = os.copy_file_range(fd, staged.fd, min(left, _RANGE_BYTES))
+            except OSError as error:
+                if error.errno not in _NO_RANGES:
+                    raise OSError(
+                        error.errno, error.strerror, reader.name, None, staged.target
+                    ) from None
+                self._copies_ranges = False
+                return
+            if not count:
+                # Files of /proc have more than their size tells, and none of it this way.
+                return
+            if on_bytes:
+                on_bytes(count)
 
 
 def copy_folders(source: str, folders: Folders) -> None:

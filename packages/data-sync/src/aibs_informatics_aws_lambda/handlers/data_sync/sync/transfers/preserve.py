@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -159,8 +159,14 @@ class PreservingDownload(Download):
 class PreservingLocalCopy(LocalCopy):
     """Gives copies the owner and the times of their sources as well."""
 
-    def __init__(self, route: Route, folders: Folders, context: ExecutionContext) -> None:
-        super().__init__(route, folders, context)
+    def __init__(
+        self,
+        route: Route,
+        folders: Folders,
+        context: ExecutionContext,
+        on_published: Callable[[float], None] = lambda _: None,
+    ) -> None:
+        super().__init__(route, folders, context, on_published)
         self._trusts_times = context.trusts_times
         self._compared: dict[str, _Compared] = {}
 

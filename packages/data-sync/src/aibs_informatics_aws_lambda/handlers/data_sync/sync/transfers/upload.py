@@ -1,8 +1,9 @@
 """Upload: local files to objects."""
 
 import logging
+import time
 from collections.abc import Sequence
-from concurrent.futures import Future
+from concurrent.futures import Executor, Future
 from functools import partial
 from typing import Any
 
@@ -10,7 +11,9 @@ from aibs_informatics_aws_lambda.common.exceptions import AWSError, ResourceNotF
 from aibs_informatics_aws_lambda.storage.data_sync.object_settings import ObjectSettings
 
 from ...evidence import StoredObject
-from ...local.files import FileChangedError, check_is_empty, check_unchanged, file_digest
+from ...local import files
+from ...local.descent import Pace
+from ...local.files import FileChangedError, check_unchanged, file_digest
 from ...local.folders import Folder
 from ...local.hdf5 import check_closed
 from ...progress import CheckDeadline, OnBytes
@@ -26,6 +29,11 @@ from ..routes import Route
 
 logger = logging.getLogger(__name__)
 
+# Up to this size a file may pass through memory: the thread that sends objects reads one file at a
+# time, and that takes long on a network file system.
+_SMALL_BYTES = 256 * 2**10
+_MEASURED_FILES = 16
+
 
 class Upload:
     """Uploads files with a checksum of the whole content, which S3 verifies and stores.
@@ -34,6 +42,8 @@ class Upload:
         route: the route.
         s3: the S3 client.
         check: called at each block of what is read; an error that it raises ends the sync.
+        pool: threads that read small files, where the file system takes its time; by default, the
+            library for S3 reads all files.
         reports: whether the checksums are reported.
         moves: whether the files are removed afterwards.
         settings: how the objects are stored.
@@ -45,6 +55,7 @@ class Upload:
         s3: S3,
         check: CheckDeadline,
         *,
+        pool: Executor | None = None,
         reports: bool = False,
         moves: bool = False,
         settings: ObjectSettings | None = None,
@@ -52,6 +63,8 @@ class Upload:
         self._route = route
         self._s3 = s3
         self._check = check
+        self._pool = pool
+        self._pace = Pace()
         self._reports = reports
         self._moves = moves
         self._settings = settings
@@ -62,26 +75,59 @@ class Upload:
         Raises:
             OSError: the file has content, though its size is 0, or is being written.
         """
-        entry = step.entry
+        if self._pool and 0 < step.entry.size <= _SMALL_BYTES:
+            if self._pace.is_slow():
+                return self._start_in_pool(step, self._pool)
+            if self._pace.operations < _MEASURED_FILES:
+                return self._s3.send(self._request(step, self._read_measured(step)))
         check_closed(self._path(step))
-        if not entry.size:
-            check_is_empty(self._path(step))
-        target = self._target(step)
-        return self._s3.send(
-            requests.Request(
-                "PutObject",
-                "s3:PutObject",
-                target.bucket,
-                target.key,
-                "PUT",
-                headers=self._headers(step),
-                send_file=self._path(step),
-                size=entry.size,
-                part_bytes=upload_part_bytes(entry.size, is_aws=self._s3.service.is_aws),
-                keeps_headers=True,
-            ),
-            on_bytes=on_bytes,
+        if not step.entry.size:
+            files.check_is_empty(self._path(step))
+        return self._s3.send(self._request(step), on_bytes=on_bytes)
+
+    def _request(self, step: Step, content: bytes = b"") -> requests.Request:
+        """Return the request that uploads a file, or its content."""
+        target, path, size = self._target(step), self._path(step), step.entry.size
+        return requests.Request(
+            "PutObject",
+            "s3:PutObject",
+            target.bucket,
+            target.key,
+            "PUT",
+            headers=self._headers(step),
+            body=content,
+            send_file=None if content else path,
+            file_name=path,
+            size=size,
+            part_bytes=upload_part_bytes(size, is_aws=self._s3.service.is_aws),
+            keeps_headers=True,
         )
+
+    def _read_measured(self, step: Step) -> bytes:
+        start = time.perf_counter()
+        content = self._read(step)
+        self._pace.note(time.perf_counter() - start)
+        return content
+
+    def _read(self, step: Step) -> bytes:
+        check_closed(self._path(step))
+        return files.read_whole(self._path(step), step.entry.size)
+
+    def _start_in_pool(self, step: Step, pool: Executor) -> Future[requests.Response]:
+        """Read a file in a thread, and upload its content then."""
+        response: Future[requests.Response] = Future()
+
+        def send(content: Future[bytes]) -> None:
+            try:
+                sent = self._s3.send(self._request(step, content.result()))
+            except Exception as error:
+                # In a callback it would be lost, and the caller would wait.
+                response.set_exception(error)
+            else:
+                sent.add_done_callback(partial(_pass_on, response))
+
+        pool.submit(self._read, step).add_done_callback(send)
+        return response
 
     def publish(self, step: Step, response: requests.Response) -> Evidence:
         """Check that the file is still what was listed, and that S3 confirms its object.
@@ -236,3 +282,11 @@ class Upload:
 
     def _target(self, step: Step) -> requests.ObjectVersion:
         return requests.object_version(self._route.target, step.target, step.there)
+
+
+def _pass_on(response: Future[requests.Response], sent: Future[requests.Response]) -> None:
+    error = sent.exception()
+    if error is None:
+        response.set_result(sent.result())
+    else:
+        response.set_exception(error)
