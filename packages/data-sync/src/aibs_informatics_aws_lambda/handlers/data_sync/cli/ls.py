@@ -23,6 +23,8 @@ from .messages import configure_logging
 from .output import format_size, format_time, print_json, print_lines
 
 if TYPE_CHECKING:
+    from aibs_informatics_aws_lambda.storage.data_sync.filters import DataSyncFilterConfig
+
     from .store_list import StoreEntry
 
 _PROGRAM = f"{PROGRAM} ls"
@@ -132,6 +134,8 @@ def _list_tree(options: argparse.Namespace) -> ExitCode:
     from ..housekeeping.models import ListDataPathsRequest
 
     filters = make_filter_config(options.rules)
+    if not options.json:
+        return _print_tree(options, filters)
     request = ListDataPathsRequest(
         path=options.path,
         # The handler matches from the start of a path only.
@@ -142,10 +146,22 @@ def _list_tree(options: argparse.Namespace) -> ExitCode:
     # A missing path is listed too.
     if len(response.paths) <= 1 and not find_contents(options.path).exists:
         raise CommandError(f"cannot list {options.path}: there is nothing")
-    if options.json:
-        print_json(response)
-    else:
-        print_lines(absolute_paths(options.path, response.paths), options.end)
+    print_json(response)
+    return ExitCode.DONE
+
+
+def _print_tree(options: argparse.Namespace, filters: DataSyncFilterConfig | None) -> ExitCode:
+    """Print the paths while they are found."""
+    from ..housekeeping.contents import find_contents, iter_nodes
+    from ..housekeeping.node_paths import NodePaths
+
+    include = compile_patterns(_in_full(filters.include), "include") if filters else []
+    exclude = compile_patterns(_in_full(filters.exclude), "exclude") if filters else []
+    found = find_contents(options.path)
+    if not found.exists:
+        raise CommandError(f"cannot list {options.path}: there is nothing")
+    paths = map(NodePaths(options.path).of, iter_nodes(found, include, exclude))
+    print_lines(absolute_paths(options.path, paths), options.end)
     return ExitCode.DONE
 
 

@@ -1,7 +1,7 @@
 """Contents of a path: its entries, stats and nodes."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, TypeVar
 
@@ -13,7 +13,7 @@ from ..entries import Entry, Listing
 from ..local.walk import find_files
 from ..locations import resolve
 from ..sync.filters import matches
-from ..tree import Coverage, Node, fold, node_of
+from ..tree import Coverage, Node, NodeKind, fold, node_of
 from .models import DataPathStats
 from .times import to_datetime
 
@@ -107,6 +107,45 @@ def list_nodes(
     if found.single or not root.object_count:
         nodes.append(node_of(found.single or Entry("", 0, 0.0)))
     return [node for node in nodes if node.relative or selects(node)]
+
+
+def iter_nodes(
+    found: Listing, include: Sequence[re.Pattern[str]], exclude: Sequence[re.Pattern[str]]
+) -> Iterator[Node]:
+    """Yield the nodes of `list_nodes` in path order, while they are found and without their sizes.
+
+    Args:
+        found: the contents of the path.
+        include: patterns, one of which must match; empty: all nodes.
+        exclude: patterns that must not match.
+    """
+    below = iter(found.below)
+    first = next(below, None)
+    if matches(".", include, exclude, match="start"):
+        if found.single or first is None:
+            yield Node("", 0, 0, 0.0, "entry")
+        if first is not None:
+            yield Node("", 0, 0, 0.0, "folder")
+    for path, kind in _paths(chain([first] if first else [], below)):
+        if matches(path.removesuffix("/") or ".", include, exclude, match="start"):
+            yield Node(path, 0, 0, 0.0, kind)
+
+
+def _paths(entries: Iterable[Entry]) -> Iterator[tuple[str, NodeKind]]:
+    """Yield the paths of entries, in order, and before them those of the folders above."""
+    folder = ""
+    for entry in entries:
+        relative = entry.relative
+        while not relative.startswith(folder):
+            folder = folder[: folder.rfind("/", 0, -1) + 1]
+        end = relative.find("/", len(folder))
+        while end >= 0:
+            folder = relative[: end + 1]
+            yield folder, "folder"
+            end = relative.find("/", end + 1)
+        # An object with the path of a folder is part of it.
+        if relative != folder:
+            yield relative, "entry"
 
 
 def _visited(
