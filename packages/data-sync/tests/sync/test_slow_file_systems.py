@@ -13,6 +13,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.progress import NullProgress
 from aibs_informatics_aws_lambda.handlers.data_sync.sync import deadline, executor
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.engine import Engine
 from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest
+from tables import table
 
 CONTENT = {f"d{number % 5}/f{number:02}": f"content {number}".encode() for number in range(40)}
 OLD = 1_000_000_000.0
@@ -22,6 +23,7 @@ OLD = 1_000_000_000.0
 def slow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every file system count as slow, from the first operation on."""
     monkeypatch.setattr(executor, "_SLOW_SECONDS", 0.0)
+    monkeypatch.setattr(executor, "_MEASURED_FILES", 0)
     monkeypatch.setattr(Pace, "is_slow", lambda _: True)
 
 
@@ -88,6 +90,22 @@ def test_files_of_several_folders_are_written_side_by_side(tmp_path: Path, monke
     monkeypatch.setattr(os, "replace", wait_for_others)
     Engine().sync(request(tmp_path / "src", tmp_path / "dst", max_concurrency=5))
     assert len(waited) == 5
+
+
+@table(
+    "seconds, expected",
+    {
+        "a network file system is slow": ([0.006] * 16, True),
+        "a busy processor is not": ([0.05] * 15 + [0.0002], False),
+        "a few slow files decide nothing": ([0.05] * 15, False),
+    },
+)
+def test_are_all_long(monkeypatch, seconds, expected):
+    monkeypatch.undo()
+    average = executor._Average()
+    for value in seconds:
+        average.add(value)
+    assert average.are_all_long() is expected
 
 
 class Time(NullProgress):

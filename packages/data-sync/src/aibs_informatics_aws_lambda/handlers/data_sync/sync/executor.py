@@ -1,6 +1,7 @@
 """The execution of a plan: transfers first, and deletions only after all of them succeeded."""
 
 import logging
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -49,6 +50,7 @@ _RECENT_SECONDS = 2.0
 
 # Where publishing or touching a file takes longer, as on NFS, several are at a time.
 _SLOW_SECONDS = 0.001
+_MEASURED_FILES = 16
 
 # There, so many transfers are put in turns of their folders. Those that a deadline leaves over may
 # be listed in a response.
@@ -206,7 +208,7 @@ class _PlanExecution:
             self._reached = step.target
             transfer.guard(transfer.begin)
             self._transfer_differing()
-            if self.seconds_to_publish.value >= _SLOW_SECONDS and self._may_take_turns:
+            if self._may_take_turns and self.seconds_to_publish.are_all_long():
                 self._transfer_in_turns(rest)
         while not self.window.is_empty() or self.differing:
             self.window.drain(budget.seconds_left)
@@ -630,13 +632,21 @@ class _Transfer:
 
 
 class _Average:
-    """An average in which recent values count more."""
+    """An average of times in which recent values count more."""
 
     def __init__(self) -> None:
         self.value = 0.0
+        self._count = 0
+        self._shortest = math.inf
 
     def add(self, value: float) -> None:
         self.value += 0.1 * (value - self.value)
+        self._count += 1
+        self._shortest = min(self._shortest, value)
+
+    def are_all_long(self) -> bool:
+        """Tell whether even the shortest is long, which a busy processor does not explain."""
+        return self._count >= _MEASURED_FILES and self._shortest >= _SLOW_SECONDS
 
 
 def _is_far(*sides: S3 | None) -> bool:
