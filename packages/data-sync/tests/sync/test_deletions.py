@@ -881,3 +881,22 @@ def test_one_etag_among_many_is_a_condition(monkeypatch: pytest.MonkeyPatch):
     assert sorted(delete(s3, [*objects(["a"]), *objects(["b"], "etag")])) == ["a", "b"]
     assert s3.requests == []
     assert sorted(unchanged) == ["a", "b"]
+
+
+def test_another_object_is_no_evidence_of_an_arrival(tmp_path: Path):
+    make(tmp_path, "src/a src/b")
+    plan = plan_of(Root(None, f"{tmp_path}/src/"), IN_S3, synced(tmp_path / "src", "a b"))
+    # Of the same size, and nothing is known of the ETags that were stored.
+    s3 = Arrived({"dst/b": (1, "e")})
+    with closing(plan), pytest.raises(AWSError, match="dst/a"):
+        remove(plan, context_of(s3), Outcome())
+    assert below(tmp_path) == "src/a src/b"
+
+
+def test_files_are_deleted_in_one_thread_where_there_are_no_others(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(Pace, "is_slow", lambda _: True)
+    make(tmp_path, "a b/c")
+    told: list[Step] = []
+    delete_files(folders(tmp_path), local(tmp_path, "a b/c"), told.append)
+    assert below(tmp_path) == "b/"
+    assert [step.target for step in told] == ["a", "b/c"]
