@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -73,12 +74,13 @@ def test_file_with_concurrent_readers_is_refused(sync, path):
 
 
 def test_file_that_its_killed_writer_left_is_refused(sync, path):
-    child = os.fork()
-    if not child:
-        held = write(path, "latest")
-        assert held
-        os.kill(os.getpid(), 9)
-    os.waitpid(child, 0)
+    script = (
+        "import h5py, os, sys\n"
+        "file = h5py.File(sys.argv[1], 'w', libver='latest')\n"
+        "file.flush()\n"
+        "os.kill(os.getpid(), 9)"
+    )
+    assert subprocess.run([sys.executable, "-c", script, str(path)], check=False).returncode == -9
     with pytest.raises(OSError, match="h5clear -s"):
         sync()
 
