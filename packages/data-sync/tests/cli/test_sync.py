@@ -543,3 +543,13 @@ def test_stores_are_single_items_of_a_plan(run, disk):
     assert run("apply", "plan.jsonl").returncode == 0
     assert (disk.root / "dst" / "x" / "c" / "0").exists()
     assert "leave --jobs out" in run("--stores", "--jobs", "2", "src", "dst").stderr
+
+
+@pytest.mark.parametrize("option", ["--version", "--help", "ls --help"])
+@pytest.mark.parametrize("stdout", ["/dev/full", "&-"])
+def test_what_cannot_be_printed_is_an_error(run_command, script, option, stdout):
+    result = run_command("sh", "-c", f"{script} {option} >{stdout}")
+
+    assert result.returncode == 1
+    assert result.stderr.startswith("data-sync")
+    assert result.stderr.count("\n") == 1

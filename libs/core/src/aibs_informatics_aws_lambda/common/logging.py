@@ -173,7 +173,8 @@ class _Stdout:
         return sys.stdout.write(text)
 
     def flush(self) -> None:
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
 
 
 _library_handler = logging.StreamHandler(_Stdout())

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from aibs_informatics_aws_lambda.common.cli.errors import UsageError, error_message
+from aibs_informatics_aws_lambda.common.cli.errors import CommandError, UsageError, error_message
+from aibs_informatics_aws_lambda.common.cli.output import printing
 from aibs_informatics_aws_lambda.common.cli.parser import CommandParser
 
 if TYPE_CHECKING:
@@ -88,6 +90,25 @@ class Parser(CommandParser):
             self.exit()
         return super().parse_known_args(args, namespace)
 
+    def print_help(self, file: Any = None) -> None:
+        """Print the help; argparse ignores that it cannot be printed.
+
+        Raises:
+            CommandError: stdout is closed.
+            OSError: the disk is full, or the reader of stdout is gone.
+        """
+        if file is not None:
+            super().print_help(file)
+            return
+        if sys.stdout is None:
+            raise CommandError("cannot print: stdout is closed")
+        try:
+            with printing(sys.stdout):
+                sys.stdout.write(self.format_help())
+        except OSError as error:
+            error.filename = "stdout"
+            raise
+
     def format_help(self) -> str:
         """Return the help, without the groups that are rarely used."""
         groups = self._action_groups
@@ -129,8 +150,8 @@ def add_output_options(
             "--stats",
             metavar="SECONDS",
             type=not_negative,
-            default=30.0,
-            help="without a terminal: a line of progress each time (default: 30; 0: none)",
+            default=15.0,
+            help="without a terminal: a line of progress each time (default: 15; 0: none)",
         )
     # `run_as_process` reads it from `sys.argv`: parsing the arguments may be what fails.
     group.add_argument("--debug", action="store_true", help="show the traceback of an error")

@@ -58,5 +58,15 @@ def _stop_hint(arguments: Sequence[str]) -> str:
 def _print_version() -> int:
     from importlib.metadata import version
 
-    sys.stdout.write(f"data-sync {version(_DISTRIBUTION)}\n")
+    from aibs_informatics_aws_lambda.common.cli.output import printing
+
+    try:
+        if sys.stdout is None:
+            raise OSError("stdout is closed")
+        with printing(sys.stdout):
+            sys.stdout.write(f"data-sync {version(_DISTRIBUTION)}\n")
+    except OSError as error:
+        if sys.stderr is not None:
+            sys.stderr.write(f"data-sync: error: cannot print: {error.strerror or error}\n")
+        return 1
     return 0

@@ -15,7 +15,7 @@ from .arguments import PROGRAM
 from .output import format_count, format_size
 
 _BAR_SECONDS: Final = 0.1
-_LINE_SECONDS: Final = 30.0
+_LINE_SECONDS: Final = 15.0
 
 
 class Amount(NamedTuple):
