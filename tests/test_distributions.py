@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -42,9 +44,21 @@ def test_every_wheel_has_a_license_and_type_marker(wheels):
         (wheel,) = wheels.glob(f"{project.module_name}-{project.version}-py3-none-any.whl")
         names = zipfile.ZipFile(wheel).namelist()
         assert any(name.endswith("/licenses/LICENSE") for name in names), wheel.name
-        # `all` has copies of modules of the others, which mark them.
-        assert any(name.endswith("/py.typed") for name in names) == (project.folder.name != "all")
+        assert any(name.endswith("/py.typed") for name in names)
         assert [name for name in names if "/tests/" in name] == []
+
+
+def test_extras_are_those_in_the_table():
+    table = (ROOT / "docs" / "install.md").read_text().partition("## Extras")[2]
+    listed = re.findall(r"^\| `([\w-]+)` \| `([\w-]+)` \| \S", table, re.MULTILINE)
+
+    extras = {
+        (name, extra)
+        for name, project in PROJECTS.items()
+        for settings in [tomllib.loads((project.folder / "pyproject.toml").read_text())]
+        for extra in settings["project"].get("optional-dependencies", {})
+    }
+    assert sorted(listed) == sorted(extras)
 
 
 @pytest.fixture(params=PROJECTS)

@@ -149,10 +149,9 @@ def test_every_handler_of_the_zip_starts(path, tmp_path, shared_folder):
 
     for handler in handlers:
         with running_function(python, root, handler) as function:
-            outcome = function.invoke({})
-            # Each refuses an empty event; an error of the import has a type of the runtime.
-            assert outcome.kind == "error"
-            assert not outcome.body["errorType"].startswith("Runtime.")
+            # The runtime reports by a type of its own that a module cannot be imported.
+            error_type = function.invoke({}).body.get("errorType", "")
+            assert not error_type.startswith("Runtime.")
 
 
 @pytest.mark.heavy

@@ -122,7 +122,7 @@ def navigation(root: Path) -> list[Any]:
     examples = [f"examples/{path.parent.name}.md" for path in _examples(root)]
     reference = [{face: f"reference/{face}.md"} for face in python_reference.FACES]
     return [
-        {"Start": ["index.md", {"Five minutes": "quick-start.md"}]},
+        {"Start": ["index.md", {"Five minutes": "quick-start.md"}, {"Install": "install.md"}]},
         {
             "Guides": [
                 *_titled(_GUIDES),
