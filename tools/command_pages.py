@@ -29,6 +29,7 @@ def commands() -> dict[str, dict[str, argparse.ArgumentParser]]:
                 "handle-lambda-request": f"{_CORE}.arguments",
                 "handle-lambda-request serve": f"{_CORE}.serve",
                 "handle-lambda-request mcp": f"{_CORE}.mcp_server",
+                "handle-lambda-request watch": f"{_CORE}.watch",
             }
         ),
         "data-sync": _parsers(_data_sync_modules()),

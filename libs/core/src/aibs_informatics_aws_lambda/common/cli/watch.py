@@ -99,7 +99,7 @@ def watch(args: Sequence[str]) -> ExitCode:
         UsageError: the ARN is not that of an execution.
         AWSError: Step Functions refuses a request or cannot be reached.
     """
-    options = _parser().parse_args(args)
+    options = make_parser().parse_args(args)
     found = _ARN.fullmatch(options.arn)
     if found is None:
         raise UsageError(
@@ -343,7 +343,8 @@ def _table(view: View) -> Any:
     return Group(*parts)
 
 
-def _parser() -> CommandParser:
+def make_parser() -> CommandParser:
+    """Return the parser."""
     parser = CommandParser(
         prog=f"{PROGRAM} watch",
         description="Show a running state machine and its batches until it ends.",
