@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import threading
+import weakref
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,6 +17,7 @@ from aibs_informatics_aws_lambda.common.exceptions import AWSError
 from aibs_informatics_aws_lambda.handlers.data_sync.operations import PrepareBatchDataSyncHandler
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.client import S3
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.engine import Engine
+from aibs_informatics_aws_lambda.handlers.data_sync.sync.transfers.method import together
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.transfers.streamed_copy import _Memory
 from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest, S3Connection
 from faulty_s3 import Call, FaultyS3, Reply, faulty_s3
@@ -236,6 +240,28 @@ def test_service_copies_by_itself_only_for_one_identity(
     client = "aibs_informatics_aws_lambda.handlers.data_sync.s3.client"
     monkeypatch.setattr(f"{client}.make_credentials", lambda _: None)
     assert S3(1, target).can_copy_from(S3(1, source)) is copies
+
+
+def test_pieces_are_freed_once_they_are_joined():
+    class Piece:
+        """Some bytes."""
+
+    pieces: list[Future[Piece]] = [Future(), Future()]
+    first = Piece()
+    kept = weakref.ref(first)
+    is_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        joined = together(pieces)
+        pieces[0].set_result(first)
+        pieces[1].set_result(Piece())
+        assert joined.result()[0] is first
+        del first, joined
+        pieces.clear()
+        assert kept() is None
+    finally:
+        if is_enabled:
+            gc.enable()
 
 
 def test_memory_is_given_to_one_alone_if_it_wants_more_than_there_is():

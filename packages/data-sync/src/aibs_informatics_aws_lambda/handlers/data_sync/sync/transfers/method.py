@@ -72,6 +72,8 @@ def together(futures: Sequence[Future[T]]) -> Future[list[T]]:
     """Return a future of the results of all futures, of which there is at least one."""
     joined: Future[list[T]] = Future()
     lock, left = threading.Lock(), len(futures)
+    # Not the futures themselves: with their callbacks, they would keep their results for good.
+    awaited = list(futures)
 
     def count(_: Future[T]) -> None:
         nonlocal left
@@ -80,8 +82,10 @@ def together(futures: Sequence[Future[T]]) -> Future[list[T]]:
             is_last = not left
         if not is_last:
             return
+        ended = awaited.copy()
+        awaited.clear()
         try:
-            joined.set_result([future.result() for future in futures])
+            joined.set_result([future.result() for future in ended])
         except Exception as error:
             joined.set_exception(error)
 

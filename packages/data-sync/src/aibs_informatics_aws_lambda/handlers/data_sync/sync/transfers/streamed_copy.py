@@ -35,7 +35,7 @@ _SMALL_BYTES = 2**20
 # Larger parts, and objects that were not uploaded in parts, are divided.
 _LARGEST_BYTES = 64 * 2**20
 
-_MEMORY_BYTES = 128 * 2**20 // WORKERS
+_MEMORY_BYTES = 64 * 2**20 // WORKERS
 _PARTS_AT_A_TIME = 8
 
 
