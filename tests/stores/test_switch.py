@@ -5,23 +5,28 @@ The libraries are pinned in an environment of their own: `hatch run stores`.
 
 from __future__ import annotations
 
+import itertools
+import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 from fault_worlds import Verb
 from faulty_s3 import Call, FaultyS3, Reply, faulty_s3
-from killable import Runner, killable_runs
+from killable import Ended, Runner, killable_runs
 from servers import aws_settings
 from store_kinds import APPENDS, Content
 
@@ -239,3 +244,97 @@ def test_killed_switch_leaves_the_old_store_or_the_new_one(runner, world):
         assert not list(world.folder.glob(".*"))
     print(f"\nkilled: {dict(left)}")
     assert left.keys() == {"old", "new"}
+
+
+class Versions:
+    """A destination in S3, at which the old version of a store is the current one."""
+
+    def __init__(self, world: World, s3: FaultyS3, run: Callable[..., Ended]) -> None:
+        self._world, self._s3, self._run = world, s3, run
+        s3.reset()
+        assert self.sync("old").error == ""
+        self._objects = dict(s3.objects)
+
+    def reset(self) -> None:
+        """Let the old version be the current one again."""
+        self._s3.heal()
+        self._s3.objects = dict(self._objects)
+
+    def sync(self, source: str, started: Callable[[int], None] = lambda _: None) -> Ended:
+        request = {
+            "source_path": str(self._world.folder / source),
+            "destination_path": f"s3://{BUCKET}/data/x",
+            "switch": True,
+        }
+        environment = aws_settings(self._s3.url)
+        verb = Verb("local", "s3")
+        return self._run(verb, request, self._world.folder, environment, started=started)
+
+    def read(self) -> str:
+        """Read the version that the pointer names, as it is at one moment."""
+        objects = dict(self._s3.objects)
+        pointer = json.loads(objects[BUCKET, "data/x.current.json"].content)
+        prefix = f"data/{pointer['current']}"
+        with tempfile.TemporaryDirectory(dir=self._world.folder) as folder:
+            for (_, key), found in objects.items():
+                if key.startswith(prefix):
+                    path = Path(folder, key.removeprefix(prefix))
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.write_bytes(found.content)
+            found = self._world.rewrite.read(Path(folder))
+        return ("old", "new")[self._world.seen.index(found)]
+
+
+def test_every_state_of_a_destination_in_s3_is_one_version(runner, world, s3):
+    there = Versions(world, s3, runner.run)
+    states: list[dict[Any, Any]] = []
+    lock = threading.Lock()
+
+    def noted(_: Call, respond: Callable[[], Reply]) -> Reply:
+        with lock:
+            reply = respond()
+            states.append(dict(s3.objects))
+            return reply
+
+    s3.fault = noted
+    assert there.sync("src").error == ""
+    s3.heal()
+    seen = []
+    for s3.objects in states:
+        seen.append(there.read())
+    print(f"\nup: {dict(Counter(seen))}")
+    assert seen == sorted(seen, reverse=True)
+    assert set(seen) == {"old", "new"}
+
+
+def kill_at(s3: FaultyS3, point: int, pid: int, *, after: bool) -> None:
+    """Kill a process at one of its requests, before or after it is done."""
+    numbers = itertools.count()
+
+    def fault(_: Call, respond: Callable[[], Reply]) -> Reply:
+        if next(numbers) != point:
+            return respond()
+        reply = respond() if after else Reply(503)
+        os.kill(pid, signal.SIGKILL)
+        return reply
+
+    s3.fault = fault
+
+
+def test_killed_switch_in_s3_leaves_the_old_store_or_the_new_one(runner, world, s3):
+    there = Versions(world, s3, runner.run)
+    before = len(s3.calls)
+    assert there.sync("src").error == ""
+    total = len(s3.calls) - before
+    left: Counter[str] = Counter()
+    for number in range(KILLS):
+        there.reset()
+        kill = partial(kill_at, s3, number * total // KILLS, after=bool(number % 2))
+        left["killed"] += there.sync("src", kill).was_killed
+        s3.heal()
+        left[there.read()] += 1
+        assert (there.sync("src").error, there.read()) == ("", "new")
+    print(f"\nkilled: {dict(left)}")
+    # Of parallel transfers, another run may make fewer requests.
+    assert left["killed"] >= 0.9 * KILLS
+    assert left["old"] > left["new"]
