@@ -243,6 +243,16 @@ def numbered(count: int, prefix: str = "") -> list[str]:
             "=None =01 =03 >05? >0~? >05 >1 >4 =07 =11 =09 =13 >5 =15 >17? >1~? >17 >2 =19 "
             "=21 =23 =25 >27? >2~? =27 =29",
         ),
+        "a range that ends with its page needs no other one": (
+            sorted(["1", *numbered(30)[1:]]),
+            "=None =02 =04 >06? >0~? >06 >1 >5 =08 =11 >6 =13 =15 >17? >1~? >17 >2 =19 =21 "
+            "=23 =25 >27? >2~? =27",
+        ),
+        "a range whose first page crosses folders is split before them": (
+            [name for name in numbered(60) if not "10" <= name <= "18"],
+            "=None =01 =03 >05? >0~? >05 >1 >4 =07 =20 =41 =09 =22 >5 =24 =51 >26? =26 =28 "
+            "=30 =32 =34 =36 =38 =43 =45 >47? >4~? =47 =49 =53 =55 >57? >5~? =57",
+        ),
         "the prefix that all share is not split": (
             numbered(20, "a/b/"),
             "=None =a/b/01 =a/b/03 >a/b/05? >a/b/0~? >a/b/~? >a/b/05 >a/b/1 >a/b/4 =a/b/07 "
