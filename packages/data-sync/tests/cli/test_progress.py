@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+import time
+from importlib import import_module
 
 import pytest
+from aibs_informatics_aws_lambda.handlers.data_sync.cli import progress as progress_module
+from aibs_informatics_aws_lambda.handlers.data_sync.cli.arguments import MODULES
 from aibs_informatics_aws_lambda.handlers.data_sync.cli.progress import show_progress
+
+PACKAGE = "aibs_informatics_aws_lambda.handlers.data_sync.cli"
 
 
 @pytest.fixture
@@ -77,6 +84,32 @@ def test_pipe_can_be_without_lines(capsys):
         progress.plan(1, 1)
 
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["stats", "data"], "data-sync: listing data for 0 s"),
+        (["stale", "data", "--days", "0"], "data-sync: scanning data for 0 s"),
+        (["ls", "-r", "--json", "data"], "data-sync: listing data for 0 s"),
+        (["rm", "--dry-run", "data"], "data-sync: listing what would be removed for 0 s"),
+        (["rm", "--yes", "data"], "data-sync: removing files for 0 s"),
+    ],
+)
+def test_verbs_that_take_long_are_not_silent(data, disk, monkeypatch, capsys, arguments, line):
+    scandir = os.scandir
+
+    def slow_scandir(*path: object) -> object:
+        time.sleep(0.05)
+        return scandir(*path)
+
+    monkeypatch.chdir(disk.root)
+    monkeypatch.setattr(os, "scandir", slow_scandir)
+    monkeypatch.setattr(progress_module, "_LINE_SECONDS", 0.01)
+
+    import_module(f"{PACKAGE}.{MODULES[arguments[0]]}").run(arguments[1:])
+
+    assert line in capsys.readouterr().err
 
 
 def test_rich_is_not_imported_in_a_pipe(run_command, data, bucket):

@@ -21,6 +21,7 @@ from .housekeeping import absolute_paths, add_separator, with_plain_log
 from .levels import LevelEntry, list_buckets, list_level
 from .messages import configure_logging
 from .output import format_size, format_time, print_json, print_lines
+from .progress import show_waiting
 
 if TYPE_CHECKING:
     from aibs_informatics_aws_lambda.storage.data_sync.filters import DataSyncFilterConfig
@@ -74,7 +75,8 @@ def run(arguments: Sequence[str]) -> ExitCode:
     if is_tree and not is_detailed:
         return _list_tree(options)
     if is_tree:
-        entries = list(_files_below(options))
+        with show_waiting(f"listing {options.path}"):
+            entries = list(_files_below(options))
     else:
         found = list_buckets() if options.path is None else list_level(options.path)
         entries = list(filter(_selects(options), found))
@@ -142,7 +144,8 @@ def _list_tree(options: argparse.Namespace) -> ExitCode:
         include=_in_full(filters.include) if filters else None,
         exclude=_in_full(filters.exclude) if filters else None,
     )
-    response = with_plain_log(ListDataPathsHandler()).handle(request)
+    with show_waiting(f"listing {options.path}"):
+        response = with_plain_log(ListDataPathsHandler()).handle(request)
     # A missing path is listed too.
     if len(response.paths) <= 1 and not find_contents(options.path).exists:
         raise CommandError(f"cannot list {options.path}: there is nothing")

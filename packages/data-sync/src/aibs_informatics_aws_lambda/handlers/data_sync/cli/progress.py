@@ -103,16 +103,41 @@ def _lines(seconds: float) -> Iterator[Progress]:
         yield NullProgress()
         return
     progress = ThrottledProgress(_write_line, math.inf)
-    ended = Event()
+    with _called_each(seconds, progress.display):
+        yield progress
+
+
+@contextmanager
+def show_waiting(action: str) -> Iterator[None]:
+    """Write a line to stderr now and then inside the block, which shows nothing else.
+
+    Args:
+        action: what is being done.
+    """
+    start = time.monotonic()
 
     def write() -> None:
-        while not ended.wait(seconds):
-            progress.display()
+        if sys.stderr is not None:
+            seconds = time.monotonic() - start
+            sys.stderr.write(f"{PROGRAM}: {action} for {seconds:.0f} s\n")
 
-    writer = Thread(target=write, daemon=True)
+    with _called_each(_LINE_SECONDS, write):
+        yield
+
+
+@contextmanager
+def _called_each(seconds: float, write: Callable[[], None]) -> Iterator[None]:
+    """Call a function each time so many seconds have passed inside the block."""
+    ended = Event()
+
+    def call() -> None:
+        while not ended.wait(seconds):
+            write()
+
+    writer = Thread(target=call, daemon=True)
     writer.start()
     try:
-        yield progress
+        yield
     finally:
         ended.set()
         writer.join()

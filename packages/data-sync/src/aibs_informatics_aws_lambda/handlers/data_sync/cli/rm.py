@@ -21,6 +21,7 @@ from .connection import add_connection_options, use_connection
 from .housekeeping import with_plain_log
 from .messages import configure_logging
 from .output import format_count, format_size, print_json, print_lines
+from .progress import show_waiting
 
 _PROGRAM = f"{PROGRAM} rm"
 
@@ -75,7 +76,8 @@ def run(arguments: Sequence[str]) -> errors.ExitCode:
         return errors.ExitCode.DONE
     if not options.yes:
         _confirm(paths)
-    response = with_plain_log(RemoveDataPathsHandler()).handle(request)
+    with show_waiting("removing files"):
+        response = with_plain_log(RemoveDataPathsHandler()).handle(request)
     if options.json:
         print_json(response)
     else:
@@ -99,7 +101,8 @@ def _measure(paths: Sequence[DataLocation]) -> list[tuple[DataLocation, int]]:
     Raises:
         ValueError: a path must not be removed.
     """
-    found = [stat_path(*target) for target in check_removal(paths, planned=None)]
+    with show_waiting("listing what would be removed"):
+        found = [stat_path(*target) for target in check_removal(paths, planned=None)]
     sizes = (tree.size_bytes if tree else 0 for tree in found)
     return list(zip(paths, sizes, strict=True))
 

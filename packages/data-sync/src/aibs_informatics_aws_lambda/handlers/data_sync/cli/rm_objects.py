@@ -13,6 +13,7 @@ from ..entries import Entry
 from ..housekeeping.object_removal import delete_objects, find_objects, is_versioned
 from .confirmation import confirm
 from .output import format_count, format_size, print_lines
+from .progress import show_waiting
 from .wildcards import glob_expression, split_glob
 
 
@@ -30,7 +31,8 @@ def remove_objects(uris: Sequence[S3Path], options: argparse.Namespace) -> ExitC
             raise UsageError(f"{uri} is a prefix: give -r to remove the objects below it")
     count, size = 0, 0
     for uri in uris:
-        found = [entry.size for _, entry in _matching(uri, recursive=options.recursive)]
+        with show_waiting(f"listing {uri}"):
+            found = [entry.size for _, entry in _matching(uri, recursive=options.recursive)]
         if not found:
             raise CommandError(f"cannot remove {uri}: no such object{_hint(uri, options)}")
         count, size = count + len(found), size + sum(found)
@@ -51,9 +53,10 @@ def remove_objects(uris: Sequence[S3Path], options: argparse.Namespace) -> ExitC
             )
     if not options.yes:
         confirm(f"Remove {total}?")
-    removed = sum(
-        delete_objects(uri.bucket, _keys(uri, recursive=options.recursive)) for uri in uris
-    )
+    with show_waiting("removing objects"):
+        removed = sum(
+            delete_objects(uri.bucket, _keys(uri, recursive=options.recursive)) for uri in uris
+        )
     if options.json:
         print_lines([dump_json_line({"objects_removed": removed, "size_bytes_removed": size})])
     else:

@@ -15,6 +15,7 @@ from .connection import add_connection_options, use_connection
 from .housekeeping import absolute_paths, add_separator, with_plain_log
 from .messages import configure_logging
 from .output import print_json, print_lines
+from .progress import show_waiting
 
 _PROGRAM = f"{PROGRAM} stale"
 
@@ -56,7 +57,8 @@ def run(arguments: Sequence[str]) -> ExitCode:
         min_size_bytes_allowed=options.keep,
         with_plan=options.plan is not None,
     )
-    response = with_plain_log(OutdatedDataPathScannerHandler()).handle(request)
+    with show_waiting(f"scanning {options.path}"):
+        response = with_plain_log(OutdatedDataPathScannerHandler()).handle(request)
     if options.plan:
         write_atomically(options.plan, dump_json_line(response.to_dict()) + "\n")
     if options.json:

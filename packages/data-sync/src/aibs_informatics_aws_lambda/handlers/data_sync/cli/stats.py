@@ -14,6 +14,7 @@ from .arguments import PROGRAM, Parser, add_output_options, parse_path
 from .connection import add_connection_options, use_connection
 from .messages import configure_logging
 from .output import format_size, format_time, print_json, print_lines
+from .progress import show_waiting
 from .store_stats import show_stores
 
 _PROGRAM = f"{PROGRAM} stats"
@@ -44,7 +45,8 @@ def run(arguments: Sequence[str]) -> ExitCode:
     if options.stores:
         show_stores(options.path, as_json=options.json)
         return ExitCode.DONE
-    response = _write_page(options) if options.html else get_path_stats(options.path)
+    with show_waiting(f"listing {options.path}"):
+        response = _write_page(options) if options.html else get_path_stats(options.path)
     if options.json:
         print_json(response)
     else:
