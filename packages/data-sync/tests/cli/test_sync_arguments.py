@@ -160,8 +160,10 @@ def test_line_without_a_sign_is_refused(tmp_path):
         "copies keep what their sources have": (WITHIN, {"keep": True}),
         "downloads store no objects": (DOWN, None),
         "options are settings": (
-            f"--storage-class GLACIER --sse --metadata a=b=c --metadata d= --tags x=y {WITHIN}",
+            f"--storage-class GLACIER --sse --metadata a=b=c --metadata d= --tags x=y "
+            f"--part-size 16MiB {WITHIN}",
             {
+                "part_size": 16 * 2**20,
                 "storage_class": "GLACIER",
                 "sse": "AES256",
                 "metadata": {"a": "b=c", "d": ""},

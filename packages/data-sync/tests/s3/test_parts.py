@@ -54,6 +54,20 @@ def test_size_of_the_parts_of_an_upload(size, part_bytes, on_aws):
 
 
 @table(
+    "size, wanted, part_bytes",
+    {
+        "parts have the size that is wanted": (GIB, 5 * MIB, 5 * MIB),
+        "also larger than the memory of other uploads": (GIB, 512 * MIB, 512 * MIB),
+        "10,000 of them are not too many": (50_000 * MIB, 5 * MIB, 5 * MIB),
+        "with a byte more, all of them are larger": (50_000 * MIB + 1, 5 * MIB, 5 * MIB + 1),
+    },
+)
+def test_wanted_size_of_the_parts_of_an_upload(size, wanted, part_bytes):
+    assert upload_part_bytes(size, is_aws=True, wanted=wanted) == part_bytes
+    assert upload_part_bytes(size, is_aws=False, wanted=wanted) == part_bytes
+
+
+@table(
     "etag, number",
     {
         "an MD5 has no parts": ("d41d8cd98f00b204e9800998ecf8427e", None),

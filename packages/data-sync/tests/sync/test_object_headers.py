@@ -130,11 +130,27 @@ def test_copy_in_parts_has_the_metadata_of_its_source():
         {"metadata": {"a": "\u00e9"}},
         {"metadata": {"a b": "c"}},
         {"sse": "des"},
+        {"part_size": 2**20},
     ],
 )
 def test_invalid_settings_are_refused(fields):
     with pytest.raises(ValueError, match="ObjectSettings"):
         settings(**fields)
+
+
+def test_large_file_is_uploaded_in_parts_of_the_size_that_is_set(aws, tmp_path):
+    aws.make_bucket()
+    (tmp_path / "a").write_bytes(bytes(range(256)) * (44 << 10))
+    up = {
+        "source_path": str(tmp_path / "a"),
+        "destination_path": "s3://bucket/a",
+        "object_settings": {"part_size": 5 * 2**20},
+    }
+
+    first, second = (Engine().sync(DataSyncRequest.from_dict(up)) for _ in range(2))
+
+    assert (first.result.files_transferred, second.result.files_transferred) == (1, 0)
+    assert aws.client("s3").head_object(Bucket="bucket", Key="a")["ETag"].endswith('-3"')
 
 
 def test_objects_are_stored_and_copied_with_settings(aws, tmp_path):

@@ -62,6 +62,13 @@ class ObjectSettings(PydanticBaseModel):
     )
     sse_kms_key_id: HeaderText | None = Field(None, description="KMS key, for aws:kms")
     acl: HeaderText | None = Field(None, description="canned ACL")
+    part_size: int | None = Field(
+        None,
+        ge=5 * 2**20,
+        le=2**30,
+        description="bytes of the parts of uploads, 5 MiB to 1 GiB; larger where there would be "
+        "more than 10,000 parts. Memory: that of four parts",
+    )
     keep: bool | None = Field(
         None,
         description="true: copies within S3 keep the storage class and the KMS encryption of "

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from .arguments import as_argument
+from .arguments import as_argument, parse_size
 
 _TEXTS = (
     ("--content-type", "TYPE", "content type of uploaded objects (default: by file name)"),
@@ -19,6 +19,7 @@ _PAIRS = (
     ("--metadata", "user-defined metadata; repeatable"),
     ("--tags", "object tag; repeatable"),
 )
+_MIN_PART_BYTES, _MAX_PART_BYTES = 5 * 2**20, 2**30
 _ENCRYPTIONS = ("AES256", "aws:kms", "aws:kms:dsse")
 
 
@@ -38,6 +39,12 @@ def add_object_options(group: argparse._ArgumentGroup) -> None:
         help="server-side encryption: AES256 (default of the option), aws:kms or aws:kms:dsse",
     )
     group.add_argument(
+        "--part-size",
+        metavar="SIZE",
+        type=_parse_part_size,
+        help="parts of uploads, 5MiB to 1GiB (default: 8MiB, or what 10,000 parts need)",
+    )
+    group.add_argument(
         "--no-guess-mime-type",
         dest="guess_content_type",
         action="store_false",
@@ -48,7 +55,7 @@ def add_object_options(group: argparse._ArgumentGroup) -> None:
 def given_settings(options: argparse.Namespace) -> dict[str, Any]:
     """Return the settings for the options that were given."""
     names = [option.lstrip("-").replace("-", "_") for option, *_ in _TEXTS]
-    given = {name: vars(options)[name] for name in (*names, "sse")}
+    given = {name: vars(options)[name] for name in (*names, "sse", "part_size")}
     pairs = {option.lstrip("-"): vars(options)[option.lstrip("-")] for option, _ in _PAIRS}
     given.update({name: dict(found) for name, found in pairs.items() if found})
     return {name: value for name, value in given.items() if value is not None}
@@ -74,6 +81,14 @@ def make_settings(
     if from_s3:
         return {**given, "keep": True}
     return {**given, "guess_content_type": True} if options.guess_content_type else given or None
+
+
+@as_argument
+def _parse_part_size(text: str) -> int:
+    size: int = parse_size(text)
+    if not _MIN_PART_BYTES <= size <= _MAX_PART_BYTES:
+        raise ValueError(f"{text!r} is not a size from 5MiB to 1GiB")
+    return size
 
 
 @as_argument

@@ -44,7 +44,9 @@ from .thread_state import keep_thread_state
 PART_BYTES = 8 * 2**20
 """The size of the parts of large objects, unless these would be too many."""
 
+# The library refuses parts that are larger than a part of its memory.
 _MEMORY_BYTES = 256 * 2**20
+_PARTS_IN_MEMORY = 4
 _CONNECT_TIMEOUT_MS = 10_000
 # After so many seconds without a response from a host, its TLS handshake is looked at.
 _HANDSHAKE_SECONDS = 2.0
@@ -120,7 +122,7 @@ class S3:
         self._encrypted = self._connection.encrypted
         self._credentials = make_credentials(connection)
         self._payer = payer_headers().items()
-        self._clients: dict[tuple[str, int, bool], S3Client] = {}
+        self._clients: dict[tuple[str, int, bool, int], S3Client] = {}
         self._regions: dict[str, str] = {}
         self._addresses: dict[tuple[str, str], tuple[str, str]] = {}
         self._in_flight: dict[Future[Response], tuple[Request, Any]] = {}
@@ -536,10 +538,11 @@ class S3:
         """
         is_large = (request.size or 0) > PART_BYTES and not is_paced
         threads = max(1, (os.cpu_count() or 1) // WORKERS) if is_large else 1
-        key = region, threads, is_paced
+        memory = max(_MEMORY_BYTES, _PARTS_IN_MEMORY * (request.part_bytes or 0))
+        key = region, threads, is_paced, memory
         if key not in self._clients:
             connections = self._paced_connections() if is_paced else self._connections
-            self._clients[key] = self._make_client(region, threads, connections)
+            self._clients[key] = self._make_client(region, threads, connections, memory)
         return self._clients[key]
 
     def _paced_connections(self) -> int:
@@ -553,7 +556,7 @@ class S3:
         )
         return max(_PACED_CONNECTIONS, int(most))
 
-    def _make_client(self, region: str, threads: int, connections: int) -> S3Client:
+    def _make_client(self, region: str, threads: int, connections: int, memory: int) -> S3Client:
         from awscrt.s3 import (
             S3Client,
             S3RequestTlsMode,
@@ -575,7 +578,7 @@ class S3:
             tls_connection_options=self._find_tls_options(),
             signing_config=signing,
             part_size=PART_BYTES,
-            memory_limit=_MEMORY_BYTES,
+            memory_limit=memory,
             max_active_connections_override=connections,
             throughput_target_gbps=_GBPS_OF_A_CONNECTION * connections,
             retry_config=S3RetryConfig(

@@ -22,7 +22,6 @@ from .parts import (
     part_bytes_for,
     parts_of,
     split_parts,
-    upload_part_bytes,
 )
 from .requests import ObjectVersion, Request
 
@@ -33,7 +32,7 @@ FindSizes: TypeAlias = Callable[[], Iterable[list[int]]]
 
 
 def file_is_stored(
-    path: str, size: int, stored: StoredObject, check: CheckDeadline
+    path: str, size: int, stored: StoredObject, check: CheckDeadline, part_bytes: int
 ) -> bool | None:
     """Return whether a file has the content of an object that was uploaded from it.
 
@@ -42,6 +41,7 @@ def file_is_stored(
         size: its size in bytes.
         stored: what the service says of the object.
         check: called for each block; an exception that it raises ends the comparison.
+        part_bytes: the size of the parts that were sent.
 
     Returns:
         `None` if neither the checksum nor the ETag tells.
@@ -55,8 +55,8 @@ def file_is_stored(
         return _crc64nvme(path, check) == stored.crc64nvme
     if stored.is_encrypted or not is_digest(stored.etag):
         return None
-    larger = split_parts(size, upload_part_bytes(size, is_aws=False))
-    return file_has_etag(path, size, stored.etag, lambda: [larger], check)
+    sent = split_parts(size, part_bytes)
+    return file_has_etag(path, size, stored.etag, lambda: [sent], check)
 
 
 def file_has_etag(

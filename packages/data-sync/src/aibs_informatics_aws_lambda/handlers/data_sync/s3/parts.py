@@ -36,11 +36,18 @@ def part_bytes_for(size: int) -> int:
     return part_bytes
 
 
-def upload_part_bytes(size: int, *, is_aws: bool) -> int:
+def upload_part_bytes(size: int, *, is_aws: bool, wanted: int | None = None) -> int:
     """Return the part size for an upload: larger where a service may accept fewer parts.
 
     Swift accepts 1,000 parts by default, and refuses the next one once all of them were sent.
+
+    Args:
+        size: the size of the file, in bytes.
+        is_aws: whether the service is known to accept 10,000 parts.
+        wanted: the part size to use, unless S3 would not accept as many parts.
     """
+    if wanted:
+        return max(wanted, -(-size // MAX_PARTS))
     part_bytes = part_bytes_for(size)
     while not is_aws and part_bytes * _FEW_PARTS < size and part_bytes < _LARGE_PART_BYTES:
         part_bytes *= 2

@@ -99,7 +99,7 @@ class Upload:
             send_file=None if content else path,
             file_name=path,
             size=size,
-            part_bytes=upload_part_bytes(size, is_aws=self._s3.service.is_aws),
+            part_bytes=self._part_bytes(size),
             keeps_headers=True,
         )
 
@@ -140,7 +140,7 @@ class Upload:
         stored = self._stored(step, response)
         if not (self._reports or self._moves):
             return NO_EVIDENCE
-        is_same = etags.file_is_stored(self._path(step), step.entry.size, stored, self._check)
+        is_same = self._is_stored(step, stored)
         if self._moves and not is_same and not self._reads_same(step, stored.etag, self._check):
             raise self._unconfirmed(step, "the object has other content than the file")
         checksum = f"crc64nvme:{stored.crc64nvme}" if stored.crc64nvme else f"etag:{stored.etag}"
@@ -229,9 +229,18 @@ class Upload:
 
     def _is_new(self, step: Step, found: StoredObject) -> bool:
         """Tell whether an object is not the one that was at the target before."""
-        path, size = self._path(step), step.entry.size
-        is_same = etags.file_is_stored(path, size, found, self._check)
+        is_same = self._is_stored(step, found)
         return found.etag != step.target_etag if is_same is None else is_same
+
+    def _is_stored(self, step: Step, found: StoredObject) -> bool | None:
+        size = step.entry.size
+        return etags.file_is_stored(
+            self._path(step), size, found, self._check, self._part_bytes(size)
+        )
+
+    def _part_bytes(self, size: int) -> int:
+        wanted = self._settings.part_size if self._settings else None
+        return upload_part_bytes(size, is_aws=self._s3.service.is_aws, wanted=wanted)
 
     def _is_told(self, step: Step, response: requests.Response, told: StoredObject) -> bool:
         """Tell whether the response to an upload is evidence enough of what was stored."""
