@@ -196,7 +196,7 @@ def test_navigation_names_every_page_once(pages):
 
 def test_reference_has_the_packages_with_public_names(pages):
     faces = {
-        ".".join(path.parent.parts[path.parts.index("src") + 2 :])
+        ".".join(path.parent.relative_to(ROOT).parts[4:])
         for pattern in ("libs/*/src/**/__init__.py", "packages/*/src/**/__init__.py")
         for path in ROOT.glob(pattern)
         if "lazy_names(" in path.read_text()

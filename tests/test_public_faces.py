@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 def _faces() -> dict[str, Path]:
     inits = [*ROOT.glob("libs/*/src/**/__init__.py"), *ROOT.glob("packages/*/src/**/__init__.py")]
     return {
-        ".".join(path.parent.parts[path.parts.index("src") + 1 :]): path
+        ".".join(path.parent.relative_to(ROOT).parts[3:]): path
         for path in inits
         if "lazy_names(" in path.read_text()
     }
