@@ -61,6 +61,9 @@ def run(arguments: Sequence[str]) -> errors.ExitCode:
     objects = [path for path in options.paths if isinstance(path, S3Path)]
     if objects and (len(objects) < len(options.paths) or options.plan):
         raise errors.UsageError("S3 URIs cannot be combined with local paths or --plan")
+    for uri in objects:
+        if not options.recursive and (not uri.key or uri.has_folder_suffix()):
+            raise errors.UsageError(f"{uri} is a prefix: give -r to remove the objects below it")
     if not objects and options.max_delete is not None:
         raise errors.UsageError("--max-delete is only for objects on S3")
     configure_logging(_PROGRAM, verbose=options.verbose, form=options.log_format)

@@ -5,7 +5,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 
-from aibs_informatics_aws_lambda.common.cli.errors import CommandError, ExitCode, UsageError
+from aibs_informatics_aws_lambda.common.cli.errors import CommandError, ExitCode
 from aibs_informatics_aws_lambda.common.json_io import dump_json_line
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 
@@ -21,14 +21,10 @@ def remove_objects(uris: Sequence[S3Path], options: argparse.Namespace) -> ExitC
     """Remove objects, after confirmation.
 
     Raises:
-        UsageError: a URI is a prefix, and ``options.recursive`` is not set.
         CommandError: there is nothing to remove, or more than ``options.max_delete``.
         DeclinedError: the user did not confirm.
         AWSError: an object cannot be listed or deleted.
     """
-    for uri in uris:
-        if not options.recursive and (not uri.key or uri.has_folder_suffix()):
-            raise UsageError(f"{uri} is a prefix: give -r to remove the objects below it")
     count, size = 0, 0
     for uri in uris:
         with show_waiting(f"listing {uri}"):

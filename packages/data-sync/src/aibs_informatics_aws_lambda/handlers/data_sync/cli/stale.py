@@ -45,10 +45,10 @@ def run(arguments: Sequence[str]) -> ExitCode:
         UsageError: the plan cannot be written, or is not supported for the path.
     """
     options = make_parser().parse_args(arguments)
-    configure_logging(_PROGRAM, verbose=options.verbose, form=options.log_format)
-    use_connection(options)
     if options.plan:
         _check_plan(options.plan, options.path)
+    configure_logging(_PROGRAM, verbose=options.verbose, form=options.log_format)
+    use_connection(options)
     request = OutdatedDataPathScannerRequest(
         path=options.path,
         days_since_last_accessed=options.days,
