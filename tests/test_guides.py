@@ -25,8 +25,8 @@ PAGES = sorted(
     for pattern in ("*.md", "docs/**/*.md", "examples/**/*.md", "libs/*/*.md", "packages/*/*.md")
     for path in ROOT.glob(pattern)
 )
-# Blocks without a language show trees of folders and output.
-TEXT = {"", "text", "pycon", "sh-session", "mermaid", "diff"}
+# Blocks without a language show folders and output; queries of logs have tests of their own.
+TEXT = {"", "text", "pycon", "sh-session", "mermaid", "diff", "sql"}
 
 _OLD = time.time() - 40 * 24 * 3600
 _DURATION = re.compile(r" in [\d.]+ s( \([\d.]+ \w+/s\))?")
