@@ -140,7 +140,7 @@ def test_content_of_files_is_never_logged(
     tmp_path: Path, lambda_context, caplog: pytest.LogCaptureFixture
 ):
     (tmp_path / "a").write_text("secret")
-    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="aibs_informatics_aws_lambda")
     request = {"source_path": str(tmp_path / "a"), "destination_path": "s3://bucket/"}
     data_sync_handler(request, lambda_context)
     assert "secret" not in caplog.text

@@ -486,7 +486,7 @@ def test_move_removes_nothing_that_arrived_with_another_size(bucket, tmp_path: P
 
     def spoil(s3: S3, request: Request, *arguments: Any, **options: Any) -> Future[Response]:
         future = upload(s3, request, *arguments, **options)
-        if request.operation == "PutObject" and request.send_file:
+        if request.operation == "PutObject" and request.file_name:
             future.result()
             bucket.put(request.key, "spoiled, and longer than it was")
         return future

@@ -30,8 +30,6 @@ from tables import table
 SOURCE = {"a": "same", "b/c": "new c", "b/d/e": "e", "log": "of the source", "z/0": "0"}
 OLD = {"a": "same", "b/c": "old", "b/x": "extraneous", "log": "of the destination", "y/z": "z"}
 MORE = {f"more/{number}": "m" for number in range(5)}
-# To the disk, of a run from the one to the other.
-CHANGES = 51
 MIRROR = {"local_mirror": True}
 
 
@@ -580,7 +578,17 @@ def test_killed_run_leaves_the_old_tree_or_the_new_one(
             "local_mirror": True,
         },
     )
-    point = 1 + int(share * CHANGES)
+    folder = tmp_path / "counted"
+    write(folder / "src", SOURCE, age=500)
+    write(folder / "dst", OLD)
+    counted = {
+        **request,
+        "source_path": str(folder / "src"),
+        "destination_path": str(folder / "dst"),
+    }
+    changes = runner.run(verb, counted, folder, {}).changes
+    shutil.rmtree(folder)
+    point = 1 + int(share * changes)
     assert runner.run(verb, request, tmp_path, {}, kill_at_change=point).was_killed
     assert read(destination) in (OLD, SOURCE)
     ended = runner.run(verb, request, tmp_path, {})

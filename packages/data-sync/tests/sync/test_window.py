@@ -438,7 +438,8 @@ def test_limit_ends_the_wait_without_a_word(queue, caplog, seconds, timeouts, wa
 
 
 def test_errors_of_what_settles_are_logged_with_their_traceback(caplog):
-    caplog.set_level("DEBUG")
+    # Commands that ran in this process before have set that of the package.
+    caplog.set_level("DEBUG", logger=Window.__module__)
     window = Window(1)
     future: Future[str] = Future()
     window.add(lambda: future, failing)
