@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import time
 from importlib import import_module
@@ -11,7 +12,14 @@ from importlib import import_module
 import pytest
 from aibs_informatics_aws_lambda.handlers.data_sync.cli import progress as progress_module
 from aibs_informatics_aws_lambda.handlers.data_sync.cli.arguments import MODULES
-from aibs_informatics_aws_lambda.handlers.data_sync.cli.progress import show_progress
+from aibs_informatics_aws_lambda.handlers.data_sync.cli.progress import (
+    Waiting,
+    WatchedProgress,
+    find_phase,
+    item_lines,
+    show_progress,
+)
+from aibs_informatics_aws_lambda.handlers.data_sync.progress import Activity, Item
 
 PACKAGE = "aibs_informatics_aws_lambda.handlers.data_sync.cli"
 
@@ -30,7 +38,7 @@ def test_terminal_shows_a_bar_with_files_bytes_and_rate(run_on_terminal, data, b
     shown = run_on_terminal("data", "s3://bucket/data/")
 
     assert shown.status == 0
-    assert "Syncing" in shown.text
+    assert "Transferring" in shown.text
     assert "100/100 files" in shown.text
     assert "97.7 KiB of 97.7 KiB" in shown.text
     assert "100 files (97.7 KiB) transferred in " in shown.text
@@ -67,16 +75,136 @@ def test_without_rich_a_terminal_shows_plain_lines(run_on_terminal, data, bucket
     assert "\x1b" not in shown.text
 
 
-def test_pipe_has_a_line_now_and_then_also_while_nothing_happens(capsys):
+def test_pipe_has_a_line_now_and_then_also_while_nothing_happens(capsys, monkeypatch):
+    monkeypatch.setattr(progress_module, "activity", Activity())
     with show_progress(seconds=0.01) as progress:
-        while "comparing" not in (shown := capsys.readouterr().err):
+        while "listing" not in (shown := capsys.readouterr().err):
             pass
+        monkeypatch.setattr(progress_module.activity, "phase", "comparing")
         progress.plan(2, 2048)
         progress.advance(1, 1024)
         while "1 of 2 files, 1.0 KiB of 2.0 KiB" not in shown:
             shown += capsys.readouterr().err
 
-    assert shown.startswith("data-sync: comparing source and destination\n")
+    assert shown.startswith("data-sync: listing: 0 found\n")
+
+
+class Clock:
+    """A clock that is set by hand."""
+
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def activity(monkeypatch) -> Activity:
+    """What the process does, as far as its progress is shown."""
+    activity = Activity()
+    monkeypatch.setattr(progress_module, "activity", activity)
+    return activity
+
+
+@pytest.mark.parametrize(
+    ("phase", "line"),
+    [
+        ("listing", "listing: 12,000 found"),
+        ("comparing", "comparing: 2 of 5 files, 4.0 MiB of 10.0 MiB, 2.0 MiB/s, 3 s left"),
+        ("transferring", "transferring: 2 of 5 files, 4.0 MiB of 10.0 MiB, 2.0 MiB/s, 3 s left"),
+        ("verifying", "verifying: 2 of 5 files, 4.0 MiB of 10.0 MiB, 2.0 MiB/s, 3 s left"),
+        ("deleting", "deleting"),
+        ("waiting for the lock", "waiting for the lock"),
+    ],
+)
+def test_line_names_the_phase_and_what_is_done_of_it(activity, phase, line):
+    clock = Clock()
+    progress = WatchedProgress(clock)
+    activity.listed += 12_000
+    progress.plan(5, 10 * 2**20)
+    clock.now += 2
+    progress.advance(2, 4 * 2**20)
+    activity.phase = phase
+
+    assert progress.line() == line
+
+
+def test_line_says_that_nothing_comes_forward_before_a_retry(activity):
+    clock = Clock()
+    progress = WatchedProgress(clock)
+    progress.plan(2, 2048)
+    activity.phase = "transferring"
+    lines = []
+    for done, retry_at in [(1, 0), (0, 120), (0, 120), (1, 150)]:
+        activity.retry_at = retry_at
+        progress.advance(done, 0)
+        lines.append(progress.line())
+        clock.now += 15
+
+    amount = "1 of 2 files, 0 B of 2.0 KiB"
+    assert lines == [
+        f"transferring: {amount}",
+        f"waiting to retry: {amount}",
+        f"transferring: {amount}",
+        "transferring: 2 of 2 files, 0 B of 2.0 KiB",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("phase", "waits_to_retry", "is_idle", "shown"),
+    [
+        ("listing", False, True, "listing"),
+        ("listing", True, True, "waiting to retry"),
+        ("transferring", True, False, "transferring"),
+        ("comparing", True, True, "waiting to retry"),
+        ("waiting for the lock", True, True, "waiting for the lock"),
+        ("deleting", True, True, "waiting to retry"),
+    ],
+)
+def test_retry_is_a_phase_where_nothing_else_happens(phase, waits_to_retry, is_idle, shown):
+    assert find_phase(phase, waits_to_retry=waits_to_retry, is_idle=is_idle) == shown
+
+
+def test_action_without_progress_is_shown_with_its_time_and_what_it_has_found(activity):
+    clock = Clock()
+    waiting = Waiting("listing data", clock)
+    clock.now += 15
+    lines = [waiting.line()]
+    activity.listed += 2000
+    clock.now += 15
+    lines.append(waiting.line())
+    activity.retry_at = clock.now + 1
+    lines.append(waiting.line())
+
+    assert lines == [
+        "listing data for 15 s",
+        "listing data for 30 s: 2,000 found",
+        "listing data for 30 s: 2,000 found, waiting to retry",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("items", "lines"),
+    [
+        ([], []),
+        ([Item("a/b", 0, 2**20)], [" * a/b: 0 B of 1.0 MiB"]),
+        ([Item("a", 3 * 2**19, 2**21)], [" * a: 1.5 MiB of 2.0 MiB"]),
+        ([Item("a\x1b[2J", 1, 2)], [r" * a\x1b[2J: 1 B of 2 B"]),
+        ([Item("b" * 70, 1, 2)], [f" * …{'b' * 59}: 1 B of 2 B"]),
+        ([Item(f"{n}", 0, 1) for n in range(9)], [f" * {n}: 0 B of 1 B" for n in range(5)]),
+    ],
+)
+def test_current_entries_are_shown_with_their_bytes(items, lines):
+    assert item_lines(items) == lines
+
+
+def test_verbose_terminal_shows_the_current_entries(disk, bucket, run_on_terminal):
+    disk.write({"data/large.bin": b"x" * 30_000_000})
+
+    shown = run_on_terminal("-v", "--bandwidth", "30MB", "data", "s3://bucket/data/")
+
+    assert shown.status == 0
+    assert re.search(r" \* large.bin: .* of 28.6 MiB", shown.text)
 
 
 def test_pipe_can_be_without_lines(capsys):
@@ -92,6 +220,10 @@ def test_pipe_can_be_without_lines(capsys):
         (["stats", "data"], "data-sync: listing data for 0 s"),
         (["stale", "data", "--days", "0"], "data-sync: scanning data for 0 s"),
         (["ls", "-r", "--json", "data"], "data-sync: listing data for 0 s"),
+        (["ls", "-r", "--include", "none", "data"], "data-sync: listing data for 0 s"),
+        (["ls", "data"], "data-sync: listing data for 0 s"),
+        (["ls", "--stores", "data"], "data-sync: listing data for 0 s"),
+        (["stats", "--stores", "data"], "data-sync: listing data for 0 s"),
         (["rm", "--dry-run", "data"], "data-sync: listing what would be removed for 0 s"),
         (["rm", "--yes", "data"], "data-sync: removing files for 0 s"),
     ],

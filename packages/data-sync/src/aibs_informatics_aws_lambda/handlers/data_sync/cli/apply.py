@@ -19,7 +19,7 @@ from .limit_options import add_bandwidth, add_limits, given_limits
 from .messages import configure_logging
 from .output import format_count, print_json, print_lines
 from .page_report import page_report
-from .progress import show_progress
+from .progress import watch
 from .summary import count_requests, format_counts
 
 _PROGRAM = f"{shared.PROGRAM} apply"
@@ -83,7 +83,7 @@ def _apply(plan: PlanFile, options: argparse.Namespace) -> ExitCode:
     listener = ActionLines() if shows_actions else None
     with (
         page_report(request) as page,
-        show_progress(quiet=options.quiet, seconds=options.stats) as progress,
+        watch(options) as progress,
     ):
         engine = Engine(progress, listener=listener)
         response = page.finish(engine.sync(page.request, restrict=plan.restrict))

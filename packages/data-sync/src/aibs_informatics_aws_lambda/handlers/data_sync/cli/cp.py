@@ -29,7 +29,7 @@ from .limit_options import add_backup, add_bandwidth, add_limits, given_limits
 from .messages import configure_logging
 from .object_options import add_object_options, make_settings
 from .output import print_json, print_lines
-from .progress import show_progress
+from .progress import watch
 from .summary import count_requests, format_counts
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def _run(requests: Sequence[DataSyncRequest], options: argparse.Namespace) -> Ex
 
     start, failed = time.monotonic(), FailedFiles()
     is_shown = (options.dry_run or options.verbose) and not (options.json or options.quiet)
-    with show_progress(quiet=options.quiet, seconds=options.stats) as progress:
+    with watch(options) as progress:
         engine = Engine(progress, listener=ActionLines() if is_shown else None)
         counts = _copy_all(requests, engine, failed)
     if options.json:

@@ -15,6 +15,7 @@ from aibs_informatics_aws_lambda.storage.paths import DataLocation
 from ..housekeeping.times import to_datetime
 from ..local.descent import Pace
 from ..locations import resolve
+from ..progress import activity
 from ..s3.botocore_client import s3_client
 
 # Where a file system takes its time.
@@ -67,6 +68,7 @@ def _list_prefix(path: S3Path) -> Iterator[LevelEntry]:
                     yield _object(found, path.key.rpartition("/")[2])
         pages = s3_client().get_paginator("list_objects_v2")
         for page in pages.paginate(Bucket=path.bucket, Prefix=prefix, Delimiter="/"):
+            activity.listed += len(page.get("Contents", ())) + len(page.get("CommonPrefixes", ()))
             for common in page.get("CommonPrefixes", []):
                 yield LevelEntry(common["Prefix"][len(prefix) :])
             for found in page.get("Contents", []):
@@ -89,10 +91,13 @@ def _list_local(path: Path) -> Iterator[LevelEntry]:
             start = time.perf_counter()
             entry = _child_entry(child)
             pace.note(time.perf_counter() - start)
+            activity.listed += 1
             yield entry
             if pace.is_slow():
                 with ThreadPoolExecutor(_THREADS) as pool:
-                    yield from pool.map(_child_entry, children)
+                    for other in pool.map(_child_entry, children):
+                        activity.listed += 1
+                        yield other
 
 
 def _child_entry(child: os.DirEntry[str]) -> LevelEntry:

@@ -69,7 +69,8 @@ def run(arguments: Sequence[str]) -> ExitCode:
     if options.path is None:
         check_side(None, options)
     elif options.stores:
-        return _list_with_stores(options)
+        with show_waiting(f"listing {options.path}"):
+            return _list_with_stores(options)
     is_tree = options.recursive and options.path is not None
     is_detailed = options.long or options.human or options.sort is not None
     if is_tree and not is_detailed:
@@ -79,7 +80,8 @@ def run(arguments: Sequence[str]) -> ExitCode:
             entries = list(_files_below(options))
     else:
         found = list_buckets() if options.path is None else list_level(options.path)
-        entries = list(filter(_selects(options), found))
+        with show_waiting(f"listing {options.path or 'buckets'}"):
+            entries = list(filter(_selects(options), found))
     entries.sort(key=_ORDERS[options.sort or "name"])
     if not entries:
         raise CommandError(f"cannot list {options.path or 'buckets'}: there is nothing")
@@ -164,7 +166,9 @@ def _print_tree(options: argparse.Namespace, filters: DataSyncFilterConfig | Non
     if not found.exists:
         raise CommandError(f"cannot list {options.path}: there is nothing")
     paths = map(NodePaths(options.path).of, iter_nodes(found, include, exclude))
-    print_lines(absolute_paths(options.path, paths), options.end)
+    # Few of the paths may match, or none.
+    with show_waiting(f"listing {options.path}"):
+        print_lines(absolute_paths(options.path, paths), options.end)
     return ExitCode.DONE
 
 

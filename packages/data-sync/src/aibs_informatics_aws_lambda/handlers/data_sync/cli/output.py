@@ -25,7 +25,7 @@ def print_lines(lines: Iterable[str], end: str = "\n") -> None:
     """
     check_stdout()
     sys.stdout.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
-    shown = map(_escaped, lines) if sys.stdout.isatty() else lines
+    shown = map(escaped, lines) if sys.stdout.isatty() else lines
     with filename_in_errors("stdout"), printing(sys.stdout):
         sys.stdout.writelines(f"{line}{end}" for line in shown)
 
@@ -51,5 +51,6 @@ def format_time(time: dt.datetime, separator: str = " ") -> str:
     return time.replace(tzinfo=None).isoformat(separator, "seconds")
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """Return a text without characters that are not printable, such as those of terminals."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

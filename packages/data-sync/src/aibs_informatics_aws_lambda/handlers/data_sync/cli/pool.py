@@ -18,7 +18,7 @@ from aibs_informatics_aws_lambda.storage.data_sync.batch import (
 )
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncCounts, DataSyncRequest
 
-from ..progress import Progress
+from ..progress import Progress, activity
 from ..rate_limits import PaidUntil, SharedStates
 from ..sync.result import add_counts
 from .failed_files import FailedFiles
@@ -128,6 +128,7 @@ def run_batches(
     """
     result = ParallelResult(len(batches), sum(len(batch.syncs) for batch in batches))
     waiting = deque(enumerate(batches, 1))
+    activity.phase = "transferring"
     for batch in batches:
         progress.plan(*batch.amount)
     with _worker_pool(min(processes, len(batches)), shared) as pool:

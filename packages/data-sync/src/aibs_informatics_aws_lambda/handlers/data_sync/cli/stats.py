@@ -43,7 +43,8 @@ def run(arguments: Sequence[str]) -> ExitCode:
     configure_logging(_PROGRAM, verbose=options.verbose, form=options.log_format)
     use_connection(options)
     if options.stores:
-        show_stores(options.path, as_json=options.json)
+        with show_waiting(f"listing {options.path}"):
+            show_stores(options.path, as_json=options.json)
         return ExitCode.DONE
     with show_waiting(f"listing {options.path}"):
         response = _write_page(options) if options.html else get_path_stats(options.path)

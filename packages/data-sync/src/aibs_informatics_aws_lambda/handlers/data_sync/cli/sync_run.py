@@ -27,7 +27,7 @@ from .failed_files import FailedFiles
 from .messages import configure_logging
 from .output import check_stdout, print_json, print_lines
 from .page_report import page_report
-from .progress import show_progress
+from .progress import watch
 from .summary import (
     Requests,
     count_requests,
@@ -101,7 +101,7 @@ def _sync(request: DataSyncRequest, options: argparse.Namespace) -> ExitCode:
     start = time.monotonic()
     with page_report(request) as page, ExitStack() as stack:
         listener = _listener(request, options, stack)
-        progress = stack.enter_context(show_progress(quiet=options.quiet, seconds=options.stats))
+        progress = stack.enter_context(watch(options))
         check = partial(check_selected, request)
         engine = Engine(progress, listener=listener)
         if options.stores and _is_shown(request, options) and request.report_path is None:
@@ -161,7 +161,7 @@ def _sync_in_batches(request: DataSyncRequest, options: argparse.Namespace) -> E
     start = time.monotonic()
     with (
         page_report(request) as page,
-        show_progress(quiet=options.quiet, seconds=options.stats) as progress,
+        watch(options) as progress,
     ):
         result = sync_in_batches(
             page.request, progress, processes=options.jobs, batch_bytes=options.batch_bytes

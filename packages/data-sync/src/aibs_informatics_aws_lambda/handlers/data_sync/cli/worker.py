@@ -91,7 +91,7 @@ def work(connection: Connection, log_level: int, shared: SharedStates | None = N
     logger = logging.getLogger(PACKAGE_LOGGER)
     logger.setLevel(log_level)
     logger.addHandler(_LogForwarder(sender))
-    progress = ThrottledProgress(lambda _, completed: sender.send(completed), _PROGRESS_SECONDS)
+    progress = ThrottledProgress(sender.send, _PROGRESS_SECONDS)
     engine = Engine(progress, shared=shared)
     while True:
         try:
@@ -101,7 +101,7 @@ def work(connection: Connection, log_level: int, shared: SharedStates | None = N
         before = sent_requests.copy()
         done = _run_batch(engine, batch)
         done.requests = sent_requests - before
-        progress.display()
+        progress.send()
         sender.send(done)
 
 

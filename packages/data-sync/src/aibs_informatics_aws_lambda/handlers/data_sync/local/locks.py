@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ..progress import activity
 from ..settings import LOCK_ROOT_KEY
 
 # Distinguishes lock files from users' files.
@@ -55,12 +56,13 @@ def _lock_path(destination: Path) -> Path:
 def _acquire(path: Path) -> tuple[int, bool]:
     """Return the file descriptor of the locked file, and whether it is a lock file."""
     deadline = time.monotonic() + _TIMEOUT_SECONDS
-    wait = _FIRST_WAIT_SECONDS
+    wait, phase = _FIRST_WAIT_SECONDS, activity.phase
     while True:
         descriptor, is_new = _open(path)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if _is_at(descriptor, path):
+                activity.phase = phase
                 return descriptor, is_new or os.pread(descriptor, 64, 0) == _MARKER
         except OSError as error:
             if error.errno not in (errno.EAGAIN, errno.EACCES):  # NFS may return either
@@ -73,6 +75,7 @@ def _acquire(path: Path) -> tuple[int, bool]:
                     f"{_TIMEOUT_SECONDS // 3600} hours. Wait for its sync to finish, or stop it."
                 ) from None
         os.close(descriptor)
+        activity.phase = "waiting for the lock"
         time.sleep(wait)
         wait = min(2 * wait, _LONGEST_WAIT_SECONDS)
 

@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from ..entries import Entry, EntryKind, Listing
 from ..evidence import is_absent
+from ..progress import activity
 from . import sorted_names
 from .files import DANGLING
 from .read_ahead import (
@@ -243,6 +244,7 @@ def _read_names(folder: Folder, policy: SymlinkPolicy) -> Iterable[Name]:
     """Return the names in a folder, in the order of the paths at and below them, to read once."""
     scanned = _scan(folder, policy)
     names = list(islice(scanned, sorted_names.SORTED_IN_MEMORY))
+    activity.listed += len(names)
     if len(names) == sorted_names.SORTED_IN_MEMORY:
         return sorted_names.sort_names(chain(names, scanned))
     names.sort()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 from aibs_informatics_aws_lambda.storage.data_sync.connection import S3Connection
 
-from ..progress import OnBytes, OutOfTimeError
+from ..progress import OnBytes, OutOfTimeError, activity
 from .endpoint import (
     escape_key,
     find_endpoint,
@@ -386,6 +386,7 @@ class S3:
         headers = dict(getattr(error, "headers", None) or ())
         seconds = retry_delay(attempt, _FIRST_WAIT_MS / 1000, find_header(headers, "retry-after"))
         seconds = max(seconds, self._reserve(request))
+        activity.retry_at = max(activity.retry_at, time.monotonic() + seconds)
         self._send_later(seconds, request, future, collect, attempt + 1)
 
     def _send_later(

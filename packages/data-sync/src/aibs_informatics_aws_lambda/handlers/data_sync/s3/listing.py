@@ -15,6 +15,7 @@ from aibs_informatics_aws_lambda.common.exceptions import AWSError, ResourceNotF
 from ..entries import Entry, Listing
 from ..evidence import ListedPage, ListingEvidence, NoEvidenceError
 from ..locations import s3_uri
+from ..progress import activity
 from .client import S3, SILENCE_SECONDS, warn_of_silence
 from .key_ranges import Page, list_ranges
 from .requests import Request, Response, head, read_stored
@@ -227,6 +228,7 @@ def _parse_page(text: str, prefix: str, evidence: ListingEvidence) -> Page:
     ]
     if contents and _MAY_BE_ARCHIVED.search(contents[0]):
         objects = _with_storage_classes(objects, contents[0])
+    activity.listed += len(objects)
     return Page(objects, token if is_truncated else None)
 
 

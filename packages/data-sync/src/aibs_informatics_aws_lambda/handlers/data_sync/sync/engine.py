@@ -21,7 +21,7 @@ from ..local.locks import held_lock
 from ..local.staging import find_staging_root, staging_folder
 from ..local.walk import OnFailure
 from ..locations import Root, resolve
-from ..progress import NullProgress, Progress
+from ..progress import NullProgress, Progress, activity
 from ..rate_limits import RateLimits, SharedStates
 from ..s3.client import DEFAULT_CONNECTIONS, S3
 from ..settings import DEFAULT_RETRIES, WORKERS
@@ -126,6 +126,7 @@ class Engine:
             AWSError: S3 refuses or cannot be reached.
         """
         budget = self.budget(request.deadline, limit.seconds_left if limit else None)
+        activity.phase = "listing"
         with closing(self._call(request, budget)) as call:
             resolved = call.resolve()
             if not resolved.branches:
@@ -345,6 +346,7 @@ class _Call:
                 and not (request.ignore_times or request.verify),
                 backup=self._make_backup(plans, pool),
             )
+            activity.phase = "verifying" if request.verify else "comparing"
             pending = sum(plan.pending for plan in plans)
             self._progress.plan(pending, sum(plan.pending_bytes for plan in plans))
             try:

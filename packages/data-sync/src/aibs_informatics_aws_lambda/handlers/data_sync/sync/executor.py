@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from ..local.files import set_modified
 from ..local.folders import Folder, Folders, mode_below
 from ..local.staging import Staging
+from ..progress import Item, activity
 from ..s3.client import DEFAULT_CONNECTIONS, PART_BYTES, S3
 from ..s3.errors import ArchivedError
 from ..s3.requests import Response, head
@@ -83,6 +84,8 @@ def execute(plans: Sequence[Plan], context: ExecutionContext) -> Outcome:
     try:
         for plan in plans:
             _PlanExecution(plan, context, outcome).run()
+        if context.may_delete and not context.verifies and any(p.extraneous for p in plans):
+            activity.phase = "deleting"
         for plan in plans:
             if context.may_delete or context.verifies:
                 delete_extraneous(plan, context, outcome)
@@ -95,6 +98,7 @@ def execute(plans: Sequence[Plan], context: ExecutionContext) -> Outcome:
         size = outcome.counts.bytes_archived or 0
         logger.warning(describe(outcome.counts.files_archived, size, outcome.archived))
     if context.removes_sources and context.may_delete:
+        activity.phase = "deleting"
         remove_sources(plans, sources, context, outcome)
     return outcome
 
@@ -167,6 +171,7 @@ class _PlanExecution:
         Raises:
             OutOfTimeError: the time was up; the outcome says which entries are done.
         """
+        activity.items = self._transferring
         try:
             self._start_all()
         except OutOfTimeError:
@@ -176,10 +181,20 @@ class _PlanExecution:
             self._give_up()
             raise
         finally:
+            activity.items = tuple
             # Once: a model takes its time to have a field set.
             self._outcome.counts.files_transferred += self._transferred
             self._outcome.counts.bytes_transferred += self._transferred_bytes
             self._note_progress()
+
+    def _transferring(self) -> Iterator[Item]:
+        """Yield the entries that are being transferred, the oldest first, in any thread."""
+        whole = self.plan.route.target.path.rpartition("/")[2]
+        # Copied at once: transfers come and go meanwhile.
+        for transfer in list(self._unfinished.values()):
+            if transfer.is_running:
+                step = transfer.step
+                yield Item(step.target or whole, transfer.bytes_done, step.entry.size)
 
     def _start_all(self) -> None:
         steps = self.plan.steps
@@ -431,10 +446,10 @@ class _Transfer:
     """
 
     __slots__ = (
-        "_bytes_done",
         "_execution",
         "_number",
         "_started",
+        "bytes_done",
         "previous",
         "received",
         "state",
@@ -451,7 +466,12 @@ class _Transfer:
         self.previous = previous
         self._execution = execution
         self._started = 0.0
-        self._bytes_done = 0
+        self.bytes_done = 0
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the entry is being transferred."""
+        return self._started > 0 and self.state is not _State.PUBLISHED
 
     def guard(self, action: Callable[..., None], *arguments: Any) -> None:
         """Call a method, and note its error if the sync goes on after it."""
@@ -570,7 +590,7 @@ class _Transfer:
     def _receive(self) -> Future[Any]:
         is_large = self.step.entry.size > PART_BYTES
         on_bytes = self._note_bytes if is_large else None
-        self._started = time.time()
+        self._started, activity.phase = time.time(), "transferring"
         return self._attempt(self._execution.method.start, self.step, on_bytes)
 
     def _note_bytes(self, size: int) -> None:
@@ -578,9 +598,9 @@ class _Transfer:
 
     def _advance(self, size: int) -> None:
         # Not more than there is, as what has failed is sent again.
-        done = min(self._bytes_done + size, self.step.entry.size)
-        self._execution.context.progress.advance(0, done - self._bytes_done)
-        self._bytes_done = done
+        done = min(self.bytes_done + size, self.step.entry.size)
+        before, self.bytes_done = self.bytes_done, done
+        self._execution.context.progress.advance(0, done - before)
 
     def _end_receiving(self, future: Future[Any]) -> None:
         result = self._attempt(future.result)
@@ -610,7 +630,7 @@ class _Transfer:
 
     def _end(self, evidence: Evidence) -> None:
         self.state = _State.PUBLISHED
-        self._execution.context.progress.advance(1, self.step.entry.size - self._bytes_done)
+        self._execution.context.progress.advance(1, self.step.entry.size - self.bytes_done)
         if self._started and self._execution.context.report.is_read:
             now = time.time()
             seconds = max(round(now - self._started, 3), 0.0)

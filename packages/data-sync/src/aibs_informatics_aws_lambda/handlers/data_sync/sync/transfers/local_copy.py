@@ -24,7 +24,7 @@ from ...local.files import (
 from ...local.folders import Folder, Folders, open_folder
 from ...local.hdf5 import check_closed
 from ...local.staging import StagedFile, Staging
-from ...progress import CheckDeadline, OnBytes
+from ...progress import CheckDeadline, OnBytes, activity
 from ..context import ExecutionContext
 from ..diff import Step
 from ..report import NO_EVIDENCE, Evidence
@@ -105,6 +105,7 @@ class LocalCopy:
                 if error.errno != errno.EIO or attempt == self._context.retries:
                     raise
                 wait = min(_LONGEST_WAIT_SECONDS, _FIRST_WAIT_SECONDS * 2**attempt)
+                activity.retry_at = max(activity.retry_at, time.monotonic() + wait)
                 time.sleep(wait * random.uniform(0.5, 1))  # noqa: S311
             else:
                 return
