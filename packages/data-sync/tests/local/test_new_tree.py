@@ -10,15 +10,18 @@ import pytest
 from aibs_informatics_aws_lambda.handlers.data_sync.entries import Entry
 from aibs_informatics_aws_lambda.handlers.data_sync.local import exchange
 from aibs_informatics_aws_lambda.handlers.data_sync.local.folders import open_folder
-from aibs_informatics_aws_lambda.handlers.data_sync.local.link_tree import (
+from aibs_informatics_aws_lambda.handlers.data_sync.local.journal import (
+    Header,
     Known,
     compared,
+    read_entries,
+)
+from aibs_informatics_aws_lambda.handlers.data_sync.local.link_tree import (
     delete_known,
     find_change,
     link_tree,
-    read_journal,
 )
-from aibs_informatics_aws_lambda.handlers.data_sync.local.new_tree import Header, find_state
+from aibs_informatics_aws_lambda.handlers.data_sync.local.new_tree import find_state
 from tables import table
 
 OLD, NEW, OTHER = (1, 10), (1, 20), (1, 30)
@@ -108,7 +111,7 @@ class Trees:
 
     @property
     def journal(self):
-        return read_journal(self.lines)
+        return read_entries(self.lines)
 
     def change(self) -> str | None:
         found = find_change(self.journal, f"{self.old}/", f"{self.new}/")

@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from aibs_informatics_aws_lambda.handlers.data_sync.local import exchange, new_tree
+from aibs_informatics_aws_lambda.handlers.data_sync.local import exchange, mounts
 from aibs_informatics_aws_lambda.handlers.data_sync.local.new_tree import SwitchError
 from aibs_informatics_aws_lambda.handlers.data_sync.progress import NullProgress
 from aibs_informatics_aws_lambda.handlers.data_sync.sync import deadline
@@ -293,7 +293,7 @@ def test_file_in_place_of_the_destination_is_an_error(source, tmp_path):
 )
 def test_mount_points_are_refused(source, destination, monkeypatch, mounted, message):
     path = str(destination.parent / mounted)
-    monkeypatch.setattr(new_tree, "_mounts", lambda: iter(["/", path]))
+    monkeypatch.setattr(mounts, "list_mounts", lambda: iter(["/", path]))
     with pytest.raises(SwitchError, match=message):
         sync(source, destination)
     assert read(destination) == OLD
@@ -301,9 +301,9 @@ def test_mount_points_are_refused(source, destination, monkeypatch, mounted, mes
 
 
 def test_mount_points_are_those_of_the_system():
-    mounts = list(new_tree._mounts())
-    assert "/" in mounts
-    assert "/proc" in mounts
+    found = list(mounts.list_mounts())
+    assert "/" in found
+    assert "/proc" in found
 
 
 def change(destination: Path, kind: str) -> None:

@@ -77,6 +77,12 @@ def descend(
     _Descent(enter, leave, pace).run(parent, name)
 
 
+def list_folders(fd: int) -> list[str]:
+    """Return the names of the folders in an open one; not of symlinks to folders."""
+    with os.scandir(fd) as children:
+        return [child.name for child in children if child.is_dir(follow_symlinks=False)]
+
+
 class _Directory:
     """A directory that is open until everything in it was visited."""
 

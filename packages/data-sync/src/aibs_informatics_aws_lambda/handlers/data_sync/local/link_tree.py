@@ -7,13 +7,12 @@ still is what was linked.
 from __future__ import annotations
 
 import errno
-import json
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import IO, Final, NamedTuple
+from typing import IO, Final
 
 from aibs_informatics_aws_lambda.common.files import filename_in_errors
 
@@ -21,32 +20,12 @@ from ..entries import Entry
 from ..evidence import is_absent
 from .delete import delete_if_empty
 from .folders import Folder, Folders
+from .journal import Known, compared, known, write_entry
 from .walk import list_destination
 
 # Of another user, too many links already, or a file system without links.
 _NO_LINK: Final = frozenset({errno.EPERM, errno.EMLINK, errno.ENOSYS, errno.EOPNOTSUPP})
 _CLONE: Final = 0x40049409  # FICLONE of <linux/fs.h>
-
-
-class Known(NamedTuple):
-    """What a journal tells of a file, a symlink or a folder.
-
-    Args:
-        relative: its path below the tree; that of a folder ends in a slash.
-        inode: its inode number; `None` for a folder.
-        size: in bytes.
-        modified: the time of the last modification, in seconds since 1970 UTC.
-    """
-
-    relative: str
-    inode: int | None
-    size: int
-    modified: float
-
-
-def known(entry: Entry) -> Known:
-    """Return what a journal tells of an entry."""
-    return Known(entry.relative, entry.inode, entry.size, entry.modified)
 
 
 def link_tree(source: str, target: str, journal: IO[str], check: Callable[[], None]) -> None:
@@ -70,7 +49,7 @@ def link_tree(source: str, target: str, journal: IO[str], check: Callable[[], No
     new.make("")
     for entry in list_destination(Path(source)):
         check()
-        journal.write(json.dumps(known(entry)) + "\n")
+        write_entry(journal, entry)
         if entry.kind == "folder":
             folders.append(entry.relative)
             new.make(entry.relative.rstrip("/"))
@@ -79,34 +58,6 @@ def link_tree(source: str, target: str, journal: IO[str], check: Callable[[], No
     # Last, and deepest first: a folder may be one that nothing can be written to.
     for relative in reversed(folders):
         _copy_metadata(source + relative, target + relative)
-
-
-def read_journal(lines: Iterable[str]) -> Iterator[Known]:
-    """Yield what `link_tree` has written to a journal."""
-    return (Known(*json.loads(line)) for line in lines)
-
-
-def compared(
-    journal: Iterable[Known], there: Iterable[Entry]
-) -> Iterator[tuple[Entry | None, Known | None]]:
-    """Yield each entry of a tree with what its journal tells of that path; `None` for nothing.
-
-    Both must be in the order of paths.
-    """
-    lines = iter(journal)
-    line = next(lines, None)
-    for entry in there:
-        while line is not None and line.relative < entry.relative:
-            yield None, line
-            line = next(lines, None)
-        if line is None or line.relative != entry.relative:
-            yield entry, None
-            continue
-        yield entry, line
-        line = next(lines, None)
-    while line is not None:
-        yield None, line
-        line = next(lines, None)
 
 
 def find_change(journal: Iterable[Known], tree: str, other: str) -> str | None:

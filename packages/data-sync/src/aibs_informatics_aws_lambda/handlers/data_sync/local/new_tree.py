@@ -15,41 +15,27 @@ to do.
 
 from __future__ import annotations
 
-import errno
-import fcntl
-import json
 import logging
 import os
-import re
-import stat
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
-from itertools import islice
 from pathlib import Path
-from typing import Final, Literal, TypeAlias, TypeVar
+from typing import Final, Literal, TypeAlias
 
-from . import exchange, link_tree
+from . import build_folder, exchange, journal, link_tree
+from .build_folder import SwitchError as SwitchError
 from .delete import delete_if_empty, remove_tree, stat_tree
-from .descent import descend
-from .folders import make_directories, open_folder
-from .staging import is_in_use, is_temporary, temporary_path
+from .descent import descend, list_folders
+from .folders import open_folder
+from .journal import Header, Identity, find_identity
+from .mounts import find_mount
+from .permissions import renamable, with_write_permission
+from .staging import is_temporary
 
 logger = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
-Identity: TypeAlias = tuple[int, int]
-"""Device and inode number of a folder."""
-
-_LOCK: Final = "lock"
 _JOURNAL: Final = "journal"
-_FORMAT: Final = "data-sync new tree"
-_OPEN: Final = os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW
-_ATTEMPTS: Final = 100
-_MOUNTS: Final = Path("/proc/self/mountinfo")
-_OCTAL: Final = re.compile(r"\\([0-7]{3})")
 
 State: TypeAlias = Literal[
     "unfinished", "resumable", "outdated", "interrupted", "switched", "replaced"
@@ -57,23 +43,6 @@ State: TypeAlias = Literal[
 """The new tree lacks files of the old one; it can be completed; the old tree was replaced
 meanwhile; the old tree is moved away, and nothing is at the destination yet; the new tree is at
 the destination; the old tree is moved away, and another one is at the destination."""
-
-
-class SwitchError(OSError):
-    """A switch is not possible, or not any more; the message says why. Nothing is lost."""
-
-
-@dataclass(frozen=True)
-class Header:
-    """The first line of a journal.
-
-    Args:
-        purpose: what the tree is built for; another purpose would build another tree.
-        old: the identity of the old tree; `None` if there was nothing at the destination.
-    """
-
-    purpose: str
-    old: Identity | None
 
 
 def find_state(
@@ -115,6 +84,7 @@ class NewTree:
     def __init__(self, destination: str, folder: str, lock: int) -> None:
         self._destination = destination
         self._folder = folder
+        self._journal = f"{folder}/{_JOURNAL}"
         self._lock = lock
         above, _, self._name = destination.rpartition("/")
         self._above = above or "/"
@@ -141,14 +111,14 @@ class NewTree:
         """
         old = find_identity(self._destination)
         os.mkdir(f"{self._folder}/new", 0o700)  # noqa: PTH102
-        written = f"{self._folder}/{_JOURNAL}.tmp"
-        with open(written, "w", encoding="ascii") as journal:  # noqa: PTH123
+        written = f"{self._journal}.tmp"
+        with open(written, "w", encoding="ascii") as lines:  # noqa: PTH123
             if old is not None:
                 os.mkdir(self.path, 0o700)  # noqa: PTH102
-            journal.write(json.dumps([purpose, old]) + "\n")
+            journal.write_header(lines, Header(purpose, old))
             if old is not None:
-                link_tree.link_tree(f"{self._destination}/", self.path, journal, check)
-        os.rename(written, f"{self._folder}/{_JOURNAL}")  # noqa: PTH104
+                link_tree.link_tree(f"{self._destination}/", self.path, lines, check)
+        os.rename(written, self._journal)  # noqa: PTH104
 
     def switch(self, *, fsync: bool) -> None:
         """Put the new tree at the destination.
@@ -172,7 +142,7 @@ class NewTree:
                 raise self._changed(changed)
         if fsync:
             _fsync_folders(self.path)
-        with _renamable(self.path):
+        with renamable(self.path):
             self._rename(has_old=header.old is not None)
         if fsync:
             _fsync(self._above)
@@ -195,7 +165,7 @@ class NewTree:
         for place in ("new", "old"):
             tree = f"{self._folder}/{place}/{self._name}/"
             if find_identity(tree) is not None:
-                kept += _with_permission(tree, partial(self._delete_known, tree))
+                kept += with_write_permission(tree, partial(self._delete_known, tree))
                 parent = open_folder(f"{self._folder}/{place}")
                 delete_if_empty(self._name, parent.fd)
                 if not kept and find_identity(tree) is not None:
@@ -236,7 +206,7 @@ class NewTree:
                 # What both trees share is not from there.
                 if os.lstat(name, dir_fd=fd).st_nlink == 1:
                     os.unlink(name, dir_fd=fd)
-            return _folders_in(fd)
+            return list_folders(fd)
 
         descend(open_folder(f"{self._folder}/new"), self._name, enter)
 
@@ -248,11 +218,11 @@ class NewTree:
         """
         # First the journal, without which no tree counts as complete; last the lock, without which
         # nobody knows what the folder is.
-        for child in (_JOURNAL, f"{_JOURNAL}.tmp", "new", "old", _LOCK):
+        for child in (_JOURNAL, f"{_JOURNAL}.tmp", "new", "old", build_folder.LOCK):
             path = Path(self._folder, child)
             found = stat_tree(path)
             if found is not None:
-                _with_permission(str(path), partial(remove_tree, path, found))
+                with_write_permission(str(path), partial(remove_tree, path, found))
         with suppress(FileNotFoundError):
             os.rmdir(self._folder)  # noqa: PTH106
 
@@ -265,7 +235,7 @@ class NewTree:
         if not has_old:
             exchange.move(self._name, new, above)
             return
-        with _renamable(self._destination):
+        with renamable(self._destination):
             if exchange.exchange(self._name, above, new):
                 return
             os.mkdir(f"{self._folder}/old", 0o700)  # noqa: PTH102
@@ -278,25 +248,15 @@ class NewTree:
             raise
 
     def _delete_known(self, tree: str) -> int:
-        with self._journal() as journal:
-            return link_tree.delete_known(journal, tree, f"{self._destination}/")
+        with journal.opened(self._journal) as known:
+            return link_tree.delete_known(known, tree, f"{self._destination}/")
 
     def _find_change(self) -> str | None:
-        with self._journal() as journal:
-            return link_tree.find_change(journal, f"{self._destination}/", self.path)
-
-    @contextmanager
-    def _journal(self) -> Iterator[Iterator[link_tree.Known]]:
-        with open(f"{self._folder}/{_JOURNAL}", encoding="ascii") as lines:  # noqa: PTH123
-            yield link_tree.read_journal(islice(lines, 1, None))
+        with journal.opened(self._journal) as known:
+            return link_tree.find_change(known, f"{self._destination}/", self.path)
 
     def _read_header(self) -> Header | None:
-        try:
-            with open(f"{self._folder}/{_JOURNAL}", encoding="ascii") as lines:  # noqa: PTH123
-                purpose, old = json.loads(lines.readline())
-        except FileNotFoundError:
-            return None
-        return Header(purpose, None if old is None else (old[0], old[1]))
+        return journal.read_header(self._journal)
 
     def _changed(self, path: str) -> SwitchError:
         return SwitchError(
@@ -313,35 +273,21 @@ def create(destination: str) -> NewTree:
         OSError: the folder cannot be made.
     """
     _check_mounts(destination)
-    above = destination.rpartition("/")[0] or "/"
-    make_directories(above)
-    for _ in range(_ATTEMPTS):
-        folder = temporary_path(destination)
-        os.mkdir(folder, 0o700)  # noqa: PTH102
-        lock = _make_lock(folder, destination)
-        if lock is not None:
-            return NewTree(destination, folder, lock)
-    raise SwitchError(f"cannot lock a new folder in {above}: other syncs delete it")
+    return NewTree(destination, *build_folder.make(destination))
 
 
-def _make_lock(folder: str, destination: str) -> int | None:
-    """Return the descriptor of the locked file of a new build folder.
-
-    `None` if another sync has taken it for one whose run was killed at this point.
-    """
-    try:
-        lock = os.open(f"{folder}/{_LOCK}", _OPEN | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileNotFoundError:
-        return None
-    is_held = False
-    try:
-        is_held = _take(lock) is not False and os.fstat(lock).st_nlink > 0
-        if is_held:
-            os.write(lock, _lock_text(destination))
-    finally:
-        if not is_held:
-            os.close(lock)
-    return lock if is_held else None
+def _check_mounts(destination: str) -> None:
+    mount = find_mount(destination)
+    if mount == destination:
+        raise SwitchError(
+            f"{destination} is a mount point, which cannot be renamed: with --switch, sync to a "
+            "folder below it"
+        )
+    if mount is not None:
+        raise SwitchError(
+            f"a file system is mounted at {mount}, in the destination: a switch would move it. "
+            "Sync without --switch"
+        )
 
 
 def recover(destination: str, purpose: str) -> NewTree | None:
@@ -361,7 +307,8 @@ def recover(destination: str, purpose: str) -> NewTree | None:
         OSError: something cannot be deleted or renamed.
     """
     resumed = None
-    for tree in _find_left(destination):
+    for folder, lock in build_folder.find_left(destination):
+        tree = NewTree(destination, folder, lock)
         if resumed is None and _settle(tree, purpose):
             resumed = tree
             continue
@@ -404,174 +351,12 @@ def warn_of_kept(tree: NewTree, count: int) -> None:
         )
 
 
-def _find_left(destination: str) -> Iterator[NewTree]:
-    """Yield the new trees of a destination whose runs have ended; each is held from then on."""
-    above, _, name = destination.rpartition("/")
-    start = f".{name[:48]}."
-    try:
-        with os.scandir(above or "/") as children:
-            found = sorted(child.path for child in children if _may_be_build(child, start))
-    except FileNotFoundError:
-        return
-    for folder in found:
-        lock = _open_lock(folder, destination)
-        if lock is not None:
-            yield NewTree(destination, folder, lock)
-
-
-def _may_be_build(child: os.DirEntry[str], start: str) -> bool:
-    is_named = child.name.startswith(start) and is_temporary(child.name)
-    return is_named and child.is_dir(follow_symlinks=False)
-
-
-def _open_lock(folder: str, destination: str) -> int | None:
-    """Return the descriptor of the locked file of a build folder, or `None` if it is none."""
-    try:
-        lock = os.open(f"{folder}/{_LOCK}", _OPEN)
-    except FileNotFoundError:
-        _delete_empty(folder)
-        return None
-    except PermissionError:
-        return None
-    is_held: bool | None = False
-    try:
-        text = os.pread(lock, 2**16, 0)
-        if text not in (b"", _lock_text(destination)):
-            return None
-        is_held = _take(lock)
-        if is_held is None:
-            # Without locks, only the age tells.
-            is_held = not is_in_use(folder, os.fstat(lock).st_mtime)
-        if not is_held and text:
-            raise SwitchError(
-                f"another sync with --switch is building a new tree of {destination} in {folder}: "
-                "wait for its end"
-            )
-        if is_held and not text:
-            # Its run was killed before it had written anything.
-            os.unlink(f"{folder}/{_LOCK}")  # noqa: PTH108
-            _delete_empty(folder)
-        # Its run may have deleted it meanwhile.
-        is_held = is_held and os.fstat(lock).st_nlink > 0
-        return lock if is_held else None
-    finally:
-        if not is_held:
-            os.close(lock)
-
-
-def _delete_empty(folder: str) -> None:
-    above, _, name = folder.rpartition("/")
-    parent = open_folder(above or "/")
-    delete_if_empty(name, parent.fd)
-
-
-def _lock_text(destination: str) -> bytes:
-    # By name: the folder above may be mounted at another path by another machine.
-    return f"{json.dumps([_FORMAT, destination.rpartition('/')[2]])}\n".encode()
-
-
-def _take(lock: int) -> bool | None:
-    """Lock an open file. Return false if another process has, and `None` if there are no locks."""
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno in (errno.EAGAIN, errno.EACCES):  # NFS may return either
-            return False
-        if error.errno in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
-            return None
-        raise
-    return True
-
-
-def find_identity(path: str) -> Identity | None:
-    """Return the identity of what is at a path, or `None` if there is nothing.
-
-    Raises:
-        OSError: it cannot be looked at.
-    """
-    try:
-        found = os.lstat(path.rstrip("/"))
-    except FileNotFoundError:
-        return None
-    return found.st_dev, found.st_ino
-
-
-def _check_mounts(destination: str) -> None:
-    inside = f"{destination}/"
-    mount = next((each for each in _mounts() if f"{each}/".startswith(inside)), None)
-    if mount is None and os.path.ismount(destination):
-        mount = destination
-    if mount == destination:
-        raise SwitchError(
-            f"{destination} is a mount point, which cannot be renamed: with --switch, sync to a "
-            "folder below it"
-        )
-    if mount is not None:
-        raise SwitchError(
-            f"a file system is mounted at {mount}, in the destination: a switch would move it. "
-            "Sync without --switch"
-        )
-
-
-def _mounts() -> Iterator[str]:
-    """Yield the mount points, as the operating system reports them."""
-    try:
-        lines = os.fsdecode(_MOUNTS.read_bytes()).splitlines()
-    except OSError:
-        return
-    for line in lines:
-        yield _OCTAL.sub(lambda found: chr(int(found[1], 8)), line.split(" ")[4])
-
-
-def _with_permission(tree: str, action: Callable[[], T]) -> T:
-    """Call a function that deletes a tree, whose folders may be ones that nobody can write to."""
-    try:
-        return action()
-    except PermissionError:
-        above, _, name = tree.rstrip("/").rpartition("/")
-        descend(open_folder(above), name, _make_writable)
-        return action()
-
-
-def _make_writable(fd: int, _: str) -> list[str]:
-    mode = stat.S_IMODE(os.fstat(fd).st_mode)
-    if mode & stat.S_IRWXU != stat.S_IRWXU:
-        os.fchmod(fd, mode | stat.S_IRWXU)
-    return _folders_in(fd)
-
-
-def _folders_in(fd: int) -> list[str]:
-    with os.scandir(fd) as children:
-        return [child.name for child in children if child.is_dir(follow_symlinks=False)]
-
-
-@contextmanager
-def _renamable(path: str) -> Iterator[None]:
-    """Let a folder be renamed into another one, which changes the entry for its parent."""
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    try:
-        mode = stat.S_IMODE(os.fstat(fd).st_mode)
-        if mode & stat.S_IWUSR:
-            yield
-            return
-        # Of another user's folder, the mode stays; the rename tells whether that matters.
-        with suppress(PermissionError):
-            os.fchmod(fd, mode | stat.S_IWUSR)
-        try:
-            yield
-        finally:
-            with suppress(PermissionError):
-                os.fchmod(fd, mode)
-    finally:
-        os.close(fd)
-
-
 def _fsync_folders(path: str) -> None:
     above, _, name = path.rstrip("/").rpartition("/")
 
     def enter(fd: int, _: str) -> list[str]:
         os.fsync(fd)
-        return _folders_in(fd)
+        return list_folders(fd)
 
     descend(open_folder(above), name, enter)
 
