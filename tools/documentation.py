@@ -67,6 +67,7 @@ _MERMAID, _WORKER = _SCRIPTS
 # Where the plugin `offline` loads a script from.
 _WORKER_URL = "https://unpkg.com/iframe-worker/shim"
 
+_DIAGRAM = re.compile(r'<pre class="mermaid">.*?</pre>', re.DOTALL)
 _LINK = re.compile(r"(?<=\]\()(?!https?:|#|mailto:)([^)#\s]+)(#[^)\s]*)?(?=\))")
 
 
@@ -100,6 +101,8 @@ def on_post_page(output: str, page: Page, **_: Any) -> str:
     output = output.replace(_WORKER_URL, get_relative_url(_WORKER, page.url))
     if '<pre class="mermaid">' not in output:
         return output
+    # On a phone, a diagram scrolls: its text would be too small to read.
+    output = _DIAGRAM.sub(r'<div class="diagram">\g<0></div>', output)
     # Before the scripts of the theme, which draw diagrams if it is there.
     script = f'<script src="{get_relative_url(_MERMAID, page.url)}"></script>'
     return output.replace("</head>", f"{script}</head>", 1)
