@@ -44,6 +44,14 @@ def path(request) -> Path:
     return request.param
 
 
+def read_widgets(dashboard: dict[str, Any], *, has_queue: bool = True) -> list[dict[str, Any]]:
+    body, values = dashboard["Properties"]["DashboardBody"]["Fn::Sub"]
+    condition, with_queue, without = values["DeadLetterWidget"]["Fn::If"]
+    assert condition == "HasDeadLetterQueue"
+    widget = with_queue["Fn::Sub"] if has_queue else without
+    return json.loads(body.replace("${DeadLetterWidget}", widget))["widgets"]
+
+
 def test_blocks_of_templates_are_those_that_the_tool_writes(path):
     assert path.read_text() == build_monitoring.expected_text(path)
     assert path.read_text().count("tools/build_monitoring.py") == 3
@@ -74,8 +82,8 @@ def test_alarms_and_dashboards_name_metrics_that_are_emitted(path):
             named = (it["Metric"] for it in metrics if it)
             found |= {(it["Namespace"], it["MetricName"]) for it in named}
         if resource["Type"] == "AWS::CloudWatch::Dashboard":
-            body = json.loads(resource["Properties"]["DashboardBody"]["Fn::Sub"])
-            series = [it for widget in body["widgets"] for it in widget["properties"]["metrics"]]
+            widgets = read_widgets(resource)
+            series = [it for widget in widgets for it in widget["properties"]["metrics"]]
             found |= {(it[0], it[1]) for it in series if isinstance(it[0], str)}
     own = {name for namespace, name in found if namespace == build_monitoring.NAMESPACE}
     assert own <= METRICS.keys()
@@ -85,13 +93,21 @@ def test_alarms_and_dashboards_name_metrics_that_are_emitted(path):
         assert namespace == build_monitoring.NAMESPACE
 
 
-def test_widgets_fit_into_the_columns_of_a_dashboard(path):
-    resource = read_template(path)["Resources"]["Dashboard"]["Properties"]["DashboardBody"][
-        "Fn::Sub"
-    ]
-    placed = json.loads(resource)["widgets"]
+@pytest.mark.parametrize("has_queue", [True, False])
+def test_widgets_fit_into_the_columns_of_a_dashboard(path, has_queue):
+    placed = read_widgets(read_template(path)["Resources"]["Dashboard"], has_queue=has_queue)
     assert len({(widget["x"], widget["y"]) for widget in placed}) == len(placed)
     assert all(widget["x"] + widget["width"] <= 24 for widget in placed)
+
+
+def test_dead_letters_are_on_the_dashboard_if_there_is_a_queue(path):
+    def titles(*, has_queue: bool) -> set[str]:
+        widgets = read_widgets(read_template(path)["Resources"]["Dashboard"], has_queue=has_queue)
+        return {widget["properties"]["title"] for widget in widgets}
+
+    assert titles(has_queue=True) - titles(has_queue=False) == {
+        "Messages in the dead-letter queue"
+    }
 
 
 def test_every_alarm_has_its_row_in_the_documentation():

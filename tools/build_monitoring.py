@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import indent
@@ -25,6 +25,7 @@ SYNC_HANDLERS: Final = {"DataSync": "DataSyncHandler", "BatchDataSync": "BatchDa
 """The functions that emit metrics, and their handlers. They stop shortly before their timeout by
 themselves, so their duration is no reason for an alarm: a timeout is an error."""
 
+_DEAD_LETTERS: Final = "DeadLetterWidget"
 _BEGIN: Final = "  # Monitoring, by tools/build_monitoring.py"
 _END: Final = "  # End of monitoring"
 _BLOCK: Final = re.compile(f"^{_BEGIN}\n.*?^{_END}\n", re.M | re.S)
@@ -47,7 +48,7 @@ AlarmTopicArn:
 DeadLetterQueueName:
   Type: String
   Default: ""
-  Description: Dead-letter queue of an event source, to create an alarm for; empty for none
+  Description: Dead-letter queue of an event source, to watch; empty for none
 """
 _SYNC_PARAMETERS: Final = """\
 MaxBatchSeconds:
@@ -60,7 +61,8 @@ _CONDITIONS: Final = """\
 HasAlarmTopic: !Not [!Equals [!Ref AlarmTopicArn, ""]]
 HasAlarms: !Equals [!Ref CreateAlarms, "true"]
 HasDashboard: !Equals [!Ref CreateDashboard, "true"]
-HasDeadLetterAlarm: !And [!Condition HasAlarms, !Not [!Equals [!Ref DeadLetterQueueName, ""]]]
+HasDeadLetterQueue: !Not [!Equals [!Ref DeadLetterQueueName, ""]]
+HasDeadLetterAlarm: !And [!Condition HasAlarms, !Condition HasDeadLetterQueue]
 """
 _QUEUE_CONDITIONS: Final = """\
 HasQueueAlarms: !And [!Condition HasAlarms, !Condition HasQueue]
@@ -236,16 +238,22 @@ def _format_alarm(alarm: Alarm) -> str:
 
 
 def _format_dashboard(stack: Stack) -> str:
-    widgets = ",\n".join(map(_format_widget, _place(_widgets(stack))))
-    body = f'{{"widgets": [\n{indent(widgets, "  ")}\n]}}'
+    *widgets, dead_letters = _place([*_widgets(stack), _dead_letters()])
+    rows = ",\n".join(map(_format_widget, widgets))
+    body = f'{{"widgets": [\n{indent(rows, "  ")}${{{_DEAD_LETTERS}}}\n]}}'
     return (
         "Dashboard:\n"
         "  Type: AWS::CloudWatch::Dashboard\n"
         "  Condition: HasDashboard\n"
         "  Properties:\n"
         "    DashboardName: !Sub ${AWS::StackName}-${AWS::Region}\n"
-        "    DashboardBody: !Sub |\n"
-        f"{indent(body, ' ' * 6)}\n"
+        "    DashboardBody: !Sub\n"
+        "      - |\n"
+        f"{indent(body, ' ' * 8)}\n"
+        f"      - {_DEAD_LETTERS}: !If\n"
+        "          - HasDeadLetterQueue\n"
+        f"          - !Sub ', {json.dumps(dead_letters)}'\n"
+        '          - ""\n'
     )
 
 
@@ -306,6 +314,16 @@ def _widgets(stack: Stack) -> Iterator[dict[str, Any]]:
         )
 
 
+def _dead_letters() -> dict[str, Any]:
+    """Return the widget of a dead-letter queue, which is left out of stacks without one."""
+    metric = "ApproximateNumberOfMessagesVisible"
+    return _graph(
+        "Messages in the dead-letter queue",
+        [["AWS/SQS", metric, "QueueName", "${DeadLetterQueueName}"]],
+        "Maximum",
+    )
+
+
 def _durations(stack: Stack) -> Iterator[list[Any]]:
     for number, (name, timeout) in enumerate(stack.functions.items()):
         yield [{"expression": f"m{number} / {timeout * 10}", "label": name, "id": f"e{number}"}]
@@ -324,7 +342,7 @@ def _graph(title: str, metrics: Sequence[Sequence[Any]], statistic: str) -> dict
     }
 
 
-def _place(widgets: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _place(widgets: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     for number, properties in enumerate(widgets):
         place = {"x": 12 * (number % 2), "y": 6 * (number // 2), "width": 12, "height": 6}
         yield {"type": "metric", **place, "properties": properties}
