@@ -181,6 +181,20 @@ def test_object_without_a_size_is_an_error():
         list(list_below(PagesS3(body), "bucket", "s/"))
 
 
+def truncated_page(key: str) -> str:
+    token = f"<NextContinuationToken>after {key}</NextContinuationToken>"
+    return PAGE.format(OBJECT.format(key) + token).replace("false", "true")
+
+
+def test_page_that_was_requested_ahead_of_a_look_for_ranges_is_not_requested_again():
+    last = PAGE.format(OBJECT.format("s/4"))
+    s3 = PagesS3(*map(truncated_page, ["s/1", "s/2", "s/3"]), last, last)
+    assert [entry.relative for entry in list_below(s3, "bucket", "s/")] == list("1234")
+    tokens = [query.get("continuation-token") for query in s3.queries]
+    assert tokens == [None, ["after s/1"], ["after s/2"], ["after s/3"], None]
+    assert s3.queries[-1]["start-after"] == ["s/3"]
+
+
 def test_error_on_a_later_page_ends_the_listing():
     first = PAGE.format(
         OBJECT.format("s/a") + "<NextContinuationToken>t</NextContinuationToken>"

@@ -77,7 +77,9 @@ class Listed(NamedTuple):
     alphabet: Sequence[str]
 
 
-def list_ranges(pages: Pages, first: str, count: int, page: Page) -> Iterator[list[Entry]]:
+def list_ranges(
+    pages: Pages, first: str, count: int, page: Page, following: Future[Response]
+) -> Iterator[list[Entry]]:
     """Yield the objects after the first pages of a listing, in order, by ranges of keys.
 
     Args:
@@ -85,12 +87,13 @@ def list_ranges(pages: Pages, first: str, count: int, page: Page) -> Iterator[li
         first: the name of the first object.
         count: the number of pages so far.
         page: the last page so far, with objects; not the last one of the listing.
+        following: the response that will have the page after it, which was requested already.
 
     Raises:
         AWSError: a response is not the page that was requested.
     """
     last = page.objects[-1].relative
-    rest = _Range(pages, last, token=page.next_token)
+    rest = _Range(pages, last, following=following)
     rest.find_split(Listed(first, last, count, _alphabet(page.objects)))
     yield from _Listing(rest).objects()
 
@@ -154,11 +157,15 @@ class _Range:
         pages: the pages of the listing.
         after: the name that they come after.
         through: the last name; `None` for the end of the listing.
-        token: the token of the first page, which is used where the range is not split.
+        following: the response that will have the first page, if that was requested already.
     """
 
     def __init__(
-        self, pages: Pages, after: str, through: str | None = None, token: str | None = None
+        self,
+        pages: Pages,
+        after: str,
+        through: str | None = None,
+        following: Future[Response] | None = None,
     ) -> None:
         self.waiting: deque[list[Entry]] = deque()
         self.is_complete = False
@@ -167,7 +174,8 @@ class _Range:
         self._evidence = pages.evidence(after)
         self._after = after
         self._through = through
-        self._token = token
+        self._token: str | None = None
+        self._requested = following
         self._first: str | None = None
         self._listed_pages = 0
         self._pages_before_split = _PAGES_BEFORE_SPLIT
@@ -177,9 +185,11 @@ class _Range:
         self._depth = 0
 
     def request(self) -> Future[Response]:
-        """Send the next request."""
+        """Send the next request, unless it was sent already."""
         if self._listed is not None:
             self.awaited = self._pages.request(after=self._beyond, limit=1)
+        elif self._requested is not None:
+            self.awaited, self._requested = self._requested, None
         elif self._token:
             self.awaited = self._pages.request(self._token)
         else:
@@ -242,10 +252,13 @@ class _Range:
 
     def _split(self, points: list[str]) -> list[_Range]:
         self.is_complete = True
-        starts, ends = [self._after, *points], [*points, self._through]
+        ends = [*points[1:], self._through]
         return [
-            _Range(self._pages, after, through)
-            for after, through in zip(starts, ends, strict=True)
+            _Range(self._pages, self._after, points[0], self._requested),
+            *(
+                _Range(self._pages, after, through)
+                for after, through in zip(points, ends, strict=True)
+            ),
         ]
 
 

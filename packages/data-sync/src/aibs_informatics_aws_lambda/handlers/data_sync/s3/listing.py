@@ -84,21 +84,31 @@ def list_below(s3: S3, bucket: str, prefix: str) -> Iterator[Entry]:
     """
     pages = _Pages(s3, bucket, prefix)
     chained = pages.chained()
-    first = next(chained)
+    first, _ = next(chained)
     if first.next_token is None:
         return iter(first.objects)
     return chain(first.objects, chain.from_iterable(_further_objects(pages, first, chained)))
 
 
-def _further_objects(pages: _Pages, first: Page, chained: Iterator[Page]) -> Iterator[list[Entry]]:
-    page, count = first, 1
-    for page in islice(chained, _CHAINED_PAGES):
+def _further_objects(
+    pages: _Pages, first: Page, chained: Iterator[_ChainedPage]
+) -> Iterator[list[Entry]]:
+    latest, count = _ChainedPage(first, None), 1
+    for latest in islice(chained, _CHAINED_PAGES):
         count += 1
-        yield page.objects
-    if page.next_token is not None and first.objects and page.objects:
-        yield from list_ranges(pages, first.objects[0].relative, count, page)
+        yield latest.page.objects
+    page, following = latest
+    if following is not None and first.objects and page.objects:
+        yield from list_ranges(pages, first.objects[0].relative, count, page, following)
     else:
-        yield from (page.objects for page in chained)
+        yield from (page.objects for page, _ in chained)
+
+
+class _ChainedPage(NamedTuple):
+    """A page, and the response that will have the next one, unless it is the last."""
+
+    page: Page
+    following: Future[Response] | None
 
 
 class _Pages(NamedTuple):
@@ -108,18 +118,16 @@ class _Pages(NamedTuple):
     bucket: str
     prefix: str
 
-    def chained(self) -> Iterator[Page]:
+    def chained(self) -> Iterator[_ChainedPage]:
         """Yield one page after the other; the next one is requested ahead."""
-        awaited, evidence = self.request(), self.evidence()
-        while True:
+        awaited: Future[Response] | None = self.request()
+        evidence = self.evidence()
+        while awaited is not None:
             while wait([awaited], SILENCE_SECONDS).not_done:
                 warn_of_silence("ListObjectsV2", s3_uri(self.bucket, self.prefix))
             page = self.read(awaited.result(), evidence)
-            if page.next_token is not None:
-                awaited = self.request(page.next_token)
-            yield page
-            if page.next_token is None:
-                return
+            awaited = None if page.next_token is None else self.request(page.next_token)
+            yield _ChainedPage(page, awaited)
 
     def request(
         self, token: str | None = None, *, after: str | None = None, limit: int = 1000
