@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 
 import hypothesis
 import pytest
-from script_server import ScriptServer, script_server
+from script_server import ScriptServer, Stdout, script_server
 from servers import ACCOUNT, REGION, aws_settings, moto_server, running
 
 StartServer: TypeAlias = Callable[..., str]
@@ -235,9 +235,10 @@ def run_script(tmp_path: Path) -> RunCommand:
         *arguments: str,
         stdin: str = "",
         folder: Path = tmp_path,
+        stdout: Stdout = "read",
         **environment: str,
     ) -> subprocess.CompletedProcess[str]:
-        return server.run(arguments, folder, {**os.environ, **environment}, stdin)
+        return server.run(arguments, folder, {**os.environ, **environment}, stdin, stdout)
 
     return run
 

@@ -22,12 +22,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal, TypeAlias
 
-__all__ = ["ScriptServer", "script_server"]
+__all__ = ["ScriptServer", "Stdout", "script_server"]
 
 _MAX_REQUEST_BYTES = 1 << 18
 # A run that takes so long is killed.
 _LIMIT_SECONDS = 300
+
+
+Stdout: TypeAlias = Literal["read", "unread", "full", "closed"]
+"""A pipe that is read, one whose reader is gone, a device without space, or none."""
 
 
 class ScriptServer:
@@ -43,25 +48,42 @@ class ScriptServer:
         self._requests = requests
 
     def run(
-        self, arguments: Sequence[str], folder: Path, environment: Mapping[str, str], stdin: str
+        self,
+        arguments: Sequence[str],
+        folder: Path,
+        environment: Mapping[str, str],
+        stdin: str,
+        stdout: Stdout = "read",
     ) -> subprocess.CompletedProcess[str]:
-        """Run the script with its standard streams in pipes."""
+        """Run the script with its standard streams in pipes, or with another stdout."""
         their_stdin, stdin_writer = os.pipe()
-        stdout_reader, their_stdout = os.pipe()
+        stdout_reader, their_stdout = _open_stdout(stdout)
         stderr_reader, their_stderr = os.pipe()
         status_reader, their_status = os.pipe()
         theirs = [their_stdin, their_stdout, their_stderr, their_status]
         arguments = [self._script, *arguments]
-        request = json.dumps([arguments, str(folder), dict(environment)])
+        is_closed = stdout == "closed"
+        request = json.dumps([arguments, str(folder), dict(environment), is_closed])
         socket.send_fds(self._requests, [request.encode()], theirs)
         for descriptor in theirs:
             os.close(descriptor)
         with ThreadPoolExecutor(3) as threads:
             threads.submit(_write, stdin_writer, stdin)
-            stdout = threads.submit(_read, stdout_reader)
+            printed = threads.submit(_read, stdout_reader)
             stderr = threads.submit(_read, stderr_reader)
             status = int(_read(status_reader))
-        return subprocess.CompletedProcess(arguments, status, stdout.result(), stderr.result())
+        return subprocess.CompletedProcess(arguments, status, printed.result(), stderr.result())
+
+
+def _open_stdout(stdout: Stdout) -> tuple[int, int]:
+    """Return a descriptor to read from, and the stdout of the run."""
+    if stdout == "full":
+        return os.open(os.devnull, os.O_RDONLY), os.open("/dev/full", os.O_WRONLY)
+    reader, theirs = os.pipe()
+    if stdout != "unread":
+        return reader, theirs
+    os.close(reader)
+    return os.open(os.devnull, os.O_RDONLY), theirs
 
 
 def _read(descriptor: int) -> str:
@@ -138,7 +160,11 @@ def _start(message: bytes, descriptors: Sequence[int]) -> list[str]:
     for number, descriptor in enumerate(streams):
         os.dup2(descriptor, number)
         os.close(descriptor)
-    arguments, folder, environment = json.loads(message)
+    arguments, folder, environment, is_closed = json.loads(message)
+    if is_closed:
+        # As a new Python has it.
+        os.close(1)
+        sys.stdout = sys.__stdout__ = None  # type: ignore[misc]
     added = environment.get("PYTHONPATH", "").split(os.pathsep)
     sys.path[:0] = [entry for entry in added if entry and entry not in sys.path]
     os.environ.clear()

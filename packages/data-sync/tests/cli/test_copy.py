@@ -3,6 +3,44 @@
 from __future__ import annotations
 
 import pytest
+from aibs_informatics_aws_lambda.common.cli.errors import UsageError
+from aibs_informatics_aws_lambda.handlers.data_sync.cli import cp
+from aibs_informatics_aws_lambda.handlers.data_sync.rate_limits import RateLimits
+
+# Options of cp that have an effect if it writes to stdout.
+TAKES_EFFECT = (
+    "--help",
+    "--help-all",
+    "--profile",
+    "--region",
+    "--endpoint-url",
+    "--no-sign-request",
+    "--role-arn",
+    "--role-session-name",
+    "--external-id",
+    "--request-payer",
+    "--source-profile",
+    "--source-region",
+    "--source-endpoint-url",
+    "--source-no-sign-request",
+    "--source-role-arn",
+    "--source-role-session-name",
+    "--source-external-id",
+    "--verbose",
+    "--log-format",
+    "--quiet",
+    "--debug",
+    "--bandwidth",
+    "--requests-per-second",
+)
+VALUES = {
+    "part_size": "16MiB",
+    "retries": "2",
+    "stats": "3",
+    "metadata": "a=b",
+    "tags": "a=b",
+    "destination_endpoint_url": "http://127.0.0.1:1",
+}
 
 
 @pytest.fixture
@@ -114,6 +152,45 @@ def test_stdin_and_stdout_are_dashes(script, run_command, aws, bucket, disk):
 
     assert aws.get(bucket, "x") == b"hello"
     assert shown.stdout == "hello"
+
+
+@pytest.mark.parametrize(
+    "action",
+    [action for action in cp.make_parser().actions if action.option_strings],
+    ids=lambda action: action.option_strings[0],
+)
+def test_option_of_cp_has_an_effect_on_what_is_written_to_stdout_or_is_refused(action):
+    option, value = action.option_strings[0], VALUES.get(action.dest)
+    if option in TAKES_EFFECT:
+        return
+    other = action.choices[-1] if action.choices else "x"
+    arguments = [option] if action.nargs == 0 else [f"{option}={value or other}"]
+    with pytest.raises(UsageError, match=f"^{option} has no effect where DST is -"):
+        cp.run([*arguments, "a", "-"])
+
+
+def test_streams_keep_to_the_limits(disk, monkeypatch, capfdbinary, aws, bucket):
+    aws.put(bucket, "x", b"x" * 300_000)
+    taken = []
+    monkeypatch.setattr(
+        RateLimits, "take", lambda _, size=0, requests=0: taken.append((size, requests))
+    )
+
+    cp.run(["--bandwidth=200kB", "--requests-per-second=5", "s3://bucket/x", "-"])
+
+    assert capfdbinary.readouterr().out == b"x" * 300_000
+    assert sum(size for size, _ in taken) == 300_000
+    assert max(size for size, _ in taken) == 50_000
+    assert sum(requests for _, requests in taken) == 1
+
+
+@pytest.mark.parametrize("verb", ["cat", "rm"])
+@pytest.mark.parametrize("option", ["--bandwidth", "--requests-per-second", "--retries"])
+def test_verbs_without_limits_refuse_them_by_name(run, verb, option):
+    result = run(verb, option, "5", "a")
+
+    assert result.returncode == 2
+    assert option in result.stderr
 
 
 def test_dry_run_copies_nothing(run, disk, data):

@@ -145,6 +145,7 @@ def _general(error: AWSError) -> AWSError:
     {
         "an unreadable file": (PermissionError(errno.EACCES, "denied"), True),
         "a full disk": (OSError(errno.ENOSPC, "full"), False),
+        "a pipe that is read no more": (BrokenPipeError(errno.EPIPE, "broken"), False),
         "a read-only file system": (OSError(errno.EROFS, "read-only"), False),
         "a file that changed": (OSError("it has changed"), True),
         "an object that is refused": (AWSError("AccessDenied"), True),

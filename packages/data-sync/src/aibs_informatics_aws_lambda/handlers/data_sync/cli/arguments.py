@@ -90,6 +90,18 @@ class Parser(CommandParser):
             self.exit()
         return super().parse_known_args(args, namespace)
 
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse arguments.
+
+        Raises:
+            UsageError: they are invalid.
+            CommandError: stdout is closed, and the verb prints to it. Nothing has been done.
+        """
+        options = super().parse_args(args, namespace)
+        if not getattr(options, "quiet", False):
+            check_stdout(", or use -q" if hasattr(options, "quiet") else "")
+        return options
+
     def print_help(self, file: Any = None) -> None:
         """Print the help; argparse ignores that it cannot be printed.
 
@@ -100,8 +112,7 @@ class Parser(CommandParser):
         if file is not None:
             super().print_help(file)
             return
-        if sys.stdout is None:
-            raise CommandError("cannot print: stdout is closed")
+        check_stdout()
         try:
             with printing(sys.stdout):
                 sys.stdout.write(self.format_help())
@@ -126,6 +137,16 @@ class Parser(CommandParser):
     def error(self, message: str) -> NoReturn:
         """Raise a `UsageError`. It suggests the option that an unknown one resembles."""
         raise UsageError(f"{message}{self.suggestion(message)} (see {self.prog} --help)")
+
+
+def check_stdout(other: str = "") -> None:
+    """Raise `CommandError` if stdout is closed.
+
+    Args:
+        other: what can be done beside redirecting it.
+    """
+    if sys.stdout is None:
+        raise CommandError(f"cannot print: stdout is closed. Redirect it to /dev/null{other}")
 
 
 def add_output_options(

@@ -1,28 +1,31 @@
 """``data-sync cat``: write files and objects to stdout."""
 
-import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from aibs_informatics_aws_lambda.common.aws import named_errors
 from aibs_informatics_aws_lambda.common.cli.errors import ExitCode
 from aibs_informatics_aws_lambda.common.cli.output import printing
+from aibs_informatics_aws_lambda.common.files import filename_in_errors
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.data_sync.connection import S3Connection
 from aibs_informatics_aws_lambda.storage.paths import parse_data_path
 
 from ..locations import Location, resolve
+from ..rate_limits import RateLimits
 from ..s3.botocore_client import s3_client
-from .arguments import PROGRAM, Parser, add_output_options
+from .arguments import PROGRAM, Parser, add_output_options, check_stdout
 from .connection import add_connection_options, use_connection
 from .messages import configure_logging
 from .wildcards import expand_source
 
 _PROGRAM = f"{PROGRAM} cat"
 _BLOCK_BYTES = 2**20
+_UNLIMITED = RateLimits()
 
 VERSION = "?versionId="
 """Precedes the version at the end of the URI of an object."""
@@ -64,25 +67,34 @@ def make_parser() -> Parser:
     return parser
 
 
-def write_to_stdout(sources: Iterable[str], connection: S3Connection | None = None) -> None:
+def write_to_stdout(
+    sources: Iterable[str],
+    connection: S3Connection | None = None,
+    limits: RateLimits = _UNLIMITED,
+) -> None:
     """Write files and objects to stdout, one after another.
 
     Args:
         sources: their paths and URIs, which may have wildcards.
         connection: the connection to S3, if not that of the environment.
+        limits: the limits of bytes and requests per second.
 
     Raises:
         OSError: a file does not exist or cannot be read.
         AWSError: an object does not exist or cannot be read.
     """
-    with printing(sys.stdout):
+    check_stdout()
+    with filename_in_errors("stdout"), printing(sys.stdout):
         for text in sources:
             is_version = VERSION in text
             found = [parse_data_path(text)] if is_version else expand_source(text, connection)
             for source in found:
                 location = resolve(source)
+                limits.take(requests=isinstance(location, S3Path))
                 with closing(open_source(location, connection)) as stream:
-                    _copy(location, stream)
+                    for block in _blocks(location, stream, limits.block_bytes or _BLOCK_BYTES):
+                        limits.take(len(block))
+                        sys.stdout.buffer.write(block)
         sys.stdout.buffer.flush()
 
 
@@ -108,10 +120,10 @@ def open_source(location: Location, connection: S3Connection | None = None) -> A
         ]
 
 
-def _copy(location: Location, stream: Any) -> None:
+def _blocks(location: Location, stream: Any, size: int) -> Iterator[bytes]:
     if isinstance(location, S3Path):
         with named_errors(f"read {location}", permission="s3:GetObject"):
-            for block in stream.iter_chunks(_BLOCK_BYTES):
-                sys.stdout.buffer.write(block)
+            yield from stream.iter_chunks(size)
     else:
-        shutil.copyfileobj(stream, sys.stdout.buffer, _BLOCK_BYTES)
+        with filename_in_errors(location):
+            yield from iter(partial(stream.read, size), b"")

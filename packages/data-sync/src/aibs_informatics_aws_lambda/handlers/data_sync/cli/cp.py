@@ -61,6 +61,13 @@ examples:
   {program} -r results s3://bucket/archive/
 """
 
+# Options that have an effect where DST is stdout, beside those of the connection to the source.
+_OF_STREAMS = (
+    *("bandwidth", "requests_per_second", "verbose", "quiet", "log_format", "debug"),
+    *("profile", "region", "endpoint_url", "no_sign_request", "request_payer"),
+    *("role_arn", "role_session_name", "external_id"),
+)
+
 _STREAM_EXAMPLES = """\
   {program} 's3://bucket/table.csv?versionId=VERSION' table-before.csv
   zcat table.csv.gz | {program} - s3://bucket/table.csv
@@ -79,7 +86,10 @@ def run(arguments: Sequence[str]) -> ExitCode:
 
 def copy(verb: str, arguments: Sequence[str]) -> ExitCode:
     """Copy, or with ``mv`` move, the sources given by the arguments; see `run`."""
-    options = make_parser(verb).parse_args(arguments)
+    parser = make_parser(verb)
+    options = parser.parse_args(arguments)
+    if options.destination == _STREAM:
+        _check_streamable(options, parser)
     configure_logging(f"{PROGRAM} {verb}", verbose=options.verbose, form=options.log_format)
     use_connection(options)
     streams = [options.destination, *options.sources].count(_STREAM)
@@ -88,9 +98,11 @@ def copy(verb: str, arguments: Sequence[str]) -> ExitCode:
     if verb == "mv" and any("?versionId=" in source for source in options.sources):
         raise UsageError("a version cannot be moved: copy it with cp")
     if options.destination == _STREAM:
+        from ..rate_limits import RateLimits
         from .cat import write_to_stdout
 
-        write_to_stdout(options.sources, find_side_connection(options, "source"))
+        limits = RateLimits(options.bandwidth, options.requests_per_second)
+        write_to_stdout(options.sources, find_side_connection(options, "source"), limits)
         return ExitCode.DONE
     with _sources(options) as sources:
         copying = CopyOptions(
@@ -151,6 +163,19 @@ def _copy_all(
             )
         add_counts(counts, result)
     return counts
+
+
+def _check_streamable(options: argparse.Namespace, parser: Parser) -> None:
+    """Refuse options that have no effect on what is written to stdout."""
+    found = vars(options)
+    for action in parser.actions:
+        name = action.dest
+        is_used = name in _OF_STREAMS or name.startswith("source_")
+        is_given = action.option_strings and found.get(name, action.default) != action.default
+        if is_given and not is_used:
+            raise UsageError(
+                f"{action.option_strings[0]} has no effect where DST is -: leave it out"
+            )
 
 
 def _check_moves(requests: Sequence[DataSyncRequest]) -> None:

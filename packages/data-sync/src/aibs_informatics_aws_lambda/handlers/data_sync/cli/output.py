@@ -4,12 +4,13 @@ import datetime as dt
 import sys
 from collections.abc import Iterable
 
-from aibs_informatics_aws_lambda.common.cli.errors import CommandError
 from aibs_informatics_aws_lambda.common.cli.output import printing
 from aibs_informatics_aws_lambda.common.files import filename_in_errors
 from aibs_informatics_aws_lambda.common.json_io import dump_json_line
 from aibs_informatics_aws_lambda.common.model import PydanticBaseModel
 from pydantic import ByteSize
+
+from .arguments import check_stdout
 
 
 def print_json(response: PydanticBaseModel) -> None:
@@ -28,12 +29,6 @@ def print_lines(lines: Iterable[str], end: str = "\n") -> None:
     shown = map(escaped, lines) if sys.stdout.isatty() else lines
     with filename_in_errors("stdout"), printing(sys.stdout):
         sys.stdout.writelines(f"{line}{end}" for line in shown)
-
-
-def check_stdout() -> None:
-    """Raise `CommandError` if stdout is closed."""
-    if sys.stdout is None:
-        raise CommandError("cannot print: stdout is closed. Redirect it to /dev/null, or use -q")
 
 
 def format_count(number: int, noun: str = "file") -> str:

@@ -25,7 +25,7 @@ from .arguments import PROGRAM
 from .connection import given_connection, use_connection
 from .failed_files import FailedFiles
 from .messages import configure_logging
-from .output import check_stdout, print_json, print_lines
+from .output import print_json, print_lines
 from .page_report import page_report
 from .progress import watch
 from .summary import (
@@ -59,8 +59,6 @@ def run_sync(options: argparse.Namespace) -> ExitCode:
         Exception: the sync failed.
     """
     request = make_request(options)
-    if not options.quiet:
-        check_stdout()
     configure_logging(PROGRAM, verbose=options.verbose, form=options.log_format)
     use_connection(options)
     if request.report_path == _STDOUT:

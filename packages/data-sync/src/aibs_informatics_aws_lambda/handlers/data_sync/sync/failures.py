@@ -14,7 +14,15 @@ _MOST_IN_VAIN = 100
 
 # Errors of this machine, not of one file.
 _GENERAL = frozenset(
-    {errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC, errno.EROFS}
+    {
+        errno.EDQUOT,
+        errno.EMFILE,
+        errno.ENFILE,
+        errno.ENOMEM,
+        errno.ENOSPC,
+        errno.EPIPE,
+        errno.EROFS,
+    }
 )
 
 
