@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from aibs_informatics_aws_lambda.handlers.data_sync.entries import Entry
-from aibs_informatics_aws_lambda.handlers.data_sync.local import exchange
+from aibs_informatics_aws_lambda.handlers.data_sync.local import exchange, new_tree
 from aibs_informatics_aws_lambda.handlers.data_sync.local.folders import open_folder
 from aibs_informatics_aws_lambda.handlers.data_sync.local.journal import (
     Header,
@@ -225,3 +225,19 @@ def test_exchange_with_nothing_is_an_error(tmp_path):
     folder = open_folder(str(tmp_path))
     with pytest.raises(FileNotFoundError):
         exchange.exchange("one", folder, open_folder(str(tmp_path / "one")))
+
+
+def test_failed_recovery_leaves_no_lock(tmp_path):
+    destination = f"{tmp_path}/dst"
+    (tmp_path / "dst").mkdir()
+    tree = new_tree.create(destination)
+    tree.build("p", lambda: None)
+    # As after a kill between two renames, and another folder at the destination.
+    above, old = open_folder(str(tmp_path)), Path(tree.folder, "old")
+    old.mkdir()
+    exchange.move("dst", above, open_folder(str(old)))
+    (tmp_path / "dst").mkdir()
+    tree.close()
+    for _ in range(2):
+        with pytest.raises(new_tree.SwitchError, match="another one is there now"):
+            new_tree.recover(destination, "p")

@@ -307,16 +307,22 @@ def recover(destination: str, purpose: str) -> NewTree | None:
         OSError: something cannot be deleted or renamed.
     """
     resumed = None
-    for folder, lock in build_folder.find_left(destination):
-        tree = NewTree(destination, folder, lock)
-        if resumed is None and _settle(tree, purpose):
-            resumed = tree
-            continue
-        try:
-            if resumed is not None:
-                _settle(tree, None)
-        finally:
-            tree.close()
+    try:
+        for folder, lock in build_folder.find_left(destination):
+            tree = NewTree(destination, folder, lock)
+            is_resumed = False
+            try:
+                is_resumed = _settle(tree, purpose if resumed is None else None)
+            finally:
+                if not is_resumed:
+                    tree.close()
+            if is_resumed:
+                resumed = tree
+    except BaseException:
+        # A process that lives on, as of a function, would lock out its own next sync.
+        if resumed is not None:
+            resumed.close()
+        raise
     return resumed
 
 
