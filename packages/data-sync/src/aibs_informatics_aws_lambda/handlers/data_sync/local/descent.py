@@ -11,12 +11,14 @@ import errno
 import os
 import threading
 import time
+from bisect import insort
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from .folders import READ, Folder
+
+T = TypeVar("T")
 
 Unit: TypeAlias = str | Callable[[], None]
 """What is to visit in a directory: another one, by its name, or work on what else is in it."""
@@ -31,29 +33,34 @@ _MOST_OPEN = 128
 # Operations of a local disk take less, those of a network file system more.
 _SLOW_SECONDS = 0.0003
 _MEASURED_OPERATIONS = 16
+_MOST_MEASURED = 64
 
 
-@dataclass
 class Pace:
-    """How long operations take.
+    """How long operations take: the lower quartile of the first ones.
 
-    Attributes:
-        operations: their number, counted by whoever calls them.
-        seconds: the time that they took.
+    A busy processor makes the average long on a local disk as well.
     """
 
-    operations: int = 0
-    seconds: float = 0.0
+    def __init__(self) -> None:
+        self.operations = 0
+        self._seconds: list[float] = []
 
     def note(self, seconds: float) -> None:
-        """Note the time of one operation."""
+        """Count an operation, and note its time."""
         self.operations += 1
-        self.seconds += seconds
+        self.note_time(seconds, 1)
+
+    def note_time(self, seconds: float, operations: int) -> None:
+        """Note the time that some operations, which are counted, took together."""
+        if operations and len(self._seconds) < _MOST_MEASURED:
+            insort(self._seconds, seconds / operations)
 
     def is_slow(self) -> bool:
         """Tell whether operations are so slow that it is faster to have several at a time."""
-        enough = self.operations >= _MEASURED_OPERATIONS
-        return enough and self.seconds > _SLOW_SECONDS * self.operations
+        if self.operations < _MEASURED_OPERATIONS:
+            return False
+        return self._seconds[len(self._seconds) // 4] > _SLOW_SECONDS
 
 
 def descend(
@@ -68,8 +75,8 @@ def descend(
             which stays open for what it returns: the names of those in it to visit, and work.
         leave: called with the name of each directory below the first and the file descriptor of
             its parent, once everything in it was visited.
-        pace: the time of the operations that ``enter`` counts. Where they are slow, directories
-            are visited in several threads; by default, all are visited in this one.
+        pace: the time of operations. Where they are slow, directories are visited in several
+            threads; by default, all are visited in this one.
 
     Raises:
         OSError: a directory cannot be read, or was moved meanwhile.
@@ -133,18 +140,19 @@ class _Descent:
 
     def run(self, parent: Folder, name: str) -> None:
         """Visit a directory, and all directories below it."""
-        pace = self._pace
-        start = time.perf_counter()
-        self._visit_directory(None, parent, name)
-        while pace is None or not self._note_time(pace, start):
-            if not self._visit_next():
+        self._measure(lambda: self._visit_directory(None, parent, name))
+        while self._pace is None or not self._pace.is_slow():
+            if not self._measure(self._visit_next):
                 return
         self._run_side_by_side()
 
-    @staticmethod
-    def _note_time(pace: Pace, start: float) -> bool:
-        pace.seconds = time.perf_counter() - start
-        return pace.is_slow()
+    def _measure(self, visit: Callable[[], T]) -> T:
+        if self._pace is None:
+            return visit()
+        before, start = self._pace.operations, time.perf_counter()
+        found = visit()
+        self._pace.note_time(time.perf_counter() - start, self._pace.operations - before)
+        return found
 
     def _run_side_by_side(self) -> None:
         with ThreadPoolExecutor(_THREADS, "descent") as pool:
