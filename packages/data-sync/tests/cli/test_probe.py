@@ -20,7 +20,7 @@ def test_each_behavior_is_found_and_nothing_is_left(aws, run_command):
     assert result.returncode == 0, result.stderr
     document = json.loads(result.stdout)
     found = {finding["behavior"]: finding["supported"] for finding in document["findings"]}
-    assert len(found) == len(behaviors.BEHAVIORS) == 20
+    assert len(found) == len(behaviors.BEHAVIORS) == 21
     # What the emulator is known to do, and not to do.
     assert found["lists keys in the order of their bytes"]
     assert found["creates an object only if there is none (If-None-Match)"]
@@ -38,7 +38,7 @@ def test_findings_are_lines_with_advice(aws, run_command):
     lines = result.stdout.splitlines()
     number = lines.index("no   rejects an upload with a wrong Content-MD5")
     assert "data-sync verify" in lines[number + 1]
-    assert lines[-1].endswith("of 20 as in S3")
+    assert lines[-1].endswith("of 21 as in S3")
 
 
 def test_objects_are_deleted_after_an_error(aws, monkeypatch):

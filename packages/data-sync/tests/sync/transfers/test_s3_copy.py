@@ -220,6 +220,44 @@ def test_evidence_of_a_copy(told, found, verified):
     assert [request.operation for request in s3.requests] == (["HeadObject"] if found else [])
 
 
+class OtherS3(FakeS3):
+    """A service that is not AWS, and serves objects with their contents and an ETag each."""
+
+    def __init__(self, source: bytes, target: bytes) -> None:
+        super().__init__(1)
+        self.service = Service("http://s3", is_aws=False)
+        self.contents = {"bucket/src/a": source, "other/dst/a": target}
+
+    def ask(self, request: Request) -> Response:
+        self.requests.append(request)
+        size = len(self.contents[f"{request.bucket}/{request.key}"])
+        etag = f'"{request.bucket}"'
+        return Response({"content-length": str(size), "etag": etag}, b"")
+
+
+@table(
+    "content, reads",
+    {
+        "the same content is accepted": (b"x", 2),
+        "other content is not": (b"y", 2),
+        "another size is not, which is not read": (b"xy", 0),
+    },
+)
+def test_copy_under_another_etag_is_looked_at_except_on_aws(content, reads):
+    s3 = OtherS3(b"x", content)
+    response = Response({}, b"<ETag>other</ETag>")
+    with ThreadPoolExecutor(1) as pool:
+        mover = S3Copy(ROUTE, s3, s3, pool)
+        if content == b"x":
+            assert mover.publish(step("bucket"), response).verified is False
+        else:
+            message = "cannot copy s3://bucket/src/a to s3://other/dst/a: .* other content"
+            with pytest.raises(AWSError, match=message):
+                mover.publish(step("bucket"), response)
+    conditions = [read.headers["If-Match"] for read in s3.named("GetObject")]
+    assert conditions == ['"bucket"', '"other"'][:reads]
+
+
 class PartsS3(FakeS3):
     """An S3 that knows the sizes of the parts of an object, and puts copies together."""
 

@@ -197,6 +197,13 @@ def _copies_with_metadata(probe: Probe) -> bool:
     return bool(probe.head("metadata-copy")["Metadata"] == {"key": "value"})
 
 
+def _copies_what_is_named(probe: Probe) -> bool:
+    probe.put("copied/a#", b"named")
+    probe.put("copied/a%23", b"other")
+    probe.copy("copied/a#", "copied/b")
+    return probe.get("copied/b") == b"named"
+
+
 def _keeps_tags(probe: Probe) -> bool:
     probe.put("tagged", Tagging="key=value")
     return probe.tags("tagged") == {"key": "value"}
@@ -288,6 +295,11 @@ BEHAVIORS: Sequence[Behavior] = (
         "deletes several objects in one request",
         _deletes_several,
         "deletions fail or take a request for each object",
+    ),
+    Behavior(
+        "copies the object that is named (a#, not a%23)",
+        _copies_what_is_named,
+        "copies of objects with special characters in their keys end in errors",
     ),
     Behavior(
         "copies metadata with an object",

@@ -93,17 +93,20 @@ class S3Copy:
         """Check that S3 confirms the copy, which it has published itself.
 
         Raises:
-            AWSError: the response, whose status is 200, does not confirm it.
+            AWSError: the response, whose status is 200, does not confirm it, or the copy has
+                other content than its source.
         """
         try:
             etag = requests.copied_etag(response)
+            if not etag:
+                # Some services leave the ETag of what they put together from parts empty.
+                etag = _head(self._s3, self._target(step)).etag
+            if etag != step.entry.etag:
+                self._check_content(step)
         except AWSError as error:
             source = self._route.source.name(step.entry.relative)
             target = self._route.target.name(step.target)
             raise AWSError(f"cannot copy {source} to {target}: {error}") from None
-        if not etag:
-            # Some services leave the ETag of what they put together from parts empty.
-            etag = _head(self._s3, self._target(step)).etag
         return Evidence(f"etag:{etag}", verified=etag == step.entry.etag, etag=etag)
 
     def has_same_checksum(self, step: Step, check: CheckDeadline) -> bool:  # noqa: ARG002
@@ -120,10 +123,7 @@ class S3Copy:
 
     def has_same_bytes(self, step: Step, check: CheckDeadline) -> bool:
         """Tell whether both objects have the same content, by downloading both."""
-        versions = self._source(step), self._target(step)
-        source, target = (requests.get_version(version, step.entry.size) for version in versions)
-        digest = object_digest(self._source_s3, source, check)
-        return digest == object_digest(self._s3, target, check)
+        return self._are_same(step, self._target(step), check)
 
     def restore(self, step: Step, folder: Folder | None, name: str) -> None:
         """Do nothing: copies have the metadata of their sources."""
@@ -208,6 +208,36 @@ class S3Copy:
                 "in parts. Sync again"
             )
 
+    def _check_content(self, step: Step) -> None:
+        """Check that a copy under another ETag is of its source, except on AWS.
+
+        Some services decode the name of the source in another way, and copy another object.
+
+        Raises:
+            AWSError: it is not, or cannot be read.
+        """
+        if self._s3.service.is_aws:
+            return
+        target = self._target(step)
+        source, copied = _head(self._source_s3, self._source(step)), _head(self._s3, target)
+        if have_same_content(source, copied):
+            return
+        copy = target._replace(etag=copied.etag, size=None, modified=None)
+        if source.size == copied.size and self._are_same(step, copy, _no_check):
+            return
+        raise AWSError(
+            "the service has stored other content than that of the source. Delete the copy, and "
+            "copy the object by a download and an upload"
+        )
+
+    def _are_same(self, step: Step, target: requests.ObjectVersion, check: CheckDeadline) -> bool:
+        versions = (self._source_s3, self._source(step)), (self._s3, target)
+        source, copied = (
+            object_digest(s3, requests.get_version(version, step.entry.size), check)
+            for s3, version in versions
+        )
+        return source == copied
+
     def _metadata(self, source: requests.ObjectVersion, head: requests.Response) -> dict[str, str]:
         # Not those of the first part: some services answer with that part's own.
         kept = upload_of_parts_headers(self._settings, head.headers)
@@ -220,6 +250,10 @@ class S3Copy:
 def _head(s3: S3, version: requests.ObjectVersion) -> StoredObject:
     response = s3.ask(requests.head_checksum(version.bucket, version.key))
     return requests.read_stored(response, is_head=True)
+
+
+def _no_check() -> None:
+    """Set no deadline."""
 
 
 class _Copied(NamedTuple):
