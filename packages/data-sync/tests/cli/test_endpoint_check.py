@@ -68,6 +68,7 @@ XML = '<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>'
         "a refusal": (response("403 Forbidden", "application/xml", XML), None),
         "a refusal of a gateway": (response("403 Forbidden", "text/html", "<html>"), None),
         "S3 itself": (response("200 OK", "text/html", "x", "x-amz-request-id: 1"), None),
+        "LocalStack": (response("200 OK", "text/plain", "", "x-localstack: true"), None),
         "nothing": (b"", None),
         "Swift": (response("412 Precondition Failed", "text/html", "<html>Bad URL"), None),
         "a web site": (response("200 OK", "text/html; charset=utf-8", "<html>"), "200 with text"),

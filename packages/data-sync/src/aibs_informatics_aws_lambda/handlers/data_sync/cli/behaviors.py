@@ -127,7 +127,7 @@ def is_refused(request: Callable[[], object]) -> bool:
 
 
 def _lists_in_order(probe: Probe) -> bool:
-    names = ["order/a", "order/a-", "order/a/b", "order/b"]
+    names = ["order/Z", "order/a", "order/a-", "order/a/b", "order/b", "order/~"]
     for name in names:
         probe.put(name)
     return probe.names("order/") == sorted(names)
