@@ -361,7 +361,7 @@ BEHAVIOURS: dict[str, Callable[[World], str]] = {
     "objects are moved": moves_within_s3,
     "objects are deleted on a condition": deletion_conditions,
     "a move leaves what was replaced meanwhile": replaced_sources,
-    "a mirror deletes what is extraneous": mirrors,
+    "a mirror deletes extraneous files": mirrors,
     "keys with special characters are kept": odd_keys,
     "listings of several pages are complete": long_listings,
     "JSON documents are written": stored_documents,

@@ -37,7 +37,7 @@ def sync(source: str | Path, destination: str | Path, **options) -> DataSyncResu
     "options, left",
     {
         "by default nothing is deleted": ({}, "a d/b log old"),
-        "a mirror deletes what is extraneous": ({"local_mirror": True}, "a d/b log"),
+        "a mirror deletes extraneous files": ({"local_mirror": True}, "a d/b log"),
         "a mirror merges without delete": (
             {"local_mirror": True, "delete": False},
             "a d/b log old",

@@ -82,7 +82,7 @@ def hidden(destination: Path) -> list[Path]:
     "options",
     {
         "files that only the destination has stay": {},
-        "a mirror deletes what is extraneous": MIRROR,
+        "a mirror deletes extraneous files": MIRROR,
         "a mirror deletes what is excluded": {**MIRROR, "filter_config": {"exclude": "log|b/.*"}},
         "excluded files are protected": {
             **MIRROR,
