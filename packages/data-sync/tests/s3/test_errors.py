@@ -125,6 +125,14 @@ def test_message_names_thing_cause_and_remedy(request_, error, message):
     assert message in str(translated)
 
 
+def test_no_permission_is_advised_for_a_request_without_credentials():
+    error = translate_error(RefusedError(403, "AccessDenied"), GET, "host", is_signed=False)
+
+    assert "without credentials" in str(error)
+    assert "leave out --no-sign-request" in str(error)
+    assert "Grant" not in str(error)
+
+
 @pytest.mark.parametrize(
     "code", ["SignatureDoesNotMatch", "InvalidAccessKeyId", "InvalidObjectState", "Teapot"]
 )

@@ -411,7 +411,7 @@ class S3:
     def _translate(self, error: Exception, request: Request, host: str) -> Exception:
         if self._is_stopped and getattr(error, "name", "") == _CANCELED:
             return OutOfTimeError()
-        return translate_error(error, request, host)
+        return translate_error(error, request, host, is_signed=self._credentials is not None)
 
     def _watch_handshake(self, host: str) -> None:
         """Look for the reason if there is no response from a host within seconds."""

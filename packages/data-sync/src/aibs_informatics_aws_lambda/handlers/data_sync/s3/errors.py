@@ -85,13 +85,22 @@ class ArchivedError(AWSError):
     """An object must be restored before it can be read."""
 
 
-def translate_error(error: Exception, request: Request, host: str) -> Exception:
+_UNSIGNED = (
+    "The request was sent without credentials, and what it asks for is not public: leave out "
+    "--no-sign-request (DATA_SYNC_NO_SIGN_REQUEST, no_sign_request)"
+)
+
+
+def translate_error(
+    error: Exception, request: Request, host: str, *, is_signed: bool = True
+) -> Exception:
     """Return an error that names the operation, its cause and a remedy.
 
     Args:
         error: the error that awscrt has raised.
         request: the request.
         host: the host that it was sent to.
+        is_signed: whether it was sent with credentials.
     """
     file = request.local_name
     name = _name_of(error)
@@ -112,7 +121,10 @@ def translate_error(error: Exception, request: Request, host: str) -> Exception:
     text = f"cannot {verb} {request.subject}: {code}"
     if message and message != code:
         text += f": {message.rstrip('.')}"
-    remedy = _remedy(code, message, status, request, host)
+    if is_signed or status != HTTPStatus.FORBIDDEN:
+        remedy = _remedy(code, message, status, request, host)
+    else:
+        remedy = _UNSIGNED
     if remedy:
         text += f". {remedy}"
     is_missing = code in _NOT_FOUND or status == HTTPStatus.NOT_FOUND
@@ -132,8 +144,9 @@ def error_code(error: Exception) -> str:
 def _remedy(code: str, message: str, status: int | None, request: Request, host: str) -> str:
     if code == "InvalidArgument" and message.startswith("Part number"):
         return (
-            f"The file, of {request.size} bytes, takes more parts than the service accepts: raise "
-            "its limit (max_upload_part_num of Swift), or split the file"
+            f"The file, of {request.size} bytes, takes more parts than the service accepts: set "
+            "larger ones (--part-size, part_size), or raise its limit (max_upload_part_num of "
+            "Swift)"
         )
     if code.startswith("AWS_IO_TLS_"):
         return (

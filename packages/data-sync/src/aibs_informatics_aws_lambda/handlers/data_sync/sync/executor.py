@@ -708,7 +708,7 @@ def _choose_method(
             route, target_s3, check, pool=pool, reports=reports, moves=moves, settings=settings
         )
     if target_s3.can_copy_from(source_s3):
-        return S3Copy(route, source_s3, target_s3, context.pool, settings)
+        return S3Copy(route, source_s3, target_s3, context.pool, settings, context.budget.check)
     return StreamedCopy(route, source_s3, target_s3, context)
 
 

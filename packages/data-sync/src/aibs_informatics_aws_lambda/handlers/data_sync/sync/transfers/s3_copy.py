@@ -39,6 +39,10 @@ _MAX_COPY_BYTES = 5 * 2**30
 _PARTS_AT_A_TIME = 8
 
 
+def _no_check() -> None:
+    """Set no deadline."""
+
+
 class S3Copy:
     """Copies objects on the server side.
 
@@ -51,6 +55,7 @@ class S3Copy:
         s3: the S3 client of the destination.
         pool: the threads that copy objects in parts.
         settings: how the copies are stored, if not as their sources.
+        check: called at each block of what is read; an error that it raises ends the sync.
     """
 
     def __init__(
@@ -60,12 +65,14 @@ class S3Copy:
         s3: S3,
         pool: Executor,
         settings: ObjectSettings | None = None,
+        check: CheckDeadline = _no_check,
     ) -> None:
         self._route = route
         self._source_s3 = source_s3
         self._s3 = s3
         self._pool = pool
         self._settings = settings
+        self._check = check
 
     def start(self, step: Step, on_bytes: OnBytes | None) -> Future[requests.Response]:
         """Start to copy an object."""
@@ -223,7 +230,7 @@ class S3Copy:
         if have_same_content(source, copied):
             return
         copy = target._replace(etag=copied.etag, size=None, modified=None)
-        if source.size == copied.size and self._are_same(step, copy, _no_check):
+        if source.size == copied.size and self._are_same(step, copy, self._check):
             return
         raise AWSError(
             "the service has stored other content than that of the source. Delete the copy, and "
@@ -250,10 +257,6 @@ class S3Copy:
 def _head(s3: S3, version: requests.ObjectVersion) -> StoredObject:
     response = s3.ask(requests.head_checksum(version.bucket, version.key))
     return requests.read_stored(response, is_head=True)
-
-
-def _no_check() -> None:
-    """Set no deadline."""
 
 
 class _Copied(NamedTuple):
