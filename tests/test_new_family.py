@@ -63,7 +63,8 @@ def test_the_package_is_a_project_with_a_handler_of_its_name(workspace):
 def test_the_name_of_the_template_is_replaced_everywhere(workspace):
     for path in (workspace / "packages" / NAME).rglob("*"):
         assert not re.search("new.?family", path.name, re.IGNORECASE)
-        if path.is_file():
+        # Other tests may have imported the package.
+        if path.is_file() and path.suffix != ".pyc":
             assert not re.search("new.?family", path.read_text(), re.IGNORECASE), path
 
 
