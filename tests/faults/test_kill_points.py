@@ -7,17 +7,15 @@ with all other tests.
 
 from __future__ import annotations
 
-import itertools
 import os
 import random
 import shutil
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from fault_worlds import VERBS, World
-from faulty_s3 import Call, Fault, FaultyS3, Reply, faulty_s3
+from faulty_s3 import FaultyS3, faulty_s3, killed_at
 from killable import Ended, Runner, killable_runs
 from servers import aws_settings
 
@@ -46,20 +44,6 @@ def runner() -> Iterator[Runner]:
 def s3() -> Iterator[FaultyS3]:
     with faulty_s3() as made:
         yield made
-
-
-def killed_at(request: int, pid: int, *, after: bool) -> Fault:
-    """Kill a process at a request, before or after it is done."""
-    numbers = itertools.count(1)
-
-    def fault(_: Call, proceed: Callable[[], Reply]) -> Reply:
-        if next(numbers) != request:
-            return proceed()
-        reply = proceed() if after else Reply(503)
-        os.kill(pid, signal.SIGKILL)
-        return reply
-
-    return fault
 
 
 @pytest.mark.parametrize(("verb", "points"), list(verbs()))
@@ -109,7 +93,7 @@ class Attempt:
         def started(pid: int) -> None:
             if kill_at_request:
                 number, after = kill_at_request
-                self._s3.fault = killed_at(number + 1, pid, after=bool(after))
+                self._s3.fault = killed_at(pid, number, after=bool(after))
 
         ended = self._runner.run(
             self.world.verb,

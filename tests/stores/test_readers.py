@@ -10,7 +10,6 @@ import os
 import random
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -25,8 +24,8 @@ from typing import Any
 import pytest
 from aibs_informatics_aws_lambda.handlers.data_sync.stores import find_rule
 from fault_worlds import Verb
-from faulty_s3 import Call, FaultyS3, Reply, faulty_s3
-from killable import Ended, Runner, killable_runs
+from faulty_s3 import Call, FaultyS3, Reply, faulty_s3, killed_at
+from killable import Context, Ended, Runner, killable_runs
 from servers import aws_settings
 from store_kinds import APPENDS, DELETIONS, REWRITES, Content, Kind, versions
 
@@ -296,7 +295,7 @@ def test_prepared_batches_with_deletion_leave_exactly_the_source(
 ):
     from aibs_informatics_aws_lambda.handlers import data_sync
 
-    there, context = world(name, direction), _Context()
+    there, context = world(name, direction), Context()
     for variable, value in aws_settings(there.s3.url).items():
         monkeypatch.setenv(variable, value)
     request = {**there.request, "batch_size_bytes_limit": 400, "local_mirror": True}
@@ -352,7 +351,8 @@ def _run(
 
     def started(pid: int) -> None:
         if kill_at_request:
-            there.slowness.fault = _killed_at(pid, *kill_at_request)
+            number, after = kill_at_request
+            there.slowness.fault = killed_at(pid, number, after=bool(after))
 
     sides = ("s3" if path.startswith("s3:") else "local" for path in there.request.values())
     ended = runner.run(
@@ -366,29 +366,3 @@ def _run(
     there.slowness.wait()
     there.slowness.fault = Slowness.fault
     return ended
-
-
-def _killed_at(pid: int, number: int, after: int) -> Callable[[Call, Callable[[], Reply]], Reply]:
-    numbers = itertools.count()
-
-    def fault(_: Call, respond: Callable[[], Reply]) -> Reply:
-        if next(numbers) != number:
-            return respond()
-        reply = respond() if after else Reply(503)
-        os.kill(pid, signal.SIGKILL)
-        return reply
-
-    return fault
-
-
-class _Context:
-    """The context of an invocation."""
-
-    aws_request_id = "11111111-2222-4333-8444-555555555555"
-    function_name = "function"
-    function_version = "1"
-    invoked_function_arn = "arn:aws:lambda:us-west-2:123456789012:function:function"
-    memory_limit_in_mb = 512
-
-    def get_remaining_time_in_millis(self) -> int:
-        return 900_000

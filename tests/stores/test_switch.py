@@ -5,12 +5,10 @@ The libraries are pinned in an environment of their own: `hatch run stores`.
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -19,13 +17,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 from fault_worlds import Verb
-from faulty_s3 import Call, FaultyS3, Reply, faulty_s3
+from faulty_s3 import Call, FaultyS3, Reply, faulty_s3, killed_at
 from killable import Ended, Runner, killable_runs
 from servers import aws_settings
 from store_kinds import APPENDS, Content
@@ -307,20 +304,6 @@ def test_every_state_of_a_destination_in_s3_is_one_version(runner, world, s3):
     assert set(seen) == {"old", "new"}
 
 
-def kill_at(s3: FaultyS3, point: int, pid: int, *, after: bool) -> None:
-    """Kill a process at one of its requests, before or after it is done."""
-    numbers = itertools.count()
-
-    def fault(_: Call, respond: Callable[[], Reply]) -> Reply:
-        if next(numbers) != point:
-            return respond()
-        reply = respond() if after else Reply(503)
-        os.kill(pid, signal.SIGKILL)
-        return reply
-
-    s3.fault = fault
-
-
 def test_killed_switch_in_s3_leaves_the_old_store_or_the_new_one(runner, world, s3):
     there = Versions(world, s3, runner.run)
     before = len(s3.calls)
@@ -329,7 +312,11 @@ def test_killed_switch_in_s3_leaves_the_old_store_or_the_new_one(runner, world, 
     left: Counter[str] = Counter()
     for number in range(KILLS):
         there.reset()
-        kill = partial(kill_at, s3, number * total // KILLS, after=bool(number % 2))
+        point, after = number * total // KILLS, bool(number % 2)
+
+        def kill(pid: int, point: int = point, *, after: bool = after) -> None:
+            s3.fault = killed_at(pid, point, after=after)
+
         left["killed"] += there.sync("src", kill).was_killed
         s3.heal()
         left[there.read()] += 1

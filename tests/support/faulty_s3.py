@@ -10,7 +10,9 @@ from __future__ import annotations
 import hashlib
 import itertools
 import math
+import os
 import re
+import signal
 import threading
 import time
 from collections import Counter
@@ -106,6 +108,20 @@ Fault: TypeAlias = Callable[[Call, Callable[[], Reply]], Reply]
 def no_fault(call: Call, respond: Callable[[], Reply]) -> Reply:
     """Respond as S3 does."""
     return respond()
+
+
+def killed_at(pid: int, number: int, *, after: bool) -> Fault:
+    """Kill a process at one of its requests, by its number from 0, before or after it is done."""
+    numbers = itertools.count()
+
+    def fault(_: Call, respond: Callable[[], Reply]) -> Reply:
+        if next(numbers) != number:
+            return respond()
+        reply = respond() if after else Reply(503)
+        os.kill(pid, signal.SIGKILL)
+        return reply
+
+    return fault
 
 
 @dataclass

@@ -116,7 +116,7 @@ def killable_runs() -> Iterator[Runner]:
         process.communicate()
 
 
-class _Context:
+class Context:
     """The context of an invocation."""
 
     aws_request_id = "11111111-2222-4333-8444-555555555555"
@@ -142,9 +142,7 @@ def _main() -> None:
         pid = os.fork()
         if not pid:
             os.close(reader)
-            _run(
-                job, writer, lambda job: run_verb(Verb(**job["verb"]), job["request"], _Context())
-            )
+            _run(job, writer, lambda job: run_verb(Verb(**job["verb"]), job["request"], Context()))
         os.close(writer)
         os.waitpid(pid, os.WUNTRACED)
         _tell({"pid": pid})

@@ -11,6 +11,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from faulty_s3 import FaultyS3, faulty_s3
+from servers import aws_settings
 
 SLOW_DOWN = b'<?xml version="1.0"?><Error><Code>SlowDown</Code><Message>Slower</Message></Error>'
 
@@ -169,6 +171,23 @@ class Bucket:
 
     def read(self, prefix: str = "") -> dict[str, bytes]:
         return {key.removeprefix(prefix): self.get(key) for key in self.keys(prefix)}
+
+
+@pytest.fixture(scope="module")
+def s3_server() -> Iterator[FaultyS3]:
+    """An S3 server in memory whose responses a test can replace."""
+    with faulty_s3() as s3:
+        yield s3
+
+
+@pytest.fixture
+def s3(s3_server: FaultyS3, no_aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyS3]:
+    """This server, empty and without faults, as the endpoint of S3."""
+    s3_server.reset()
+    for name, value in aws_settings(s3_server.url).items():
+        monkeypatch.setenv(name, value)
+    yield s3_server
+    s3_server.heal()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 
 import pytest
 from aibs_informatics_aws_lambda.handlers.data_sync.cli import (
@@ -18,7 +17,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.cli import (
     verify,
 )
 from aibs_informatics_aws_lambda.handlers.data_sync.cli.messages import PACKAGE_LOGGER
-from faulty_s3 import FaultyS3, faulty_s3
+from faulty_s3 import FaultyS3
 from tables import table
 
 VERBS = {"sync": sync, "cp": cp, "mv": mv, "ls": ls, "cat": cat, "stats": stats}
@@ -34,18 +33,12 @@ VARIABLES = (
 )
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[FaultyS3]:
-    with faulty_s3() as s3:
-        yield s3
-
-
 @pytest.fixture
-def s3(server: FaultyS3, monkeypatch: pytest.MonkeyPatch, tmp_path) -> FaultyS3:
+def s3(s3_server: FaultyS3, monkeypatch: pytest.MonkeyPatch, tmp_path) -> FaultyS3:
     """A server with objects, and a working directory with a file."""
-    server.reset()
+    s3_server.reset()
     for key in ("src/a", "src/b", "old/c"):
-        server.put("bucket", key, b"content", modified=1e9)
+        s3_server.put("bucket", key, b"content", modified=1e9)
     (tmp_path / "up").mkdir()
     (tmp_path / "up" / "new").write_text("x")
     monkeypatch.chdir(tmp_path)
@@ -57,7 +50,7 @@ def s3(server: FaultyS3, monkeypatch: pytest.MonkeyPatch, tmp_path) -> FaultyS3:
     logger = logging.getLogger(PACKAGE_LOGGER)
     monkeypatch.setattr(logger, "handlers", list(logger.handlers))
     monkeypatch.setattr(logger, "level", logger.level)
-    return server
+    return s3_server
 
 
 LINES = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,8 +12,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.sync.engine import Engine
 from aibs_informatics_aws_lambda.handlers.data_sync.tree import Node
 from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest, DataSyncResponse
 from aibs_informatics_aws_lambda.storage.data_sync.batch import PrepareBatchDataSyncRequest
-from faulty_s3 import FaultyS3, StoredObject, faulty_s3, refusal
-from servers import aws_settings
+from faulty_s3 import FaultyS3, StoredObject, refusal
 from tables import table
 
 SOURCE = {"a": "new a", "new": "new", "same": "same", "sub/b": "new b"}
@@ -26,12 +24,6 @@ MUTATIONS = ("PutObject", "CopyObject", "DeleteObject", "DeleteObjects")
 
 class Killed(BaseException):
     """The process is gone."""
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[FaultyS3]:
-    with faulty_s3() as s3:
-        yield s3
 
 
 class Sides:
@@ -88,14 +80,8 @@ class Sides:
 
 
 @pytest.fixture(params=DIRECTIONS)
-def sides(
-    request, server: FaultyS3, no_aws: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Sides]:
-    server.reset()
-    for name, value in aws_settings(server.url).items():
-        monkeypatch.setenv(name, value)
-    yield Sides(server, tmp_path, request.param)
-    server.heal()
+def sides(request, s3: FaultyS3, tmp_path: Path) -> Sides:
+    return Sides(s3, tmp_path, request.param)
 
 
 def test_replaced_and_deleted_files_are_in_the_backup(sides):
@@ -169,15 +155,11 @@ def test_backup_of_another_kind_is_refused(sides, tmp_path):
 
 @pytest.mark.parametrize("direction", ["up", "copy"])
 @pytest.mark.parametrize("is_done", [False, True])
-def test_nothing_is_lost_when_a_sync_to_s3_is_killed(
-    server, no_aws, tmp_path, monkeypatch, direction, is_done
-):
-    for name, value in aws_settings(server.url).items():
-        monkeypatch.setenv(name, value)
+def test_nothing_is_lost_when_a_sync_to_s3_is_killed(s3, tmp_path, direction, is_done):
     kills = 0
     while True:
-        server.reset()
-        sides = Sides(server, tmp_path / str(kills), direction)
+        s3.reset()
+        sides = Sides(s3, tmp_path / str(kills), direction)
         made = []
 
         def die(call, proceed, made=made, last=kills):
@@ -189,7 +171,7 @@ def test_nothing_is_lost_when_a_sync_to_s3_is_killed(
                     return refusal(403, "AccessDenied")
             return proceed()
 
-        server.fault = die
+        s3.fault = die
         try:
             sides.sync(max_concurrency=1)
         except Exception:
@@ -197,7 +179,7 @@ def test_nothing_is_lost_when_a_sync_to_s3_is_killed(
         else:
             break
         finally:
-            server.heal()
+            s3.heal()
         sides.sync()
         assert sides.read(sides.target) == SOURCE
         assert set(KEPT.items()) <= set(sides.read(sides.backup).items())
@@ -206,10 +188,10 @@ def test_nothing_is_lost_when_a_sync_to_s3_is_killed(
 
 
 @pytest.mark.parametrize("has_links", [True, False])
-def test_nothing_is_lost_when_a_local_sync_is_killed(server, tmp_path, monkeypatch, has_links):
+def test_nothing_is_lost_when_a_local_sync_is_killed(s3_server, tmp_path, monkeypatch, has_links):
     kills = 0
     while True:
-        sides = Sides(server, tmp_path / str(kills), "local")
+        sides = Sides(s3_server, tmp_path / str(kills), "local")
         calls = []
 
         def alive(effect, calls=calls, last=kills):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,28 +18,17 @@ from aibs_informatics_aws_lambda.handlers.data_sync.sync import (
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.engine import Engine
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.result import NoProgressError
 from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest, DataSyncResponse
-from faulty_s3 import Call, Fault, FaultyS3, Reply, faulty_s3, refusal
-from servers import aws_settings
+from faulty_s3 import Call, Fault, FaultyS3, Reply, refusal
 
 TOO_MANY = refusal(429, "TooManyRequests")
 LARGE = 20 * 2**20
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[FaultyS3]:
-    with faulty_s3() as s3:
-        yield s3
-
-
 @pytest.fixture
-def s3(server: FaultyS3, no_aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyS3]:
-    server.reset()
-    for name, value in aws_settings(server.url).items():
-        monkeypatch.setenv(name, value)
+def s3(s3: FaultyS3, monkeypatch: pytest.MonkeyPatch) -> FaultyS3:
     monkeypatch.setattr(client, "_FIRST_WAIT_MS", 1)
     monkeypatch.setattr(client, "_RETRIES", 4)
-    yield server
-    server.heal()
+    return s3
 
 
 def sync(source: object, destination: object, **options) -> DataSyncResponse:

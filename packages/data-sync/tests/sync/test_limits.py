@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -17,8 +16,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.sync import engine as engine
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.engine import Engine
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.transfers import local_copy
 from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest
-from faulty_s3 import FaultyS3, faulty_s3, refusal
-from servers import aws_settings
+from faulty_s3 import FaultyS3, refusal
 
 MB = 10**6
 LARGE = 20 * MB
@@ -39,21 +37,6 @@ class Clock:
         with self._lock:
             self.now += seconds
         return False
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[FaultyS3]:
-    with faulty_s3() as s3:
-        yield s3
-
-
-@pytest.fixture
-def s3(server: FaultyS3, no_aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyS3]:
-    server.reset()
-    for name, value in aws_settings(server.url).items():
-        monkeypatch.setenv(name, value)
-    yield server
-    server.heal()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 
@@ -13,19 +12,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.sync.engine import Engine
 from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncResult
 from tables import table
-
-
-def write(folder: Path, content: dict[str, str], age: float = 0) -> None:
-    for name, text in content.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-        os.utime(path, (time.time() - age,) * 2)
-
-
-def read(folder: Path) -> dict[str, str]:
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): path.read_text() for path in files}
+from trees import read_tree as read, write_tree as write
 
 
 def sync(source: str | Path, destination: str | Path, **options) -> DataSyncResult:

@@ -26,7 +26,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.sync.pointer import (
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.s3_switch import TakenOverError
 from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest
 from fault_worlds import Verb
-from faulty_s3 import Call, FaultyS3, Reply, faulty_s3
+from faulty_s3 import Call, Reply
 from killable import Ended, Runner, killable_runs
 from servers import aws_settings
 from tables import table
@@ -389,18 +389,12 @@ def runner() -> Iterator[Runner]:
         yield made
 
 
-@pytest.fixture(scope="module")
-def served() -> Iterator[FaultyS3]:
-    with faulty_s3() as server:
-        yield server
-
-
 # Of some 15 requests: before and while objects are copied and sent, and at the switch.
 @pytest.mark.parametrize("number", [3, 6, 9, 12, 14])
 def test_killed_sync_leaves_the_old_version_or_the_new_one(
-    runner, served, source, tmp_path, number
+    runner, s3_server, source, tmp_path, number
 ):
-    served.reset()
+    s3_server.reset()
     verb = Verb("local", "s3")
     request = {
         "source_path": str(source),
@@ -409,11 +403,11 @@ def test_killed_sync_leaves_the_old_version_or_the_new_one(
     }
 
     def run(started: Callable[[int], None] = lambda _: None) -> Ended:
-        return runner.run(verb, request, tmp_path, aws_settings(served.url), started=started)
+        return runner.run(verb, request, tmp_path, aws_settings(s3_server.url), started=started)
 
     def read() -> dict[str, str]:
-        current = json.loads(served.read("bucket", "data/x.current.json")[""])["current"]
-        found = served.read("bucket", f"data/{current}")
+        current = json.loads(s3_server.read("bucket", "data/x.current.json")[""])["current"]
+        found = s3_server.read("bucket", f"data/{current}")
         return {name: content.decode() for name, content in found.items()}
 
     assert (run().error, read()) == ("", SOURCE)
@@ -429,13 +423,13 @@ def test_killed_sync_leaves_the_old_version_or_the_new_one(
                 os.kill(pid, signal.SIGKILL)
             return proceed()
 
-        served.fault = fault
+        s3_server.fault = fault
 
     assert run(kill).was_killed
-    served.heal()
+    s3_server.heal()
     assert read() in (SOURCE, new)
     assert (run().error, read()) == ("", new)
     write(source, {"e": "again"})
     assert run().error == ""
-    versions = {key.split("/")[2] for _, key in served.objects if ".versions/" in key}
+    versions = {key.split("/")[2] for _, key in s3_server.objects if ".versions/" in key}
     assert len(versions) == 2

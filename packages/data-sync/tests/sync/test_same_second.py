@@ -4,29 +4,18 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.engine import Engine
 from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest
-from faulty_s3 import FaultyS3, faulty_s3
-from servers import aws_settings
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[FaultyS3]:
-    with faulty_s3() as s3:
-        yield s3
+from faulty_s3 import FaultyS3
 
 
 @pytest.fixture(params=["rounds down", "rounds up", "has a clock that is ahead"])
-def s3(server: FaultyS3, no_aws: None, monkeypatch: pytest.MonkeyPatch, request) -> FaultyS3:
-    server.reset()
-    server.rounds_up = request.param == "rounds up"
-    for name, value in aws_settings(server.url).items():
-        monkeypatch.setenv(name, value)
-    return server
+def s3(s3: FaultyS3, request) -> FaultyS3:
+    s3.rounds_up = request.param == "rounds up"
+    return s3
 
 
 class Sides:

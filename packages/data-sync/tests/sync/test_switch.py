@@ -10,9 +10,9 @@ import stat
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -26,6 +26,7 @@ from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest, DataS
 from fault_worlds import Verb
 from killable import Runner, killable_runs
 from tables import table
+from trees import read_tree as read, write_tree
 
 SOURCE = {"a": "same", "b/c": "new c", "b/d/e": "e", "log": "of the source", "z/0": "0"}
 OLD = {"a": "same", "b/c": "old", "b/x": "extraneous", "log": "of the destination", "y/z": "z"}
@@ -33,17 +34,7 @@ MORE = {f"more/{number}": "m" for number in range(5)}
 MIRROR = {"local_mirror": True}
 
 
-def write(folder: Path, content: dict[str, str], age: float = 1000) -> None:
-    for name, text in content.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-        os.utime(path, (time.time() - age,) * 2)
-
-
-def read(folder: Path) -> dict[str, str]:
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): path.read_text() for path in files}
+write = partial(write_tree, age=1000)
 
 
 @pytest.fixture

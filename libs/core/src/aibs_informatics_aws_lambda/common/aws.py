@@ -40,6 +40,17 @@ def get_client(service: str, region_name: str | None = None, **arguments: Any) -
     return _make_client(os.getpid(), service, region, tuple(sorted(arguments.items())))
 
 
+def client_config() -> Any:
+    """Return the retries and timeouts of clients, as a ``Config`` of botocore."""
+    from botocore.config import Config
+
+    return Config(
+        connect_timeout=_TIMEOUT_SECONDS,
+        read_timeout=_TIMEOUT_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
+    )
+
+
 def forget_clients() -> None:
     """Clear the caches of clients and of the account, after a change of credentials."""
     _make_client.cache_clear()
@@ -177,13 +188,7 @@ def _make_client(
     arguments: tuple[tuple[str, Any], ...],
 ) -> Any:
     import boto3
-    from botocore.config import Config
 
-    config = Config(
-        connect_timeout=_TIMEOUT_SECONDS,
-        read_timeout=_TIMEOUT_SECONDS,
-        retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
-    )
     # boto3's default session is not thread-safe when clients are created.
     session = boto3.session.Session(region_name=region)
-    return session.client(service, **{"config": config, **dict(arguments)})
+    return session.client(service, **{"config": client_config(), **dict(arguments)})

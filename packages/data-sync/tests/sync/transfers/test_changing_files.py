@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,28 +16,13 @@ from aibs_informatics_aws_lambda.handlers.data_sync.sync.engine import Engine
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.routes import Root, Route
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.transfers.upload import Upload
 from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest
-from faulty_s3 import Call, FaultyS3, Reply, faulty_s3, refusal
-from servers import aws_settings
+from faulty_s3 import Call, FaultyS3, Reply, refusal
 from tables import table
 
 SMALL = 1000
 # Of three parts.
 LARGE = 20 * 2**20
 OLD = 1_000_000_000.0
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[FaultyS3]:
-    with faulty_s3() as s3:
-        yield s3
-
-
-@pytest.fixture
-def s3(server: FaultyS3, no_aws: None, monkeypatch: pytest.MonkeyPatch) -> FaultyS3:
-    server.reset()
-    for name, value in aws_settings(server.url).items():
-        monkeypatch.setenv(name, value)
-    return server
 
 
 @pytest.fixture

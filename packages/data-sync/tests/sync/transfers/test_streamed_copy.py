@@ -6,7 +6,7 @@ import gc
 import hashlib
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
@@ -20,29 +20,23 @@ from aibs_informatics_aws_lambda.handlers.data_sync.sync.engine import Engine
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.transfers.method import together
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.transfers.streamed_copy import _Memory
 from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest, S3Connection
-from faulty_s3 import Call, FaultyS3, Reply, faulty_s3
+from faulty_s3 import Call, FaultyS3, Reply
 from tables import table
 
 MIB = 2**20
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[FaultyS3]:
-    with faulty_s3() as s3:
-        yield s3
-
-
 @pytest.fixture
-def there(server: FaultyS3, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FaultyS3:
+def there(s3_server: FaultyS3, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FaultyS3:
     """A second service, with a profile of its own."""
-    server.reset()
+    s3_server.reset()
     config = tmp_path / "config"
     config.write_text(
         "[profile there]\naws_access_key_id = THERE\naws_secret_access_key = secret\n"
-        f"region = eu-central-1\nendpoint_url = {server.url}\n"
+        f"region = eu-central-1\nendpoint_url = {s3_server.url}\n"
     )
     monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
-    return server
+    return s3_server
 
 
 def sync(source="s3://bucket/src/", destination="s3://bucket/src/", **options):

@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from ..aws import get_client
-from ..exceptions import AWSError
+from ..aws import get_client, named_errors
 from .arguments import PROGRAM
 from .errors import ExitCode, UsageError
 from .parser import CommandParser
@@ -152,12 +151,8 @@ def read(client: Any, arn: str) -> View:
     Raises:
         AWSError: Step Functions refuses a request or cannot be reached.
     """
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
+    with named_errors(f"watch {arn}", "states:DescribeExecution"):
         return _read(client, arn)
-    except (BotoCoreError, ClientError) as error:
-        raise AWSError(f"cannot watch {arn}: {error}") from error
 
 
 def _read(client: Any, arn: str) -> View:

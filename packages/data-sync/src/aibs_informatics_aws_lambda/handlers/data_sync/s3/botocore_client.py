@@ -2,13 +2,10 @@
 
 from typing import Any
 
-from aibs_informatics_aws_lambda.common.aws import get_client
+from aibs_informatics_aws_lambda.common.aws import client_config, get_client
 from aibs_informatics_aws_lambda.storage.data_sync.connection import S3Connection
 
 from . import endpoint, sessions
-
-_ATTEMPTS = 6
-_TIMEOUT_SECONDS = 120
 
 
 def s3_client(connection: S3Connection | None = None) -> Any:
@@ -38,14 +35,9 @@ def _make_client(connection: S3Connection | None) -> Any:
     is_signed = endpoint.are_signed(connection)
     if connection is None and not (is_signed and sessions.find_role(None)):
         return get_client("s3")
-    from botocore.config import Config
-
     found = endpoint.find_endpoint(connection)
     session = (sessions.make_session if is_signed else sessions.make_base_session)(connection)
-    config = Config(
-        connect_timeout=_TIMEOUT_SECONDS,
-        read_timeout=_TIMEOUT_SECONDS,
-        retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
-    )
     url = found.endpoint if found.is_custom else None
-    return session.create_client("s3", region_name=found.region, endpoint_url=url, config=config)
+    return session.create_client(
+        "s3", region_name=found.region, endpoint_url=url, config=client_config()
+    )

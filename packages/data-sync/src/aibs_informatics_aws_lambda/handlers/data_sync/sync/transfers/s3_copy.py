@@ -11,9 +11,8 @@ from typing import Any, NamedTuple
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 from aibs_informatics_aws_lambda.storage.data_sync.object_settings import ObjectSettings
 
-from ...evidence import StoredObject, have_same_content
+from ...evidence import have_same_content
 from ...local.folders import Folder
-from ...locations import s3_uri
 from ...progress import CheckDeadline, OnBytes
 from ...s3 import requests
 from ...s3.client import S3
@@ -27,6 +26,7 @@ from ...s3.parts import (
     parts_of,
     split_parts,
 )
+from ...s3.versions import check_unchanged, find_stored
 from ..diff import Step
 from ..object_headers import copy_headers, needs_source, upload_of_parts_headers
 from ..report import Evidence
@@ -107,7 +107,7 @@ class S3Copy:
             etag = requests.copied_etag(response)
             if not etag:
                 # Some services leave the ETag of what they put together from parts empty.
-                etag = _head(self._s3, self._target(step)).etag
+                etag = find_stored(self._s3, self._target(step)).etag
             if etag != step.entry.etag:
                 self._check_content(step)
         except AWSError as error:
@@ -122,7 +122,7 @@ class S3Copy:
             return True
         source, target = self._source(step), self._target(step)
         try:
-            found = _head(self._source_s3, source), _head(self._s3, target)
+            found = find_stored(self._source_s3, source), find_stored(self._s3, target)
             return have_same_content(*found)
         except AWSError:
             # The copy tells what is wrong.
@@ -194,26 +194,10 @@ class S3Copy:
                 if on_bytes:
                     on_bytes(len(span))
             window.drain()
-            self._check_unchanged(source, before)
+            check_unchanged(self._source_s3, source, before)
             response = upload.complete()
         upload.restore_tags()
         return _Copied(response, requests.find_etag(response), upload.is_encrypted)
-
-    def _check_unchanged(self, source: requests.ObjectVersion, before: requests.Response) -> None:
-        """Check that all parts are of one version, on services that may ignore conditions.
-
-        Raises:
-            AWSError: they may not be.
-        """
-        if self._s3.service.is_aws:
-            return
-        after = self._source_s3.ask(requests.head(source.bucket, source.key))
-        names = ("etag", "last-modified", "content-length")
-        if any(before.headers.get(name) != after.headers.get(name) for name in names):
-            raise AWSError(
-                f"cannot copy {s3_uri(source.bucket, source.key)}: it changed while it was copied "
-                "in parts. Sync again"
-            )
 
     def _check_content(self, step: Step) -> None:
         """Check that a copy under another ETag is of its source, except on AWS.
@@ -226,7 +210,8 @@ class S3Copy:
         if self._s3.service.is_aws:
             return
         target = self._target(step)
-        source, copied = _head(self._source_s3, self._source(step)), _head(self._s3, target)
+        source = find_stored(self._source_s3, self._source(step))
+        copied = find_stored(self._s3, target)
         if have_same_content(source, copied):
             return
         copy = target._replace(etag=copied.etag, size=None, modified=None)
@@ -252,11 +237,6 @@ class S3Copy:
             tags = self._source_s3.ask(requests.get_tags(source.bucket, source.key))
             kept["x-amz-tagging"] = requests.read_tags(tags)
         return kept
-
-
-def _head(s3: S3, version: requests.ObjectVersion) -> StoredObject:
-    response = s3.ask(requests.head_checksum(version.bucket, version.key))
-    return requests.read_stored(response, is_head=True)
 
 
 class _Copied(NamedTuple):

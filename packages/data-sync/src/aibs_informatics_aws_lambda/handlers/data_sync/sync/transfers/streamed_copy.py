@@ -20,6 +20,7 @@ from ...s3 import parts, requests
 from ...s3.client import PART_BYTES, S3
 from ...s3.etags import object_digest
 from ...s3.multipart import MultipartUpload
+from ...s3.versions import check_unchanged, find_stored
 from ...settings import WORKERS
 from ..context import ExecutionContext
 from ..diff import Step
@@ -89,8 +90,8 @@ class StreamedCopy:
         """
         if step.entry.etag == step.target_etag:
             return True
-        source = _head(self._source_s3, self._source(step))
-        target = _head(self._target_s3, self._target(step))
+        source = find_stored(self._source_s3, self._source(step))
+        target = find_stored(self._target_s3, self._target(step))
         if have_same_content(source, target):
             return True
         if source.crc64nvme and target.crc64nvme:
@@ -203,7 +204,7 @@ class StreamedCopy:
                 if on_bytes:
                     on_bytes(size)
             window.drain()
-            self._check_unchanged(step, before)
+            check_unchanged(self._source_s3, source, before)
             sent = self._joined(step, sizes, digests, before)
             response = upload.complete()
         # Also where the body of a response, whose status is 200, says that it has failed.
@@ -273,19 +274,6 @@ class StreamedCopy:
         is_aws = self._target_s3.service.is_aws
         return parts.split_parts(size, parts.upload_part_bytes(size, is_aws=is_aws))
 
-    def _check_unchanged(self, step: Step, before: requests.Response) -> None:
-        """Check that all parts are of one version, on services that may ignore conditions."""
-        if self._source_s3.service.is_aws:
-            return
-        source = self._source(step)
-        after_parts = self._source_s3.ask(requests.head(source.bucket, source.key))
-        names = ("etag", "last-modified", "content-length")
-        if any(before.headers.get(name) != after_parts.headers.get(name) for name in names):
-            raise AWSError(
-                f"cannot copy {self._name(step)}: it changed while it was copied in parts. Sync "
-                "again"
-            )
-
     def _find_tags(self, step: Step, found: Mapping[str, str]) -> Future[str]:
         """Request the tags of the source, if it has any that are to be kept."""
         settings, source = self._context.object_settings, self._source(step)
@@ -316,7 +304,7 @@ class StreamedCopy:
 
     def _find(self, step: Step) -> StoredObject:
         try:
-            return _head(self._target_s3, self._target(step))
+            return find_stored(self._target_s3, self._target(step))
         except ResourceNotFoundError:
             reason = "the object does not exist, although the response was a success"
             raise self._unconfirmed(step, reason) from None
@@ -429,11 +417,6 @@ def _get(version: requests.ObjectVersion, span: range | None, size: int) -> requ
         return request
     headers = {**request.headers, "Range": f"bytes={span.start}-{span.stop - 1}"}
     return request._replace(headers=headers)
-
-
-def _head(s3: S3, version: requests.ObjectVersion) -> StoredObject:
-    response = s3.ask(requests.head_checksum(version.bucket, version.key))
-    return requests.read_stored(response, is_head=True)
 
 
 def _is_same(sent: _Sent, found: StoredObject) -> bool:

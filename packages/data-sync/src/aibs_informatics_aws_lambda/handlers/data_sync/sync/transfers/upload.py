@@ -22,6 +22,7 @@ from ...s3.client import PART_BYTES, S3, sends_checksums
 from ...s3.deletion import delete_version
 from ...s3.parts import upload_part_bytes
 from ...s3.service import Feature
+from ...s3.versions import find_stored
 from ..diff import Step
 from ..object_headers import upload_headers
 from ..report import NO_EVIDENCE, Evidence
@@ -260,9 +261,8 @@ class Upload:
         return digest == etags.object_digest(self._s3, request, check)
 
     def _find(self, step: Step, told: StoredObject) -> StoredObject:
-        target = self._target(step)
         try:
-            response = self._s3.ask(requests.head_checksum(target.bucket, target.key))
+            return find_stored(self._s3, self._target(step))
         except ResourceNotFoundError:
             reason = "the object does not exist, although the response was a success"
             raise self._unconfirmed(step, reason) from None
@@ -271,7 +271,6 @@ class Upload:
                 # Credentials that may write need not read.
                 return told
             raise
-        return requests.read_stored(response, is_head=True)
 
     def _unconfirmed(self, step: Step, reason: str) -> AWSError:
         uri = self._route.target.name(step.target)
