@@ -1,6 +1,5 @@
 """The report of a sync: one line of JSON for each entry, in the order of their paths."""
 
-import heapq
 import json
 import os
 import shutil
@@ -8,7 +7,6 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import IO, Final, Literal, NamedTuple, TypeAlias
 
@@ -21,6 +19,7 @@ from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
 from aibs_informatics_aws_lambda.storage.paths import DataLocation, parse_data_path
 
+from ..external_sort import sort_externally
 from ..local.delete import delete_file
 from ..local.staging import path_beside, temporary_path
 from ..locations import Location
@@ -41,9 +40,6 @@ Shape: TypeAlias = Callable[[Path, IO[str]], None]
 
 CHANGES: Final[frozenset[ReportAction]] = frozenset({"transfer", "delete", "remove"})
 """The actions that change one of both sides."""
-
-# Some 20 MB.
-_SORTED_IN_MEMORY = 50_000
 
 
 class Evidence(NamedTuple):
@@ -194,19 +190,9 @@ def join_reports(
 
 def _write_sorted(lines: Iterable[str], target: Path) -> None:
     """Write lines in the order of their paths, sorting all but the first thousands on disk."""
-    rest = iter(lines)
-    with ExitStack() as stack, target.open("w", encoding="ascii") as file:
-        runs: list[Iterable[str]] = []
-        while run := sorted(islice(rest, _SORTED_IN_MEMORY), key=_path_of):
-            runs.append(run if len(run) < _SORTED_IN_MEMORY else _spooled(run, stack))
-        file.writelines(heapq.merge(*runs, key=_path_of))
-
-
-def _spooled(run: list[str], stack: ExitStack) -> IO[str]:
-    file = stack.enter_context(tempfile.TemporaryFile("w+", encoding="ascii"))  # noqa: SIM115
-    file.writelines(run)
-    file.seek(0)
-    return file
+    ordered = sort_externally(lines, _path_of)
+    with target.open("w", encoding="ascii") as file:
+        file.writelines(ordered)
 
 
 def _path_of(line: str) -> str:
