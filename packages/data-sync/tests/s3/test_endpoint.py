@@ -6,6 +6,7 @@ from pathlib import Path
 
 import boto3
 import pytest
+from aibs_informatics_aws_lambda.common import aws
 from aibs_informatics_aws_lambda.common.aws import forget_clients
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.endpoint import (
@@ -35,6 +36,26 @@ def test_aws_is_found_without_any_setting_but_the_region(region):
 def test_partition_in_china_has_a_domain_of_its_own(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("AWS_DEFAULT_REGION", "cn-north-1")
     assert find_endpoint().endpoint == "https://s3.cn-north-1.amazonaws.com.cn"
+
+
+@pytest.mark.parametrize("variable", ["AWS_REGION", "REGION", "AWS_DEFAULT_REGION"])
+def test_region_of_a_variable_needs_no_botocore(monkeypatch: pytest.MonkeyPatch, variable):
+    monkeypatch.setenv(variable, "us-west-2")
+    monkeypatch.setattr(aws, "get_client", None)
+
+    assert find_endpoint() == AWS
+
+
+@pytest.mark.parametrize("variable", ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"])
+def test_region_of_the_files_takes_precedence(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable
+):
+    file = tmp_path / "file"
+    file.write_text("[default]\nregion = eu-west-1\n")
+    monkeypatch.setenv(variable, str(file))
+    monkeypatch.setenv("AWS_REGION", "us-west-2")
+
+    assert find_endpoint().region == "eu-west-1"
 
 
 @pytest.mark.parametrize("variable", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"])

@@ -19,7 +19,6 @@ from ..local.walk import list_destination
 from ..locations import Root, find_root
 from ..s3.client import S3
 from ..s3.listing import list_below
-from ..sync.engine import Engine
 from ..tree import Node
 from .split import SubRequests
 
@@ -87,6 +86,9 @@ def _extraneous(request: PrepareBatchDataSyncRequest) -> Iterator[str]:
         if _is_empty(find_root(request.destination_path), request.max_concurrency):
             # The source need not be listed again.
             return
+        # Most destinations are empty.
+        from ..sync.engine import Engine
+
         with Engine().plan(comparison) as plans:
             for plan in plans:
                 yield from (step.target for step in plan.extraneous)

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from aibs_informatics_aws_lambda.common.aws import REGION_NAME
+from aibs_informatics_aws_lambda.common.constants import AWS_REGION_KEY, REGION_KEY
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 from aibs_informatics_aws_lambda.storage.data_sync.connection import S3Connection
 
@@ -25,6 +27,9 @@ is_plain_key = re.compile(r"[\w./~-]*", re.ASCII).fullmatch
 """Tell whether a key stands in a URL path as it is. Most do, and each request asks."""
 
 _CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+# The variables with the paths of the files of AWS, and the paths by default.
+_CONFIG_FILE = ("AWS_CONFIG_FILE", "~/.aws/config")
+_CREDENTIALS_FILE = ("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")
 _ENDPOINT_VARIABLES = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 # Region prefixes of partitions whose endpoints are not below amazonaws.com.
 _OTHER_DOMAINS = ("us-iso", "eu-iso", "eusc-")
@@ -136,7 +141,7 @@ def find_endpoint(connection: S3Connection | None = None) -> Endpoint:
     """
     if connection is not None:
         return _find_of_connection(connection)
-    region = os.environ.get("AWS_DEFAULT_REGION")
+    region = _region_of_environment()
     endpoint = _endpoint_of_environment()
     # Importing botocore takes as long as all other imports together.
     if region and not _needs_botocore():
@@ -148,6 +153,16 @@ def find_endpoint(connection: S3Connection | None = None) -> Endpoint:
 
     found = get_client("s3").meta.endpoint_url
     return Endpoint(found, find_region() or sessions.FIRST_REGION, is_custom=found == endpoint)
+
+
+def _region_of_environment() -> str | None:
+    """Return the region that variables configure; `None` if it is for botocore to find."""
+    region = os.environ.get("AWS_DEFAULT_REGION")
+    # The files take precedence over the other variables.
+    if region or _has_config_file() or _path_of(_CREDENTIALS_FILE).exists():
+        return region
+    region = os.environ.get(AWS_REGION_KEY) or os.environ.get(REGION_KEY)
+    return region if region and REGION_NAME.fullmatch(region) else None
 
 
 def _endpoint_of_environment() -> str | None:
@@ -272,7 +287,11 @@ def _has_config_file() -> bool:
 
 
 def _config_file() -> Path:
-    return Path(os.environ.get("AWS_CONFIG_FILE", "~/.aws/config")).expanduser()
+    return _path_of(_CONFIG_FILE)
+
+
+def _path_of(file: tuple[str, str]) -> Path:
+    return Path(os.environ.get(*file)).expanduser()
 
 
 def _aws_endpoint(region: str) -> str:
