@@ -17,9 +17,6 @@ from aibs_informatics_aws_lambda.handlers.data_sync.cli.pages.report_page import
 from aibs_informatics_aws_lambda.handlers.data_sync.cli.pages.stats_page import StatsPage
 from aibs_informatics_aws_lambda.handlers.data_sync.entries import Entry, Listing
 from aibs_informatics_aws_lambda.handlers.data_sync.housekeeping.contents import sum_up_children
-from aibs_informatics_aws_lambda.handlers.data_sync.housekeeping.models import (
-    GetDataPathStatsResponse,
-)
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC).timestamp()
 
@@ -62,10 +59,8 @@ def stats_page(count: int) -> str:
     """Return the page of a path with so many files."""
     path = Path("/data/neuropixels")
     page = StatsPage(path, NOW)
-    root, children = sum_up_children(Listing(None, entries(count), True), page.add)
-    return page.render(
-        GetDataPathStatsResponse(path=str(path), path_stats=root, children=children)
-    )
+    root, _ = sum_up_children(Listing(None, entries(count), True), page.add)
+    return page.render(root)
 
 
 def report_lines(count: int) -> Iterator[str]:

@@ -1,3 +1,5 @@
+import sys
+
 import pytest
 from aibs_informatics_aws_lambda.common.models import deserialize_handler, serialize_handler
 from aibs_informatics_aws_lambda.handlers import data_sync
@@ -25,6 +27,22 @@ def test_command_imports_handlers_processes_and_progress_bars_only_when_used(
 
     unwanted = {"aws_lambda_powertools", "boto3", "multiprocessing", "rich"}
     assert not loaded.intersection(unwanted)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["stats"], ["ls"], ["ls", "-r"], ["ls", "-l"]], ids=" ".join
+)
+def test_verb_that_lists_a_folder_imports_no_models_and_no_client(
+    run_command, tmp_path, arguments
+):
+    (tmp_path / "file").touch()
+    command = [sys.executable, "-X", "importtime", "-m", f"{PACKAGE}.cli", *arguments, tmp_path]
+    result = run_command(*command)
+
+    assert result.returncode == 0
+    loaded = {line.rpartition(" ")[2] for line in result.stderr.splitlines()}
+    assert f"{PACKAGE}.local.walk" in loaded or f"{PACKAGE}.cli.levels" in loaded
+    assert not loaded.intersection({"pydantic", "aws_lambda_powertools", "boto3", "awscrt"})
 
 
 @pytest.mark.parametrize("name", [name for name in dir(data_sync) if name.endswith("_handler")])

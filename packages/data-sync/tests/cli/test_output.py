@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from aibs_informatics_aws_lambda.handlers.data_sync.cli.output import format_time
+from aibs_informatics_aws_lambda.handlers.data_sync.cli.output import format_size, format_time
+from pydantic import ByteSize
 from tables import table
 
 
@@ -20,3 +21,19 @@ from tables import table
 def test_time(time, text):
     assert format_time(time) == text
     assert format_time(time, "T") == text.replace(" ", "T")
+
+
+@table(
+    "number, text",
+    {
+        "no bytes": (0, "0 B"),
+        "bytes have no fraction": (1023, "1023 B"),
+        "a unit": (1024, "1.0 KiB"),
+        "a fraction": (20_447_232, "19.5 MiB"),
+        "nearly a unit": (2**20 - 1, "1024.0 KiB"),
+        "the largest unit has no limit": (2**74, "16384.0 EiB"),
+    },
+)
+def test_size(number, text):
+    assert format_size(number) == text
+    assert ByteSize(number).human_readable(separator=" ") == text

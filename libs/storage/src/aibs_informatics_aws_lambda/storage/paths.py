@@ -1,58 +1,16 @@
 """Fields of models that accept an S3 URI, an EFS path or a local path."""
 
-import re
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
-from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 
 from .efs import EFSPath
-from .quoted_names import quote_name, unquote_name
 
-DataLocation: TypeAlias = S3Path | EFSPath | Path
-"""A location in S3, on EFS or on a local disk."""
-
-# A URI, and also s3: or efs: with too few slashes or in capitals.
-_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://|(s3|efs):", re.IGNORECASE)
-
-
-def parse_data_path(value: Any) -> DataLocation:
-    """Parse a location: an S3 URI, else an EFS path, else a local path.
-
-    Quoted names of EFS and local paths are unquoted; see `quoted_names`.
-
-    Raises:
-        ValidationError: the text is empty, is another URI, starts with ``~``, or starts with
-            ``s3://`` or ``efs://`` and is not a valid S3 URI or EFS path.
-        ValueError: ``value`` is neither a string nor a path.
-    """
-    if isinstance(value, S3Path | EFSPath | Path):
-        return value
-    if not isinstance(value, str):
-        raise ValueError(f"expected a path, got {type(value).__name__}")
-    if value.startswith("s3://"):
-        return S3Path(value)
-    if value.startswith("efs://") or EFSPath.is_valid(value):
-        return EFSPath(unquote_name(value))
-    return _parse_local(unquote_name(value))
-
-
-def _parse_local(text: str) -> Path:
-    if not text.strip():
-        raise ValidationError("the path is empty: write the current folder as .")
-    if _URI.match(text):
-        raise ValidationError(
-            f"{text!r} is not a supported location: give an S3 URI (s3://BUCKET/KEY), an EFS path "
-            "(efs://fs-ID:/PATH) or a local path. Write a local path of this form with ./ in front"
-        )
-    if text == "~" or text.startswith("~/"):
-        raise ValidationError(
-            f"{text!r} is not a supported location: ~ is not expanded here. Give the full path of "
-            "the home directory, or write a local path of this form with ./ in front"
-        )
-    return Path(text)
+# Part of the public names of this module; defined where no model is imported.
+from .locations import DataLocation as DataLocation, parse_data_path as parse_data_path
+from .quoted_names import quote_name
 
 
 def _parse_s3_or_local(value: Any) -> S3Path | Path:

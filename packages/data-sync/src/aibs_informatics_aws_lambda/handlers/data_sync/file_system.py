@@ -1,6 +1,5 @@
 """Handlers that list, scan and remove files and objects."""
 
-from collections.abc import Callable
 from typing import TypeVar
 
 from aibs_informatics_aws_lambda.common.description import HandlerDescription
@@ -28,10 +27,10 @@ from .housekeeping.node_paths import NodePaths
 from .housekeeping.removal import check_removal, read_removal, remove_path, stat_path
 from .housekeeping.removal_plan import is_unchanged, make_removal_plan, planned_by_path
 from .housekeeping.stale import StalePolicy, find_stale
+from .housekeeping.stats import make_stats_response
 from .settings import REMOVE_VARIABLES
 from .stored_lists import store_list
 from .sync.filters import compile_patterns
-from .tree import Node
 
 _SECONDS_PER_DAY = 86400
 
@@ -68,30 +67,7 @@ class GetDataPathStatsHandler(LambdaHandler[GetDataPathStatsRequest, GetDataPath
             from .housekeeping.stores import sum_up_stores
 
             return sum_up_stores(request)
-        return get_path_stats(request.path)
-
-
-def get_path_stats(
-    path: DataPath, visit: Callable[[Node], None] | None = None
-) -> GetDataPathStatsResponse:
-    """Return the stats of a path and its immediate children.
-
-    Args:
-        path: the path.
-        visit: called with each file and folder below the path; see `sum_up_children`.
-
-    Raises:
-        ValueError: the EFS file system is not mounted.
-        OSError: a local path cannot be read.
-        AWSError: the bucket does not exist, or a request to S3 failed.
-    """
-    root, children = sum_up_children(find_contents(path), visit)
-    paths = NodePaths(path)
-    return GetDataPathStatsResponse(
-        path=paths.of_summary(has_children=bool(children)),
-        path_stats=root,
-        children={paths.quote(name): stats for name, stats in children.items()},
-    )
+        return make_stats_response(request.path, *sum_up_children(find_contents(request.path)))
 
 
 class ListDataPathsHandler(LambdaHandler[ListDataPathsRequest, ListDataPathsResponse]):

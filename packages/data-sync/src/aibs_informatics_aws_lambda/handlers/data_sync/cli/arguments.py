@@ -15,7 +15,7 @@ from aibs_informatics_aws_lambda.common.cli.parser import CommandParser
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from aibs_informatics_aws_lambda.storage.paths import DataLocation
+    from aibs_informatics_aws_lambda.storage.locations import DataLocation
 
 PROGRAM = "data-sync"
 
@@ -194,8 +194,8 @@ def as_argument(parse: Callable[[str], T]) -> Callable[[str], T]:
 @as_argument
 def parse_path(text: str) -> DataLocation:
     """Return an S3 URI, an EFS path or a local path."""
-    # Not for the help: models take half of the start-up time.
-    from aibs_informatics_aws_lambda.storage.paths import parse_data_path
+    # Not for the help.
+    from aibs_informatics_aws_lambda.storage.locations import parse_data_path
 
     return parse_data_path(text)
 

@@ -1,23 +1,27 @@
 """Helpers of the verbs that list, scan and remove files."""
 
+from __future__ import annotations
+
 import argparse
 import logging
 from collections.abc import Iterable, Iterator
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from aibs_informatics_aws_lambda.common.handler import LambdaHandler
 from aibs_informatics_aws_lambda.common.s3 import S3Path
-from aibs_informatics_aws_lambda.storage.paths import DataLocation
+from aibs_informatics_aws_lambda.storage.locations import DataLocation
 from aibs_informatics_aws_lambda.storage.quoted_names import unquote_name
-from aws_lambda_powertools import Logger
 
-H = TypeVar("H", bound=LambdaHandler[Any, Any])
+if TYPE_CHECKING:
+    from aibs_informatics_aws_lambda.common.handler import LambdaHandler
+    from aws_lambda_powertools import Logger
+
+H = TypeVar("H", bound="LambdaHandler[Any, Any]")
 
 
 def with_plain_log(handler: H) -> H:
     """Return a handler that logs plain text to stderr."""
     # By default handlers log JSON to stdout, for Lambda.
-    handler.log = cast(Logger, logging.getLogger(type(handler).__module__))
+    handler.log = cast("Logger", logging.getLogger(type(handler).__module__))
     return handler
 
 

@@ -10,13 +10,12 @@ from typing import Any, NamedTuple
 
 from aibs_informatics_aws_lambda.common.aws import named_errors
 from aibs_informatics_aws_lambda.common.s3 import S3Path
-from aibs_informatics_aws_lambda.storage.paths import DataLocation
+from aibs_informatics_aws_lambda.storage.locations import DataLocation
 
 from ..housekeeping.times import to_datetime
 from ..local.descent import Pace
 from ..locations import resolve
 from ..progress import activity
-from ..s3.botocore_client import s3_client
 
 # Where a file system takes its time.
 _THREADS = 32
@@ -53,12 +52,17 @@ def list_buckets() -> Iterator[LevelEntry]:
     Raises:
         AWSError: the request failed.
     """
+    from ..s3.botocore_client import s3_client
+
     with named_errors("list buckets", permission="s3:ListAllMyBuckets"):
         for bucket in s3_client().list_buckets()["Buckets"]:
             yield LevelEntry(f"{bucket['Name']}/", None, bucket.get("CreationDate"))
 
 
 def _list_prefix(path: S3Path) -> Iterator[LevelEntry]:
+    # Folders are listed without it.
+    from ..s3.botocore_client import s3_client
+
     prefix = path.with_folder_suffix.key
     with named_errors(f"list {path}", permission="s3:ListBucket"):
         if prefix != path.key:

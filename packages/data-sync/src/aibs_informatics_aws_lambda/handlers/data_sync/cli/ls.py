@@ -9,7 +9,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from aibs_informatics_aws_lambda.common.cli.errors import CommandError, ExitCode
-from aibs_informatics_aws_lambda.storage.paths import DataLocation
+from aibs_informatics_aws_lambda.storage.locations import DataLocation
 from aibs_informatics_aws_lambda.storage.quoted_names import quote_name
 
 from ..housekeeping.times import to_datetime
@@ -133,13 +133,14 @@ def _files_below(options: argparse.Namespace) -> Iterator[LevelEntry]:
 
 
 def _list_tree(options: argparse.Namespace) -> ExitCode:
+    filters = make_filter_config(options.rules)
+    if not options.json:
+        return _print_tree(options, filters)
+    # Lines of paths need no models.
     from ..file_system import ListDataPathsHandler
     from ..housekeeping.contents import find_contents
     from ..housekeeping.models import ListDataPathsRequest
 
-    filters = make_filter_config(options.rules)
-    if not options.json:
-        return _print_tree(options, filters)
     request = ListDataPathsRequest(
         path=options.path,
         # The handler matches from the start of a path only.

@@ -1,16 +1,23 @@
 """Output on stdout: lines, JSON, sizes and counts."""
 
+from __future__ import annotations
+
 import datetime as dt
 import sys
 from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
 
 from aibs_informatics_aws_lambda.common.cli.output import printing
 from aibs_informatics_aws_lambda.common.files import filename_in_errors
 from aibs_informatics_aws_lambda.common.json_io import dump_json_line
-from aibs_informatics_aws_lambda.common.model import PydanticBaseModel
-from pydantic import ByteSize
 
 from .arguments import check_stdout
+
+if TYPE_CHECKING:
+    from aibs_informatics_aws_lambda.common.model import PydanticBaseModel
+
+_UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
+_UNIT_STEP: Final = 1024
 
 
 def print_json(response: PydanticBaseModel) -> None:
@@ -38,7 +45,12 @@ def format_count(number: int, noun: str = "file") -> str:
 
 def format_size(number: int) -> str:
     """Return a number of bytes in a readable unit: ``19.5 MiB``."""
-    return ByteSize(number).human_readable(separator=" ")
+    amount, unit = float(number), _UNITS[0]
+    for unit in _UNITS:
+        if amount < _UNIT_STEP or unit == _UNITS[-1]:
+            break
+        amount /= _UNIT_STEP
+    return f"{number} {unit}" if unit == _UNITS[0] else f"{amount:.1f} {unit}"
 
 
 def format_time(time: dt.datetime, separator: str = " ") -> str:

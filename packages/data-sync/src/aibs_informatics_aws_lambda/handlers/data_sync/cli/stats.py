@@ -2,20 +2,19 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from aibs_informatics_aws_lambda.common.cli.errors import ExitCode, UsageError
-from aibs_informatics_aws_lambda.common.s3 import S3Path
-from aibs_informatics_aws_lambda.storage.quoted_names import unquote_name
+from aibs_informatics_aws_lambda.storage.locations import DataLocation
 
-from ..file_system import get_path_stats
-from ..housekeeping.models import DataPathStats, GetDataPathStatsResponse
+from ..housekeeping.contents import find_contents, sum_up_children
+from ..housekeeping.times import to_datetime
+from ..tree import Node
 from .arguments import PROGRAM, Parser, add_output_options, parse_path
 from .connection import add_connection_options, use_connection
 from .messages import configure_logging
 from .output import format_size, format_time, print_json, print_lines
 from .progress import show_waiting
-from .store_stats import show_stores
 
 _PROGRAM = f"{PROGRAM} stats"
 _BAR_WIDTH = 20
@@ -42,42 +41,49 @@ def run(arguments: Sequence[str]) -> ExitCode:
         raise UsageError("--html has no effect with --stores: leave one of them out")
     configure_logging(_PROGRAM, verbose=options.verbose, form=options.log_format)
     use_connection(options)
+    # The table needs no models: they take longer to import than a small tree to list.
     if options.stores:
+        from .store_stats import show_stores
+
         with show_waiting(f"listing {options.path}"):
             show_stores(options.path, as_json=options.json)
         return ExitCode.DONE
     with show_waiting(f"listing {options.path}"):
-        response = _write_page(options) if options.html else get_path_stats(options.path)
+        root, children = _write_page(options) if options.html else _sum_up(options.path)
     if options.json:
-        print_json(response)
+        from ..housekeeping.stats import make_stats_response
+
+        print_json(make_stats_response(options.path, root, children))
     else:
-        is_s3 = isinstance(options.path, S3Path)
-        print_lines(_table(response, str(options.path), str if is_s3 else unquote_name))
+        print_lines(_table(str(options.path), root, children))
     return ExitCode.DONE
 
 
-def _write_page(options: argparse.Namespace) -> GetDataPathStatsResponse:
-    """Write the page, and return the stats."""
-    # Not for the table alone.
+def _sum_up(
+    path: DataLocation, visit: Callable[[Node], None] | None = None
+) -> tuple[Node, dict[str, Node]]:
+    return sum_up_children(find_contents(path), visit)
+
+
+def _write_page(options: argparse.Namespace) -> tuple[Node, dict[str, Node]]:
+    """Write the page, and return the totals of the path and of its children."""
     from .pages.page import check_page_location, write_page
     from .pages.stats_page import StatsPage
 
     check_page_location(options.html)
     page = StatsPage(options.path)
-    response = get_path_stats(options.path, page.add)
-    write_page(options.html, page.render(response))
-    return response
+    root, children = _sum_up(options.path, page.add)
+    write_page(options.html, page.render(root))
+    return root, children
 
 
-def _table(
-    response: GetDataPathStatsResponse, path: str, unquote: Callable[[str], str]
-) -> Iterator[str]:
+def _table(path: str, root: Node, by_name: Mapping[str, Node]) -> Iterator[str]:
     rows = [("SIZE", "FILES", "LAST MODIFIED", "NAME")]
-    children = sorted(response.children.items())
-    rows += [_row(stats, unquote(name)) for name, stats in children]
-    rows.append(_row(response.path_stats, path))
+    children = sorted(by_name.items())
+    rows += [_row(child, name) for name, child in children]
+    rows.append(_row(root, path))
     size, files, time = (max(map(len, column)) for column in list(zip(*rows, strict=True))[:3])
-    bars = _bars([stats.size_bytes for _, stats in children])
+    bars = _bars([child.size_bytes for _, child in children])
     for row, bar in zip(rows, ["", *bars, ""], strict=True):
         column = f"{bar:<{_BAR_WIDTH}}  " if _shows_bars() else ""
         yield f"{row[0]:>{size}}  {row[1]:>{files}}  {row[2]:<{time}}  {column}{row[3]}"
@@ -94,9 +100,9 @@ def _shows_bars() -> bool:
     return sys.stdout.isatty() and sys.stdout.encoding.lower().startswith("utf")
 
 
-def _row(stats: DataPathStats, name: str) -> tuple[str, str, str, str]:
-    latest = format_time(stats.last_modified) if stats.object_count else "-"
-    return format_size(stats.size_bytes), f"{stats.object_count:,}", latest, name
+def _row(node: Node, name: str) -> tuple[str, str, str, str]:
+    latest = format_time(to_datetime(node.last_modified)) if node.object_count else "-"
+    return format_size(node.size_bytes), f"{node.object_count:,}", latest, name
 
 
 def make_parser() -> Parser:

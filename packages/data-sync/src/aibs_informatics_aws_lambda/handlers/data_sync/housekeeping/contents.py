@@ -1,4 +1,6 @@
-"""Contents of a path: its entries, stats and nodes."""
+"""Contents of a path: its entries, totals and nodes."""
+
+from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -6,18 +8,18 @@ from itertools import chain
 from typing import TYPE_CHECKING, TypeVar
 
 from aibs_informatics_aws_lambda.common.s3 import S3Path
-from aibs_informatics_aws_lambda.storage.data_sync.connection import S3Connection
-from aibs_informatics_aws_lambda.storage.paths import DataLocation
+from aibs_informatics_aws_lambda.storage.locations import DataLocation
 
 from ..entries import Entry, Listing
 from ..local.walk import find_files
 from ..locations import resolve
 from ..sync.filters import matches
 from ..tree import Coverage, Node, NodeKind, fold, node_of
-from .models import DataPathStats
-from .times import to_datetime
 
 if TYPE_CHECKING:
+    # Those who list disks need neither models nor S3.
+    from aibs_informatics_aws_lambda.storage.data_sync.connection import S3Connection
+
     from ..s3.client import S3
 
 T = TypeVar("T")
@@ -53,7 +55,7 @@ def _find_in_s3(path: S3Path, connection: S3Connection | None) -> Listing:
     return find_in_s3(make_s3(connection), path.bucket, path.key)
 
 
-def make_s3(connection: S3Connection | None = None) -> "S3":
+def make_s3(connection: S3Connection | None = None) -> S3:
     """Return a client for listings and small objects."""
     from ..s3.client import S3
 
@@ -62,8 +64,8 @@ def make_s3(connection: S3Connection | None = None) -> "S3":
 
 def sum_up_children(
     found: Listing, visit: Callable[[Node], None] | None = None
-) -> tuple[DataPathStats, dict[str, DataPathStats]]:
-    """Return the stats of a path and, by name, of its immediate children.
+) -> tuple[Node, dict[str, Node]]:
+    """Return the node of a path with its totals and, by name, those of its immediate children.
 
     Args:
         found: the contents of the path.
@@ -75,8 +77,7 @@ def sum_up_children(
         _visited(lambda node: Coverage.WHOLE if node.depth == 1 else Coverage.NOTHING, visit),
         _visited(lambda node: node.kind == "entry" and node.depth == 1, visit),
     )
-    by_name = {child.relative.removesuffix("/"): child for child in children}
-    return _stats(root), {name: _stats(child) for name, child in by_name.items()}
+    return root, {child.relative.removesuffix("/"): child for child in children}
 
 
 def list_nodes(
@@ -164,14 +165,6 @@ def _visited(
 
 def _all_entries(found: Listing) -> Iterable[Entry]:
     return chain([found.single] if found.single else [], found.below)
-
-
-def _stats(node: Node) -> DataPathStats:
-    return DataPathStats(
-        size_bytes=node.size_bytes,
-        object_count=node.object_count,
-        last_modified=to_datetime(node.last_modified),
-    )
 
 
 def _with_empty_tuple(source: Listing) -> Listing:

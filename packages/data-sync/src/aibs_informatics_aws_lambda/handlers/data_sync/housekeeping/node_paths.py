@@ -5,7 +5,7 @@ from pathlib import Path
 
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.efs import EFSPath
-from aibs_informatics_aws_lambda.storage.paths import DataLocation
+from aibs_informatics_aws_lambda.storage.locations import DataLocation
 from aibs_informatics_aws_lambda.storage.quoted_names import quote_name
 
 from ..tree import Node

@@ -1,16 +1,24 @@
 """Filters: regular expressions over the paths of entries."""
 
+from __future__ import annotations
+
 import math
 import re
 from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from aibs_informatics_aws_lambda.storage.data_sync.filters import DataSyncFilterConfig, Patterns
-from aibs_informatics_aws_lambda.storage.paths import parse_data_path
+from aibs_informatics_aws_lambda.storage.locations import parse_data_path
 from aibs_informatics_aws_lambda.storage.regular_expressions import compile_expression
 
 from ..entries import Entry
 from ..locations import Root, find_root
+
+if TYPE_CHECKING:
+    # Listings need no models.
+    from aibs_informatics_aws_lambda.storage.data_sync.filters import (
+        DataSyncFilterConfig,
+        Patterns,
+    )
 
 PathFilter = Callable[[str], bool]
 """Tells whether an entry is selected, by its path below the source (empty: the source itself)."""

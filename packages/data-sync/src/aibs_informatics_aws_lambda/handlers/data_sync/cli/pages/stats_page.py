@@ -3,9 +3,8 @@
 import time
 from typing import Any, Final
 
-from aibs_informatics_aws_lambda.storage.paths import DataLocation
+from aibs_informatics_aws_lambda.storage.locations import DataLocation
 
-from ...housekeeping.models import GetDataPathStatsResponse
 from ...housekeeping.node_paths import NodePaths
 from ...tree import Node
 from .aggregates import AGE_BOUNDS, SIZE_BOUNDS, Histogram, LargestNodes
@@ -38,20 +37,17 @@ class StatsPage:
         self._by_age.add(self._now - node.last_modified, node.size_bytes)
         self._by_size.add(node.size_bytes, node.size_bytes)
 
-    def render(self, response: GetDataPathStatsResponse) -> str:
+    def render(self, root: Node) -> str:
         """Return the page as HTML.
 
         Args:
-            response: the stats of the path.
+            root: the totals of the path.
         """
         quote = NodePaths(self._path).quote
-        return render_page("stats", f"{quote(str(self._path))}: sizes", self._data(response))
+        return render_page("stats", f"{quote(str(self._path))}: sizes", self._data(root))
 
-    def _data(self, response: GetDataPathStatsResponse) -> dict[str, Any]:
+    def _data(self, root: Node) -> dict[str, Any]:
         quote = NodePaths(self._path).quote
-        total = response.path_stats
-        modified = total.last_modified.timestamp() if total.object_count else 0.0
-        root = Node("", total.size_bytes, total.object_count, modified, "folder")
         nodes = self._nodes.rows(root)
         return {
             "path": quote(str(self._path)),
