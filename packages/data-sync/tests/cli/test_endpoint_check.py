@@ -199,3 +199,39 @@ def test_setting_of_an_endpoint_is_named(
 def test_local_paths_need_no_endpoint(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     use_connection(make_parser().parse_args(["a", "b"]))
+
+
+def test_endpoint_of_both_sides_is_looked_at_once(serve, monkeypatch: pytest.MonkeyPatch):
+    url = f"http://{serve(response('403 Forbidden', 'application/xml', XML))}"
+    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-west-2")
+    connected, connect = [], socket.create_connection
+    monkeypatch.setattr(socket, "create_connection", lambda *a: connected.append(a) or connect(*a))
+    calls: list[None] = []
+    use_connection(
+        make_parser().parse_args(["s3://bkt/a", "s3://bkt/b"]), lambda: calls.append(None)
+    )
+    assert len(connected) == len(calls) == 1
+
+
+@table(
+    "variables, goes_through_proxy",
+    {
+        "no variable": ({}, False),
+        "a proxy": ({"https_proxy": "http://proxy:1"}, True),
+        "a proxy of another scheme": ({"HTTP_PROXY": "http://proxy:1"}, False),
+        "a host without one": (
+            {"HTTPS_PROXY": "http://proxy:1", "no_proxy": "minio.invalid"},
+            False,
+        ),
+    },
+)
+def test_endpoint_behind_a_proxy_is_not_looked_at(
+    monkeypatch: pytest.MonkeyPatch, variables, goes_through_proxy
+):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    looked: list[object] = []
+    monkeypatch.setattr(endpoint_check, "_find_problem", looked.append)
+    check_endpoint(Endpoint("https://minio.invalid", "us-west-2", is_custom=True), "x")
+    assert bool(looked) is not goes_through_proxy

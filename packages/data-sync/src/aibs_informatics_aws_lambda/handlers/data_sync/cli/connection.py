@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
@@ -130,18 +130,27 @@ def find_side_connection(options: argparse.Namespace, side: Side) -> S3Connectio
         raise UsageError(f"--{side}-...: {error_message(error)}") from error
 
 
-def use_connection(options: argparse.Namespace) -> None:
+def use_connection(
+    options: argparse.Namespace, meanwhile: Callable[[], None] = lambda: None
+) -> None:
     """Set the variables that the options stand for, and look at the endpoints in use.
+
+    Args:
+        options: the options.
+        meanwhile: called while responses of endpoints are awaited.
 
     Raises:
         CommandError: there is no service compatible with S3 at an endpoint.
         AWSError: the configuration is invalid.
     """
     set_variables(options)
-    found = vars(options)
+    found, looked_at = vars(options), set()
     for side, names in _LOCATIONS.items():
         if any(map(_is_in_s3, (found[name] for name in names if name in found))):
-            check_side(find_side_connection(options, side), options, side)
+            connection = find_side_connection(options, side)
+            if connection not in looked_at:
+                looked_at.add(connection)
+                check_side(connection, options, side, meanwhile)
 
 
 def set_variables(options: argparse.Namespace) -> None:
@@ -173,9 +182,18 @@ def set_variables(options: argparse.Namespace) -> None:
 
 
 def check_side(
-    connection: S3Connection | None, options: argparse.Namespace, side: Side = "source"
+    connection: S3Connection | None,
+    options: argparse.Namespace,
+    side: Side = "source",
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> None:
     """Look at the endpoint of a connection, or that of the environment.
+
+    Args:
+        connection: the connection; `None` for that of the environment.
+        options: the options, for messages.
+        side: the side whose connection it is.
+        meanwhile: called while the response of the endpoint is awaited.
 
     Raises:
         CommandError: there is no service compatible with S3.
@@ -185,7 +203,7 @@ def check_side(
     from .endpoint_check import check_endpoint
 
     endpoint = find_endpoint(connection)
-    check_endpoint(endpoint, _setting_of(endpoint.endpoint, options, side))
+    check_endpoint(endpoint, _setting_of(endpoint.endpoint, options, side), meanwhile)
 
 
 def _setting_of(url: str, options: argparse.Namespace, side: Side) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import ssl
+import time
+from collections.abc import Callable
 from contextlib import closing
 from http import HTTPStatus
 from threading import Thread
 from urllib.parse import SplitResult, urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from aibs_informatics_aws_lambda.common.cli.errors import CommandError
 
@@ -33,7 +35,13 @@ _OTHER_STATUSES = frozenset(
 )
 
 
-def check_endpoint(endpoint: Endpoint, setting: str) -> None:
+def _do_nothing() -> None:
+    """Use the time of a look at an endpoint for nothing else."""
+
+
+def check_endpoint(
+    endpoint: Endpoint, setting: str, meanwhile: Callable[[], None] = _do_nothing
+) -> None:
     """Connect to an endpoint, and look whether a service compatible with S3 responds.
 
     Of an endpoint of AWS, only the name of the host is looked up.
@@ -41,12 +49,14 @@ def check_endpoint(endpoint: Endpoint, setting: str) -> None:
     Args:
         endpoint: the endpoint.
         setting: where it is configured, for messages.
+        meanwhile: called while the response is awaited.
 
     Raises:
         CommandError: there is no such service, or no response within seconds.
     """
     parts = urlsplit(endpoint.endpoint)
-    if parts.scheme in getproxies() and not proxy_bypass(parts.hostname or ""):
+    if _goes_through_proxy(parts):
+        meanwhile()
         return
     found: list[str | None] = []
     is_aws = endpoint.is_aws and not endpoint.is_custom
@@ -54,13 +64,24 @@ def check_endpoint(endpoint: Endpoint, setting: str) -> None:
     # A thread: looking up a name has no timeout.
     thread = Thread(target=lambda: found.append(look(parts)), daemon=True)
     thread.start()
-    thread.join(_SECONDS)
+    until = time.monotonic() + _SECONDS
+    meanwhile()
+    thread.join(max(0.0, until - time.monotonic()))
     problem = found[0] if found else f"no response within {_SECONDS} seconds"
     if problem:
         check = "the region" if is_aws else setting
         raise CommandError(
             f"cannot connect to {endpoint.endpoint}: {problem}. Check {check} and the network"
         )
+
+
+def _goes_through_proxy(parts: SplitResult) -> bool:
+    # Imported only if a variable names a proxy: it takes longer than a response.
+    if not any(name.lower().endswith("_proxy") for name in os.environ):
+        return False
+    from urllib.request import getproxies, proxy_bypass
+
+    return parts.scheme in getproxies() and not proxy_bypass(parts.hostname or "")
 
 
 def _find_host(parts: SplitResult) -> str | None:
@@ -105,7 +126,8 @@ def _connect(parts: SplitResult) -> socket.socket:
 
 def _encrypt(connection: socket.socket) -> ssl.SSLSocket:
     # Whether the certificate is trusted is told, with the remedy, by the first request.
-    context = ssl.create_default_context()
+    # So the CAs of the system, which take a while to read, are left out.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     connection.settimeout(_STEP_SECONDS)

@@ -60,10 +60,18 @@ def run_sync(options: argparse.Namespace) -> ExitCode:
     """
     request = make_request(options)
     configure_logging(PROGRAM, verbose=options.verbose, form=options.log_format)
-    use_connection(options)
+    use_connection(options, _import_engine)
     if request.report_path == _STDOUT:
         return _with_report_on_stdout(request, options)
     return _run(request, options)
+
+
+def _import_engine() -> None:
+    """Import what a sync runs on, which takes about as long as a response from a distance."""
+    with paused_collector():
+        import awscrt.s3  # noqa: F401
+
+        from ..sync import engine  # noqa: F401
 
 
 def _with_report_on_stdout(request: DataSyncRequest, options: argparse.Namespace) -> ExitCode:

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# The pages of a listing are read one after another.
-_CONNECTIONS = 2
+# Long listings are read by ranges of keys, side by side.
+_CONNECTIONS = 32
 
 
 def find_contents(path: DataLocation, connection: S3Connection | None = None) -> Listing:
