@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import math
 import os
 import threading
 import time
@@ -32,9 +33,12 @@ if TYPE_CHECKING:
     from awscrt.io import ClientBootstrap, TlsConnectionOptions
     from awscrt.s3 import S3Client
 
+    from .tcp import TrafficMeter
+    from .throughput import InFlight, Throughputs
+
 from ..rate_limits import RateLimits
 from ..settings import CHECKSUM_KEY, DEFAULT_RETRIES, WORKERS
-from .errors import error_code, translate_error
+from .errors import error_code, too_slow_error, translate_error
 from .pacing import PacedFile, body_bytes, operations_of
 from .requests import Request, Response, head, read_stored, settle
 from .retries import find_header, is_transient, retry_delay
@@ -52,6 +56,12 @@ _CONNECT_TIMEOUT_MS = 10_000
 _HANDSHAKE_SECONDS = 2.0
 # Waits double, with jitter.
 _RETRIES = DEFAULT_RETRIES
+# These take their time, in which the service sends a blank now and then, or nothing.
+# https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
+_SLOW_OPERATIONS = frozenset(
+    {"CompleteMultipartUpload", "CopyObject", "DeleteObjects", "UploadPartCopy"}
+)
+_UPLOADS = frozenset({"PutObject", "UploadPart"})
 # With a limit, transfers in parts get about four times as many parts ahead of it.
 _PACED_CONNECTIONS = 2
 _BYTES_PER_SECOND_OF_A_CONNECTION = 10 * 10**6
@@ -64,6 +74,15 @@ _FIRST_WAIT_MS = 100
 SILENCE_SECONDS = 15.0
 """A warning says after so many seconds that nothing arrives. After 30 seconds without a byte, the
 library ends an attempt."""
+
+SLOW_SECONDS = 60.0
+"""An attempt ends if it is below the minimum throughput for so many seconds."""
+
+# How often the requests in flight are looked at in this time.
+_LOOKS = 4
+
+# What has no size known before, such as a page of a listing, is smaller.
+_UNKNOWN_BYTES = 4 * 2**20
 
 # A page of 1,000 keys has at most 4 MiB.
 _MAX_BODY_BYTES = 16 * 2**20
@@ -125,7 +144,10 @@ class S3:
         self._clients: dict[tuple[str, int, bool, int], S3Client] = {}
         self._regions: dict[str, str] = {}
         self._addresses: dict[tuple[str, str], tuple[str, str]] = {}
-        self._in_flight: dict[Future[Response], tuple[Request, Any]] = {}
+        self._in_flight: dict[Future[Response], tuple[Request, Any, _Collector]] = {}
+        self._look: threading.Timer | None = None
+        self._throughputs: Throughputs | None = None
+        self._traffic: TrafficMeter | None = None
         self._waiting: dict[Future[Response], threading.Timer] = {}
         self._is_stopped = False
         self._hosts: set[str] = set()
@@ -248,7 +270,7 @@ class S3:
             self._limits.resume()
 
     def _cancel(self) -> None:
-        for _, sent in list(self._in_flight.values()):
+        for _, sent, _ in list(self._in_flight.values()):
             sent.cancel()
         for future in list(self._waiting):
             # Either the timer takes it, or this.
@@ -313,6 +335,11 @@ class S3:
                     future.set_result(response.as_response(verified=did_validate_checksum))
                 elif failure := response.failure or (paced.failure if paced else None):
                     future.set_exception(failure)
+                elif response.too_slow and not self._is_stopped:
+                    if attempt < self._retries and not response.has_begun:
+                        self._repeat(request, future, collect, attempt, error)
+                    else:
+                        future.set_exception(response.too_slow)
                 elif attempt >= max(self._retries, _REDIRECTIONS) or response.has_begun:
                     future.set_exception(self._translate(error, request, host))
                 elif self._is_elsewhere(request, region, error) or self._refuses_trailer(
@@ -366,8 +393,10 @@ class S3:
             return
         with _counts:
             sent_requests.update(self._operations(request, is_stream=response.is_stream))
-        self._in_flight[future] = request, sent
+        self._in_flight[future] = request, sent, response
         future.add_done_callback(self._forget)
+        if self._look is None:
+            self._look_later()
         if self._encrypted and host not in self._hosts:
             self._watch_handshake(host)
         if self._is_stopped:
@@ -408,6 +437,55 @@ class S3:
         if self._is_stopped:
             self._cancel()
 
+    def _look_later(self) -> None:
+        """Look at the throughput of the requests in flight, after a while."""
+        with _counts:
+            if self._look is None:
+                self._look = threading.Timer(SLOW_SECONDS / _LOOKS, self._end_slow_requests)
+                self._look.daemon = True
+                self._look.start()
+
+    def _end_slow_requests(self) -> None:
+        """End the attempts of requests that are too slow; they are sent again."""
+        from .tcp import TrafficMeter
+        from .throughput import Throughputs, minimum_within
+
+        self._look = None
+        # Each attempt has a response of its own.
+        in_flight = {found[2]: found for found in list(self._in_flight.values())}
+        if not in_flight:
+            self._throughputs = self._traffic = None
+            return
+        if self._throughputs is None or self._traffic is None:
+            self._throughputs = Throughputs(minimum_within(self._limits, SLOW_SECONDS))
+            self._traffic = TrafficMeter()
+        known = {
+            response: self._state_of(request, response)
+            for request, _, response in in_flight.values()
+            if request.operation not in _SLOW_OPERATIONS
+        }
+        parts = sum(math.ceil(state.unknown / self._part_bytes) for state in known.values())
+        is_queue = parts > min(self._connections, _MEMORY_BYTES // PART_BYTES)
+        traffic, now = self._traffic.read(), time.monotonic()
+        found = self._throughputs.find_slow(now, known, traffic, is_queue=is_queue)
+        for response, throughput in found.items():
+            request, sent, _ = in_flight[response]
+            response.too_slow = too_slow_error(request, throughput, self._throughputs.minimum)
+            logger.warning("%s. This attempt is ended", response.too_slow)
+            sent.cancel()
+        self._look_later()
+
+    def _state_of(self, request: Request, response: _Collector) -> InFlight:
+        from .throughput import InFlight
+
+        size, done = request.size, response.size
+        rest = _UNKNOWN_BYTES if size is None else max(0, size - done)
+        most = self._connections_of_one() * (request.part_bytes or self._part_bytes)
+        is_upload = request.operation in _UPLOADS
+        # S3 takes its time to put the parts of an upload together.
+        is_held = response.is_taking or (is_upload and not rest)
+        return InFlight(done, min(rest, most), sends=is_upload, is_held=is_held)
+
     def _translate(self, error: Exception, request: Request, host: str) -> Exception:
         if self._is_stopped and getattr(error, "name", "") == _CANCELED:
             return OutOfTimeError()
@@ -431,7 +509,7 @@ class S3:
                 self._failed_handshakes[host] = error
                 self._cancel()
                 # The library waits for up to half a minute before it ends a failed connection.
-                for future, (request, _) in list(self._in_flight.items()):
+                for future, (request, _, _) in list(self._in_flight.items()):
                     if not future.done():
                         future.set_exception(translate_error(error, request, host))
 
@@ -623,9 +701,11 @@ class _Collector:
         self._chunks: list[bytes] = []
         self._take = take or self._chunks.append
         self._on_bytes = on_bytes
-        self._size = 0
+        self.size = 0
         self.has_begun = False
+        self.is_taking = False
         self.failure: Exception | None = None
+        self.too_slow: AWSError | None = None
 
     def take_headers(self, headers: list[tuple[str, str]], **_: Any) -> None:
         keep_thread_state()
@@ -634,14 +714,16 @@ class _Collector:
     def take_body(self, chunk: bytes, **_: Any) -> None:
         keep_thread_state()
         self.has_begun = self.is_stream
-        self._size += len(chunk)
+        self.size += len(chunk)
         try:
-            if not self.is_stream and self._size > _MAX_BODY_BYTES:
+            if not self.is_stream and self.size > _MAX_BODY_BYTES:
                 raise AWSError(
                     f"the response has more than {_MAX_BODY_BYTES} bytes. Check that the endpoint "
                     "is a service compatible with S3, and proxies"
                 )
+            self.is_taking = self.is_stream
             self._take(bytes(chunk))
+            self.is_taking = False
         except Exception as failure:
             # The library ends the transfer, and does not say by which error.
             self.failure = failure
@@ -649,13 +731,13 @@ class _Collector:
 
     def take_progress(self, size: int) -> None:
         keep_thread_state()
-        self._size += size
+        self.size += size
         if self._on_bytes:
             self._on_bytes(size)
 
     def as_response(self, *, verified: bool) -> Response:
         body = b"".join(self._chunks)
-        return Response(self._headers, body, 0 if body else self._size, verified)
+        return Response(self._headers, body, 0 if body else self.size, verified)
 
 
 def _restore_status(request: Request, host: str) -> list[tuple[str, str]]:

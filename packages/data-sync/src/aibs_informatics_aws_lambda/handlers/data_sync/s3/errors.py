@@ -17,6 +17,7 @@ from .xml import find_text
 
 if TYPE_CHECKING:
     from .requests import Request
+    from .throughput import Minimum
 
 _NOT_FOUND = frozenset({"NoSuchBucket", "NoSuchKey", "NotFound"})
 # Prefixes of the names that awscrt has for connection errors.
@@ -134,6 +135,22 @@ def translate_error(
     is_service = status is None or status >= HTTPStatus.INTERNAL_SERVER_ERROR
     translated.is_general = is_service or code in _GENERAL
     return translated
+
+
+def too_slow_error(request: Request, throughput: float, minimum: Minimum) -> AWSError:
+    """Return the error about a request that was below the minimum throughput.
+
+    Args:
+        request: the request.
+        throughput: the bytes per second that it had at most.
+        minimum: the minimum, and for how long it was below it.
+    """
+    verb = _VERBS.get(request.operation, request.operation)
+    return AWSError(
+        f"cannot {verb} {request.subject}: at most {throughput:,.0f} bytes per second for "
+        f"{minimum.seconds:,.0f} seconds, and the minimum is {minimum.bytes_per_second:,.0f}. "
+        "Check the network, proxies and the service, and sync again"
+    )
 
 
 def error_code(error: Exception) -> str:
