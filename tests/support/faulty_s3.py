@@ -227,6 +227,9 @@ class FaultyS3:
         )
         return Reply(body=body.encode(), headers=_XML)
 
+    def _head_bucket(self, call: Call) -> Reply:
+        return Reply(headers={"x-amz-bucket-region": "us-east-1"})
+
     def _get_object(self, call: Call) -> Reply:
         found = self.objects.get((call.bucket, call.key))
         if found is None:
@@ -439,7 +442,8 @@ def _handler_of(held: FaultyS3) -> type[BaseHTTPRequestHandler]:
 
 def _operation(method: str, key: str, query: Mapping[str, str], headers: Mapping[str, str]) -> str:
     if not key:
-        return {"GET": "ListObjectsV2", "POST": "DeleteObjects"}.get(method, method)
+        names = {"GET": "ListObjectsV2", "HEAD": "HeadBucket", "POST": "DeleteObjects"}
+        return names.get(method, method)
     if "tagging" in query:
         return f"{method.capitalize()}ObjectTagging"
     is_copy = "x-amz-copy-source" in headers

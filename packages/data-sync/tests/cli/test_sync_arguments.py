@@ -86,6 +86,11 @@ def request_of(line: str):
         "--fsync waits for the disk": (f"--fsync {DOWN}", "fsync", True),
         "--switch exchanges folders": (f"--switch {DOWN}", "switch", True),
         "--deadline is in seconds": (f"--deadline 1.5 {UP}", "deadline", 1.5),
+        "--inventory lists the source": (
+            f"--inventory s3://bkt/manifest.json {DOWN}",
+            "inventory",
+            "s3://bkt/manifest.json",
+        ),
         "there is no deadline by default": (UP, "deadline", None),
     },
 )
@@ -205,6 +210,7 @@ def test_staging_folder():
         "--size-only has no checksums": (f"--size-only --checksum {UP}", "exclude each other"),
         "--update is not --immutable": (f"--update --immutable {UP}", "not allowed with"),
         "--batch-bytes needs --jobs": (f"--batch-bytes 1MB {UP}", "--batch-bytes requires --jobs"),
+        "an inventory lists objects": (f"--inventory m {UP}", "--inventory is only for a source"),
         "--verify is one process": (f"--jobs 2 --verify {UP}", "--verify runs in one process"),
         "--max-delete is a number or a share": (f"--delete --max-delete x {UP}", "max.delete"),
     },

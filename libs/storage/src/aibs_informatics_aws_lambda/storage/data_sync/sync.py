@@ -213,6 +213,11 @@ class DataSyncTask(PydanticBaseModel):
     filter_root: str | None = Field(
         None, description="path that patterns are relative to; default: the source path"
     )
+    inventory: DataPath | None = Field(
+        None,
+        description="manifest.json of an S3 Inventory report that lists the source, so that no "
+        "LIST request does",
+    )
     source_connection: S3Connection | None = Field(
         None, description="role, endpoint and region for a source in S3"
     )
@@ -240,6 +245,9 @@ class DataSyncCounts(PydanticBaseModel):
         None, description="archived objects that were left out, if there are any"
     )
     bytes_archived: int | None = None
+    files_vanished: int | None = Field(
+        None, description="with inventory: objects that no longer exist, if there are any"
+    )
 
 
 class Verification(PydanticBaseModel):

@@ -14,7 +14,12 @@ from aibs_informatics_aws_lambda.storage.mount_points import EFS_MOUNT_VARIABLES
 # Part of the public names of this module; defined elsewhere.
 from aibs_informatics_aws_lambda.storage.paths import DataPath as DataPath
 
-from .housekeeping.contents import find_contents, list_nodes, sum_up_children
+from .housekeeping.contents import (
+    find_contents,
+    find_listed_contents,
+    list_nodes,
+    sum_up_children,
+)
 from .housekeeping.models import (
     GetDataPathStatsRequest,
     GetDataPathStatsResponse,
@@ -50,7 +55,8 @@ class GetDataPathStatsHandler(LambdaHandler[GetDataPathStatsRequest, GetDataPath
             "The response has one entry per immediate child, and is limited to 6 MB for a Lambda "
             "function.",
         ),
-        cost="S3: one LIST request per 1,000 objects. Amazon EFS: reads of metadata.",
+        cost="S3: one LIST request per 1,000 objects, unless an inventory lists them. Amazon EFS: "
+        "reads of metadata.",
         output_fields=("response_path",),
     )
 
@@ -58,16 +64,24 @@ class GetDataPathStatsHandler(LambdaHandler[GetDataPathStatsRequest, GetDataPath
         """Return sizes, counts and times. They are zero for a missing path.
 
         Raises:
-            ValueError: the EFS file system is not mounted.
+            ValueError: the EFS file system is not mounted, or the inventory cannot be used.
             OSError: a local path cannot be read.
             AWSError: the bucket does not exist, or a request to S3 failed.
         """
+        if request.stores and request.inventory is not None:
+            raise ValueError("stores and inventory exclude each other: leave one of them out")
         if request.stores:
             # It reads entry files, for which listings have no use.
             from .housekeeping.stores import sum_up_stores
 
             return sum_up_stores(request)
-        return make_stats_response(request.path, *sum_up_children(find_contents(request.path)))
+        inventory = request.inventory
+        found = (
+            find_contents(request.path)
+            if inventory is None
+            else find_listed_contents(request.path, inventory)
+        )
+        return make_stats_response(request.path, *sum_up_children(found))
 
 
 class ListDataPathsHandler(LambdaHandler[ListDataPathsRequest, ListDataPathsResponse]):

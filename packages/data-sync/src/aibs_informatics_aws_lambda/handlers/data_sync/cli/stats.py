@@ -5,9 +5,9 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from aibs_informatics_aws_lambda.common.cli.errors import ExitCode, UsageError
-from aibs_informatics_aws_lambda.storage.locations import DataLocation
+from aibs_informatics_aws_lambda.common.s3 import S3Path
 
-from ..housekeeping.contents import find_contents, sum_up_children
+from ..housekeeping.contents import find_contents, find_listed_contents, sum_up_children
 from ..housekeeping.times import to_datetime
 from ..tree import Node
 from .arguments import PROGRAM, Parser, add_output_options, parse_path
@@ -39,6 +39,10 @@ def run(arguments: Sequence[str]) -> ExitCode:
     options = make_parser().parse_args(arguments)
     if options.stores and options.html:
         raise UsageError("--html has no effect with --stores: leave one of them out")
+    if options.stores and options.inventory:
+        raise UsageError("--inventory has no effect with --stores: leave one of them out")
+    if options.inventory and not isinstance(options.path, S3Path):
+        raise UsageError("--inventory is only for a path in S3")
     configure_logging(_PROGRAM, verbose=options.verbose, form=options.log_format)
     use_connection(options)
     # The table needs no models: they take longer to import than a small tree to list.
@@ -49,7 +53,7 @@ def run(arguments: Sequence[str]) -> ExitCode:
             show_stores(options.path, as_json=options.json)
         return ExitCode.DONE
     with show_waiting(f"listing {options.path}"):
-        root, children = _write_page(options) if options.html else _sum_up(options.path)
+        root, children = _write_page(options) if options.html else _sum_up(options)
     if options.json:
         from ..housekeeping.stats import make_stats_response
 
@@ -60,9 +64,14 @@ def run(arguments: Sequence[str]) -> ExitCode:
 
 
 def _sum_up(
-    path: DataLocation, visit: Callable[[Node], None] | None = None
+    options: argparse.Namespace, visit: Callable[[Node], None] | None = None
 ) -> tuple[Node, dict[str, Node]]:
-    return sum_up_children(find_contents(path), visit)
+    found = (
+        find_contents(options.path)
+        if options.inventory is None
+        else find_listed_contents(options.path, options.inventory)
+    )
+    return sum_up_children(found, visit)
 
 
 def _write_page(options: argparse.Namespace) -> tuple[Node, dict[str, Node]]:
@@ -72,7 +81,7 @@ def _write_page(options: argparse.Namespace) -> tuple[Node, dict[str, Node]]:
 
     check_page_location(options.html)
     page = StatsPage(options.path)
-    root, children = _sum_up(options.path, page.add)
+    root, children = _sum_up(options, page.add)
     write_page(options.html, page.render(root))
     return root, children
 
@@ -115,6 +124,12 @@ def make_parser() -> Parser:
         "--stores",
         action="store_true",
         help="show each store, such as a Zarr array or a Delta table, as one item, at any depth",
+    )
+    parser.add_argument(
+        "--inventory",
+        metavar="URI",
+        type=parse_path,
+        help="read the manifest.json of an S3 Inventory report, without LIST requests",
     )
     parser.add_argument(
         "--html",

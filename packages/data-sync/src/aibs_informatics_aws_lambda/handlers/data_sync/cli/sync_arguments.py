@@ -207,6 +207,12 @@ def _add_tuning(group: Group) -> None:
         help="stop at the first file that fails, instead of syncing the others",
     )
     group.add_argument(
+        "--inventory",
+        metavar="URI",
+        type=arguments.parse_path,
+        help="list SRC by the manifest.json of an S3 Inventory report, without LIST requests",
+    )
+    group.add_argument(
         "--deadline",
         metavar="SECONDS",
         type=arguments.not_negative,

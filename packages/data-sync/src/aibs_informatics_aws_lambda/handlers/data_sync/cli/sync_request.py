@@ -97,6 +97,8 @@ def _problems(request: DataSyncRequest, options: argparse.Namespace) -> Iterator
             "--jobs and --switch exclude each other: each batch would be switched by itself, and "
             "readers would see a mixture of batches"
         )
+    if request.inventory is not None and not from_s3:
+        yield "--inventory is only for a source in S3"
     if options.batch_bytes and options.jobs == 1:
         yield "--batch-bytes requires --jobs"
     if request.stores and str(request.report_path).lower().endswith((".html", ".htm")):
@@ -109,7 +111,7 @@ def _problems(request: DataSyncRequest, options: argparse.Namespace) -> Iterator
 
 def _with_absolute_paths(request: DataSyncRequest) -> DataSyncRequest:
     """Return a request whose paths are valid in another working directory."""
-    names = ("source_path", "destination_path", "backup_path")
+    names = ("source_path", "destination_path", "backup_path", "inventory")
     paths = {name: getattr(request, name) for name in names}
     absolute = {name: path.absolute() for name, path in paths.items() if isinstance(path, Path)}
     return request.model_copy(update=absolute)

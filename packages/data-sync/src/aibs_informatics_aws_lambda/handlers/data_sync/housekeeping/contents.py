@@ -48,6 +48,24 @@ def find_contents(path: DataLocation, connection: S3Connection | None = None) ->
     return _with_empty_tuple(find_files(location))
 
 
+def find_listed_contents(path: DataLocation, inventory: DataLocation) -> Listing:
+    """Return the objects at and below a path by an S3 Inventory report, without a listing.
+
+    Raises:
+        ValueError: the path is not in S3, or the report cannot be used.
+        OSError: a local file of the report cannot be read.
+        AWSError: the report cannot be read from S3.
+    """
+    # Few paths are listed by one.
+    from ..inventory.listing import find_in_inventory
+
+    location = resolve(path)
+    if not isinstance(location, S3Path):
+        raise ValueError(f"an inventory lists objects, and {path} is a local path")
+    found = find_in_inventory(resolve(inventory), make_s3, location.bucket, location.key)
+    return _with_empty_tuple(found)
+
+
 def _find_in_s3(path: S3Path, connection: S3Connection | None) -> Listing:
     # Not imported by functions that only read disks.
     from ..s3.listing import find_in_s3

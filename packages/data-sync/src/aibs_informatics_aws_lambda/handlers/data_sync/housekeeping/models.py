@@ -57,6 +57,11 @@ class GetDataPathStatsRequest(WithDataPath, ResponseByReference):
         None,
         description="true: return stores, such as Zarr arrays, at any depth, and no children",
     )
+    inventory: DataPath | None = Field(
+        None,
+        description="manifest.json of an S3 Inventory report that lists the path, so that no "
+        "LIST request does",
+    )
 
 
 class StoreStats(DataPathStats):

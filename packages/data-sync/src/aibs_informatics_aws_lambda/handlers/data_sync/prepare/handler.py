@@ -48,7 +48,7 @@ class PrepareBatchDataSyncHandler(
             for name, meaning in SYNC_VARIABLES.items()
             if name not in (LOCK_ROOT_KEY, DEFAULT_BUCKET_NAME_ENV_VAR)
         },
-        iam_actions=("s3:ListBucket", "s3:PutObject"),
+        iam_actions=("s3:GetObject", "s3:ListBucket", "s3:PutObject"),
         effect="none",
         output_fields=("response_path", "temporary_request_payload_path"),
         limits=(
@@ -56,8 +56,8 @@ class PrepareBatchDataSyncHandler(
             "The response of a Lambda function is limited to 6 MB, about 10,000 requests: store "
             "more with `response_path`.",
         ),
-        cost="S3: one LIST request per 1,000 objects of the source, and with `delete` of the "
-        "destination; one PUT request per stored document.",
+        cost="S3: one LIST request per 1,000 objects of the source, unless an inventory lists it, "
+        "and with `delete` of the destination; one PUT request per stored document.",
     )
 
     def handle(

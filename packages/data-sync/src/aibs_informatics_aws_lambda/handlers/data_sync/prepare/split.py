@@ -127,7 +127,7 @@ class SubRequests:
             "destination_path": self.destination_path(node),
         }
         alone = _alone(paths["source_path"]) if node.kind == "lone" else {}
-        own = {**self._report(node), **self._backup(node)}
+        own = {**self._report(node), **self._backup(node), **self._inventory(node)}
         return self._whole.model_copy(update={**paths, **alone, **own})
 
     def split(self, parts: Sequence[Node]) -> SplitParts:
@@ -179,6 +179,13 @@ class SubRequests:
         # A single file is kept under its name.
         folder = relative.rstrip("/") if node.kind == "folder" else relative.rpartition("/")[0]
         return {"backup_path": _joined(path, folder) if folder else path}
+
+    def _inventory(self, node: Node) -> dict[str, Any]:
+        """Return the ``inventory`` field of a part.
+
+        Parts are listed: each would read the report of the whole bucket.
+        """
+        return {"inventory": None} if node.relative else {}
 
     def _report(self, node: Node) -> dict[str, Any]:
         """Return the ``report_path`` field of a part, unique among the parts."""

@@ -64,6 +64,7 @@ _VERBS: Final[Mapping[str, str]] = MappingProxyType(
         "UploadPartCopy": "copy",
         "CompleteMultipartUpload": "copy",
         "AbortMultipartUpload": "abort the copy to",
+        "HeadBucket": "look up",
         "HeadObject": "read the metadata of",
         "GetObjectTagging": "read the tags of",
         "PutObjectTagging": "set the tags of",
@@ -84,6 +85,10 @@ _BY_STATUS: Final[Mapping[int, str]] = MappingProxyType(
 
 class ArchivedError(AWSError):
     """An object must be restored before it can be read."""
+
+
+class ChangedError(AWSError):
+    """An object is not the one that a request names in its condition."""
 
 
 _UNSIGNED = (
@@ -131,6 +136,8 @@ def translate_error(
     is_missing = code in _NOT_FOUND or status == HTTPStatus.NOT_FOUND
     if code == "InvalidObjectState":
         return ArchivedError(text)
+    if status == HTTPStatus.PRECONDITION_FAILED:
+        return ChangedError(text)
     translated = ResourceNotFoundError(text) if is_missing else AWSError(text)
     is_service = status is None or status >= HTTPStatus.INTERNAL_SERVER_ERROR
     translated.is_general = is_service or code in _GENERAL

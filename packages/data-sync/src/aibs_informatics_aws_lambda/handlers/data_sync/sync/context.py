@@ -49,6 +49,7 @@ class ExecutionContext:
         limits: the limits of bytes and requests per second, if there are any.
         retries: the attempts to copy a local file after the first one.
         backup: keeps what is replaced or deleted at the destination, if anything does.
+        lists_snapshot: whether the source may have changed long after it was listed.
     """
 
     pool: Executor
@@ -75,6 +76,7 @@ class ExecutionContext:
     limits: RateLimits | None = None
     retries: int = DEFAULT_RETRIES
     backup: Backup | None = None
+    lists_snapshot: bool = False
 
     @property
     def may_delete(self) -> bool:

@@ -40,6 +40,7 @@ from .resolve import Branch, ResolvedSync, resolve_sync
 from .result import NoProgressError, Outcome, find_resumption, make_response
 from .resumption import Resumption
 from .routes import Route, folder_route
+from .snapshot import keep_confirmed_deletions
 
 if TYPE_CHECKING:
     from .s3_switch import S3Switch
@@ -299,6 +300,9 @@ class _Call:
                 patterns = compile_patterns(self._request.delete_only, "delete_only")
                 for plan in plans:
                     plan.keep_deletions(patterns)
+            if self._request.inventory is not None:
+                for plan in plans:
+                    keep_confirmed_deletions(plan, resolved.selects, self._source_s3())
             restrict(plans)
             _check_deletions(self._request, plans)
             _check_archived(self._request, plans)
@@ -345,6 +349,7 @@ class _Call:
                 trusts_times=bool(request.preserve)
                 and not (request.ignore_times or request.verify),
                 backup=self._make_backup(plans, pool),
+                lists_snapshot=request.inventory is not None,
             )
             activity.phase = "verifying" if request.verify else "comparing"
             pending = sum(plan.pending for plan in plans)

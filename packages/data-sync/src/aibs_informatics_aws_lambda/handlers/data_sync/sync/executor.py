@@ -10,13 +10,15 @@ from enum import Enum
 from functools import partial
 from typing import Any, TypeVar
 
+from aibs_informatics_aws_lambda.common.exceptions import ResourceNotFoundError
+
 from ..local.files import set_modified
 from ..local.folders import Folder, Folders, mode_below
 from ..local.staging import Staging
 from ..progress import Item, activity
 from ..s3.client import DEFAULT_CONNECTIONS, PART_BYTES, S3
-from ..s3.errors import ArchivedError
-from ..s3.requests import Response, head
+from ..s3.errors import ArchivedError, ChangedError
+from ..s3.requests import Response, head, read_stored
 from ..settings import WORKERS
 from .archived import describe, is_archived
 from .context import ExecutionContext
@@ -28,6 +30,7 @@ from .report import Evidence, ReportAction
 from .result import Outcome
 from .resumption import Resumption, latest
 from .routes import Route
+from .snapshot import as_found
 from .transfers.download import Download
 from .transfers.local_copy import LocalCopy, copy_folders
 from .transfers.method import TransferMethod
@@ -209,7 +212,7 @@ class _PlanExecution:
                 # What they name is left out, and must be restored first.
                 found = (numbered for numbered in found if numbered[1].action == "keep")
             self._transfer_each(found if self.context.may_delete else self._left_out(found))
-        if not self.context.may_delete:
+        if not self.context.may_delete or self._outcome.counts.files_vanished:
             self.method.discard([])
         if self.plan.route.is_local and self.context.changes:
             self._finish_folders()
@@ -306,6 +309,17 @@ class _PlanExecution:
         """Count and report an archived object that is left out."""
         del self._unfinished[step.target]
         _note_archived(self.plan.route, step, self.context, self._outcome)
+        self.context.progress.advance(1, step.entry.size)
+
+    def note_vanished(self, step: Step, error: Exception) -> None:
+        """Count and report an object of a snapshot that no longer exists."""
+        del self._unfinished[step.target]
+        route, counts = self.plan.route, self._outcome.counts
+        self.context.report.add(route, step, "transfer", error=error)
+        if not counts.files_vanished:
+            uri = route.source.name(step.entry.relative)
+            logger.warning("%s no longer exists, and others may not: they are left out", uri)
+        counts.files_vanished = (counts.files_vanished or 0) + 1
         self.context.progress.advance(1, step.entry.size)
 
     def _transfer_differing(self) -> None:
@@ -447,6 +461,7 @@ class _Transfer:
 
     __slots__ = (
         "_execution",
+        "_is_settled",
         "_number",
         "_started",
         "bytes_done",
@@ -465,6 +480,8 @@ class _Transfer:
         self.received: tuple[Step, Any] | None = None
         self.previous = previous
         self._execution = execution
+        # Whether the entry is known to be what is at the source now.
+        self._is_settled = not execution.context.lists_snapshot
         self._started = 0.0
         self.bytes_done = 0
 
@@ -505,8 +522,7 @@ class _Transfer:
             end = partial(self.guard, self._end_keeping)
             self._execution.window.add(self._keep_replaced, end, self._weight)
         elif self._execution.context.changes:
-            end = partial(self.guard, self._end_receiving)
-            self._execution.window.add(self._receive, end, self._weight)
+            self._begin_receiving()
         elif self.step.entry.storage_class is None or self._execution.context.verifies:
             self._end(_evidence_of(self.step))
         else:
@@ -521,8 +537,36 @@ class _Transfer:
     def _end_keeping(self, future: Future[None]) -> None:
         self._attempt(future.result)
         if not self._execution.is_given_up:
-            end = partial(self.guard, self._end_receiving)
-            self._execution.window.add(self._receive, end, self._weight)
+            self._begin_receiving()
+
+    def _begin_receiving(self) -> None:
+        if not (self._is_settled or self.step.entry.size):
+            # No request reads an empty object.
+            self._settle(self._begin_receiving)
+            return
+        end = partial(self.guard, self._end_receiving)
+        self._execution.window.add(self._receive, end, self._weight)
+
+    def _is_outdated(self, future: Future[Any]) -> bool:
+        """Tell whether a request failed because the object was replaced or deleted long ago."""
+        if self._is_settled or self._execution.is_given_up:
+            return False
+        return isinstance(future.exception(), ChangedError | ResourceNotFoundError)
+
+    def _settle(self, go_on: Callable[[], None]) -> None:
+        """Look up an object of a snapshot, and go on with what is there now."""
+        self._is_settled = True
+        self._execution.window.add(self._look, partial(self.guard, self._end_settling, go_on))
+
+    def _end_settling(self, go_on: Callable[[], None], future: Future[Response]) -> None:
+        try:
+            found = read_stored(future.result(), is_head=True)
+        except ResourceNotFoundError as error:
+            self._execution.note_vanished(self.step, error)
+            return
+        self.step, self.bytes_done = as_found(self.step, found), 0
+        if not self._execution.is_given_up:
+            go_on()
 
     def _look(self) -> Future[Response]:
         """Request the metadata of an object, which tells in which tier it is."""
@@ -559,6 +603,9 @@ class _Transfer:
         return method.has_same_bytes(self.step, context.budget.check)
 
     def _end_comparison(self, future: Future[bool | None]) -> None:
+        if self._is_outdated(future):
+            self._settle(self.begin)
+            return
         is_same = self._attempt(future.result)
         self.state = _State.COMPARED
         if is_same is not False and not self._execution.is_given_up:
@@ -603,6 +650,9 @@ class _Transfer:
         self._execution.context.progress.advance(0, done - before)
 
     def _end_receiving(self, future: Future[Any]) -> None:
+        if self._is_outdated(future):
+            self._settle(self._begin_receiving)
+            return
         result = self._attempt(future.result)
         self.state, self.received = _State.RECEIVED, (self.step, result)
         execution = self._execution

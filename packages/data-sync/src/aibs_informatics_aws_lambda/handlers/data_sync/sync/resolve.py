@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
+from aibs_informatics_aws_lambda.storage.paths import DataLocation
 
 from ..entries import Entry, Listing, is_placeholder
 from ..local.walk import OnFailure, find_local
-from ..locations import Root, find_root
+from ..locations import Root, find_root, resolve
 from ..s3.client import S3
 from ..s3.endpoint import find_endpoint, is_one_service
 from ..s3.listing import find_in_s3
@@ -66,6 +67,8 @@ def resolve_sync(
         AWSError: S3 refuses or cannot be reached, or has no such bucket.
     """
     source, destination = find_root(request.source_path), find_root(request.destination_path)
+    if request.inventory is not None:
+        _check_inventory(request, source)
     if source.bucket is None and destination.bucket is None:
         _check_local_mirror(request)
     selects, limits = None, None
@@ -76,6 +79,8 @@ def resolve_sync(
         selects = make_filter(request.filter_config, source, request.filter_root)
     if source.bucket is None:
         listing = find_local(Path(source.path), _of_selected(on_failure, source, selects))
+    elif request.inventory is not None:
+        listing = _find_in_inventory(request.inventory, s3, source.bucket, source.path)
     else:
         listing = find_in_s3(s3(), source.bucket, source.path)
     single, below = listing.single, _without_lone_placeholder(listing.below)
@@ -88,6 +93,29 @@ def resolve_sync(
     return ResolvedSync(
         source, destination, selects, limits, listing.exists, single, below, branches
     )
+
+
+def _check_inventory(request: DataSyncRequest, source: Root) -> None:
+    """Raise `ValueError` if a source cannot be listed by an S3 Inventory report."""
+    if source.bucket is None:
+        raise ValueError(f"an inventory lists objects, and {source.name()} is a local path")
+    if not request.retain_source_data:
+        raise ValueError(
+            "a move needs a listing of what is there now, and an inventory is a snapshot: leave "
+            "out the inventory, or set retain_source_data: true"
+        )
+    if request.switch:
+        raise ValueError(
+            "switch and inventory exclude each other: the new folder would lack what was written "
+            "since the inventory"
+        )
+
+
+def _find_in_inventory(path: DataLocation, s3: Callable[[], S3], bucket: str, key: str) -> Listing:
+    # Few sources are listed by one.
+    from ..inventory.listing import find_in_inventory
+
+    return find_in_inventory(resolve(path), s3, bucket, key)
 
 
 def _of_selected(

@@ -44,6 +44,10 @@ class Download:
 
     def start(self, step: Step, on_bytes: OnBytes | None) -> Future[Response] | Future[None]:
         """Start to download an object to a temporary file, or to memory."""
+        earlier = self._staged.pop(step.target, None)
+        if earlier is not None:
+            # Of a version that no longer exists.
+            earlier.discard()
         staged = self.staging.file(self.route.target.path + step.target)
         self._staged[step.target] = staged
         size = step.entry.size
