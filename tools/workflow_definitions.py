@@ -1,7 +1,7 @@
 """The source of the workflows that the packages ship, each in two variants.
 
-Standard workflows in Amazon States Language with JSONPath. A deployment substitutes the
-placeholders, ``${Name}``. https://states-language.net/spec.html
+Standard workflows in Amazon States Language with JSONPath, but for states that sum up, which use
+JSONata. A deployment substitutes the placeholders, ``${Name}``. https://states-language.net/spec.html
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from workflow_states import (
     State,
     Variant,
     call_handler,
+    catch_in_jsonata,
     remove_each,
-    run_job,
+    run_job_with_totals,
     sync_each,
 )
 
@@ -266,10 +267,6 @@ def clean_file_system(variant: Variant) -> State:
 
 def demand_execution(variant: Variant) -> State:
     """Return the workflow that syncs inputs, runs a job, and syncs its outputs."""
-
-    def note_failure(then: str) -> list[State]:
-        return [{"ErrorEquals": CATCH_ALL, "ResultPath": "$.failure", "Next": then}]
-
     return {
         "Comment": "Download inputs from S3 to EFS, run a job, upload its outputs, clean up",
         "TimeoutSeconds": _DEMAND_SECONDS,
@@ -316,34 +313,33 @@ def demand_execution(variant: Variant) -> State:
                         "StartAt": "Sync inputs",
                         "States": {
                             "Sync inputs": sync_each(
-                                "Sync input", "$.setup.data_sync_requests", End=True
+                                "Sync input", "setup.data_sync_requests", None, End=True
                             )
                         },
                     },
                 ],
-                "ResultSelector": {"job.$": "$[0]"},
+                "ResultSelector": {"job.$": "$[0]", "inputs.$": "$[1]"},
                 "ResultPath": "$.ready",
-                "Catch": note_failure("Clean up after failure"),
+                "Catch": _note_failure("$.failure", "Clean up after failure"),
                 "Next": "Run job",
             },
-            "Run job": run_job(
+            "Run job": run_job_with_totals(
                 {
-                    "JobName.$": "$.ready.job.job_name",
-                    "JobDefinition.$": "$.ready.job.job_definition_arn",
-                    "JobQueue.$": "$.ready.job.job_queue_arn",
-                    "Parameters.$": "$.ready.job.parameters",
-                    "ContainerOverrides.$": "$.ready.job.container_overrides",
+                    "JobName": "$states.input.ready.job.job_name",
+                    "JobDefinition": "$states.input.ready.job.job_definition_arn",
+                    "JobQueue": "$states.input.ready.job.job_queue_arn",
+                    "Parameters": "$states.input.ready.job.parameters",
+                    "ContainerOverrides": "$states.input.ready.job.container_overrides",
                 },
-                ResultSelector={"job_id.$": "$.JobId"},
-                ResultPath="$.job",
-                Catch=note_failure("Are outputs wanted on failure?"),
+                Catch=catch_in_jsonata("failure", "Are outputs wanted on failure?"),
                 Next="Sync outputs",
             ),
             "Sync outputs": sync_each(
                 "Sync output",
-                "$.cleanup.data_sync_requests",
+                "cleanup.data_sync_requests",
+                "outputs",
                 # Nothing is removed: EFS holds the only copy of the outputs.
-                Catch=note_failure("Is there a cause?"),
+                Catch=catch_in_jsonata("failure", "Is there a cause?"),
                 Next="Clean up",
             ),
             "Clean up": remove_each(
@@ -352,7 +348,16 @@ def demand_execution(variant: Variant) -> State:
                 "$.cleanup.remove_data_paths_requests",
                 Next="Return result",
             ),
-            "Return result": {"Type": "Pass", "OutputPath": "$.job", "End": True},
+            "Return result": {
+                "Type": "Pass",
+                "Parameters": {
+                    "job_id.$": "$.job.job_id",
+                    "job.$": "$.job.totals",
+                    "inputs.$": "$.ready.inputs",
+                    "outputs.$": "$.outputs",
+                },
+                "End": True,
+            },
             "Are outputs wanted on failure?": {
                 "Type": "Choice",
                 "Choices": [
@@ -366,27 +371,16 @@ def demand_execution(variant: Variant) -> State:
             },
             "Sync outputs on failure": sync_each(
                 "Sync output on failure",
-                "$.cleanup.failure_data_sync_requests",
-                Catch=[
-                    {
-                        "ErrorEquals": CATCH_ALL,
-                        "ResultPath": "$.upload_failure",
-                        "Next": "Is there a cause?",
-                    }
-                ],
+                "cleanup.failure_data_sync_requests",
+                "outputs",
+                Catch=catch_in_jsonata("upload_failure", "Is there a cause?"),
                 Next="Clean up after failure",
             ),
             "Clean up after failure": remove_each(
                 variant,
                 "Remove paths after failure",
                 "$.cleanup.remove_data_paths_requests",
-                Catch=[
-                    {
-                        "ErrorEquals": CATCH_ALL,
-                        "ResultPath": "$.removal_failure",
-                        "Next": "Is there a cause?",
-                    }
-                ],
+                Catch=_note_failure("$.removal_failure", "Is there a cause?"),
                 Next="Is there a cause?",
             ),
             "Is there a cause?": {

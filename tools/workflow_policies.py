@@ -48,7 +48,7 @@ def _permissions(definition: State) -> Iterator[Permission]:
 
 def _of_task(state: State) -> Iterator[Permission]:
     integration = state["Resource"].partition(":states:::")[2]
-    parameters = state["Parameters"]
+    parameters = state["Arguments" if "Arguments" in state else "Parameters"]
     if integration == "lambda:invoke":
         yield "lambda:InvokeFunction", parameters["FunctionName"]
     elif integration == "aws-sdk:s3:putObject":
@@ -65,8 +65,10 @@ def _of_task(state: State) -> Iterator[Permission]:
 
 def _of_job(parameters: State) -> Iterator[Permission]:
     batch = f"arn:${{Partition}}:batch:{_HERE}"
-    yield "batch:SubmitJob", parameters.get("JobDefinition", f"{batch}:job-definition/*")
-    yield "batch:SubmitJob", parameters.get("JobQueue", f"{batch}:job-queue/*")
+    for name, kind in (("JobDefinition", "job-definition"), ("JobQueue", "job-queue")):
+        arn = parameters.get(name, "{%")
+        # An expression is evaluated at run time: it may be any.
+        yield "batch:SubmitJob", f"{batch}:{kind}/*" if arn.startswith("{%") else arn
     # These actions cannot be limited to resources.
     yield from ((action, "*") for action in ("batch:DescribeJobs", "batch:TerminateJob"))
     yield from ((action, f"{_RULE}BatchJobsRule") for action in _RULE_ACTIONS)

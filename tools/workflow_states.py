@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
@@ -90,6 +91,22 @@ HANDLERS = {
 }
 
 CATCH_ALL = ["States.ALL"]
+
+COUNTS: Final = (
+    "total_requests_count",
+    "successful_requests_count",
+    "failed_requests_count",
+    "files_transferred",
+    "bytes_transferred",
+    "files_unchanged",
+    "bytes_unchanged",
+    "files_deleted",
+    "bytes_deleted",
+    "files_removed",
+)
+"""The fields of `BatchDataSyncResult` that are always there."""
+OPTIONAL_COUNTS: Final = ("files_backed_up", "files_archived", "bytes_archived")
+"""Its fields that may be missing."""
 
 
 def call_handler(
@@ -218,34 +235,64 @@ def run_job(parameters: State, seconds: int = _JOB_SECONDS, **fields: Any) -> St
         "Resource": _resource("batch:submitJob.sync"),
         "Parameters": parameters,
         "TimeoutSeconds": seconds,
-        "Retry": [
-            _retry(
-                "Batch.AWSBatchException",
-                "Batch.BatchException",
-                "Batch.SdkClientException",
-                "Batch.ServerException",
-                "Batch.TooManyRequestsException",
-            )
-        ],
+        "Retry": [_RETRY_BATCH],
         **fields,
     }
 
 
-def sync_each(name: str, items: str, **fields: Any) -> State:
+def run_job_with_totals(arguments: Mapping[str, str], **fields: Any) -> State:
+    """Return a state that runs a Batch job, and adds its ID, times and attempts to the input.
+
+    JSONata leaves out a duration whose times Batch does not return; JSONPath would fail.
+
+    Args:
+        arguments: JSONata expressions for the arguments of SubmitJob.
+        fields: further fields of the state.
+    """
+    result = "$states.result"
+    totals = {
+        "seconds_queued": f"({result}.StartedAt - {result}.CreatedAt) / 1000",
+        "seconds_running": f"({result}.StoppedAt - {result}.StartedAt) / 1000",
+        "attempts": f"$count([{result}.Attempts])",
+    }
+    job = f"{{'job_id': {result}.JobId, 'totals': {_object(totals)}}}"
+    return {
+        "Type": "Task",
+        "QueryLanguage": "JSONata",
+        "Resource": _resource("batch:submitJob.sync"),
+        "Arguments": {name: _jsonata(value) for name, value in arguments.items()},
+        "TimeoutSeconds": _JOB_SECONDS,
+        "Retry": [_RETRY_BATCH],
+        "Output": _add_to_input(job=job),
+        **fields,
+    }
+
+
+def sync_each(name: str, items: str, totals: str | None, **fields: Any) -> State:
     """Return a state that runs the data sync workflow for each request of a list.
+
+    The results are summed up at once, and by JSONata, which has a sum: the results of 250 syncs,
+    beside their requests, would take most of a state's 256 KiB.
 
     Args:
         name: the name of the inner state.
-        items: the path of the list.
+        items: the path of the list in the input, without ``$``.
+        totals: the key at which the sums are added to the input; `None`: they are the output.
         fields: further fields of the state.
     """
+    sums = _sum_of_results()
     return {
         "Type": "Map",
-        "ItemsPath": items,
+        "QueryLanguage": "JSONata",
+        "Items": _jsonata(f"$states.input.{items}"),
         "ItemSelector": {
-            "request.$": "$$.Map.Item.Value",
+            "request": _jsonata("$states.context.Map.Item.Value"),
             # Makes Step Functions link the two executions in its console.
-            "parent": {"AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID.$": "$$.Execution.Id"},
+            "parent": {
+                "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID": _jsonata(
+                    "$states.context.Execution.Id"
+                )
+            },
         },
         "MaxConcurrency": _CONCURRENT_SYNCS,
         "ItemProcessor": {
@@ -254,10 +301,11 @@ def sync_each(name: str, items: str, **fields: Any) -> State:
             "States": {
                 name: {
                     "Type": "Task",
+                    "QueryLanguage": "JSONata",
                     "Resource": _resource("states:startExecution.sync:2"),
-                    "Parameters": {
+                    "Arguments": {
                         "StateMachineArn": "${DataSyncStateMachineArn}",
-                        "Input.$": "States.JsonMerge($.request, $.parent, false)",
+                        "Input": _jsonata("$merge([$states.input.request, $states.input.parent])"),
                     },
                     "TimeoutSeconds": _NESTED_SECONDS,
                     "Retry": [
@@ -268,14 +316,44 @@ def sync_each(name: str, items: str, **fields: Any) -> State:
                             "StepFunctions.SfnException",
                         )
                     ],
-                    "ResultSelector": {"ExecutionArn.$": "$.ExecutionArn"},
+                    # A state machine without a result is none to fail for.
+                    "Output": _jsonata("{'result': $states.result.Output.result}"),
                     "End": True,
                 }
             },
         },
-        "ResultPath": None,
+        "Output": _add_to_input(**{totals: sums}) if totals else _jsonata(sums),
         **fields,
     }
+
+
+def catch_in_jsonata(result: str, then: str) -> list[State]:
+    """Return the catchers of a state in JSONata that adds any error to its input."""
+    output = _add_to_input(**{result: "$states.errorOutput"})
+    return [{"ErrorEquals": CATCH_ALL, "Output": output, "Next": then}]
+
+
+def _sum_of_results() -> str:
+    """Return an expression for the sums of the results of a Map; 0 if there are none.
+
+    The sum of optional counts that no result has is undefined, which JSONata leaves out.
+    """
+    results = "$states.result.result"
+    sums = {name: f"$sum([{results}.{name}])" for name in COUNTS}
+    return _object(sums | {name: f"$sum({results}.{name})" for name in OPTIONAL_COUNTS})
+
+
+def _add_to_input(**expressions: str) -> str:
+    return _jsonata(f"$merge([$states.input, {_object(expressions)}])")
+
+
+def _object(expressions: Mapping[str, str]) -> str:
+    members = ", ".join(f"'{name}': {value}" for name, value in expressions.items())
+    return f"{{{members}}}"
+
+
+def _jsonata(expression: str) -> str:
+    return f"{{% {expression} %}}"
 
 
 def remove_each(variant: Variant, name: str, items: str, **fields: Any) -> State:
@@ -332,5 +410,12 @@ def _retry(*errors: str, attempts: int = 6) -> State:
     }
 
 
+_RETRY_BATCH = _retry(
+    "Batch.AWSBatchException",
+    "Batch.BatchException",
+    "Batch.SdkClientException",
+    "Batch.ServerException",
+    "Batch.TooManyRequestsException",
+)
 # Throttling and denied access have the same error name: denied access fails within 20 seconds.
 _RETRY_S3 = _retry("S3.S3Exception", "S3.SdkClientException", attempts=3)

@@ -9,6 +9,7 @@ Every change is to the very version of moto that `MOTO_VERSION` names:
 - the children of a Distributed Map can be listed, running ones included,
 - the prefix of results may be a path into the state's input,
 - a Fail state may raise again what a catcher has caught, whose name begins with ``States.``,
+- JSONata is evaluated: moto leaves that to a virtual machine of Java that it does not have,
 - services are asked where the tests have them,
 - a definition is parsed once: that takes longer than to run it.
 """
@@ -66,6 +67,7 @@ def patched(make_client: Callable[[str], Any]) -> Iterator[None]:
     from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service import (  # noqa: E501
         StateTaskService,
     )
+    from moto.stepfunctions.parser.asl.jsonata import jsonata
     from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
     from moto.stepfunctions.responses import StepFunctionResponse
 
@@ -100,6 +102,7 @@ def patched(make_client: Callable[[str], Any]) -> Iterator[None]:
             _listing_children(StepFunctionResponse.list_executions),
         ),
         (CustomErrorName, "__init__", ErrorName.__init__),
+        (jsonata, "_eval_jsonata", _eval_jsonata),
         (AmazonStateLanguageParser, "parse", staticmethod(_parse_once())),
     ]
     # Imported by name into each of these.
@@ -125,6 +128,13 @@ def client_at(service: str, url: str) -> Any:
         aws_secret_access_key="testing",
         config=Config(retries={"total_max_attempts": 1}, read_timeout=300),
     )
+
+
+def _eval_jsonata(expression: str) -> Any:
+    # Imported here: only some state machines have expressions.
+    from jsonata import Jsonata
+
+    return Jsonata(expression).evaluate(None)
 
 
 @cache

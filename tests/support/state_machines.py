@@ -21,6 +21,7 @@ from workflow_states import HANDLERS
 
 __all__ = [
     "BUCKET",
+    "SECONDS_QUEUED",
     "VALUES",
     "Execution",
     "Function",
@@ -33,6 +34,9 @@ __all__ = [
 ]
 
 Function: TypeAlias = Callable[[Any], Any]
+
+SECONDS_QUEUED: Final = 2
+"""How long each job says that it has waited in its queue."""
 """Takes an event and returns the response, or raises an exception."""
 
 # The interpreter is in this process: not where the other services are.
@@ -161,6 +165,8 @@ class Job:
     status: str = "RUNNING"
     exit_code: int | None = None
     output: str = ""
+    created_at: int = field(default_factory=lambda: int(time.time() * 1000))
+    stopped_at: int | None = None
     job_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     def run(self) -> None:
@@ -173,6 +179,7 @@ class Job:
             check=False,
         )
         self.exit_code, self.output = done.returncode, done.stdout + done.stderr
+        self.stopped_at = int(time.time() * 1000)
         self.status = "FAILED" if done.returncode else "SUCCEEDED"
 
     def describe(self) -> dict[str, Any]:
@@ -180,12 +187,19 @@ class Job:
         container = {"logStreamName": f"{self.name}/default/{self.job_id}"}
         if self.exit_code is not None:
             container |= {"exitCode": self.exit_code}  # type: ignore[dict-item]
+        times = {
+            "createdAt": self.created_at,
+            "startedAt": self.created_at + SECONDS_QUEUED * 1000,
+        }
+        if self.stopped_at is not None:
+            times |= {"stoppedAt": times["startedAt"] + self.stopped_at - self.created_at}
         return {
             "jobId": self.job_id,
             "jobName": self.name,
             "jobQueue": "queue",
             "jobDefinition": "definition",
-            "startedAt": 0,
+            "attempts": [{"container": container}],
+            **times,
             "status": self.status,
             "statusReason": "Essential container in task exited",
             "container": container,

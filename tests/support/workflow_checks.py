@@ -102,7 +102,8 @@ def _of_task(state: State) -> Iterator[str]:
         yield "it has no TimeoutSeconds"
     if not state.get("Retry"):
         yield "throttling is not waited for"
-    yield from _of_call(state["Resource"], state.get("Parameters", {}), complete=True)
+    parameters = state.get("Arguments", state.get("Parameters", {}))
+    yield from _of_call(state["Resource"], parameters, complete=True)
 
 
 def _of_call(resource: str, parameters: State, *, complete: bool) -> Iterator[str]:

@@ -1,11 +1,18 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aibs_informatics_aws_lambda.handlers.demand.workflows import render_workflow
-from state_machines import BUCKET, VALUES, Execution
+from aibs_informatics_aws_lambda.storage.data_sync.batch import BatchDataSyncResult
+from state_machines import BUCKET, SECONDS_QUEUED, VALUES, Execution, Job
+from workflow_states import COUNTS, OPTIONAL_COUNTS
+
+README = Path(__file__).parents[2] / "packages" / "demand" / "README.md"
+JSON_BLOCKS = re.findall(r"```json\n(.*?)```", README.read_text(), re.DOTALL)
 
 
 @pytest.fixture
@@ -15,9 +22,13 @@ def run(workshop, data_sync, efs, monkeypatch):
     _, folder = efs
 
     def start(
-        *command: str, variant: str = "lambda", parameters: Any = None, **configuration: Any
+        *command: str,
+        variant: str = "lambda",
+        parameters: Any = None,
+        values: Any = None,
+        **configuration: Any,
     ) -> Execution:
-        values = VALUES | {"DataSyncStateMachineArn": data_sync()}
+        values = VALUES | (values or {"DataSyncStateMachineArn": data_sync()})
         definition = render_workflow("demand-execution", variant, values)
         execution = {
             "execution_type": "count",
@@ -83,7 +94,110 @@ def test_a_job_runs_between_its_syncs_and_is_cleaned_up(run, results, working, w
     assert working.parent.exists()
     assert not working.exists()
     [job] = workshop.jobs.jobs.values()
-    assert done.output == {"job_id": job.job_id}
+    assert done.output == {
+        "job_id": job.job_id,
+        "job": {
+            "seconds_queued": SECONDS_QUEUED,
+            "seconds_running": (job.stopped_at - job.created_at) / 1000,
+            "attempts": 1,
+        },
+        "inputs": counts(1, files_transferred=1, bytes_transferred=len("four")),
+        "outputs": counts(
+            2, files_transferred=2, bytes_transferred=len("4\ncounted\n"), files_removed=2
+        ),
+    }
+    [shown] = [text for text in JSON_BLOCKS if '"job_id"' in text]
+    assert keys(json.loads(shown)) == keys(done.output)
+
+
+def keys(document: Any) -> Any:
+    """Return a document with its keys alone."""
+    return {k: keys(v) for k, v in document.items()} if isinstance(document, dict) else None
+
+
+def counts(syncs: int, **values: int) -> dict[str, int]:
+    """Return the totals of successful syncs as JSON; what is not given is 0."""
+    result = BatchDataSyncResult(
+        total_requests_count=syncs, successful_requests_count=syncs, **values
+    )
+    return result.to_dict()
+
+
+def test_an_execution_without_inputs_and_outputs_has_totals_of_zero(run, workshop):
+    done = run("true", parameters={"params": {}, "inputs": [], "outputs": []})
+
+    assert done.status == "SUCCEEDED", done.cause
+    assert done.output["inputs"] == done.output["outputs"] == counts(0)
+
+
+def test_totals_are_left_out_of_what_other_state_machines_and_services_do_not_return(
+    workshop, run, monkeypatch
+):
+    # Such as another implementation of the data sync, whose output is its own.
+    other = {"Type": "Pass", "Result": {"copied": 1}, "End": True}
+    definition = {"StartAt": "Copy", "States": {"Copy": other}}
+    arn = workshop.machines.create("other-sync", definition)
+    describe = Job.describe
+    monkeypatch.setattr(
+        Job,
+        "describe",
+        lambda job: {k: v for k, v in describe(job).items() if k not in ("stoppedAt", "attempts")},
+    )
+
+    done = run("true", values={"DataSyncStateMachineArn": arn})
+
+    assert done.status == "SUCCEEDED", done.cause
+    assert done.output["job"] == {"seconds_queued": SECONDS_QUEUED, "attempts": 0}
+    assert done.output["inputs"] == done.output["outputs"] == counts(0)
+
+
+def test_optional_counts_of_syncs_are_summed_up(workshop, run):
+    result = {"result": {"files_archived": 2, "bytes_archived": 5, "files_backed_up": 1}}
+    definition = {"StartAt": "A", "States": {"A": {"Type": "Pass", "Result": result, "End": True}}}
+    arn = workshop.machines.create("archive-sync", definition)
+
+    done = run("true", values={"DataSyncStateMachineArn": arn})
+
+    assert done.status == "SUCCEEDED", done.cause
+    expected = {"files_archived": 4, "bytes_archived": 10, "files_backed_up": 2}
+    assert done.output["outputs"] == counts(0) | expected
+
+
+def test_totals_have_all_counts_of_a_result():
+    always = {n for n, f in BatchDataSyncResult.model_fields.items() if f.default is not None}
+
+    assert set(COUNTS) == always
+    assert set(OPTIONAL_COUNTS) == set(BatchDataSyncResult.model_fields) - always
+
+
+def test_a_request_reaches_the_data_sync_as_it_was_planned(workshop, run):
+    definition = {
+        "StartAt": "A",
+        "States": {"A": {"Type": "Pass", "Parameters": {"got.$": "$"}, "End": True}},
+    }
+    arn = workshop.machines.create("any-sync", definition)
+    text = {
+        "local": "te\"x't.txt",
+        "remote": f"s3://{BUCKET}/raw/",
+        # A list of one, and what has a meaning in JSON and in expressions.
+        "include": [r"a\d+\$"],
+    }
+    parameters = {"params": {"text": text}, "inputs": ["text"], "outputs": []}
+
+    done = run("true", values={"DataSyncStateMachineArn": arn}, parameters=parameters)
+
+    assert done.status == "SUCCEEDED", done.cause
+    [planned] = json.loads(
+        next(
+            details["output"]
+            for event in done.events
+            if (details := event.get("stateExitedEventDetails", {})).get("name") == "Keep plan"
+        )
+    )["setup"]["data_sync_requests"]
+    [synced] = workshop.machines.executions(arn)
+    parent = synced.output["got"].pop("AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID")
+    assert synced.output["got"] == planned
+    assert ":execution:demand-lambda:" in parent
 
 
 def test_files_are_kept_without_cleanup(run, results, working):

@@ -23,7 +23,7 @@ def holds(whole, part) -> bool:
 
 def test_the_example_gives_the_response_in_the_readme(usual, run_command, tmp_path):
     blocks = re.findall(r"```(\w+)\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
-    request, shown = (text for language, text in blocks if language == "json")
+    request, shown, _ = (text for language, text in blocks if language == "json")
     [commands] = [text for language, text in blocks if text.startswith("$ export ENV_BASE")]
     (tmp_path / "request.json").write_text(request)
     script = commands.replace("$ ", "").replace(
