@@ -45,6 +45,20 @@ def test_verb_that_lists_a_folder_imports_no_models_and_no_client(
     assert not loaded.intersection({"pydantic", "aws_lambda_powertools", "boto3", "awscrt"})
 
 
+def test_sync_imports_no_module_of_a_feature_that_it_does_not_use(run_command, tmp_path):
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source/file").touch()
+    command = [sys.executable, "-X", "importtime", "-m", f"{PACKAGE}.cli", "source", "copy"]
+    result = run_command(*command, cwd=tmp_path)
+
+    assert result.returncode == 0
+    loaded = {line.rpartition(" ")[2] for line in result.stderr.splitlines()}
+    models = "aibs_informatics_aws_lambda.storage.data_sync"
+    assert f"{models}.sync" in loaded
+    unused = {f"{models}.batch", f"{PACKAGE}.sync.transfers.preserve", "mimetypes", "ssl"}
+    assert not loaded.intersection(unused)
+
+
 @pytest.mark.parametrize("name", [name for name in dir(data_sync) if name.endswith("_handler")])
 def test_lambda_function_is_made_once_and_found_by_its_name(name):
     handler = getattr(data_sync, name)

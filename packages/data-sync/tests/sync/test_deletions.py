@@ -6,7 +6,6 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, nullcontext
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -95,7 +94,7 @@ def delete(s3: FakeS3, deletions: list[Deletion], budget: TimeBudget | None = No
     with ThreadPoolExecutor(4) as pool:
         context = context_of(s3, pool=pool)
         if budget:
-            context = replace(context, budget=budget)
+            context = context._replace(budget=budget)
         delete_objects(Root("bucket", ""), deletions, context, lambda s: told.append(s.target), s3)
     return told
 
@@ -826,7 +825,7 @@ def test_copy_under_another_etag_is_compared_to_its_source(there, message):
     if there:
         source.served["src/a"] = there
     plan = plan_of(Root("source", "src/"), IN_S3, [step("a")._replace(action="transfer")])
-    context = replace(context_of(target), source_s3=source)
+    context = context_of(target)._replace(source_s3=source)
     with closing(plan), pytest.raises(AWSError, match=message) if message else nullcontext():
         plan.arrivals.note(0, "stored")
         remove(plan, context, Outcome())

@@ -34,6 +34,11 @@ def settings(**fields: object) -> ObjectSettings:
         "a compressed file is not what it contains": ("a.csv.gz", "application/gzip"),
         "an unknown extension": ("a.unknown-extension", None),
         "no extension": ("README", None),
+        "a hidden file without extension": ("a.csv/.csv", None),
+        "a hidden file": (".a.csv", "text/csv"),
+        "a dot at the end": ("a.", None),
+        "an extension in capitals": ("a.CSV", "text/csv"),
+        "an extension that stands for two": ("a.tgz", "application/gzip"),
     },
 )
 def test_type_by_name(name, kind):
@@ -65,7 +70,7 @@ def test_type_by_name(name, kind):
     },
 )
 def test_headers_of_an_upload(fields, headers):
-    assert upload_headers(settings(**fields), "a/b.csv") == headers
+    assert upload_headers(settings(**fields))("a/b.csv") == headers
 
 
 @table(

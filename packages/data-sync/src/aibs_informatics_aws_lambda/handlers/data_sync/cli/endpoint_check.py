@@ -5,17 +5,21 @@ from __future__ import annotations
 import os
 import re
 import socket
-import ssl
+import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
 from http import HTTPStatus
 from threading import Thread
+from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
 from aibs_informatics_aws_lambda.common.cli.errors import CommandError
 
 from ..s3.endpoint import Endpoint
+
+if TYPE_CHECKING:
+    from ssl import SSLError, SSLSocket
 
 _SECONDS = 4.5
 _STEP_SECONDS = 1.5
@@ -76,9 +80,11 @@ def check_endpoint(
 
 
 def _goes_through_proxy(parts: SplitResult) -> bool:
-    # Imported only if a variable names a proxy: it takes longer than a response.
-    if not any(name.lower().endswith("_proxy") for name in os.environ):
+    # Only macOS and Windows have settings of proxies besides variables.
+    has_settings = sys.platform in ("darwin", "win32")
+    if not has_settings and not any(name.lower().endswith("_proxy") for name in os.environ):
         return False
+    # It takes longer than a response.
     from urllib.request import getproxies, proxy_bypass
 
     return parts.scheme in getproxies() and not proxy_bypass(parts.hostname or "")
@@ -86,7 +92,7 @@ def _goes_through_proxy(parts: SplitResult) -> bool:
 
 def _find_host(parts: SplitResult) -> str | None:
     try:
-        socket.getaddrinfo(parts.hostname, 443)
+        socket.getaddrinfo(_host_of(parts), 443)
     except OSError:
         return f"the host {parts.hostname} is unknown"
     return None
@@ -101,13 +107,7 @@ def _find_problem(parts: SplitResult) -> str | None:
         return getattr(error, "strerror", None) or str(error)
     with closing(connection):
         if parts.scheme == "https":
-            try:
-                with closing(_encrypt(connection)) as encrypted:
-                    return judge_response(_request(encrypted, parts))
-            except ssl.SSLError as error:
-                return describe_tls_error(error)
-            except OSError:
-                return None
+            return _find_problem_of_tls(connection, parts)
         try:
             response = _request(connection, parts)
         except OSError:
@@ -119,12 +119,34 @@ def _find_problem(parts: SplitResult) -> str | None:
     return None
 
 
+def _find_problem_of_tls(connection: socket.socket, parts: SplitResult) -> str | None:
+    from ssl import SSLError
+
+    try:
+        with closing(_encrypt(connection)) as encrypted:
+            return judge_response(_request(encrypted, parts))
+    except SSLError as error:
+        return describe_tls_error(error)
+    except OSError:
+        return None
+
+
+def _host_of(parts: SplitResult) -> str | bytes:
+    # Text is encoded by a codec that takes milliseconds to import.
+    host = parts.hostname or ""
+    return host.encode() if host.isascii() else host
+
+
 def _connect(parts: SplitResult) -> socket.socket:
     port = parts.port or (443 if parts.scheme == "https" else 80)
-    return socket.create_connection((parts.hostname or "", port), _STEP_SECONDS * 2)
+    address: Any = _host_of(parts), port
+    return socket.create_connection(address, _STEP_SECONDS * 2)
 
 
-def _encrypt(connection: socket.socket) -> ssl.SSLSocket:
+def _encrypt(connection: socket.socket) -> SSLSocket:
+    # Not for plain HTTP: it takes milliseconds.
+    import ssl
+
     # Whether the certificate is trusted is told, with the remedy, by the first request.
     # So the CAs of the system, which take a while to read, are left out.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -168,7 +190,7 @@ def _is_about_tls(response: bytes) -> bool:
     return response.startswith(_TLS_ALERT) or (is_refusal and b"HTTPS" in response)
 
 
-def describe_tls_error(error: ssl.SSLError) -> str | None:
+def describe_tls_error(error: SSLError) -> str | None:
     """Return what an error of a TLS handshake tells of a server, if it tells anything."""
     if error.reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"):
         return "the server does not speak TLS: write http:// instead of https://"

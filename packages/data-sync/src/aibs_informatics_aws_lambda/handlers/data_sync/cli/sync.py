@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from aibs_informatics_aws_lambda.common.cli.errors import ExitCode
+from aibs_informatics_aws_lambda.common.collector import paused_collector
 
 from .sync_arguments import make_parser as make_parser
 
@@ -14,8 +15,9 @@ def run(arguments: Sequence[str]) -> ExitCode:
         UsageError: the arguments are invalid. Nothing has been done.
         Exception: the sync failed.
     """
-    options = make_parser().parse_args(arguments)
-    # Not for the help: models take most of the start-up time.
-    from .sync_run import run_sync
+    with paused_collector():
+        options = make_parser().parse_args(arguments)
+        # Not for the help: models take most of the start-up time.
+        from .sync_run import run_sync
 
     return run_sync(options)

@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, wait
-from functools import cached_property, lru_cache, partial
+from functools import cache, cached_property, lru_cache, partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -133,6 +133,11 @@ class S3:
         self._chosen = connection
         self._connections = max(1, connections // WORKERS)
         self._limits = limits
+        block = limits.block_bytes if limits else None
+        # Of downloads.
+        self._part_bytes = min(block or PART_BYTES, PART_BYTES)
+        # Python asks the kernel each time, which takes 10 us.
+        self._cores = os.cpu_count() or 1
         self._retries = _RETRIES if retries is None else retries
         self._shortest_response = float("inf")
         self.is_far = False
@@ -229,16 +234,10 @@ class S3:
 
     def _operations(self, request: Request, *, is_stream: bool) -> dict[str, int]:
         part_bytes = request.part_bytes or self._part_bytes
-        if (request.size or 0) <= part_bytes:
+        if not request.size or request.size <= part_bytes:
             return {request.operation: 1}
         is_download = request.receive_file is not None or is_stream
         return operations_of(request, part_bytes, is_download=is_download)
-
-    @property
-    def _part_bytes(self) -> int:
-        """The size of the parts of downloads."""
-        block = self._limits.block_bytes if self._limits else None
-        return min(block or PART_BYTES, PART_BYTES)
 
     def _is_paced(self, request: Request, *, is_stream: bool = False) -> bool:
         """Tell whether the bytes of a file are taken from the limits one by one."""
@@ -286,9 +285,6 @@ class S3:
         collect: Callable[[], _Collector],
         attempt: int = 0,
     ) -> None:
-        from awscrt.http import HttpHeaders, HttpRequest
-        from awscrt.s3 import S3RequestType
-
         if self._is_stopped:
             future.set_exception(OutOfTimeError())
             return
@@ -362,13 +358,14 @@ class S3:
         try:
             if self._limits is not None and is_paced and is_transfer:
                 paced = PacedFile(request, self._limits, request.part_bytes or self._part_bytes)
+            http, s3 = _library()
             sent = self._client(region, request, is_paced=is_paced).make_request(
-                type=S3RequestType[_type_of(request, response)],
+                type=s3.S3RequestType[_type_of(request, response)],
                 operation_name=request.operation,
-                request=HttpRequest(
+                request=http.HttpRequest(
                     request.method,
                     f"{path}?{request.query}" if request.query else path,
-                    HttpHeaders([("Host", host), *length, *headers, *self._payer]),
+                    http.HttpHeaders([("Host", host), *length, *headers, *self._payer]),
                     (paced if request.send_file else None)
                     or (io.BytesIO(request.body) if has_body else None),
                 ),
@@ -391,8 +388,10 @@ class S3:
                 paced.close()
             future.set_exception(translate_error(error, request, host))
             return
+        operations = self._operations(request, is_stream=response.is_stream)
         with _counts:
-            sent_requests.update(self._operations(request, is_stream=response.is_stream))
+            for operation, count in operations.items():
+                sent_requests[operation] += count
         self._in_flight[future] = request, sent, response
         future.add_done_callback(self._forget)
         if self._look is None:
@@ -528,7 +527,7 @@ class S3:
         parts in memory. At a distance, where they spend their time waiting, more are faster. The
         share of a worker limits its memory as well: the library accepts no lower memory limit.
         """
-        most = 16 if self.is_far else max(4, 2 * (os.cpu_count() or 1))
+        most = 16 if self.is_far else max(4, 2 * self._cores)
         return min(self._connections, max(1, most // WORKERS))
 
     def _address(self, bucket: str, region: str) -> tuple[str, str]:
@@ -616,7 +615,7 @@ class S3:
         several would wait for the interpreter lock.
         """
         is_large = (request.size or 0) > PART_BYTES and not is_paced
-        threads = max(1, (os.cpu_count() or 1) // WORKERS) if is_large else 1
+        threads = max(1, self._cores // WORKERS) if is_large else 1
         memory = max(_MEMORY_BYTES, _PARTS_IN_MEMORY * (request.part_bytes or 0))
         key = region, threads, is_paced, memory
         if key not in self._clients:
@@ -678,6 +677,14 @@ def warn_of_silence(operation: str, subject: str) -> None:
         operation,
         subject,
     )
+
+
+@cache
+def _library() -> Any:
+    # Not in each request, where the import statements alone take 7 us.
+    from awscrt import http, s3
+
+    return http, s3
 
 
 @lru_cache

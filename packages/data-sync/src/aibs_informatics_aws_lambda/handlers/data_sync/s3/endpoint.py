@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import re
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
 from aibs_informatics_aws_lambda.common.aws import REGION_NAME
@@ -57,8 +56,7 @@ _BOTOCORE_SETTINGS = (
 )
 
 
-@dataclass(frozen=True)
-class Endpoint:
+class Endpoint(NamedTuple):
     """An S3 endpoint and its region.
 
     Args:
@@ -113,7 +111,7 @@ class Endpoint:
         if region == self.region:
             return self
         if not self._is_public:
-            return replace(self, region=region)
+            return self._replace(region=region)
         # FIPS and dual-stack endpoints stay what they are.
         endpoint = self.endpoint.replace(f".{self.region}.", f".{region}.")
         return Endpoint(_aws_endpoint(region) if endpoint == self.endpoint else endpoint, region)

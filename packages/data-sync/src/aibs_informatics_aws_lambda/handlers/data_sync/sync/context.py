@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from aibs_informatics_aws_lambda.storage.data_sync.object_settings import ObjectSettings
 
@@ -13,14 +13,13 @@ from ..rate_limits import RateLimits
 from ..s3.client import S3
 from ..settings import DEFAULT_RETRIES
 from .backup import Backup
-from .deadline import TimeBudget
+from .deadline import UNLIMITED, TimeBudget
 from .failures import Failures
 from .report import Report
 from .result import Outcome
 
 
-@dataclass(frozen=True)
-class ExecutionContext:
+class ExecutionContext(NamedTuple):
     """The means and options of a sync's execution.
 
     Args:
@@ -65,9 +64,9 @@ class ExecutionContext:
     listed: float = 0.0
     skips_archived: bool = False
     removes_sources: bool = False
-    progress: Progress = field(default_factory=NullProgress)
-    report: Report = field(default_factory=Report)
-    budget: TimeBudget = field(default_factory=TimeBudget)
+    progress: Progress = NullProgress()
+    report: Report = Report()
+    budget: TimeBudget = UNLIMITED
     object_settings: ObjectSettings | None = None
     preserves: bool = False
     trusts_times: bool = False

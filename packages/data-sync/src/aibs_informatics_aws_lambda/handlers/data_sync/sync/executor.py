@@ -34,7 +34,6 @@ from .snapshot import as_found
 from .transfers.download import Download
 from .transfers.local_copy import LocalCopy, copy_folders
 from .transfers.method import TransferMethod
-from .transfers.preserve import PreservingDownload, PreservingLocalCopy, PreservingUpload
 from .transfers.s3_copy import S3Copy
 from .transfers.streamed_copy import StreamedCopy
 from .transfers.upload import Upload
@@ -738,20 +737,23 @@ def _choose_method(
     on_published: Callable[[float], None],
 ) -> TransferMethod:
     source_s3, target_s3 = context.source_s3, context.target_s3
+    copy: type[LocalCopy] = LocalCopy
+    download: Callable[..., Download] = Download
+    upload: Callable[..., Upload] = Upload
+    if context.preserves:
+        # Few syncs do.
+        from .transfers import preserve
+
+        copy = preserve.PreservingLocalCopy
+        download = partial(preserve.PreservingDownload, trusts_times=context.trusts_times)
+        upload = partial(preserve.PreservingUpload, trusts_times=context.trusts_times)
     if target_s3 is None:
         if source_s3 is None:
-            copy = PreservingLocalCopy if context.preserves else LocalCopy
             return copy(route, folders, context, on_published)
-        staging = Staging(folders, context.staging)
-        if context.preserves:
-            return PreservingDownload(route, source_s3, staging, context, context.trusts_times)
-        return Download(route, source_s3, staging, context)
+        return download(route, source_s3, Staging(folders, context.staging), context)
     settings, moves = context.object_settings, context.removes_sources
     if source_s3 is None:
         reports, check = context.report.is_read, context.budget.check
-        upload: Callable[..., Upload] = Upload
-        if context.preserves:
-            upload = partial(PreservingUpload, trusts_times=context.trusts_times)
         # With a limit, what is sent is read only when its turn has come.
         pool = None if context.limits else context.pool
         return upload(

@@ -1,7 +1,7 @@
 """Headers of requests that store objects: content type, metadata, tags, storage class."""
 
-import mimetypes
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 from urllib.parse import urlencode
@@ -53,18 +53,21 @@ _COMPRESSED: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 
-def upload_headers(settings: ObjectSettings | None, name: str) -> dict[str, str]:
-    """Return the headers of an upload.
+def upload_headers(settings: ObjectSettings | None) -> Callable[[str], Mapping[str, str]]:
+    """Return a function that returns the headers of an upload by the name of its object.
 
     Args:
-        settings: how the object is stored; `None` for the defaults of the bucket.
-        name: the name of the file.
+        settings: how objects are stored; `None` for the defaults of the bucket.
     """
-    if settings is None:
-        return {}
-    headers = _given(settings)
-    guessed = guess_type(name) if settings.guess_content_type else None
-    return {"content-type": guessed, **headers} if guessed else headers
+    headers = MappingProxyType({} if settings is None else _given(settings))
+    if settings is None or not settings.guess_content_type or "content-type" in headers:
+        return lambda _: headers
+
+    def add_type(name: str) -> Mapping[str, str]:
+        guessed = guess_type(name)
+        return {"content-type": guessed, **headers} if guessed else headers
+
+    return add_type
 
 
 def copy_headers(settings: ObjectSettings, source: Mapping[str, str]) -> dict[str, str]:
@@ -128,7 +131,16 @@ def is_metadata(name: str) -> bool:
 
 def guess_type(name: str) -> str | None:
     """Return the content type of a file by its name, if its extension is known."""
-    kind, compression = mimetypes.guess_type(name)
+    _, dot, extension = name.rpartition("/")[2].lstrip(".").rpartition(".")
+    return _type_of(dot + extension) if dot else None
+
+
+@lru_cache(1024)
+def _type_of(extension: str) -> str | None:
+    # Few syncs guess.
+    import mimetypes
+
+    kind, compression = mimetypes.guess_type(f"name{extension}")
     return _COMPRESSED.get(compression) if compression else kind
 
 

@@ -8,7 +8,7 @@ import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from aibs_informatics_aws_lambda.common.s3 import MAX_KEY_BYTES
 
@@ -34,8 +34,7 @@ _DEFAULT_DIFF = DiffOptions()
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class PlanOptions:
+class PlanOptions(NamedTuple):
     """The options of a plan.
 
     Args:

@@ -1,16 +1,21 @@
 """The result of a sync, with a continuation if the time was up."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.data_sync import sync as models
-from aibs_informatics_aws_lambda.storage.data_sync.batch import RequestsOrLocation
 from aibs_informatics_aws_lambda.storage.paths import DataLocation
 
 from ..stored_lists import read_list
 from .failures import Failures
 from .resumption import Resumption
+
+if TYPE_CHECKING:
+    # Not for a single sync: models take milliseconds.
+    from aibs_informatics_aws_lambda.storage.data_sync.batch import RequestsOrLocation
 
 
 @dataclass
@@ -61,7 +66,7 @@ def make_response(
     Raises:
         NoProgressError: nothing was done in this call.
     """
-    before = request.continuation or models.SyncContinuation()
+    before = request.continuation or _no_continuation()
     if not outcome.is_complete and not _has_come_further(outcome, before):
         raise NoProgressError(
             f"the time was up before {outcome.unfinished or request.destination_path} was done: "
@@ -73,15 +78,16 @@ def make_response(
     counts.files_archived = outcome.counts.files_archived
     counts.bytes_archived = outcome.counts.bytes_archived
     if request.verify:
-        verification = (before.verification or models.Verification()).model_copy()
+        verification = (before.verification or models.Verification.model_construct()).model_copy()
         add_counts(verification, outcome.verification)
-    result = models.DataSyncResult(
-        **counts.model_dump(), details=details, verification=verification
+    # Not validated: the command shows a few fields, and would build the validator first.
+    result = models.DataSyncResult.model_construct(
+        **vars(counts), details=details, verification=verification
     )
     if failures is not None and failures.count:
         result.files_failed, result.failed_files = failures.count, failures.listed
     if outcome.is_complete:
-        return models.DataSyncResponse(request=request, result=result)
+        return models.DataSyncResponse.model_construct(request=request, result=result)
     continuation = models.SyncContinuation(
         calls=before.calls + 1,
         through=outcome.resumption.through,
@@ -96,6 +102,11 @@ def make_response(
     return models.DataSyncResponse(
         request=request, result=result, incomplete=True, continuation=continuation
     )
+
+
+def _no_continuation() -> models.SyncContinuation:
+    counts = models.DataSyncCounts.model_construct()
+    return models.SyncContinuation.model_construct(counts=counts)
 
 
 def find_resumption(continuation: models.SyncContinuation) -> Resumption:

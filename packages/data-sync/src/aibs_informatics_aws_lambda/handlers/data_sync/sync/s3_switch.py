@@ -249,15 +249,15 @@ class S3Switch:
     def _compare(self, plan: Plan, context: ExecutionContext) -> Outcome | None:
         """Compare the source with the current version. Return the outcome if they are equal."""
         plan.route = replace(self._route, target=self._base)
-        looking = replace(
-            context, changes=False, progress=NullProgress(), report=Report(), publish=None
+        looking = context._replace(
+            changes=False, progress=NullProgress(), report=Report(), publish=None
         )
         found = execute([plan], looking)
         if found.counts.files_transferred or not context.may_delete:
             return None
         self.is_done = True
         # With a report, each comparison is made once more, for its line.
-        return execute([plan], replace(context, publish=None)) if context.report.is_read else found
+        return execute([plan], context._replace(publish=None)) if context.report.is_read else found
 
     def _to_copy(self, plan: Plan) -> Iterator[Entry]:
         """Yield the objects of the current version that the new one lacks, and keeps."""
@@ -269,8 +269,7 @@ class S3Switch:
         return _without(list_below(self._s3, *self._place(self._base)), leaving)
 
     def _copying(self, context: ExecutionContext) -> ExecutionContext:
-        return replace(
-            context,
+        return context._replace(
             source_s3=self._s3,
             target_s3=self._s3,
             progress=NullProgress(),

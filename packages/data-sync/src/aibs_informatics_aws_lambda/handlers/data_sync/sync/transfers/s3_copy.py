@@ -72,6 +72,7 @@ class S3Copy:
         self._s3 = s3
         self._pool = pool
         self._settings = settings
+        self._needs_source = settings is not None and needs_source(settings)
         self._check = check
 
     def start(self, step: Step, on_bytes: OnBytes | None) -> Future[requests.Response]:
@@ -168,7 +169,7 @@ class S3Copy:
     def _copy_configured(self, step: Step, settings: ObjectSettings) -> Future[requests.Response]:
         """Start to copy an object, once it is known how its source is stored."""
         source = self._source(step)
-        if not needs_source(settings):
+        if not self._needs_source:
             return self._send_configured(step, settings, {})
         found = self._source_s3.send(requests.head(source.bucket, source.key))
         return after(found, lambda head: self._send_configured(step, settings, head.headers))

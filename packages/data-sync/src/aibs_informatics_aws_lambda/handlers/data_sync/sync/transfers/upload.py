@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, Future
 from functools import partial
 from typing import Any
@@ -69,6 +69,7 @@ class Upload:
         self._reports = reports
         self._moves = moves
         self._settings = settings
+        self._headers_of = upload_headers(settings)
 
     def start(self, step: Step, on_bytes: OnBytes | None) -> Future[requests.Response]:
         """Start to upload a file.
@@ -282,8 +283,8 @@ class Upload:
     def restore(self, step: Step, folder: Folder | None, name: str) -> None:
         """Do nothing: no attributes are preserved."""
 
-    def _headers(self, step: Step) -> dict[str, str]:
-        return upload_headers(self._settings, self._route.target.at(step.target))
+    def _headers(self, step: Step) -> Mapping[str, str]:
+        return self._headers_of(step.target)
 
     def _path(self, step: Step) -> str:
         return self._route.source.at(step.entry.relative)
