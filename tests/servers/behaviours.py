@@ -7,6 +7,8 @@ for the table: what was seen.
 from __future__ import annotations
 
 import secrets
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -333,6 +335,17 @@ def verification(world: World) -> str:
     return YES
 
 
+def commands(world: World) -> str:
+    """Run the command, which looks at the endpoint before the first request."""
+    root, script = world.write({"a": b"a"}), str(Path(sys.executable).with_name("data-sync"))
+    for arguments in (["--quiet", str(root), world.uri("up/")], ["ls", world.uri("up/")]):
+        command = [script, *arguments]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert not result.returncode, result.stderr
+    assert world.read("up/") == {"a": b"a"}
+    return YES
+
+
 def stored_documents(world: World) -> str:
     path = S3Path(world.uri("document.json"))
     PutJSONToFileHandler().handle(PutJSONToFileRequest(content={"a": 1}, path=path))
@@ -345,6 +358,7 @@ def stored_documents(world: World) -> str:
 
 
 BEHAVIOURS: dict[str, Callable[[World], str]] = {
+    "the command syncs and lists": commands,
     "small files go up and down, and a second sync transfers nothing": small_files,
     "so do files of several parts": large_files,
     "so do empty files": empty_files,

@@ -22,11 +22,11 @@ from tables import table
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[[bytes], str]]:
-    """Start a server that sends the same to everyone, and return its address."""
+def serve() -> Iterator[Callable[..., str]]:
+    """Start a server that sends the same, or what a function returns, and return its address."""
     listeners, threads = [], []
 
-    def start(response: bytes) -> str:
+    def start(response: bytes | Callable[[bytes], bytes]) -> str:
         listener = socket.create_server(("127.0.0.1", 0))
         listeners.append(listener)
 
@@ -37,8 +37,8 @@ def serve() -> Iterator[Callable[[bytes], str]]:
                 except OSError:
                     return
                 with connection:
-                    connection.recv(65536)
-                    connection.sendall(response)
+                    request = connection.recv(65536)
+                    connection.sendall(response(request) if callable(response) else response)
 
         thread = threading.Thread(target=accept)
         thread.start()
@@ -121,6 +121,15 @@ def test_server_that_is_no_s3_is_one_sentence(serve, scheme, received, problem):
 
 def test_server_that_closes_connections_may_be_s3(serve):
     check_endpoint(Endpoint(f"http://{serve(b'')}", "us-west-2", is_custom=True), "x")
+
+
+def test_swift_is_asked_as_s3_which_it_is_only_for_requests_with_credentials(serve):
+    def respond(request: bytes) -> bytes:
+        if b"X-Amz-Credential=" in request.partition(b"\r\n")[0]:
+            return response("403 Forbidden", "application/xml", XML)
+        return response("404 Not Found", "text/html", "<html>Not Found</html>")
+
+    check_endpoint(Endpoint(f"http://{serve(respond)}", "us-west-2", is_custom=True), "x")
 
 
 def test_refused_port_and_unknown_host_are_one_sentence(monkeypatch: pytest.MonkeyPatch):

@@ -25,7 +25,9 @@ _SECONDS = 4.5
 _STEP_SECONDS = 1.5
 _MOST_BYTES = 8192
 _TLS_ALERT = b"\x15\x03"
-# Without a signature, services respond by an error in XML, if not by a list of buckets.
+# Credentials without a signature: services respond by an error in XML, or list buckets anyway.
+# Swift hands requests without credentials to another layer, which responds 404 with text/html.
+_QUERY = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=data-sync"
 _OTHER_TYPES = ("text/html", "text/plain", "application/json")
 _OTHER_STATUSES = frozenset(
     {
@@ -169,7 +171,7 @@ def _request(connection: socket.socket, parts: SplitResult) -> bytes:
     connection.settimeout(_STEP_SECONDS)
     host = parts.netloc.rpartition("@")[2]
     request = (
-        f"GET {parts.path.rstrip('/')}/ HTTP/1.1\r\nHost: {host}\r\nAccept: */*\r\n"
+        f"GET {parts.path.rstrip('/')}/?{_QUERY} HTTP/1.1\r\nHost: {host}\r\nAccept: */*\r\n"
         "User-Agent: data-sync\r\nx-amz-content-sha256: UNSIGNED-PAYLOAD\r\n"
         "Connection: close\r\n\r\n"
     )
