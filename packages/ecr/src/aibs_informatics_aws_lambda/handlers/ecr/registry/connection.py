@@ -126,7 +126,7 @@ class RegistryConnection:
 
         from .retries import make_retries
 
-        with self._registry_errors(action, RegistryError), Watchdog(action):
+        with self._registry_errors(action, RegistryError), Watchdog(action) as watchdog:
             for attempt in range(1, _READ_ATTEMPTS + 1):
                 response = self._send(
                     method,
@@ -137,7 +137,7 @@ class RegistryConnection:
                     redirect=method in ("GET", "HEAD"),
                 )
                 try:
-                    found = self._response(action, response, path)
+                    found = self._response(action, response, path, watchdog)
                     break
                 except HTTPError:
                     # The body was truncated.
@@ -207,7 +207,7 @@ class RegistryConnection:
                     _COMMIT_TIMEOUT_SECONDS if method == "PUT" else _READ_TIMEOUT_SECONDS
                 ),
             )
-            found = self._response(action, response, url)
+            found = self._response(action, response, url, watchdog)
         return self.check(action, found, expect, InterruptedTransferError)
 
     @contextmanager
@@ -238,10 +238,10 @@ class RegistryConnection:
                         f"cannot {action}: the storage that {self.url} redirects to returned 403"
                     )
                 is_expected = response.status in expect
-                found = self._response(action, response, path, has_body=not is_expected)
+                found = self._response(action, response, path, watchdog, has_body=not is_expected)
                 self.check(action, found, expect, InterruptedTransferError)
                 body = response.stream(_CHUNK_BYTES, decode_content=False)
-                yield found, watchdog.received(iter(body))
+                yield found, watchdog.received(iter(body), _descriptor_of(response))
             finally:
                 # The connection cannot be reused while the body has unread bytes.
                 response.close()
@@ -291,11 +291,11 @@ class RegistryConnection:
         from .retries import make_retries
 
         action = f"log in to {self.url}"
-        with self._registry_errors(action, RegistryError):
+        with self._registry_errors(action, RegistryError), Watchdog(action) as watchdog:
             sent = {"User-Agent": _USER_AGENT, **headers}
             options = {"body": body, "retries": make_retries(), "redirect": False}
             response = self._open(method, url, sent, options)
-            found = self._response(action, response, url)
+            found = self._response(action, response, url, watchdog)
         return self.check(action, found, (200,), server=urlsplit(url).netloc).body
 
     def _response(
@@ -303,9 +303,10 @@ class RegistryConnection:
         action: str,
         response: urllib3.BaseHTTPResponse,
         path: str,
+        watchdog: Watchdog,
         has_body: bool = True,
     ) -> Response:
-        body = self._read(action, response) if has_body else b""
+        body = self._read(action, response, watchdog) if has_body else b""
         return Response(
             response.status,
             response.headers,
@@ -314,15 +315,20 @@ class RegistryConnection:
             _was_redirected(response),
         )
 
-    def _read(self, action: str, response: urllib3.BaseHTTPResponse) -> bytes:
+    def _read(self, action: str, response: urllib3.BaseHTTPResponse, watchdog: Watchdog) -> bytes:
         """Return the body of a response, which is small also when decompressed."""
         chunks: list[bytes] = []
         missing = _MAX_BODY_BYTES
-        for chunk in response.stream(_BODY_CHUNK_BYTES, decode_content=False):
-            missing -= len(chunk)
-            if missing < 0:
-                break
-            chunks.append(chunk)
+        arriving = response.stream(_BODY_CHUNK_BYTES, decode_content=False)
+        try:
+            for chunk in watchdog.received(iter(arriving), _descriptor_of(response)):
+                missing -= len(chunk)
+                if missing < 0:
+                    break
+                chunks.append(chunk)
+        except BaseException:
+            response.close()
+            raise
         body = _decompress(response.headers.get("Content-Encoding", ""), b"".join(chunks))
         if missing < 0 or len(body) > _MAX_BODY_BYTES:
             response.close()
@@ -378,6 +384,14 @@ class RegistryConnection:
         except HTTPError as error:
             reason = error.reason if isinstance(error, MaxRetryError) else error
             raise error_cls(f"cannot {action}: no response from {self.url}: {reason}") from error
+
+
+def _descriptor_of(response: urllib3.BaseHTTPResponse) -> int | None:
+    """Return the descriptor of the connection by which a response arrives, until it has ended."""
+    try:
+        return response.fileno()
+    except (OSError, ValueError):
+        return None
 
 
 def _body(chunks: Iterable[bytes] | bytes, watchdog: Watchdog) -> Iterable[bytes] | bytes:

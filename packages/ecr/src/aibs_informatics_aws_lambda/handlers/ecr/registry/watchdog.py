@@ -1,19 +1,35 @@
-"""Warnings about registries that do not respond for a while."""
+"""Warnings about registries that do not respond for a while, and an end to those that trickle."""
 
 import logging
+import os
+import socket
+import struct
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from time import monotonic
 from types import TracebackType
 from typing import Self
 
 _WARN_SECONDS = 15.0
 
+MINIMUM_BYTES_PER_SECOND = 256
+"""The minimum throughput of a response; 32 requests at a time have it on a line of 8 KiB/s."""
+
+_SLOW_SECONDS = 60.0
+
+# Linux has the field tcpi_bytes_received of `struct tcp_info` since 4.1.
+_RECEIVED = struct.Struct("Q")
+_RECEIVED_OFFSET = 128
+
 logger = logging.getLogger(__name__)
 
 
 class Watchdog:
     """Warns after each 15 seconds in which a registry neither sends nor takes anything.
+
+    A connection times out after a minute without a byte. It is shut down if for a minute its
+    response has fewer bytes per second than the minimum.
 
     Args:
         action: what is waited for, to follow "waiting to" in a message.
@@ -22,6 +38,9 @@ class Watchdog:
     def __init__(self, action: str) -> None:
         self._action = action
         self._since: float | None = monotonic()
+        self._socket: socket.socket | None = None
+        self._received_before: int | None = None
+        self._rate: float | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -37,15 +56,48 @@ class Watchdog:
     ) -> None:
         self._ended.set()
 
-    def received(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        """Yield the chunks that arrive; the time that their reader takes is no silence."""
-        while True:
-            self._since = monotonic()
+    def received(self, chunks: Iterator[bytes], descriptor: int | None = None) -> Iterator[bytes]:
+        """Yield the chunks that arrive; the time that their reader takes is no silence.
+
+        Args:
+            chunks: the chunks.
+            descriptor: that of the connection by which they arrive, if it is known.
+
+        Raises:
+            ProtocolError: the response was below the minimum throughput.
+        """
+        # A socket of its own, since the other one may be closed at any time.
+        self._rate = None
+        self._socket = None if descriptor is None else socket.socket(fileno=os.dup(descriptor))
+        try:
+            while True:
+                self._received_before = _bytes_received(self._socket)
+                self._since = monotonic()
+                chunk = self._next(chunks)
+                self._since = None
+                if chunk is None:
+                    return
+                yield chunk
+        finally:
+            if self._socket is not None:
+                self._socket.close()
+            self._socket = None
+
+    def _next(self, chunks: Iterator[bytes]) -> bytes | None:
+        from urllib3.exceptions import HTTPError, ProtocolError
+
+        try:
             chunk = next(chunks, None)
-            self._since = None
-            if chunk is None:
-                return
-            yield chunk
+        except HTTPError:
+            if self._rate is None:
+                raise
+        # Without a length, the response would seem to be complete.
+        if self._rate is not None:
+            raise ProtocolError(
+                f"{self._rate:.0f} bytes per second for {_SLOW_SECONDS:.0f} seconds, and the "
+                f"minimum is {MINIMUM_BYTES_PER_SECOND}"
+            )
+        return chunk
 
     def sent(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         """Yield the chunks to send; the time that it takes to read them is no silence."""
@@ -67,3 +119,37 @@ class Watchdog:
                     "Nothing for %.0f seconds: waiting to %s", now - since, self._action
                 )
                 wait = _WARN_SECONDS
+                self._end_trickle(now - since)
+
+    def _end_trickle(self, seconds: float) -> None:
+        """Shut the connection down if its response is below the minimum throughput."""
+        connection, before = self._socket, self._received_before
+        now = _bytes_received(connection)
+        if connection is None or before is None or now is None:
+            return
+        if is_too_slow(seconds, now - before):
+            self._rate = (now - before) / seconds
+            # It may be closed by now.
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+
+def is_too_slow(seconds: float, size: int) -> bool:
+    """Tell whether a response is below the minimum throughput.
+
+    Args:
+        seconds: how long a chunk of it has been waited for.
+        size: the bytes that arrived meanwhile.
+    """
+    return seconds >= _SLOW_SECONDS and size < MINIMUM_BYTES_PER_SECOND * seconds
+
+
+def _bytes_received(connection: socket.socket | None) -> int | None:
+    """Return the bytes that a connection has received, if the system counts them."""
+    size = _RECEIVED_OFFSET + _RECEIVED.size
+    try:
+        info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, size)  # type: ignore[union-attr]
+    except (AttributeError, OSError):
+        # There is no connection, it is closed, or the system is another one.
+        return None
+    return _RECEIVED.unpack_from(info, _RECEIVED_OFFSET)[0] if len(info) >= size else None
