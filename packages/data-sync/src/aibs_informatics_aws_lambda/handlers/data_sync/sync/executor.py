@@ -31,6 +31,7 @@ from .result import Outcome
 from .resumption import Resumption, latest
 from .routes import Route
 from .snapshot import as_found
+from .touches import End, Touch, Touches
 from .transfers.download import Download
 from .transfers.local_copy import LocalCopy, copy_folders
 from .transfers.method import TransferMethod
@@ -150,6 +151,7 @@ class _PlanExecution:
             and _is_far(context.source_s3, context.target_s3)
             else Window(waiting)
         )
+        self._touching: Touches | None = None
         # Transfers of entries whose comparison has shown another content.
         self.differing: deque[_Transfer] = deque()
         # Scanners take a file for stale by its time, and one that is in sync was just asked for.
@@ -184,6 +186,8 @@ class _PlanExecution:
             raise
         finally:
             activity.items = tuple
+            if self._touching:
+                self._touching.close()
             # Once: a model takes its time to have a field set.
             self._outcome.counts.files_transferred += self._transferred
             self._outcome.counts.bytes_transferred += self._transferred_bytes
@@ -227,10 +231,12 @@ class _PlanExecution:
             self._transfer_differing()
             if self._may_take_turns and self.seconds_to_publish.are_all_long():
                 self._transfer_in_turns(rest)
+        self._start_touching()
         while not self.window.is_empty() or self.differing:
             self.window.drain(budget.seconds_left)
             budget.check()
             self._transfer_differing()
+            self._start_touching()
 
     @property
     def _may_take_turns(self) -> bool:
@@ -363,6 +369,8 @@ class _PlanExecution:
             limits.interrupt()
         for s3 in self.context.clients:
             s3.cancel()
+        if self._touching:
+            self._touching.close()
         self.context.pool.shutdown(cancel_futures=True)
         self.is_given_up = True
         self.window.settle()
@@ -402,7 +410,7 @@ class _PlanExecution:
             self._outcome.verification.files_different += 1
         self.context.report.add(self.plan.route, step, action, evidence)
 
-    def touch(self, step: Step) -> Callable[[], None]:
+    def touch(self, step: Step) -> Touch:
         """Return a function that touches the target of an entry, for any thread.
 
         Where times are preserved, it restores the attributes instead.
@@ -414,6 +422,17 @@ class _PlanExecution:
         if self.context.preserves:
             return partial(self._restore, step, folder, name)
         return partial(self._touch, folder, name, self.context.time_of_copy(step.entry))
+
+    def touch_later(self, touch: Touch, end: End) -> None:
+        """Touch a target together with others, in other threads."""
+        if self._touching is None:
+            in_s3 = self.plan.route.target.bucket is not None
+            self._touching = Touches(self.window, in_s3=in_s3)
+        self._touching.add(touch, end)
+
+    def _start_touching(self) -> None:
+        if self._touching:
+            self._touching.start()
 
     def _restore(self, step: Step, folder: Folder | None, name: str) -> None:
         start = time.perf_counter()
@@ -620,16 +639,14 @@ class _Transfer:
         if execution.touches:
             touch = execution.touch(self.step)
             if execution.seconds_to_touch.value >= _SLOW_SECONDS:
-                execution.window.add(
-                    partial(execution.context.pool.submit, touch),
-                    partial(self.guard, self._end_touching, evidence),
-                )
+                execution.touch_later(touch, partial(self.guard, self._end_touching, evidence))
                 return
             touch()
         execution.note_unchanged(self.step, evidence)
 
-    def _end_touching(self, evidence: Evidence, future: Future[None]) -> None:
-        future.result()
+    def _end_touching(self, evidence: Evidence, error: Exception | None) -> None:
+        if error is not None:
+            raise error
         if not self._execution.is_given_up:
             self._execution.note_unchanged(self.step, evidence)
 
