@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
+from itertools import chain
 from pathlib import Path
 
 import pytest
 from aibs_informatics_aws_lambda.handlers.data_sync.local import walk
 from aibs_informatics_aws_lambda.handlers.data_sync.local.read_ahead import (
-    MEASURED_FILES,
-    are_slow,
+    SLOW_IN_A_ROW,
+    SLOW_SECONDS,
 )
 from hypothesis import HealthCheck, given, settings, strategies as st
 from tables import table
@@ -25,20 +27,41 @@ WALKS = {
 @pytest.fixture
 def slow(monkeypatch):
     """Let every file system count as slow, from the first file on."""
-    monkeypatch.setattr(walk, "MEASURED_FILES", 1)
-    monkeypatch.setattr(walk, "are_slow", lambda *_: True)
+    monkeypatch.setattr(walk, "SLOW_IN_A_ROW", 1)
+    monkeypatch.setattr(walk, "SLOW_SECONDS", -1.0)
+
+
+SLOW, FAST = 2 * SLOW_SECONDS, SLOW_SECONDS / 2
 
 
 @table(
-    "operations, seconds, expected",
+    "seconds, one_by_one",
     {
-        "a network file system is slow": (MEASURED_FILES, MEASURED_FILES * 0.001, True),
-        "a local disk is not": (MEASURED_FILES, MEASURED_FILES * 0.00001, False),
-        "one slow operation decides nothing": (1, 1.0, False),
+        "a network file system is slow": ([SLOW] * 30, SLOW_IN_A_ROW),
+        "a local disk is not": ([FAST] * 30, 30),
+        "a busy processor makes some operations slow": (
+            ([SLOW] * (SLOW_IN_A_ROW - 1) + [FAST]) * 3 + [FAST] * (30 - 3 * SLOW_IN_A_ROW),
+            30,
+        ),
+        "the first files may be cached": ([FAST] * 5 + [SLOW] * 25, 5 + SLOW_IN_A_ROW),
     },
 )
-def test_are_slow(operations, seconds, expected):
-    assert are_slow(operations, seconds) is expected
+def test_files_are_looked_up_one_by_one_until_some_in_a_row_are_slow(
+    tmp_path, monkeypatch, seconds, one_by_one
+):
+    make_tree(tmp_path, [f"{number:02d}" for number in range(30)])
+    times = itertools.accumulate(chain.from_iterable((0.0, each) for each in seconds))
+    monkeypatch.setattr(walk, "perf_counter", times.__next__)
+    threads: list[threading.Thread] = []
+    stat = os.lstat
+
+    def note(path):
+        threads.append(threading.current_thread())
+        return stat(path)
+
+    monkeypatch.setattr(os, "lstat", note)
+    assert len(list(walk.list_destination(tmp_path))) == 30
+    assert threads.count(threading.current_thread()) == one_by_one
 
 
 def make_tree(root: Path, paths) -> None:
@@ -63,8 +86,8 @@ def test_entries_are_those_of_a_walk_step_by_step(tmp_path_factory, kind, paths)
     make_tree(root, paths)
     expected = list(WALKS[kind](root))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(walk, "MEASURED_FILES", 1)
-        patch.setattr(walk, "are_slow", lambda *_: True)
+        patch.setattr(walk, "SLOW_IN_A_ROW", 1)
+        patch.setattr(walk, "SLOW_SECONDS", -1.0)
         assert list(WALKS[kind](root)) == expected
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice, takewhile
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from ..entries import Entry
 from .sorted_names import Name
@@ -19,9 +19,11 @@ _THREADS = 64
 _FILES_OF_A_TASK = 16
 _TASKS_AHEAD = 2 * _THREADS
 
-# Operations of a local disk take less, those of a network file system more.
-_SLOW_SECONDS = 0.0003
-MEASURED_FILES = 16
+SLOW_SECONDS: Final = 0.0003
+"""Operations of a local disk take less, those of a network file system more."""
+SLOW_IN_A_ROW: Final = 8
+"""The number of slow operations from which on a walk reads ahead. A busy processor makes some of
+them slow on a local disk too, but not one after the other."""
 
 
 class Folder(NamedTuple):
@@ -59,11 +61,6 @@ class SymlinkPolicy(Protocol):
 
     def entry(self, path: str, relative: str, *, below_symlink: bool) -> Entry | None:
         """Return the entry for a name that is not a directory, or `None` to leave it out."""
-
-
-def are_slow(operations: int, seconds: float) -> bool:
-    """Tell whether the first operations show a file system that takes its time."""
-    return operations == MEASURED_FILES and seconds > _SLOW_SECONDS * operations
 
 
 def folder_entry(folder: Folder) -> Entry:

@@ -15,10 +15,10 @@ from ..progress import activity
 from . import sorted_names
 from .files import DANGLING
 from .read_ahead import (
-    MEASURED_FILES,
+    SLOW_IN_A_ROW,
+    SLOW_SECONDS,
     Folder,
     SymlinkPolicy,
-    are_slow,
     folder_entry,
     walk_ahead,
 )
@@ -204,7 +204,7 @@ _Level = tuple[Folder, Iterator[Name]]
 def _walk(root: str, policy: SymlinkPolicy) -> Iterator[Entry]:
     top = Folder(root, "", below_symlink=False)
     levels: list[_Level] = [(top, iter(_read_names(top, policy)))]
-    measured, seconds = 0, 0.0
+    slow_in_a_row = 0
     while levels:
         folder, names = levels[-1]
         directory, prefix, below_symlink = folder
@@ -218,13 +218,13 @@ def _walk(root: str, policy: SymlinkPolicy) -> Iterator[Entry]:
                     yield folder_entry(below)
                 levels.append((below, iter(_read_names(below, policy))))
                 break
-            start = perf_counter() if measured < MEASURED_FILES else 0.0
+            start = perf_counter()
             entry = policy.entry(f"{directory}/{text}", prefix + text, below_symlink=below_symlink)
-            if start:
-                measured, seconds = measured + 1, seconds + perf_counter() - start
+            is_slow = perf_counter() - start > SLOW_SECONDS
+            slow_in_a_row = slow_in_a_row + 1 if is_slow else 0
             if entry is not None:
                 yield entry
-            if start and are_slow(measured, seconds):
+            if slow_in_a_row == SLOW_IN_A_ROW:
                 yield from walk_ahead(levels[::-1], policy, _read_names)
                 return
         else:
