@@ -2,37 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 import re
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import build_monitoring
 import pytest
-from aibs_informatics_aws_lambda.handlers.data_sync import (
-    batch_data_sync_handler,
-    data_sync_handler,
-)
 from aibs_informatics_aws_lambda.handlers.data_sync.metrics import METRICS
-from aibs_informatics_aws_lambda.handlers.data_sync.syncs import DataSyncHandler, LoggedProgress
 from sam_templates import read_template
 
 ROOT = Path(__file__).parents[1]
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 TEMPLATES = build_monitoring.template_paths()
-QUERIES = re.findall(r"^(\w[^\n]*):\n\n```sql\n(.*?)```$", OPERATIONS, re.M | re.S)
-
-# https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_QuerySyntax.html
-_COMMANDS = {"fields", "filter", "limit", "sort", "stats"}
-_WORDS = {"and", "or", "not", "like", "in", "as", "by", "asc", "desc"}
-_TOKEN = re.compile(
-    r'\s*(?:(?P<text>"[^"]*")|(?P<pattern>/[^/]+/)|(?P<duration>\d+[smhd]\b)|(?P<number>\d+)'
-    r"|(?P<function>\w+)\(|(?P<name>@?\w+)|(?P<sign><=|>=|!=|[=<>(),*]))"
-)
-_FUNCTIONS = {"bin", "count", "latest", "max", "sum"}
 
 
 def names(path: Path) -> str:
@@ -137,63 +119,3 @@ def test_no_policy_allows_all_actions_of_a_service(path):
         actions = statement["Action"]
         for action in [actions] if isinstance(actions, str) else actions:
             assert "*" not in action
-
-
-def tokens(query: str) -> list[list[tuple[str, str]]]:
-    """Return the tokens of each command of a query, by the documented syntax."""
-    commands = []
-    for command in query.strip().split("\n| "):
-        found, position = [], 0
-        while position < len(command.rstrip()):
-            match = _TOKEN.match(command, position)
-            assert match, f"no token of the query language: {command[position:]}"
-            found.append((match.lastgroup, match[match.lastgroup]))
-            position = match.end()
-        commands.append(found)
-    return commands
-
-
-@pytest.fixture
-def logged_fields(lambda_context) -> set[str]:
-    """The fields of all lines that are logged by syncs that succeed, fail and are in progress."""
-    output = io.StringIO()
-    with tempfile.TemporaryDirectory() as name, contextlib.redirect_stdout(output):
-        folder = Path(name)
-        (folder / "a").write_text("abc")
-        sync = {"source_path": str(folder / "a"), "destination_path": str(folder / "b")}
-        data_sync_handler(sync, lambda_context)
-        missing = {**sync, "source_path": str(folder / "missing")}
-        batch_data_sync_handler(
-            {"requests": [missing], "allow_partial_failure": True}, lambda_context
-        )
-        # As records of libraries are written in AWS Lambda, where no test has handlers.
-        try:
-            raise ValueError("invalid")
-        except ValueError:
-            DataSyncHandler.get_logger("DataSyncHandler").exception("failed")
-    lines = [json.loads(line) for line in output.getvalue().splitlines()]
-    progress = LoggedProgress(lambda *_: None, lambda _: None)
-    progress.close()
-    return {key for line in lines for key in line} | progress.fields(1.0, 0).keys()
-
-
-def test_there_are_queries():
-    assert len(QUERIES) == 7
-
-
-@pytest.mark.parametrize(("title", "query"), QUERIES, ids=[title for title, _ in QUERIES])
-def test_query_has_commands_of_the_language_and_fields_that_are_logged(
-    title, query, logged_fields
-):
-    aliases: set[str] = set()
-    for (kind, command), *rest in tokens(query):
-        assert kind == "name"
-        assert command in _COMMANDS
-        for (kind, text), (_, before) in zip(rest, [("", ""), *rest], strict=False):
-            if kind == "function":
-                assert text in _FUNCTIONS
-            elif kind == "name" and before == "as":
-                aliases.add(text)
-            elif kind == "name" and text not in _WORDS:
-                known = logged_fields | aliases | {"@timestamp", "@message"}
-                assert text in known, f"{text} of {title!r} is not logged"

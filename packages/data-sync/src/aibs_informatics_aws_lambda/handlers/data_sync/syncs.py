@@ -112,17 +112,22 @@ class LoggedProgress:
             "seconds_left": round(left * seconds / self._bytes_done) if self._bytes_done else None,
         }
 
+    def log_line(self, seconds: float, before: int) -> None:
+        """Log a line; see `fields` for the arguments."""
+        fields = self.fields(seconds, before)
+        self._log(
+            "Syncing: %(files_done)s of %(files_planned)s files, %(bytes_done)s of "
+            "%(bytes_planned)s bytes, %(bytes_per_second)s bytes/s, %(seconds_left)s s left",
+            fields,
+        )
+        self._on_line(fields["seconds_elapsed"])
+
     def _write(self) -> None:
         before = 0
         while not self._ended.wait(self._seconds):
-            fields = self.fields(self.seconds_elapsed, before)
-            before = fields["bytes_done"]
-            self._log(
-                "Syncing: %(files_done)s of %(files_planned)s files, %(bytes_done)s of "
-                "%(bytes_planned)s bytes, %(bytes_per_second)s bytes/s, %(seconds_left)s s left",
-                fields,
-            )
-            self._on_line(fields["seconds_elapsed"])
+            done = self._bytes_done
+            self.log_line(self.seconds_elapsed, before)
+            before = done
 
 
 class DataSyncHandler(LambdaHandler[DataSyncRequest, DataSyncResponse]):
