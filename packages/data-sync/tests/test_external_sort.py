@@ -90,3 +90,14 @@ def test_directory_for_temporary_files_is_named_if_it_cannot_be_written(monkeypa
 
     with pytest.raises(OSError, match="missing"):
         sort_externally(map(str, range(10)), in_memory=2)
+
+
+@pytest.mark.parametrize("count", [0, 1, 9, 10, 11, 100])
+def test_items_are_also_added_one_by_one(monkeypatch, count):
+    monkeypatch.setattr(external_sort, "SORTED_IN_MEMORY", 10)
+    sorter = external_sort.ExternalSorter[tuple[int, int]](lambda item: item[0])
+    items = [(number % 7, number) for number in range(count)]
+    for item in items:
+        sorter.add(item)
+
+    assert list(sorter.ordered()) == sorted(items)

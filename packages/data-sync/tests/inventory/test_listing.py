@@ -79,7 +79,7 @@ def test_key_names_the_object_and_what_is_below_it(place):
 
 
 def test_many_objects_are_sorted_on_disk(place, monkeypatch):
-    monkeypatch.setattr(external_sort.sort_externally, "__defaults__", (None, 10))
+    monkeypatch.setattr(external_sort, "SORTED_IN_MEMORY", 10)
     names = [f"{number % 7}/{number}" for number in range(500)]
 
     _, below = find(place(report([csv_file(rows_of(names))])))

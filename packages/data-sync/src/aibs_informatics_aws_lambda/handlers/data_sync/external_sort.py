@@ -2,8 +2,8 @@
 
 import heapq
 import marshal
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from itertools import islice
 from typing import Any, Final, Generic, TypeVar
 
@@ -21,7 +21,7 @@ _HEADER_BYTES = 4
 
 
 def sort_externally(
-    items: Iterable[T], key: Callable[[T], Any] | None = None, in_memory: int = SORTED_IN_MEMORY
+    items: Iterable[T], key: Callable[[T], Any] | None = None, in_memory: int | None = None
 ) -> Iterable[T]:
     """Return items in order, to be read once. Equal ones keep their order.
 
@@ -32,11 +32,12 @@ def sort_externally(
         items: texts, or tuples of texts, numbers, truth values and `None`. Named tuples come back
             as plain ones.
         key: returns what items are compared by; by default the items themselves.
-        in_memory: the number of items in a run.
+        in_memory: the number of items in a run; by default `SORTED_IN_MEMORY`.
 
     Raises:
         OSError: they cannot be written to the temporary directory.
     """
+    in_memory = in_memory or SORTED_IN_MEMORY
     rest = iter(items)
     order: Any = key
     run = sorted(islice(rest, in_memory), key=order)
@@ -51,6 +52,46 @@ def sort_externally(
         runs.close()
         raise
     return runs
+
+
+class ExternalSorter(Generic[T]):
+    """Takes items one by one, and returns them in order, as `sort_externally` does.
+
+    Args:
+        key: returns what items are compared by; by default the items themselves.
+    """
+
+    def __init__(self, key: Callable[[T], Any] | None = None) -> None:
+        self._key: Any = key
+        self._latest: list[T] = []
+        self._runs: _Runs[T] | None = None
+
+    def add(self, item: T) -> None:
+        """Add an item.
+
+        Raises:
+            OSError: items cannot be written to the temporary directory.
+        """
+        self._latest.append(item)
+        if len(self._latest) == SORTED_IN_MEMORY:
+            self._spill()
+
+    def ordered(self) -> Iterable[T]:
+        """Return the items in order, to be read once.
+
+        Raises:
+            OSError: items cannot be written to the temporary directory.
+        """
+        if self._runs is None:
+            return sorted(self._latest, key=self._key)
+        self._spill()
+        return self._runs
+
+    def _spill(self) -> None:
+        if self._runs is None:
+            self._runs = _Runs(self._key)
+        self._runs.add(sorted(self._latest, key=self._key))
+        self._latest.clear()
 
 
 class _Runs(Generic[T]):
@@ -91,13 +132,16 @@ class _RunFile(Generic[T]):
     """A temporary file with several runs, each a series of blocks."""
 
     def __init__(self) -> None:
+        # Few items are too many for memory.
+        import tempfile
+
         self.spans: list[tuple[int, int]] = []
-        with filename_in_errors(tempfile.gettempdir()):
+        with _named_errors():
             self._file = tempfile.TemporaryFile()  # noqa: SIM115 - see `close`
 
     def append(self, run: Iterable[T]) -> None:
         rest = iter(run)
-        with filename_in_errors(tempfile.gettempdir()):
+        with _named_errors():
             start = self._file.seek(self.spans[-1][1] if self.spans else 0)
             while block := [_plain(item) for item in islice(rest, _BLOCK)]:
                 data = marshal.dumps(block)
@@ -109,7 +153,7 @@ class _RunFile(Generic[T]):
         return [self._read(start, stop) for start, stop in self.spans]
 
     def _read(self, start: int, stop: int) -> Iterator[T]:
-        with filename_in_errors(tempfile.gettempdir()):
+        with _named_errors():
             while start < stop:
                 self._file.seek(start)
                 size = int.from_bytes(self._file.read(_HEADER_BYTES), "big")
@@ -119,15 +163,22 @@ class _RunFile(Generic[T]):
                 yield from block
 
     def clear(self) -> None:
-        with filename_in_errors(tempfile.gettempdir()):
+        with _named_errors():
             self._file.seek(0)
             self._file.truncate()
         self.spans.clear()
 
     def close(self) -> None:
         # Closing flushes the buffer, which can fail.
-        with filename_in_errors(tempfile.gettempdir()):
+        with _named_errors():
             self._file.close()
+
+
+def _named_errors() -> AbstractContextManager[None]:
+    """Name the temporary directory in errors."""
+    import tempfile
+
+    return filename_in_errors(tempfile.gettempdir())
 
 
 def _plain(item: Any) -> Any:

@@ -6,7 +6,7 @@ import argparse
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
 from aibs_informatics_aws_lambda.common.cli.errors import CommandError, ExitCode
 from aibs_informatics_aws_lambda.storage.locations import DataLocation
@@ -17,25 +17,26 @@ from ..sync.filters import compile_patterns, matches
 from .arguments import PROGRAM, Parser, add_output_options, parse_path
 from .connection import add_connection_options, check_side, use_connection
 from .filters import add_filter_options, make_filter_config
-from .housekeeping import absolute_paths, add_separator, with_plain_log
+from .housekeeping import absolute_paths, add_separator
 from .levels import LevelEntry, list_buckets, list_level
 from .messages import configure_logging
-from .output import format_size, format_time, print_json, print_lines
+from .output import format_size, format_time, print_lines, print_pieces
 from .progress import show_waiting
-
-if TYPE_CHECKING:
-    from aibs_informatics_aws_lambda.storage.data_sync.filters import DataSyncFilterConfig
-
-    from .store_list import StoreEntry
 
 _PROGRAM = f"{PROGRAM} ls"
 _BUCKETS = "s3://"
 
-_ORDERS: dict[str, Callable[[LevelEntry], Any]] = {
-    "name": lambda entry: entry.name,
-    "size": lambda entry: -(entry.size or 0),
-    "time": lambda entry: -(entry.modified.timestamp() if entry.modified else 0),
+_Row: TypeAlias = tuple[str, int | None, float | None]
+"""Name, size and time of an entry, as they are sorted on disk."""
+
+_ORDERS: dict[str, Callable[[_Row], Any]] = {
+    "name": lambda row: row[0],
+    "size": lambda row: -(row[1] or 0),
+    "time": lambda row: -(row[2] or 0),
 }
+
+# Where entries are shown while they are found, how wide the column will be is not known.
+_SIZE_WIDTH = 12
 
 _DESCRIPTION = """\
 List what is directly below a path: time of the last modification (UTC), size in bytes and name.
@@ -76,20 +77,50 @@ def run(arguments: Sequence[str]) -> ExitCode:
     if is_tree and not is_detailed:
         return _list_tree(options)
     if is_tree:
-        with show_waiting(f"listing {options.path}"):
-            entries = list(_files_below(options))
+        found = _files_below(options)
     else:
-        found = list_buckets() if options.path is None else list_level(options.path)
-        with show_waiting(f"listing {options.path or 'buckets'}"):
-            entries = list(filter(_selects(options), found))
-    entries.sort(key=_ORDERS[options.sort or "name"])
-    if not entries:
-        raise CommandError(f"cannot list {options.path or 'buckets'}: there is nothing")
-    if options.json:
-        print_lines(map(_to_json, entries), options.end)
-    else:
-        print_lines(_table(entries, options), options.end)
+        level = list_buckets() if options.path is None else list_level(options.path)
+        found = filter(_selects(options), level)
+    with show_waiting(f"listing {options.path or 'buckets'}"):
+        if is_tree and options.sort in (None, "name"):
+            # They are found in this order.
+            _print_entries(found, _SIZE_WIDTH, options)
+        else:
+            _print_entries(*_in_order(found, options), options)
     return ExitCode.DONE
+
+
+def _in_order(
+    entries: Iterable[LevelEntry], options: argparse.Namespace
+) -> tuple[Iterator[LevelEntry], int]:
+    """Return entries in order, and the width of their sizes. Many are sorted on disk."""
+    from ..external_sort import sort_externally
+
+    width = 0
+
+    def rows() -> Iterator[_Row]:
+        nonlocal width
+        for entry in entries:
+            width = max(width, len(_size(entry, human=options.human)))
+            yield _row(entry)
+
+    ordered = sort_externally(rows(), _ORDERS[options.sort or "name"])
+    return (
+        LevelEntry(name, size, None if time is None else to_datetime(time))
+        for name, size, time in ordered
+    ), width
+
+
+def _print_entries(entries: Iterator[LevelEntry], width: int, options: argparse.Namespace) -> None:
+    first = next(entries, None)
+    if first is None:
+        raise CommandError(f"cannot list {options.path or 'buckets'}: there is nothing")
+    found = chain([first], entries)
+    if options.json:
+        print_lines(map(_to_json, found), options.end)
+    else:
+        lines = (_line(entry, width, human=options.human) for entry in found)
+        print_lines(lines, options.end)
 
 
 def _list_with_stores(options: argparse.Namespace) -> ExitCode:
@@ -104,19 +135,26 @@ def _list_with_stores(options: argparse.Namespace) -> ExitCode:
     entries: Iterable[store_list.StoreEntry] = chain([first], found)
     if options.sort is not None:
         order = _ORDERS[options.sort]
-        entries = sorted(entries, key=lambda entry: order(entry.listed))
+        entries = sorted(entries, key=lambda entry: order(_row(entry.listed)))
     if options.json:
         print_lines((store_list.to_json(entry, _to_json) for entry in entries), options.end)
     else:
-        print_lines((_line(entry, human=options.human) for entry in entries), options.end)
+        lines = (
+            f"{_line(entry.listed, _SIZE_WIDTH, human=options.human)}{entry.note}"
+            for entry in entries
+        )
+        print_lines(lines, options.end)
     return ExitCode.DONE
 
 
-def _line(entry: StoreEntry, *, human: bool) -> str:
-    time = format_time(entry.listed.modified) if entry.listed.modified else ""
-    size = _size(entry.listed, human=human)
-    # Entries are shown while they are found: how wide the column will be is not known.
-    return f"{time:19}  {size:>12}  {entry.listed.name}{entry.note}"
+def _row(entry: LevelEntry) -> _Row:
+    time = None if entry.modified is None else entry.modified.timestamp()
+    return entry.name, entry.size, time
+
+
+def _line(entry: LevelEntry, width: int, *, human: bool) -> str:
+    time = format_time(entry.modified) if entry.modified else ""
+    return f"{time:19}  {_size(entry, human=human):>{width}}  {entry.name}"
 
 
 def _files_below(options: argparse.Namespace) -> Iterator[LevelEntry]:
@@ -133,44 +171,35 @@ def _files_below(options: argparse.Namespace) -> Iterator[LevelEntry]:
 
 
 def _list_tree(options: argparse.Namespace) -> ExitCode:
-    filters = make_filter_config(options.rules)
-    if not options.json:
-        return _print_tree(options, filters)
-    # Lines of paths need no models.
-    from ..file_system import ListDataPathsHandler
-    from ..housekeeping.contents import find_contents
-    from ..housekeeping.models import ListDataPathsRequest
-
-    request = ListDataPathsRequest(
-        path=options.path,
-        # The handler matches from the start of a path only.
-        include=_in_full(filters.include) if filters else None,
-        exclude=_in_full(filters.exclude) if filters else None,
-    )
-    with show_waiting(f"listing {options.path}"):
-        response = with_plain_log(ListDataPathsHandler()).handle(request)
-    # A missing path is listed too.
-    if len(response.paths) <= 1 and not find_contents(options.path).exists:
-        raise CommandError(f"cannot list {options.path}: there is nothing")
-    print_json(response)
-    return ExitCode.DONE
-
-
-def _print_tree(options: argparse.Namespace, filters: DataSyncFilterConfig | None) -> ExitCode:
-    """Print the paths while they are found."""
+    """Print the paths while they are found, or a document that lists them."""
     from ..housekeeping.contents import find_contents, iter_nodes
     from ..housekeeping.node_paths import NodePaths
 
+    filters = make_filter_config(options.rules)
     include = compile_patterns(_in_full(filters.include), "include") if filters else []
     exclude = compile_patterns(_in_full(filters.exclude), "exclude") if filters else []
-    found = find_contents(options.path)
-    if not found.exists:
-        raise CommandError(f"cannot list {options.path}: there is nothing")
-    paths = map(NodePaths(options.path).of, iter_nodes(found, include, exclude))
     # Few of the paths may match, or none.
     with show_waiting(f"listing {options.path}"):
-        print_lines(absolute_paths(options.path, paths), options.end)
+        found = find_contents(options.path)
+        if not found.exists:
+            raise CommandError(f"cannot list {options.path}: there is nothing")
+        paths = map(NodePaths(options.path).of, iter_nodes(found, include, exclude))
+        if options.json:
+            print_pieces(_paths_as_json(paths))
+        else:
+            print_lines(absolute_paths(options.path, paths), options.end)
     return ExitCode.DONE
+
+
+def _paths_as_json(paths: Iterable[str]) -> Iterator[str]:
+    """Yield the response of ListDataPaths in pieces; many paths are sorted on disk."""
+    from ..external_sort import sort_externally
+
+    separator = '{"paths": ['
+    for path in sort_externally(paths):
+        yield f"{separator}{json.dumps(path)}"
+        separator = ", "
+    yield f"{separator if separator[0] == '{' else ''}]}}"
 
 
 def _in_full(patterns: str | list[str] | None) -> list[str]:
@@ -186,14 +215,6 @@ def _selects(options: argparse.Namespace) -> Callable[[LevelEntry], bool]:
         return matches(entry.name.removesuffix("/"), include, exclude, match="whole")
 
     return selects
-
-
-def _table(entries: Sequence[LevelEntry], options: argparse.Namespace) -> Iterator[str]:
-    sizes = [_size(entry, human=options.human) for entry in entries]
-    width = max(map(len, sizes))
-    for entry, size in zip(entries, sizes, strict=True):
-        time = format_time(entry.modified) if entry.modified else ""
-        yield f"{time:19}  {size:>{width}}  {entry.name}"
 
 
 def _size(entry: LevelEntry, *, human: bool) -> str:

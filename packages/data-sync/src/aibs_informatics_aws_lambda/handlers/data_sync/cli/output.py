@@ -25,6 +25,12 @@ def print_json(response: PydanticBaseModel) -> None:
     print_lines([dump_json_line(response.to_dict())])
 
 
+def print_pieces(pieces: Iterable[str]) -> None:
+    """Print one line in pieces, which together may not fit in memory."""
+    print_lines(pieces, end="")
+    print_lines([""])
+
+
 def print_lines(lines: Iterable[str], end: str = "\n") -> None:
     """Print lines. File names keep their bytes.
 

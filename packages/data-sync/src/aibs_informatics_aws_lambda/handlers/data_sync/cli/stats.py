@@ -1,23 +1,32 @@
 """``data-sync stats``: show sizes and counts of a path and its children."""
 
 import argparse
+import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
 
 from aibs_informatics_aws_lambda.common.cli.errors import ExitCode, UsageError
+from aibs_informatics_aws_lambda.common.json_io import dump_json_line
 from aibs_informatics_aws_lambda.common.s3 import S3Path
+from aibs_informatics_aws_lambda.storage.locations import DataLocation
 
-from ..housekeeping.contents import find_contents, find_listed_contents, sum_up_children
+from ..external_sort import ExternalSorter
+from ..housekeeping.contents import find_contents, find_listed_contents, sum_up
+from ..housekeeping.node_paths import NodePaths
 from ..housekeeping.times import to_datetime
 from ..tree import Node
 from .arguments import PROGRAM, Parser, add_output_options, parse_path
 from .connection import add_connection_options, use_connection
 from .messages import configure_logging
-from .output import format_size, format_time, print_json, print_lines
+from .output import format_size, format_time, print_lines, print_pieces
 from .progress import show_waiting
 
 _PROGRAM = f"{PROGRAM} stats"
 _BAR_WIDTH = 20
+_HEADINGS = ("SIZE", "FILES", "LAST MODIFIED", "NAME")
 
 _DESCRIPTION = """\
 Show total size, number of files and latest modification time (UTC) of each file and folder
@@ -52,56 +61,126 @@ def run(arguments: Sequence[str]) -> ExitCode:
         with show_waiting(f"listing {options.path}"):
             show_stores(options.path, as_json=options.json)
         return ExitCode.DONE
+    table = _Json(options.path) if options.json else _Table(str(options.path))
     with show_waiting(f"listing {options.path}"):
-        root, children = _write_page(options) if options.html else _sum_up(options)
-    if options.json:
-        from ..housekeeping.stats import make_stats_response
-
-        print_json(make_stats_response(options.path, root, children))
-    else:
-        print_lines(_table(str(options.path), root, children))
+        root = _write_page(options, table.add) if options.html else _sum_up(options, table.add)
+    table.print(root)
     return ExitCode.DONE
 
 
 def _sum_up(
-    options: argparse.Namespace, visit: Callable[[Node], None] | None = None
-) -> tuple[Node, dict[str, Node]]:
+    options: argparse.Namespace,
+    take: Callable[[Node], None],
+    visit: Callable[[Node], None] | None = None,
+) -> Node:
     found = (
         find_contents(options.path)
         if options.inventory is None
         else find_listed_contents(options.path, options.inventory)
     )
-    return sum_up_children(found, visit)
+    return sum_up(found, take, visit)
 
 
-def _write_page(options: argparse.Namespace) -> tuple[Node, dict[str, Node]]:
-    """Write the page, and return the totals of the path and of its children."""
+def _write_page(options: argparse.Namespace, take: Callable[[Node], None]) -> Node:
+    """Write the page, and return the totals of the path."""
     from .pages.page import check_page_location, write_page
     from .pages.stats_page import StatsPage
 
     check_page_location(options.html)
     page = StatsPage(options.path)
-    root, children = _sum_up(options, page.add)
+    root = _sum_up(options, take, page.add)
     write_page(options.html, page.render(root))
-    return root, children
+    return root
 
 
-def _table(path: str, root: Node, by_name: Mapping[str, Node]) -> Iterator[str]:
-    rows = [("SIZE", "FILES", "LAST MODIFIED", "NAME")]
-    children = sorted(by_name.items())
-    rows += [_row(child, name) for name, child in children]
-    rows.append(_row(root, path))
-    size, files, time = (max(map(len, column)) for column in list(zip(*rows, strict=True))[:3])
-    bars = _bars([child.size_bytes for _, child in children])
-    for row, bar in zip(rows, ["", *bars, ""], strict=True):
+class _Children:
+    """The immediate children of a path, by name. Many are sorted on disk."""
+
+    def __init__(self) -> None:
+        self._sorter: ExternalSorter[tuple[Any, ...]] = ExternalSorter(itemgetter(0))
+
+    def add(self, child: Node) -> None:
+        """Add a child, in any order."""
+        self._sorter.add((self._name_of(child.relative.removesuffix("/")), *child))
+
+    def _name_of(self, name: str) -> str:
+        return name
+
+    def _by_name(self) -> Iterator[tuple[str, Node]]:
+        """Yield the children in the order of their names; of one name, the one added last."""
+        for name, rows in groupby(self._sorter.ordered(), itemgetter(0)):
+            *_, (_, *fields) = rows
+            yield name, Node(*fields)
+
+
+class _Table(_Children):
+    """A table of the children, and of the path in the last line."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self._path = path
+        self._widths = [len(heading) for heading in _HEADINGS[:-1]]
+        self._largest = 0
+
+    def add(self, child: Node) -> None:
+        super().add(child)
+        self._fit(child)
+        self._largest = max(self._largest, child.size_bytes)
+
+    def print(self, root: Node) -> None:
+        """Print the table, given the totals of the path."""
+        self._fit(root)
+        print_lines(self._lines(root))
+
+    def _fit(self, node: Node) -> None:
+        cells = _row(node, "")[:-1]
+        self._widths = [
+            max(width, len(cell)) for width, cell in zip(self._widths, cells, strict=True)
+        ]
+
+    def _lines(self, root: Node) -> Iterator[str]:
+        yield self._line(_HEADINGS, "")
+        for name, child in self._by_name():
+            yield self._line(_row(child, name), self._bar(child.size_bytes))
+        yield self._line(_row(root, self._path), "")
+
+    def _line(self, row: Sequence[str], bar: str) -> str:
+        size, files, time = self._widths
         column = f"{bar:<{_BAR_WIDTH}}  " if _shows_bars() else ""
-        yield f"{row[0]:>{size}}  {row[1]:>{files}}  {row[2]:<{time}}  {column}{row[3]}"
+        return f"{row[0]:>{size}}  {row[1]:>{files}}  {row[2]:<{time}}  {column}{row[3]}"
+
+    def _bar(self, size: int) -> str:
+        """Return a bar in proportion to the largest child."""
+        return "█" * round(_BAR_WIDTH * size / (self._largest or 1))
 
 
-def _bars(sizes: Sequence[int]) -> list[str]:
-    """Return a bar for each size, in proportion to the largest."""
-    most = max(sizes, default=0) or 1
-    return ["█" * round(_BAR_WIDTH * size / most) for size in sizes]
+class _Json(_Children):
+    """The response of GetDataPathStats."""
+
+    def __init__(self, path: DataLocation) -> None:
+        super().__init__()
+        self._path = path
+        self._quote = NodePaths(path).quote
+
+    def _name_of(self, name: str) -> str:
+        return self._quote(name)
+
+    def print(self, root: Node) -> None:
+        """Print the response, given the totals of the path."""
+        print_pieces(self._pieces(root))
+
+    def _pieces(self, root: Node) -> Iterator[str]:
+        # The table needs no models: they take longer to import than a small tree to list.
+        from ..housekeeping.stats import make_stats_response, stats_of
+
+        separator, is_empty = '{"children": {', True
+        for name, child in self._by_name():
+            yield f"{separator}{json.dumps(name)}: {dump_json_line(stats_of(child).to_dict())}"
+            separator, is_empty = ", ", False
+        yield f"{separator if is_empty else ''}}}, "
+        rest = make_stats_response(self._path, root, {} if is_empty else {"": root}).to_dict()
+        del rest["children"]
+        yield dump_json_line(rest)[1:]
 
 
 def _shows_bars() -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.locations import DataLocation
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from aibs_informatics_aws_lambda.storage.data_sync.connection import S3Connection
 
     from ..s3.client import S3
-
-T = TypeVar("T")
 
 # Long listings are read by ranges of keys, side by side.
 _CONNECTIONS = 32
@@ -90,12 +88,39 @@ def sum_up_children(
         visit: called with each file and folder below the path, and with the file at the path
             itself; a folder comes after what it contains.
     """
-    root, children = fold(
-        _all_entries(found),
-        _visited(lambda node: Coverage.WHOLE if node.depth == 1 else Coverage.NOTHING, visit),
-        _visited(lambda node: node.kind == "entry" and node.depth == 1, visit),
-    )
-    return root, {child.relative.removesuffix("/"): child for child in children}
+    children: dict[str, Node] = {}
+
+    def take(child: Node) -> None:
+        children[child.relative.removesuffix("/")] = child
+
+    return sum_up(found, take, visit), children
+
+
+def sum_up(
+    found: Listing, take: Callable[[Node], None], visit: Callable[[Node], None] | None = None
+) -> Node:
+    """Return the node of a path with its totals. Memory is needed for none of its children.
+
+    Args:
+        found: the contents of the path.
+        take: called with each immediate child, in no particular order. Of an object and a folder
+            of one name, the folder comes last.
+        visit: as for `sum_up_children`.
+    """
+
+    def is_child(node: Node) -> bool:
+        if visit is not None:
+            visit(node)
+        if node.depth == 1 and node.kind != "lone":
+            take(node)
+        return False
+
+    def cover(folder: Node) -> Coverage:
+        is_child(folder)
+        return Coverage.NOTHING
+
+    root, _ = fold(_all_entries(found), cover, is_child)
+    return root
 
 
 def list_nodes(
@@ -165,20 +190,6 @@ def _paths(entries: Iterable[Entry]) -> Iterator[tuple[str, NodeKind]]:
         # An object with the path of a folder is part of it.
         if relative != folder:
             yield relative, "entry"
-
-
-def _visited(
-    decide: Callable[[Node], T], visit: Callable[[Node], None] | None
-) -> Callable[[Node], T]:
-    """Return a function that visits a node, if it is to be visited, before it decides."""
-    if visit is None:
-        return decide
-
-    def visit_and_decide(node: Node) -> T:
-        visit(node)
-        return decide(node)
-
-    return visit_and_decide
 
 
 def _all_entries(found: Listing) -> Iterable[Entry]:

@@ -23,12 +23,13 @@ def make_stats_response(
     paths = NodePaths(path)
     return GetDataPathStatsResponse(
         path=paths.of_summary(has_children=bool(children)),
-        path_stats=_stats(root),
-        children={paths.quote(name): _stats(child) for name, child in children.items()},
+        path_stats=stats_of(root),
+        children={paths.quote(name): stats_of(child) for name, child in children.items()},
     )
 
 
-def _stats(node: Node) -> DataPathStats:
+def stats_of(node: Node) -> DataPathStats:
+    """Return the stats of a node."""
     return DataPathStats(
         size_bytes=node.size_bytes,
         object_count=node.object_count,
