@@ -6,6 +6,7 @@ import gzip
 
 import pytest
 from aibs_informatics_aws_lambda.handlers.ecr.manifest import Descriptor
+from aibs_informatics_aws_lambda.handlers.ecr.registry import connection, throttle
 from aibs_informatics_aws_lambda.handlers.ecr.registry.authorization import StaticAuthorizer
 from aibs_informatics_aws_lambda.handlers.ecr.registry.connection import RegistryConnection
 from aibs_informatics_aws_lambda.handlers.ecr.registry.distribution import (
@@ -108,7 +109,8 @@ class TestRateLimits:
         assert DistributionRegistryClient(there.url, name).get_manifest("v1").digest == digest
 
     def test_limit_without_headers_is_reported(self, source, name, proxy_of, fault, monkeypatch):
-        monkeypatch.setattr("urllib3.Retry.sleep", lambda *_: None)
+        monkeypatch.setattr(throttle, "sleep", lambda *_: None)
+        monkeypatch.setattr(connection, "backoff", lambda _: 0.001)
         there = proxy_of(source, fault("GET", "", status=429, times=9))
 
         with pytest.raises(RegistryError, match=r"429\. The rate limit .* exceeded\. Retry later"):

@@ -45,6 +45,7 @@ def registry() -> Registry:
 
 @pytest.fixture
 def connection(registry: Registry, monkeypatch) -> Iterator[RegistryConnection]:
+    monkeypatch.setattr(watchdog, "_monitor", watchdog._Monitor())
     monkeypatch.setattr(watchdog, "_WARN_SECONDS", 0.05)
     monkeypatch.setattr(watchdog, "_SLOW_SECONDS", 0.3)
     monkeypatch.setattr(watchdog, "MINIMUM_BYTES_PER_SECOND", 5_000)

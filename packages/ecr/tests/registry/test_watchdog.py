@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -41,6 +42,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
     monkeypatch.setattr(watchdog, "monotonic", made)
+    monkeypatch.setattr(watchdog, "_monitor", watchdog._Monitor())
     # So often it looks at the clock.
     monkeypatch.setattr(watchdog, "_WARN_SECONDS", 0.02)
     return made
@@ -55,8 +57,9 @@ def wait_until(is_so: Callable[[], bool]) -> None:
 
 def test_silence_is_said_again_and_again(clock, caplog):
     with Watchdog("pull it"):
-        clock.now = 60
-        wait_until(lambda: caplog.text.count("for 60 seconds: waiting to pull it") > 1)
+        for seconds in (60, 120):
+            clock.now = seconds
+            wait_until(lambda: f"for {clock.now} seconds: waiting to pull it" in caplog.text)
 
 
 def test_silence_in_the_midst_of_a_body_is_said(clock, caplog):
@@ -97,12 +100,19 @@ def test_time_of_the_other_side_is_no_silence(clock, caplog, direction, first):
 
 
 def test_nothing_is_said_after_the_end(clock, caplog):
-    with Watchdog("pull it") as watched:
+    with Watchdog("pull it"):
         pass
     clock.now += 60
-    watched._thread.join(120)
-    assert not watched._thread.is_alive()
+    wait_until(lambda: not watchdog._monitor.is_running)
     assert SAID not in caplog.text
+
+
+def test_one_thread_checks_all_requests(clock, caplog):
+    before = threading.active_count()
+    with Watchdog("pull it"), Watchdog("push it"):
+        assert threading.active_count() == before + 1
+        clock.now = 60
+        wait_until(lambda: "waiting to push it" in caplog.text and SAID in caplog.text)
 
 
 def test_waits_have_full_jitter_and_a_limit(monkeypatch: pytest.MonkeyPatch):

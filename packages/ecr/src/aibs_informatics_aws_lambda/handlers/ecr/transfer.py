@@ -7,9 +7,10 @@ computed on the way, and an upload is committed only if it matches.
 import hashlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import as_completed
-from contextlib import AbstractContextManager, nullcontext, suppress
+from concurrent.futures import Executor, as_completed
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from threading import BoundedSemaphore, Event
 from typing import Protocol
 
@@ -20,7 +21,9 @@ from .registry.workers import worker_threads
 
 # A large blob in flight holds a chunk of 1 MiB in memory, a small one its content. Transfers of
 # small blobs wait for responses most of the time, so that more of them run concurrently.
-_MAX_LARGE_IN_FLIGHT = 4
+_MAX_LARGE_IN_FLIGHT = 8
+# Other large blobs may wait for a registry meanwhile, which verifies a blob before it stores it.
+_MAX_LARGE_WORKERS = 2 * _MAX_LARGE_IN_FLIGHT
 _MAX_SMALL_BYTES = 512 << 10
 # Blobs that are read as a whole: configs, which have some KiB.
 _MAX_READ_BYTES = 8 << 20
@@ -94,31 +97,24 @@ def copy_blobs(
         RegistryError: a registry denied a request or failed, or a blob is damaged.
     """
     progress.begin(blobs)
-    stop, large_slots = Event(), BoundedSemaphore(_MAX_LARGE_IN_FLIGHT)
     # A mount is one small request, whatever the size of the blob.
     mounts = source.registry == target.registry
-
-    def copy(blob: Descriptor) -> Transfer:
-        if stop.is_set():
-            raise TransferCancelledError(f"cancelled the transfer of {blob.digest}")
-        slot = nullcontext() if _is_small(blob) else large_slots
-        transfer = _copy_blob(blob, source, target, progress, stop, slot)
-        progress.finish(blob)
-        return transfer
-
     with (
-        worker_threads(_MAX_LARGE_IN_FLIGHT, "large-blob") as large,
+        worker_threads(_MAX_LARGE_WORKERS, "large-blob") as large,
         worker_threads(MAX_REQUESTS, "small-blob") as small,
+        worker_threads(MAX_REQUESTS, "reader") as readers,
     ):
+        copier = _BlobCopier(source, target, progress, readers)
         # Largest first: started last, it would run alone at the end.
         ordered = sorted(blobs, key=lambda blob: -blob.size)
         futures = [
-            (small if mounts or _is_small(blob) else large).submit(copy, blob) for blob in ordered
+            (small if mounts or _is_small(blob) else large).submit(copier.copy, blob)
+            for blob in ordered
         ]
         try:
             return [future.result() for future in as_completed(futures)]
         except BaseException:
-            stop.set()
+            copier.stop.set()
             raise
 
 
@@ -136,57 +132,78 @@ def read_blob(blob: Descriptor, source: protocol.BlobStore) -> bytes:
     return _BlobReader(blob, source, lambda _: None, Event()).read_all()
 
 
-def _copy_blob(
-    blob: Descriptor,
-    source: protocol.RegistryClient,
-    target: protocol.RegistryClient,
-    progress: Progress,
-    stop: Event,
-    slot: AbstractContextManager[object],
-) -> Transfer:
-    mount_from = source.name if source.registry == target.registry else None
-    for attempt in range(_ATTEMPTS):
+class _BlobCopier:
+    """Copies blobs from one repository to another; thread-safe.
+
+    Args:
+        source: a client for the source repository.
+        target: a client for the destination repository.
+        progress: receives the progress.
+        readers: threads that read small blobs.
+    """
+
+    def __init__(
+        self,
+        source: protocol.RegistryClient,
+        target: protocol.RegistryClient,
+        progress: Progress,
+        readers: Executor,
+    ) -> None:
+        self.stop = Event()
+        self._source = source
+        self._target = target
+        self._progress = progress
+        self._readers = readers
+        self._mount_from = source.name if source.registry == target.registry else None
+        self._large_slots = BoundedSemaphore(_MAX_LARGE_IN_FLIGHT)
+
+    def copy(self, blob: Descriptor) -> Transfer:
+        """Copy a blob; repeat an interrupted transfer."""
+        if self.stop.is_set():
+            raise TransferCancelledError(f"cancelled the transfer of {blob.digest}")
+        transfer = self._copy_with_retries(blob)
+        self._progress.finish(blob)
+        return transfer
+
+    def _copy_with_retries(self, blob: Descriptor) -> Transfer:
+        for attempt in range(_ATTEMPTS):
+            try:
+                return self._copy_once(blob)
+            except protocol.InterruptedTransferError as error:
+                if attempt == _ATTEMPTS - 1:
+                    raise
+                _log.warning("%s; retrying", error)
+            _pause(attempt, self.stop)
+            # The upload may be complete, and only the response to the commit lost.
+            if not self._target.check_blobs([blob]).digests:
+                break
+        return Transfer(blob)
+
+    def _copy_once(self, blob: Descriptor) -> Transfer:
+        reader = _BlobReader(
+            blob, self._source.blobs, partial(self._progress.advance, blob), self.stop
+        )
+        # A small blob is read while its upload starts, unless a mount may make that superfluous.
+        is_read_early = _is_small(blob) and not self._mount_from
+        reading = self._readers.submit(reader.read_all) if is_read_early else None
+        upload = self._target.blobs.start_upload(blob, self._mount_from)
+        if upload is None:
+            return Transfer(blob, is_mounted=True)
         try:
-            return _copy_once(blob, source.blobs, target.blobs, mount_from, progress, stop, slot)
-        except protocol.InterruptedTransferError as error:
-            if attempt == _ATTEMPTS - 1:
-                raise
-            _log.warning("%s; retrying", error)
-        _pause(attempt, stop)
-        # The upload may be complete, and only the response to the commit lost.
-        if not target.check_blobs([blob]).digests:
-            break
-    return Transfer(blob)
-
-
-def _copy_once(
-    blob: Descriptor,
-    source: protocol.BlobStore,
-    target: protocol.BlobStore,
-    mount_from: str | None,
-    progress: Progress,
-    stop: Event,
-    slot: AbstractContextManager[object],
-) -> Transfer:
-    upload = target.start_upload(blob, mount_from)
-    if upload is None:
-        return Transfer(blob, is_mounted=True)
-    reader = _BlobReader(blob, source, lambda done: progress.advance(blob, done), stop)
-    try:
-        if _is_small(blob):
-            content = reader.read_all()
-            is_confirmed = upload.put(content, blob.digest)
-        else:
-            with slot:
-                upload.send(reader, blob.size)
-            reader.verify()
-            is_confirmed = upload.commit(blob.digest)
-    except BaseException:
-        # Report the first error; registries expire open upload sessions by themselves.
-        with suppress(protocol.RegistryError):
-            upload.cancel()
-        raise
-    return Transfer(blob, is_confirmed=is_confirmed)
+            if _is_small(blob):
+                content = reading.result() if reading else reader.read_all()
+                is_confirmed = upload.put(content, blob.digest)
+            else:
+                with self._large_slots:
+                    upload.send(reader, blob.size)
+                reader.verify()
+                is_confirmed = upload.commit(blob.digest)
+        except BaseException:
+            # Report the first error; registries expire open upload sessions by themselves.
+            with suppress(protocol.RegistryError):
+                upload.cancel()
+            raise
+        return Transfer(blob, is_confirmed=is_confirmed)
 
 
 def _is_small(blob: Descriptor) -> bool:

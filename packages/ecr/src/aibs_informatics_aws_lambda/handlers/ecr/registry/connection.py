@@ -8,6 +8,7 @@ supports proxies and retries with exponential backoff.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import zlib
@@ -20,6 +21,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 from .authorization import Authorizer
 from .protocol import InterruptedTransferError, RegistryError
 from .rate_limits import describe_rate_limit
+from .throttle import MAX_WAIT_SECONDS, Throttle, backoff
 from .watchdog import Watchdog
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ _READ_TIMEOUT_SECONDS = 60
 _COMMIT_TIMEOUT_SECONDS = 600
 
 _MAX_CHALLENGES = 2
+_MAX_REJECTIONS = 8
 _READ_ATTEMPTS = 5
 _MAX_BODY_BYTES = 4 << 20
 _BODY_CHUNK_BYTES = 64 << 10
@@ -46,6 +49,8 @@ _NEXT_PAGE = re.compile(r'<([^>]+)>\s*;[^,]*rel="?next"?')
 _USER_AGENT = "aibs-informatics-aws-lambda-ecr"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _MAX_MESSAGE_LENGTH = 500
+
+logger = logging.getLogger(__name__)
 
 _ADVICE = {
     401: ". Check the credentials for the registry and their permissions.",
@@ -95,6 +100,7 @@ class RegistryConnection:
     def __init__(self, url: str, authorizer: Authorizer | None = None) -> None:
         self.url = url.rstrip("/")
         self._authorizer = authorizer
+        self._throttle = Throttle()
         self._pool = _make_pool(urlsplit(self.url))
 
     def request(
@@ -124,7 +130,7 @@ class RegistryConnection:
         """
         from urllib3.exceptions import HTTPError
 
-        from .retries import make_retries
+        from .retries import THROTTLED, TRANSIENT_STATUSES, make_retries
 
         with self._registry_errors(action, RegistryError), Watchdog(action) as watchdog:
             for attempt in range(1, _READ_ATTEMPTS + 1):
@@ -133,7 +139,7 @@ class RegistryConnection:
                     path,
                     headers=headers,
                     body=body,
-                    retries=make_retries(),
+                    retries=make_retries(TRANSIENT_STATUSES - {THROTTLED}),
                     redirect=method in ("GET", "HEAD"),
                 )
                 try:
@@ -244,18 +250,19 @@ class RegistryConnection:
                 yield found, watchdog.received(iter(body), _descriptor_of(response))
             finally:
                 # The connection cannot be reused while the body has unread bytes.
-                response.close()
-                response.release_conn()
+                _discard(response)
 
     def _send(
         self, method: str, path: str, headers: Mapping[str, str] | None, **options: object
     ) -> urllib3.BaseHTTPResponse:
         url = self._absolute(path)
         sent = {"User-Agent": _USER_AGENT, **(headers or {})}
-        if not self._authorizer or not self._is_own(url):
+        if not self._is_own(url):
             return self._open(method, url, sent, options)
+        if not self._authorizer:
+            return self._open_paced(method, url, sent, options)
         authorization = self._authorizer.get_header(self._request_token)
-        response = self._open(method, url, _authorized(sent, authorization), options)
+        response = self._open_paced(method, url, _authorized(sent, authorization), options)
         # Requests of several scopes get challenges for each of them.
         for _ in range(_MAX_CHALLENGES):
             challenge = response.headers.get("WWW-Authenticate")
@@ -263,14 +270,42 @@ class RegistryConnection:
                 break
             if not self._authorizer.renew(challenge, authorization, self._request_token):
                 break
-            response.close()
-            response.release_conn()
+            _discard(response)
             if not isinstance(options.get("body"), bytes | None):
                 raise InterruptedTransferError(
                     f"the authorization for {self.url} expired before an upload"
                 )
             authorization = self._authorizer.get_header(self._request_token)
-            response = self._open(method, url, _authorized(sent, authorization), options)
+            response = self._open_paced(method, url, _authorized(sent, authorization), options)
+        return response
+
+    def _open_paced(
+        self, method: str, url: str, headers: dict[str, str], options: Mapping[str, object]
+    ) -> urllib3.BaseHTTPResponse:
+        """Send a request, and repeat it more slowly while the registry limits the rate."""
+        from .retries import THROTTLED, retry_after
+
+        is_repeatable = isinstance(options.get("body"), bytes | None)
+        for rejections in range(1, _MAX_REJECTIONS + 1):
+            sent_at = self._throttle.wait()
+            response = self._open(method, url, headers, options)
+            if response.status != THROTTLED:
+                self._throttle.speed_up()
+                break
+            seconds = retry_after(response) or backoff(rejections)
+            if seconds > MAX_WAIT_SECONDS:
+                break
+            if self._throttle.slow_down(sent_at, seconds):
+                logger.warning(
+                    "%s limits the rate of requests: waiting for %.1f seconds, then sending at "
+                    "most %.1f requests per second",
+                    self.url,
+                    seconds,
+                    self._throttle.rate or 0,
+                )
+            if not is_repeatable or rejections == _MAX_REJECTIONS:
+                break
+            _discard(response)
         return response
 
     def _open(
@@ -404,7 +439,8 @@ def _make_pool(url: SplitResult) -> urllib3.PoolManager:
     import urllib3
 
     options = {
-        "maxsize": MAX_REQUESTS,
+        # Idle connections to keep: those of small requests, and of transfers of large blobs.
+        "maxsize": 2 * MAX_REQUESTS,
         "timeout": _timeout(_READ_TIMEOUT_SECONDS),
         "cert_reqs": "CERT_REQUIRED",
         "ca_certs": os.environ.get("AWS_CA_BUNDLE") or None,
@@ -434,6 +470,12 @@ def _decompress(encoding: str, body: bytes) -> bytes:
 
 def _authorized(headers: dict[str, str], authorization: str | None) -> dict[str, str]:
     return {**headers, "Authorization": authorization} if authorization else headers
+
+
+def _discard(response: urllib3.BaseHTTPResponse) -> None:
+    """Close a response without reading its body."""
+    response.close()
+    response.release_conn()
 
 
 def _was_redirected(response: urllib3.BaseHTTPResponse) -> bool:

@@ -5,20 +5,26 @@ from types import TracebackType
 from typing import Any, Self
 
 import urllib3
-from urllib3.exceptions import MaxRetryError, ResponseError
+from urllib3.exceptions import InvalidHeader, MaxRetryError, ResponseError
 
-TRANSIENT_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
+from .throttle import MAX_WAIT_SECONDS
+
+THROTTLED = 429
+"""The HTTP status of a request above the rate limit of the registry."""
+
+TRANSIENT_STATUSES = frozenset({408, THROTTLED, 500, 502, 503, 504})
 """The HTTP statuses of a request that may succeed when it is repeated."""
 
 _ATTEMPTS = 5
 _REDIRECTS = 5
-# Registries with a rate limit per hour ask to wait for hours: an error is more useful then.
-_MAX_RETRY_AFTER_SECONDS = 30
 _LONGEST_WAIT_SECONDS = 20.0
 
 
 class _Retry(urllib3.Retry):
-    """Retries with full jitter that honor ``Retry-After``, but not if it is above 30 seconds."""
+    """Retries with full jitter that honor ``Retry-After``, but not if it is above a minute."""
+
+    # Without 429, which `Throttle` waits for.
+    RETRY_AFTER_STATUS_CODES = frozenset({413, 503})
 
     def get_backoff_time(self) -> float:
         """Return the seconds to wait before the next attempt: exponential, with full jitter."""
@@ -38,20 +44,24 @@ class _Retry(urllib3.Retry):
         """Return the state for the next attempt; raise if it would have to wait too long."""
         if response is not None and response.status in TRANSIENT_STATUSES:
             seconds = self.get_retry_after(response) or 0
-            if seconds > _MAX_RETRY_AFTER_SECONDS:
+            if seconds > MAX_WAIT_SECONDS:
                 # urllib3 returns the response then, since raise_on_status is false.
                 raise MaxRetryError(_pool, url or "", ResponseError("Retry-After is too long"))
         return super().increment(method, url, response, error, _pool, _stacktrace)
 
 
-def make_retries() -> urllib3.Retry:
-    """Return the retries of a request that can be repeated."""
+def make_retries(statuses: frozenset[int] = TRANSIENT_STATUSES) -> urllib3.Retry:
+    """Return the retries of a request that can be repeated.
+
+    Args:
+        statuses: the statuses of a response to retry after.
+    """
     return _Retry(
         total=_ATTEMPTS,
         connect=2,
         redirect=_REDIRECTS,
         backoff_factor=0.2,
-        status_forcelist=TRANSIENT_STATUSES,
+        status_forcelist=statuses,
         allowed_methods=None,
         raise_on_status=False,
     )
@@ -60,3 +70,11 @@ def make_retries() -> urllib3.Retry:
 def make_redirects() -> urllib3.Retry:
     """Return the redirects of a request that is sent once."""
     return urllib3.Retry(total=None, connect=0, read=0, status=0, redirect=_REDIRECTS)
+
+
+def retry_after(response: urllib3.BaseHTTPResponse) -> float | None:
+    """Return the seconds that a response asks to wait; `None` if it asks for none."""
+    try:
+        return urllib3.Retry().get_retry_after(response)
+    except InvalidHeader:
+        return None

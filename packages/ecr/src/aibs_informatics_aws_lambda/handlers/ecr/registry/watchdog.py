@@ -7,7 +7,7 @@ import struct
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
-from time import monotonic
+from time import monotonic, sleep
 from types import TracebackType
 from typing import Self
 
@@ -25,6 +25,45 @@ _RECEIVED_OFFSET = 128
 logger = logging.getLogger(__name__)
 
 
+class _Monitor:
+    """Checks all active watchdogs in one thread, which ends when there are none.
+
+    A copy of an image of many layers has a hundred requests a second: a thread for each would cost
+    more than the request.
+    """
+
+    def __init__(self) -> None:
+        self.is_running = False
+        self._watched: set[Watchdog] = set()
+        self._lock = threading.Lock()
+
+    def add(self, watchdog: "Watchdog") -> None:
+        """Check a watchdog from now on."""
+        with self._lock:
+            self._watched.add(watchdog)
+            is_running, self.is_running = self.is_running, True
+        if not is_running:
+            threading.Thread(target=self._run, name="watchdog", daemon=True).start()
+
+    def remove(self, watchdog: "Watchdog") -> None:
+        """Check a watchdog no more."""
+        with self._lock:
+            self._watched.discard(watchdog)
+
+    def _run(self) -> None:
+        while watched := self._active():
+            now = monotonic()
+            sleep(min(watchdog.check(now) for watchdog in watched))
+
+    def _active(self) -> list["Watchdog"]:
+        with self._lock:
+            self.is_running = bool(self._watched)
+            return list(self._watched)
+
+
+_monitor = _Monitor()
+
+
 class Watchdog:
     """Warns after each 15 seconds in which a registry neither sends nor takes anything.
 
@@ -32,20 +71,19 @@ class Watchdog:
     response has fewer bytes per second than the minimum.
 
     Args:
-        action: what is waited for, to follow "waiting to" in a message.
+        action: the action to name in the warning, to follow "waiting to".
     """
 
     def __init__(self, action: str) -> None:
         self._action = action
         self._since: float | None = monotonic()
+        self._warned_at = self._since
         self._socket: socket.socket | None = None
         self._received_before: int | None = None
         self._rate: float | None = None
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        _monitor.add(self)
         return self
 
     def __exit__(
@@ -54,7 +92,8 @@ class Watchdog:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._ended.set()
+        self._since = None
+        _monitor.remove(self)
 
     def received(self, chunks: Iterator[bytes], descriptor: int | None = None) -> Iterator[bytes]:
         """Yield the chunks that arrive; the time that their reader takes is no silence.
@@ -109,17 +148,18 @@ class Watchdog:
                 return
             yield chunk
 
-    def _watch(self) -> None:
-        wait = _WARN_SECONDS
-        while not self._ended.wait(wait):
-            since, now = self._since, monotonic()
-            wait = _WARN_SECONDS if since is None else since + _WARN_SECONDS - now
-            if since is not None and wait <= 0:
-                logger.warning(
-                    "Nothing for %.0f seconds: waiting to %s", now - since, self._action
-                )
-                wait = _WARN_SECONDS
-                self._end_trickle(now - since)
+    def check(self, now: float) -> float:
+        """Warn if nothing has happened for 15 seconds; return the seconds to the next check."""
+        since = self._since
+        if since is None:
+            return _WARN_SECONDS
+        remaining = max(since, self._warned_at) + _WARN_SECONDS - now
+        if remaining > 0:
+            return remaining
+        logger.warning("Nothing for %.0f seconds: waiting to %s", now - since, self._action)
+        self._warned_at = now
+        self._end_trickle(now - since)
+        return _WARN_SECONDS
 
     def _end_trickle(self, seconds: float) -> None:
         """Shut the connection down if its response is below the minimum throughput."""
