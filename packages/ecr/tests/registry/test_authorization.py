@@ -45,6 +45,7 @@ class TokenServer:
     refresh_token: str = ""
     issued: dict[str, set[str]] = field(default_factory=dict)
     asked: list[list[str]] = field(default_factory=list)
+    challenges: int = 0
 
     def __call__(self, path, headers, form):
         url = urlsplit(path)
@@ -57,6 +58,7 @@ class TokenServer:
         token = headers.get("Authorization", "").removeprefix("Bearer ")
         if set(wanted) <= self.issued.get(token, set()):
             return None
+        self.challenges += 1
         challenge = f'Bearer realm="{self.url}/token",service="test",scope="{" ".join(wanted)}"'
         return self.fault("", "", status=401, headers=(("WWW-Authenticate", challenge),))
 
@@ -136,6 +138,19 @@ class TestBearer:
         pull, push = f"repository:{name}:pull", f"repository:{name}:pull,push"
         assert there.guard.asked == [[pull]]
         assert here.guard.asked == [[pull], [pull, push]], "one token for many requests"
+
+    def test_concurrent_requests_get_one_challenge_for_reading_and_one_for_writing(
+        self, source, target, name, guarded
+    ):
+        layers = [bytes([number]) * 100 for number in range(20)]
+        digest = source.push_image(name, *layers, tag="v1")
+        there, here = guarded(source), guarded(target)
+
+        copy(client_of(there, name), client_of(here, name))
+
+        assert target.tags(name) == {"v1": digest}
+        assert (there.guard.challenges, here.guard.challenges) == (1, 2)
+        assert (len(there.guard.asked), len(here.guard.asked)) == (1, 2)
 
     def test_mount_gets_a_token_for_both_repositories(self, source, name, guarded):
         source.push_image(name, b"layer", tag="v1")

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -48,6 +49,9 @@ class TokenRequest(Protocol):
 class Authorizer(Protocol):
     """Provides the ``Authorization`` header of requests to a registry; thread-safe."""
 
+    has_challenges: bool
+    """Whether the header depends on the responses of the registry."""
+
     def get_header(self, send: TokenRequest) -> str | None:
         """Return the header for the next request; `None` if none is known to be required.
 
@@ -68,12 +72,38 @@ class Authorizer(Protocol):
         """
 
 
+class Gate:
+    """Lets one request go ahead of all others, which wait for its response.
+
+    Otherwise a registry would respond with a challenge to each of many concurrent requests.
+    """
+
+    def __init__(self) -> None:
+        self._is_open = False
+        self._lock = Lock()
+
+    @contextmanager
+    def passing(self) -> Iterator[None]:
+        """Wait for the first request unless it is this one, which ends with the block."""
+        with ExitStack() as held:
+            if not self._is_open:
+                held.enter_context(self._lock)
+                if self._is_open:
+                    held.close()
+            try:
+                yield
+            finally:
+                self._is_open = True
+
+
 class StaticAuthorizer:
     """Sends one header with every request; see `Authorizer`.
 
     Args:
         make_header: returns the header; called once, before the first request.
     """
+
+    has_challenges = False
 
     def __init__(self, make_header: Callable[[], str]) -> None:
         self._make_header = make_header
@@ -104,6 +134,8 @@ class ChallengeAuthorizer:
         find_credentials: returns the credentials for the registry, if there are any; called
             once, at the first challenge.
     """
+
+    has_challenges = True
 
     def __init__(self, url: str, find_credentials: Callable[[], Credentials | None]) -> None:
         self._url = url

@@ -13,12 +13,12 @@ import os
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urljoin, urlsplit
 
-from .authorization import Authorizer
+from .authorization import Authorizer, Gate
 from .protocol import InterruptedTransferError, RegistryError
 from .rate_limits import describe_rate_limit
 from .throttle import MAX_WAIT_SECONDS, Throttle, backoff
@@ -101,6 +101,7 @@ class RegistryConnection:
         self.url = url.rstrip("/")
         self._authorizer = authorizer
         self._throttle = Throttle()
+        self._gates = {"read": Gate(), "write": Gate()}
         self._pool = _make_pool(urlsplit(self.url))
 
     def request(
@@ -261,21 +262,41 @@ class RegistryConnection:
             return self._open(method, url, sent, options)
         if not self._authorizer:
             return self._open_paced(method, url, sent, options)
-        authorization = self._authorizer.get_header(self._request_token)
+        with self._gate_of(method, self._authorizer):
+            return self._send_authorized(method, url, sent, options, self._authorizer)
+
+    def _gate_of(self, method: str, authorizer: Authorizer) -> AbstractContextManager[None]:
+        """Return the gate for a request: reading and writing have challenges of their own."""
+        if not authorizer.has_challenges:
+            return nullcontext()
+        if method in ("GET", "HEAD"):
+            return self._gates["read"].passing()
+        is_needed = authorizer.get_header(self._request_token) is not None
+        return self._gates["write"].passing() if is_needed else nullcontext()
+
+    def _send_authorized(
+        self,
+        method: str,
+        url: str,
+        sent: dict[str, str],
+        options: Mapping[str, object],
+        authorizer: Authorizer,
+    ) -> urllib3.BaseHTTPResponse:
+        authorization = authorizer.get_header(self._request_token)
         response = self._open_paced(method, url, _authorized(sent, authorization), options)
         # Requests of several scopes get challenges for each of them.
         for _ in range(_MAX_CHALLENGES):
             challenge = response.headers.get("WWW-Authenticate")
             if response.status != 401 or not challenge:
                 break
-            if not self._authorizer.renew(challenge, authorization, self._request_token):
+            if not authorizer.renew(challenge, authorization, self._request_token):
                 break
             _discard(response)
             if not isinstance(options.get("body"), bytes | None):
                 raise InterruptedTransferError(
                     f"the authorization for {self.url} expired before an upload"
                 )
-            authorization = self._authorizer.get_header(self._request_token)
+            authorization = authorizer.get_header(self._request_token)
             response = self._open_paced(method, url, _authorized(sent, authorization), options)
         return response
 
