@@ -295,6 +295,26 @@ def test_large_files(bench):
     compare_both_ways(bench, f"2 files of {size} MiB", "large")
 
 
+def test_request_cost(bench):
+    """Fit the model by which a preparation estimates the duration of batches."""
+    count, size = setting("FILES", 5000), setting("LARGE_MIB", 512) * MIB
+    write_files(bench.folder / "fit-small", count, os.urandom(4096))
+    (bench.folder / "fit-large").mkdir()
+    (bench.folder / "fit-large" / "a").write_bytes(os.urandom(size))
+    seconds = {
+        name: statistics.median(
+            bench.ours("--force", name, f"s3://bench/{name}-{number}/").seconds
+            for number in range(setting("ROUNDS", 3))
+        )
+        for name in ("fit-small", "fit-large")
+    }
+    bytes_per_second = size / seconds["fit-large"]
+    bytes_per_request = seconds["fit-small"] * bytes_per_second / count - 4096
+    print(f"\n{count / seconds['fit-small']:,.0f} small files or {bytes_per_second:,.0f} bytes")
+    print(f"per second: a request costs as much as {bytes_per_request:,.0f} bytes")
+    assert bytes_per_request > 0
+
+
 def test_preparation_of_objects(bench):
     count = setting("OBJECTS", 100_000)
     source, destination = "s3://many/", "s3://bench/prepared/"

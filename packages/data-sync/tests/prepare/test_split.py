@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from aibs_informatics_aws_lambda.handlers.data_sync.entries import Entry
+from aibs_informatics_aws_lambda.handlers.data_sync.prepare.limits import BatchLimits
 from aibs_informatics_aws_lambda.handlers.data_sync.prepare.split import SubRequests, partition
 from aibs_informatics_aws_lambda.handlers.data_sync.tree import Node
 from aibs_informatics_aws_lambda.storage.data_sync.batch import PrepareBatchDataSyncRequest
@@ -16,12 +17,12 @@ trees = st.dictionaries(keys, st.integers(0, 9))
 
 def parts(tree: dict[str, int], limit: int) -> list[str]:
     entries = [Entry(key, tree[key], 0.0) for key in sorted(tree, key=str.encode)]
-    return [part.relative for part in partition(entries, limit)]
+    return [part.relative for part in partition(entries, BatchLimits(limit))]
 
 
 def kinds(tree: dict[str, int], limit: int) -> dict[str, str]:
     entries = [Entry(key, tree[key], 0.0) for key in sorted(tree, key=str.encode)]
-    return {part.relative: part.kind for part in partition(entries, limit)}
+    return {part.relative: part.kind for part in partition(entries, BatchLimits(limit))}
 
 
 def replaced_by_children(tree: dict[str, int], limit: int, folder: str = "") -> Iterator[str]:

@@ -22,6 +22,15 @@ class PrepareBatchDataSyncRequest(DataSyncRequest, ResponseByReference):
     batch_size_bytes_limit: int | None = Field(
         None, ge=0, description="maximum size of a batch in bytes; default, and for 0: 250 GiB"
     )
+    batch_object_count_limit: int | None = Field(
+        None, ge=1, description="maximum number of files in a batch; default: no limit"
+    )
+    batch_seconds_limit: float | None = Field(
+        None,
+        gt=0,
+        description="maximum estimated duration of a batch, at 300 small files or 75 MB per "
+        "second; default: no limit",
+    )
     temporary_request_payload_path: S3Path | None = Field(
         None, description="S3 prefix for the requests of the batches"
     )

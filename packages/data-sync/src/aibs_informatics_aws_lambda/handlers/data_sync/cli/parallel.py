@@ -16,7 +16,7 @@ from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest, 
 from ..local.locks import held_lock
 from ..locations import resolve
 from ..prepare.divided_stores import SplitParts
-from ..prepare.packing import pack
+from ..prepare.limits import BatchLimits
 from ..prepare.split import NothingSelectedError, SubRequests, find_parts
 from ..progress import Progress
 from ..s3.client import S3
@@ -134,13 +134,13 @@ def split_into_batches(
     found = whole.model_copy(update={"fail_if_missing": True})
     on_failure = failures.note if request.continue_on_error else None
     limit = batch_bytes or _BATCH_BYTES
-    parts = find_parts(found, limit, s3, on_failure)
+    parts = find_parts(found, BatchLimits(limit), s3, on_failure)
     while batch_bytes is None and _has_too_many_small(parts):
         limit *= _LIMIT_FACTOR
-        parts = find_parts(found, limit, s3, on_failure)
+        parts = find_parts(found, BatchLimits(limit), s3, on_failure)
     syncs = SubRequests(whole)
     split = syncs.split(parts)
-    batches = [_batch(syncs, nodes, split) for nodes in pack(split.parallel, limit)]
+    batches = [_batch(syncs, nodes, split) for nodes in BatchLimits(limit).pack(split.parallel)]
     return batches, [syncs.finish(node) for node in split.final]
 
 

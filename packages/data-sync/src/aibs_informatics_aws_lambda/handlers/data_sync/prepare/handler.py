@@ -73,6 +73,7 @@ class PrepareBatchDataSyncHandler(
             AWSError: a request to S3 failed.
         """
         from .extraneous import deletion_requests
+        from .limits import BatchLimits
         from .split import find_parts
 
         if request.switch:
@@ -81,12 +82,16 @@ class PrepareBatchDataSyncHandler(
                 "see a mixture of parts. Use DataSync with switch, with a deadline and its "
                 "continuations if it takes long, or prepare a sync to a new folder"
             )
-        limit = request.batch_size_bytes_limit or self.DEFAULT_SOFT_MAX_BYTES
+        limits = BatchLimits(
+            request.batch_size_bytes_limit or self.DEFAULT_SOFT_MAX_BYTES,
+            request.batch_object_count_limit,
+            request.batch_seconds_limit,
+        )
         make_s3 = partial(_make_s3, request.max_concurrency, request.source_connection)
-        parts = find_parts(request, limit, make_s3)
+        parts = find_parts(request, limits, make_s3)
         syncs = _sub_requests(request)
         split = syncs.split(parts)
-        batches = self.build_node_batches(split.parallel, limit)
+        batches = limits.pack(split.parallel)
         self.log.info(
             "Split %s into %s parts in %s batches", request.source_path, len(parts), len(batches)
         )

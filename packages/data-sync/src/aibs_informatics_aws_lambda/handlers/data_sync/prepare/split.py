@@ -26,6 +26,7 @@ from ..sync.resolve import resolve_sync
 from ..sync.routes import Route, folder_route, single_route
 from ..tree import Coverage, Node, fold, node_of
 from .divided_stores import SplitParts, set_entry_files_apart
+from .limits import BatchLimits
 
 if TYPE_CHECKING:
     from ..s3.client import S3
@@ -35,6 +36,8 @@ logger = logging.getLogger(__name__)
 _EMPTY = Node("", 0, 0, 0.0, "folder")
 _NOT_OF_PARTS = (
     "batch_size_bytes_limit",
+    "batch_object_count_limit",
+    "batch_seconds_limit",
     "temporary_request_payload_path",
     "source_path_prefix",
     "continuation",
@@ -47,7 +50,7 @@ class NothingSelectedError(ValueError):
 
 def find_parts(
     request: PrepareBatchDataSyncRequest,
-    limit: int,
+    limits: BatchLimits,
     s3: Callable[[], S3],
     on_failure: OnFailure | None = None,
 ) -> list[Node]:
@@ -55,7 +58,7 @@ def find_parts(
 
     Args:
         request: the sync.
-        limit: the maximum size of a part in bytes; see `partition`.
+        limits: the limits of a part; see `partition`.
         s3: creates the S3 client; called only for a source in S3.
         on_failure: called with each file that cannot be read or has an invalid name, which is
             then part of no part, instead of raising the error.
@@ -80,21 +83,21 @@ def find_parts(
         below = filter(allows, below)
     if resolved.source.bucket is not None and resolved.destination.bucket is None:
         below = _check_local_paths(below, resolved.source, on_failure)
-    parts = _parts(single, below, limit)
+    parts = _parts(single, below, limits)
     if (resolved.single or resolved.below) and not parts[0].object_count:
         _report_nothing_selected(request)
     return parts
 
 
-def _parts(single: Entry | None, below: Iterable[Entry], limit: int) -> list[Node]:
+def _parts(single: Entry | None, below: Iterable[Entry], limits: BatchLimits) -> list[Node]:
     if single is None:
-        return partition(below, limit)
+        return partition(below, limits)
     rest = iter(below)
     first = next(rest, None)
     if first is None:
         return [node_of(single)]
     # The path is both a key and a prefix. No request can select only the object: one part.
-    [folder] = partition(chain([first], rest), limit=2**64)
+    [folder] = partition(chain([first], rest), BatchLimits(2**64))
     return [
         Node(
             "",
@@ -300,19 +303,19 @@ def _report_nothing_selected(request: PrepareBatchDataSyncRequest) -> None:
     logger.warning("%s", message)
 
 
-def partition(entries: Iterable[Entry], limit: int) -> list[Node]:
-    """Return the largest folders whose size is within the limit, and the entries outside them.
+def partition(entries: Iterable[Entry], limits: BatchLimits) -> list[Node]:
+    """Return the largest folders that are within the limits, and the entries outside them.
 
-    An entry that exceeds the limit is still a part. So is a folder of any size that has keys which
+    An entry that exceeds a limit is still a part. So is a folder of any size that has keys which
     no request can name: those with an empty segment, ``folder//key``. An object whose key is also
     the path of a folder is a part of kind ``lone``, unless one part contains both.
 
     Args:
         entries: the entries of the tree, in listing order.
-        limit: the maximum size of a part in bytes.
+        limits: the limits of a part.
 
     Returns:
-        The parts, in path order; only the root if it is within the limit or empty.
+        The parts, in path order; only the root if it is within the limits or empty.
     """
     whole: set[str] = set()
 
@@ -320,7 +323,7 @@ def partition(entries: Iterable[Entry], limit: int) -> list[Node]:
         path = folder.relative
         if path == "/" or path.endswith("//"):
             whole.add(path[:-1])
-        fits = folder.size_bytes <= limit or path in whole
+        fits = limits.fit(folder) or path in whole
         return Coverage.WHOLE if fits else Coverage.PARTS
 
     root, parts = fold(entries, covers)
