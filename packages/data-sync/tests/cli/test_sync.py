@@ -93,16 +93,26 @@ def test_filters_that_match_nothing_delete_nothing(run, disk, aws, bucket, jobs)
     assert aws.keys(bucket) == ["data/a.txt"]
 
 
+def test_list_of_files_is_read_from_stdin(script, disk, aws, bucket):
+    disk.write(under(FILES, "data"))
+    command = [script, "--files-from", "-", "data", "s3://bucket/data/"]
+
+    subprocess.run(command, cwd=disk.root, input=b"sub/b.csv\n", check=True, capture_output=True)
+
+    assert aws.keys(bucket) == ["data/sub/b.csv"]
+
+
 def test_files_are_selected_by_name_and_size_and_others_are_protected(run, disk, aws, bucket):
     disk.write({**under(FILES, "data"), "list": "a.txt\nsub/b.csv\nmissing\n"})
     aws.put(bucket, "data/a.txt", "old text")
     aws.put(bucket, "data/extra", "x")
     aws.put(bucket, "data/sub/deep/c.csv", "old")
 
-    listed = run("--delete", "--files-from", "list", "data", "s3://bucket/data/")
+    listed = run("--files-from", "list", "data", "s3://bucket/data/")
     sized = run("--delete", "--max-size", "2", "data", "s3://bucket/data/")
 
-    assert "2 of the 3 listed files are at data" in listed.stderr
+    assert listed.returncode == 4
+    assert "data/missing does not exist, and is listed: correct the list" in listed.stderr
     assert listed.stdout.startswith("2 files (3 B) transferred")
     assert "2 unchanged, 1 deleted" in sized.stdout
     assert aws.get(bucket, "data/sub/deep/c.csv") == b"old"

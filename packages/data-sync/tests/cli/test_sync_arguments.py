@@ -130,11 +130,12 @@ def test_filters_and_files_are_read_from_files(tmp_path):
     (tmp_path / "files").write_bytes(b"./a b\r\n# comment\n/c\n\xff\n")
 
     given = f"--filter-from {tmp_path}/filters --include x --files-from {tmp_path}/files"
-    config = request_of(f"{given} {UP}").filter_config
+    request = request_of(f"{given} {UP}")
+    config = request.filter_config
     expected = request_of(f"--include '*.csv' --exclude draft --include x {UP}").filter_config
 
     assert (config.include, config.exclude) == (expected.include, expected.exclude)
-    assert config.files == ["a b", "c", "\udcff"]
+    assert request.files_from == tmp_path / "files"
 
 
 @pytest.mark.parametrize(
@@ -142,7 +143,6 @@ def test_filters_and_files_are_read_from_files(tmp_path):
     [
         ("--newer-than soon", "'soon' is neither an age such as 36h or 7d"),
         ("--filter-from missing", "No such file"),
-        ("--files-from missing", "No such file"),
         ("--min-size big", "'big' is not a size"),
     ],
 )
@@ -210,6 +210,8 @@ def test_staging_folder():
         "--size-only has no checksums": (f"--size-only --checksum {UP}", "exclude each other"),
         "--update is not --immutable": (f"--update --immutable {UP}", "not allowed with"),
         "--batch-bytes needs --jobs": (f"--batch-bytes 1MB {UP}", "--batch-bytes requires --jobs"),
+        "a list deletes nothing": (f"--delete --files-from l {UP}", "--delete has no effect with"),
+        "a plan reads a list again": (f"--plan p --files-from - {UP}", "instead of -"),
         "an inventory lists objects": (f"--inventory m {UP}", "--inventory is only for a source"),
         "--verify is one process": (f"--jobs 2 --verify {UP}", "--verify runs in one process"),
         "--max-delete is a number or a share": (f"--delete --max-delete x {UP}", "max.delete"),

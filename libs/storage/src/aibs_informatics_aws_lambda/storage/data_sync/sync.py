@@ -213,6 +213,11 @@ class DataSyncTask(PydanticBaseModel):
     filter_root: str | None = Field(
         None, description="path that patterns are relative to; default: the source path"
     )
+    files_from: DataPath | None = Field(
+        None,
+        description="location of a list of paths, one a line, relative to the filter root: each "
+        "is looked up, nothing else is listed, and nothing is deleted at the destination",
+    )
     inventory: DataPath | None = Field(
         None,
         description="manifest.json of an S3 Inventory report that lists the source, so that no "

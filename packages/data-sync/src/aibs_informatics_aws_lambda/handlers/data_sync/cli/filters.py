@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .arguments import as_argument, parse_size, parse_time
+from .arguments import as_argument, parse_path, parse_size, parse_time
 
 if TYPE_CHECKING:
     from aibs_informatics_aws_lambda.storage.data_sync.filters import DataSyncFilterConfig
 
-_FILE_FILTERS = ("files", "min_size_bytes", "max_size_bytes", "modified_after", "modified_before")
+_FILE_FILTERS = ("min_size_bytes", "max_size_bytes", "modified_after", "modified_before")
 
 _HELP = """\
 GLOB has *, **, ?, [abc] and {a,b}. As in .gitignore, it matches at any depth, or with a leading /
@@ -70,9 +70,8 @@ def add_file_filters(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--files-from",
         metavar="FILE",
-        dest="files",
-        type=read_files,
-        help="select only the paths in FILE, one a line, relative to SRC; - is stdin",
+        type=parse_path,
+        help="look up only the paths in FILE, one a line, relative to SRC; - is stdin",
     )
     for option, dest, parse, metavar, effect in (
         ("--min-size", "min_size_bytes", parse_size, "SIZE", "skip files smaller than 10MB"),
@@ -142,12 +141,6 @@ def read_rules(name: str) -> list[FilterRule]:
             raise ValueError(f"{name}: {line!r} does not start with '+ ' or '- '")
         rules.append(FilterRule(actions[line[:2]], glob_to_regex(line[2:].strip())))
     return rules
-
-
-@as_argument
-def read_files(name: str) -> list[str]:
-    """Return the paths in a file."""
-    return [line.removeprefix("./").lstrip("/") for line in _lines_of(name)]
 
 
 def _lines_of(name: str) -> list[str]:

@@ -97,6 +97,10 @@ def _problems(request: DataSyncRequest, options: argparse.Namespace) -> Iterator
             "--jobs and --switch exclude each other: each batch would be switched by itself, and "
             "readers would see a mixture of batches"
         )
+    if request.files_from is not None and request.delete:
+        yield "--delete has no effect with --files-from: nothing that a list leaves out is deleted"
+    if request.files_from == Path("-") and options.plan_file:
+        yield "--plan needs a list that can be read again: name a file instead of -"
     if request.inventory is not None and not from_s3:
         yield "--inventory is only for a source in S3"
     if options.batch_bytes and options.jobs == 1:
@@ -111,7 +115,7 @@ def _problems(request: DataSyncRequest, options: argparse.Namespace) -> Iterator
 
 def _with_absolute_paths(request: DataSyncRequest) -> DataSyncRequest:
     """Return a request whose paths are valid in another working directory."""
-    names = ("source_path", "destination_path", "backup_path", "inventory")
+    names = ("source_path", "destination_path", "backup_path", "files_from", "inventory")
     paths = {name: getattr(request, name) for name in names}
     absolute = {name: path.absolute() for name, path in paths.items() if isinstance(path, Path)}
     return request.model_copy(update=absolute)

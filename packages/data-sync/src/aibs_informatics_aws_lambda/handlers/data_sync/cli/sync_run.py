@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import logging
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_STDOUT = Path("-")
+_STREAM = Path("-")
 _MAX_FAILURES_SHOWN = 20
 _STOPPED = "stopped at the deadline: run the same command again to continue"
 
@@ -61,9 +62,23 @@ def run_sync(options: argparse.Namespace) -> ExitCode:
     request = make_request(options)
     configure_logging(PROGRAM, verbose=options.verbose, form=options.log_format)
     use_connection(options, _import_engine)
-    if request.report_path == _STDOUT:
-        return _with_report_on_stdout(request, options)
-    return _run(request, options)
+    with _stored_list(request) as stored:
+        if stored.report_path == _STREAM:
+            return _with_report_on_stdout(stored, options)
+        return _run(stored, options)
+
+
+@contextmanager
+def _stored_list(request: DataSyncRequest) -> Iterator[DataSyncRequest]:
+    """Store a list of files on stdin, which is read more than once."""
+    if request.files_from != _STREAM:
+        yield request
+        return
+    with TemporaryDirectory(prefix="data-sync-") as folder:
+        path = Path(folder, "stdin")
+        with path.open("wb") as file:
+            shutil.copyfileobj(sys.stdin.buffer, file)
+        yield request.model_copy(update={"files_from": path})
 
 
 def _import_engine() -> None:
@@ -231,13 +246,8 @@ def _lines(response: DataSyncResponse, seconds: float, requests: Requests) -> It
 
 
 def _warn_of_filters(request: DataSyncRequest, count: int) -> None:
-    files = request.filter_config.files if request.filter_config else None
     if not count:
         logger.warning("the filters match no file at %s", request.source_path)
-    elif files is not None and count < len(set(files)):
-        logger.warning(
-            "%s of the %s listed files are at %s", count, len(set(files)), request.source_path
-        )
 
 
 def _count_files(response: DataSyncResponse) -> int:

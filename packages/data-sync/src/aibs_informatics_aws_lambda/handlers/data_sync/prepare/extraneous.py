@@ -51,7 +51,8 @@ def deletion_requests(
     """
     is_whole = len(parts) == 1 and not parts[0].relative
     # With a prefix, the destination may mirror several sources.
-    if not request.delete or is_whole or request.source_path_prefix:
+    is_partial = request.source_path_prefix or request.files_from is not None
+    if not request.delete or is_whole or is_partial:
         return []
     patterns = list(_patterns(request, parts))
     syncs = SubRequests(request)

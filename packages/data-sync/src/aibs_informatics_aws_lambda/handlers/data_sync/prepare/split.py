@@ -129,7 +129,7 @@ class SubRequests:
             "source_path": self.source_path(node),
             "destination_path": self.destination_path(node),
         }
-        alone = _alone(paths["source_path"]) if node.kind == "lone" else {}
+        alone = self._alone(paths["source_path"]) if node.kind == "lone" else {}
         own = {**self._report(node), **self._backup(node), **self._inventory(node)}
         return self._whole.model_copy(update={**paths, **alone, **own})
 
@@ -182,6 +182,13 @@ class SubRequests:
         # A single file is kept under its name.
         folder = relative.rstrip("/") if node.kind == "folder" else relative.rpartition("/")[0]
         return {"backup_path": _joined(path, folder) if folder else path}
+
+    def _alone(self, path: DataLocation) -> dict[str, object]:
+        if self._whole.files_from is not None:
+            raise ValueError(
+                f"{path} is an object and also a key prefix: name it in a list of its own"
+            )
+        return _alone(path)
 
     def _inventory(self, node: Node) -> dict[str, Any]:
         """Return the ``inventory`` field of a part.

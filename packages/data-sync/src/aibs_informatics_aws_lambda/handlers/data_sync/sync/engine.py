@@ -434,11 +434,13 @@ class _Call:
         )
         # What was moved is extraneous to a source that is being removed.
         deletes = request.delete and not (before and before.only_removes)
+        # What a list does not name is not known to be missing.
+        is_whole = not route.single and request.files_from is None
         others = (other.route for other in resolved.branches if other is not branch)
         return PlanOptions(
             selects=resolved.selects,
             diff=diff,
-            mirror=not route.single and ((deletes and _may_delete(request, route)) or diff.verify),
+            mirror=is_whole and ((deletes and _may_delete(request, route)) or diff.verify),
             retain=not moves,
             protects_excluded=bool(request.protect_excluded),
             reserved_paths=frozenset(other.target.path for other in others),

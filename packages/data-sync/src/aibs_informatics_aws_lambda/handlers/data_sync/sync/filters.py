@@ -130,7 +130,7 @@ def matches(
 
 def _path_maker(source: Root, filter_root: str | None) -> Callable[[str], str]:
     whole = source.name().rstrip("/")
-    root = whole if filter_root is None else _name(filter_root)
+    root = whole if filter_root is None else filter_root_name(filter_root)
     beginning = f"{root}/"
 
     def path_of(relative: str) -> str:
@@ -142,7 +142,8 @@ def _path_maker(source: Root, filter_root: str | None) -> Callable[[str], str]:
     return path_of
 
 
-def _name(root: str) -> str:
+def filter_root_name(root: str) -> str:
+    """Return the path or URI of a filter root, without slashes at its end."""
     return find_root(parse_data_path(root)).name().rstrip("/")
 
 

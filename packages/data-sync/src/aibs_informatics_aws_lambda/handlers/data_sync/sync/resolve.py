@@ -14,7 +14,14 @@ from ..locations import Root, find_root, resolve
 from ..s3.client import S3
 from ..s3.endpoint import find_endpoint, is_one_service
 from ..s3.listing import find_in_s3
-from .filters import Limits, PathFilter, check_filters_supported, find_limits, make_filter
+from .filters import (
+    Limits,
+    PathFilter,
+    check_filters_supported,
+    filter_root_name,
+    find_limits,
+    make_filter,
+)
 from .routes import Route, check_overlap, folder_route, single_route
 
 
@@ -69,6 +76,8 @@ def resolve_sync(
     source, destination = find_root(request.source_path), find_root(request.destination_path)
     if request.inventory is not None:
         _check_inventory(request, source)
+    if request.files_from is not None and request.switch:
+        raise ValueError("switch and files_from exclude each other: the new folder is not whole")
     if source.bucket is None and destination.bucket is None:
         _check_local_mirror(request)
     selects, limits = None, None
@@ -77,7 +86,9 @@ def resolve_sync(
         if not request.local_mirror:
             check_filters_supported(request.filter_config, source, destination)
         selects = make_filter(request.filter_config, source, request.filter_root)
-    if source.bucket is None:
+    if request.files_from is not None:
+        listing = _find_named(request, source, s3, on_failure)
+    elif source.bucket is None:
         listing = find_local(Path(source.path), _of_selected(on_failure, source, selects))
     elif request.inventory is not None:
         listing = _find_in_inventory(request.inventory, s3, source.bucket, source.path)
@@ -95,8 +106,28 @@ def resolve_sync(
     )
 
 
+def _find_named(
+    request: DataSyncRequest, source: Root, s3: Callable[[], S3], on_failure: OnFailure | None
+) -> Listing:
+    # Few sources are listed by one.
+    from .named_files import find_named
+
+    if request.files_from is None:
+        raise ValueError("there is no list of files")
+    whole = source.name().rstrip("/")
+    root = whole if request.filter_root is None else filter_root_name(request.filter_root)
+    if not f"{whole}/".startswith(f"{root}/"):
+        raise ValueError(
+            f"{whole} is not below the filter_root {root}, to which the paths of files_from are "
+            "relative"
+        )
+    return find_named(resolve(request.files_from), s3, source, whole[len(root) + 1 :], on_failure)
+
+
 def _check_inventory(request: DataSyncRequest, source: Root) -> None:
     """Raise `ValueError` if a source cannot be listed by an S3 Inventory report."""
+    if request.files_from is not None:
+        raise ValueError("files_from and inventory exclude each other: leave one of them out")
     if source.bucket is None:
         raise ValueError(f"an inventory lists objects, and {source.name()} is a local path")
     if not request.retain_source_data:

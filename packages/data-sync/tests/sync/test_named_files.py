@@ -1,0 +1,143 @@
+"""Syncs of the files that a list names: each is looked up, and nothing else."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from aibs_informatics_aws_lambda.handlers.data_sync.prepare.handler import (
+    PrepareBatchDataSyncHandler,
+)
+from aibs_informatics_aws_lambda.handlers.data_sync.sync import named_files
+from aibs_informatics_aws_lambda.handlers.data_sync.sync.engine import Engine
+from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest
+
+FILES = {"a": b"1", "b/c": b"22", "b/d": b"333", "é": b"4444"}
+
+
+@pytest.fixture(params=["local", "s3"])
+def source(request, tmp_path: Path, s3) -> str:
+    """A source with these files."""
+    for name, content in FILES.items():
+        s3.put("bucket", f"data/{name}", content)
+        path = tmp_path / "data" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return "s3://bucket/data" if request.param == "s3" else str(tmp_path / "data")
+
+
+@pytest.fixture
+def listed(tmp_path):
+    """Writes a list, and returns its path."""
+
+    def write(*lines: str) -> Path:
+        path = tmp_path / "list"
+        path.write_bytes("\n".join(lines).encode(errors="surrogateescape"))
+        return path
+
+    return write
+
+
+def sync(source, files_from, **options):
+    request = DataSyncRequest(
+        source_path=source,
+        destination_path="s3://copies/x/",
+        files_from=files_from,
+        local_mirror=None,
+        **options,
+    )
+    return Engine().sync(request).result
+
+
+def test_listed_files_are_synced_without_a_listing_of_the_source(source, listed, s3):
+    files = listed("# comment", "é", "./b/c", "", "/a\r", "a")
+
+    result = sync(source, files)
+
+    assert (result.files_transferred, result.bytes_transferred) == (3, 7)
+    assert s3.read("copies", "x/") == {name: FILES[name] for name in ("a", "b/c", "é")}
+    operations = Counter(call.operation for call in s3.calls if call.bucket == "bucket")
+    assert operations["ListObjectsV2"] == 0
+    assert sync(source, files).files_unchanged == 3
+
+
+def test_nothing_that_the_list_leaves_out_is_deleted(source, listed, s3):
+    s3.put("copies", "x/b/d", b"old")
+    s3.put("copies", "x/other", b"old")
+
+    result = sync(source, listed("a"), delete=True)
+
+    assert result.files_deleted == 0
+    assert sorted(s3.read("copies", "x/")) == ["a", "b/d", "other"]
+
+
+def test_missing_file_is_an_error_that_names_it(source, listed, s3):
+    with pytest.raises(FileNotFoundError, match="data/none does not exist, and is listed"):
+        sync(source, listed("a", "none"))
+    assert s3.read("copies") == {}
+
+    result = sync(source, listed("a", "none", "a/below"), continue_on_error=True)
+
+    assert result.files_failed == 2
+    assert sorted(failed.path.rpartition("data/")[2] for failed in result.failed_files) == [
+        "a/below",
+        "none",
+    ]
+    assert s3.read("copies", "x/") == {"a": b"1"}
+
+
+@pytest.mark.parametrize("line", ["b/", "../a", "b/../a", "/", "x" * 70_000])
+def test_line_that_is_no_path_of_a_file_is_refused(source, listed, line):
+    with pytest.raises(ValueError, match="line 2: "):
+        sync(source, listed("a", line))
+
+
+def test_list_may_be_an_object(source, s3):
+    s3.put("lists", "names", b"b/c\na\n")
+
+    assert sync(source, "s3://lists/names").files_transferred == 2
+
+
+def test_missing_list_is_an_error(source, tmp_path):
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        sync(source, tmp_path / "nowhere")
+
+
+def test_many_files_are_looked_up_in_order(source, listed, s3, monkeypatch):
+    monkeypatch.setattr(named_files, "_IN_FLIGHT", 2)
+
+    sync(source, listed(*reversed(FILES)))
+
+    assert s3.read("copies", "x/") == FILES
+
+
+def test_folder_is_no_file(listed, tmp_path, s3):
+    (tmp_path / "data" / "b").mkdir(parents=True)
+
+    with pytest.raises(ValueError, match="data/b is not a file: name the files"):
+        sync(tmp_path / "data", listed("b"))
+
+
+def test_parts_of_a_preparation_have_the_list_and_sync_what_is_theirs(source, listed, s3):
+    handler = PrepareBatchDataSyncHandler()
+    request = {
+        "source_path": source,
+        "destination_path": "s3://copies/x/",
+        "files_from": str(listed("a", "b/c", "é")),
+        "batch_size_bytes_limit": 3,
+    }
+
+    found = handler.handle(handler.deserialize_request(request))
+    syncs = [sync for batch in found.requests for sync in batch.requests]
+    for part in syncs:
+        Engine().sync(part)
+
+    assert len(syncs) == 3
+    assert s3.read("copies", "x/") == {name: FILES[name] for name in ("a", "b/c", "é")}
+
+
+@pytest.mark.parametrize("other", [{"switch": True}, {"inventory": "s3://reports/manifest.json"}])
+def test_list_excludes_other_listings(source, listed, other):
+    with pytest.raises(ValueError, match="files_from"):
+        sync(source, listed("a"), **other)
