@@ -284,7 +284,7 @@ def test_page_of_a_command_has_every_option(name, pages):
 def test_page_of_a_command_has_its_description_usage_and_examples():
     parser = argparse.ArgumentParser(
         prog="count",
-        description="Count words.\n\nSlowly.",
+        description="Count words.\n\nSlowly: see --least and `--kind`.",
         epilog="examples:\n  one:\n    count a\n\nNothing is changed.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         add_help=False,
@@ -308,7 +308,7 @@ Count words.
 count [--least N|M] [--kind {a,b}] PATH
 ```
 
-Slowly.
+Slowly: see `--least` and `--kind`.
 
 **Arguments**
 

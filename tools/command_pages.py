@@ -14,6 +14,7 @@ _CORE = "aibs_informatics_aws_lambda.common.cli"
 _ECR = "aibs_informatics_aws_lambda.handlers.ecr"
 _DATA_SYNC = "aibs_informatics_aws_lambda.handlers.data_sync.cli"
 
+_OPTION = re.compile(r"(?<![\w`/-])--[a-z][a-z-]*[a-z]")
 _HELP = ("help", "help_all")
 _USAGE = "usage: "
 _INDENT = " " * len(_USAGE)
@@ -78,7 +79,7 @@ def _blocks(text: str) -> list[str]:
 def _block(text: str) -> str:
     title, _, body = text.partition("\n")
     if not (title.endswith(":") and body.startswith(" ")):
-        return text
+        return _with_code(text)
     return f"**{title[0].upper()}{title[1:-1]}**\n\n```text\n{textwrap.dedent(body)}\n```"
 
 
@@ -119,7 +120,12 @@ def _meaning(action: argparse.Action) -> str:
     choices = [str(choice) for choice in action.choices or ()]
     if choices and action.metavar and not all(choice in text for choice in choices):
         text += f" (one of {_listed(choices)})"
-    return text
+    return _with_code(text)
+
+
+def _with_code(text: str) -> str:
+    """Return a text with its options as code, so that a page does not show one dash for two."""
+    return _OPTION.sub(r"`\g<0>`", text)
 
 
 def _values(action: argparse.Action) -> dict[str, object]:

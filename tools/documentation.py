@@ -67,6 +67,8 @@ _MERMAID, _WORKER = _SCRIPTS
 # Where the plugin `offline` loads a script from.
 _WORKER_URL = "https://unpkg.com/iframe-worker/shim"
 
+# Names that fit into a line of a phone.
+_SHORT_CODE = re.compile(r"(?<!<pre>)<code>([^<\s]{2,32})</code>")
 _DIAGRAM = re.compile(r'<pre class="mermaid">.*?</pre>', re.DOTALL)
 _LINK = re.compile(r"(?<=\]\()(?!https?:|#|mailto:)([^)#\s]+)(#[^)\s]*)?(?=\))")
 
@@ -95,10 +97,14 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_post_page(output: str, page: Page, **_: Any) -> str:
-    """Load scripts from the site; the one of diagrams is too large for pages without one."""
+    """Load scripts from the site, and keep names whole.
+
+    The script of diagrams is too large for pages without one.
+    """
     from mkdocs.utils import get_relative_url
 
     output = output.replace(_WORKER_URL, get_relative_url(_WORKER, page.url))
+    output = _SHORT_CODE.sub(r'<code class="whole">\1</code>', output)
     if '<pre class="mermaid">' not in output:
         return output
     # On a phone, a diagram scrolls: its text would be too small to read.

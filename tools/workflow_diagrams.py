@@ -9,10 +9,14 @@ from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
+# Titles of groups take two lines where they are long, which would hide what is in the group.
+_SETTINGS = '%%{init: {"flowchart": {"subGraphTitleMargin": {"top": 4, "bottom": 20}}}}%%'
+
 
 def draw(definition: dict[str, Any]) -> str:
     """Return the flowchart of a state machine: one line per state and one per transition."""
-    lines = ["flowchart TD", *_Drawing().machine(definition, "  "), "  classDef failed stroke:red"]
+    head = [_SETTINGS, "flowchart TD"]
+    lines = [*head, *_Drawing().machine(definition, "  "), "  classDef failed stroke:red"]
     return "\n".join(lines) + "\n"
 
 

@@ -17,6 +17,10 @@ function formatCount(number, noun) {
   return noun ? `${text} ${noun}${number === 1 ? "" : "s"}` : text;
 }
 
+function formatRate(number) {
+  return `${number.toLocaleString("en-US", { maximumFractionDigits: 1 })}/s`;
+}
+
 function formatShare(part, whole) {
   if (!whole) return "–";
   const share = 100 * part / whole;
@@ -29,10 +33,11 @@ function formatTime(seconds) {
 }
 
 function formatDuration(seconds) {
-  if (seconds < 60) return `${seconds.toFixed(seconds < 10 ? 2 : 1)} s`;
+  if (seconds < 60) return `${+seconds.toFixed(seconds < 10 ? 2 : 1)} s`;
   const whole = Math.round(seconds);
   const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
-  return hours ? `${hours} h ${minutes} min` : `${minutes} min ${whole % 60} s`;
+  if (hours) return `${hours} h ${minutes} min`;
+  return whole % 60 ? `${minutes} min ${whole % 60} s` : `${minutes} min`;
 }
 
 function formatDollars(dollars) {

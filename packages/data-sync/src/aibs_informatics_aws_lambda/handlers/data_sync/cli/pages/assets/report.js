@@ -77,7 +77,7 @@
       make("span", {}, make("i", { class: `swatch action-${action}` }), `${named(action)} ${formatShare(count, all)}`)));
     const table = sortableTable("Files by action and reason", [
       { title: "Action", key: it => order.indexOf(it[0]), show: it => named(it[0]) },
-      { title: "Reason", key: it => it[1], show: it => (it[0] === "failed" ? "see below" : reasonOf(it[0], it[1])), class: "path" },
+      { title: "Reason", key: it => it[1], show: it => (it[0] === "failed" ? "see above" : reasonOf(it[0], it[1])), class: "path" },
       { title: "Files", key: it => it[2], show: it => formatCount(it[2]), class: "number", descending: true },
       { title: "Size", key: it => it[3] ?? 0, show: it => (it[3] === null ? "–" : formatSize(it[3])), class: "number", descending: true },
     ], rows, { sorted: 0, descending: false });
@@ -94,7 +94,7 @@
     const box = make("div", { class: "chart", "aria-hidden": "true" });
     const sentence = `Peak ${formatSize(rate[most])}/s after ${formatDuration(at(most))}; `
       + `average ${formatSize(sum(points, it => it[0]) / (points.length * data.interval))}/s and `
-      + `${(sum(points, it => it[1]) / (points.length * data.interval)).toFixed(1)} files/s. One point for each ${formatDuration(data.interval)}.`;
+      + `${formatRate(sum(points, it => it[1]) / (points.length * data.interval)).replace("/", " files/")}. One point for each ${formatDuration(data.interval)}.`;
     const table = sortableTable("Throughput by interval", [
       { title: "From", key: it => it[0], show: it => formatDuration(at(it[0])), class: "number" },
       { title: "Transferred", key: it => it[1], show: it => formatSize(it[1]), class: "number", descending: true },
@@ -120,12 +120,12 @@
         series: [
           { label: "Time", value: (_, value) => (value === null ? "–" : formatDuration(value)) },
           { label: "Bytes", scale: "rate", stroke: css("--bar"), fill: css("--accent-soft"), width: 2, points: { show: points.length < 3 }, value: (_, value) => (value === null ? "–" : `${formatSize(value)}/s`) },
-          { label: "Files", scale: "files", stroke: css("--warn"), width: 1.5, dash: [4, 3], points: { show: points.length < 3 }, value: (_, value) => (value === null ? "–" : `${value.toFixed(1)}/s`) },
+          { label: "Files", scale: "files", stroke: css("--warn"), width: 1.5, dash: [4, 3], points: { show: points.length < 3 }, value: (_, value) => (value === null ? "–" : formatRate(value)) },
         ],
         axes: [
           { stroke: css("--muted"), font: "12px system-ui, sans-serif", grid: { show: false }, ticks: { stroke: css("--line"), width: 1 }, space: narrow ? 90 : 70, incrs: SECONDS, values: (_, values) => values.map(it => (it < 60 ? `${+it.toFixed(2)} s` : formatDuration(it))) },
           axis("rate", value => `${formatSize(value).replace(".0 ", " ")}/s`, 3, true, BYTES),
-          ...(narrow ? [] : [axis("files", value => `${+value.toFixed(1)}/s`, 1, false)]),
+          ...(narrow ? [] : [axis("files", value => formatRate(value), 1, false)]),
         ],
       }, [points.map((_, number) => at(number)), rate, count], box);
     }
