@@ -28,7 +28,7 @@ from botocore.exceptions import ClientError
 
 MIB = 2**20
 YES = "yes"
-_COPIED_AGAIN = "no: the sizes of the parts are not told, and a second sync copies it again"
+_COPIED_AGAIN = "no: part sizes are not reported, and a second sync copies it again"
 ODD_KEYS = ("a b", "plus+", "100%", "é", "quote'", "a&b", "#", "comma,", "~", "(x)")
 
 
@@ -203,7 +203,7 @@ def irregular_downloads(world: World) -> str:
     sync(world.uri("src/"), world.folder / "down")
     assert world.files(world.folder / "down") == {"a": content}
     if sync(world.uri("src/"), world.folder / "down").files_transferred:
-        return "no: the sizes of the parts are not told"
+        return "no: part sizes are not reported"
     return YES
 
 
@@ -237,7 +237,7 @@ def moves_within_s3(world: World) -> str:
 
 def deletion_conditions(world: World) -> str:
     honours = honours_conditions(S3(1), world.bucket, world.prefix)
-    return YES if honours else "no: each object is looked at, then deleted"
+    return YES if honours else "no: each object is checked, then deleted"
 
 
 def replaced_sources(world: World) -> str:
@@ -360,17 +360,17 @@ def stored_documents(world: World) -> str:
 BEHAVIOURS: dict[str, Callable[[World], str]] = {
     "the command syncs and lists": commands,
     "small files go up and down, and a second sync transfers nothing": small_files,
-    "so do files of several parts": large_files,
+    "so do multipart uploads": large_files,
     "so do empty files": empty_files,
     "trailing checksums are accepted": trailing_checksums,
     "checksums in headers are verified": header_checksums,
     "a report says that an upload is verified": reports,
     "`--verify` finds what differs": verification,
     "objects are copied, and a second sync transfers nothing": copies,
-    "so are objects of several parts": copies_in_parts,
-    "so are objects of irregular parts": irregular_copies,
-    "a second download of irregular parts transfers nothing": irregular_downloads,
-    "nor does one of parts of another size": foreign_part_sizes,
+    "so are multipart objects": copies_in_parts,
+    "so are objects with irregular parts": irregular_copies,
+    "a second download of an object with irregular parts transfers nothing": irregular_downloads,
+    "nor does one with another part size": foreign_part_sizes,
     "files are moved to S3": moves_to_s3,
     "objects are moved": moves_within_s3,
     "objects are deleted on a condition": deletion_conditions,
