@@ -6,6 +6,7 @@ import gc
 
 import pytest
 from aibs_informatics_aws_lambda.common.collector import (
+    collect_rarely,
     paused_collector,
     paused_collector_in_lambda,
 )
@@ -14,11 +15,13 @@ from aibs_informatics_aws_lambda.common.collector import (
 @pytest.fixture(autouse=True)
 def collector():
     """Begin with a collector that is on, and leave one behind."""
+    thresholds = gc.get_threshold()
     gc.unfreeze()
     gc.enable()
     yield
     gc.unfreeze()
     gc.enable()
+    gc.set_threshold(*thresholds)
 
 
 def test_nothing_is_collected_inside_and_all_there_is_stays():
@@ -57,3 +60,10 @@ def test_only_a_lambda_function_is_started_without_the_collector(monkeypatch):
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "function")
     with paused_collector_in_lambda():
         assert not gc.isenabled()
+
+
+def test_collector_that_runs_rarely_stays_on():
+    before = gc.get_threshold()
+    collect_rarely()
+    assert gc.isenabled()
+    assert gc.get_threshold()[0] > before[0]

@@ -1,4 +1,4 @@
-"""Python's cyclic garbage collector, paused while modules are imported."""
+"""Python's cyclic garbage collector: paused while modules are imported, and run rarely."""
 
 import gc
 import os
@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from .constants import AWS_LAMBDA_FUNCTION_NAME_KEY
+
+_OBJECTS = 10_000
 
 
 @contextmanager
@@ -26,6 +28,14 @@ def paused_collector() -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+def collect_rarely() -> None:
+    """Let the collector run after some 10,000 more objects, instead of 700.
+
+    Objects that wait for responses are not garbage, and looking at them takes time.
+    """
+    gc.set_threshold(_OBJECTS)
 
 
 def paused_collector_in_lambda() -> AbstractContextManager[None]:

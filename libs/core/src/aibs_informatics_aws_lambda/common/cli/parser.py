@@ -1,7 +1,6 @@
 """Parsing the arguments of a command."""
 
 import argparse
-import difflib
 from typing import Any, NoReturn
 
 
@@ -30,5 +29,8 @@ class CommandParser(argparse.ArgumentParser):
             return ""
         name = unknown[0].partition("=")[0]
         options = [text for text in self._option_string_actions if text.startswith(name)]
+        # Only for a mistake: it takes a millisecond.
+        import difflib
+
         similar = difflib.get_close_matches(name, self._option_string_actions, 1) or options
         return f"; did you mean {similar[0]}?" if similar else ""

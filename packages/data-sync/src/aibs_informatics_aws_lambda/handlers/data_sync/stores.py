@@ -6,7 +6,8 @@ deleted first.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from typing import Final, NamedTuple
 
 
@@ -80,7 +81,6 @@ def _matcher(pattern: str) -> Callable[[str], object]:
     return re.compile(rf"(?:.*/)?{'/'.join(segments)}", re.DOTALL).fullmatch
 
 
-_MATCHERS: Final = tuple((_matcher(rule.pattern), rule) for rule in RULES)
 ENDINGS: Final = tuple(
     rule.pattern.rpartition("/")[2].rpartition("*")[2]
     for rule in RULES
@@ -104,14 +104,22 @@ def find_rule(path: str) -> Rule | None:
     """
     if not path.endswith(ENDINGS) and not in_entry_folder(path):
         return None
-    return next((rule for matches, rule in _MATCHERS if matches(path)), None)
+    return next((rule for matches, rule in _matchers() if matches(path)), None)
 
 
-_ENTRY_FOLDERS: Final = tuple(
-    (_matcher("/".join(segments[:count])), count)
-    for segments in (rule.pattern.split("/") for rule in RULES)
-    for count in range(1, len(segments))
-)
+# Both not at import, as many syncs have no store: expressions take milliseconds to compile.
+@cache
+def _matchers() -> Sequence[tuple[Callable[[str], object], Rule]]:
+    return [(_matcher(rule.pattern), rule) for rule in RULES]
+
+
+@cache
+def _entry_folders() -> Sequence[tuple[Callable[[str], object], int]]:
+    return [
+        (_matcher("/".join(segments[:count])), count)
+        for segments in (rule.pattern.split("/") for rule in RULES)
+        for count in range(1, len(segments))
+    ]
 
 
 def store_of_folder(path: str) -> str | None:
@@ -121,7 +129,7 @@ def store_of_folder(path: str) -> str | None:
         path: the path of the folder, with a slash at its end.
     """
     folder = path.removesuffix("/")
-    for matches, count in _ENTRY_FOLDERS:
+    for matches, count in _entry_folders():
         if matches(folder):
             return _joined(folder.split("/")[:-count])
     return None

@@ -37,11 +37,12 @@ def main() -> int:
 
 
 def _run(arguments: Sequence[str]) -> int:
-    from aibs_informatics_aws_lambda.common.collector import paused_collector
+    from aibs_informatics_aws_lambda.common.collector import collect_rarely, paused_collector
 
     from .arguments import MODULES
 
     verb = arguments[0] if arguments and arguments[0] in MODULES else None
+    collect_rarely()
     # Only the module of the verb is imported.
     with paused_collector():
         module = import_module(f"{__package__}.{MODULES[verb or 'sync']}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -56,11 +55,14 @@ def _parse_source(text: str) -> DataLocation:
         raise argparse.ArgumentTypeError(
             f"{text} is a verb and must come first; write a file of that name as ./{text}"
         )
-    similar = difflib.get_close_matches(text, arguments.MODULES, 1)
-    if similar and not Path(text).exists():
-        raise argparse.ArgumentTypeError(
-            f"{text} is neither a verb nor a file or folder; did you mean {similar[0]}?"
-        )
+    if "/" not in text and not Path(text).exists():
+        # Only for what may be a mistake: it takes a millisecond.
+        from difflib import get_close_matches
+
+        if similar := get_close_matches(text, arguments.MODULES, 1):
+            raise argparse.ArgumentTypeError(
+                f"{text} is neither a verb nor a file or folder; did you mean {similar[0]}?"
+            )
     return arguments.parse_path(text)
 
 

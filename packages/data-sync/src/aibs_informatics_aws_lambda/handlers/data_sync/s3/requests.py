@@ -15,8 +15,6 @@ from .endpoint import escape_key
 from .xml import NAMESPACE, escape, find_blocks, find_fields, find_text
 
 _COPY_CONDITION = "x-amz-copy-source-if-match"
-# Of an upload, these are about the response.
-_OF_A_RESPONSE = frozenset({"content-length", "date", "last-modified"})
 _NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
@@ -334,12 +332,13 @@ def head_checksum(bucket: str, key: str) -> Request:
 def read_stored(response: Response, *, is_head: bool) -> StoredObject:
     """Return what a response says of the object that was uploaded, or requested by HEAD."""
     headers = response.headers
-    if not is_head:
-        headers = {name: headers[name] for name in headers if name not in _OF_A_RESPONSE}
     encryption = headers.get("x-amz-server-side-encryption", "")
     is_whole = headers.get("x-amz-checksum-type", "FULL_OBJECT") == "FULL_OBJECT"
-    length = headers.get("content-length")
-    modified, date = (_parse_time(headers.get(name)) for name in ("last-modified", "date"))
+    length = modified = date = None
+    if is_head:
+        # Those of an upload are about the response.
+        length = headers.get("content-length")
+        modified, date = (_parse_time(headers.get(name)) for name in ("last-modified", "date"))
     return StoredObject(
         int(length) if length is not None else None,
         # Proxies that compress mark ETags as weak.

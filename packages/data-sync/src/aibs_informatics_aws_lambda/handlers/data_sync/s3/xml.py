@@ -29,6 +29,8 @@ def unescape(text: str) -> str:
 
     XML 1.0 has no form for most of these, but services refer to them by number.
     """
+    # ETags have two of these, and nothing else.
+    text = text.replace("&quot;", '"')
     return _REFERENCE.sub(_referenced, text) if "&" in text else text
 
 
