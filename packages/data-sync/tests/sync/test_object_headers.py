@@ -114,7 +114,7 @@ def test_headers_of_an_upload(fields, headers):
     },
 )
 def test_headers_of_a_copy(fields, headers, reads_source):
-    assert copy_headers(settings(**fields), SOURCE) == headers
+    assert copy_headers(settings(**fields))(SOURCE) == headers
     assert needs_source(settings(**fields)) is reads_source
 
 

@@ -192,6 +192,7 @@ class S3:
         request: Request,
         take: Callable[[bytes], None] | None = None,
         on_bytes: OnBytes | None = None,
+        future: Future[Response] | None = None,
     ) -> Future[Response]:
         """Send a request.
 
@@ -200,11 +201,12 @@ class S3:
             take: called with the pieces of the body, in order; an error that it raises ends the
                 transfer.
             on_bytes: called with the size of each part that was uploaded or downloaded.
+            future: the future to return, by default a new one.
 
         Returns:
             A future that raises the errors of `ask`.
         """
-        future: Future[Response] = Future()
+        future = Future() if future is None else future
         if self._limits is None:
             self._send(request, future, partial(_Collector, take, on_bytes))
             return future

@@ -151,15 +151,24 @@ def settle(request: Request, found: StoredObject) -> Request | None:
     return request._replace(headers=headers, version=None)
 
 
-def copy_whole(source: ObjectVersion, bucket: str, key: str) -> Request:
-    """Return the request that copies an object of at most 5 GiB, with its metadata and tags."""
+def copy_whole(
+    source: ObjectVersion, bucket: str, key: str, headers: Mapping[str, str] = _NO_HEADERS
+) -> Request:
+    """Return the request that copies an object of at most 5 GiB, with its metadata and tags.
+
+    Args:
+        source: the object.
+        bucket: the bucket of the copy.
+        key: the key of the copy.
+        headers: headers that say how the copy is stored, if not as its source.
+    """
     return Request(
         "CopyObject",
         "s3:PutObject",
         bucket,
         key,
         "PUT",
-        headers=_copied(source),
+        headers={**headers, **_copied(source)} if headers else _copied(source),
         source=s3_uri(source.bucket, source.key),
         version=source if source.etag else None,
     )

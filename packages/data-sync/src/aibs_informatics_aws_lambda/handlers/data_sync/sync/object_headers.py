@@ -70,21 +70,28 @@ def upload_headers(settings: ObjectSettings | None) -> Callable[[str], Mapping[s
     return add_type
 
 
-def copy_headers(settings: ObjectSettings, source: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers of CopyObject.
+def copy_headers(settings: ObjectSettings) -> Callable[[Mapping[str, str]], dict[str, str]]:
+    """Return a function that returns the headers of CopyObject by those of the source object.
+
+    The headers of the source are only read if `needs_source`.
 
     Args:
-        settings: how the copy is stored.
-        source: the headers of the source object; only read if `needs_source`.
+        settings: how copies are stored.
     """
-    headers = {**(kept_headers(source) if settings.keep else {}), **_given(settings)}
-    if any(map(is_metadata, headers)):
-        # All or nothing: S3 does not add to the metadata of the source.
-        kept = {name: value for name, value in source.items() if is_metadata(name)}
-        headers = {**kept, **headers, "x-amz-metadata-directive": "REPLACE"}
-    if _TAGGING in headers:
-        headers["x-amz-tagging-directive"] = "REPLACE"
-    return headers
+    given, keeps = _given(settings), bool(settings.keep)
+    has_metadata = any(map(is_metadata, given))
+    if _TAGGING in given:
+        given["x-amz-tagging-directive"] = "REPLACE"
+
+    def add_kept(source: Mapping[str, str]) -> dict[str, str]:
+        headers = {**kept_headers(source), **given} if keeps else dict(given)
+        if has_metadata:
+            # All or nothing: S3 does not add to the metadata of the source.
+            kept = {name: value for name, value in source.items() if is_metadata(name)}
+            headers = {**kept, **headers, "x-amz-metadata-directive": "REPLACE"}
+        return headers
+
+    return add_kept
 
 
 def upload_of_parts_headers(

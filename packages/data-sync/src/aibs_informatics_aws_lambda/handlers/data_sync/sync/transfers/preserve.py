@@ -89,7 +89,6 @@ class PreservingUpload(Upload):
                 uri,
             )
             return
-        copy = requests.copy_whole(target, target.bucket, target.key)
         kept = {**compared.headers, **files.to_headers(compared.wanted)}
         kept.pop("x-amz-meta-s3cmd-attrs", None)
         metadata = {
@@ -98,8 +97,9 @@ class PreservingUpload(Upload):
             if header.startswith(files.PREFIX)
         }
         settings = ObjectSettings(metadata=metadata, keep=True)
-        headers = {**copy_headers(settings, kept), **copy.headers}
-        requests.copied_etag(self._s3.ask(copy._replace(headers=headers)))
+        headers = copy_headers(settings)(kept)
+        copy = requests.copy_whole(target, target.bucket, target.key, headers)
+        requests.copied_etag(self._s3.ask(copy))
 
     def _headers(self, step: Step) -> dict[str, str]:
         return {**files.to_headers(_stat(self._path(step))), **super()._headers(step)}

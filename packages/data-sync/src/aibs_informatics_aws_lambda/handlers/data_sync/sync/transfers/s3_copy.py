@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from functools import partial
 from itertools import accumulate, pairwise, starmap
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
@@ -32,7 +33,6 @@ from ..object_headers import copy_headers, needs_source, upload_of_parts_headers
 from ..report import Evidence
 from ..routes import Route
 from ..window import Window
-from .method import after
 
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
 _MAX_COPY_BYTES = 5 * 2**30
@@ -73,6 +73,7 @@ class S3Copy:
         self._pool = pool
         self._settings = settings
         self._needs_source = settings is not None and needs_source(settings)
+        self._headers_of = None if settings is None else copy_headers(settings)
         self._check = check
 
     def start(self, step: Step, on_bytes: OnBytes | None) -> Future[requests.Response]:
@@ -80,10 +81,9 @@ class S3Copy:
         source = self._source(step)
         if step.entry.size > _MAX_COPY_BYTES or parts_of(source.etag) is not None:
             return self._pool.submit(self._copy_large, step, on_bytes)
-        if self._settings is not None:
-            return self._copy_configured(step, self._settings)
-        target = self._target(step)
-        return self._s3.send(requests.copy_whole(source, target.bucket, target.key))
+        if self._needs_source:
+            return self._copy_as_stored(step)
+        return self._s3.send(self._request(step))
 
     def copy(self, step: Step) -> None:
         """Copy an object and wait until it was copied.
@@ -147,7 +147,7 @@ class S3Copy:
 
     def _copy_large(self, step: Step, on_bytes: OnBytes | None) -> requests.Response:
         """Copy an object that was uploaded in parts, or is too large for one request."""
-        source, target, size = self._source(step), self._target(step), step.entry.size
+        source, size = self._source(step), step.entry.size
         copied = None
         for sizes in known_part_sizes(self._source_s3, source, size):
             if not is_copyable(sizes):
@@ -158,29 +158,36 @@ class S3Copy:
                 break
         if copied is not None:
             return copied.response
-        if size <= _MAX_COPY_BYTES and self._settings is not None:
-            return self._copy_configured(step, self._settings).result()
+        if size <= _MAX_COPY_BYTES and self._needs_source:
+            return self._copy_as_stored(step).result()
         if size <= _MAX_COPY_BYTES:
-            return self._s3.ask(requests.copy_whole(source, target.bucket, target.key))
+            return self._s3.ask(self._request(step))
         guesses = common_part_sizes(size, parts_of(source.etag) or 0)
         usual = split_parts(size, part_bytes_for(size))
         return self._copy_parts(step, next(guesses, usual), on_bytes).response
 
-    def _copy_configured(self, step: Step, settings: ObjectSettings) -> Future[requests.Response]:
+    def _copy_as_stored(self, step: Step) -> Future[requests.Response]:
         """Start to copy an object, once it is known how its source is stored."""
-        source = self._source(step)
-        if not self._needs_source:
-            return self._send_configured(step, settings, {})
-        found = self._source_s3.send(requests.head(source.bucket, source.key))
-        return after(found, lambda head: self._send_configured(step, settings, head.headers))
+        source, copied = self._source(step), Future[requests.Response]()
 
-    def _send_configured(
-        self, step: Step, settings: ObjectSettings, found: Mapping[str, str]
-    ) -> Future[requests.Response]:
+        def copy(found: Future[requests.Response]) -> None:
+            try:
+                self._s3.send(self._request(step, found.result().headers), future=copied)
+            except Exception as error:
+                # In a callback it would be lost, and the caller would wait.
+                copied.set_exception(error)
+
+        head = requests.head(source.bucket, source.key)
+        self._source_s3.send(head).add_done_callback(copy)
+        return copied
+
+    def _request(
+        self, step: Step, found: Mapping[str, str] = MappingProxyType({})
+    ) -> requests.Request:
+        """Return the request that copies an object whose headers were found to be these."""
         source, target = self._source(step), self._target(step)
-        copy = requests.copy_whole(source, target.bucket, target.key)
-        headers = {**copy_headers(settings, found), **copy.headers}
-        return self._s3.send(copy._replace(headers=headers))
+        headers = self._headers_of(found) if self._headers_of else {}
+        return requests.copy_whole(source, target.bucket, target.key, headers)
 
     def _copy_parts(self, step: Step, sizes: Sequence[int], on_bytes: OnBytes | None) -> _Copied:
         source, target = self._source(step), self._target(step)
