@@ -214,6 +214,7 @@ def test_error_on_a_later_page_ends_the_listing():
         ("s/a&#1;&#13;b", "s/a\x01\rb"),
         ("a &lt;&gt;&quot;&apos; +%2F", "a <>\"' +%2F"),
         ("&#x1F600;", "\U0001f600"),
+        ("&amp;quot;&#38;quot;&quot;amp;", '&quot;&quot;"amp;'),
     ],
 )
 def test_token_goes_back_as_it_was_meant(written, token):

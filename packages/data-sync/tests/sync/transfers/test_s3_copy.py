@@ -11,6 +11,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.s3.service import Service
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.diff import Step
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.routes import Root, Route
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.transfers.s3_copy import S3Copy
+from aibs_informatics_aws_lambda.storage.data_sync.object_settings import ObjectSettings
 from tables import table
 
 MIB = 2**20
@@ -372,3 +373,35 @@ def test_objects_are_compared_as_they_are_served(source, target, same):
     with ThreadPoolExecutor(1) as pool:
         mover = S3Copy(ROUTE, ServingS3(1), ServingS3(1), pool)
         assert mover.has_same_checksum(step("e", "f"), lambda: None) is same
+
+
+class ColdS3(FakeS3):
+    """An S3 with an object of another storage class, that may not be looked at or copied."""
+
+    def __init__(self, refuses: str) -> None:
+        super().__init__(0)
+        self.refuses = refuses
+
+    def send(self, request: Request, *_: None, future: Future[Response] | None = None):
+        self.requests.append(request)
+        future = future or Future()
+        if request.operation == self.refuses:
+            future.set_exception(AWSError("AccessDenied"))
+        else:
+            future.set_result(Response({"x-amz-storage-class": "GLACIER_IR"}, b""))
+        return future
+
+
+@pytest.mark.parametrize("refuses", ["", "HeadObject", "CopyObject"])
+def test_copy_that_is_stored_as_its_source_raises_the_error_of_either_request(refuses):
+    s3 = ColdS3(refuses)
+    route = Route(Root("bucket", "src/"), Root("other", "dst/"))
+    step = Step("transfer", "missing", "a", Entry("a", 1, 0.0, MD5))
+    with ThreadPoolExecutor(1) as pool:
+        copied = S3Copy(route, s3, s3, pool, ObjectSettings(keep=True)).start(step, None)
+    if refuses:
+        assert str(copied.exception(0)) == "AccessDenied"
+    else:
+        assert copied.result(0)
+    classes = [request.headers["x-amz-storage-class"] for request in s3.named("CopyObject")]
+    assert classes == ([] if refuses == "HeadObject" else ["GLACIER_IR"])
