@@ -77,6 +77,23 @@ def test_second_run_copies_nothing(source, target, name, run):
     assert result.stdout.splitlines()[-1] == "blobs   2 already present (2.0 MiB)"
 
 
+@pytest.mark.parametrize(
+    "options", [("--profile", "absent"), ("--source-profile", "absent", "--region", "us-east-1")]
+)
+def test_profiles_take_precedence_over_credentials_in_variables(run, options):
+    result = run(*options, f"{ECR}/image:v1", "ghcr.io/owner/image")
+
+    assert result.returncode == 1
+    assert "The config profile (absent) could not be found" in result.stderr
+
+
+def test_profile_of_a_side_that_does_not_use_aws_is_a_usage_error(run):
+    result = run("--destination-profile", "work", f"{ECR}/image:v1", "ghcr.io/owner/image")
+
+    assert result.returncode == 2
+    assert "--destination-profile is for Amazon ECR and AWS Secrets Manager" in result.stderr
+
+
 def test_report_as_json(source, target, name, run):
     amd64 = source.push_image(name, LAYER, platform=AMD64)
     arm64 = source.push_image(name, LAYER, platform=ARM64)

@@ -1,5 +1,7 @@
 import pytest
-from aibs_informatics_aws_lambda.common.exceptions import ValidationError
+from aibs_informatics_aws_lambda.common.exceptions import AWSError, ValidationError
+from aibs_informatics_aws_lambda.handlers.ecr.api import make_client
+from aibs_informatics_aws_lambda.handlers.ecr.credentials import read_secret
 from aibs_informatics_aws_lambda.handlers.ecr.locations import (
     Location,
     parse_destination,
@@ -79,3 +81,38 @@ def test_registry_client_of_a_location():
 def test_secret_is_for_other_registries_than_ecr():
     with pytest.raises(ValidationError, match="uses the AWS credentials"):
         parse_location(f"{ECR}/team/image").connect("secret")
+
+
+@pytest.fixture
+def profiles(monkeypatch, tmp_path):
+    """The profiles ``first`` and ``second``, beside other credentials in variables."""
+    config = tmp_path / "config"
+    config.write_text(
+        "".join(
+            f"[profile {name}]\naws_access_key_id = {name}\naws_secret_access_key = secret\n"
+            for name in ("first", "second")
+        )
+    )
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "variable")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+
+
+@pytest.mark.parametrize(("profile", "key"), [("first", "first"), ("second", "second")])
+def test_profile_of_a_location_takes_precedence_over_variables(profiles, profile, key):
+    client = make_client("ecr", "us-west-2", profile)
+
+    url = client.generate_presigned_url("describe_registry")
+
+    assert f"X-Amz-Credential={key}%2F" in url
+    assert "ecr.us-west-2" in url
+
+
+def test_missing_profile_is_reported(profiles):
+    message = r"cannot use the AWS profile absent: .*\(absent\) could not be found"
+
+    with pytest.raises(AWSError, match=message):
+        parse_location(f"{ECR}/team/image").connect(profile="absent")
+    with pytest.raises(AWSError, match=message):
+        read_secret("hub", "absent")

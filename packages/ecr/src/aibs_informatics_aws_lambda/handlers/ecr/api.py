@@ -14,6 +14,31 @@ def get_ecr_client(region: str | None = None, **arguments: Any) -> Any:
     return get_client("ecr", region, **arguments)
 
 
+def make_client(service: str, region: str | None, profile: str | None) -> Any:
+    """Return the boto3 client of a service with the credentials of a profile.
+
+    Args:
+        service: the name of the service in boto3.
+        region: the region; default: that of the profile.
+        profile: the profile of the AWS configuration; default: the credentials in use.
+
+    Raises:
+        AWSError: the profile does not exist, or the configuration cannot be read.
+    """
+    from aibs_informatics_aws_lambda.common.aws import client_config, get_client
+
+    if profile is None:
+        return get_client(service, region)
+    import boto3
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        session = boto3.session.Session(profile_name=profile, region_name=region)
+        return session.client(service, config=client_config())
+    except BotoCoreError as error:
+        raise AWSError(f"cannot use the AWS profile {profile}: {error}") from error
+
+
 @contextmanager
 def ecr_errors(action: str, operation: str) -> Iterator[None]:
     """Convert boto3 errors in the block into errors that name the resource, cause and fix.

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -68,6 +69,8 @@ def _run() -> ExitCode:
     parser = make_parser()
     options = parser.parse_args()
     _check(parser, options)
+    _check_profiles(parser, options)
+    _use_aws_options(options)
     documents = []
     for document in _copy(options):
         documents.append(document)
@@ -106,14 +109,36 @@ def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None
         )
 
 
+def _check_profiles(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """Exit with a usage error if a profile is given for a side that sends no request to AWS."""
+    for side in ("source", "destination"):
+        profile, secret = (getattr(options, f"{side}_{name}") for name in ("profile", "secret"))
+        if profile and not secret and not getattr(options, side).is_in_ecr:
+            parser.error(
+                f"--{side}-profile is for Amazon ECR and AWS Secrets Manager: "
+                f"{side.upper()} is in another registry, and there is no --{side}-secret"
+            )
+
+
+def _use_aws_options(options: argparse.Namespace) -> None:
+    """Set the environment variables that ``--profile`` and ``--region`` stand for."""
+    if options.profile:
+        os.environ["AWS_PROFILE"] = options.profile
+        # Credentials in variables would take precedence over the profile.
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+            os.environ.pop(name, None)
+    if options.region:
+        os.environ["AWS_REGION"] = os.environ["AWS_DEFAULT_REGION"] = options.region
+
+
 def _has_tag_options(options: argparse.Namespace) -> bool:
     return bool(options.all_tags or options.tag_patterns or options.newest)
 
 
 def _copy(options: argparse.Namespace) -> Iterator[JSONObject]:
     """Copy the images, and yield the report of each."""
-    source = options.source.connect(options.source_secret)
-    target = options.destination.connect(options.destination_secret)
+    source = options.source.connect(options.source_secret, options.source_profile)
+    target = options.destination.connect(options.destination_secret, options.destination_profile)
     for plan, reference, tags in _plans(options, source):
         if options.dry_run:
             report = Replication(source, target).preview(plan, tags)
@@ -213,6 +238,20 @@ def make_parser() -> argparse.ArgumentParser:
         "--destination-secret",
         metavar="SECRET",
         help="the same for the destination registry",
+    )
+    parser.add_argument("--profile", metavar="NAME", help="profile of the AWS configuration")
+    parser.add_argument(
+        "--source-profile",
+        metavar="NAME",
+        help="the profile for the source, if both are not the same",
+    )
+    parser.add_argument(
+        "--destination-profile", metavar="NAME", help="the same for the destination"
+    )
+    parser.add_argument(
+        "--region",
+        metavar="NAME",
+        help="AWS region of secrets given by name; repositories in Amazon ECR name their own",
     )
     parser.add_argument(
         "--include-referrers",

@@ -73,23 +73,27 @@ def find_docker_credentials(host: str, repository: str) -> Credentials | None:
     return None
 
 
-def read_secret(secret: str) -> Credentials:
+def read_secret(secret: str, profile: str | None = None) -> Credentials:
     """Return the credentials in a secret of AWS Secrets Manager.
 
     Args:
         secret: the name or ARN of the secret. It contains a JSON object with ``username`` and
             either ``password`` or ``accessToken``, as the secrets of Amazon ECS, AWS Batch and
             pull through cache rules do.
+        profile: the profile of the AWS configuration; default: the credentials in use.
 
     Raises:
         ValidationError: the secret is not such an object.
         AWSError: Secrets Manager denied the request or failed.
     """
-    from aibs_informatics_aws_lambda.common.aws import get_client, named_errors
+    from aibs_informatics_aws_lambda.common.aws import named_errors
+
+    from .api import make_client
 
     region = secret.split(":")[3] if secret.startswith("arn:") and secret.count(":") > 3 else None
     with named_errors(f"read the secret {secret}", permission="secretsmanager:GetSecretValue"):
-        response = get_client("secretsmanager", region).get_secret_value(SecretId=secret)
+        client = make_client("secretsmanager", region, profile)
+        response = client.get_secret_value(SecretId=secret)
     try:
         document = parse_json(response.get("SecretString") or "")
     except ValueError:

@@ -36,15 +36,23 @@ class Location:
     tag: ImageTag | None = None
     digest: ImageDigest | None = None
 
-    def connect(self, secret: str | None = None) -> RegistryClient:
+    @property
+    def is_in_ecr(self) -> bool:
+        """Whether the repository is in Amazon ECR."""
+        return isinstance(self.repository, ECRRepositoryUri)
+
+    def connect(self, secret: str | None = None, profile: str | None = None) -> RegistryClient:
         """Return a registry client for the repository.
 
         Args:
             secret: the name or ARN of a secret in AWS Secrets Manager with the credentials for a
                 registry other than Amazon ECR; default: those of ``docker login``.
+            profile: the profile of the AWS configuration for requests to Amazon ECR and AWS
+                Secrets Manager; default: the credentials in use.
 
         Raises:
             ValidationError: a secret is given for a registry of Amazon ECR.
+            AWSError: the profile does not exist.
         """
         if isinstance(self.repository, ECRRepositoryUri):
             if secret:
@@ -52,18 +60,20 @@ class Location:
                     f"{self.repository} is in Amazon ECR, which uses the AWS credentials: a "
                     "secret is for other registries"
                 )
+            from .api import make_client
             from .registry.ecr import EcrRegistryClient
 
-            return EcrRegistryClient(self.repository)
+            client = make_client("ecr", str(self.repository.region), profile) if profile else None
+            return EcrRegistryClient(self.repository, client)
         from .registry.distribution import DistributionRegistryClient
 
         return DistributionRegistryClient(
-            self.repository, self.name, partial(self._find_credentials, secret)
+            self.repository, self.name, partial(self._find_credentials, secret, profile)
         )
 
-    def _find_credentials(self, secret: str | None) -> Credentials | None:
+    def _find_credentials(self, secret: str | None, profile: str | None) -> Credentials | None:
         if secret:
-            return read_secret(secret)
+            return read_secret(secret, profile)
         return find_docker_credentials(urlsplit(self.repository).netloc, self.name)
 
 
