@@ -19,7 +19,7 @@ def make_client(service: str, region: str | None, profile: str | None) -> Any:
 
     Args:
         service: the name of the service in boto3.
-        region: the region; default: that of the profile.
+        region: the region; default: the region of the profile.
         profile: the profile of the AWS configuration; default: the credentials in use.
 
     Raises:
@@ -44,7 +44,7 @@ def ecr_errors(action: str, operation: str) -> Iterator[None]:
     """Convert boto3 errors in the block into errors that name the resource, cause and fix.
 
     Args:
-        action: what the block does, to follow "cannot" in a message.
+        action: a verb phrase for the block, to follow "cannot" in an error message.
         operation: the ECR API operation that the block calls.
 
     Raises:

@@ -51,7 +51,7 @@ exit status:
   2  invalid arguments
 
 Blobs that exist at the destination are not copied again: to resume a failed or interrupted run,
-run the same command. Tags are set last, so that a tag never refers to an incomplete image.
+run the same command. Tags are set last: a tag never refers to an incomplete image.
 """
 
 

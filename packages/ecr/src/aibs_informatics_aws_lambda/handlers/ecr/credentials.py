@@ -216,7 +216,7 @@ def _parse_helper(program: str, output: bytes) -> Credentials:
         username, secret = document["Username"], document["Secret"]
     except (ValueError, TypeError, KeyError):
         raise ValidationError(
-            f"invalid output of {program}: not that of a credential helper"
+            f"invalid output of {program}: not a JSON object with Username and Secret"
         ) from None
     if username == _IDENTITY_USER:
         return Credentials(identity_token=secret)

@@ -84,7 +84,7 @@ class Manifest:
 
         Args:
             content: the JSON document, in UTF-8.
-            media_type: the media type that the registry returns; default: that of the document.
+            media_type: the media type that the registry returns; default: the one in the document.
 
         Raises:
             ValidationError: the content is not an image manifest or index, or a manifest of
@@ -206,7 +206,7 @@ def choose_platforms(
     if len(chosen) == 1:
         return chosen.pop()
     kept = [entry for entry, child in entries if child.digest in chosen or child.attests in chosen]
-    # Always the same bytes for the same choice, so that a repeated copy finds the first one.
+    # The same choice always yields the same bytes: a repeated copy finds the first one.
     content = json.dumps({**index.document, "manifests": kept}, separators=(",", ":")).encode()
     return Manifest.parse(content, index.media_type)
 

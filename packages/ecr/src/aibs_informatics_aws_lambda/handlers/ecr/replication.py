@@ -64,7 +64,7 @@ class Report:
         plan: the manifests to copy.
         tags: the tags of the copy.
         missing: the blobs that the destination lacked.
-        damaged: the digests of those that existed there with a wrong size.
+        damaged: the digests of the missing blobs that exist there with another size or digest.
         transfers: the transfers of these blobs; none in a dry run.
     """
 

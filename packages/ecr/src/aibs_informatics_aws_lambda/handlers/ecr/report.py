@@ -17,7 +17,7 @@ def as_document(report: Report, source: str, target: str, is_dry_run: bool) -> J
         report: the report.
         source: the source image.
         target: the destination repository.
-        is_dry_run: whether the report is that of a dry run.
+        is_dry_run: whether nothing was copied.
 
     Returns:
         ``source``, ``destination`` (by digest), ``digest``, ``tags``, ``dry_run``; ``manifests``,

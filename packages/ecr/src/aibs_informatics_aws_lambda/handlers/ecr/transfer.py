@@ -19,10 +19,10 @@ from .registry import protocol
 from .registry.connection import MAX_REQUESTS
 from .registry.workers import worker_threads
 
-# A large blob in flight holds a chunk of 1 MiB in memory, a small one its content. Transfers of
-# small blobs wait for responses most of the time, so that more of them run concurrently.
+# A large blob in flight holds a chunk of 1 MiB in memory, a small one its content. More small than
+# large blobs are in flight, since they spend most of the time waiting for responses.
 _MAX_LARGE_IN_FLIGHT = 8
-# Other large blobs may wait for a registry meanwhile, which verifies a blob before it stores it.
+# Twice as many, since a registry verifies a blob before it confirms the end of an upload.
 _MAX_LARGE_WORKERS = 2 * _MAX_LARGE_IN_FLIGHT
 _MAX_SMALL_BYTES = 512 << 10
 # Blobs that are read as a whole: configs, which have some KiB.
@@ -183,7 +183,7 @@ class _BlobCopier:
         reader = _BlobReader(
             blob, self._source.blobs, partial(self._progress.advance, blob), self.stop
         )
-        # A small blob is read while its upload starts, unless a mount may make that superfluous.
+        # A small blob is read while its upload starts, unless the registry may mount it.
         is_read_early = _is_small(blob) and not self._mount_from
         reading = self._readers.submit(reader.read_all) if is_read_early else None
         upload = self._target.blobs.start_upload(blob, self._mount_from)

@@ -44,7 +44,7 @@ class ECRRegistryUri(CheckedText):
 
     @classmethod
     def from_components(cls, account_id: str | None = None, region: str | None = None) -> Self:
-        """Return the URI of a registry, by default that of the caller's account and region.
+        """Return the URI of a registry, by default in the caller's account and region.
 
         Raises:
             AWSError: the account or region is neither given nor can be determined.

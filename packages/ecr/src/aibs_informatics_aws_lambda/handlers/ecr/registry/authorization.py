@@ -60,7 +60,7 @@ class Authorizer(Protocol):
         """
 
     def renew(self, challenge: str, used: str | None, send: TokenRequest) -> bool:
-        """Return whether a request that was answered with a challenge should be repeated.
+        """Return whether to repeat a request to which the registry responded with a challenge.
 
         Args:
             challenge: the ``WWW-Authenticate`` header of the response.

@@ -34,7 +34,7 @@ MAX_REQUESTS = 32
 _CHUNK_BYTES = 1 << 20
 
 _CONNECT_TIMEOUT_SECONDS = 10
-# For as long, a registry may send nothing.
+# The longest silence of a registry.
 _READ_TIMEOUT_SECONDS = 60
 # A registry reads a whole blob again to verify it before it responds to the end of an upload.
 _COMMIT_TIMEOUT_SECONDS = 600
@@ -68,7 +68,7 @@ class Response:
         headers: the headers, with case-insensitive names.
         url: the URL of the request.
         body: the whole body.
-        is_redirected: whether it is the response of another URL.
+        is_redirected: whether the request was redirected.
     """
 
     status: int
@@ -119,7 +119,7 @@ class RegistryConnection:
         The body of the response may have up to 4 MiB, the limit of manifests in registries.
 
         Args:
-            action: what the request does, to follow "cannot" in a message.
+            action: a verb phrase for the request, to follow "cannot" in an error message.
             method: the HTTP method.
             path: the path on the registry, or an absolute URL.
             expect: the statuses of a response; every other status is an error.
@@ -163,7 +163,7 @@ class RegistryConnection:
         """Yield the responses of a paginated GET request, following its ``Link`` headers.
 
         Raises:
-            RegistryError: the registry denied a request or failed, a page repeats or is that of
+            RegistryError: the registry denied a request or failed, a page repeats or is on
                 another host, or there are more than 1,000 pages.
         """
         seen: set[str] = set()
@@ -190,7 +190,7 @@ class RegistryConnection:
         """Send a request with a streamed body, without retries.
 
         Args:
-            action: what the request does, to follow "cannot" in a message.
+            action: a verb phrase for the request, to follow "cannot" in an error message.
             method: the HTTP method.
             url: the URL.
             expect: the statuses of a response; every other status is an error.
@@ -411,7 +411,7 @@ class RegistryConnection:
         """Return a response with an expected status.
 
         Args:
-            action: what the request does, to follow "cannot" in a message.
+            action: a verb phrase for the request, to follow "cannot" in an error message.
             response: the response.
             expect: the expected statuses.
             transient: the error of a status that may change in a retry.
@@ -443,7 +443,7 @@ class RegistryConnection:
 
 
 def _descriptor_of(response: urllib3.BaseHTTPResponse) -> int | None:
-    """Return the descriptor of the connection by which a response arrives, until it has ended."""
+    """Return the file descriptor of a response's connection; `None` once it has ended."""
     try:
         return response.fileno()
     except (OSError, ValueError):

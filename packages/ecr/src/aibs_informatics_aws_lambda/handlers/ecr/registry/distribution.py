@@ -271,8 +271,8 @@ def list_referrers(
 def referrer_tags(digest: ImageDigest) -> list[str]:
     """Return the tags that the referrers of a manifest may be attached by.
 
-    The first is that of the specification's referrers tag schema, for registries without the
-    referrers API; the others are those of cosign.
+    The first follows the referrers tag schema of the OCI specification, for registries without
+    the referrers API; cosign uses the others.
     """
     base = digest.replace(":", "-")
     return [base, *(f"{base}{suffix}" for suffix in _COSIGN_SUFFIXES)]

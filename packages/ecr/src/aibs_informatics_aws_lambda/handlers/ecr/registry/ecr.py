@@ -148,7 +148,7 @@ class EcrRegistryClient:
         """Return the images and the failures of BatchGetImage, called once per 100 references.
 
         Args:
-            action: what the call does, to follow "cannot" in a message.
+            action: a verb phrase for the call, to follow "cannot" in an error message.
             references: tags and digests.
 
         Raises:

@@ -73,7 +73,7 @@ def make_redirects() -> urllib3.Retry:
 
 
 def retry_after(response: urllib3.BaseHTTPResponse) -> float | None:
-    """Return the seconds that a response asks to wait; `None` if it asks for none."""
+    """Return the ``Retry-After`` of a response in seconds; `None` without a valid one."""
     try:
         return urllib3.Retry().get_retry_after(response)
     except InvalidHeader:

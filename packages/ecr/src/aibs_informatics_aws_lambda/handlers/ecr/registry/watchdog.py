@@ -1,4 +1,4 @@
-"""Warnings about registries that do not respond for a while, and an end to those that trickle."""
+"""Warn about registries that do not respond, and disconnect from registries that trickle."""
 
 import logging
 import os
@@ -14,7 +14,7 @@ from typing import Self
 _WARN_SECONDS = 15.0
 
 MINIMUM_BYTES_PER_SECOND = 256
-"""The minimum throughput of a response; 32 requests at a time have it on a line of 8 KiB/s."""
+"""The minimum throughput of a response: 32 concurrent requests reach it over 8 KiB/s."""
 
 _SLOW_SECONDS = 60.0
 
@@ -28,8 +28,8 @@ logger = logging.getLogger(__name__)
 class _Monitor:
     """Checks all active watchdogs in one thread, which ends when there are none.
 
-    A copy of an image of many layers has a hundred requests a second: a thread for each would cost
-    more than the request.
+    An image with many layers takes hundreds of requests per second: a thread for each of them
+    would cost more than the request.
     """
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class _Monitor:
         self._lock = threading.Lock()
 
     def add(self, watchdog: "Watchdog") -> None:
-        """Check a watchdog from now on."""
+        """Start to check a watchdog."""
         with self._lock:
             self._watched.add(watchdog)
             is_running, self.is_running = self.is_running, True
@@ -46,7 +46,7 @@ class _Monitor:
             threading.Thread(target=self._run, name="watchdog", daemon=True).start()
 
     def remove(self, watchdog: "Watchdog") -> None:
-        """Check a watchdog no more."""
+        """Stop checking a watchdog."""
         with self._lock:
             self._watched.discard(watchdog)
 
@@ -67,8 +67,8 @@ _monitor = _Monitor()
 class Watchdog:
     """Warns after each 15 seconds in which a registry neither sends nor takes anything.
 
-    A connection times out after a minute without a byte. It is shut down if for a minute its
-    response has fewer bytes per second than the minimum.
+    A connection times out after a minute without a byte. It is shut down
+    if its response stays below the minimum throughput for a minute.
 
     Args:
         action: the action to name in the warning, to follow "waiting to".
@@ -96,16 +96,16 @@ class Watchdog:
         _monitor.remove(self)
 
     def received(self, chunks: Iterator[bytes], descriptor: int | None = None) -> Iterator[bytes]:
-        """Yield the chunks that arrive; the time that their reader takes is no silence.
+        """Yield the chunks that arrive; the time that their reader takes does not count.
 
         Args:
             chunks: the chunks.
-            descriptor: that of the connection by which they arrive, if it is known.
+            descriptor: the file descriptor of their connection, if it is known.
 
         Raises:
             ProtocolError: the response was below the minimum throughput.
         """
-        # A socket of its own, since the other one may be closed at any time.
+        # A duplicate, since the original may be closed at any time.
         self._rate = None
         self._socket = None if descriptor is None else socket.socket(fileno=os.dup(descriptor))
         try:
@@ -139,7 +139,7 @@ class Watchdog:
         return chunk
 
     def sent(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        """Yield the chunks to send; the time that it takes to read them is no silence."""
+        """Yield the chunks to send; the time that it takes to read them does not count."""
         while True:
             self._since = None
             chunk = next(chunks, None)
@@ -178,8 +178,8 @@ def is_too_slow(seconds: float, size: int) -> bool:
     """Tell whether a response is below the minimum throughput.
 
     Args:
-        seconds: how long a chunk of it has been waited for.
-        size: the bytes that arrived meanwhile.
+        seconds: the time spent waiting for a chunk.
+        size: the number of bytes received in that time.
     """
     return seconds >= _SLOW_SECONDS and size < MINIMUM_BYTES_PER_SECOND * seconds
 

@@ -51,7 +51,7 @@ class ECRImage(ECRResource):
         """Return the image with a URI; a tag is resolved by DescribeImages.
 
         Raises:
-            ValidationError: the URI is not that of an image in Amazon ECR.
+            ValidationError: the URI does not name an image in Amazon ECR.
             ResourceNotFoundError: no image has the tag.
         """
         image = ECRImageUri(uri)

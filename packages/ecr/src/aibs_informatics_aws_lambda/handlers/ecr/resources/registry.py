@@ -21,7 +21,7 @@ class ECRRegistry(ECRResource):
         """Return the registry with a URI.
 
         Raises:
-            ValidationError: the URI is not that of a registry in Amazon ECR.
+            ValidationError: the URI does not name a registry in Amazon ECR.
         """
         found = ECRRegistryUri(uri)
         return cls(account_id=found.account_id, region=found.region, client=client)

@@ -37,7 +37,7 @@ class ECRRepository(ECRResource):
         """Return the repository with a URI.
 
         Raises:
-            ValidationError: the URI is not that of a repository in Amazon ECR.
+            ValidationError: the URI does not name a repository in Amazon ECR.
         """
         found = ECRRepositoryUri(uri)
         return cls(
@@ -52,7 +52,7 @@ class ECRRepository(ECRResource):
         """Return the repository with an ARN.
 
         Raises:
-            ValidationError: the ARN is not that of a repository in Amazon ECR.
+            ValidationError: the ARN does not name a repository in Amazon ECR.
         """
         match = _REPOSITORY_ARN.fullmatch(arn)
         if not match:
