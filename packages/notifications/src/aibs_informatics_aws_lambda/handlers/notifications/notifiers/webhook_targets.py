@@ -16,7 +16,13 @@ _VALUE_ARN = (
 WEBHOOK_PRIVATE_HOSTS_ENV_VAR = "WEBHOOK_PRIVATE_HOSTS"
 
 _URL = r"https?://[!-~]+"
-_Webhook = Annotated[str, Field(pattern=f"^({_URL}|{_VALUE_ARN})$")]
+_Webhook = Annotated[
+    str,
+    Field(
+        pattern=f"^({_URL}|{_VALUE_ARN})$",
+        description="URL of the webhook, or ARN of the secret or SSM parameter that contains it",
+    ),
+]
 
 
 def _host_of(webhook: str) -> str:
@@ -27,9 +33,7 @@ def _host_of(webhook: str) -> str:
 class SlackTarget(NotifierTarget):
     """A Slack channel, by its incoming webhook."""
 
-    slack_webhook: _Webhook = Field(
-        description="URL of the webhook, or ARN of the secret or SSM parameter that contains it"
-    )
+    slack_webhook: _Webhook
 
     @property
     def summary(self) -> str:
@@ -40,9 +44,7 @@ class SlackTarget(NotifierTarget):
 class TeamsTarget(NotifierTarget):
     """A Microsoft Teams channel or chat, by the webhook of a workflow."""
 
-    teams_webhook: _Webhook = Field(
-        description="URL of the webhook, or ARN of the secret or SSM parameter that contains it"
-    )
+    teams_webhook: _Webhook
 
     @property
     def summary(self) -> str:
