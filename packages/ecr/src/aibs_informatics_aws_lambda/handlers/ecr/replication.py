@@ -7,6 +7,7 @@ leaves no incomplete image that can be pulled, and a repeated run resumes it.
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 
@@ -15,6 +16,7 @@ from .names import ImageDigest
 from .platform_selection import select_platforms
 from .platforms import Platform
 from .registry import protocol
+from .registry.workers import map_concurrently
 from .transfer import NullProgress, Progress, Transfer, copy_blobs
 
 COPY_ACTIONS = (
@@ -149,8 +151,7 @@ class Replication:
         """
         report = self.preview(plan, tags)
         report.transfers = self._copy(report.missing, report.damaged)
-        for child in plan.children:
-            self._put(child, None, report)
+        self._put_children(plan.children, report)
         if plan.referrers:
             # Before the tag: whoever pulls the image by its tag finds its signatures.
             self._put(plan.root, None, report)
@@ -158,6 +159,14 @@ class Replication:
                 self._put(manifest, tag, report)
         self._put_root(plan.root, report)
         return report
+
+    def _put_children(self, children: Sequence[Manifest], report: Report) -> None:
+        # Images refer to no other manifest of the index, and indexes to those before them.
+        images = [child for child in children if not child.is_index]
+        map_concurrently(lambda image: self._put(image, None, report), images, "put")
+        for child in children:
+            if child.is_index:
+                self._put(child, None, report)
 
     def _put_root(self, root: Manifest, report: Report) -> None:
         if not report.tags:
@@ -214,10 +223,12 @@ def _tree(
     """Yield the manifests below a manifest, children first, then the manifest itself."""
     if depth > MAX_DEPTH:
         raise ValidationError(f"the index contains more than {MAX_DEPTH} levels of indexes")
-    for child in root.children:
+    new = dict.fromkeys(child.digest for child in root.children if child.digest not in seen)
+    for child in map_concurrently(source.get_manifest, new, "manifest"):
+        # An index before it may contain it, too.
         if child.digest not in seen:
             seen.add(child.digest)
-            yield from _tree(source, source.get_manifest(child.digest), seen, depth + 1)
+            yield from _tree(source, child, seen, depth + 1)
     yield root
 
 
@@ -228,7 +239,9 @@ def _referrers(
     waiting = [subject.digest for subject in subjects]
     seen = set(waiting)
     while waiting:
-        for referrer in source.find_referrers(waiting.pop(0)):
+        listed_of = map_concurrently(source.find_referrers, waiting, "referrers")
+        waiting = []
+        for referrer in chain.from_iterable(listed_of):
             found = source.get_manifest(referrer.reference)
             *listed, _ = _tree(source, found, seen)
             new = found.digest not in seen

@@ -1,8 +1,15 @@
 """Threads that send requests to registries."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import TypeVar
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+# Fewer than the connections that boto3 keeps for a client.
+_MAX_CONCURRENT = 8
 
 
 @contextmanager
@@ -26,3 +33,18 @@ def worker_threads(count: int, name: str) -> Iterator[ThreadPoolExecutor]:
         pool.shutdown(cancel_futures=True)
         raise
     pool.shutdown()
+
+
+def map_concurrently(function: Callable[[T], U], items: Iterable[T], name: str) -> list[U]:
+    """Return the results of a function for several items, in order; up to eight run at a time.
+
+    Args:
+        function: the function.
+        items: the items.
+        name: the prefix of the names of the threads.
+    """
+    several = list(items)
+    if len(several) < 2:
+        return [function(item) for item in several]
+    with worker_threads(min(len(several), _MAX_CONCURRENT), name) as pool:
+        return list(pool.map(function, several))
