@@ -6,7 +6,8 @@ small files on a disk measure the disk. It takes half an hour. Variables make it
 server that is running already:
 
 BENCH_ROUNDS (3), BENCH_FILES (5000), BENCH_LARGE_MIB (512), BENCH_OBJECTS (100000),
-BENCH_LOCAL_FILES (1000000), BENCH_REFERENCE (1; 0 leaves the slow one out), BENCH_ENDPOINT_URL
+BENCH_LOCAL_FILES (1000000), BENCH_UNCHANGED_MIB (1024), BENCH_REFERENCE (1; 0 leaves the slow one
+out), BENCH_ENDPOINT_URL
 """
 
 from __future__ import annotations
@@ -161,9 +162,8 @@ def bench(tmp_path_factory) -> Iterator[Bench]:
         write_files(objects, setting("OBJECTS", 100_000))
         given = os.environ.get("BENCH_ENDPOINT_URL")
         with s3_server(folder / "server", str(tools / "rclone"), given) as server:
-            found = Bench(
-                folder, server.url, Path(python), reference, tools, environment_for(server.url)
-            )
+            environment = environment_for(server.url, folder / "cache")
+            found = Bench(folder, server.url, Path(python), reference, tools, environment)
             found.s5cmd("mb", "s3://bench")
             if not server.has_files:
                 found.s5cmd("mb", "s3://many")
@@ -172,13 +172,14 @@ def bench(tmp_path_factory) -> Iterator[Bench]:
             yield found
 
 
-def environment_for(url: str) -> dict[str, str]:
+def environment_for(url: str, cache: Path) -> dict[str, str]:
     own = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "RCLONE_"))}
     keys = aws_settings(url)
     return {
         **own,
         **keys,
         "POWERTOOLS_METRICS_NAMESPACE": "bench",
+        "XDG_CACHE_HOME": str(cache),
         "RCLONE_CONFIG": "/dev/null",
         "RCLONE_CONFIG_S3_TYPE": "s3",
         "RCLONE_CONFIG_S3_PROVIDER": "Other",
@@ -313,6 +314,36 @@ def test_request_cost(bench):
     print(f"\n{count / seconds['fit-small']:,.0f} small files or {bytes_per_second:,.0f} bytes")
     print(f"per second: a request costs as much as {bytes_per_request:,.0f} bytes")
     assert bytes_per_request > 0
+
+
+def test_unchanged_files(bench):
+    """Compare files by remembered checksums, by sizes, and by reading them."""
+    size, names = setting("UNCHANGED_MIB", 1024), range(8)
+    source = bench.folder / "unchanged"
+    source.mkdir()
+    for name in names:
+        with (source / f"{name}").open("wb") as file:
+            for _ in range(size // len(names)):
+                file.write(os.urandom(MIB))
+    modes = {OURS: "--log-format=text", "size only": "--size-only", "read": "--no-checksum-cache"}
+    objects = "s3://bench/unchanged/"
+    works = {
+        "up": dict.fromkeys(modes, (source, objects)),
+        "down": {name: (objects, f"unchanged-down-{name}") for name in modes},
+        "local": {name: (source, f"unchanged-local-{name}") for name in modes},
+    }
+    for work, paths in works.items():
+        for _ in range(2):
+            for name, mode in modes.items():
+                bench.ours(mode, *paths[name])
+        runs = {
+            name: lambda _, mode=mode, name=name, paths=paths: bench.ours(mode, *paths[name])
+            for name, mode in modes.items()
+        }
+        compare(f"{size:,} MiB unchanged, {work}", runs)
+        for _, copy in paths.values() if work != "up" else ():
+            assert same(source, bench.folder / copy)
+            shutil.rmtree(bench.folder / copy)
 
 
 def test_preparation_of_objects(bench):

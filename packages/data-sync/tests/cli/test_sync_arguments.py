@@ -253,6 +253,26 @@ def test_local_mirror(line, mirrors):
     assert request_of(line).local_mirror is mirrors
 
 
+@table(
+    "line, variable, expected",
+    {
+        "by default in the home directory": (UP, "", "/home/me/.cache/data-sync/checksums.sqlite"),
+        "between local paths too": (LOCAL, "", "/home/me/.cache/data-sync/checksums.sqlite"),
+        "XDG_CACHE_HOME is another folder": (DOWN, "/c", "/c/data-sync/checksums.sqlite"),
+        "a relative one is ignored": (UP, "c", "/home/me/.cache/data-sync/checksums.sqlite"),
+        "--checksum-cache": (f"--checksum-cache /f {UP}", "", "/f"),
+        "--no-checksum-cache": (f"--no-checksum-cache {UP}", "", "None"),
+        "--size-only needs none": (f"--size-only {UP}", "", "None"),
+        "within S3 there is no file": (WITHIN, "", "None"),
+    },
+)
+def test_checksum_cache(monkeypatch, line, variable, expected):
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("XDG_CACHE_HOME", variable)
+
+    assert str(request_of(line).checksum_cache) == expected
+
+
 ROLE = "arn:aws:iam::123456789012:role/r"
 
 

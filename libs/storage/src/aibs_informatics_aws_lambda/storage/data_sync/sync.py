@@ -194,6 +194,11 @@ class DataSyncConfig(PydanticBaseModel):
         description="true: stores, such as Zarr arrays, are single items of the report, and are "
         "returned; verify checks that files are there which metadata of stores name",
     )
+    checksum_cache: EFSOrLocalPath | None = Field(
+        None,
+        description="file of a cache of checksums, so that local files which have not changed are "
+        "not read again to be compared; made if it is missing",
+    )
     deadline: Deadline | None = Field(
         None,
         description="stop then, and return a continuation: a time, a number of seconds, or auto: "

@@ -220,6 +220,21 @@ def _add_tuning(group: Group) -> None:
         type=arguments.not_negative,
         help="stop after this time; run the same command again to continue",
     )
+    cache = group.add_mutually_exclusive_group()
+    cache.add_argument(
+        "--checksum-cache",
+        metavar="FILE",
+        type=arguments.parse_path,
+        help="remember checksums of local files here, so that unchanged files are not read again "
+        "(default: ~/.cache/data-sync/checksums.sqlite)",
+    )
+    cache.add_argument(
+        "--no-checksum-cache",
+        dest="checksum_cache",
+        action="store_const",
+        const=False,
+        help="read all files that are compared",
+    )
     group.add_argument(
         "--filter-root", metavar="PATH", help="path that filters are relative to (default: SRC)"
     )

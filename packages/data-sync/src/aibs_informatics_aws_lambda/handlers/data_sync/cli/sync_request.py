@@ -1,6 +1,7 @@
 """The request for the options of ``data-sync SRC DST``."""
 
 import argparse
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ def make_request(options: argparse.Namespace) -> DataSyncRequest:
         request = DataSyncRequest.from_dict(
             {
                 **given,
+                "checksum_cache": _checksum_cache(options),
                 "source_connection": make_side_connection(options, "source"),
                 "destination_connection": make_side_connection(options, "destination"),
                 "dry_run": True if options.plan_file else options.dry_run,
@@ -45,6 +47,29 @@ def make_request(options: argparse.Namespace) -> DataSyncRequest:
     for problem in _problems(request, options):
         raise UsageError(problem)
     return _with_absolute_paths(request) if options.plan_file else request
+
+
+def _checksum_cache(options: argparse.Namespace) -> Any:
+    """Return the file of the checksum cache; by default one in the cache folder of the user."""
+    paths = (options.source_path, options.destination_path)
+    is_within_s3 = all(isinstance(path, S3Path) for path in paths)
+    if options.checksum_cache is False or options.size_only or is_within_s3:
+        return None
+    given = options.checksum_cache
+    # A plan, or another process, may be in another working directory.
+    return given.absolute() if isinstance(given, Path) else given or default_checksum_cache()
+
+
+def default_checksum_cache() -> Path | None:
+    """Return the file of the checksum cache of this user, or `None` without a home directory.
+
+    https://specifications.freedesktop.org/basedir-spec/latest/
+    """
+    home = os.environ.get("XDG_CACHE_HOME", "")
+    if not os.path.isabs(home):  # noqa: PTH117
+        home = os.path.expanduser("~/.cache")  # noqa: PTH111
+    # Without a home directory, ~ stays as it is.
+    return Path(home, "data-sync", "checksums.sqlite") if os.path.isabs(home) else None  # noqa: PTH117
 
 
 def _protects_excluded(options: argparse.Namespace) -> bool | None:

@@ -8,8 +8,8 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html
 import base64
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import IO, TypeAlias
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import IO, Any, Protocol, TypeAlias
 
 from aibs_informatics_aws_lambda.common.files import filename_in_errors
 
@@ -29,6 +29,19 @@ _BLOCK_BYTES = 2**20
 
 FindSizes: TypeAlias = Callable[[], Iterable[list[int]]]
 """Finds the sizes that the parts of an object may have, the most likely ones first."""
+
+
+class Checksums(Protocol):
+    """Remembers checksums of files that have not changed."""
+
+    def find(self, path: str) -> Mapping[str, str]:
+        """Return the checksums of a file as it is now, by their kinds; see `etag_kind`."""
+
+    def begin(self, path: str) -> Any:
+        """Note the state of a file that is about to be read."""
+
+    def end(self, begun: Any, path: str, kind: str, value: str) -> None:
+        """Store a checksum of a file that was read, unless it has changed since it was begun."""
 
 
 def file_is_stored(
@@ -60,7 +73,12 @@ def file_is_stored(
 
 
 def file_has_etag(
-    path: str, size: int, etag: str, find_sizes: FindSizes, check: CheckDeadline
+    path: str,
+    size: int,
+    etag: str,
+    find_sizes: FindSizes,
+    check: CheckDeadline,
+    checksums: Checksums | None = None,
 ) -> bool | None:
     """Return whether a file has the same content as an object.
 
@@ -71,6 +89,7 @@ def file_has_etag(
         find_sizes: finds the sizes of the object's parts; called only if the ETag does not match
             with the default part size.
         check: called for each block; an exception that it raises ends the comparison.
+        checksums: remembers ETags of files; by default the file is read.
 
     Returns:
         `None` if the object may have been uploaded in parts of unknown sizes.
@@ -78,18 +97,36 @@ def file_has_etag(
     Raises:
         OSError: the file cannot be read.
     """
+    file = _File(path, check, checksums)
+    if file.had_etag(etag):
+        return True
     number = parts_of(etag)
     if number is None:
-        return _md5(path, check) == etag
+        return file.etag(None) == etag
     usual = split_parts(size, part_bytes_for(size))
-    if len(usual) == number and _md5_of_parts(path, usual, check) == etag:
+    if len(usual) == number and file.etag(usual) == etag:
         return True
     is_known = True
     for sizes in find_sizes():
         is_known = bool(sizes)
-        if sizes and sizes != usual and _md5_of_parts(path, sizes, check) == etag:
+        if sizes and sizes != usual and file.etag(sizes) == etag:
             return True
     return False if is_known or len(usual) == number else None
+
+
+def etag_kind(sizes: Sequence[int] | None) -> str:
+    """Return the kind of an ETag, for `Checksums`.
+
+    Args:
+        sizes: the sizes of the parts; `None` for an object that is not of parts.
+    """
+    if sizes is None:
+        return "md5"
+    regular = split_parts(sum(sizes), sizes[0])
+    if list(sizes) == regular:
+        return f"md5:{sizes[0]}"
+    digest = hashlib.sha256(repr(list(sizes)).encode()).hexdigest()
+    return f"md5:{digest[:24]}"
 
 
 def starts_with_object(path: str, size: int, etag: str, check: CheckDeadline) -> bool:
@@ -157,14 +194,51 @@ def _crc64nvme(path: str, check: CheckDeadline) -> str:
     return base64.b64encode(crc.to_bytes(8, "big")).decode()
 
 
-def _md5(path: str, check: CheckDeadline) -> str:
-    with filename_in_errors(path), open(path, "rb") as file:  # noqa: PTH123
-        return _digest(file, os.fstat(file.fileno()).st_size, check).hex()
+def usual_kind(etag: str, size: int) -> str | None:
+    """Return the kind of the ETag of an object, if its parts seem to have the default size.
+
+    Args:
+        etag: the ETag.
+        size: the size of the object in bytes.
+    """
+    if not is_digest(etag):
+        return None
+    number, usual = parts_of(etag), split_parts(size, part_bytes_for(size))
+    if number is None:
+        return etag_kind(None)
+    return etag_kind(usual) if len(usual) == number else None
 
 
-def _md5_of_parts(path: str, sizes: Sequence[int], check: CheckDeadline) -> str:
-    with filename_in_errors(path), open(path, "rb") as file:  # noqa: PTH123
-        return _etag_of_parts(file, sizes, check)
+class _File:
+    """A file whose ETags are remembered, or computed."""
+
+    def __init__(self, path: str, check: CheckDeadline, checksums: Checksums | None) -> None:
+        self._path = path
+        self._check = check
+        self._checksums = checksums
+        self._known = checksums.find(path) if checksums else {}
+
+    def had_etag(self, etag: str) -> bool:
+        """Tell whether the file is known to have an ETag, with parts of any size."""
+        return etag in self._known.values()
+
+    def etag(self, sizes: Sequence[int] | None) -> str:
+        """Return the ETag for parts of some sizes, or for an object that is not of parts."""
+        if self._checksums is None:
+            return self._compute(sizes)
+        kind = etag_kind(sizes)
+        if kind not in self._known:
+            begun = self._checksums.begin(self._path)
+            etag = self._compute(sizes)
+            self._checksums.end(begun, self._path, kind, etag)
+            return etag
+        return self._known[kind]
+
+    def _compute(self, sizes: Sequence[int] | None) -> str:
+        with filename_in_errors(self._path), open(self._path, "rb") as file:  # noqa: PTH123
+            if sizes is None:
+                return _digest(file, os.fstat(file.fileno()).st_size, self._check).hex()
+            return _etag_of_parts(file, sizes, self._check)
 
 
 def _etag_of_parts(file: IO[bytes], sizes: Sequence[int], check: CheckDeadline) -> str:

@@ -1,9 +1,11 @@
 """The context of an execution: connections, options and callbacks."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from aibs_informatics_aws_lambda.storage.data_sync.object_settings import ObjectSettings
 
@@ -17,6 +19,9 @@ from .deadline import UNLIMITED, TimeBudget
 from .failures import Failures
 from .report import Report
 from .result import Outcome
+
+if TYPE_CHECKING:
+    from ..local.checksum_cache import ChecksumCache
 
 
 class ExecutionContext(NamedTuple):
@@ -49,6 +54,7 @@ class ExecutionContext(NamedTuple):
         retries: the attempts to copy a local file after the first one.
         backup: keeps what is replaced or deleted at the destination, if anything does.
         lists_snapshot: whether the source may have changed long after it was listed.
+        checksums: remembers checksums of local files, if anything does.
     """
 
     pool: Executor
@@ -76,6 +82,7 @@ class ExecutionContext(NamedTuple):
     retries: int = DEFAULT_RETRIES
     backup: Backup | None = None
     lists_snapshot: bool = False
+    checksums: ChecksumCache | None = None
 
     @property
     def may_delete(self) -> bool:

@@ -43,6 +43,7 @@ from .routes import Route, folder_route
 from .snapshot import keep_confirmed_deletions
 
 if TYPE_CHECKING:
+    from ..local.checksum_cache import ChecksumCache
     from .s3_switch import S3Switch
     from .store_report import StoreSummary
     from .switch import LocalSwitch
@@ -322,6 +323,9 @@ class _Call:
             report, listener = stack.enter_context(self._written_report()), self._listener
             if listener is not None:
                 report = ForwardedReport(report, listener)
+            checksums = self._open_checksums(route)
+            if checksums is not None:
+                stack.callback(checksums.close)
             pool = stack.enter_context(ThreadPoolExecutor(concurrency))
             context = ExecutionContext(
                 pool=pool,
@@ -350,6 +354,7 @@ class _Call:
                 and not (request.ignore_times or request.verify),
                 backup=self._make_backup(plans, pool),
                 lists_snapshot=request.inventory is not None,
+                checksums=checksums,
             )
             activity.phase = "verifying" if request.verify else "comparing"
             pending = sum(plan.pending for plan in plans)
@@ -461,6 +466,30 @@ class _Call:
             return LocalBackup(route, root)
         is_tree = sum(bool(plan.steps or plan.extraneous) for plan in plans) > 1
         return S3Backup(route.target, root, self._target_s3(), pool, is_tree=is_tree)
+
+    def _open_checksums(self, route: Route) -> ChecksumCache | None:
+        """Return the checksum cache, if local files are compared by their checksums."""
+        request = self._request
+        is_within_s3 = route.source.bucket is not None and route.target.bucket is not None
+        if request.checksum_cache is None or request.size_only or is_within_s3:
+            return None
+        path = Path(resolve(request.checksum_cache)).resolve()
+        for root in (route.source, route.target):
+            if root.bucket is None and path.is_relative_to(Path(root.path).resolve()):
+                # It would change while it is synced.
+                logger.warning(
+                    "the checksum cache %s is not used: it is below %s. Name another file, or use "
+                    "none",
+                    path,
+                    root,
+                )
+                return None
+        # Few functions have one.
+        from ..local.checksum_cache import ChecksumCache
+
+        # What is verified, or removed from the source afterwards, is read.
+        reads = bool(request.retain_source_data and not request.verify)
+        return ChecksumCache(str(path), reads=reads)
 
     def _written_report(self) -> AbstractContextManager[Report]:
         if not self._has_report:

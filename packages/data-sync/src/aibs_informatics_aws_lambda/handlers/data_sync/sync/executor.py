@@ -421,7 +421,7 @@ class _PlanExecution:
         folder, name = self.folders.locate(target.at(step.target))
         if self.context.preserves:
             return partial(self._restore, step, folder, name)
-        return partial(self._touch, folder, name, self.context.time_of_copy(step.entry))
+        return partial(self._touch, step, folder, name)
 
     def touch_later(self, touch: Touch, end: End) -> None:
         """Touch a target together with others, in other threads."""
@@ -439,10 +439,12 @@ class _PlanExecution:
         self.method.restore(step, folder, name)
         self.seconds_to_touch.add(time.perf_counter() - start)
 
-    def _touch(self, folder: Folder, name: str, modified: float | None) -> None:
+    def _touch(self, step: Step, folder: Folder, name: str) -> None:
         start = time.perf_counter()
+        modified, checksums = self.context.time_of_copy(step.entry), self.context.checksums
         try:
-            set_modified(folder, name, modified)
+            if not (checksums and checksums.touch(folder, name, step.entry.size, modified)):
+                set_modified(folder, name, modified)
         except PermissionError:
             # Only its owner may give a file another time than now, which would hide changes
             # where times alone tell them.
@@ -774,7 +776,14 @@ def _choose_method(
         # With a limit, what is sent is read only when its turn has come.
         pool = None if context.limits else context.pool
         return upload(
-            route, target_s3, check, pool=pool, reports=reports, moves=moves, settings=settings
+            route,
+            target_s3,
+            check,
+            pool=pool,
+            reports=reports,
+            moves=moves,
+            settings=settings,
+            checksums=context.checksums,
         )
     if target_s3.can_copy_from(source_s3):
         return S3Copy(route, source_s3, target_s3, context.pool, settings, context.budget.check)

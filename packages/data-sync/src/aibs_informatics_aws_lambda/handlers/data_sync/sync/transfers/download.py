@@ -1,10 +1,13 @@
 """Download: objects to local files."""
 
+from __future__ import annotations
+
+import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 
@@ -13,12 +16,15 @@ from ...local.folders import Folder
 from ...local.staging import StagedFile, Staging
 from ...progress import CheckDeadline, OnBytes
 from ...s3.client import S3
-from ...s3.etags import file_has_etag, find_part_sizes, object_digest
+from ...s3.etags import file_has_etag, find_part_sizes, object_digest, usual_kind
 from ...s3.requests import ObjectVersion, Request, Response, get_version, object_version
 from ..context import ExecutionContext
 from ..diff import Step
 from ..report import NO_EVIDENCE, Evidence
 from ..routes import Route
+
+if TYPE_CHECKING:
+    from ...local.checksum_cache import ChecksumCache
 
 # Up to this size an object passes through memory: the thread that receives objects writes one file
 # at a time, and that takes long on a network file system.
@@ -75,13 +81,18 @@ class Download:
                 f"{step.entry.size}. Sync again"
             )
         modified = self.context.time_to_set(step.entry)
+        checksums = self.context.checksums if response and response.verified else None
         if received <= _SMALL_BYTES:
             staged.write_whole(body, modified, fsync=self.context.fsync)
         else:
+            if checksums:
+                modified = modified or time.time()
             staged.complete(None, modified, fsync=self.context.fsync)
         if self.context.backup is not None:
             self.context.backup.keep(self.route, step)
         staged.publish()
+        if checksums and received > _SMALL_BYTES:
+            self._note_etag(step, staged, modified or 0.0, checksums)
         del self._staged[step.target]
         if not self.context.report.is_read:
             return NO_EVIDENCE
@@ -93,7 +104,7 @@ class Download:
         path = self.route.target.at(step.target)
         source, size = self._source(step), step.entry.size
         sizes = partial(find_part_sizes, self.s3, source, size)
-        return file_has_etag(path, size, source.etag, sizes, check)
+        return file_has_etag(path, size, source.etag, sizes, check, self.context.checksums)
 
     def has_same_bytes(self, step: Step, check: CheckDeadline) -> bool:
         """Tell whether the file at the target has the content of an object, by downloading it."""
@@ -109,6 +120,16 @@ class Download:
 
     def restore(self, step: Step, folder: Folder | None, name: str) -> None:
         """Do nothing: no attributes are preserved."""
+
+    def _note_etag(
+        self, step: Step, staged: StagedFile, modified: float, checksums: ChecksumCache
+    ) -> None:
+        """Remember the ETag of an object whose content the checksum of S3 has verified."""
+        etag, size = step.entry.etag or "", step.entry.size
+        kind = usual_kind(etag, size)
+        if kind is not None:
+            folder, name = staged.target_folder, staged.target_name
+            checksums.note_published(folder, name, size, modified, kind, etag)
 
     def _request(self, step: Step) -> Request:
         return get_version(self._source(step), step.entry.size)

@@ -84,7 +84,15 @@ class LocalCopy:
     def has_same_checksum(self, step: Step, check: CheckDeadline) -> bool:
         """Tell whether the file at the target has the same content."""
         source = self._route.source.at(step.entry.relative)
-        return same_content(source, self._route.target.at(step.target), check)
+        target, checksums = self._route.target.at(step.target), self._context.checksums
+        if checksums is None:
+            return same_content(source, target, check)
+        if checksums.are_same(source, target):
+            return True
+        begun = checksums.begin(source), checksums.begin(target)
+        is_same = same_content(source, target, check)
+        checksums.note_compared(begun, source, target, is_same=is_same)
+        return is_same
 
     def has_same_bytes(self, step: Step, check: CheckDeadline) -> bool:  # noqa: ARG002
         """Return false: all bytes were compared in place of checksums."""
@@ -111,7 +119,8 @@ class LocalCopy:
                 return
 
     def _copy_once(self, step: Step, staged: StagedFile, on_bytes: OnBytes | None) -> None:
-        source = self._route.source.at(step.entry.relative)
+        source, checksums = self._route.source.at(step.entry.relative), self._context.checksums
+        begun = None
         try:
             check_closed(source)
             with filename_in_errors(source), open(source, "rb", 0) as reader:  # noqa: PTH123
@@ -120,9 +129,12 @@ class LocalCopy:
                 content = self._read(reader, step.entry.size) if is_small else None
                 start = time.perf_counter()
                 if content is None:
+                    begun = checksums.begin(source) if checksums else None
                     staged.open()
                     self._write(reader, staged, step.entry.size, on_bytes)
             modified, mode = self._context.time_to_set(step.entry), stat.S_IMODE(found.st_mode)
+            if begun is not None:
+                modified = modified or time.time()
             if content is None:
                 staged.complete(mode, modified, fsync=self._context.fsync)
             else:
@@ -133,6 +145,9 @@ class LocalCopy:
             staged.publish()
             if content is not None:
                 self._on_published(time.perf_counter() - start)
+            elif checksums and modified:
+                folder, name = staged.target_folder, staged.target_name
+                checksums.note_copy(begun, source, folder, name, modified)
         except BaseException:
             staged.discard()
             raise

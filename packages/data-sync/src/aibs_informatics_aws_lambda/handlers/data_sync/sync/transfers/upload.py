@@ -1,16 +1,18 @@
 """Upload: local files to objects."""
 
+from __future__ import annotations
+
 import logging
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, Future
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError, ResourceNotFoundError
 from aibs_informatics_aws_lambda.storage.data_sync.object_settings import ObjectSettings
 
-from ...evidence import StoredObject
+from ...evidence import StoredObject, is_digest
 from ...local import files
 from ...local.descent import Pace
 from ...local.files import FileChangedError, check_unchanged, file_digest
@@ -20,13 +22,17 @@ from ...progress import CheckDeadline, OnBytes
 from ...s3 import etags, requests
 from ...s3.client import PART_BYTES, S3, sends_checksums
 from ...s3.deletion import delete_version
-from ...s3.parts import upload_part_bytes
+from ...s3.parts import parts_of, split_parts, upload_part_bytes
 from ...s3.service import Feature
 from ...s3.versions import find_stored
 from ..diff import Step
 from ..object_headers import upload_headers
 from ..report import NO_EVIDENCE, Evidence
 from ..routes import Route
+
+if TYPE_CHECKING:
+    from ...local.checksum_cache import ChecksumCache
+    from ...local.checksum_store import FileState
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +54,7 @@ class Upload:
         reports: whether the checksums are reported.
         moves: whether the files are removed afterwards.
         settings: how the objects are stored.
+        checksums: remembers the ETags of files, if anything does.
     """
 
     def __init__(
@@ -60,6 +67,7 @@ class Upload:
         reports: bool = False,
         moves: bool = False,
         settings: ObjectSettings | None = None,
+        checksums: ChecksumCache | None = None,
     ) -> None:
         self._route = route
         self._s3 = s3
@@ -70,6 +78,8 @@ class Upload:
         self._moves = moves
         self._settings = settings
         self._headers_of = upload_headers(settings)
+        self._checksums = checksums
+        self._begun: dict[str, FileState | None] = {}
 
     def start(self, step: Step, on_bytes: OnBytes | None) -> Future[requests.Response]:
         """Start to upload a file.
@@ -85,6 +95,8 @@ class Upload:
         check_closed(self._path(step))
         if not step.entry.size:
             files.check_is_empty(self._path(step))
+        if self._checksums and step.entry.size > _SMALL_BYTES:
+            self._begun[step.target] = self._checksums.begin(self._path(step))
         return self._s3.send(self._request(step), on_bytes=on_bytes)
 
     def _request(self, step: Step, content: bytes = b"") -> requests.Request:
@@ -140,6 +152,7 @@ class Upload:
         """
         self._check_file(step, response)
         stored = self._stored(step, response)
+        self._note_etag(step, stored)
         if not (self._reports or self._moves):
             return NO_EVIDENCE
         is_same = self._is_stored(step, stored)
@@ -152,7 +165,8 @@ class Upload:
         """Tell whether a file has the ETag of the object at its target."""
         target, size = self._target(step), step.entry.size
         sizes = partial(etags.find_part_sizes, self._s3, target, size)
-        return etags.file_has_etag(self._path(step), size, target.etag, sizes, check)
+        path = self._path(step)
+        return etags.file_has_etag(path, size, target.etag, sizes, check, self._checksums)
 
     def has_same_bytes(self, step: Step, check: CheckDeadline) -> bool:
         """Tell whether a file has the content of the object at its target, by downloading it."""
@@ -228,6 +242,18 @@ class Upload:
                 reason = f"the object has the ETag {found.etag} instead of {told.etag}"
             raise self._unconfirmed(step, reason)
         return found
+
+    def _note_etag(self, step: Step, stored: StoredObject) -> None:
+        """Remember the ETag of an object, if the service has verified its checksum."""
+        begun = self._begun.pop(step.target, None)
+        if self._checksums is None or begun is None:
+            return
+        is_verified = stored.crc64nvme or (self._s3.service.is_aws and sends_checksums())
+        if not is_verified or stored.is_encrypted or not is_digest(stored.etag):
+            return
+        size, number = step.entry.size, parts_of(stored.etag)
+        sizes = None if number is None else split_parts(size, self._part_bytes(size))
+        self._checksums.end(begun, self._path(step), etags.etag_kind(sizes), stored.etag)
 
     def _is_new(self, step: Step, found: StoredObject) -> bool:
         """Tell whether an object is not the one that was at the target before."""
