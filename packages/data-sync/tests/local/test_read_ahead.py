@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import threading
+from collections import Counter
 from itertools import chain
 from pathlib import Path
 
@@ -128,6 +129,40 @@ def test_folder_that_cannot_be_read_is_an_error(slow, tmp_path, monkeypatch):
     monkeypatch.setattr(os, "scandir", fail_at_b)
     with pytest.raises(OSError, match="Stale file handle"):
         list(walk.list_source(tmp_path))
+
+
+@pytest.mark.parametrize("kind", WALKS)
+@pytest.mark.parametrize("first", [1, 99], ids=["slow", "fast"])
+def test_walk_reads_each_folder_once_and_looks_each_file_up_once(
+    tmp_path, monkeypatch, kind, first
+):
+    make_tree(tmp_path, [f"{folder}/{number:02d}" for folder in "abc" for number in range(20)])
+    monkeypatch.setattr(walk, "SLOW_IN_A_ROW", first)
+    monkeypatch.setattr(walk, "SLOW_SECONDS", -1.0)
+    operations = Counter[str]()
+
+    def count(name: str):
+        operation = getattr(os, name)
+
+        def counted(path, **options):
+            operations[os.fspath(path)] += 1
+            return operation(path, **options)
+
+        return counted
+
+    # The path itself is resolved first.
+    entries = WALKS[kind](tmp_path)
+    for name in ("stat", "lstat", "scandir"):
+        monkeypatch.setattr(os, name, count(name))
+    files = [entry for entry in entries if entry.kind == "file"]
+    assert len(files) == 60
+    assert operations == Counter(
+        [
+            os.fspath(tmp_path),
+            *(f"{tmp_path}/{folder}" for folder in "abc"),
+            *(f"{tmp_path}/{entry.relative}" for entry in files),
+        ]
+    )
 
 
 def test_files_are_looked_up_side_by_side(slow, tmp_path, monkeypatch):

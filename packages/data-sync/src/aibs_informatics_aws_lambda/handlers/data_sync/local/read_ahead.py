@@ -1,7 +1,7 @@
-"""Read folders ahead of a walk, where a file system takes its time.
+"""Read-ahead for walks of slow file systems.
 
 On NFS and EFS, each operation takes about a millisecond, however many run at a time. Folders are
-read and files are looked up side by side, and entries are given in the order of the walk.
+read and files are looked up in parallel, and entries are yielded in the order of the walk.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Folder(NamedTuple):
 
 
 class SymlinkPolicy(Protocol):
-    """What a walk makes of symlinks and of other names that are not directories."""
+    """How a walk treats symlinks and other names that are not directories."""
 
     lists_directories: bool
     follows_symlinks: bool
@@ -77,12 +77,12 @@ def walk_ahead(
     """Yield the entries of a walk, reading ahead of it.
 
     Args:
-        levels: folders that were read, the deepest first, and their names that are to come.
-        policy: what to make of symlinks.
+        levels: the open folders, deepest first, with their remaining names.
+        policy: how symlinks are treated.
         read_names: returns the names in a folder, in order.
 
     Raises:
-        OSError: a directory or file cannot be read; what comes before it was given.
+        OSError: a directory or file cannot be read. The entries before it have been yielded.
         ValueError: a symlink is dangling, and the policy does not allow that.
     """
     with ThreadPoolExecutor(_THREADS, "walk") as pool:
@@ -93,7 +93,7 @@ def walk_ahead(
 
 
 class _Rest:
-    """Names of a folder that are to come."""
+    """The remaining names of a folder."""
 
     def __init__(self, folder: Folder, names: Iterable[Name]) -> None:
         self.folder = folder
@@ -131,7 +131,7 @@ _Item = _Rest | _Files | _Unread
 
 
 class _WalkAhead:
-    """What is to come of a walk, in order, some of it under way."""
+    """The rest of a walk, in order, the front of which is in progress."""
 
     def __init__(
         self,
