@@ -11,10 +11,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from aibs_informatics_aws_lambda.handlers.data_sync.cli import parallel
+from aibs_informatics_aws_lambda.handlers.data_sync.cli import parallel, pool
+from aibs_informatics_aws_lambda.handlers.data_sync.cli.failed_files import FailedFiles
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.client import S3
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.failures import Failures
+from aibs_informatics_aws_lambda.handlers.data_sync.tree import Node
 from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest
+from tables import table
 
 FILES = {f"f{folder}/{name}": f"{folder}{name}" * 10 for folder in range(5) for name in "abc"}
 TREE = {**FILES, "top": "top"}
@@ -194,6 +197,74 @@ def test_folder_of_very_many_small_files_is_split_only_with_a_given_size(monkeyp
 
     assert [len(batch.syncs) for batch in by_default] == [1]
     assert [len(batch.syncs) for batch in as_given] == [1, 1, 1]
+
+
+def batches_of(data: Path, processes: int) -> list[parallel.Batch]:
+    request = DataSyncRequest(source_path=data, destination_path="s3://bucket/data/")
+    return parallel.split_into_batches(request, None, Failures(), no_s3, processes)[0]
+
+
+def test_tree_below_the_size_of_a_batch_is_divided_among_all_processes(monkeypatch, data):
+    monkeypatch.setattr(parallel, "_FILES_OF_A_PROCESS", 5)
+    assert len(batches_of(data, 1)) == 1
+    for processes in (2, 3):
+        batches = batches_of(data, processes)
+        assert len(batches) >= 2 * processes
+        assert sum(batch.amount.files for batch in batches) == len(TREE)
+
+
+def test_folders_of_very_many_small_files_are_batches_themselves(monkeypatch, data):
+    monkeypatch.setattr(parallel, "_FILES_OF_A_PROCESS", 5)
+    monkeypatch.setattr(parallel, "_MAX_SMALL_PARTS", 2)
+    batches = batches_of(data, 2)
+    assert len(batches) > 2
+    sources = {str(sync.source_path) for batch in batches for sync in batch.syncs}
+    assert sources == {str(data / name) for name in ("f0", "f1", "f2", "f3", "f4", "top")}
+
+
+def test_tree_with_little_to_transfer_is_not_divided(data):
+    assert len(batches_of(data, 8)) == 1
+
+
+def test_folder_of_very_many_small_files_is_not_divided(monkeypatch, data):
+    monkeypatch.setattr(parallel, "_FILES_OF_A_PROCESS", 1)
+    monkeypatch.setattr(parallel, "_MAX_SMALL_PARTS", 2)
+    assert len(batches_of(data / "f1", 3)) == 1
+
+
+def test_one_batch_is_said_to_leave_jobs_without_effect(run, data, bucket):
+    result = run("--jobs", "4", "-v", "data", "s3://bucket/data/")
+    assert result.returncode == 0, result.stderr
+    assert "--jobs has no effect: data has too few files or too few folders" in result.stderr
+
+
+@table(
+    "files, size, processes",
+    {
+        "next to nothing": (10, 1000, 1),
+        "many small files": (50_000, 5000, 5),
+        "one large file is not divided, but counts": (1, 4 * 2**30, 3),
+        "both": (10_000, 2**31, 2),
+    },
+)
+def test_number_of_processes_that_have_enough_to_transfer(files, size, processes):
+    parts = [Node("a", size, files, 0.0, "folder")]
+    assert parallel.count_useful_processes(parts) == processes
+
+
+def test_processes_divide_connections_and_memory(monkeypatch):
+    monkeypatch.delenv(pool.WORKERS_KEY, raising=False)
+    with pool._shared_machine(4):
+        assert os.environ[pool.WORKERS_KEY] == str(4 * pool.WORKERS)
+    assert pool.WORKERS_KEY not in os.environ
+
+
+def test_file_that_is_found_twice_is_a_single_failure():
+    failures, files = Failures(), FailedFiles()
+    for _ in range(2):
+        failures.note("a", ValueError("invalid"))
+    files.merge(failures)
+    assert files.count == 1
 
 
 def test_lock_is_held_for_all_batches(run, start, data, bucket, disk):

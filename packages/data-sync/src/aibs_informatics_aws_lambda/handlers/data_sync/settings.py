@@ -13,6 +13,7 @@ ROLE_ARN_KEY = "DATA_SYNC_ROLE_ARN"
 ROLE_SESSION_NAME_KEY = "DATA_SYNC_ROLE_SESSION_NAME"
 EXTERNAL_ID_KEY = "DATA_SYNC_EXTERNAL_ID"
 WORKERS_KEY = "AWS_LAMBDA_MAX_CONCURRENCY"
+MEMORY_KEY = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"
 
 DEFAULT_BUCKET_NAME_ENV_VAR = "DEFAULT_BUCKET_NAME"
 """Bucket for scratch data: documents and reports without a location of their own."""
@@ -54,3 +55,21 @@ WORKERS = count_workers(os.environ.get(WORKERS_KEY, ""))
 
 More than one on Lambda Managed Instances, where Lambda sets the variable before it starts them.
 """
+
+_MOST_CONNECTIONS = 256
+_LEAST_CONNECTIONS = 8
+# Without transfers, a process has less; and a connection has a part of an object, of 8 MiB.
+_MB_OF_A_PROCESS = 128
+_MB_OF_A_CONNECTION = 8
+
+
+def count_connections(memory: str) -> int:
+    """Return the maximum number of connections, where a request leaves it open.
+
+    Args:
+        memory: the memory of a Lambda function in MB; empty elsewhere.
+    """
+    if not memory.isdecimal():
+        return _MOST_CONNECTIONS
+    fitting = (int(memory) - _MB_OF_A_PROCESS) // _MB_OF_A_CONNECTION
+    return min(_MOST_CONNECTIONS, max(_LEAST_CONNECTIONS, fitting))

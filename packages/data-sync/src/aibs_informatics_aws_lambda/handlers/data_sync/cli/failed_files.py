@@ -44,7 +44,7 @@ class FailedFiles:
 
     def merge(self, failures: Failures) -> None:
         """Add failed files that may have been added before."""
-        self.count += sum(file.path not in self.messages for file in failures.listed)
+        self.count += len({file.path for file in failures.listed} - self.messages.keys())
         self._list(failures.listed)
 
     def _list(self, files: Iterable[FailedFile]) -> None:

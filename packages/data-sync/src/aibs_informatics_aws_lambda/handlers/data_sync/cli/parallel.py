@@ -33,6 +33,14 @@ logger = logging.getLogger(__name__)
 
 _BATCH_BYTES = 16 * 2**30
 
+# With so many batches for each process, all processes end at about the same time.
+_BATCHES_PER_PROCESS = 4
+
+# So many files take seconds to transfer, of which the start of a process is a small part; a file
+# takes as long as so many bytes of a larger one.
+_FILES_OF_A_PROCESS = 10_000
+_BYTES_OF_A_FILE = 128 * 2**10
+
 # The parts of a batch run one after another. With more small files than this among them, larger
 # batches, in which these files are part of a folder, are faster.
 _SMALL_BYTES = 16 * 2**20
@@ -77,13 +85,18 @@ def sync_in_batches(
     engine, quiet = Engine(progress, shared=shared), Engine(shared=shared)
     try:
         s3 = partial(quiet.client, request)
-        batches, finals = split_into_batches(request, batch_bytes, failures, s3)
+        batches, finals = split_into_batches(request, batch_bytes, failures, s3, processes)
     except NothingSelectedError as error:
         if request.delete:
             raise CommandError(no_file_selected(request)) from error
         return ParallelResult(batches=0, syncs=0)
     logger.info("Batches of %s: %s", request.source_path, len(batches))
     if len(batches) == 1:
+        logger.info(
+            "--jobs has no effect: %s has too few files or too few folders to divide, and is "
+            "transferred by one process",
+            request.source_path,
+        )
         result = ParallelResult(batches=1, syncs=1)
         _add(result, engine.sync(request))
         return result
@@ -111,7 +124,11 @@ def sync_in_batches(
 
 
 def split_into_batches(
-    request: DataSyncRequest, batch_bytes: int | None, failures: Failures, s3: Callable[[], S3]
+    request: DataSyncRequest,
+    batch_bytes: int | None,
+    failures: Failures,
+    s3: Callable[[], S3],
+    processes: int = 1,
 ) -> tuple[list[Batch], list[DataSyncRequest]]:
     """Return the batches of a sync, which neither delete nor remove anything.
 
@@ -120,9 +137,11 @@ def split_into_batches(
     Args:
         request: the sync.
         batch_bytes: the maximum size of a batch in bytes, unless a single file is larger. By
-            default 16 GiB, or more if that would split folders into very many small files.
+            default 16 GiB, less if there would be fewer batches than processes, or more if that
+            would split folders into very many small files.
         failures: receives the files that no batch has, if the sync goes on without them.
         s3: returns the S3 client; it is called only for a source in S3.
+        processes: the number of processes that run batches.
 
     Raises:
         NothingSelectedError: the filters exclude all files.
@@ -133,15 +152,47 @@ def split_into_batches(
     whole = PrepareBatchDataSyncRequest(**{**dict(request), **_NOT_OF_BATCHES})
     found = whole.model_copy(update={"fail_if_missing": True})
     on_failure = failures.note if request.continue_on_error else None
+
+    def divide(limit: int) -> list[Node]:
+        return find_parts(found, BatchLimits(limit), s3, on_failure)
+
     limit = batch_bytes or _BATCH_BYTES
-    parts = find_parts(found, BatchLimits(limit), s3, on_failure)
+    parts = divide(limit)
+    useful = min(processes, count_useful_processes(parts))
+    if batch_bytes is None and len(BatchLimits(limit).pack(parts)) < useful:
+        limit, parts = _divide_further(divide, limit, parts, useful)
     while batch_bytes is None and _has_too_many_small(parts):
         limit *= _LIMIT_FACTOR
-        parts = find_parts(found, BatchLimits(limit), s3, on_failure)
+        parts = divide(limit)
     syncs = SubRequests(whole)
     split = syncs.split(parts)
     batches = [_batch(syncs, nodes, split) for nodes in BatchLimits(limit).pack(split.parallel)]
     return batches, [syncs.finish(node) for node in split.final]
+
+
+def count_useful_processes(parts: Sequence[Node]) -> int:
+    """Return the number of processes that have enough to transfer, at least 1."""
+    files = sum(part.object_count for part in parts)
+    size = sum(part.size_bytes for part in parts)
+    return max(1, (files + size // _BYTES_OF_A_FILE) // _FILES_OF_A_PROCESS)
+
+
+def _divide_further(
+    divide: Callable[[int], list[Node]], limit: int, parts: list[Node], processes: int
+) -> tuple[int, list[Node]]:
+    """Return a lower limit and its parts, unless they would be very many small files.
+
+    The source is listed again, a few times at most, which takes little of the time of its
+    transfers.
+    """
+    size = sum(part.size_bytes for part in parts)
+    lower = max(1, size // (processes * _BATCHES_PER_PROCESS))
+    while lower < min(size, limit):
+        found = divide(lower)
+        if not _has_too_many_small(found):
+            return lower, found
+        lower *= 2
+    return limit, parts
 
 
 def _has_too_many_small(parts: Sequence[Node]) -> bool:

@@ -1,6 +1,7 @@
 """A pool of worker processes that run batches of syncs on this machine."""
 
 import logging
+import os
 import signal
 import time
 from collections import Counter, deque
@@ -20,6 +21,7 @@ from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncCounts, D
 
 from ..progress import Progress, activity
 from ..rate_limits import PaidUntil, SharedStates
+from ..settings import WORKERS, WORKERS_KEY
 from ..sync.result import add_counts
 from .failed_files import FailedFiles
 from .messages import PACKAGE_LOGGER
@@ -237,7 +239,8 @@ def _worker_pool(size: int, shared: SharedStates | None) -> Iterator[list[_Worke
     # Otherwise the first worker would start it, and unblock SIGINT.
     ensure_running()
     try:
-        pool.extend(_Worker(shared) for _ in range(size))
+        with _shared_machine(size):
+            pool.extend(_Worker(shared) for _ in range(size))
         yield pool
     except BaseException:
         for worker in pool:
@@ -246,3 +249,17 @@ def _worker_pool(size: int, shared: SharedStates | None) -> Iterator[list[_Worke
     finally:
         for worker in pool:
             worker.join()
+
+
+@contextmanager
+def _shared_machine(processes: int) -> Iterator[None]:
+    """Let processes that are started meanwhile divide connections, threads and parts in memory."""
+    before = os.environ.get(WORKERS_KEY)
+    os.environ[WORKERS_KEY] = str(WORKERS * processes)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[WORKERS_KEY]
+        else:
+            os.environ[WORKERS_KEY] = before

@@ -189,7 +189,7 @@ def _add_execution(group: Group) -> None:
         metavar="N",
         type=arguments.positive,
         default=1,
-        help="split the sync into batches that run in up to N processes",
+        help="split the sync into batches of folders that run in up to N processes",
     )
     add_bandwidth(group)
 
@@ -261,14 +261,15 @@ def _add_tuning(group: Group) -> None:
         metavar="N",
         type=arguments.positive,
         default=argparse.SUPPRESS,
-        help="number of parallel transfers of each process (default: 25)",
+        help="number of parallel transfers, of all processes together (default: 25, and more "
+        "where S3 is at a distance)",
     )
     group.add_argument(
         "--batch-bytes",
         metavar="SIZE",
         type=arguments.parse_size,
         help="maximum size of a batch, such as 500MB; larger folders are split (default: "
-        "16GiB, or more for folders of very many small files)",
+        "16GiB, less for a smaller tree, or more for folders of very many small files)",
     )
     group.add_argument(
         "--require-lock",

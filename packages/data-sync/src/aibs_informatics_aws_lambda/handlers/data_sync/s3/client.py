@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from .throughput import InFlight, Throughputs
 
 from ..rate_limits import RateLimits
-from ..settings import CHECKSUM_KEY, DEFAULT_RETRIES, WORKERS
+from ..settings import CHECKSUM_KEY, DEFAULT_RETRIES, MEMORY_KEY, WORKERS, count_connections
 from .errors import error_code, too_slow_error, translate_error
 from .pacing import PacedFile, body_bytes, operations_of
 from .requests import Request, Response, head, read_stored, settle
@@ -92,7 +92,7 @@ _CANCELED = "AWS_ERROR_S3_CANCELED"
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_CONNECTIONS = 256
+DEFAULT_CONNECTIONS = count_connections(os.environ.get(MEMORY_KEY, ""))
 """The maximum number of connections where the request leaves it open."""
 
 # The library opens no more connections than its throughput target takes, at 0.1 GB/s each.
@@ -132,6 +132,9 @@ class S3:
     ) -> None:
         self._chosen = connection
         self._connections = max(1, connections // WORKERS)
+        memory = os.environ.get(MEMORY_KEY)
+        if memory:
+            logger.debug("Connections: up to %s, in %s MB of memory", self._connections, memory)
         self._limits = limits
         block = limits.block_bytes if limits else None
         # Of downloads.
