@@ -262,7 +262,7 @@ def _add_tuning(group: Group) -> None:
         type=arguments.positive,
         default=argparse.SUPPRESS,
         help="number of parallel transfers, of all processes together (default: 25, and more "
-        "where S3 is at a distance)",
+        "if S3 is distant)",
     )
     group.add_argument(
         "--batch-bytes",
