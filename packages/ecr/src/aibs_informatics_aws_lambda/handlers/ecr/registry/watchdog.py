@@ -14,7 +14,7 @@ from typing import Self
 _WARN_SECONDS = 15.0
 
 MINIMUM_BYTES_PER_SECOND = 256
-"""The minimum throughput of a response: 32 concurrent requests reach it over 8 KiB/s."""
+"""The minimum throughput of a response: 32 concurrent responses reach it over 8 KiB/s."""
 
 _SLOW_SECONDS = 60.0
 
