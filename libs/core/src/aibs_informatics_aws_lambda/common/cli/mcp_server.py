@@ -18,6 +18,7 @@ from ..context import DefaultLambdaContext
 from .arguments import PROGRAM
 from .errors import ExitCode, UsageError
 from .output import reserved_stdout
+from .parser import number_between, parse_port
 from .tools import Limits, Tool, find_tools
 
 if TYPE_CHECKING:
@@ -217,12 +218,12 @@ def make_parser() -> argparse.ArgumentParser:
         help="serve by streamable HTTP on 127.0.0.1 (default: by stdin and stdout)",
     )
     parser.add_argument(
-        "--port", type=int, default=8000, help="the port of --http (default: %(default)s)"
+        "--port", type=parse_port, default=8000, help="the port of --http (default: %(default)s)"
     )
     for kind in ("request", "response"):
         parser.add_argument(
             f"--max-{kind}-bytes",
-            type=int,
+            type=number_between(int, 1, 2**31, "a size in bytes"),
             default=getattr(Limits, kind),
             metavar="BYTES",
             help=f"reject a larger {kind} (default: %(default)s)",

@@ -1,7 +1,10 @@
 """Parsing the arguments of a command."""
 
 import argparse
-from typing import Any, NoReturn
+from collections.abc import Callable
+from typing import Any, NoReturn, TypeVar
+
+Number = TypeVar("Number", int, float)
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -34,3 +37,32 @@ class CommandParser(argparse.ArgumentParser):
 
         similar = difflib.get_close_matches(name, self._option_string_actions, 1) or options
         return f"; did you mean {similar[0]}?" if similar else ""
+
+
+def number_between(
+    convert: Callable[[str], Number], lowest: Number, highest: Number, noun: str
+) -> Callable[[str], Number]:
+    """Return a `type` of arguments that accepts the numbers of a range only.
+
+    Args:
+        convert: `int` or `float`.
+        lowest: the lowest number.
+        highest: the highest number.
+        noun: what the number is, for messages: "a port".
+    """
+
+    def parse(text: str) -> Number:
+        try:
+            number = convert(text)
+        except ValueError:
+            number = None
+        if number is None or not lowest <= number <= highest:
+            raise argparse.ArgumentTypeError(
+                f"{text!r} is not {noun} between {lowest} and {highest}"
+            )
+        return number
+
+    return parse
+
+
+parse_port = number_between(int, 0, 65535, "a port")

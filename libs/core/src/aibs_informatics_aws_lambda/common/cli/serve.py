@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from ..constants import HANDLER_SERVE_TARGET_KEY
 from .arguments import PROGRAM
 from .errors import ExitCode, UsageError, error_message
-from .parser import CommandParser
+from .parser import CommandParser, parse_port
 
 _EXAMPLES = f"""\
 example:
@@ -68,9 +68,9 @@ def _check_port(host: str, port: int) -> None:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
             probe.listen()
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         raise UsageError(
-            f"cannot serve on {host} port {port}: {getattr(error, 'strerror', None) or error}. "
+            f"cannot serve on {host} port {port}: {error.strerror or error}. "
             "Choose another port with --port"
         ) from error
 
@@ -88,7 +88,9 @@ def make_parser() -> CommandParser:
         help="the name of an ApiResolverBuilder, of the function that its get_lambda_handler() "
         "returned, or of an ApiLambdaHandler class",
     )
-    parser.add_argument("--port", type=int, default=8000, help="the port (default: %(default)s)")
+    parser.add_argument(
+        "--port", type=parse_port, default=8000, help="the port (default: %(default)s)"
+    )
     parser.add_argument(
         "--host", default="127.0.0.1", help="the address to bind to (default: %(default)s)"
     )

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 from ..aws import get_client, named_errors
 from .arguments import PROGRAM
 from .errors import ExitCode, UsageError
-from .parser import CommandParser
+from .parser import CommandParser, number_between
 
 _ARN: Final = re.compile(r"arn:[\w-]+:states:([\w-]+):\d{12}:execution:[^:]+:[^:]+")
 _EXAMPLES = f"""\
@@ -349,7 +349,7 @@ def make_parser() -> CommandParser:
     parser.add_argument(
         "--interval",
         metavar="SECONDS",
-        type=float,
+        type=number_between(float, 0.1, 86_400, "a number of seconds"),
         default=_SECONDS,
         help="the time between two looks (default: 5)",
     )
