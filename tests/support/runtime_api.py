@@ -70,6 +70,7 @@ class RuntimeApi:
 
         Raises:
             queue.Empty: there was none in five minutes.
+            RuntimeError: the function could not start.
         """
         return self.wait_for(self.send(event))
 
@@ -85,8 +86,14 @@ class RuntimeApi:
 
         Raises:
             queue.Empty: there was none in five minutes.
+            RuntimeError: there is none, and a worker could not start.
         """
-        return self._outcomes[request_id].get(timeout=_TIMEOUT_SECONDS)
+        for _ in range(_TIMEOUT_SECONDS - 1):
+            with suppress(queue.Empty):
+                return self._outcomes[request_id].get(timeout=1)
+            if self.init_errors:
+                raise RuntimeError(f"the function cannot start: {self.init_errors[0]}")
+        return self._outcomes[request_id].get(timeout=1)
 
     def _make_request_handler(self) -> type[BaseHTTPRequestHandler]:
         events, outcomes, init_errors = self._events, self._outcomes, self.init_errors
