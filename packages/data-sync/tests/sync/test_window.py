@@ -11,6 +11,12 @@ from aibs_informatics_aws_lambda.handlers.data_sync.sync.window import AdaptiveW
 from tables import table
 
 
+@pytest.fixture(autouse=True)
+def first_capacity(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Begin with the capacity from which the tables count."""
+    monkeypatch.setattr(window_module, "_FIRST_CAPACITY", 64)
+
+
 class Work:
     """What a window runs: futures that end when a test says so."""
 

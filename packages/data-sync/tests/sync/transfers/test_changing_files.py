@@ -81,12 +81,6 @@ CHANGES = {
     "a small file that shrinks": (SMALL, "PutObject", shrink, "it shrank from 1000 to 500 bytes"),
     "a small file that is written to": (SMALL, "PutObject", rewrite, "it was written to"),
     "a small file that is replaced": (SMALL, "PutObject", replace, "another file replaced it"),
-    "a large file that shrinks": (
-        LARGE,
-        "CreateMultipartUpload",
-        shrink,
-        f"fewer than the {LARGE} bytes that it was listed with: it shrank",
-    ),
     "a large file that is written to": (LARGE, "UploadPart", rewrite, "it was written to"),
     "a large file that is replaced": (LARGE, "UploadPart", replace, "another file replaced it"),
 }
@@ -107,6 +101,18 @@ def test_file_that_changes_is_named_and_its_object_is_not_kept(
     s3.heal()
     upload(source)
     assert s3.read("bucket", "dst/") == {"file": file.read_bytes()}
+
+
+def test_object_of_a_large_file_that_shrinks_before_it_is_read_is_of_one_piece_and_stays(
+    s3: FaultyS3, source: Path
+):
+    file = source / "file"
+    write(file, LARGE)
+    s3.fault = at("CreateMultipartUpload", "file", lambda: shrink(file))
+    with pytest.raises(OSError, match=f"file changed during the sync: it shrank from {LARGE} to"):
+        upload(source)
+    assert s3.read("bucket", "dst/") == {"file": file.read_bytes()}
+    assert s3.uploads == {}
 
 
 @pytest.mark.parametrize("size", [SMALL, LARGE])

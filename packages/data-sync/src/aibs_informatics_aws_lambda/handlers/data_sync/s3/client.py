@@ -40,7 +40,7 @@ from ..rate_limits import RateLimits
 from ..settings import CHECKSUM_KEY, DEFAULT_RETRIES, MEMORY_KEY, WORKERS, count_connections
 from .errors import error_code, too_slow_error, translate_error
 from .pacing import PacedFile, body_bytes, operations_of
-from .requests import Request, Response, head, read_stored, settle
+from .requests import Request, Response, head, head_bucket, read_stored, settle
 from .retries import find_header, is_transient, retry_delay
 from .service import Feature, Service, refuses_trailer
 from .thread_state import keep_thread_state
@@ -100,6 +100,11 @@ _GBPS_OF_A_CONNECTION = 0.8
 
 # Responses that take longer than this come from a distance.
 _FAR_SECONDS = 0.01
+# As long the response is awaited that tells how far a service is.
+_MEASURE_SECONDS = 1.0
+
+# Each upload takes about 2 MiB, most of it in buffers of TLS and of the sockets.
+_MOST_CONNECTIONS_FOR_LARGE = 64
 
 
 sent_requests: Counter[str] = Counter()
@@ -250,6 +255,12 @@ class S3:
             return False
         return (request.size or 0) > (self._limits.block_bytes or PART_BYTES)
 
+    def measure_distance(self, bucket: str) -> None:
+        """Find out how far the service is, by a small request, unless a response has told."""
+        if self._shortest_response == float("inf"):
+            # Whatever the response says of the bucket, so does that to the first transfer.
+            wait([self.send(head_bucket(bucket))], _MEASURE_SECONDS)
+
     def cancel(self) -> None:
         """Cancel all requests in flight, and wait until they have ended."""
         ended = [*self._in_flight, *self._waiting]
@@ -379,6 +390,7 @@ class S3:
                 checksum_config=checksums,
                 part_size=request.part_bytes or (self._part_bytes if self._limits else None),
                 multipart_upload_threshold=request.part_bytes,
+                fio_options=_streamed() if self._is_sent_in_parts(request) else None,
                 max_active_connections_override=1 if is_paced else self._connections_of_one(),
                 on_headers=response.take_headers if request.keeps_headers else None,
                 on_body=(paced.write if paced and request.receive_file else None)
@@ -532,7 +544,7 @@ class S3:
         parts in memory. At a distance, where they spend their time waiting, more are faster. The
         share of a worker limits its memory as well: the library accepts no lower memory limit.
         """
-        most = 16 if self.is_far else max(4, 2 * self._cores)
+        most = 32 if self.is_far else max(4, 2 * self._cores)
         return min(self._connections, max(1, most // WORKERS))
 
     def _address(self, bucket: str, region: str) -> tuple[str, str]:
@@ -603,6 +615,10 @@ class S3:
         if version is not None:
             self.send(head(version.bucket, version.key)).add_done_callback(repeat)
 
+    def _is_sent_in_parts(self, request: Request) -> bool:
+        part_bytes = request.part_bytes or self._part_bytes
+        return request.send_file is not None and (request.size or 0) > part_bytes
+
     def _checksums(self, request: Request) -> Any:
         """Return which checksums are sent and verified."""
         # S3 sends the checksum with an object that is downloaded in one piece; that of a larger
@@ -625,6 +641,8 @@ class S3:
         key = region, threads, is_paced, memory
         if key not in self._clients:
             connections = self._paced_connections() if is_paced else self._connections
+            if is_large:
+                connections = min(connections, max(1, _MOST_CONNECTIONS_FOR_LARGE // WORKERS))
             self._clients[key] = self._make_client(region, threads, connections, memory)
         return self._clients[key]
 
@@ -770,6 +788,18 @@ def _type_of(request: Request, response: _Collector) -> str:
 def _content_length(request: Request) -> tuple[str, str]:
     length = request.size if request.send_file else len(request.body)
     return ("Content-Length", str(length))
+
+
+@lru_cache
+def _streamed() -> Any:
+    """Return the options by which parts are read from a file as they are sent.
+
+    Otherwise each is in memory as a whole, and the memory for 16 of them limits the connections:
+    https://github.com/awslabs/aws-c-s3, ``aws_s3_file_io_options``.
+    """
+    from awscrt.s3 import S3FileIoOptions
+
+    return S3FileIoOptions(should_stream=True)
 
 
 @lru_cache

@@ -333,6 +333,11 @@ def head(bucket: str, key: str, headers: Mapping[str, str] = _NO_HEADERS) -> Req
     )
 
 
+def head_bucket(bucket: str) -> Request:
+    """Return the request that tells whether a bucket exists."""
+    return Request("HeadBucket", "s3:ListBucket", bucket, method="HEAD")
+
+
 def head_checksum(bucket: str, key: str) -> Request:
     """Return the request for the metadata of an object, its checksum included."""
     return head(bucket, key, {"x-amz-checksum-mode": "ENABLED"})

@@ -141,6 +141,10 @@ class _PlanExecution:
         self.seconds_to_touch = _Average()
         on_published = self.seconds_to_publish.add
         self.method = _choose_method(plan.route, context, self.folders, on_published)
+        target = plan.route.target
+        if target.bucket is not None and context.changes and plan.pending:
+            # Nothing was listed there with `force`.
+            context.the_target_s3().measure_distance(target.bucket)
         # Nearby, more requests in flight take more of the processor, and nothing is waited for.
         # With a limit, what has arrived is published before much more is waited for.
         waiting = _WAITING_FOR_LIMITS if context.limits else _WAITING * context.concurrency

@@ -163,7 +163,7 @@ class AdaptiveWindow(Window):
         return min(2 * self._capacity, self._most)
 
 
-_FIRST_CAPACITY = 64
+_FIRST_CAPACITY = 128
 _LEAST_CAPACITY = 8
 _INTERVAL_SECONDS = 0.2
 _SETTLED_SECONDS = 5.0
