@@ -87,7 +87,20 @@ DIGITS = "0123456789"
             Listed("b", "d", 30, "abcdefgh"), [], ["e", "f", "g", "h"],
         ),
         "at the values of the characters before it": (
-            Listed("a790", "a799", 3, DIGITS), ["a800", "b000"], ["a8", "a9", "b"],
+            Listed("a790", "a799", 3, DIGITS), ["a800"], ["a8", "a9"],
+        ),
+        "within values that hold twice as many pages as a range": (
+            Listed("a790", "a799", 3, DIGITS), ["a800", "b000"],
+            ["a8", "a9", "b", "b2", "b4", "b6", "b8"],
+        ),
+        "within values of values": (
+            Listed("x00", "x02", 6, "0126xy"), ["x10", "y00"],
+            ["x1", "x16", "x2", "x26", "x6", "x66", "y", "y06", "y1", "y16", "y2", "y26", "y6",
+             "y66"],
+        ),
+        "behind characters that do not change": (
+            Listed("a/0-0", "a/9-0", 20, "0123456789ab-/"), ["b/0-0"],
+            ["b", "b/3", "b/6", "b/9"],
         ),
         "only at characters that names have": (
             Listed("k00", "k02", 3, "0257k"), ["k20"], ["k2", "k5", "k7"],
@@ -120,10 +133,10 @@ def test_shared_characters(one, other, shared):
     assert count_shared(one, other) == shared
 
 
-def test_split_points_are_as_many_as_are_listed_side_by_side():
+def test_split_points_are_bounded():
     alphabet = "".join(map(chr, range(40, 120)))
-    points = split_points(Listed("(0", ")1", 90, alphabet), [])
-    assert 8 <= len(points) <= 16
+    points = split_points(Listed("(((0", "(()1", 90, alphabet), [")((0"])
+    assert 100 <= len(points) <= 256
     assert points == sorted(points)
 
 
@@ -163,6 +176,22 @@ def test_requests_are_hardly_more_than_those_of_a_chain(names):
 def test_any_names_are_listed_in_order(names, page_size, pages):
     service = Service(sorted(names), page_size)
     assert service.list_after(pages) == sorted(names)
+
+
+def test_ranges_that_prove_short_are_put_together():
+    # Of ten values of each digit but the first one, two exist.
+    names = [f"{a}{b}{c:03d}" for a in range(10) for b in range(2) for c in range(150)]
+    service = Service(names)
+    assert service.list_after(3) == names
+    assert service.requests <= 1.5 * len(names) / 10
+
+
+def test_ranges_that_a_page_has_shown_to_be_empty_are_not_requested():
+    service = Service(NAMES["numbered"])
+    made = note_requests(service)
+    service.list_after(3)
+    empty = [request for request in made if request > ">f03" and not request.endswith("?")]
+    assert len(empty) <= 24
 
 
 def test_service_that_ignores_start_after_is_listed_page_by_page():
@@ -229,23 +258,23 @@ def numbered(count: int, prefix: str = "") -> list[str]:
     {
         "a short listing is looked through once more": (
             numbered(12),
-            "=None =01 =03 =05 >05? >0~? >1 >4 =07 =09 >5",
+            "=None =01 =03 =05 >05? >0~? >1 >4 =07 =09",
         ),
         "a range that proves long is split again": (
             numbered(60),
-            "=None =01 =03 =05 >05? >0~? >1 >4 =07 =11 =41 =09 =13 >5 =15 =51 >17? >1~? >17 >2 "
-            "=19 =21 =23 =25 >27? >2~? >27 >3 =29 =31 =33 =35 >37? >3~? =37 =39 =43 =45 >47? "
-            ">4~? =47 =49 =53 =55 >57? >5~? =57",
+            "=None =01 =03 =05 >05? >0~? >1 >4 =07 =11 =41 =09 =13 >5 =15 =51 >17? >1~? >17 =19 "
+            "=21 =23 >25? =25 =27 =29 =31 =33 =35 =37 =39 =43 =45 >47? >4~? =47 =49 =53 =55 "
+            ">57? >5~? =57",
         ),
         "names that are split points are in one range": (
             sorted(["1", "5", *numbered(30)]),
-            "=None =01 =03 =05 >05? >0~? >1 >4 =07 =11 =09 =13 >5 =15 >17? >1~? >17 >2 =19 =21 "
-            "=23 =25 >27? >2~? =27 =29",
+            "=None =01 =03 =05 >05? >0~? >1 >4 =07 =11 =09 =13 =15 >17? >1~? >17 =19 =21 =23 >25? "
+            "=25 =27 =29",
         ),
         "a range that ends with its page needs no other one": (
             sorted(["1", *numbered(30)[1:]]),
-            "=None =02 =04 =06 >06? >0~? >1 >5 =08 =11 >6 =13 =15 >17? >1~? >17 >2 =19 =21 =23 "
-            "=25 >27? >2~? =27",
+            "=None =02 =04 =06 >06? >0~? >1 >5 =08 =11 =13 =15 >17? >1~? >17 =19 =21 =23 >25? =25 "
+            "=27",
         ),
         "a range whose first page crosses folders is split before them": (
             [name for name in numbered(60) if not "10" <= name <= "18"],
@@ -255,13 +284,13 @@ def numbered(count: int, prefix: str = "") -> list[str]:
         "the prefix that all share is not split": (
             numbered(20, "a/b/"),
             "=None =a/b/01 =a/b/03 =a/b/05 >a/b/05? >a/b/0~? >a/b/~? >a/b/1 >a/b/4 =a/b/07 "
-            "=a/b/11 =a/b/09 =a/b/13 >a/b/5 =a/b/15 >a/b/17? >a/b/1~? =a/b/17",
+            "=a/b/11 =a/b/09 =a/b/13 =a/b/15 >a/b/17? >a/b/1~? =a/b/17",
         ),
         "folders are split as well": (
             numbered(20, "a") + numbered(20, "b"),
-            "=None =a01 =a03 =a05 >a05? >a0~? >a~? >a1 >a5 =a07 =a11 =b01 =a09 =a13 =a15 >a17? "
-            ">a1~? =a17 =a19 =b03 =b05 >b07? >b0~? >b~? >b07 >b1 >b6 =b09 =b11 >b7 =b13 =b15 "
-            ">b17? >b1~? =b17",
+            "=None =a01 =a03 =a05 >a05? >a0~? >a~? >a1 >a4 =a07 =a11 =a09 =a13 >b =a15 =b01 >a17? "
+            ">a1~? =a17 =a19 =b03 =b05 >b07? >b0~? >b~? >b07 >b6 =b09 =b11 =b13 >b15? >b~? >b15 "
+            "=b17",
         ),
     },
 )

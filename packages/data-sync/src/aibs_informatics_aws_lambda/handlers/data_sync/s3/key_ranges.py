@@ -3,7 +3,8 @@
 Each page of a listing names the next one: at 40 ms a page, a million objects take 40 seconds. A
 page can also start after any key (``StartAfter``), whether or not there is such a key: ranges of
 keys are listed side by side, and their objects given in order. A range that proves long is split
-again. Where to split is a guess from the names so far; a bad one costs time, but no object.
+again, and ranges that prove short are put together before they are requested. Where to split is a
+guess from the names so far; a bad one costs time and requests, but no object.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from ..entries import Entry
 from ..evidence import ListingEvidence
 from .requests import Response
 
-_PARALLEL_RANGES = 16
+_PARALLEL_RANGES = 24
+_MOST_POINTS = 256
 _PAGES_BEFORE_SPLIT = 12
 # The last page of a range goes beyond its end: with many pages, that is little.
 _PAGES_OF_A_RANGE = 5
@@ -95,7 +97,7 @@ def list_ranges(
     last = page.objects[-1].relative
     rest = _Range(pages, last, following=following)
     rest.find_split(Listed(first, last, count, _alphabet(page.objects)))
-    yield from _Listing(rest).objects()
+    yield from _Listing(rest, len(page.objects)).objects()
 
 
 def count_shared(one: str, other: str) -> int:
@@ -108,7 +110,8 @@ def split_points(listed: Listed, following: Sequence[str]) -> list[str]:
     """Return names at which the rest of a range is split, in order.
 
     They follow the last name as a counter would: with other values of the character that changes
-    from page to page, some pages apart, and then of characters before it.
+    from page to page, some pages apart, and then of characters before it, each of whose values is
+    expected to hold as much.
 
     Args:
         listed: what is known of the names.
@@ -123,11 +126,19 @@ def split_points(listed: Listed, following: Sequence[str]) -> list[str]:
     start, end = bisect_left(values, first[changing:][:1]), bisect_right(values, last[changing])
     step = ceil(_PAGES_OF_A_RANGE * max(1, end - start) / pages)
     points = [last[:changing] + value for value in values[end:][step - 1 :: step]]
+    of_one_value, depth, inside = pages / max(1, end - start), changing, [""]
     for name in following:
-        depth = count_shared(name, last)
-        values = _of_kind(alphabet, name[depth])
-        points += [last[:depth] + value for value in values if value >= name[depth]]
-    return points[:: max(1, ceil(len(points) / _PARALLEL_RANGES))]
+        shared = count_shared(name, last)
+        between = last[shared + 1 : depth]
+        inside = [between + value + rest for value in values[::step] for rest in inside]
+        # The first one is where the value itself begins.
+        inside = ["", *inside[1 :: max(1, len(inside) // _MOST_POINTS)]]
+        of_one_value *= len(values)
+        step = ceil(_PAGES_OF_A_RANGE / of_one_value)
+        depth, values = shared, _of_kind(alphabet, name[shared])
+        here = [value for value in values if value >= name[shared]]
+        points += [last[:shared] + value + rest for value in here for rest in inside]
+    return points[:: max(1, ceil(len(points) / _MOST_POINTS))]
 
 
 def _of_kind(alphabet: Sequence[str], character: str) -> list[str]:
@@ -158,6 +169,16 @@ class _Range:
         after: the name that they come after.
         through: the last name; `None` for the end of the listing.
         following: the response that will have the first page, if that was requested already.
+
+    Attributes:
+        waiting: the objects that have arrived, page by page.
+        count: the number of all objects that have arrived.
+        parts: the number of ranges that it was put together from.
+        is_last: whether a page tells that there is no name after it.
+        next_name: the first name after it, if a page tells.
+        is_begun: whether anything was requested.
+        is_complete: whether all objects have arrived, or are in the ranges that it was split into.
+        awaited: the response to the latest request, until it is taken.
     """
 
     def __init__(
@@ -168,6 +189,11 @@ class _Range:
         following: Future[Response] | None = None,
     ) -> None:
         self.waiting: deque[list[Entry]] = deque()
+        self.count = 0
+        self.parts = 1
+        self.is_last = False
+        self.next_name: str | None = None
+        self.is_begun = following is not None
         self.is_complete = False
         self.awaited: Future[Response] | None = None
         self._pages = pages
@@ -184,8 +210,23 @@ class _Range:
         self._beyond = after
         self._depth = 0
 
+    def is_empty_after(self, other: _Range) -> bool:
+        """Tell whether nothing is in the range, as one before it has shown."""
+        if other.is_last:
+            return True
+        if self._through is None or other.next_name is None:
+            return False
+        return self._through < other.next_name
+
+    def extend(self, following: Sequence[_Range]) -> None:
+        """Add the ranges that follow, of which none is begun."""
+        if following:
+            self.parts += len(following)
+            self._through = following[-1]._through
+
     def request(self) -> Future[Response]:
         """Send the next request, unless it was sent already."""
+        self.is_begun = True
         if self._listed is not None:
             self.awaited = self._pages.request(after=self._beyond, limit=1)
         elif self._requested is not None:
@@ -213,13 +254,16 @@ class _Range:
     def _add(self, page: Page) -> None:
         self._listed_pages += 1
         objects, self._token = page
-        self.is_complete = page.next_token is None
+        self.is_complete = self.is_last = page.next_token is None
         through = self._through
         if through is not None and objects and objects[-1].relative >= through:
             end = bisect_right(objects, through, key=attrgetter("relative"))
+            if beyond := objects[end:]:
+                self.is_last, self.next_name = False, beyond[0].relative
             objects, self.is_complete = objects[:end], True
         if not objects:
             return
+        self.count += len(objects)
         self._first = self._first or objects[0].relative
         self._after = objects[-1].relative
         self.waiting.append(objects)
@@ -263,12 +307,20 @@ class _Range:
 
 
 class _Listing:
-    """Ranges, in order; those at the front are listed side by side."""
+    """Ranges, in order; those at the front are listed side by side.
 
-    def __init__(self, whole: _Range) -> None:
+    Args:
+        whole: the range of all objects.
+        page_size: the number of objects on a page.
+    """
+
+    def __init__(self, whole: _Range, page_size: int) -> None:
         # The front is at the end.
         self._ranges = [whole]
         self._arrived: SimpleQueue[_Range] = SimpleQueue()
+        self._objects_wanted = _PAGES_OF_A_RANGE * page_size
+        self._listed_parts = 0
+        self._listed_objects = 0
 
     def objects(self) -> Iterator[list[Entry]]:
         """Yield the objects of all ranges, page by page."""
@@ -284,10 +336,26 @@ class _Listing:
                 self._ranges.remove(front)
 
     def _request_ahead(self) -> None:
-        for number, one in enumerate(reversed(self._ranges[-_PARALLEL_RANGES:])):
+        number = 0
+        while number < min(_PARALLEL_RANGES, len(self._ranges)):
+            one = self._ranges[-1 - number]
+            if not one.is_begun:
+                self._lengthen(len(self._ranges) - 1 - number)
             is_full = number > 0 and len(one.waiting) >= _PAGES_AHEAD
             if one.awaited is None and not (one.is_complete or is_full):
                 one.request().add_done_callback(partial(self._note_arrival, one))
+            number += 1
+
+    def _lengthen(self, position: int) -> None:
+        """Put a range together with those after it, if the ranges so far have proven short."""
+        if not self._listed_objects:
+            return
+        parts = self._objects_wanted * self._listed_parts // self._listed_objects
+        first = position
+        while first > 0 and position - first + 1 < parts and not self._ranges[first - 1].is_begun:
+            first -= 1
+        self._ranges[position].extend(self._ranges[first:position][::-1])
+        del self._ranges[first:position]
 
     def _note_arrival(self, one: _Range, _: Future[Response]) -> None:
         self._arrived.put(one)
@@ -297,3 +365,15 @@ class _Listing:
         if one.awaited is not None and (parts := one.take(one.awaited.result())):
             position = self._ranges.index(one)
             self._ranges[position:position] = reversed(parts)
+        elif one.is_complete:
+            self._listed_parts += one.parts
+            self._listed_objects += one.count
+            self._drop_empty(self._ranges.index(one))
+
+    def _drop_empty(self, position: int) -> None:
+        """Drop the ranges, of which none is begun, that one before them has shown to be empty."""
+        one, first = self._ranges[position], position
+        while first > 0 and self._ranges[first - 1].is_empty_after(one):
+            first -= 1
+        begun = [other for other in self._ranges[first:position] if other.is_begun]
+        self._ranges[first:position] = begun
