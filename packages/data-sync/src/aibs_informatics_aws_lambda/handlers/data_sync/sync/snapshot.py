@@ -16,7 +16,7 @@ from aibs_informatics_aws_lambda.common.s3 import MAX_KEY_BYTES
 
 from ..evidence import StoredObject
 from ..s3.client import S3
-from ..s3.requests import Request, Response, head
+from ..s3.requests import Response, head, head_bucket
 from .diff import Step
 from .filters import PathFilter
 from .planner import Plan
@@ -54,7 +54,7 @@ def keep_confirmed_deletions(plan: Plan, selects: PathFilter | None, s3: S3) -> 
     if bucket is None or not plan.extraneous:
         return
     # Else the status 404, by which an object is missing, would say so of a missing bucket.
-    s3.ask(Request("HeadBucket", "s3:ListBucket", bucket, method="HEAD"))
+    s3.ask(head_bucket(bucket))
     confirmed, kept, first = Steps(), 0, ""
     for step, is_there in _look_up(plan, selects, bucket, s3):
         if not is_there:
