@@ -186,13 +186,14 @@ def truncated_page(key: str) -> str:
     return PAGE.format(OBJECT.format(key) + token).replace("false", "true")
 
 
-def test_page_that_was_requested_ahead_of_a_look_for_ranges_is_not_requested_again():
-    last = PAGE.format(OBJECT.format("s/4"))
-    s3 = PagesS3(*map(truncated_page, ["s/1", "s/2", "s/3"]), last, last)
-    assert [entry.relative for entry in list_below(s3, "bucket", "s/")] == list("1234")
+def test_page_that_was_requested_ahead_of_a_probe_is_not_requested_again():
+    last, none = PAGE.format(OBJECT.format("s/a4")), PAGE.format("")
+    s3 = PagesS3(*map(truncated_page, ["s/a1", "s/a2", "s/a3"]), last, none)
+    names = [entry.relative for entry in list_below(s3, "bucket", "s/")]
+    assert names == ["a1", "a2", "a3", "a4"]
     tokens = [query.get("continuation-token") for query in s3.queries]
-    assert tokens == [None, ["after s/1"], ["after s/2"], ["after s/3"], None]
-    assert s3.queries[-1]["start-after"] == ["s/3"]
+    assert tokens == [None, ["after s/a1"], ["after s/a2"], ["after s/a3"], None]
+    assert s3.queries[-1]["start-after"] == ["s/a~"]
 
 
 def test_error_on_a_later_page_ends_the_listing():

@@ -4,7 +4,8 @@ Each page of a listing names the next one: at 40 ms a page, a million objects ta
 page can also start after any key (``StartAfter``), whether or not there is such a key: ranges of
 keys are listed side by side, and their objects given in order. A range that proves long is split
 again, and ranges that prove short are put together before they are requested. Where to split is a
-guess from the names so far; a bad one costs time and requests, but no object.
+guess from the names so far, which small requests check while the range is listed; a bad one costs
+time and requests, but no object.
 """
 
 from __future__ import annotations
@@ -25,11 +26,15 @@ from ..evidence import ListingEvidence
 from .requests import Response
 
 _PARALLEL_RANGES = 24
-_MOST_POINTS = 256
-_PAGES_BEFORE_SPLIT = 12
+_MOST_POINTS = 1024
+_PAGES_BEFORE_SPLIT = 7
 # The last page of a range goes beyond its end: with many pages, that is little.
 _PAGES_OF_A_RANGE = 5
 _PAGES_AHEAD = 8
+# Probes are sent in rounds, each beside the request for a page of the range.
+_PROBES = 5
+_LENGTHS_PROBED = 2
+_ROUNDS_OF_PROBES = 3
 
 
 class Page(NamedTuple):
@@ -141,6 +146,43 @@ def split_points(listed: Listed, following: Sequence[str]) -> list[str]:
     return points[:: max(1, ceil(len(points) / _MOST_POINTS))]
 
 
+def choose_probes(points: Sequence[str]) -> list[str]:
+    """Return the split points to check next: the last one, and others, evenly spread."""
+    count = min(len(points), _PROBES)
+    return [points[len(points) * number // count - 1] for number in range(1, count + 1)]
+
+
+def remove_empty(points: Sequence[str], probe: str, name: str | None) -> list[str]:
+    """Return split points without those that a probe has shown to be followed by nothing.
+
+    Where the names end before a value of a character, as days do before 40, they are expected to
+    end before it after the same character elsewhere as well.
+
+    Args:
+        points: the split points, in order.
+        probe: the split point that was checked.
+        name: the first name after it, or `None` if the range has none.
+    """
+    before = [point for point in points if point < probe]
+    if name is None:
+        return before
+    following = points[max(len(before), bisect_left(points, name) - 1) :]
+    if name.startswith(probe[:-1]):
+        return [*before, *following]
+    end = len(probe)
+    return before + [
+        point
+        for point in following
+        if point[end - 2 : end - 1] != probe[-2:-1] or not probe[-1] <= point[end - 1 : end] <= "~"
+    ]
+
+
+def points_before(points: Sequence[str], names: Sequence[str | None]) -> list[str]:
+    """Return the split points that are each the last one before a name."""
+    places = {bisect_left(points, name) for name in names if name is not None}
+    return [points[place - 1] for place in sorted(places) if place]
+
+
 def _of_kind(alphabet: Sequence[str], character: str) -> list[str]:
     """Return the characters that are digits, upper or lower case letters, as another one is.
 
@@ -161,8 +203,8 @@ def _alphabet(objects: Sequence[Entry]) -> list[str]:
 class _Range:
     """The objects after one name, up to and including another.
 
-    It requests one page after the other. If it proves long, it looks for names to come, with one
-    small request for each, and is split.
+    It requests one page after the other. If it proves long, it looks for names to come, with small
+    requests (probes) beside those for its pages, and is split before them.
 
     Args:
         pages: the pages of the listing.
@@ -178,7 +220,7 @@ class _Range:
         next_name: the first name after it, if a page tells.
         is_begun: whether anything was requested.
         is_complete: whether all objects have arrived, or are in the ranges that it was split into.
-        awaited: the response to the latest request, until it is taken.
+        awaited: the responses to the latest requests, of a page and of probes, until taken.
     """
 
     def __init__(
@@ -195,7 +237,7 @@ class _Range:
         self.next_name: str | None = None
         self.is_begun = following is not None
         self.is_complete = False
-        self.awaited: Future[Response] | None = None
+        self.awaited: list[Future[Response]] = []
         self._pages = pages
         self._evidence = pages.evidence(after)
         self._after = after
@@ -205,10 +247,11 @@ class _Range:
         self._first: str | None = None
         self._listed_pages = 0
         self._pages_before_split = _PAGES_BEFORE_SPLIT
-        self._listed: Listed | None = None
+        self._listed = Listed("", "", 0, [])
         self._following: list[str] = []
-        self._beyond = after
-        self._depth = 0
+        self._points: list[str] = []
+        self._probes: list[str] = []
+        self._rounds = 0
 
     def is_empty_after(self, other: _Range) -> bool:
         """Tell whether nothing is in the range, as one before it has shown."""
@@ -224,32 +267,46 @@ class _Range:
             self.parts += len(following)
             self._through = following[-1]._through
 
-    def request(self) -> Future[Response]:
-        """Send the next request, unless it was sent already."""
+    def request(self) -> list[Future[Response]]:
+        """Send the next requests: for a page, unless it was requested already, and probes."""
         self.is_begun = True
-        if self._listed is not None:
-            self.awaited = self._pages.request(after=self._beyond, limit=1)
-        elif self._requested is not None:
-            self.awaited, self._requested = self._requested, None
-        elif self._token:
-            self.awaited = self._pages.request(self._token)
-        else:
-            self.awaited = self._pages.request(after=self._after)
+        probes = [self._pages.request(after=probe, limit=1) for probe in self._probes]
+        self.awaited = [self._request_page(), *probes]
         return self.awaited
 
-    def take(self, response: Response) -> list[_Range]:
-        """Take a response, and return the ranges that the rest is split into, if it is."""
-        self.awaited = None
-        if self._listed is None:
-            self._add(self._pages.read(response, self._evidence))
+    def take(self) -> list[_Range]:
+        """Take the responses, and return the ranges that are split off behind this one."""
+        page, *found = (future.result() for future in self.awaited)
+        probes, self.awaited = self._probes, []
+        self._add(self._pages.read(page, self._evidence))
+        names = [self._first_name(response) for response in found]
+        if self.is_complete or not names:
             return []
-        page = self._pages.read(response, self._pages.evidence())
-        return self._follow(self._listed, page.objects[0].relative if page.objects else None)
+        if any(name <= probe for probe, name in zip(probes, names, strict=True) if name):
+            # The service does not know StartAfter.
+            return self._stay_whole(sys.maxsize)
+        names = [name if name and self._is_within(name) else None for name in names]
+        return self._check(probes, names) if self._points else self._follow(names)
 
     def find_split(self, listed: Listed) -> None:
         """Let the next requests find where to split the range."""
-        self._listed, self._following = listed, []
-        self._beyond, self._depth = listed.last, len(listed.last) + 1
+        self._listed, self._following, self._points = listed, [], []
+        self._look_behind(count_shared(listed.first, listed.last))
+
+    def _request_page(self) -> Future[Response]:
+        if self._requested is not None:
+            requested, self._requested = self._requested, None
+            return requested
+        if self._token:
+            return self._pages.request(self._token)
+        return self._pages.request(after=self._after)
+
+    def _first_name(self, response: Response) -> str | None:
+        objects = self._pages.read(response, self._pages.evidence()).objects
+        return objects[0].relative if objects else None
+
+    def _is_within(self, name: str) -> bool:
+        return self._through is None or name <= self._through
 
     def _add(self, page: Page) -> None:
         self._listed_pages += 1
@@ -267,42 +324,75 @@ class _Range:
         self._first = self._first or objects[0].relative
         self._after = objects[-1].relative
         self.waiting.append(objects)
-        if not self.is_complete and self._listed_pages >= self._pages_before_split:
+        is_long = self._listed_pages >= self._pages_before_split
+        if is_long and not (self.is_complete or self._probes):
             alphabet = _alphabet(objects)
             self.find_split(Listed(self._first, self._after, self._listed_pages, alphabet))
 
-    def _follow(self, listed: Listed, name: str | None) -> list[_Range]:
-        """Take the next name of those that have fewer characters in common with the last one."""
-        if name is not None and name <= self._beyond:
-            # The service does not know StartAfter.
-            return self._stay_whole(sys.maxsize)
-        if name is not None and (self._through is None or name <= self._through):
-            is_next = self._beyond == listed.last
-            depth = count_shared(listed.first if is_next else name, listed.last)
-            if depth < self._depth:
-                if not is_next:
-                    self._following.append(name)
-                self._beyond, self._depth = f"{listed.last[:depth]}~", depth
-                if depth:
-                    return []
-        points = split_points(listed, self._following)
-        if self._through is not None:
-            points = [point for point in points if point < self._through]
-        return self._split(points) if points else self._stay_whole(4 * self._listed_pages)
-
-    def _stay_whole(self, pages_before_split: int) -> list[_Range]:
-        self._listed, self._pages_before_split = None, max(pages_before_split, _PAGES_BEFORE_SPLIT)
+    def _look_behind(self, shared: int) -> list[_Range]:
+        """Look for names that have fewer characters in common with the last one, if any can."""
+        if not shared:
+            return self._narrow(split_points(self._listed, self._following), self._following, 0)
+        lengths = range(shared, max(0, shared - _LENGTHS_PROBED), -1)
+        self._probes = [f"{self._listed.last[:length]}~" for length in lengths]
         return []
 
-    def _split(self, points: list[str]) -> list[_Range]:
-        self.is_complete = True
-        ends = [*points[1:], self._through]
+    def _follow(self, names: Sequence[str | None]) -> list[_Range]:
+        """Take the first names that have fewer characters in common with the last one."""
+        shared = len(self._probes[0]) - 1
+        for probe, name in zip(self._probes, names, strict=True):
+            length = len(probe) - 1
+            if length > shared:
+                # The name before is the first one after this probe as well.
+                continue
+            shared = 0 if name is None else count_shared(name, self._listed.last)
+            if name is None or shared >= length:
+                return self._look_behind(0)
+            self._following.append(name)
+        return self._look_behind(shared)
+
+    def _check(self, probes: Sequence[str], names: Sequence[str | None]) -> list[_Range]:
+        """Split the range at all points, if names follow all probes, or at those before names."""
+        points = self._points
+        for probe, name in zip(probes, names, strict=True):
+            points = remove_empty(points, probe, name)
+        if len(points) == len(self._points):
+            return self._split(points)
+        return self._narrow(points, names, self._rounds + 1)
+
+    def _narrow(
+        self, points: Sequence[str], names: Sequence[str | None], rounds: int
+    ) -> list[_Range]:
+        """Split the range at the points before names, and let further probes check the others."""
+        parts = self._split(points_before(points, names))
+        if rounds < _ROUNDS_OF_PROBES:
+            for part in [self, *parts]:
+                part._points = part._points_within(points)
+                part._probes, part._rounds = choose_probes(part._points), rounds
+        return parts
+
+    def _points_within(self, points: Sequence[str]) -> list[str]:
         return [
-            _Range(self._pages, self._after, points[0], self._requested),
-            *(
-                _Range(self._pages, after, through)
-                for after, through in zip(points, ends, strict=True)
-            ),
+            point
+            for point in points
+            if point > self._after and (self._through is None or point < self._through)
+        ]
+
+    def _stay_whole(self, pages_before_split: int) -> list[_Range]:
+        self._points, self._probes = [], []
+        self._pages_before_split = max(pages_before_split, _PAGES_BEFORE_SPLIT)
+        return []
+
+    def _split(self, points: Sequence[str]) -> list[_Range]:
+        points = self._points_within(points)
+        if not points:
+            return self._stay_whole(4 * self._listed_pages)
+        ends = [*points[1:], self._through]
+        self._stay_whole(_PAGES_BEFORE_SPLIT)
+        self._through, self._first, self._listed_pages = points[0], None, 0
+        return [
+            _Range(self._pages, after, through)
+            for after, through in zip(points, ends, strict=True)
         ]
 
 
@@ -342,8 +432,9 @@ class _Listing:
             if not one.is_begun:
                 self._lengthen(len(self._ranges) - 1 - number)
             is_full = number > 0 and len(one.waiting) >= _PAGES_AHEAD
-            if one.awaited is None and not (one.is_complete or is_full):
-                one.request().add_done_callback(partial(self._note_arrival, one))
+            if not (one.awaited or one.is_complete or is_full):
+                for future in one.request():
+                    future.add_done_callback(partial(self._note_arrival, one))
             number += 1
 
     def _lengthen(self, position: int) -> None:
@@ -362,13 +453,14 @@ class _Listing:
 
     def _take(self) -> None:
         one = self._arrived.get()
-        if one.awaited is not None and (parts := one.take(one.awaited.result())):
-            position = self._ranges.index(one)
-            self._ranges[position:position] = reversed(parts)
-        elif one.is_complete:
+        if not (one.awaited and all(future.done() for future in one.awaited)):
+            return
+        parts, position = one.take(), self._ranges.index(one)
+        self._ranges[position:position] = reversed(parts)
+        if one.is_complete:
             self._listed_parts += one.parts
             self._listed_objects += one.count
-            self._drop_empty(self._ranges.index(one))
+            self._drop_empty(position)
 
     def _drop_empty(self, position: int) -> None:
         """Drop the ranges, of which none is begun, that one before them has shown to be empty."""
