@@ -177,6 +177,7 @@ def test_probes_are_split_points(points, expected):
             ["04", "05", "1", "14", "2", "204", "3"], "14", "2",
             ["04", "05", "1", "2", "204", "3"],
         ),
+        "up to the last character of ASCII": (["1x4", "2", "2x~"], "1x4", "2", ["2"]),
         "but not characters beyond ASCII": (["a4", "b3", "bé"], "a4", "b", ["b3", "bé"]),
     },
 )  # fmt: skip
@@ -251,6 +252,29 @@ def test_ranges_that_a_page_has_shown_to_be_empty_are_not_requested():
     service.list_after(3)
     empty = [request for request in made if request > ">f03" and not request.endswith("?")]
     assert len(empty) <= 24
+
+
+@table(
+    "is_last, next_name, through, is_empty",
+    {
+        "all ranges behind the last page are empty": (True, None, "c", True),
+        "one that ends before the next name is empty": (False, "d", "c", True),
+        "one that ends with the next name is not": (False, "c", "c", False),
+        "one that goes on to the end is not": (False, "d", None, False),
+        "one is not, if no next name is known": (False, None, "c", False),
+    },
+)
+def test_empty_ranges(is_last, next_name, through, is_empty):
+    service = Service([])
+    listed = key_ranges._Range(service, "a", "b")
+    listed.is_last, listed.next_name = is_last, next_name
+    assert key_ranges._Range(service, "b", through).is_empty_after(listed) is is_empty
+
+
+def test_range_is_put_together_from_parts():
+    one, *others = (key_ranges._Range(Service([]), after) for after in "abc")
+    one.extend(others)
+    assert one.parts == 3
 
 
 def test_service_that_ignores_start_after_is_listed_page_by_page():
@@ -349,6 +373,19 @@ def numbered(count: int, prefix: str = "") -> list[str]:
             "=None =a01 =a03 =a05 >a0~? >a~? =a07 >a4? >a5? >a1 >b4? >b =a09 =a11 =a13 =a15 "
             "=b01 >a1~? >a~? =a17 =a19 =b03 =b05 >b0~? >b~? =b07 =b09 >b6? >b7? >b1 =b11 =b13 "
             "=b15 >b1~? >b~? =b17",
+        ),
+        "values that days and months end before are not tried again": (
+            [f"{month:02d}-{day:02d}" for month in range(1, 13) for day in range(1, 11)],
+            "=None =01-02 =01-04 =01-06 >01-0~? >01-~? >0~? =01-08 >01-5? >01-6? =01-10 >02-5? "
+            ">05? >05-5? >06? >06-5? >02 >12-5? >50-5? >55-5? >61-5? >66-5? >1 =02-02 >05 "
+            "=02-04 =02-06 =02-08 >02-~? >02~? =02-10 >0~? =03-02 >10-5? >11? >11-5? >12? "
+            "=10-02 >03-9? =03-04 =05-02 =03-06 =03-08 =03-10 =04-02 =04-04 =04-06 =04-08 "
+            "=04-10 >11 =05-04 =11-02 =05-06 >05-0~? >05-~? =05-08 >0~? =05-10 >06-5? >07? "
+            ">07-7? >08-1? >08-8? =06-02 >06-1? =06-04 >07-1? >07 >08 =06-06 >06-1 =06-08 "
+            "=07-02 >07-1 =07-04 =08-02 =07-06 =07-08 >08-1 =08-04 =09-01 =08-06 >08-0~? >08-~? "
+            "=08-08 =09-03 =09-05 >0~? =09-07 =09-09 =10-04 >12 =10-06 =12-02 =10-08 =10-10 "
+            "=11-04 =11-06 >11-0~? >11-~? =11-08 >11-7? >11-8? =11-10 =12-04 =12-06 >12-0~? "
+            ">12-~? =12-08",
         ),
     },
 )
