@@ -62,11 +62,12 @@ OPERATIONS = {
 
 @pytest.mark.parametrize("reply", [TOO_MANY, refusal(400, "Throttling"), Reply(502)], ids=str)
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_throttled_request_is_sent_again(s3: FaultyS3, tmp_path: Path, operation, reply):
+def test_throttled_request_is_sent_again(s3: FaultyS3, tmp_path: Path, caplog, operation, reply):
     s3.put("bucket", "src/a", b"content")
     locations = OPERATIONS[operation](s3, tmp_path)
     s3.fault = first_of(operation, 2, reply)
     assert sync(*locations).result.files_transferred == 1
+    assert "does not support" not in caplog.text
 
 
 def test_request_that_is_throttled_for_ever_is_an_error_with_a_remedy(s3, tmp_path: Path):
@@ -118,14 +119,16 @@ def silent_from(operation: str, number: int, is_due: Callable[[], bool], end: De
 
     A request that is sent again, as on a busy machine, has the number that it had at first.
     """
-    come = threading.Event()
+    come, lock = threading.Event(), threading.Lock()
     numbers: dict[tuple[str, str], int] = {}
 
     def fault(call: Call, proceed: Callable[[], Reply]) -> Reply:
         if call.operation != operation:
             return proceed()
         request = (call.key, call.query.get("continuation-token", ""))
-        if numbers.setdefault(request, len(numbers) + 1) >= number:
+        with lock:
+            is_silent = numbers.setdefault(request, len(numbers) + 1) >= number
+        if is_silent:
             while not is_due() and not come.is_set():
                 time.sleep(0.01)
             if not come.is_set():
@@ -170,13 +173,16 @@ def test_silence_of_all_transfers_ends_at_the_deadline(s3, tmp_path: Path, end, 
     for number in range(50):
         s3.put("bucket", f"src/{number:02}", b"content")
     arrived = tmp_path / "dst"
-    s3.fault = silent_from("GetObject", 4, lambda: len(list(arrived.glob("[0-9]*"))) == 3, end)
+    # Of three that have been sent, the library may hold back some until others end.
+    s3.fault = silent_from("GetObject", 4, lambda: any(arrived.glob("[0-9]*")), end)
     options = {"report_path": "s3://bucket/report.jsonl", "max_concurrency": concurrency}
     response = sync("s3://bucket/src/", arrived, deadline=500, **options)
     assert response.incomplete
-    assert response.result.files_transferred == 3
+    count = len(list(arrived.glob("[0-9]*")))
+    assert 1 <= count <= 3
+    assert response.result.files_transferred == count
     # The report is written after the deadline.
-    assert len(s3.read("bucket", "report.jsonl")[""].splitlines()) == 3
+    assert len(s3.read("bucket", "report.jsonl")[""].splitlines()) == count
 
 
 def test_silence_is_said(s3, tmp_path: Path, monkeypatch, caplog):

@@ -390,7 +390,7 @@ class S3:
                 checksum_config=checksums,
                 part_size=request.part_bytes or (self._part_bytes if self._limits else None),
                 multipart_upload_threshold=request.part_bytes,
-                fio_options=_streamed() if self._is_sent_in_parts(request) else None,
+                fio_options=_streamed() if self._is_streamed(request, checksums) else None,
                 max_active_connections_override=1 if is_paced else self._connections_of_one(),
                 on_headers=response.take_headers if request.keeps_headers else None,
                 on_body=(paced.write if paced and request.receive_file else None)
@@ -568,16 +568,10 @@ class S3:
 
     def _refuses_trailer(self, checksums: Any, error: Exception) -> bool:
         """Tell whether the service refuses the trailing checksums of a request, and note it."""
-        from awscrt.s3 import S3ChecksumLocation
-
-        if (
-            self.service.is_aws
-            or not checksums
-            or checksums.location != S3ChecksumLocation.TRAILER
-        ):
+        if self.service.is_aws or not checksums or not _is_trailing(checksums):
             return False
-        status = getattr(error, "status_code", None)
-        if not refuses_trailer(status, error_code(error)):
+        status, code = getattr(error, "status_code", None), error_code(error)
+        if is_transient(status, code) or not refuses_trailer(status, code):
             return False
         self.service.note_lack(Feature.TRAILERS)
         return True
@@ -615,9 +609,14 @@ class S3:
         if version is not None:
             self.send(head(version.bucket, version.key)).add_done_callback(repeat)
 
-    def _is_sent_in_parts(self, request: Request) -> bool:
+    def _is_streamed(self, request: Request, checksums: Any) -> bool:
+        """Tell whether the parts of a file are read as they are sent.
+
+        A checksum in a header is known only once the part has been read.
+        """
         part_bytes = request.part_bytes or self._part_bytes
-        return request.send_file is not None and (request.size or 0) > part_bytes
+        is_in_parts = request.send_file is not None and (request.size or 0) > part_bytes
+        return is_in_parts and (checksums is None or _is_trailing(checksums))
 
     def _checksums(self, request: Request) -> Any:
         """Return which checksums are sent and verified."""
@@ -809,6 +808,12 @@ def _upload_checksums(in_header: bool) -> Any:
     # In a header for small files: a trailer takes one more packet.
     location = crt.S3ChecksumLocation.HEADER if in_header else crt.S3ChecksumLocation.TRAILER
     return crt.S3ChecksumConfig(crt.S3ChecksumAlgorithm.CRC64NVME, location)
+
+
+def _is_trailing(checksums: Any) -> bool:
+    from awscrt.s3 import S3ChecksumLocation
+
+    return bool(checksums.location == S3ChecksumLocation.TRAILER)
 
 
 @lru_cache
