@@ -105,7 +105,12 @@ COUNTS: Final = (
     "files_removed",
 )
 """The fields of `BatchDataSyncResult` that are always there."""
-OPTIONAL_COUNTS: Final = ("files_backed_up", "files_archived", "bytes_archived")
+OPTIONAL_COUNTS: Final = (
+    "files_backed_up",
+    "files_archived",
+    "bytes_archived",
+    "files_vanished",
+)
 """Its fields that may be missing."""
 
 
