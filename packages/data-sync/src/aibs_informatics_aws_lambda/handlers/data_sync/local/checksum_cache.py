@@ -93,6 +93,14 @@ class ChecksumCache:
             return _NOTHING
         return self._find(found)
 
+    def is_cheap(self, path: str) -> bool:
+        """Tell whether a file is read as fast as it is looked up."""
+        try:
+            return not self._is_worth(os.stat(path))  # noqa: PTH116
+        except OSError:
+            # Whoever reads the file reports it.
+            return True
+
     def begin(self, path: str) -> FileState | None:
         """Return the state of a file that is about to be read, or `None` not to store it."""
         try:
