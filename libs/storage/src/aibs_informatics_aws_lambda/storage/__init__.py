@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         EfsInventory as EfsInventory,
         FileSystem as FileSystem,
     )
+    from .locations import DataLocation as DataLocation, parse_data_path as parse_data_path
     from .mount_discovery import (
         find_mount_points as find_mount_points,
         resolve_efs_path as resolve_efs_path,
@@ -30,14 +31,9 @@ __getattr__, __dir__ = lazy_names(
     {
         "efs": ("EFSPath",),
         "efs_inventory": ("AccessPoint", "EfsInventory", "FileSystem"),
+        "locations": ("DataLocation", "parse_data_path"),
         "mount_discovery": ("find_mount_points", "resolve_efs_path"),
         "mount_points": ("MountPoint", "to_efs_path", "to_mounted_path", "to_env_vars"),
-        "paths": (
-            "DataLocation",
-            "DataPath",
-            "EFSOrLocalPath",
-            "S3OrLocalPath",
-            "parse_data_path",
-        ),
+        "paths": ("DataPath", "EFSOrLocalPath", "S3OrLocalPath"),
     },
 )
