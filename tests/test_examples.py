@@ -11,12 +11,14 @@ import sys
 import tomllib
 from pathlib import Path
 
+import boto3
 import hcl2
 import pytest
 import run_example
 from cfnlint.decode import decode_str
 from environments import make_environment, runtime_environment
 from functions import build_zip, running_function, unpack
+from servers import aws_settings, moto_server
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
@@ -119,6 +121,49 @@ def test_terraform_has_the_function_of_the_template():
     assert function["memory_size"] == expected["Properties"]["MemorySize"]
     assert function["timeout"] == expected["Properties"]["Timeout"]
     assert configuration["locals"][0]["archive"].endswith(expected["Properties"]["CodeUri"])
+
+
+@pytest.mark.heavy
+def test_terraform_makes_the_function(tmp_path, monkeypatch):
+    run = terraform_in(tmp_path)
+    # Built for this machine, which its name says.
+    build_zip(CENSUS, tmp_path / "dist").rename(tmp_path / "dist" / "word_census-0.1.0.zip")
+    apply = "apply", "-auto-approve", "-var", "bucket_name=texts"
+
+    with moto_server(tmp_path / "log", MOTO_IAM_LOAD_MANAGED_POLICIES="true") as url:
+        for name, value in aws_settings(url).items():
+            monkeypatch.setenv(name, value)
+        functions = boto3.client("lambda")
+        for command in (("fmt", "-check"), ("validate",), apply):
+            result = run(*command)
+            assert not result.returncode, result.stderr
+        made = functions.get_function(FunctionName="word-census")["Configuration"]
+        assert made["Handler"] == "word_census.handler"
+        destroyed = run(*apply, "-destroy")
+        assert not destroyed.returncode, destroyed.stderr
+        assert functions.list_functions()["Functions"] == []
+
+
+def terraform_in(folder: Path):
+    """Return what runs Terraform in a copy of the example, or skip the test without it."""
+    command = shutil.which("terraform")
+    if command is None:
+        pytest.skip("terraform is not installed")
+    copy = shutil.copytree(CENSUS / "terraform", folder / "terraform")
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [command, *arguments],
+            cwd=copy,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    initialized = run("init", "-input=false", "-no-color")
+    if initialized.returncode:
+        pytest.skip(f"no registry has the AWS provider: {initialized.stderr[-200:]}")
+    return run
 
 
 def parsed(file: Path):

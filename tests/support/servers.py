@@ -33,13 +33,13 @@ def aws_settings(url: str) -> dict[str, str]:
 
 
 @contextmanager
-def moto_server(log: Path) -> Iterator[str]:
-    """Run moto's server, a local AWS emulator, and yield its URL."""
+def moto_server(log: Path, **settings: str) -> Iterator[str]:
+    """Run moto's server, a local AWS emulator, with settings in variables; yield its URL."""
     launcher = str(Path(__file__).with_name("moto_launcher.py"))
     # Without the folder of the launcher on the path, whose modules moto does not know.
     command = [sys.executable, "-P", launcher, "-H", "127.0.0.1", "-p", "{port}"]
     ready = "http://127.0.0.1:{port}/moto-api/"
-    with running(command, ready, log, MOTO_ACCOUNT_ID=ACCOUNT) as url:
+    with running(command, ready, log, MOTO_ACCOUNT_ID=ACCOUNT, **settings) as url:
         yield url.removesuffix("/moto-api/")
 
 
