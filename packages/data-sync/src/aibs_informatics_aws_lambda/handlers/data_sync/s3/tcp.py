@@ -5,28 +5,12 @@ The library for S3 tells only of whole parts, of 8 MiB each. The kernel counts b
 
 import os
 import socket
-import struct
 from collections.abc import Iterator
 from contextlib import closing
-from typing import NamedTuple
+
+from aibs_informatics_aws_lambda.common.tcp import Traffic, read_traffic
 
 _DESCRIPTORS = "/proc/self/fd"
-
-# Linux has the fields tcpi_bytes_acked and tcpi_bytes_received of `struct tcp_info` since 4.1.
-_COUNTERS = struct.Struct("QQ")
-_OFFSET = 120
-
-
-class Traffic(NamedTuple):
-    """Numbers of bytes.
-
-    Args:
-        received: those that have arrived.
-        sent: those whose arrival at the peer is acknowledged.
-    """
-
-    received: int
-    sent: int
 
 
 class TrafficMeter:
@@ -89,9 +73,4 @@ def _read(descriptor: int) -> Traffic | None:
     with closing(connection):
         if connection.family not in (socket.AF_INET, socket.AF_INET6):
             return None
-        size = _OFFSET + _COUNTERS.size
-        info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, size)
-    if len(info) < size:
-        return None
-    sent, received = _COUNTERS.unpack_from(info, _OFFSET)
-    return Traffic(received, sent)
+        return read_traffic(connection)

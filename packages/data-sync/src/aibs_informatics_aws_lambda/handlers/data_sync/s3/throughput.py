@@ -18,8 +18,9 @@ from collections import deque
 from collections.abc import Hashable, Mapping
 from typing import NamedTuple, TypeVar
 
+from aibs_informatics_aws_lambda.common.tcp import Traffic
+
 from ..rate_limits import RateLimits
-from .tcp import Traffic
 
 MINIMUM_BYTES_PER_SECOND = 4096
 """The minimum throughput; a modem of 56 kbit/s has more."""

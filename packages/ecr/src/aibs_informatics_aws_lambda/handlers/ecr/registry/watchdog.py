@@ -3,7 +3,6 @@
 import logging
 import os
 import socket
-import struct
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -11,16 +10,14 @@ from time import monotonic, sleep
 from types import TracebackType
 from typing import Self
 
+from aibs_informatics_aws_lambda.common.tcp import read_traffic
+
 _WARN_SECONDS = 15.0
 
 MINIMUM_BYTES_PER_SECOND = 256
 """The minimum throughput of a response: 32 concurrent responses reach it over 8 KiB/s."""
 
 _SLOW_SECONDS = 60.0
-
-# Linux has the field tcpi_bytes_received of `struct tcp_info` since 4.1.
-_RECEIVED = struct.Struct("Q")
-_RECEIVED_OFFSET = 128
 
 logger = logging.getLogger(__name__)
 
@@ -185,11 +182,6 @@ def is_too_slow(seconds: float, size: int) -> bool:
 
 
 def _bytes_received(connection: socket.socket | None) -> int | None:
-    """Return the bytes that a connection has received, if the system counts them."""
-    size = _RECEIVED_OFFSET + _RECEIVED.size
-    try:
-        info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, size)  # type: ignore[union-attr]
-    except (AttributeError, OSError):
-        # There is no connection, it is closed, or the system is another one.
-        return None
-    return _RECEIVED.unpack_from(info, _RECEIVED_OFFSET)[0] if len(info) >= size else None
+    """Return the bytes that a connection has received, if there is one and they are counted."""
+    traffic = None if connection is None else read_traffic(connection)
+    return None if traffic is None else traffic.received
