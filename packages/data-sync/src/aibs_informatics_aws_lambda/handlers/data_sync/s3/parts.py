@@ -1,11 +1,11 @@
 """The parts of objects that were uploaded in parts, which their ETags depend on."""
 
-from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 
+from ..ahead import start_ahead
 from .client import PART_BYTES, S3
 from .requests import ObjectVersion, Response, head_part
 
@@ -94,13 +94,11 @@ def known_part_sizes(s3: S3, version: ObjectVersion, size: int) -> Iterator[list
 
 
 def _all_sizes(s3: S3, version: ObjectVersion, number: int, first: int) -> list[int]:
-    sizes, sent = [first], deque[Future[Response]]()
-    for part in range(2, number + 1):
-        sent.append(s3.send(head_part(version.bucket, version.key, part)))
-        if len(sent) == _PARALLEL_REQUESTS:
-            sizes.append(_size_of(sent.popleft().result()))
-    sizes += [_size_of(future.result()) for future in sent]
-    return sizes
+    def look(part: int) -> Future[Response]:
+        return s3.send(head_part(version.bucket, version.key, part))
+
+    sent = start_ahead(range(2, number + 1), look, _PARALLEL_REQUESTS)
+    return [first, *(_size_of(future.result()) for _, future in sent)]
 
 
 def _size_of(response: Response) -> int:

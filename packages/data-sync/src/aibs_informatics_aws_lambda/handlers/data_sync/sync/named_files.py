@@ -3,7 +3,6 @@
 import os
 import stat
 import tempfile
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
@@ -14,6 +13,7 @@ from typing import Final, TypeAlias
 from aibs_informatics_aws_lambda.common.exceptions import ResourceNotFoundError
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 
+from ..ahead import start_ahead
 from ..entries import Entry, EntryKind, Listing
 from ..external_sort import sort_externally
 from ..local.walk import OnFailure
@@ -150,10 +150,7 @@ def _in_order(
     names: Iterable[str], start: _LookUp, root: Root, on_failure: OnFailure | None
 ) -> Iterator[Entry]:
     """Yield what is found, many at a time; names that are not there are errors."""
-    waiting: deque[tuple[str, Callable[[], Entry]]] = deque()
-
-    def settle() -> Iterator[Entry]:
-        name, wait = waiting.popleft()
+    for name, wait in start_ahead(names, start, _IN_FLIGHT):
         try:
             entry = wait()
         except (FileNotFoundError, NotADirectoryError, ResourceNotFoundError):
@@ -165,14 +162,7 @@ def _in_order(
         else:
             activity.listed += 1
             yield entry
-            return
+            continue
         if on_failure is None:
             raise error
         on_failure(root.name(name), error)
-
-    for name in names:
-        waiting.append((name, start(name)))
-        if len(waiting) == _IN_FLIGHT:
-            yield from settle()
-    while waiting:
-        yield from settle()

@@ -7,13 +7,13 @@ request: one for a version that no longer exists fails, and only then the object
 """
 
 import logging
-from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 
 from aibs_informatics_aws_lambda.common.exceptions import ResourceNotFoundError
 from aibs_informatics_aws_lambda.common.s3 import MAX_KEY_BYTES
 
+from ..ahead import start_ahead
 from ..evidence import StoredObject
 from ..s3.client import S3
 from ..s3.requests import Response, head, head_bucket
@@ -76,13 +76,12 @@ def _look_up(
     plan: Plan, selects: PathFilter | None, bucket: str, s3: S3
 ) -> Iterator[tuple[Step, bool]]:
     """Yield the extraneous entries in order, each with whether the source has it."""
-    sent: deque[tuple[Step, Future[Response] | None]] = deque()
-    for step, key in _source_keys(plan, selects):
-        sent.append((step, None if key is None else s3.send(head(bucket, key))))
-        if len(sent) == _IN_FLIGHT:
-            earliest, future = sent.popleft()
-            yield earliest, _is_there(future)
-    for step, future in sent:
+
+    def look(found: tuple[Step, str | None]) -> Future[Response] | None:
+        key = found[1]
+        return None if key is None else s3.send(head(bucket, key))
+
+    for (step, _), future in start_ahead(_source_keys(plan, selects), look, _IN_FLIGHT):
         yield step, _is_there(future)
 
 
