@@ -8,11 +8,15 @@ import os
 import signal
 import time
 from contextlib import contextmanager
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 from aibs_informatics_aws_lambda.handlers.data_sync.cli import parallel, pool
 from aibs_informatics_aws_lambda.handlers.data_sync.cli.failed_files import FailedFiles
+from aibs_informatics_aws_lambda.handlers.data_sync.cli.progress import Amount
+from aibs_informatics_aws_lambda.handlers.data_sync.progress import NullProgress
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.client import S3
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.failures import Failures
 from aibs_informatics_aws_lambda.handlers.data_sync.tree import Node
@@ -305,6 +309,35 @@ def test_ctrl_c_that_reaches_all_processes_is_one_line(start, data, bucket):
     _, stderr = process.communicate(timeout=120)
 
     assert (process.returncode, stderr) == (130, INTERRUPTED)
+
+
+def test_interruption_while_a_worker_starts_waits_for_its_start(monkeypatch, capfd):
+    started = []
+    start = SpawnProcess.start
+
+    def interrupted_start(process):
+        # In another thread, for which the main thread's signal mask does not hold.
+        interruption.set()
+        interrupted.wait()
+        start(process)
+        started.append(process)
+
+    def interrupt():
+        interruption.wait()
+        signal.raise_signal(signal.SIGINT)
+        interrupted.set()
+
+    interruption, interrupted = Event(), Event()
+    thread = Thread(target=interrupt)
+    thread.start()
+    monkeypatch.setattr(SpawnProcess, "start", interrupted_start)
+    with pytest.raises(KeyboardInterrupt):
+        pool.run_batches([pool.Batch((), Amount())], 1, NullProgress())
+    thread.join()
+
+    [process] = started
+    assert not process.is_alive()
+    assert capfd.readouterr().err == ""
 
 
 def test_killed_worker_fails_its_batch_and_others_continue(start, aws, bucket, disk):

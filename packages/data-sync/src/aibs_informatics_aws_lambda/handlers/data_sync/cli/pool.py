@@ -13,6 +13,7 @@ from multiprocessing.connection import wait
 from multiprocessing.resource_tracker import ensure_running
 from typing import NamedTuple
 
+from aibs_informatics_aws_lambda.common.cli.process import deferred_signals
 from aibs_informatics_aws_lambda.storage.data_sync.batch import (
     BatchDataSyncResponse,
     BatchDataSyncResult,
@@ -163,7 +164,8 @@ class _Worker:
         self.connection, theirs = context.Pipe()
         level = logging.getLogger(PACKAGE_LOGGER).getEffectiveLevel()
         self._process = context.Process(target=work, args=(theirs, level, shared), daemon=True)
-        # Ctrl-C reaches every process of a terminal. Only the main process handles it.
+        # Ctrl-C reaches every process of a terminal. Only the main process handles it: the new
+        # process inherits the mask of this thread.
         blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             self._process.start()
@@ -240,7 +242,10 @@ def _worker_pool(size: int, shared: SharedStates | None) -> Iterator[list[_Worke
     ensure_running()
     try:
         with _shared_machine(size):
-            pool.extend(_Worker(shared) for _ in range(size))
+            for _ in range(size):
+                # A process that is started halfway prints a traceback.
+                with deferred_signals():
+                    pool.append(_Worker(shared))
         yield pool
     except BaseException:
         for worker in pool:
