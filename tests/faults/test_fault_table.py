@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 from aibs_informatics_aws_lambda.handlers.data_sync.s3 import client
+from aibs_informatics_aws_lambda.handlers.data_sync.sync.transfers import local_copy
 from fault_worlds import VERBS, World, run_verb
 from faulty_s3 import Call, Fault, FaultyS3, Reply, faulty_s3, refusal
 from servers import aws_settings
@@ -285,12 +286,13 @@ def server() -> Iterator[FaultyS3]:
 
 @pytest.fixture
 def s3(server: FaultyS3, no_aws: None, monkeypatch: pytest.MonkeyPatch) -> FaultyS3:
-    """An empty server, which is asked again at once where it refuses."""
+    """An empty server. What it, or the disk, refuses is tried again at once."""
     server.reset()
     for name, value in aws_settings(server.url).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(client, "_FIRST_WAIT_MS", 1)
     monkeypatch.setattr(client, "_RETRIES", 5)
+    monkeypatch.setattr(local_copy, "_FIRST_WAIT_SECONDS", 0.001)
     return server
 
 
