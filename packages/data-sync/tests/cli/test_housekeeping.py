@@ -230,6 +230,24 @@ def test_ls_shows_stores_as_entries(run, disk):
     assert run("ls", "--stores", "--exclude", "*", "d").returncode == 1
 
 
+def test_stats_counts_only_listed_files(run, script, disk):
+    disk.write({"data/a": "aa", "data/sub/b": "b", "data/sub/c": "c", "list": "sub/c\na\nsub/c\n"})
+
+    listed = run("stats", "--json", "--files-from", "list", "data")
+    command = [script, "stats", "--json", "--files-from", "-", "data"]
+    piped = subprocess.run(
+        command, cwd=disk.root, input=b"sub/b\n", check=True, capture_output=True
+    )
+
+    found = json.loads(listed.stdout)
+    assert {name: stats["object_count"] for name, stats in found["children"].items()} == {
+        "a": 1,
+        "sub": 1,
+    }
+    assert found["path_stats"]["size_bytes"] == 3
+    assert json.loads(piped.stdout)["path_stats"]["object_count"] == 1
+
+
 def test_stats_as_json(run, disk):
     disk.write({"data/a": "abc"})
 
@@ -344,6 +362,8 @@ def test_rm_refuses_mount_points(run, disk, arguments):
         (["stale", "data", "--days", "1", "--plan", "no/x"], 2, "plan"),
         (["ls", "--include-regex", "[", "data"], 2, "argument --include-regex"),
         (["stats", "s3://X/"], 2, "argument PATH"),
+        (["stats", "--stores", "--files-from", "l", "data"], 2, "--files-from has no effect with"),
+        (["stats", "--inventory", "m", "--files-from", "l", "s3://bucket/"], 2, "exclude each"),
     ],
 )
 def test_invalid_arguments_are_refused(monkeypatch, disk, arguments, status, reason):

@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from aibs_informatics_aws_lambda.handlers.data_sync.file_system import GetDataPathStatsHandler
 from aibs_informatics_aws_lambda.handlers.data_sync.prepare.handler import (
     PrepareBatchDataSyncHandler,
 )
@@ -135,6 +136,32 @@ def test_parts_of_a_preparation_have_the_list_and_sync_what_is_theirs(source, li
 
     assert len(syncs) == 3
     assert s3.read("copies", "x/") == {name: FILES[name] for name in ("a", "b/c", "é")}
+
+
+def stats(**request):
+    handler = GetDataPathStatsHandler()
+    return handler.handle(handler.deserialize_request(request))
+
+
+def test_stats_count_what_the_list_names_without_a_listing(source, listed, s3):
+    found = stats(path=source, files_from=str(listed("b/d", "a", "b/c", "a")))
+
+    assert (found.path_stats.object_count, found.path_stats.size_bytes) == (3, 6)
+    assert {name: child.size_bytes for name, child in found.children.items()} == {"a": 1, "b": 5}
+    assert {call.operation for call in s3.calls if call.bucket == "bucket"} <= {"HeadObject"}
+
+
+def test_stats_of_a_missing_file_are_an_error_that_names_it(source, listed, tmp_path):
+    with pytest.raises(FileNotFoundError, match="data/none does not exist, and is listed"):
+        stats(path=source, files_from=str(listed("none")))
+    with pytest.raises(FileNotFoundError, match=r"nowhere does not exist, and .* lists files"):
+        stats(path=str(tmp_path / "nowhere"), files_from=str(listed("a")))
+
+
+@pytest.mark.parametrize("other", [{"stores": True}, {"inventory": "s3://reports/manifest.json"}])
+def test_stats_by_a_list_exclude_other_ways_to_list(source, listed, other):
+    with pytest.raises(ValueError, match="files_from exclude each other"):
+        stats(path=source, files_from=str(listed("a")), **other)
 
 
 @pytest.mark.parametrize("other", [{"switch": True}, {"inventory": "s3://reports/manifest.json"}])

@@ -14,9 +14,11 @@ from aibs_informatics_aws_lambda.storage.mount_points import EFS_MOUNT_VARIABLES
 # Part of the public names of this module; defined elsewhere.
 from aibs_informatics_aws_lambda.storage.paths import DataPath as DataPath
 
+from .entries import Listing
 from .housekeeping.contents import (
     find_contents,
     find_listed_contents,
+    find_named_contents,
     list_nodes,
     sum_up_children,
 )
@@ -55,8 +57,8 @@ class GetDataPathStatsHandler(LambdaHandler[GetDataPathStatsRequest, GetDataPath
             "The response has one entry per immediate child, and is limited to 6 MB for a Lambda "
             "function.",
         ),
-        cost="S3: one LIST request per 1,000 objects, unless an inventory lists them. Amazon EFS: "
-        "reads of metadata.",
+        cost="S3: one LIST request per 1,000 objects, unless an inventory lists them; with "
+        "`files_from` one HEAD request per object. Amazon EFS: reads of metadata.",
         output_fields=("response_path",),
     )
 
@@ -64,24 +66,29 @@ class GetDataPathStatsHandler(LambdaHandler[GetDataPathStatsRequest, GetDataPath
         """Return sizes, counts and times. They are zero for a missing path.
 
         Raises:
-            ValueError: the EFS file system is not mounted, or the inventory cannot be used.
-            OSError: a local path cannot be read.
+            ValueError: the EFS file system is not mounted, fields exclude each other, or the
+                inventory or the list of files cannot be used.
+            OSError: a local path cannot be read, or a listed file does not exist.
             AWSError: the bucket does not exist, or a request to S3 failed.
         """
-        if request.stores and request.inventory is not None:
-            raise ValueError("stores and inventory exclude each other: leave one of them out")
+        ways = ("stores", "inventory", "files_from")
+        given = [name for name in ways if getattr(request, name)]
+        if len(given) > 1:
+            raise ValueError(f"{' and '.join(given)} exclude each other: leave one of them out")
         if request.stores:
             # It reads entry files, for which listings have no use.
             from .housekeeping.stores import sum_up_stores
 
             return sum_up_stores(request)
-        inventory = request.inventory
-        found = (
-            find_contents(request.path)
-            if inventory is None
-            else find_listed_contents(request.path, inventory)
-        )
-        return make_stats_response(request.path, *sum_up_children(found))
+        return make_stats_response(request.path, *sum_up_children(_find_contents(request)))
+
+
+def _find_contents(request: GetDataPathStatsRequest) -> Listing:
+    if request.inventory is not None:
+        return find_listed_contents(request.path, request.inventory)
+    if request.files_from is not None:
+        return find_named_contents(request.path, request.files_from)
+    return find_contents(request.path)
 
 
 class ListDataPathsHandler(LambdaHandler[ListDataPathsRequest, ListDataPathsResponse]):

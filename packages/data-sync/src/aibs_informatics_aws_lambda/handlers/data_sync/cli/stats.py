@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
+from pathlib import Path
 from typing import Any
 
 from aibs_informatics_aws_lambda.common.cli.errors import ExitCode, UsageError
@@ -13,8 +14,14 @@ from aibs_informatics_aws_lambda.common.json_io import dump_json_line
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.locations import DataLocation
 
+from ..entries import Listing
 from ..external_sort import ExternalSorter
-from ..housekeeping.contents import find_contents, find_listed_contents, sum_up
+from ..housekeeping.contents import (
+    find_contents,
+    find_listed_contents,
+    find_named_contents,
+    sum_up,
+)
 from ..housekeeping.node_paths import NodePaths
 from ..housekeeping.times import to_datetime
 from ..tree import Node
@@ -25,6 +32,7 @@ from .output import format_size, format_time, print_lines, print_pieces
 from .progress import show_waiting
 
 _PROGRAM = f"{PROGRAM} stats"
+_STDIN = Path("/dev/stdin")
 _BAR_WIDTH = 20
 _HEADINGS = ("SIZE", "FILES", "LAST MODIFIED", "NAME")
 
@@ -40,6 +48,7 @@ examples:
   {_PROGRAM} --json /mnt/efs/results
   {_PROGRAM} --html sizes.html s3://bucket/results/
   {_PROGRAM} --stores s3://bucket/images/
+  {_PROGRAM} --files-from list s3://bucket/results/
 """
 
 
@@ -48,8 +57,14 @@ def run(arguments: Sequence[str]) -> ExitCode:
     options = make_parser().parse_args(arguments)
     if options.stores and options.html:
         raise UsageError("--html has no effect with --stores: leave one of them out")
-    if options.stores and options.inventory:
-        raise UsageError("--inventory has no effect with --stores: leave one of them out")
+    for option, value in (
+        ("--inventory", options.inventory),
+        ("--files-from", options.files_from),
+    ):
+        if options.stores and value:
+            raise UsageError(f"{option} has no effect with --stores: leave one of them out")
+    if options.inventory and options.files_from:
+        raise UsageError("--inventory and --files-from exclude each other: leave one of them out")
     if options.inventory and not isinstance(options.path, S3Path):
         raise UsageError("--inventory is only for a path in S3")
     configure_logging(_PROGRAM, verbose=options.verbose, form=options.log_format)
@@ -73,12 +88,16 @@ def _sum_up(
     take: Callable[[Node], None],
     visit: Callable[[Node], None] | None = None,
 ) -> Node:
-    found = (
-        find_contents(options.path)
-        if options.inventory is None
-        else find_listed_contents(options.path, options.inventory)
-    )
-    return sum_up(found, take, visit)
+    return sum_up(_find_contents(options), take, visit)
+
+
+def _find_contents(options: argparse.Namespace) -> Listing:
+    if options.inventory is not None:
+        return find_listed_contents(options.path, options.inventory)
+    if options.files_from is None:
+        return find_contents(options.path)
+    is_stream = options.files_from == Path("-")
+    return find_named_contents(options.path, _STDIN if is_stream else options.files_from)
 
 
 def _write_page(options: argparse.Namespace, take: Callable[[Node], None]) -> Node:
@@ -209,6 +228,12 @@ def make_parser() -> Parser:
         metavar="URI",
         type=parse_path,
         help="read the manifest.json of an S3 Inventory report, without LIST requests",
+    )
+    parser.add_argument(
+        "--files-from",
+        metavar="FILE",
+        type=parse_path,
+        help="count only the paths in FILE, one a line, relative to PATH; - is stdin",
     )
     parser.add_argument(
         "--html",

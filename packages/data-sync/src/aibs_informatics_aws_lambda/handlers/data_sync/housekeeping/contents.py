@@ -12,7 +12,7 @@ from aibs_informatics_aws_lambda.storage.locations import DataLocation
 
 from ..entries import Entry, Listing
 from ..local.walk import find_files
-from ..locations import resolve
+from ..locations import find_root, resolve
 from ..sync.filters import matches
 from ..tree import Coverage, Node, NodeKind, fold, node_of
 
@@ -61,6 +61,26 @@ def find_listed_contents(path: DataLocation, inventory: DataLocation) -> Listing
     if not isinstance(location, S3Path):
         raise ValueError(f"an inventory lists objects, and {path} is a local path")
     found = find_in_inventory(resolve(inventory), make_s3, location.bucket, location.key)
+    return _with_empty_tuple(found)
+
+
+def find_named_contents(path: DataLocation, files_from: DataLocation) -> Listing:
+    """Return the files at and below a path that a list names, without a listing.
+
+    Raises:
+        ValueError: a line of the list is not a path below the path.
+        FileNotFoundError: the path, the list or a listed file does not exist.
+        OSError: the list or a listed file cannot be read.
+        AWSError: a request to S3 failed.
+    """
+    # Few paths are listed by one.
+    from ..sync.named_files import find_named
+
+    found = find_named(resolve(files_from), make_s3, find_root(path), "", None)
+    if not found.exists:
+        raise FileNotFoundError(
+            f"{path} does not exist, and {files_from} lists files below it: correct the path"
+        )
     return _with_empty_tuple(found)
 
 

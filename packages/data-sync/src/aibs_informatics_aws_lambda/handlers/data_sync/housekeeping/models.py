@@ -62,6 +62,11 @@ class GetDataPathStatsRequest(WithDataPath, ResponseByReference):
         description="manifest.json of an S3 Inventory report that lists the path, so that no "
         "LIST request does",
     )
+    files_from: DataPath | None = Field(
+        None,
+        description="location of a list of paths, one a line, relative to the path: each is "
+        "looked up, and nothing else is counted",
+    )
 
 
 class StoreStats(DataPathStats):
