@@ -15,11 +15,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import hypothesis
 import pytest
+from botocore_cache import share_caches
 from script_server import ScriptServer, Stdout, script_server
 from servers import ACCOUNT, REGION, aws_settings, moto_server, running
 
@@ -45,6 +48,9 @@ _UNHURRIED = hypothesis.settings(
 hypothesis.settings.register_profile("unhurried", _UNHURRIED, max_examples=50)
 hypothesis.settings.register_profile("thorough", _UNHURRIED, max_examples=1000)
 hypothesis.settings.load_profile("unhurried")
+
+if find_spec("botocore"):  # Some packages are tested without it.
+    share_caches()
 
 # The folder that uv keeps downloads in, which a test shares though its home is empty.
 _UV_CACHE = os.environ.get("UV_CACHE_DIR") or str(
@@ -158,13 +164,28 @@ def interruptible() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Folders for the home of each test, which exist."""
+    folder = tmp_path_factory.mktemp("homes")
+
+    # Numbered here: pytest reads the names of all folders for the number of the next.
+    def make() -> Iterator[Path]:
+        for number in count():
+            home = folder / str(number)
+            home.mkdir()
+            yield home
+
+    return make()
+
+
 @pytest.fixture(autouse=True)
-def no_aws(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+def no_aws(monkeypatch: pytest.MonkeyPatch, homes: Iterator[Path]) -> None:
     """Unset all AWS settings of the machine: a test sets the ones that it needs."""
     for name in list(os.environ):
         if name.startswith(_SETTINGS) or name in _SINGLE_SETTINGS:
             monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+    monkeypatch.setenv("HOME", str(next(homes)))
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setenv("UV_CACHE_DIR", _UV_CACHE)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")

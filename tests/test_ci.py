@@ -38,9 +38,11 @@ def heavy_paths() -> Iterator[str]:
 
 def is_marked_heavy(path: Path) -> bool:
     """Return whether a test of a file has the mark."""
-    return any(
+    text = path.read_text()
+    # Only files that name the mark are parsed: this runs in each process that collects tests.
+    return "pytest.mark.heavy" in text and any(
         isinstance(node, ast.Attribute) and ast.unparse(node) == "pytest.mark.heavy"
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(ast.parse(text))
     )
 
 
