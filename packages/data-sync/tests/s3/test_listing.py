@@ -7,8 +7,9 @@ import pytest
 from aibs_informatics_aws_lambda.common.exceptions import AWSError, ResourceNotFoundError
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.handlers.data_sync.entries import Listing, is_placeholder
-from aibs_informatics_aws_lambda.handlers.data_sync.s3.client import S3
+from aibs_informatics_aws_lambda.handlers.data_sync.s3.client import S3, sent_requests
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.listing import (
+    begin_listing,
     find_in_s3,
     find_object,
     list_below,
@@ -68,6 +69,34 @@ def test_all_pages_are_read(aws, bucket: str, s3: S3):
     keys = [f"{n:04}" for n in range(1005)]
     aws.put_all(bucket, dict.fromkeys(keys, b""))
     assert [entry.relative for entry in list_below(s3, bucket, "")] == keys
+
+
+@pytest.mark.parametrize("count", [0, 1, 1005])
+def test_listing_that_was_begun_is_taken_by_the_next_one(aws, bucket: str, s3: S3, count: int):
+    keys = [f"a/{n:04}" for n in range(count)]
+    aws.put_all(bucket, dict.fromkeys(keys, b""))
+    before = sent_requests["ListObjectsV2"]
+    begin_listing(s3, bucket, "a/")
+    s3.begun_listings[bucket, "a/"]._thread.join()
+    aws.put(bucket, "a/later")
+
+    assert len(list(list_below(s3, bucket, "a/"))) == count
+    assert len(list(list_below(s3, bucket, "a/"))) == count + 1
+    assert sent_requests["ListObjectsV2"] - before == 2 * (1 + count // 1000)
+
+
+def test_listing_that_was_begun_of_another_prefix_is_not_taken(aws, bucket: str, s3: S3):
+    aws.put(bucket, "a/1")
+    begin_listing(s3, bucket, "b/")
+
+    assert [entry.relative for entry in list_below(s3, bucket, "a/")] == ["1"]
+
+
+def test_error_of_a_listing_that_was_begun_is_raised_where_it_is_taken(aws, s3: S3):
+    begin_listing(s3, "no-such-bucket", "a/")
+
+    with pytest.raises(ResourceNotFoundError, match="no-such-bucket"):
+        list_below(s3, "no-such-bucket", "a/")
 
 
 def test_prefix_is_a_folder_not_a_beginning_of_text(aws, bucket: str, s3: S3):
@@ -147,6 +176,7 @@ class PagesS3:
     """An S3 that responds to each request with the next of some bodies."""
 
     service = Service("http://s3", is_aws=True)
+    begun_listings = ()
 
     def __init__(self, *bodies: str) -> None:
         self.bodies = list(bodies)

@@ -52,6 +52,8 @@ class FakeS3:
     It lists nothing, and serves all objects with one byte: what is moved has arrived.
     """
 
+    begun_listings = ()
+
     def __init__(self, body: bytes = b"", *, is_aws: bool = True) -> None:
         self.body = body
         self.service = Service("http://s3", is_aws=is_aws)

@@ -737,3 +737,15 @@ class TestRefusals:
         write(tmp_path / "a")
         with pytest.raises(AWSError, match="s3://nope/"):
             sync(tmp_path, "s3://nope/dst")
+
+
+def test_copy_is_as_old_as_a_listing_that_began_before_the_sync(bucket, tmp_path):
+    bucket.put("src/a", "1")
+    began = int(time.time()) + 1000
+    request = DataSyncRequest(
+        source_path="s3://bucket/src/", destination_path=str(tmp_path), size_only=True
+    )
+    Engine(listed=began).sync(request)
+
+    # By a second less, for services that list times in whole seconds.
+    assert (tmp_path / "a").stat().st_mtime == began - 1

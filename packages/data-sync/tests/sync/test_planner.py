@@ -38,6 +38,7 @@ class FakeS3:
     """An S3 that has some objects in one bucket, all of them modified at one time."""
 
     service = Service("http://s3", is_aws=True)
+    begun_listings = ()
 
     def __init__(self, objects: dict[str, str]) -> None:
         self.objects = objects

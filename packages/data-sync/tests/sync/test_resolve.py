@@ -18,6 +18,7 @@ class FakeS3:
     """An S3 that has the objects whose keys are given."""
 
     service = Service("http://s3", is_aws=True)
+    begun_listings = ()
 
     def __init__(self, keys: str) -> None:
         self.keys = sorted(keys.split())

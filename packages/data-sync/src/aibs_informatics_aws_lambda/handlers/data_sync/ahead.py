@@ -2,7 +2,9 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
+from itertools import islice
+from threading import Thread
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
 S = TypeVar("S")
@@ -22,3 +24,44 @@ def start_ahead(items: Iterable[T], start: Callable[[T], S], most: int) -> Itera
         if len(started) == most:
             yield started.popleft()
     yield from started
+
+
+class BegunIterator(Generic[T]):
+    """Reads the first items of an iterator in a thread, until another thread takes the iterator.
+
+    Args:
+        items: the iterator, which nothing else may use.
+        most: the maximum number of items to read.
+    """
+
+    def __init__(self, items: Iterator[T], most: int) -> None:
+        self._items = items
+        self._most = most
+        self._read: deque[T] = deque()
+        self._failure: Exception | None = None
+        self._is_taken = False
+        # A process may end without the items.
+        self._thread = Thread(target=self._read_ahead, daemon=True)
+        self._thread.start()
+
+    def take(self) -> Iterator[T]:
+        """Yield all items, from the first one on. The thread ends with the item that it awaits.
+
+        Raises:
+            Exception: the error of the iterator, after the items before it.
+        """
+        self._is_taken = True
+        self._thread.join()
+        yield from self._read
+        if self._failure is not None:
+            raise self._failure
+        yield from self._items
+
+    def _read_ahead(self) -> None:
+        try:
+            for item in islice(self._items, self._most):
+                self._read.append(item)
+                if self._is_taken:
+                    break
+        except Exception as failure:
+            self._failure = failure

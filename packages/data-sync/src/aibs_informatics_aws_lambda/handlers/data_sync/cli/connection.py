@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
@@ -130,27 +131,35 @@ def find_side_connection(options: argparse.Namespace, side: Side) -> S3Connectio
         raise UsageError(f"--{side}-...: {error_message(error)}") from error
 
 
-def use_connection(
-    options: argparse.Namespace, meanwhile: Callable[[], None] = lambda: None
-) -> None:
+def use_connection(options: argparse.Namespace) -> None:
     """Set the variables that the options stand for, and look at the endpoints in use.
-
-    Args:
-        options: the options.
-        meanwhile: called while responses of endpoints are awaited.
 
     Raises:
         CommandError: there is no service compatible with S3 at an endpoint.
         AWSError: the configuration is invalid.
     """
     set_variables(options)
+    with checked_endpoints(options):
+        pass
+
+
+@contextmanager
+def checked_endpoints(options: argparse.Namespace) -> Iterator[None]:
+    """Look at the endpoints in use while the block runs.
+
+    Raises:
+        CommandError: after the block; there is no service compatible with S3 at an endpoint.
+        AWSError: the configuration is invalid.
+    """
     found, looked_at = vars(options), set()
-    for side, names in _LOCATIONS.items():
-        if any(map(_is_in_s3, (found[name] for name in names if name in found))):
-            connection = find_side_connection(options, side)
-            if connection not in looked_at:
-                looked_at.add(connection)
-                check_side(connection, options, side, meanwhile)
+    with ExitStack() as stack:
+        for side, names in _LOCATIONS.items():
+            if any(map(_is_in_s3, (found[name] for name in names if name in found))):
+                connection = find_side_connection(options, side)
+                if connection not in looked_at:
+                    looked_at.add(connection)
+                    stack.enter_context(_checked_side(connection, options, side))
+        yield
 
 
 def set_variables(options: argparse.Namespace) -> None:
@@ -185,7 +194,6 @@ def check_side(
     connection: S3Connection | None,
     options: argparse.Namespace,
     side: Side = "source",
-    meanwhile: Callable[[], None] = lambda: None,
 ) -> None:
     """Look at the endpoint of a connection, or that of the environment.
 
@@ -193,17 +201,23 @@ def check_side(
         connection: the connection; `None` for that of the environment.
         options: the options, for messages.
         side: the side whose connection it is.
-        meanwhile: called while the response of the endpoint is awaited.
 
     Raises:
         CommandError: there is no service compatible with S3.
         AWSError: the configuration is invalid.
     """
+    with _checked_side(connection, options, side):
+        pass
+
+
+def _checked_side(
+    connection: S3Connection | None, options: argparse.Namespace, side: Side
+) -> AbstractContextManager[None]:
     from ..s3.endpoint import find_endpoint
-    from .endpoint_check import check_endpoint
+    from .endpoint_check import checked_endpoint
 
     endpoint = find_endpoint(connection)
-    check_endpoint(endpoint, _setting_of(endpoint.endpoint, options, side), meanwhile)
+    return checked_endpoint(endpoint, _setting_of(endpoint.endpoint, options, side))
 
 
 def _setting_of(url: str, options: argparse.Namespace, side: Side) -> str:

@@ -7,14 +7,15 @@ import re
 import socket
 import sys
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from http import HTTPStatus
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
 from aibs_informatics_aws_lambda.common.cli.errors import CommandError
+from aibs_informatics_aws_lambda.common.exceptions import AWSError
 
 from ..s3.endpoint import Endpoint
 
@@ -41,13 +42,7 @@ _OTHER_STATUSES = frozenset(
 )
 
 
-def _do_nothing() -> None:
-    """Use the time of a look at an endpoint for nothing else."""
-
-
-def check_endpoint(
-    endpoint: Endpoint, setting: str, meanwhile: Callable[[], None] = _do_nothing
-) -> None:
+def check_endpoint(endpoint: Endpoint, setting: str) -> None:
     """Connect to an endpoint, and look whether a service compatible with S3 responds.
 
     Of an endpoint of AWS, only the name of the host is looked up.
@@ -55,14 +50,24 @@ def check_endpoint(
     Args:
         endpoint: the endpoint.
         setting: where it is configured, for messages.
-        meanwhile: called while the response is awaited.
 
     Raises:
         CommandError: there is no such service, or no response within seconds.
     """
+    with checked_endpoint(endpoint, setting):
+        pass
+
+
+@contextmanager
+def checked_endpoint(endpoint: Endpoint, setting: str) -> Iterator[None]:
+    """Check an endpoint as `check_endpoint` does, while the block runs.
+
+    Raises:
+        CommandError: after the block, as `check_endpoint`; also in place of an `AWSError`.
+    """
     parts = urlsplit(endpoint.endpoint)
     if _goes_through_proxy(parts):
-        meanwhile()
+        yield
         return
     found: list[str | None] = []
     is_aws = endpoint.is_aws and not endpoint.is_custom
@@ -71,14 +76,20 @@ def check_endpoint(
     thread = Thread(target=lambda: found.append(look(parts)), daemon=True)
     thread.start()
     until = time.monotonic() + _SECONDS
-    meanwhile()
+    failure: AWSError | None = None
+    try:
+        yield
+    except AWSError as error:
+        failure = error
     thread.join(max(0.0, until - time.monotonic()))
     problem = found[0] if found else f"no response within {_SECONDS} seconds"
     if problem:
         check = "the region" if is_aws else setting
         raise CommandError(
             f"cannot connect to {endpoint.endpoint}: {problem}. Check {check} and the network"
-        )
+        ) from failure
+    if failure is not None:
+        raise failure
 
 
 def _goes_through_proxy(parts: SplitResult) -> bool:

@@ -5,6 +5,10 @@ from collections.abc import Sequence
 from aibs_informatics_aws_lambda.common.cli.errors import ExitCode
 from aibs_informatics_aws_lambda.common.collector import paused_collector
 
+from .arguments import PROGRAM
+from .begun_listings import begin_listings
+from .connection import checked_endpoints, set_variables
+from .messages import configure_logging
 from .sync_arguments import make_parser as make_parser
 
 
@@ -17,7 +21,15 @@ def run(arguments: Sequence[str]) -> ExitCode:
     """
     with paused_collector():
         options = make_parser().parse_args(arguments)
-        # Not for the help: models take most of the start-up time.
-        from .sync_run import run_sync
+        configure_logging(PROGRAM, verbose=options.verbose, form=options.log_format)
+        set_variables(options)
+        with checked_endpoints(options):
+            begun = begin_listings(options)
+            # Models and the engine take most of the start-up time, about as long as responses
+            # from a distance.
+            from .sync_request import make_request
+            from .sync_run import run_sync
 
-    return run_sync(options)
+            request = make_request(options)
+
+    return run_sync(request, options, begun)

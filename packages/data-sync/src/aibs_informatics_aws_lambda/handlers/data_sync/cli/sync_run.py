@@ -15,17 +15,16 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from aibs_informatics_aws_lambda.common.cli.errors import ExitCode, UsageError
-from aibs_informatics_aws_lambda.common.collector import paused_collector
 from aibs_informatics_aws_lambda.storage.data_sync.sync import (
     DataSyncCounts,
     DataSyncRequest,
     DataSyncResponse,
 )
 
+from ..sync.engine import Engine
 from .arguments import PROGRAM
-from .connection import given_connection, use_connection
+from .connection import given_connection
 from .failed_files import FailedFiles
-from .messages import configure_logging
 from .output import print_json, print_lines
 from .page_report import page_report
 from .progress import watch
@@ -36,12 +35,12 @@ from .summary import (
     format_requests,
     format_verification,
 )
-from .sync_request import check_selected, make_request
+from .sync_request import check_selected
 
 if TYPE_CHECKING:
-    from ..sync.engine import Engine
     from ..sync.planner import Plan
     from ..sync.report import Report
+    from .begun_listings import BegunListings
     from .pool import ParallelResult
 
 
@@ -52,20 +51,24 @@ _MAX_FAILURES_SHOWN = 20
 _STOPPED = "stopped at the deadline: run the same command again to continue"
 
 
-def run_sync(options: argparse.Namespace) -> ExitCode:
-    """Run a sync with the given options and print its counts.
+def run_sync(
+    request: DataSyncRequest, options: argparse.Namespace, begun: BegunListings | None
+) -> ExitCode:
+    """Run a sync and print its counts.
+
+    Args:
+        request: the sync.
+        options: the options of the command.
+        begun: the listings that were begun ahead, if any were.
 
     Raises:
         UsageError: the options are invalid. Nothing has been done.
         Exception: the sync failed.
     """
-    request = make_request(options)
-    configure_logging(PROGRAM, verbose=options.verbose, form=options.log_format)
-    use_connection(options, _import_engine)
     with _stored_list(request) as stored:
         if stored.report_path == _STREAM:
-            return _with_report_on_stdout(stored, options)
-        return _run(stored, options)
+            return _with_report_on_stdout(stored, options, begun)
+        return _run(stored, options, begun)
 
 
 @contextmanager
@@ -81,32 +84,28 @@ def _stored_list(request: DataSyncRequest) -> Iterator[DataSyncRequest]:
         yield request.model_copy(update={"files_from": path})
 
 
-def _import_engine() -> None:
-    """Import what a sync runs on, which takes about as long as a response from a distance."""
-    with paused_collector():
-        import awscrt.s3  # noqa: F401
-
-        from ..sync import engine  # noqa: F401
-
-
-def _with_report_on_stdout(request: DataSyncRequest, options: argparse.Namespace) -> ExitCode:
+def _with_report_on_stdout(
+    request: DataSyncRequest, options: argparse.Namespace, begun: BegunListings | None
+) -> ExitCode:
     """Run a sync and print its report, and the counts to stderr."""
     if options.json or options.verbose or request.dry_run or request.verify:
         raise UsageError("--report - is not for --json, -v, --dry-run and --verify")
     with TemporaryDirectory(prefix="data-sync-") as folder, redirect_stdout(sys.stderr):
         path = Path(folder, "report.jsonl")
         try:
-            return _run(request.model_copy(update={"report_path": path}), options)
+            return _run(request.model_copy(update={"report_path": path}), options, begun)
         finally:
             with redirect_stdout(sys.__stdout__):
                 if path.exists():
                     print_lines(path.read_text().splitlines())
 
 
-def _run(request: DataSyncRequest, options: argparse.Namespace) -> ExitCode:
+def _run(
+    request: DataSyncRequest, options: argparse.Namespace, begun: BegunListings | None
+) -> ExitCode:
     if options.jobs > 1 and not request.dry_run:
         return _sync_in_batches(request, options)
-    return _sync(request, options)
+    return _sync(request, options, begun)
 
 
 def _is_shown(request: DataSyncRequest, options: argparse.Namespace) -> bool:
@@ -115,16 +114,20 @@ def _is_shown(request: DataSyncRequest, options: argparse.Namespace) -> bool:
     return bool(is_detailed) and not (options.json or options.quiet)
 
 
-def _sync(request: DataSyncRequest, options: argparse.Namespace) -> ExitCode:
-    with paused_collector():
-        from ..sync.engine import Engine
-
+def _sync(
+    request: DataSyncRequest, options: argparse.Namespace, begun: BegunListings | None
+) -> ExitCode:
     start = time.monotonic()
     with page_report(request) as page, ExitStack() as stack:
         listener = _listener(request, options, stack)
         progress = stack.enter_context(watch(options))
         check = partial(check_selected, request)
-        engine = Engine(progress, listener=listener)
+        engine = Engine(
+            progress,
+            listener=listener,
+            clients=begun.clients if begun else None,
+            listed=begun.started if begun else None,
+        )
         if options.stores and _is_shown(request, options) and request.report_path is None:
             response = _sync_by_store(engine, request, check)
         else:

@@ -16,7 +16,6 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
-from aibs_informatics_aws_lambda.storage.data_sync.connection import S3Connection
 
 from ..progress import OnBytes, OutOfTimeError, activity
 from .endpoint import (
@@ -30,9 +29,12 @@ from .endpoint import (
 )
 
 if TYPE_CHECKING:
+    from aibs_informatics_aws_lambda.storage.data_sync.connection import S3Connection
     from awscrt.io import ClientBootstrap, TlsConnectionOptions
     from awscrt.s3 import S3Client
 
+    from ..ahead import BegunIterator
+    from ..entries import Entry
     from .tcp import TrafficMeter
     from .throughput import InFlight, Throughputs
 
@@ -126,6 +128,8 @@ class S3:
 
     Attributes:
         is_far: whether all responses so far took longer than those of a service nearby.
+        begun_listings: the listings that were begun ahead, by bucket and prefix, until they are
+            taken.
     """
 
     def __init__(
@@ -166,6 +170,7 @@ class S3:
         self._hosts: set[str] = set()
         self._handshakes: dict[str, threading.Timer] = {}
         self._failed_handshakes: dict[str, Exception] = {}
+        self.begun_listings: dict[tuple[str, str], BegunIterator[list[Entry]]] = {}
 
     @cached_property
     def service(self) -> Service:

@@ -6,16 +6,18 @@ import logging
 import os
 import re
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
 from aibs_informatics_aws_lambda.common.aws import REGION_NAME
 from aibs_informatics_aws_lambda.common.constants import AWS_REGION_KEY, REGION_KEY
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
-from aibs_informatics_aws_lambda.storage.data_sync.connection import S3Connection
 
 from ..settings import NO_SIGN_REQUEST_KEY, REQUEST_PAYER_KEY, ROLE_ARN_KEY
 from . import sessions
+
+if TYPE_CHECKING:
+    from aibs_informatics_aws_lambda.storage.data_sync.connection import S3Connection
 
 logger = logging.getLogger(__name__)
 

@@ -12,6 +12,7 @@ from urllib.parse import quote, unquote_plus
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError, ResourceNotFoundError
 
+from ..ahead import BegunIterator
 from ..entries import Entry, Listing
 from ..evidence import ListedPage, ListingEvidence, NoEvidenceError
 from ..locations import s3_uri
@@ -34,6 +35,8 @@ _PAGE = re.compile(r"<ListBucketResult\b.*</ListBucketResult>\s*$", re.DOTALL)
 _BOOLEANS = {"true": True, "false": False}
 # A page is soon there; after so many, several ranges of keys are listed at a time.
 _CHAINED_PAGES = 2
+# Pages of 1,000 objects take about 0.3 MB each.
+_MOST_PAGES_AHEAD = 8
 _ENCODED = re.compile(r"<EncodingType>url</EncodingType>")
 
 
@@ -48,8 +51,9 @@ def find_in_s3(s3: S3, bucket: str, key: str) -> Listing:
         AWSError: it cannot be listed.
     """
     prefix = f"{key}/" if key and not key.endswith("/") else key
+    awaited = None if key == prefix else _request_object(s3, bucket, key)
     below = list_below(s3, bucket, prefix)
-    single = None if key == prefix else find_object(s3, bucket, key)
+    single = None if awaited is None else _read_object(s3, bucket, key, awaited)
     first = next(below, None)
     entries = chain([] if first is None else [first], below)
     return Listing(single, entries, exists=single is not None or first is not None)
@@ -62,14 +66,28 @@ def find_object(s3: S3, bucket: str, key: str) -> Entry | None:
         ResourceNotFoundError: the bucket does not exist.
         AWSError: it cannot be listed.
     """
+    return _read_object(s3, bucket, key, _request_object(s3, bucket, key))
+
+
+def _request_object(s3: S3, bucket: str, key: str) -> Future[Response]:
     # No key that starts with this one sorts before it. Unlike HEAD, this tells "not there" from
     # "not allowed", and needs no permission but that of listing.
-    response = s3.ask(_page_request(bucket, key, None, limit=1))
+    return s3.send(_page_request(bucket, key, None, limit=1))
+
+
+def _read_object(s3: S3, bucket: str, key: str, awaited: Future[Response]) -> Entry | None:
+    response = _result_of(awaited, bucket, key)
     page = _read_page(response.body, bucket, key, ListingEvidence(bucket, key))
     found = page.objects[0] if page.objects else None
     if found is None or found.relative:
         return None
     return _with_served_sizes(s3, bucket, key, [found])[0]
+
+
+def _result_of(awaited: Future[Response], bucket: str, prefix: str) -> Response:
+    while wait([awaited], SILENCE_SECONDS).not_done:
+        warn_of_silence("ListObjectsV2", s3_uri(bucket, prefix))
+    return awaited.result()
 
 
 def list_below(s3: S3, bucket: str, prefix: str) -> Iterator[Entry]:
@@ -82,12 +100,31 @@ def list_below(s3: S3, bucket: str, prefix: str) -> Iterator[Entry]:
         ResourceNotFoundError: the bucket does not exist.
         AWSError: it cannot be listed, or not in the order of keys.
     """
+    if (bucket, prefix) in s3.begun_listings:
+        found = s3.begun_listings.pop((bucket, prefix)).take()
+        return chain(next(found), chain.from_iterable(found))
     pages = _Pages(s3, bucket, prefix)
     chained = pages.chained()
     first, _ = next(chained)
     if first.next_token is None:
         return iter(first.objects)
     return chain(first.objects, chain.from_iterable(_further_objects(pages, first, chained)))
+
+
+def begin_listing(s3: S3, bucket: str, prefix: str) -> None:
+    """Send the requests for the first pages of a listing, which the next `list_below` returns.
+
+    The first one is sent at once. Errors are raised by `list_below`.
+    """
+    found = _all_objects(_Pages(s3, bucket, prefix))
+    s3.begun_listings[bucket, prefix] = BegunIterator(found, _MOST_PAGES_AHEAD)
+
+
+def _all_objects(pages: _Pages) -> Iterator[list[Entry]]:
+    chained = pages.chained()
+    first, _ = next(chained)
+    yield first.objects
+    yield from _further_objects(pages, first, chained)
 
 
 def _further_objects(
@@ -123,9 +160,7 @@ class _Pages(NamedTuple):
         awaited: Future[Response] | None = self.request()
         evidence = self.evidence()
         while awaited is not None:
-            while wait([awaited], SILENCE_SECONDS).not_done:
-                warn_of_silence("ListObjectsV2", s3_uri(self.bucket, self.prefix))
-            page = self.read(awaited.result(), evidence)
+            page = self.read(_result_of(awaited, self.bucket, self.prefix), evidence)
             awaited = None if page.next_token is None else self.request(page.next_token)
             yield _ChainedPage(page, awaited)
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aibs_informatics_aws_lambda.common.aws import find_region
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
-from aibs_informatics_aws_lambda.storage.data_sync.connection import S3Connection, parse_role_arn
 
 from ..settings import EXTERNAL_ID_KEY, ROLE_ARN_KEY, ROLE_SESSION_NAME_KEY
 
 if TYPE_CHECKING:
+    from aibs_informatics_aws_lambda.storage.data_sync.connection import S3Connection
     from botocore.session import Session
 
 _DEFAULT_SESSION_NAME = "data-sync"
@@ -49,6 +49,9 @@ def find_role(connection: S3Connection | None) -> Role | None:
     arn = os.environ.get(ROLE_ARN_KEY)
     if not arn:
         return None
+    # Few have one, and models take most of the start-up time.
+    from aibs_informatics_aws_lambda.storage.data_sync.connection import parse_role_arn
+
     try:
         parse_role_arn(arn)
     except ValueError as error:

@@ -67,6 +67,10 @@ class Engine:
         seconds_left: returns the time until the Lambda function times out; 0 outside of Lambda.
         listener: receives what is done with each entry, beside the report.
         shared: the states of rate limits, if other processes share them.
+        clients: returns the S3 client for a number of connections, and so on; by default new ones,
+            one for each number of connections, service and identity.
+        listed: the time before which ``clients`` has begun no listing, in seconds since 1970 UTC;
+            by default that at which each sync starts.
     """
 
     def __init__(
@@ -75,13 +79,15 @@ class Engine:
         seconds_left: Callable[[], float] = lambda: 0.0,
         listener: Report | None = None,
         shared: SharedStates | None = None,
+        clients: Callable[..., S3] | None = None,
+        listed: float | None = None,
     ) -> None:
         self._progress = progress or NullProgress()
         self._listener = listener
         self._seconds_left = seconds_left
-        # One client for each number of connections, service and identity, and one limit for all
-        # syncs that have it.
-        self._s3 = cache(S3)
+        self._s3 = clients or cache(S3)
+        self._listed = listed
+        # One limit for all syncs that have it.
         self._make_limits = cache(partial(RateLimits, shared=shared))
 
     def client(self, request: models.DataSyncRequest) -> S3:
@@ -156,7 +162,8 @@ class Engine:
 
     def _call(self, request: models.DataSyncRequest, budget: TimeBudget) -> _Call:
         s3, limits = self._clients(request), self._limits(request)
-        return _Call(request, budget, self._progress, s3, self._listener, limits)
+        listed = time.time() if self._listed is None else self._listed
+        return _Call(request, budget, self._progress, s3, self._listener, limits, listed)
 
 
 class _Call:
@@ -170,6 +177,7 @@ class _Call:
             one of the environment; it is called only for what is in S3.
         listener: receives what is done with each entry.
         limits: the limits of bytes and requests per second, if there are any.
+        listed: the time, in seconds since 1970 UTC, before which the source was not listed.
     """
 
     def __init__(
@@ -180,6 +188,7 @@ class _Call:
         s3: Callable[..., S3],
         listener: Report | None,
         limits: RateLimits | None,
+        listed: float,
     ) -> None:
         self._request = request
         self._budget = budget
@@ -203,7 +212,7 @@ class _Call:
             else None
         )
         self._changes = not (request.dry_run or request.verify)
-        self._started = time.time()
+        self._listed = listed
         self._there: Iterable[Entry] | None = None
         self._failures = Failures() if request.continue_on_error else None
 
@@ -336,7 +345,7 @@ class _Call:
                 staging=stack.enter_context(self._staging(plans)),
                 changes=self._changes,
                 size_only=request.size_only,
-                listed=self._started,
+                listed=self._listed,
                 verifies=bool(request.verify),
                 fsync=bool(request.fsync),
                 skips_archived=bool(request.skip_archived),

@@ -1,0 +1,102 @@
+"""Listings that begin before the models and the engine are imported."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from aibs_informatics_aws_lambda.handlers.data_sync.cli import sync
+from aibs_informatics_aws_lambda.handlers.data_sync.cli.begun_listings import find_prefixes
+from aibs_informatics_aws_lambda.handlers.data_sync.cli.sync_arguments import make_parser
+from faulty_s3 import Call, FaultyS3, Reply
+from tables import table
+
+PACKAGE = "aibs_informatics_aws_lambda.handlers.data_sync"
+
+
+@table(
+    "arguments, expected",
+    {
+        "upload": ("folder s3://bucket/key", ["s3://bucket/key/"]),
+        "to a bucket": ("folder s3://bucket", ["s3://bucket/"]),
+        "download": ("s3://bucket/key folder", ["s3://bucket/key/"]),
+        "copy": ("s3://bucket/a/ s3://bucket/b", ["s3://bucket/a/", "s3://bucket/b/"]),
+        "the source may be an object": ("s3://bucket/a s3://bucket/b", ["s3://bucket/a/"]),
+        "a file goes to a key": ("file s3://bucket/key/", []),
+        "the source is missing": ("missing s3://bucket/key/", []),
+        "local paths": ("folder copy", []),
+        "nothing is compared": ("--force folder s3://bucket/key", []),
+        "all is deleted": ("--force --delete folder s3://bucket/key", ["s3://bucket/key/"]),
+        "another client": ("--retries 3 folder s3://bucket/key", []),
+        "another service": ("--destination-region x folder s3://bucket/key", []),
+        "several processes": ("-j 2 s3://bucket/key folder", []),
+        "no listing": ("--files-from list s3://bucket/key folder", []),
+    },
+)
+def test_listings_that_any_sync_with_the_options_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: str, expected: list[str]
+):
+    monkeypatch.chdir(tmp_path)
+    Path("folder").mkdir()
+    Path("file").touch()
+
+    assert list(find_prefixes(make_parser().parse_args(arguments.split()))) == expected
+
+
+@table(
+    "arguments",
+    {"upload": ["here", "s3://bucket/a/"], "download": ["s3://bucket/a", "copy"]},
+)
+def test_sync_requests_no_page_twice(
+    s3: FaultyS3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+):
+    monkeypatch.chdir(tmp_path)
+    Path("here").mkdir()
+    Path("here/1").touch()
+    s3.put("bucket", "a/1", b"1")
+
+    assert sync.run(arguments) == 0
+
+    pages = [call.query for call in s3.calls if call.operation == "ListObjectsV2"]
+    assert pages
+    assert all(pages.count(page) == 1 for page in pages)
+
+
+def test_listing_begins_before_models_and_engine_are_imported(s3: FaultyS3, run_command):
+    command = [sys.executable, "-X", "importtime", "-m", f"{PACKAGE}.cli"]
+    result = run_command(*command, "s3://bucket/a", "copy", "--ignore-missing")
+
+    assert result.returncode == 0
+    loaded = [line.rpartition(" ")[2] for line in result.stderr.splitlines()]
+    begun = loaded.index(f"{PACKAGE}.s3.listing")
+    for module in ("pydantic", f"{PACKAGE}.sync.engine"):
+        assert module not in loaded[:begun]
+
+
+@table(
+    "arguments, status",
+    {
+        "invalid options": ("--delete-excluded s3://bucket/a copy", 2),
+        "no service": ("--endpoint-url http://127.0.0.1:1 s3://bucket/a copy", 1),
+    },
+)
+def test_failure_does_not_wait_for_listings_that_have_begun(
+    s3: FaultyS3, run, arguments: str, status: int
+):
+    released = threading.Event()
+
+    def silent(call: Call, respond: Callable[[], Reply]) -> Reply:
+        released.wait(10)
+        return respond()
+
+    s3.fault = silent
+    try:
+        result = run(*arguments.split())
+    finally:
+        released.set()
+
+    assert result.returncode == status
+    assert result.stderr.count("\n") == 1
