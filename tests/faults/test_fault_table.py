@@ -9,8 +9,10 @@ import errno
 import os
 import random
 import re
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -86,7 +88,7 @@ def cut(_: Call, proceed: Callable[[], Reply]) -> Reply:
 
 
 def trickle(_: Call, proceed: Callable[[], Reply]) -> Reply:
-    return replace(proceed(), pause=0.0005)
+    return replace(proceed(), pause=partial(time.sleep, 0.0005))
 
 
 def shorten(_: Call, proceed: Callable[[], Reply]) -> Reply:

@@ -89,7 +89,7 @@ class Reply:
         body: the body.
         headers: the headers.
         sends: how many bytes of the body are sent before the connection breaks; `None` for all.
-        pause: how many seconds pass before each kilobyte.
+        pause: is called before each kilobyte.
         length: the content length that is told, if not that of the body.
     """
 
@@ -97,7 +97,7 @@ class Reply:
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     sends: int | None = None
-    pause: float = 0.0
+    pause: Callable[[], None] | None = None
     length: int | None = None
 
 
@@ -427,7 +427,8 @@ def _handler_of(held: FaultyS3) -> type[BaseHTTPRequestHandler]:
             body = reply.body if reply.sends is None else reply.body[: reply.sends]
             step = 1024 if reply.pause else max(len(body), 1)
             for start in range(0, len(body), step):
-                time.sleep(reply.pause)
+                if reply.pause:
+                    reply.pause()
                 self.wfile.write(body[start : start + step])
             if reply.sends is not None:
                 self.wfile.flush()

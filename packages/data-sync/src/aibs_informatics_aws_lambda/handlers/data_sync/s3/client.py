@@ -483,7 +483,8 @@ class S3:
         known = {
             response: self._state_of(request, response)
             for request, _, response in in_flight.values()
-            if request.operation not in _SLOW_OPERATIONS
+            # One that was ended may take a moment.
+            if request.operation not in _SLOW_OPERATIONS and response.too_slow is None
         }
         parts = sum(math.ceil(state.unknown / self._part_bytes) for state in known.values())
         is_queue = parts > min(self._connections, _MEMORY_BYTES // PART_BYTES)
