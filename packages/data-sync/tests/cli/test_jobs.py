@@ -230,16 +230,34 @@ def test_tree_with_little_to_transfer_is_not_divided(data):
     assert len(batches_of(data, 8)) == 1
 
 
-def test_folder_of_very_many_small_files_is_not_divided(monkeypatch, data):
+def test_folder_of_very_many_small_files_is_not_divided_and_listed_once(monkeypatch, data):
     monkeypatch.setattr(parallel, "_FILES_OF_A_PROCESS", 1)
     monkeypatch.setattr(parallel, "_MAX_SMALL_PARTS", 2)
+    listings, find_parts = [], parallel.find_parts
+    monkeypatch.setattr(
+        parallel, "find_parts", lambda *a: listings.append(a[0].source_path) or find_parts(*a)
+    )
     assert len(batches_of(data / "f1", 3)) == 1
+    assert listings == [data / "f1"]
 
 
 def test_one_batch_is_said_to_leave_jobs_without_effect(run, data, bucket):
     result = run("--jobs", "4", "-v", "data", "s3://bucket/data/")
     assert result.returncode == 0, result.stderr
-    assert "--jobs has no effect: data has too few files or too few folders" in result.stderr
+    assert "--jobs has no effect: data has too few files to divide" in result.stderr
+
+
+def test_large_tree_that_is_not_divided_is_a_warning(monkeypatch, data, s3, caplog):
+    monkeypatch.setattr(parallel, "_FILES_OF_A_PROCESS", 1)
+    monkeypatch.setattr(parallel, "_MAX_SMALL_PARTS", 2)
+    request = DataSyncRequest(source_path=data / "f1", destination_path="s3://bucket/data/")
+
+    result = parallel.sync_in_batches(request, NullProgress(), processes=2)
+
+    assert result.counts.files_transferred == 3
+    [warning] = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert f"{data / 'f1'} has too few folders" in warning.getMessage()
+    assert "(3)" in warning.getMessage()
 
 
 @table(

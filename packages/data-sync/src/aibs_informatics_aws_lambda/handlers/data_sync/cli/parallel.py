@@ -16,6 +16,7 @@ from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest, 
 from ..local.locks import held_lock
 from ..locations import resolve
 from ..prepare.divided_stores import SplitParts
+from ..prepare.flat_folders import FlatFolders
 from ..prepare.limits import BatchLimits
 from ..prepare.split import NothingSelectedError, SubRequests, find_parts
 from ..progress import Progress
@@ -92,11 +93,7 @@ def sync_in_batches(
         return ParallelResult(batches=0, syncs=0)
     logger.info("Batches of %s: %s", request.source_path, len(batches))
     if len(batches) == 1:
-        logger.info(
-            "--jobs has no effect: %s has too few files or too few folders to divide, and is "
-            "transferred by one process",
-            request.source_path,
-        )
+        _report_undivided(request, batches[0])
         result = ParallelResult(batches=1, syncs=1)
         _add(result, engine.sync(request))
         return result
@@ -153,13 +150,17 @@ def split_into_batches(
     found = whole.model_copy(update={"fail_if_missing": True})
     on_failure = failures.note if request.continue_on_error else None
 
+    # With a given size, folders are divided into single files.
+    flat = FlatFolders(_SMALL_BYTES, _MAX_SMALL_PARTS) if batch_bytes is None else None
+
     def divide(limit: int) -> list[Node]:
-        return find_parts(found, BatchLimits(limit), s3, on_failure)
+        return find_parts(found, BatchLimits(limit), s3, on_failure, flat)
 
     limit = batch_bytes or _BATCH_BYTES
     parts = divide(limit)
     useful = min(processes, count_useful_processes(parts))
-    if batch_bytes is None and len(BatchLimits(limit).pack(parts)) < useful:
+    has_too_few = len(BatchLimits(limit).pack(parts)) < useful
+    if has_too_few and flat is not None and not flat.cover(parts):
         limit, parts = _divide_further(divide, limit, parts, useful)
     while batch_bytes is None and _has_too_many_small(parts):
         limit *= _LIMIT_FACTOR
@@ -170,10 +171,30 @@ def split_into_batches(
     return batches, [syncs.finish(node) for node in split.final]
 
 
+def _report_undivided(request: DataSyncRequest, batch: Batch) -> None:
+    if _useful_processes(*batch.amount) > 1:
+        logger.warning(
+            "--jobs has no effect: trees are divided by folders, and %s has too few folders, or "
+            "too many small files next to them. Its files (%s) are transferred by one process",
+            request.source_path,
+            f"{batch.amount.files:,}",
+        )
+    else:
+        logger.info(
+            "--jobs has no effect: %s has too few files to divide, and is transferred by one "
+            "process",
+            request.source_path,
+        )
+
+
 def count_useful_processes(parts: Sequence[Node]) -> int:
     """Return the number of processes that have enough to transfer, at least 1."""
     files = sum(part.object_count for part in parts)
     size = sum(part.size_bytes for part in parts)
+    return _useful_processes(files, size)
+
+
+def _useful_processes(files: int, size: int) -> int:
     return max(1, (files + size // _BYTES_OF_A_FILE) // _FILES_OF_A_PROCESS)
 
 

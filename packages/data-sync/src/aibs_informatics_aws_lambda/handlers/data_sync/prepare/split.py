@@ -26,6 +26,7 @@ from ..sync.resolve import resolve_sync
 from ..sync.routes import Route, folder_route, single_route
 from ..tree import Coverage, Node, fold, node_of
 from .divided_stores import SplitParts, set_entry_files_apart
+from .flat_folders import FlatFolders
 from .limits import BatchLimits
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def find_parts(
     limits: BatchLimits,
     s3: Callable[[], S3],
     on_failure: OnFailure | None = None,
+    flat: FlatFolders | None = None,
 ) -> list[Node]:
     """Return the parts of a source that are synced separately, in path order.
 
@@ -62,6 +64,7 @@ def find_parts(
         s3: creates the S3 client; called only for a source in S3.
         on_failure: called with each file that cannot be read or has an invalid name, which is
             then part of no part, instead of raising the error.
+        flat: the folders that are not divided; see `partition`.
 
     Raises:
         NothingSelectedError: the filters exclude all files.
@@ -83,15 +86,17 @@ def find_parts(
         below = filter(allows, below)
     if resolved.source.bucket is not None and resolved.destination.bucket is None:
         below = _check_local_paths(below, resolved.source, on_failure)
-    parts = _parts(single, below, limits)
+    parts = _parts(single, below, limits, flat)
     if (resolved.single or resolved.below) and not parts[0].object_count:
         _report_nothing_selected(request)
     return parts
 
 
-def _parts(single: Entry | None, below: Iterable[Entry], limits: BatchLimits) -> list[Node]:
+def _parts(
+    single: Entry | None, below: Iterable[Entry], limits: BatchLimits, flat: FlatFolders | None
+) -> list[Node]:
     if single is None:
-        return partition(below, limits)
+        return partition(below, limits, flat)
     rest = iter(below)
     first = next(rest, None)
     if first is None:
@@ -310,7 +315,9 @@ def _report_nothing_selected(request: PrepareBatchDataSyncRequest) -> None:
     logger.warning("%s", message)
 
 
-def partition(entries: Iterable[Entry], limits: BatchLimits) -> list[Node]:
+def partition(
+    entries: Iterable[Entry], limits: BatchLimits, flat: FlatFolders | None = None
+) -> list[Node]:
     """Return the largest folders that are within the limits, and the entries outside them.
 
     An entry that exceeds a limit is still a part. So is a folder of any size that has keys which
@@ -320,6 +327,8 @@ def partition(entries: Iterable[Entry], limits: BatchLimits) -> list[Node]:
     Args:
         entries: the entries of the tree, in listing order.
         limits: the limits of a part.
+        flat: notes the folders with too many small files to divide: of any size, each is in one
+            part. Memory is needed for the nodes of few of these files.
 
     Returns:
         The parts, in path order; only the root if it is within the limits or empty.
@@ -330,10 +339,11 @@ def partition(entries: Iterable[Entry], limits: BatchLimits) -> list[Node]:
         path = folder.relative
         if path == "/" or path.endswith("//"):
             whole.add(path[:-1])
-        fits = limits.fit(folder) or path in whole
+        is_flat = flat is not None and flat.close(path)
+        fits = is_flat or limits.fit(folder) or path in whole
         return Coverage.WHOLE if fits else Coverage.PARTS
 
-    root, parts = fold(entries, covers)
+    root, parts = fold(entries, covers, None if flat is None else flat.add)
     if covers(root) is Coverage.WHOLE:
         return [root]
     return list(_with_lone_ones(parts))
