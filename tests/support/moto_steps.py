@@ -11,6 +11,7 @@ Every change is to the very version of moto that `MOTO_VERSION` names:
 - a Fail state may raise again what a catcher has caught, whose name begins with ``States.``,
 - JSONata is evaluated: moto leaves that to a virtual machine of Java that it does not have,
 - services are asked where the tests have them,
+- the end of an execution can be waited for,
 - a definition is parsed once: that takes longer than to run it.
 """
 
@@ -31,7 +32,7 @@ import boto3
 from botocore import xform_name
 from botocore.config import Config
 
-__all__ = ["MOTO_VERSION", "client_at", "patched"]
+__all__ = ["MOTO_VERSION", "Endings", "client_at", "patched"]
 
 MOTO_VERSION: Final = "5.2.5"
 
@@ -39,12 +40,32 @@ _POLLING_SECONDS: Final = 0.05
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
 
 
+class Endings:
+    """Executions that have ended in this process: how many, to wait for the next one."""
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self.count = 0
+
+    def note(self) -> None:
+        """Note that an execution has ended, whose status is set."""
+        with self._condition:
+            self.count += 1
+            self._condition.notify_all()
+
+    def wait_for_more_than(self, count: int, seconds: float) -> bool:
+        """Wait until more executions than these have ended; return whether that is so in time."""
+        with self._condition:
+            return self._condition.wait_for(lambda: self.count > count, seconds)
+
+
 @contextmanager
-def patched(make_client: Callable[[str], Any]) -> Iterator[None]:
+def patched(make_client: Callable[[str], Any], endings: Endings) -> Iterator[None]:
     """Run the block with a complete interpreter.
 
     Args:
         make_client: returns the boto3 client of a service.
+        endings: notes each execution that ends.
     """
     import moto
     from moto.stepfunctions.parser.asl.component.common.error_name.custom_error_name import (
@@ -69,6 +90,7 @@ def patched(make_client: Callable[[str], Any]) -> Iterator[None]:
     )
     from moto.stepfunctions.parser.asl.jsonata import jsonata
     from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+    from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication
     from moto.stepfunctions.responses import StepFunctionResponse
 
     if moto.__version__ != MOTO_VERSION:
@@ -83,7 +105,12 @@ def patched(make_client: Callable[[str], Any]) -> Iterator[None]:
         del part, credentials
         _write_results(env, make_client("s3"))
 
+    def terminated(communication: Any) -> None:
+        communication._reflect_execution_status()
+        endings.note()
+
     replaced: list[tuple[Any, str, Any]] = [
+        (BaseExecutionWorkerCommunication, "terminated", terminated),
         (StateTaskService, "_normalise_parameters", _with_service_case),
         (StateTaskService, "_normalise_response", _with_states_case),
         (callbacks, "_DELAY_SECONDS_SYNC_CONDITION_CHECK", _POLLING_SECONDS),

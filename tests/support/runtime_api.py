@@ -20,6 +20,7 @@ from typing import Any, Self
 
 _ARN = "arn:aws:lambda:us-west-2:123456789012:function:function"
 _TIMEOUT_SECONDS = 300
+_POLL_SECONDS = 0.01  # How long the end of the server may take.
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class RuntimeApi:
         self._outcomes: dict[str, queue.Queue[Outcome]] = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._make_request_handler())
         self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(_POLL_SECONDS,))
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -98,7 +98,7 @@ def sparse_s3() -> Iterator[SparseS3]:
     held = SparseS3()
     server = _Server(("127.0.0.1", 0), _handler_of(held))
     held.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield held
     server.shutdown()

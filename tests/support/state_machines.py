@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final, TypeAlias
 from urllib.parse import unquote
 
-from moto_steps import client_at, patched
+from moto_steps import Endings, client_at, patched
 from servers import ACCOUNT, REGION
 from workflow_states import HANDLERS
 
@@ -43,7 +43,7 @@ SECONDS_QUEUED: Final = 2
 _STATES_URL: Final = f"https://states.{REGION}.amazonaws.com"
 _ROLE: Final = f"arn:aws:iam::{ACCOUNT}:role/states"
 _PATIENCE_SECONDS: Final = 120
-_POLL_SECONDS: Final = 0.05
+_POLL_SECONDS: Final = 0.01
 
 
 BUCKET: Final = "work"
@@ -275,6 +275,7 @@ class StateMachines:
 
     def __init__(self) -> None:
         self.client = client_at("stepfunctions", _STATES_URL)
+        self.endings = Endings()
 
     def create(self, name: str, definition: Mapping[str, Any]) -> str:
         """Create a state machine, and return its ARN."""
@@ -294,11 +295,13 @@ class StateMachines:
             stateMachineArn=arn, name=str(uuid.uuid4()), input=json.dumps(request)
         )
         end = time.monotonic() + _PATIENCE_SECONDS
-        while time.monotonic() < end:
+        ended = True
+        while ended:
+            count = self.endings.count
             found = self.client.describe_execution(executionArn=started["executionArn"])
             if found["status"] != "RUNNING":
                 return self._ended(found)
-            time.sleep(_POLL_SECONDS)
+            ended = self.endings.wait_for_more_than(count, end - time.monotonic())
         raise TimeoutError(f"{arn} has not ended in {_PATIENCE_SECONDS} seconds")
 
     def executions(self, arn: str) -> list[Execution]:
@@ -343,5 +346,5 @@ def running_state_machines(
         machines = StateMachines()
         # What is to be patched has been imported with the first of them.
         machines.client.list_state_machines()
-        with patched(lambda service: client_at(service, urls[service])):
+        with patched(lambda service: client_at(service, urls[service]), machines.endings):
             yield machines

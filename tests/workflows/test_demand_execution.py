@@ -63,6 +63,18 @@ def run(workshop, data_sync, efs, monkeypatch):
 
 
 @pytest.fixture
+def other_sync(workshop):
+    """Create a state machine of a single state in place of the data sync, and return its ARN."""
+
+    def create(**state: Any) -> str:
+        definition = {"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True, **state}}}
+        # With the name of the data sync: the definition of executions, parsed once, has it too.
+        return workshop.machines.create("data-sync-lambda", definition)
+
+    return create
+
+
+@pytest.fixture
 def working(efs):
     return efs[1] / "scratch" / "run-0001"
 
@@ -131,12 +143,10 @@ def test_an_execution_without_inputs_and_outputs_has_totals_of_zero(run, worksho
 
 
 def test_totals_are_left_out_of_what_other_state_machines_and_services_do_not_return(
-    workshop, run, monkeypatch
+    other_sync, run, monkeypatch
 ):
     # Such as another implementation of the data sync, whose output is its own.
-    other = {"Type": "Pass", "Result": {"copied": 1}, "End": True}
-    definition = {"StartAt": "Copy", "States": {"Copy": other}}
-    arn = workshop.machines.create("other-sync", definition)
+    arn = other_sync(Result={"copied": 1})
     describe = Job.describe
     monkeypatch.setattr(
         Job,
@@ -151,10 +161,9 @@ def test_totals_are_left_out_of_what_other_state_machines_and_services_do_not_re
     assert done.output["inputs"] == done.output["outputs"] == counts(0)
 
 
-def test_optional_counts_of_syncs_are_summed_up(workshop, run):
-    result = {"result": {"files_archived": 2, "bytes_archived": 5, "files_backed_up": 1}}
-    definition = {"StartAt": "A", "States": {"A": {"Type": "Pass", "Result": result, "End": True}}}
-    arn = workshop.machines.create("archive-sync", definition)
+def test_optional_counts_of_syncs_are_summed_up(other_sync, run):
+    counted = {"files_archived": 2, "bytes_archived": 5, "files_backed_up": 1}
+    arn = other_sync(Result={"result": counted})
 
     done = run("true", values={"DataSyncStateMachineArn": arn})
 
@@ -170,12 +179,8 @@ def test_totals_have_all_counts_of_a_result():
     assert set(OPTIONAL_COUNTS) == set(BatchDataSyncResult.model_fields) - always
 
 
-def test_a_request_reaches_the_data_sync_as_it_was_planned(workshop, run):
-    definition = {
-        "StartAt": "A",
-        "States": {"A": {"Type": "Pass", "Parameters": {"got.$": "$"}, "End": True}},
-    }
-    arn = workshop.machines.create("any-sync", definition)
+def test_a_request_reaches_the_data_sync_as_it_was_planned(workshop, other_sync, run):
+    arn = other_sync(Parameters={"got.$": "$"})
     text = {
         "local": "te\"x't.txt",
         "remote": f"s3://{BUCKET}/raw/",

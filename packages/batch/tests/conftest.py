@@ -123,7 +123,7 @@ def start_recorded():
                 pass
 
         server = HTTPServer(("127.0.0.1", 0), Answer)
-        threading.Thread(target=server.serve_forever).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,)).start()
         servers.append(server)
         return f"http://127.0.0.1:{server.server_port}"
 

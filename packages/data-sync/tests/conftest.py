@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from aibs_informatics_aws_lambda.handlers.data_sync.s3 import client
 from faulty_s3 import FaultyS3, faulty_s3
 from servers import aws_settings
 
@@ -199,10 +200,11 @@ def bucket(aws) -> Bucket:
 
 @pytest.fixture
 def faults(aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Faults]:
-    """Injects faults into requests to the mock AWS server."""
+    """Injects faults into requests to the mock AWS server, which are soon tried again."""
+    monkeypatch.setattr(client, "_FIRST_WAIT_MS", 1)
     found = Faults()
     server = _Server(("127.0.0.1", 0), _make_handler(aws.url, found))
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
     yield found

@@ -158,7 +158,7 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
             """Print nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         seen.url = f"http://127.0.0.1:{server.server_port}"
         monkeypatch.setenv("WEBHOOK_PRIVATE_HOSTS", "127.0.0.1")
         yield seen
@@ -191,7 +191,7 @@ def mock_service(monkeypatch: pytest.MonkeyPatch) -> Iterator[MockService]:
             """Print nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         seen.url = f"http://127.0.0.1:{server.server_port}"
         for name, value in {
             "AWS_ACCESS_KEY_ID": "testing",

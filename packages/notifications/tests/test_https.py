@@ -154,7 +154,7 @@ def tls_endpoint(monkeypatch, tmp_path):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(tmp_path / "certificate.pem", tmp_path / "key.pem")
         server.socket = context.wrap_socket(server.socket, server_side=True)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         trusting = ssl.create_default_context(cafile=tmp_path / "certificate.pem")
         monkeypatch.setattr(https, "_tls_context", lambda: trusting)
         monkeypatch.setenv("WEBHOOK_PRIVATE_HOSTS", "LOCALHOST, 127.0.0.1")

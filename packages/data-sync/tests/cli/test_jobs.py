@@ -7,15 +7,16 @@ import json
 import os
 import signal
 import time
-from contextlib import contextmanager
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from threading import Event, Thread
+from types import SimpleNamespace
 
 import pytest
 from aibs_informatics_aws_lambda.handlers.data_sync.cli import parallel, pool
 from aibs_informatics_aws_lambda.handlers.data_sync.cli.failed_files import FailedFiles
 from aibs_informatics_aws_lambda.handlers.data_sync.cli.progress import Amount
+from aibs_informatics_aws_lambda.handlers.data_sync.local import locks
 from aibs_informatics_aws_lambda.handlers.data_sync.progress import NullProgress
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.client import S3
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.failures import Failures
@@ -178,15 +179,6 @@ def test_single_batch_runs_as_without_jobs(run, data, aws, bucket):
     assert missing.stderr.count("\n") == 1
 
 
-@contextmanager
-def held(path):
-    """Hold a lock file as another sync does."""
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-        path.unlink()
-
-
 def no_s3() -> S3:
     raise AssertionError("nothing is in S3")
 
@@ -289,17 +281,35 @@ def test_file_that_is_found_twice_is_a_single_failure():
     assert files.count == 1
 
 
-def test_lock_is_held_for_all_batches(run, start, data, bucket, disk):
-    run("data", "s3://bucket/data/")
-    command = (*IN_BATCHES, "--require-lock", "s3://bucket/data/", "copy")
-    with held(disk.root / "copy.lock"):
-        process = start(*command)
-        time.sleep(2)
-        assert process.poll() is None
-        assert not (disk.root / "copy").exists()
+def test_lock_is_held_for_all_batches(monkeypatch, data, disk):
+    lock, waits, are_locked = disk.root / "copy.lock", [], []
+    run_batches = parallel.run_batches
 
-    assert process.wait(timeout=180) == 0
+    def run_and_look(*arguments):
+        with lock.open() as other, pytest.raises(BlockingIOError):
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        are_locked.append(True)
+        return run_batches(*arguments)
+
+    def release(seconds):
+        assert not (disk.root / "copy").exists()
+        waits.append(seconds)
+        lock.unlink()
+        held.close()
+
+    monkeypatch.setattr(parallel, "run_batches", run_and_look)
+    monkeypatch.setattr(locks, "time", SimpleNamespace(monotonic=time.monotonic, sleep=release))
+    request = DataSyncRequest(
+        source_path=data, destination_path=disk.root / "copy", require_lock=True
+    )
+    with lock.open("w") as held:
+        # As another sync does.
+        fcntl.flock(held, fcntl.LOCK_EX)
+        parallel.sync_in_batches(request, NullProgress(), processes=2, batch_bytes=80)
+
+    assert len(waits) == len(are_locked) == 1
     assert disk.read("copy") == TREE
+    assert not lock.exists()
 
 
 def test_ctrl_c_ends_all_processes_and_leaves_no_partial_file(start, aws, bucket, disk):

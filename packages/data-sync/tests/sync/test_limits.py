@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
+from aibs_informatics_aws_lambda.handlers.data_sync import rate_limits
+from aibs_informatics_aws_lambda.handlers.data_sync.progress import NullProgress
 from aibs_informatics_aws_lambda.handlers.data_sync.rate_limits import RateLimits
 from aibs_informatics_aws_lambda.handlers.data_sync.s3 import client
-from aibs_informatics_aws_lambda.handlers.data_sync.sync import engine as engine_module
+from aibs_informatics_aws_lambda.handlers.data_sync.sync import deadline, engine as engine_module
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.engine import Engine
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.transfers import local_copy
 from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest
@@ -116,7 +118,7 @@ def test_each_request_and_part_is_taken_from_the_limit(
     assert sum(taken) == sum(operations(s3).values())
 
 
-def test_requests_are_counted_by_operation_as_the_service_sees_them(s3, source, tmp_path):
+def test_requests_are_counted_by_operation_as_the_service_sees_them(s3, clock, source, tmp_path):
     (source / "small").write_text("x")
     found = []
     for limits in ({}, {"bandwidth": 40 * MB}):
@@ -148,8 +150,22 @@ def test_failed_download_with_a_limit_names_the_file(s3, source, tmp_path, monke
     assert list((tmp_path / "down").iterdir()) == []
 
 
+class TimeUpAfterAFile(NullProgress):
+    """A time that passes the deadline once a file is transferred."""
+
+    now = 0.0
+
+    def advance(self, files: int, size: int) -> None:
+        self.now += 100 * files
+
+
 @pytest.mark.parametrize("direction", ["up", "down", "copy"])
-def test_deadline_ends_a_transfer_that_waits_for_its_limit(s3, source, tmp_path, direction):
+def test_deadline_ends_a_transfer_that_waits_for_its_limit(
+    s3, source, tmp_path, monkeypatch, direction
+):
+    passing = TimeUpAfterAFile()
+    monkeypatch.setattr(deadline, "monotonic", lambda: passing.now)
+    monkeypatch.setattr(rate_limits, "_CHECK_SECONDS", 0.01)
     sync(source, "s3://bucket/up/")
     start, end = {
         "up": (source, "s3://bucket/other/"),
@@ -159,7 +175,7 @@ def test_deadline_ends_a_transfer_that_waits_for_its_limit(s3, source, tmp_path,
     (source / "a").write_text("a")
     s3.objects["bucket", "up/a"] = s3.objects["bucket", "up/large"].__class__(b"a")
 
-    response = sync(start, end, bandwidth=10_000, deadline=1.5)
+    response = sync(start, end, Engine(passing), bandwidth=10_000, deadline=0.2)
 
     assert response.incomplete
     assert response.result.files_transferred == 1

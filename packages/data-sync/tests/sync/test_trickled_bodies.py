@@ -150,10 +150,12 @@ def test_bandwidth_below_the_minimum_ends_no_transfer(
     monkeypatch.setattr(engine, "RateLimits", limits)
     there, here = "s3://bucket/src/", tmp_path / "here"
     here.mkdir()
+    # Takes longer than the window, with what is sent at once.
+    content = bytes(40 * KIB)
     if direction == "down":
-        s3.put("bucket", "src/a", bytes(64 * KIB))
+        s3.put("bucket", "src/a", content)
     else:
-        (here / "a").write_bytes(bytes(64 * KIB))
+        (here / "a").write_bytes(content)
     locations = (there, here) if direction == "down" else (here, there)
     assert sync(*locations, bandwidth=50 * KIB).result.files_transferred == 1
     assert "attempt is ended" not in caplog.text
