@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Iterator, Mapping
@@ -30,6 +31,9 @@ _ACCEPTED = (
     "application/vnd.docker.distribution.manifest.list.v2+json"
 )
 
+_MEMORY = Path("/dev/shm")
+_LARGE_IMAGES_BYTES = 4 << 30
+
 _CONFIGURATION = """\
 version: 0.1
 log: {{level: error, accesslog: {{disabled: true}}}}
@@ -54,16 +58,30 @@ def registry_server(folder: Path, htpasswd: str = "") -> Iterator[Registry]:
         raise FileNotFoundError(
             "docker-registry is not installed: apt-get install docker-registry"
         )
-    configuration = folder / "configuration.yml"
-    text = _CONFIGURATION.format(folder=folder / "storage")
-    if htpasswd:
-        (folder / "htpasswd").write_text(f"{htpasswd}\n")
-        text += f'auth: {{htpasswd: {{realm: "test", path: "{folder / "htpasswd"}"}}}}\n'
-    configuration.write_text(text)
-    command = f"REGISTRY_HTTP_ADDR=127.0.0.1:{{port}} exec {program} serve {configuration}"
-    ready = "http://127.0.0.1:{port}/"
-    with running(["sh", "-c", command], ready, folder / "log.txt") as url:
-        yield Registry(url.removesuffix("/"), folder / "storage")
+    with _storage_folder(folder) as storage:
+        configuration = folder / "configuration.yml"
+        text = _CONFIGURATION.format(folder=storage)
+        if htpasswd:
+            (folder / "htpasswd").write_text(f"{htpasswd}\n")
+            text += f'auth: {{htpasswd: {{realm: "test", path: "{folder / "htpasswd"}"}}}}\n'
+        configuration.write_text(text)
+        command = f"REGISTRY_HTTP_ADDR=127.0.0.1:{{port}} exec {program} serve {configuration}"
+        ready = "http://127.0.0.1:{port}/"
+        with running(["sh", "-c", command], ready, folder / "log.txt") as url:
+            yield Registry(url.removesuffix("/"), storage)
+
+
+@contextmanager
+def _storage_folder(folder: Path) -> Iterator[Path]:
+    """Yield a folder in memory if there is room for large images; otherwise one in ``folder``.
+
+    A registry flushes every file to the disk, a dozen per blob.
+    """
+    if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free >= _LARGE_IMAGES_BYTES:
+        with tempfile.TemporaryDirectory(dir=_MEMORY) as found:
+            yield Path(found)
+    else:
+        yield folder / "storage"
 
 
 @dataclass(frozen=True)

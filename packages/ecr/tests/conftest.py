@@ -251,6 +251,8 @@ def _handler_of(proxy: Proxy) -> type[BaseHTTPRequestHandler]:
 @pytest.fixture
 def proxy_of():
     """Start a proxy in front of a registry and return it."""
+    # The collection below looks at the objects of this test only, and not at all modules.
+    gc.freeze()
     with ExitStack() as running:
 
         def put_before(registry: Registry, *faults: Fault) -> Proxy:
@@ -269,6 +271,7 @@ def proxy_of():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         gc.collect()
+    gc.unfreeze()
 
 
 @pytest.fixture

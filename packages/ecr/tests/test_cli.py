@@ -36,13 +36,23 @@ def run(run_script, server):
     return lambda *arguments, **options: run_script(server, *arguments, **options)
 
 
+# Waits for its threads no longer than it takes to see that one of them is busy.
+IMPATIENT = f"""
+import sys
+from aibs_informatics_aws_lambda.common.cli import process
+from {MODULE} import main
+process._CLEANUP_SECONDS = 0.2
+sys.exit(main())
+"""
+
+
 @pytest.fixture
 def start():
     """Start replicate-image; killed at the end of the test, also of one that fails."""
     with ExitStack() as processes:
 
-        def start(*arguments: str, **options):
-            command = [sys.executable, "-m", MODULE, *arguments]
+        def start(*arguments: str, program=("-m", MODULE), **options):
+            command = [sys.executable, *program, *arguments]
             process = processes.enter_context(subprocess.Popen(command, **options))
             processes.callback(process.kill)
             return process
@@ -331,7 +341,10 @@ def test_interrupted_run_does_not_wait_for_a_silent_registry(
     gate = threading.Event()
     there = proxy_of(source, fault("GET", digest_of(LAYER), gate=gate))
     process = start(
-        f"{there.url}/{name}:v1", f"{target.url}/{name}:v1", stderr=subprocess.PIPE, text=True
+        *(f"{there.url}/{name}:v1", f"{target.url}/{name}:v1"),
+        program=("-c", IMPATIENT),
+        stderr=subprocess.PIPE,
+        text=True,
     )
     wait_until(lambda: there.made("GET", digest_of(LAYER)))
 

@@ -10,6 +10,7 @@ from urllib.parse import quote
 import pytest
 from aibs_informatics_aws_lambda.handlers.ecr import transfer
 from aibs_informatics_aws_lambda.handlers.ecr.manifest import Descriptor
+from aibs_informatics_aws_lambda.handlers.ecr.registry import connection, retries
 from aibs_informatics_aws_lambda.handlers.ecr.registry.distribution import (
     DistributionRegistryClient,
 )
@@ -28,6 +29,8 @@ PEAK_MB = 120
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch):
     monkeypatch.setattr(transfer, "_FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(connection, "backoff", lambda _: 0.01)
+    monkeypatch.setattr(retries._Retry, "get_backoff_time", lambda _: 0.0)
 
 
 def replicate(there, here, name, reference="v1", progress=None):
@@ -277,7 +280,7 @@ def test_interrupted_upload_of_a_small_blob_is_repeated(
 def test_blobs_are_transferred_concurrently(source, target, name, proxy_of, fault):
     layers = [bytes([number]) * MIB for number in range(8)]
     source.push_image(name, *layers, tag="v1")
-    there = proxy_of(source, fault("GET", "/blobs/", slow=0.05, times=99))
+    there = proxy_of(source, fault("GET", "/blobs/", slow=0.01, times=99))
     watched = _Watch()
 
     replicate(there, target, name, progress=watched)
@@ -365,7 +368,7 @@ def test_memory_does_not_depend_on_the_size_of_a_layer(source, target, name, run
 
 def test_memory_is_bounded_with_several_layers_in_flight(source, target, name, run_command):
     layers = [
-        source.push_blob(name, (bytes([n]) + piece[1:] for piece in noise(32 * MIB)), 32 * MIB)
+        source.push_blob(name, (bytes([n]) + piece[1:] for piece in noise(24 * MIB)), 24 * MIB)
         for n in range(6)
     ]
     source.push_image(name, tag="v1", layers=layers)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 
 import pytest
-from aibs_informatics_aws_lambda.handlers.ecr.registry import throttle
 from aibs_informatics_aws_lambda.handlers.ecr.registry.distribution import (
     DistributionRegistryClient,
 )
@@ -14,33 +13,6 @@ from aibs_informatics_aws_lambda.handlers.ecr.registry.throttle import Throttle,
 from aibs_informatics_aws_lambda.handlers.ecr.replication import Replication, make_plan
 from registry import digest_of
 from tables import table
-
-
-class Clock:
-    """A clock that only sleeping advances; the times slept are recorded."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-        self.sleeps: list[float] = []
-        self.on_sleep = lambda: None
-        self._lock = threading.Lock()
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        with self._lock:
-            self.sleeps.append(seconds)
-            self.now += seconds
-        self.on_sleep()
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    made = Clock()
-    monkeypatch.setattr(throttle, "monotonic", made)
-    monkeypatch.setattr(throttle, "sleep", made.sleep)
-    return made
 
 
 def test_requests_are_not_delayed_before_a_rejection(clock):
@@ -100,7 +72,7 @@ def test_wait_without_a_stated_time_is_exponential_with_jitter(rejections, longe
 class Bucket:
     """A rate limit of a registry: a number of requests per second, and a burst."""
 
-    def __init__(self, clock: Clock, fault, headers=()) -> None:
+    def __init__(self, clock, fault, headers=()) -> None:
         self.clock, self.fault, self.headers = clock, fault, headers
         self.tokens, self.at, self.rejected = 10.0, clock.now, 0
         self._lock = threading.Lock()

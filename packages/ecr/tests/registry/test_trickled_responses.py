@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,26 +15,58 @@ from aibs_informatics_aws_lambda.handlers.ecr.registry.protocol import (
     InterruptedTransferError,
     RegistryError,
 )
-from aibs_informatics_aws_lambda.handlers.ecr.registry.watchdog import is_too_slow
+from aibs_informatics_aws_lambda.handlers.ecr.registry.watchdog import (
+    MINIMUM_BYTES_PER_SECOND,
+    is_too_slow,
+)
 from tables import table
 
 BODY = bytes(30_000)
-TRICKLE = r"no response from http://[\d.:]+: .*\d+ bytes per second for 0 seconds, and the minimum"
+TRICKLE = r"no response from http://[\d.:]+: .*\d+ bytes per second for 60 seconds, and the min"
+
+
+class Clock:
+    """A clock that only the registry and the tests advance.
+
+    Attributes:
+        now: the time.
+        checks: the number of times that the monitor slept.
+    """
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.checks = 0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, _: float) -> None:
+        self.checks += 1
+        time.sleep(0.001)
+
+
+@pytest.fixture
+def clock(monkeypatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(watchdog, "monotonic", made)
+    monkeypatch.setattr(watchdog, "sleep", made.sleep)
+    monkeypatch.setattr(watchdog, "_monitor", watchdog._Monitor())
+    return made
 
 
 class Registry:
-    """Sends the bodies of its first responses 10 bytes at a time.
+    """Sends the bodies of its first responses slowly.
 
     Attributes:
         slow: the number of these responses.
-        pause: the seconds before each 10 bytes.
+        bytes_per_second: their rate. Below the minimum, a response never ends.
         has_length: whether a response names the length of its body.
         requests: the number of requests.
     """
 
     def __init__(self) -> None:
         self.slow = 0
-        self.pause = 0.01
+        self.bytes_per_second = 10
         self.has_length = True
         self.requests = 0
 
@@ -44,38 +77,42 @@ def registry() -> Registry:
 
 
 @pytest.fixture
-def connection(registry: Registry, monkeypatch) -> Iterator[RegistryConnection]:
-    monkeypatch.setattr(watchdog, "_monitor", watchdog._Monitor())
-    monkeypatch.setattr(watchdog, "_WARN_SECONDS", 0.05)
-    monkeypatch.setattr(watchdog, "_SLOW_SECONDS", 0.3)
-    monkeypatch.setattr(watchdog, "MINIMUM_BYTES_PER_SECOND", 5_000)
-
+def connection(registry: Registry, clock: Clock) -> Iterator[RegistryConnection]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
             registry.requests += 1
-            is_slow = registry.requests <= registry.slow
             self.send_response(200)
             if registry.has_length:
                 self.send_header("Content-Length", str(len(BODY)))
             else:
                 self.close_connection = True
             self.end_headers()
-            step = 10 if is_slow else len(BODY)
-            for start in range(0, len(BODY), step):
-                time.sleep(registry.pause if is_slow else 0)
-                try:
-                    self.wfile.write(BODY[start : start + step])
-                except OSError:
-                    self.close_connection = True
-                    return
+            if registry.requests > registry.slow:
+                self.wfile.write(BODY)
+            else:
+                self.trickle(registry.bytes_per_second)
+
+        def trickle(self, size: int) -> None:
+            self.close_connection = True
+            # The last byte of a response below the minimum is never sent.
+            end = len(BODY) - (size < MINIMUM_BYTES_PER_SECOND)
+            start = 0
+            while start < len(BODY) and not self.is_closed():
+                self.wfile.write(BODY[start : min(start + size, end)])
+                start = min(start + size, end)
+                clock.now += 1
+
+        def is_closed(self) -> bool:
+            """Wait for a millisecond, and return whether the client has disconnected."""
+            return bool(select.select([self.connection], [], [], 0.001)[0])
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever)
+    thread = Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     host, port = server.server_address[:2]
     made = RegistryConnection(f"http://{host!s}:{port}")
@@ -117,17 +154,20 @@ def test_blob_that_trickles_is_an_interruption(registry, connection, has_length)
 
 
 @pytest.mark.parametrize("get", [request, stream])
-def test_slow_response_above_the_minimum_arrives(registry, connection, monkeypatch, get):
-    monkeypatch.setattr(watchdog, "MINIMUM_BYTES_PER_SECOND", 10)
-    registry.slow, registry.pause = 1, 0.0001
+def test_slow_response_above_the_minimum_arrives(registry, connection, clock, get):
+    registry.slow, registry.bytes_per_second = 1, MINIMUM_BYTES_PER_SECOND + 1
     get_it: Callable[[RegistryConnection], bytes] = get
     assert get_it(connection) == BODY
+    assert (registry.requests, clock.now > 60) == (1, True)
 
 
-def test_time_of_the_reader_is_not_that_of_the_registry(connection):
+def test_time_of_the_reader_is_not_that_of_the_registry(connection, clock):
     with connection.stream("pull it", "/v2/", {}, (200,)) as (_, chunks):
         first = next(chunks)
-        time.sleep(0.5)
+        clock.now += 600
+        checks = clock.checks
+        while clock.checks < checks + 2:
+            time.sleep(0.001)
         assert first + b"".join(chunks) == BODY
 
 
