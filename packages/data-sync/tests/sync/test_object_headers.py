@@ -89,10 +89,14 @@ def test_headers_of_an_upload(fields, headers):
         ),
         "what is given takes precedence": (
             {"keep": True, "storage_class": "STANDARD", "sse": "AES256"},
+            {"x-amz-storage-class": "STANDARD", "x-amz-server-side-encryption": "AES256"},
+            False,
+        ),
+        "another encryption has no key of the source": (
+            {"keep": True, "sse": "AES256"},
             {
-                "x-amz-storage-class": "STANDARD",
+                "x-amz-storage-class": SOURCE["x-amz-storage-class"],
                 "x-amz-server-side-encryption": "AES256",
-                "x-amz-server-side-encryption-aws-kms-key-id": "key",
             },
             True,
         ),
@@ -125,6 +129,11 @@ def test_copy_in_parts_has_the_metadata_of_its_source():
     assert upload_of_parts_headers(settings(acl="private"), SOURCE) == {
         **metadata,
         "x-amz-acl": "private",
+    }
+    assert upload_of_parts_headers(settings(keep=True, sse="AES256"), SOURCE) == {
+        **metadata,
+        "x-amz-storage-class": SOURCE["x-amz-storage-class"],
+        "x-amz-server-side-encryption": "AES256",
     }
 
 

@@ -84,7 +84,7 @@ def copy_headers(settings: ObjectSettings) -> Callable[[Mapping[str, str]], dict
         given["x-amz-tagging-directive"] = "REPLACE"
 
     def add_kept(source: Mapping[str, str]) -> dict[str, str]:
-        headers = {**kept_headers(source), **given} if keeps else dict(given)
+        headers = {**_kept_beside(given, source), **given} if keeps else dict(given)
         if has_metadata:
             # All or nothing: S3 does not add to the metadata of the source.
             kept = {name: value for name, value in source.items() if is_metadata(name)}
@@ -101,7 +101,8 @@ def upload_of_parts_headers(
     kept = {name: value for name, value in source.items() if is_metadata(name)}
     if settings is None:
         return kept
-    return {**kept, **(kept_headers(source) if settings.keep else {}), **_given(settings)}
+    given = _given(settings)
+    return {**kept, **(_kept_beside(given, source) if settings.keep else {}), **given}
 
 
 def streamed_headers(settings: ObjectSettings | None, source: Mapping[str, str]) -> dict[str, str]:
@@ -116,7 +117,18 @@ def streamed_headers(settings: ObjectSettings | None, source: Mapping[str, str])
 
 def needs_source(settings: ObjectSettings) -> bool:
     """Tell whether a copy needs the headers of its source."""
-    return bool(settings.keep) or any(map(is_metadata, _given(settings)))
+    given = _given(settings)
+    keeps = settings.keep and not {_STORAGE_CLASS, _ENCRYPTION} <= given.keys()
+    return bool(keeps) or any(map(is_metadata, given))
+
+
+def _kept_beside(given: Mapping[str, str], source: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers of a source that its copy has beside given ones."""
+    kept = kept_headers(source)
+    if _ENCRYPTION not in given:
+        return kept
+    # S3 rejects the KMS key of another encryption.
+    return {name: value for name, value in kept.items() if not name.startswith(_ENCRYPTION)}
 
 
 def kept_headers(source: Mapping[str, str]) -> dict[str, str]:
