@@ -8,13 +8,11 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
-from aibs_informatics_aws_lambda.common.cli.errors import CommandError, UsageError
-from aibs_informatics_aws_lambda.common.exceptions import AWSError
+from aibs_informatics_aws_lambda.common.cli.errors import CommandError
 from aibs_informatics_aws_lambda.handlers.data_sync.cli import endpoint_check
 from aibs_informatics_aws_lambda.handlers.data_sync.cli.connection import use_connection
 from aibs_informatics_aws_lambda.handlers.data_sync.cli.endpoint_check import (
     check_endpoint,
-    checked_endpoint,
     describe_tls_error,
     judge_response,
 )
@@ -220,25 +218,6 @@ def test_endpoint_of_both_sides_is_looked_at_once(serve, monkeypatch: pytest.Mon
     monkeypatch.setattr(socket, "create_connection", lambda *a: connected.append(a) or connect(*a))
     use_connection(make_parser().parse_args(["s3://bkt/a", "s3://bkt/b"]))
     assert len(connected) == 1
-
-
-@table(
-    "path, failure, expected",
-    {
-        "the endpoint explains an error of AWS": ("/", AWSError("late"), CommandError),
-        "another error is raised at once": ("/", UsageError("wrong"), UsageError),
-        "an error of AWS has another reason": ("/xml", AWSError("late"), AWSError),
-    },
-)
-def test_error_while_an_endpoint_is_looked_at(serve, path, failure, expected):
-    bodies = {"/xml": ("application/xml", XML), "/": ("text/html", "<html>log in</html>")}
-    url = f"http://{serve(response('200 OK', *bodies[path]))}"
-    with (
-        pytest.raises(expected) as caught,
-        checked_endpoint(Endpoint(url, "us-west-2", is_custom=True), "AWS_ENDPOINT_URL"),
-    ):
-        raise failure
-    assert type(caught.value) is expected
 
 
 @table(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from pathlib import PurePath, PurePosixPath
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from .checked_text import CheckedText
 from .exceptions import AWSError, ValidationError
-from .json_io import JSON, JSONObject, dump_json_line, parse_json
+
+if TYPE_CHECKING:
+    from .json_io import JSON, JSONObject
 
 S3_SCHEME = "s3://"
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html, and upper case,
@@ -193,6 +195,9 @@ def download_to_json(s3_path: S3Path, **client: Any) -> JSON:
         ResourceNotFoundError: there is no such object or bucket.
         AWSError: the object cannot be read, or does not contain JSON.
     """
+    # Not for URIs alone, which are most of what is imported from here.
+    from .json_io import parse_json
+
     body = _read(s3_path, **client)
     try:
         return parse_json(body)
@@ -231,6 +236,7 @@ def upload_json(
     from io import BytesIO
 
     from .aws import get_client, named_errors
+    from .json_io import dump_json_line
 
     _check_key(s3_path)
     body = dump_json_line(content).encode()

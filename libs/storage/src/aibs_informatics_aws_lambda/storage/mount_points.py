@@ -11,6 +11,11 @@ from pathlib import Path, PurePosixPath
 from aibs_informatics_aws_lambda.common.hashing import sha256_hexdigest
 
 from .efs import EFSPath
+from .mount_variables import (
+    EFS_MOUNT_POINT_ID_KEY_PREFIX as EFS_MOUNT_POINT_ID_KEY_PREFIX,
+    EFS_MOUNT_POINT_PATH_KEY_PREFIX as EFS_MOUNT_POINT_PATH_KEY_PREFIX,
+    EFS_MOUNT_VARIABLES as EFS_MOUNT_VARIABLES,
+)
 
 _ROOT = PurePosixPath("/")
 
@@ -116,19 +121,6 @@ def resolve_dots(path: str | PurePosixPath) -> PurePosixPath:
 def _listed(texts: Iterable[str]) -> str:
     return ", ".join(texts) or "none"
 
-
-EFS_MOUNT_POINT_PATH_KEY_PREFIX = "EFS_MOUNT_POINT_PATH"
-EFS_MOUNT_POINT_ID_KEY_PREFIX = "EFS_MOUNT_POINT_ID"
-
-EFS_MOUNT_VARIABLES = {
-    f"{EFS_MOUNT_POINT_PATH_KEY_PREFIX}_<NAME>": (
-        "outside of Lambda and Batch: directory at which an EFS file system is mounted"
-    ),
-    f"{EFS_MOUNT_POINT_ID_KEY_PREFIX}_<NAME>": (
-        "ID of the file system or access point that is mounted there"
-    ),
-}
-"""Descriptions of the variables, for the documentation of handlers that read them."""
 
 _DIGEST_LENGTH = 6
 

@@ -9,7 +9,7 @@ from aibs_informatics_aws_lambda.storage.data_sync.removal_requests import (
     RemoveDataPathsRequest,
     RemoveDataPathsResponse,
 )
-from aibs_informatics_aws_lambda.storage.mount_points import EFS_MOUNT_VARIABLES
+from aibs_informatics_aws_lambda.storage.mount_variables import EFS_MOUNT_VARIABLES
 
 # Part of the public names of this module; defined elsewhere.
 from aibs_informatics_aws_lambda.storage.paths import DataPath as DataPath

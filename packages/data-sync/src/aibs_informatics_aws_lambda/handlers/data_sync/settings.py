@@ -2,7 +2,7 @@
 
 import os
 
-from aibs_informatics_aws_lambda.storage.mount_points import EFS_MOUNT_VARIABLES
+from aibs_informatics_aws_lambda.storage.mount_variables import EFS_MOUNT_VARIABLES
 
 CHECKSUM_KEY = "AWS_REQUEST_CHECKSUM_CALCULATION"
 LOCK_ROOT_KEY = "DATA_SYNC_LOCK_ROOT"

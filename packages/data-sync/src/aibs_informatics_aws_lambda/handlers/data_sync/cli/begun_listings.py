@@ -6,10 +6,11 @@ import argparse
 import os
 import time
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
+from aibs_informatics_aws_lambda.common.exceptions import AWSError
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 
 from .connection import given_side_options
@@ -46,10 +47,8 @@ def begin_listings(options: argparse.Namespace) -> BegunListings | None:
     """Request the first pages of the listings that a sync with these options reads.
 
     Returns:
-        The listings; `None` if there are none, or if the options do not tell which.
-
-    Raises:
-        AWSError: the configuration is invalid.
+        The listings; `None` if there are none, or if the options do not tell which. If the
+        configuration is invalid, the error is raised where a client is needed.
     """
     prefixes = list(find_prefixes(options))
     if not prefixes:
@@ -59,9 +58,18 @@ def begin_listings(options: argparse.Namespace) -> BegunListings | None:
     from ..s3.listing import begin_listing
 
     begun = BegunListings(cache(S3), time.time())
+    try:
+        s3 = begun.clients(DEFAULT_CONNECTIONS)
+    except AWSError as error:
+        # The endpoint may be the reason, which is being looked at.
+        return begun._replace(clients=partial(_raise, error))
     for prefix in prefixes:
-        begin_listing(begun.clients(DEFAULT_CONNECTIONS), prefix.bucket, prefix.key)
+        begin_listing(s3, prefix.bucket, prefix.key)
     return begun
+
+
+def _raise(error: AWSError, *_: object, **__: object) -> NoReturn:
+    raise error
 
 
 def find_prefixes(options: argparse.Namespace) -> Iterator[S3Path]:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
 from aibs_informatics_aws_lambda.common.cli.errors import CommandError
-from aibs_informatics_aws_lambda.common.exceptions import AWSError
 
 from ..s3.endpoint import Endpoint
 
@@ -63,7 +62,7 @@ def checked_endpoint(endpoint: Endpoint, setting: str) -> Iterator[None]:
     """Check an endpoint as `check_endpoint` does, while the block runs.
 
     Raises:
-        CommandError: after the block, as `check_endpoint`; also in place of an `AWSError`.
+        CommandError: after the block, as `check_endpoint`.
     """
     parts = urlsplit(endpoint.endpoint)
     if _goes_through_proxy(parts):
@@ -76,20 +75,14 @@ def checked_endpoint(endpoint: Endpoint, setting: str) -> Iterator[None]:
     thread = Thread(target=lambda: found.append(look(parts)), daemon=True)
     thread.start()
     until = time.monotonic() + _SECONDS
-    failure: AWSError | None = None
-    try:
-        yield
-    except AWSError as error:
-        failure = error
+    yield
     thread.join(max(0.0, until - time.monotonic()))
     problem = found[0] if found else f"no response within {_SECONDS} seconds"
     if problem:
         check = "the region" if is_aws else setting
         raise CommandError(
             f"cannot connect to {endpoint.endpoint}: {problem}. Check {check} and the network"
-        ) from failure
-    if failure is not None:
-        raise failure
+        )
 
 
 def _goes_through_proxy(parts: SplitResult) -> bool:

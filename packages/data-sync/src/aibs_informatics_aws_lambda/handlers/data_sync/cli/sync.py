@@ -23,8 +23,8 @@ def run(arguments: Sequence[str]) -> ExitCode:
         options = make_parser().parse_args(arguments)
         configure_logging(PROGRAM, verbose=options.verbose, form=options.log_format)
         set_variables(options)
+        begun = begin_listings(options)
         with checked_endpoints(options):
-            begun = begin_listings(options)
             # Models and the engine take most of the start-up time, about as long as responses
             # from a distance.
             from .sync_request import make_request
