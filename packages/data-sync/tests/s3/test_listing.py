@@ -257,6 +257,21 @@ def test_token_goes_back_as_it_was_meant(written, token):
     assert s3.queries[1]["continuation-token"] == [token or written]
 
 
+@pytest.mark.parametrize(
+    ("written", "etag"),
+    [
+        ("&quot;e&quot;", "e"),
+        ("&#34;e&#34;", "e"),
+        ('"e"', "e"),
+        ("e", "e"),
+        ("&#x22;e&amp;#34;&quot;", "e&#34;"),
+    ],
+)
+def test_etag_is_without_quotation_marks_however_they_are_written(written, etag):
+    body = PAGE.format(OBJECT.format("s/a")).replace("&quot;e&quot;", written)
+    assert [entry.etag for entry in list_below(PagesS3(body), "bucket", "s/")] == [etag]
+
+
 def test_prefix_may_be_echoed_in_the_encoding_of_keys():
     body = PAGE.format("<EncodingType>url</EncodingType>" + OBJECT.format("s%2B/a"))
     for echoed in ("s+/", "s%2B/"):

@@ -255,8 +255,8 @@ def _parse_page(text: str, prefix: str, evidence: ListingEvidence) -> Page:
     token = find_text(head, "NextContinuationToken")
     evidence.check(ListedPage(find_text(head, "Name"), listed_prefix, is_truncated, token, keys))
     sizes, times, etags = columns
-    # Of a million objects, few have another entity than this one, which all have twice.
-    etags = [etag.replace("&quot;", '"') for etag in etags]
+    # Of a million objects, few have another entity than the quotation mark, in one of two forms.
+    etags = [etag.replace("&quot;", '"').replace("&#34;", '"') for etag in etags]
     if any("&" in etag for etag in etags):
         etags = [unescape(etag) for etag in etags]
     start = len(prefix)
