@@ -364,6 +364,30 @@ def test_collapse_that_halves_the_capacity(work, capacity):
 
 
 @table(
+    "most, intervals, capacity",
+    {
+        "less than a second is none": (256, [(0.75, 10)], 256),
+        "short intervals of a second are one": (256, [(0.5, 5), (0.5, 5)], 128),
+        "it is none if the throughput recovers within a second": (
+            256, [(0.5, 5), (0.25, 50), (0.5, 5), (0.25, 2)], 256,
+        ),
+        "each halves once": (256, [(1, 20), (0.5, 1), (0.25, 1)], 128),
+        "a second one halves again": (256, [(1, 20), (0.5, 1), (0.25, 1), (0.25, 1)], 64),
+        "it begins after a capacity that was tried in vain": (512, [(0.5, 21), (0.75, 8)], 256),
+    },
+)  # fmt: skip
+def test_time_of_a_collapse(most, intervals, capacity):
+    clock = Clock()
+    window = AdaptiveWindow(most, clock)
+    for seconds, ended in [(1, 50), (1, 100), (1, 150), *intervals]:
+        for _ in range(ended - 1):
+            window.note_work(0)
+        clock.now += seconds
+        window.note_work(0)
+    assert capacity_of(window, clock) == capacity
+
+
+@table(
     "seconds, capacity",
     {
         "an interval is a fifth of a second": (0.2, 128),

@@ -119,7 +119,8 @@ class AdaptiveWindow(Window):
 
     The capacity doubles as long as that raises the throughput, as the slow start of TCP (RFC 5681)
     does; otherwise it returns to the one before, and a higher one is tried again later. It is
-    halved where the throughput collapses, as it does when a service throttles requests.
+    halved where the throughput collapses for a second, as it does when a service throttles
+    requests; a shorter collapse is that of a processor which other processes use as well.
 
     Args:
         most: the maximum capacity.
@@ -135,6 +136,7 @@ class AdaptiveWindow(Window):
         self._best = 0.0
         self._before: int | None = None
         self._settled_until = 0.0
+        self._steady_until = self._since
 
     def note_work(self, size: int) -> None:
         """Count a transfer of some bytes that has ended."""
@@ -149,13 +151,16 @@ class AdaptiveWindow(Window):
     def _next_capacity(self, throughput: float, now: float) -> int:
         if self._before is not None and throughput < _GAIN * self._best:
             before, self._before = self._before, None
-            self._settled_until = now + _SETTLED_SECONDS
+            self._settled_until, self._steady_until = now + _SETTLED_SECONDS, now
             return before
         if throughput < _COLLAPSE * self._best:
+            if now - self._steady_until < _COLLAPSED_SECONDS:
+                return self._capacity
             # What was reached before does not count any more.
-            self._best, self._settled_until = throughput, now + _SETTLED_SECONDS
+            self._best, self._steady_until = throughput, now
+            self._settled_until = now + _SETTLED_SECONDS
             return max(min(_LEAST_CAPACITY, self._most), self._capacity // 2)
-        self._best = max(throughput, self._best)
+        self._best, self._steady_until = max(throughput, self._best), now
         self._before = None
         if now < self._settled_until or self._capacity == self._most:
             return self._capacity
@@ -169,5 +174,6 @@ _INTERVAL_SECONDS = 0.2
 _SETTLED_SECONDS = 5.0
 _GAIN = 1.1
 _COLLAPSE = 0.4
+_COLLAPSED_SECONDS = 1.0
 # A request at a distance of some 10 ms takes as long as so many bytes.
 _BYTES_OF_A_REQUEST = 2**20
