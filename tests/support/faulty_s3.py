@@ -230,6 +230,9 @@ class FaultyS3:
     def _head_bucket(self, call: Call) -> Reply:
         return Reply(headers={"x-amz-bucket-region": "us-east-1"})
 
+    def _get_bucket_versioning(self, _: Call) -> Reply:
+        return Reply(body=f"<VersioningConfiguration {_NAMESPACE}/>".encode(), headers=_XML)
+
     def _get_object(self, call: Call) -> Reply:
         found = self.objects.get((call.bucket, call.key))
         if found is None:
@@ -442,6 +445,8 @@ def _handler_of(held: FaultyS3) -> type[BaseHTTPRequestHandler]:
 
 
 def _operation(method: str, key: str, query: Mapping[str, str], headers: Mapping[str, str]) -> str:
+    if "versioning" in query:
+        return "GetBucketVersioning"
     if not key:
         names = {"GET": "ListObjectsV2", "HEAD": "HeadBucket", "POST": "DeleteObjects"}
         return names.get(method, method)

@@ -28,7 +28,7 @@ def script() -> str:
 def server(start_script_server):
     """The server of data-sync, with what most of its runs import."""
     package = "aibs_informatics_aws_lambda.handlers.data_sync"
-    modules = ("cli.sync_run", "cli.ls", "cli.rm", "cli.stale", "cli.stats", "sync.engine")
+    modules = ("cli.sync_run", "cli.ls", "cli.rm_files", "cli.stale", "cli.stats", "sync.engine")
     others = ("awscrt.s3", "boto3", "rich.progress")
     return start_script_server("data-sync", *(f"{package}.{name}" for name in modules), *others)
 

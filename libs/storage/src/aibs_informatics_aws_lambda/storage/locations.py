@@ -38,6 +38,20 @@ def parse_data_path(value: Any) -> DataLocation:
     return _parse_local(unquote_name(value))
 
 
+def parse_removable_path(value: Any) -> DataLocation:
+    """Parse the location of a path to remove.
+
+    Raises:
+        ValidationError: it is not a location, or ends in ``.`` or ``..``.
+    """
+    # Before it is a Path, which drops a dot at its end.
+    if str(value).rstrip("/").rpartition("/")[2] in (".", ".."):
+        raise ValidationError(
+            f"cannot remove {str(value)!r}: it ends in '.' or '..'. Give the name of the folder"
+        )
+    return parse_data_path(value)
+
+
 def _parse_local(text: str) -> Path:
     if not text.strip():
         raise ValidationError("the path is empty: write the current folder as .")

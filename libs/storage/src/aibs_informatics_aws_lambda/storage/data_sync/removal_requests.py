@@ -3,29 +3,15 @@
 # Cold start: annotations are not postponed, as pydantic would have to evaluate each at import, and
 # empty lists are defaults, which it copies: a factory's signature takes it milliseconds to find.
 
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, TypeAlias
 
-from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 from aibs_informatics_aws_lambda.common.model import AwareIsoDateTime, PydanticBaseModel
 from pydantic import BeforeValidator, Field
 
-from ..paths import DataLocation, DataPath, parse_data_path
+# Part of the public names of this module; defined where no model is imported.
+from ..locations import parse_removable_path as parse_removable_path
+from ..paths import DataPath
 from .stored_lists import ListOrLocation, ResponseByReference
-
-
-def parse_removable_path(value: Any) -> DataLocation:
-    """Parse the location of a path to remove.
-
-    Raises:
-        ValidationError: it is not a location, or ends in ``.`` or ``..``.
-    """
-    # Before it is a Path, which drops a dot at its end.
-    if str(value).rstrip("/").rpartition("/")[2] in (".", ".."):
-        raise ValidationError(
-            f"cannot remove {str(value)!r}: it ends in '.' or '..'. Give the name of the folder"
-        )
-    return parse_data_path(value)
-
 
 RemovablePath: TypeAlias = Annotated[DataPath, BeforeValidator(parse_removable_path)]
 """A location to remove."""

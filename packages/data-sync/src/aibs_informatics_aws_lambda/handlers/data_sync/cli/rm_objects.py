@@ -3,35 +3,56 @@
 import argparse
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from aibs_informatics_aws_lambda.common.cli.errors import CommandError, ExitCode
 from aibs_informatics_aws_lambda.common.json_io import dump_json_line
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 
 from ..entries import Entry
+from ..external_sort import ExternalSorter
 from ..housekeeping.object_removal import delete_objects, find_objects, is_versioned
+from ..s3.client import S3
+from ..s3.listing import begin_listing
+from ..s3.requests import get_versioning
 from .confirmation import confirm
+from .connection import set_variables, use_connection
 from .output import format_count, format_size, print_lines
 from .progress import show_waiting
 from .wildcards import glob_expression, split_glob
 
+# Long listings are read by ranges of keys, side by side.
+_CONNECTIONS = 32
+
+
+class _Found(NamedTuple):
+    """The objects of a URI. All but the first thousands of keys are on disk, to be read once."""
+
+    uri: S3Path
+    keys: Iterable[str]
+    number: int
+    size: int
+
 
 def remove_objects(uris: Sequence[S3Path], options: argparse.Namespace) -> ExitCode:
-    """Remove objects, after confirmation.
+    """Remove objects, after confirmation: those that were listed before it.
 
     Raises:
         CommandError: there is nothing to remove, or more than ``options.max_delete``.
         DeclinedError: the user did not confirm.
         AWSError: an object cannot be listed or deleted.
     """
-    count, size = 0, 0
-    for uri in uris:
-        with show_waiting(f"listing {uri}"):
-            found = [entry.size for _, entry in _matching(uri, recursive=options.recursive)]
-        if not found:
-            raise CommandError(f"cannot remove {uri}: no such object{_hint(uri, options)}")
-        count, size = count + len(found), size + sum(found)
+    set_variables(options)
+    s3 = S3(_CONNECTIONS)
+    for prefix in {prefix for uri in uris for prefix in _prefixes(uri, options)}:
+        begin_listing(s3, prefix.bucket, prefix.key)
+    buckets = sorted({uri.bucket for uri in uris})
+    versioning = {bucket: s3.send(get_versioning(bucket)) for bucket in buckets}
+    # Only now: the look at the endpoint takes as long as the first page.
+    use_connection(options)
+    found = [_find(s3, uri, options) for uri in uris]
+    count, size = sum(one.number for one in found), sum(one.size for one in found)
     total = f"{format_count(count, 'object')} ({format_size(size)})"
     if options.max_delete is not None and count > options.max_delete:
         raise CommandError(
@@ -41,8 +62,8 @@ def remove_objects(uris: Sequence[S3Path], options: argparse.Namespace) -> ExitC
     if options.dry_run:
         print_lines([f"{total} would be removed"])
         return ExitCode.DONE
-    for bucket in sorted({uri.bucket for uri in uris}):
-        if is_versioned(bucket):
+    for bucket in buckets:
+        if is_versioned(versioning[bucket]):
             sys.stderr.write(
                 f"the bucket {bucket} is versioned: delete markers are added, and earlier "
                 "versions are kept\n"
@@ -50,9 +71,7 @@ def remove_objects(uris: Sequence[S3Path], options: argparse.Namespace) -> ExitC
     if not options.yes:
         confirm(f"Remove {total}?")
     with show_waiting("removing objects"):
-        removed = sum(
-            delete_objects(uri.bucket, _keys(uri, recursive=options.recursive)) for uri in uris
-        )
+        removed = sum(delete_objects(s3, one.uri.bucket, one.keys) for one in found)
     if options.json:
         print_lines([dump_json_line({"objects_removed": removed, "size_bytes_removed": size})])
     else:
@@ -60,20 +79,36 @@ def remove_objects(uris: Sequence[S3Path], options: argparse.Namespace) -> ExitC
     return ExitCode.DONE
 
 
+def _prefixes(uri: S3Path, options: argparse.Namespace) -> Iterator[S3Path]:
+    """Yield the prefix that is listed for a URI, unless only an object is looked up."""
+    glob = split_glob(uri)
+    if glob is not None:
+        yield S3Path(str(glob.base)).with_folder_suffix
+    elif options.recursive:
+        yield uri.with_folder_suffix
+
+
+def _find(s3: S3, uri: S3Path, options: argparse.Namespace) -> _Found:
+    keys, count, size = ExternalSorter[str](), 0, 0
+    with show_waiting(f"listing {uri}"):
+        for key, entry in _matching(s3, uri, recursive=options.recursive):
+            keys.add(key)
+            count, size = count + 1, size + entry.size
+    if not count:
+        raise CommandError(f"cannot remove {uri}: no such object{_hint(uri, options)}")
+    return _Found(uri, keys.ordered(), count, size)
+
+
 def _hint(uri: S3Path, options: argparse.Namespace) -> str:
     return "" if options.recursive or split_glob(uri) else ". Give -r to remove objects below it"
 
 
-def _keys(uri: S3Path, *, recursive: bool) -> Iterator[str]:
-    return (key for key, _ in _matching(uri, recursive=recursive))
-
-
-def _matching(uri: S3Path, *, recursive: bool) -> Iterator[tuple[str, Entry]]:
+def _matching(s3: S3, uri: S3Path, *, recursive: bool) -> Iterator[tuple[str, Entry]]:
     glob = split_glob(uri)
     if glob is None:
-        yield from find_objects(uri, recursive=recursive)
+        yield from find_objects(s3, uri, recursive=recursive)
         return
     matches = re.compile(glob_expression(glob.pattern, recursive=recursive)).fullmatch
-    for key, entry in find_objects(S3Path(str(glob.base)), recursive=True):
+    for key, entry in find_objects(s3, S3Path(str(glob.base)), recursive=True):
         if matches(entry.relative):
             yield key, entry

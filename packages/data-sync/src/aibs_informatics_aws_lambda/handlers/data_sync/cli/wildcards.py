@@ -1,14 +1,18 @@
 """Wildcards in the sources of cp, mv, cat and rm: ``s3://bucket/run-*/x.csv``."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from aibs_informatics_aws_lambda.common.s3 import S3Path
-from aibs_informatics_aws_lambda.storage.data_sync.connection import S3Connection
-from aibs_informatics_aws_lambda.storage.paths import DataLocation, parse_data_path
+from aibs_informatics_aws_lambda.storage.locations import DataLocation, parse_data_path
 
 from ..locations import resolve
+
+if TYPE_CHECKING:
+    from aibs_informatics_aws_lambda.storage.data_sync.connection import S3Connection
 
 _WILDCARD = re.compile(r"[*?\[{]")
 

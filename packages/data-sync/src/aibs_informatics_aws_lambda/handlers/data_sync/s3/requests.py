@@ -338,6 +338,11 @@ def head_bucket(bucket: str) -> Request:
     return Request("HeadBucket", "s3:ListBucket", bucket, method="HEAD")
 
 
+def get_versioning(bucket: str) -> Request:
+    """Return the request that tells whether a bucket keeps versions."""
+    return Request("GetBucketVersioning", "s3:GetBucketVersioning", bucket, query="versioning")
+
+
 def head_checksum(bucket: str, key: str) -> Request:
     """Return the request for the metadata of an object, its checksum included."""
     return head(bucket, key, {"x-amz-checksum-mode": "ENABLED"})
