@@ -164,6 +164,18 @@ class TestBody:
         with pytest.raises(RegistryError, match=r"cannot read it: .* more than 4 MiB"):
             self.body_of(there, name)
 
+    def test_body_of_a_response_without_one_is_not_read(self, source, name, proxy_of, fault):
+        lengths = (("Content-Length", "0, 0"),)
+        there = proxy_of(source, fault("GET", "", status=200, body=b"stray", headers=lengths))
+        connection = RegistryConnection(there.url)
+
+        read = [
+            connection.request("read it", "GET", f"/v2/{name}/x", expect=expect)
+            for expect in ((200,), (404,))
+        ]
+
+        assert [(one.status, bool(one.body)) for one in read] == [(200, False), (404, True)]
+
     def test_compressed_body_is_decompressed(self, source, name, proxy_of, fault):
         compressed = fault(
             "GET",

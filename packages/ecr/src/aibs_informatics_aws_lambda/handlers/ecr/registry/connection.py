@@ -375,6 +375,11 @@ class RegistryConnection:
 
     def _read(self, action: str, response: urllib3.BaseHTTPResponse, watchdog: Watchdog) -> bytes:
         """Return the body of a response, which is small also when decompressed."""
+        if response.length_remaining == 0:
+            # Most responses to small requests. The end of the body frees the connection.
+            if response.read(1):
+                response.close()
+            return b""
         chunks: list[bytes] = []
         missing = _MAX_BODY_BYTES
         arriving = response.stream(_BODY_CHUNK_BYTES, decode_content=False)
@@ -397,7 +402,8 @@ class RegistryConnection:
         return body
 
     def _is_own(self, url: str) -> bool:
-        return _origin(url) == _origin(self.url)
+        # Most URLs, without parsing them.
+        return url.startswith(f"{self.url}/") or _origin(url) == _origin(self.url)
 
     def _absolute(self, path: str) -> str:
         return path if "://" in path else f"{self.url}{path}"
