@@ -23,6 +23,7 @@ from typing import Any, TypeAlias
 import hypothesis
 import pytest
 from botocore_cache import share_caches
+from deferred_syntax import defer_syntax
 from script_server import ScriptServer, Stdout, script_server
 from servers import ACCOUNT, REGION, aws_settings, moto_server, running
 
@@ -51,6 +52,7 @@ hypothesis.settings.load_profile("unhurried")
 
 if find_spec("botocore"):  # Some packages are tested without it.
     share_caches()
+defer_syntax()
 
 # The folder that uv keeps downloads in, which a test shares though its home is empty.
 _UV_CACHE = os.environ.get("UV_CACHE_DIR") or str(

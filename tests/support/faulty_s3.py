@@ -160,7 +160,7 @@ class FaultyS3:
             self._counts.clear()
 
     def heal(self) -> None:
-        """Respond as S3 does from now on."""
+        """Respond as S3 does from now on, and finish slow responses."""
         self.fault = no_fault
 
     def told(self, found: StoredObject) -> int:

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import moto.server
+from moto import backends
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.moto_api._internal import urls
 from moto.s3.models import s3_backends
@@ -31,7 +32,14 @@ def store(request: Any, full_url: str, _: Any) -> tuple[int, dict[str, str], str
     return 201, {}, ""
 
 
+def remember_services() -> None:
+    """Let moto look for the folders of its services once, and not twice in each request."""
+    names = list(backends.list_of_moto_modules())
+    vars(backends)["list_of_moto_modules"] = lambda: names
+
+
 if __name__ == "__main__":
+    remember_services()
     addresses: dict[str, Any] = urls.url_paths
     addresses["{0}/moto-api/objects"] = store
     moto.server.main(sys.argv[1:])

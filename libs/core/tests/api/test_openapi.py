@@ -14,7 +14,7 @@ from shelf.app import api as shelf_api
 
 
 def validate(document):
-    # It takes seconds to import, which each process of a run would do for its list of tests.
+    # It takes a second to import, which each process of a run would do for its list of tests.
     from openapi_spec_validator import OpenAPIV31SpecValidator
 
     OpenAPIV31SpecValidator(document).validate()

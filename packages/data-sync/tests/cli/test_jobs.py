@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import time
+from dataclasses import replace
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from threading import Event, Thread
@@ -312,11 +313,30 @@ def test_lock_is_held_for_all_batches(monkeypatch, data, disk):
     assert not lock.exists()
 
 
-def test_ctrl_c_ends_all_processes_and_leaves_no_partial_file(start, aws, bucket, disk):
-    for number in range(4):
-        aws.put(bucket, f"data/{number}", bytes(50_000_000))
-    process = start("-j", "2", "--batch-bytes", "1", "s3://bucket/data/", "copy")
-    wait_until(lambda: list((disk.root).glob("copy/.*.tmp")))
+@pytest.fixture
+def objects(s3) -> dict[str, bytes]:
+    """Six objects, too large to be held in memory, whose content comes slowly until `heal`."""
+    contents = {str(number): bytes(300_000) for number in range(6)}
+    for name, content in contents.items():
+        s3.put("bucket", f"data/{name}", content)
+    s3.fault = lambda call, proceed: (
+        replace(proceed(), pause=0.05) if call.operation == "GetObject" else proceed()
+    )
+    return contents
+
+
+@pytest.fixture
+def partial_file(disk):
+    """Return whether a file is being downloaded."""
+    return lambda: any(disk.root.glob("copy/.*.tmp"))
+
+
+EACH_OBJECT = ("-j", "2", "--batch-bytes", "1", "s3://bucket/data/", "copy")
+
+
+def test_ctrl_c_ends_all_processes_and_leaves_no_partial_file(start, objects, partial_file, disk):
+    process = start(*EACH_OBJECT)
+    wait_until(partial_file)
     children = children_of(process)
     assert len(children) == 2
 
@@ -368,13 +388,12 @@ def test_interruption_while_a_worker_starts_waits_for_its_start(monkeypatch, cap
     assert capfd.readouterr().err == ""
 
 
-def test_killed_worker_fails_its_batch_and_others_continue(start, aws, bucket, disk):
-    for number in range(6):
-        aws.put(bucket, f"data/{number}", bytes(30_000_000))
-    process = start("-j", "2", "--batch-bytes", "1", "s3://bucket/data/", "copy")
-    wait_until(lambda: list((disk.root).glob("copy/.*.tmp")))
+def test_killed_worker_fails_its_batch_and_others_continue(start, s3, objects, partial_file, disk):
+    process = start(*EACH_OBJECT)
+    wait_until(partial_file)
 
     os.kill(children_of(process)[0], signal.SIGKILL)
+    s3.heal()
     _, stderr = process.communicate(timeout=180)
 
     assert process.returncode == 4
@@ -383,18 +402,17 @@ def test_killed_worker_fails_its_batch_and_others_continue(start, aws, bucket, d
     assert "its worker process was killed" in line
     whole = [path for path in (disk.root / "copy").iterdir() if not path.name.startswith(".")]
     assert len(whole) == 5
-    assert {path.stat().st_size for path in whole} == {30_000_000}
+    assert [path.read_bytes() for path in whole] == [objects[path.name] for path in whole]
 
 
-def test_workers_exit_when_the_command_is_killed(start, aws, bucket, disk):
-    for number in range(6):
-        aws.put(bucket, f"data/{number}", bytes(30_000_000))
-    process = start("-j", "2", "--batch-bytes", "1", "s3://bucket/data/", "copy")
-    wait_until(lambda: list((disk.root).glob("copy/.*.tmp")))
+def test_workers_exit_when_the_command_is_killed(start, s3, objects, partial_file):
+    process = start(*EACH_OBJECT)
+    wait_until(partial_file)
     children = children_of(process)
 
     process.kill()
     process.wait()
+    s3.heal()
 
     wait_until(lambda: not [pid for pid in children if Path(f"/proc/{pid}").exists()])
 

@@ -17,6 +17,7 @@ from aibs_informatics_aws_lambda.common.exceptions import AWSError
 from aibs_informatics_aws_lambda.handlers.data_sync.operations import PrepareBatchDataSyncHandler
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.client import S3
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.engine import Engine
+from aibs_informatics_aws_lambda.handlers.data_sync.sync.transfers import streamed_copy
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.transfers.method import together
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.transfers.streamed_copy import _Memory
 from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest, S3Connection
@@ -95,13 +96,14 @@ def test_objects_of_all_sizes_arrive_once_with_metadata_and_tags(bucket, there: 
     assert (again.files_transferred, again.files_unchanged) == (0, 4)
 
 
-def test_objects_come_from_the_other_service_too(bucket, there: FaultyS3):
+def test_objects_come_from_the_other_service_too(bucket, there: FaultyS3, monkeypatch):
+    monkeypatch.setattr(streamed_copy, "_LARGEST_BYTES", 16 * MIB)
     there.put("bucket", "src/a", b"a")
-    there.put("bucket", "src/b", bytes(70 * MIB))
+    there.put("bucket", "src/b", bytes(18 * MIB))
     options = {"source_connection": {"profile": "there"}, "destination_connection": None}
     assert sync(**options).files_transferred == 2
     assert bucket.get("src/a") == b"a"
-    assert bucket.client.head_object(Bucket="bucket", Key="src/b")["ContentLength"] == 70 * MIB
+    assert bucket.client.head_object(Bucket="bucket", Key="src/b")["ContentLength"] == 18 * MIB
     # Its ETag, of an object in one part, cannot be that of a copy in several.
     assert sync(**options).files_unchanged == 2
 
