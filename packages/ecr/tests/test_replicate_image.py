@@ -289,7 +289,7 @@ print(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
 
 
 def test_memory_of_the_function_is_bounded(ecr, push, source, target, run_command):
-    layers = [bytes([number]) * (40 << 20) for number in range(3)]
+    layers = [bytes([number]) * (24 << 20) for number in range(3)]
     event = request_for(push(*layers), "v1")
     urls = {SOURCE: source.url, TARGET: target.url}
 
