@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +21,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.entries import Entry
 from aibs_informatics_aws_lambda.handlers.data_sync.local import walk
 from aibs_informatics_aws_lambda.handlers.data_sync.model import PrepareBatchDataSyncRequest
 from aibs_informatics_aws_lambda.handlers.data_sync.operations import PrepareBatchDataSyncHandler
+from aibs_informatics_aws_lambda.handlers.data_sync.prepare import extraneous
 from aibs_informatics_aws_lambda.handlers.data_sync.tree import Node
 from aibs_informatics_aws_lambda.storage.mount_discovery import forget_mount_points
 from hypothesis import HealthCheck, given, settings, strategies as st
@@ -459,6 +461,56 @@ def test_source_is_listed_once_unless_something_may_be_extraneous(
     deletions = [sync for batch in batches for sync in batch["requests"] if "delete_only" in sync]
     assert [sync["delete_only"] for sync in deletions] == ([[destination]] if destination else [])
     assert len(listed) == listings
+
+
+@table(
+    "limit, deletes, looks",
+    {
+        "a source that exceeds the limit": (100, True, 1),
+        "a source of one part": (1000, True, 0),
+        "a sync that deletes nothing": (100, False, 0),
+    },
+)
+def test_destination_is_looked_up_once_while_the_source_is_listed(
+    prepare, tmp_path: Path, monkeypatch, limit, deletes, looks
+):
+    for number in range(100):
+        path = tmp_path / f"src/{number // 50}/{number}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(bytes(9))
+    looked, look = [], extraneous._is_empty
+    is_listed, has_looked = threading.Event(), threading.Event()
+
+    def is_empty(request: PrepareBatchDataSyncRequest) -> bool:
+        looked.append(is_listed.is_set())
+        has_looked.set()
+        return look(request)
+
+    def list_source(folder: Path, *arguments: Any) -> Iterator[Entry]:
+        yield from list_really(folder, *arguments)
+        if looks:
+            assert has_looked.wait(timeout=180)
+        is_listed.set()
+
+    list_really = walk.list_source
+    monkeypatch.setattr(extraneous, "_is_empty", is_empty)
+    monkeypatch.setattr(walk, "list_source", list_source)
+    prepare(f"{tmp_path}/src", f"{tmp_path}/dst", limit, delete=deletes)
+    assert looked == [False] * looks
+
+
+def test_destination_that_cannot_be_listed_is_left_to_the_syncs(
+    prepare, tmp_path: Path, monkeypatch, caplog
+):
+    def fail(_: PrepareBatchDataSyncRequest) -> bool:
+        raise ResourceNotFoundError("no such bucket")
+
+    for number in range(100):
+        (tmp_path / f"{number}").write_bytes(bytes(9))
+    monkeypatch.setattr(extraneous, "_is_empty", fail)
+    batches = prepare(tmp_path, "s3://bucket/missing", 100)
+    assert not [one for batch in batches for one in batch["requests"] if "delete_only" in one]
+    assert "cannot look for extraneous files: no such bucket" in caplog.text
 
 
 def test_uri_of_a_part_keeps_its_key(paths, put):

@@ -206,6 +206,23 @@ def test_batches_carry_the_connections(bucket, there: FaultyS3, lambda_context):
     assert batch["requests"][0]["destination_connection"] == {"profile": "there"}
 
 
+def test_batches_delete_what_is_extraneous_at_the_service_of_the_destination(
+    bucket, there: FaultyS3, lambda_context
+):
+    for key in ("src/a", "src/b"):
+        bucket.put(key, "content")
+    there.put("bucket", "dst/old", b"old")
+    event = {
+        "source_path": "s3://bucket/src/",
+        "destination_path": "s3://bucket/dst/",
+        "destination_connection": {"profile": "there"},
+        "batch_size_bytes_limit": 8,
+    }
+    batches = PrepareBatchDataSyncHandler.get_handler()(event, lambda_context)["requests"]
+    syncs = [sync for batch in batches for sync in batch["requests"]]
+    assert [sync["delete_only"] for sync in syncs if "delete_only" in sync] == [["old"]]
+
+
 def connection(**settings) -> S3Connection:
     return S3Connection(**{"region": "us-west-2", **settings})
 

@@ -72,7 +72,7 @@ class PrepareBatchDataSyncHandler(
             OSError: a local source cannot be read.
             AWSError: a request to S3 failed.
         """
-        from .extraneous import deletion_requests
+        from .extraneous import DestinationCheck, deletion_requests
         from .limits import BatchLimits
         from .split import find_parts
 
@@ -88,7 +88,8 @@ class PrepareBatchDataSyncHandler(
             request.batch_seconds_limit,
         )
         make_s3 = partial(_make_s3, request.max_concurrency, request.source_connection)
-        parts = find_parts(request, limits, make_s3)
+        destination = DestinationCheck(request)
+        parts = find_parts(request, limits, make_s3, on_split=destination.begin)
         syncs = _sub_requests(request)
         split = syncs.split(parts)
         batches = limits.pack(split.parallel)
@@ -96,7 +97,8 @@ class PrepareBatchDataSyncHandler(
             "Split %s into %s parts in %s batches", request.source_path, len(parts), len(batches)
         )
         requests = [[syncs.part(node, split) for node in batch] for batch in batches]
-        requests += [[deletion] for deletion in deletion_requests(request, split.deleting())]
+        deletions = deletion_requests(request, split.deleting(), destination)
+        requests += [[deletion] for deletion in deletions]
         # Alone, what finishes the stores is a batch like others: a Map reads one item at least.
         is_final_apart = bool(split.final and requests)
         if split.final:

@@ -55,6 +55,7 @@ def find_parts(
     s3: Callable[[], S3],
     on_failure: OnFailure | None = None,
     flat: FlatFolders | None = None,
+    on_split: Callable[[], None] | None = None,
 ) -> list[Node]:
     """Return the parts of a source that are synced separately, in path order.
 
@@ -65,6 +66,7 @@ def find_parts(
         on_failure: called with each file that cannot be read or has an invalid name, which is
             then part of no part, instead of raising the error.
         flat: the folders that are not divided; see `partition`.
+        on_split: called while the source is listed, once it exceeds the limits of a part.
 
     Raises:
         NothingSelectedError: the filters exclude all files.
@@ -86,10 +88,27 @@ def find_parts(
         below = filter(allows, below)
     if resolved.source.bucket is not None and resolved.destination.bucket is None:
         below = _check_local_paths(below, resolved.source, on_failure)
+    if on_split is not None:
+        below = _watch(below, limits, on_split)
     parts = _parts(single, below, limits, flat)
     if (resolved.single or resolved.below) and not parts[0].object_count:
         _report_nothing_selected(request)
     return parts
+
+
+def _watch(
+    entries: Iterable[Entry], limits: BatchLimits, on_split: Callable[[], None]
+) -> Iterator[Entry]:
+    """Yield entries, and call a function once they exceed the limits of a part."""
+    rest, size = iter(entries), 0
+    for count, entry in enumerate(rest, 1):
+        size += entry.size
+        yield entry
+        # Not at each of millions.
+        if not count % 64 and not limits.fit(Node("", size, count, 0.0, "folder")):
+            on_split()
+            break
+    yield from rest
 
 
 def _parts(
