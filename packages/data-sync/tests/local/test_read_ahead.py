@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 from aibs_informatics_aws_lambda.handlers.data_sync.local import walk
 from aibs_informatics_aws_lambda.handlers.data_sync.local.read_ahead import (
+    SLOW_AT_START,
     SLOW_IN_A_ROW,
     SLOW_SECONDS,
 )
+from aibs_informatics_aws_lambda.handlers.data_sync.local.threads import THREADS
 from hypothesis import HealthCheck, given, settings, strategies as st
 from tables import table
 
@@ -28,7 +30,12 @@ WALKS = {
 @pytest.fixture
 def slow(monkeypatch):
     """Let every file system count as slow, from the first file on."""
-    monkeypatch.setattr(walk, "SLOW_IN_A_ROW", 1)
+    count_as_slow(monkeypatch, 1)
+
+
+def count_as_slow(monkeypatch, first: int) -> None:
+    """Let every file system count as slow, from a number of files on."""
+    monkeypatch.setattr(walk, "SLOW_AT_START", first)
     monkeypatch.setattr(walk, "SLOW_SECONDS", -1.0)
 
 
@@ -38,10 +45,10 @@ SLOW, FAST = 2 * SLOW_SECONDS, SLOW_SECONDS / 2
 @table(
     "seconds, one_by_one",
     {
-        "a network file system is slow": ([SLOW] * 30, SLOW_IN_A_ROW),
+        "a network file system is slow": ([SLOW] * 30, SLOW_AT_START),
         "a local disk is not": ([FAST] * 30, 30),
         "a busy processor makes some operations slow": (
-            ([SLOW] * (SLOW_IN_A_ROW - 1) + [FAST]) * 3 + [FAST] * (30 - 3 * SLOW_IN_A_ROW),
+            [SLOW] * (SLOW_AT_START - 1) + [FAST, *[SLOW] * (SLOW_IN_A_ROW - 1)] * 3 + [FAST] * 4,
             30,
         ),
         "the first files may be cached": ([FAST] * 5 + [SLOW] * 25, 5 + SLOW_IN_A_ROW),
@@ -87,8 +94,7 @@ def test_entries_are_those_of_a_walk_step_by_step(tmp_path_factory, kind, paths)
     make_tree(root, paths)
     expected = list(WALKS[kind](root))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(walk, "SLOW_IN_A_ROW", 1)
-        patch.setattr(walk, "SLOW_SECONDS", -1.0)
+        count_as_slow(patch, 1)
         assert list(WALKS[kind](root)) == expected
 
 
@@ -137,8 +143,7 @@ def test_walk_reads_each_folder_once_and_looks_each_file_up_once(
     tmp_path, monkeypatch, kind, first
 ):
     make_tree(tmp_path, [f"{folder}/{number:02d}" for folder in "abc" for number in range(20)])
-    monkeypatch.setattr(walk, "SLOW_IN_A_ROW", first)
-    monkeypatch.setattr(walk, "SLOW_SECONDS", -1.0)
+    count_as_slow(monkeypatch, first)
     operations = Counter[str]()
 
     def count(name: str):
@@ -152,9 +157,10 @@ def test_walk_reads_each_folder_once_and_looks_each_file_up_once(
 
     # The path itself is resolved first.
     entries = WALKS[kind](tmp_path)
-    for name in ("stat", "lstat", "scandir"):
-        monkeypatch.setattr(os, name, count(name))
-    files = [entry for entry in entries if entry.kind == "file"]
+    with monkeypatch.context() as patch:
+        for name in ("stat", "lstat", "scandir"):
+            patch.setattr(os, name, count(name))
+        files = [entry for entry in entries if entry.kind == "file"]
     assert len(files) == 60
     assert operations == Counter(
         [
@@ -180,10 +186,44 @@ def test_files_are_looked_up_side_by_side(slow, tmp_path, monkeypatch):
     assert len(list(walk.list_files(tmp_path))) == 65
 
 
+def test_files_of_folders_that_were_read_are_looked_up_while_others_are_waited_for(
+    slow, tmp_path, monkeypatch
+):
+    make_tree(tmp_path, ["a", "b", "c/x"])
+    is_looked_up = threading.Event()
+    stat = os.stat
+
+    def wait_for_c(path, **options):
+        if os.fspath(path).endswith("/b"):
+            assert is_looked_up.wait(timeout=180)
+        elif os.fspath(path).endswith("c/x"):
+            is_looked_up.set()
+        return stat(path, **options)
+
+    monkeypatch.setattr(os, "stat", wait_for_c)
+    assert [entry.relative for entry in walk.list_files(tmp_path)] == ["a", "b", "c/x"]
+
+
 def test_walk_that_is_given_up_ends_its_threads(slow, tmp_path):
     make_tree(tmp_path, [f"{number:03d}" for number in range(100)])
     entries = walk.list_files(tmp_path)
     next(entries)
     next(entries)
     entries.close()
-    assert not [one for one in threading.enumerate() if one.name.startswith("walk")]
+    assert not _threads()
+
+
+def test_walks_at_the_same_time_share_their_threads(slow, tmp_path):
+    make_tree(tmp_path, [f"{number:04d}" for number in range(3000)])
+    one, other = walk.list_files(tmp_path), walk.list_files(tmp_path)
+    for entries in (one, other):
+        next(entries)
+        next(entries)
+    assert len(_threads()) <= THREADS
+    one.close()
+    assert len(list(other)) == 2998
+    assert not _threads()
+
+
+def _threads() -> list[threading.Thread]:
+    return [one for one in threading.enumerate() if one.name.startswith("file-system")]

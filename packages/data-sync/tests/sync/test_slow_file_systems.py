@@ -108,6 +108,20 @@ def test_are_all_long(monkeypatch, seconds, expected):
     assert average.are_all_long() is expected
 
 
+@table(
+    "seconds, expected",
+    {
+        "the first values count alike": ([0.003, 0.001], 0.002),
+        "later ones count more": ([0.001] * 20 + [0.011], 0.002),
+    },
+)
+def test_average(seconds, expected):
+    average = executor._Average()
+    for value in seconds:
+        average.add(value)
+    assert average.value == pytest.approx(expected)
+
+
 class Time(NullProgress):
     """A time that goes on by a second with each entry that is transferred."""
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 
 import pytest
+from aibs_informatics_aws_lambda.handlers.data_sync.local.threads import threads
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.touches import Touches
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.window import Window
 
@@ -57,6 +58,20 @@ def test_error_of_a_touch_is_that_of_its_file_alone(window: Window):
     touches.close()
 
     assert [type(error) for error in errors] == [type(None), PermissionError, type(None)]
+
+
+def test_threads_are_those_of_other_operations_on_slow_file_systems(window: Window):
+    touches, used = Touches(window, in_s3=False), set()
+    with threads.use() as pool:
+        pool.submit(int).result()
+        [thread] = (one for one in threading.enumerate() if one.name.startswith("file-system"))
+        touches.add(lambda: used.add(threading.current_thread()), lambda _: None)
+        touches.start()
+        window.drain()
+        touches.close()
+        assert pool.submit(int).result() == 0
+    assert used == {thread}
+    assert not thread.is_alive()
 
 
 def test_what_has_not_begun_is_not_touched_once_closed(window: Window):

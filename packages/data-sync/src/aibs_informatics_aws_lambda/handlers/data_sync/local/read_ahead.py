@@ -6,24 +6,28 @@ read and files are looked up in parallel, and entries are yielded in the order o
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, wait
 from itertools import islice, takewhile
-from typing import Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 from ..entries import Entry
 from .sorted_names import Name
+from .threads import THREADS, threads
 
-_THREADS = 64
+T = TypeVar("T")
+
 # Files that one thread looks up in turn: a task for each would cost more than the operation.
 _FILES_OF_A_TASK = 16
-_TASKS_AHEAD = 2 * _THREADS
+_TASKS_AHEAD = 2 * THREADS
 
 SLOW_SECONDS: Final = 0.0003
 """Operations of a local disk take less, those of a network file system more."""
+SLOW_AT_START: Final = 3
 SLOW_IN_A_ROW: Final = 8
-"""The number of slow operations from which on a walk reads ahead. A busy processor makes some of
-them slow on a local disk too, but not one after the other."""
+"""The number of slow operations from which on a walk reads ahead, at its start and later. A busy
+processor makes some of them slow on a local disk too, but not one after the other."""
 
 
 class Folder(NamedTuple):
@@ -85,11 +89,12 @@ def walk_ahead(
         OSError: a directory or file cannot be read. The entries before it have been yielded.
         ValueError: a symlink is dangling, and the policy does not allow that.
     """
-    with ThreadPoolExecutor(_THREADS, "walk") as pool:
+    with threads.use() as pool:
+        walk = _WalkAhead(levels, policy, read_names, pool)
         try:
-            yield from _WalkAhead(levels, policy, read_names, pool).entries()
+            yield from walk.entries()
         finally:
-            pool.shutdown(cancel_futures=True)
+            walk.close()
 
 
 class _Rest:
@@ -138,13 +143,15 @@ class _WalkAhead:
         levels: Sequence[tuple[Folder, Iterable[Name]]],
         policy: SymlinkPolicy,
         read_names: ReadNames,
-        pool: ThreadPoolExecutor,
+        pool: Executor,
     ) -> None:
         self._policy = policy
         self._read_names = read_names
         self._pool = pool
         # The front is at the end.
         self._items: list[_Item] = [_Rest(folder, names) for folder, names in reversed(levels)]
+        # Set once a folder was read, or the task at the front has ended.
+        self._has_news = threading.Event()
 
     def entries(self) -> Iterator[Entry]:
         """Yield the entries, in order."""
@@ -154,10 +161,36 @@ class _WalkAhead:
                 return
             front = self._items.pop()
             if isinstance(front, _Files):
-                yield from front.entries.result()
+                yield from self._result(front.entries)
             elif isinstance(front, _Unread) and self._enters(front):
                 names = front.names or self._read(front.folder)
-                self._items.append(_Rest(front.folder, names.result()))
+                self._items.append(_Rest(front.folder, self._result(names)))
+
+    def close(self) -> None:
+        """Begin nothing more, and wait for what has begun."""
+        tasks: list[Future[Any]] = []
+        for item in self._items:
+            if isinstance(item, _Files):
+                tasks.append(item.entries)
+            elif isinstance(item, _Unread) and item.names:
+                tasks.append(item.names)
+        wait([task for task in tasks if not task.cancel()])
+
+    def _result(self, task: Future[T]) -> T:
+        """Return the result of the task at the front.
+
+        Until then, files of folders that were read in the meantime are looked up.
+        """
+        if not task.done():
+            task.add_done_callback(self._note_news)
+            while not task.done():
+                self._has_news.wait()
+                self._has_news.clear()
+                self._start_tasks()
+        return task.result()
+
+    def _note_news(self, _: Future[Any]) -> None:
+        self._has_news.set()
 
     def _enters(self, front: _Unread) -> bool:
         # No folder is read twice: which one is read depends on the order.
@@ -195,7 +228,9 @@ class _WalkAhead:
         return [_Files(itself), unread]
 
     def _read(self, folder: Folder) -> Future[Iterable[Name]]:
-        return self._pool.submit(self._read_names, folder, self._policy)
+        task = self._pool.submit(self._read_names, folder, self._policy)
+        task.add_done_callback(self._note_news)
+        return task
 
     def _look_up(self, folder: Folder, names: Sequence[Name]) -> list[Entry]:
         path, prefix, below = folder

@@ -15,6 +15,7 @@ from ..progress import activity
 from . import sorted_names
 from .files import DANGLING
 from .read_ahead import (
+    SLOW_AT_START,
     SLOW_IN_A_ROW,
     SLOW_SECONDS,
     Folder,
@@ -204,7 +205,7 @@ _Level = tuple[Folder, Iterator[Name]]
 def _walk(root: str, policy: SymlinkPolicy) -> Iterator[Entry]:
     top = Folder(root, "", below_symlink=False)
     levels: list[_Level] = [(top, iter(_read_names(top, policy)))]
-    slow_in_a_row = 0
+    slow_in_a_row, most_slow = 0, SLOW_AT_START
     while levels:
         folder, names = levels[-1]
         directory, prefix, below_symlink = folder
@@ -221,10 +222,13 @@ def _walk(root: str, policy: SymlinkPolicy) -> Iterator[Entry]:
             start = perf_counter()
             entry = policy.entry(f"{directory}/{text}", prefix + text, below_symlink=below_symlink)
             is_slow = perf_counter() - start > SLOW_SECONDS
-            slow_in_a_row = slow_in_a_row + 1 if is_slow else 0
+            if is_slow:
+                slow_in_a_row += 1
+            else:
+                slow_in_a_row, most_slow = 0, SLOW_IN_A_ROW
             if entry is not None:
                 yield entry
-            if slow_in_a_row == SLOW_IN_A_ROW:
+            if slow_in_a_row == most_slow:
                 yield from walk_ahead(levels[::-1], policy, _read_names)
                 return
         else:

@@ -19,6 +19,7 @@ from aibs_informatics_aws_lambda.storage.data_sync.connection import S3Connectio
 from ..entries import Entry
 from ..local.locks import held_lock
 from ..local.staging import find_staging_root, staging_folder
+from ..local.threads import threads
 from ..local.walk import OnFailure
 from ..locations import Root, resolve
 from ..progress import NullProgress, Progress, activity
@@ -302,10 +303,13 @@ class _Call:
         restrict: Callable[[Sequence[Plan]], None] = lambda _: None,
     ) -> Iterator[list[Plan]]:
         """Compare source and destination, and check the limit on deletions."""
-        plans: list[Plan] = []
+        plans, stack = list[Plan](), ExitStack()
+        if any(branch.route.is_local for branch in resolved.branches):
+            # Both sides are listed, and then files are touched, by the same threads.
+            stack.enter_context(threads.use())
         try:
             for branch in resolved.branches:
-                plans.append(self._plan_branch(branch, resolved))  # noqa: PERF401
+                plans.append(self._plan_branch(branch, resolved))
             if self._request.delete_only is not None:
                 patterns = compile_patterns(self._request.delete_only, "delete_only")
                 for plan in plans:
@@ -322,6 +326,7 @@ class _Call:
         finally:
             for plan in plans:
                 plan.close()
+            stack.close()
 
     def execute(self, plans: Sequence[Plan], switch: Switch | None = None) -> Outcome:
         """Transfer, delete and remove what the plans say."""

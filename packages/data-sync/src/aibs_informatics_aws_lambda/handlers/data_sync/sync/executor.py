@@ -724,7 +724,7 @@ class _Transfer:
 
 
 class _Average:
-    """An average of times in which recent values count more."""
+    """An average of times in which recent values count more, once there are some."""
 
     def __init__(self) -> None:
         self.value = 0.0
@@ -732,8 +732,8 @@ class _Average:
         self._shortest = math.inf
 
     def add(self, value: float) -> None:
-        self.value += 0.1 * (value - self.value)
         self._count += 1
+        self.value += max(0.1, 1 / self._count) * (value - self.value)
         self._shortest = min(self._shortest, value)
 
     def are_all_long(self) -> bool:

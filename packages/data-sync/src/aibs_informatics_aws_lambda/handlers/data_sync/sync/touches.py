@@ -1,17 +1,18 @@
 """Touches of files that are in sync, many at a time where a file system takes its time."""
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
+from contextlib import ExitStack
 from functools import cached_property, partial
 from typing import Final, TypeAlias
 
+from ..local.threads import threads
 from .window import Window
 
 Touch: TypeAlias = Callable[[], None]
 End: TypeAlias = Callable[[Exception | None], None]
 """Called with the error of a touch, if there was one, in the thread that waits for the window."""
 
-_THREADS: Final = 64
 _FILES_OF_A_TASK: Final = 16
 
 
@@ -30,11 +31,13 @@ class Touches:
         self._window = window
         self._most = 1 if in_s3 else _FILES_OF_A_TASK
         self._waiting: list[tuple[Touch, End]] = []
+        self._started: set[Future[list[Exception | None]]] = set()
+        self._stack = ExitStack()
 
     @cached_property
-    def _pool(self) -> ThreadPoolExecutor:
+    def _pool(self) -> Executor:
         # Most syncs touch nothing, or do so at once.
-        return ThreadPoolExecutor(_THREADS, "touch")
+        return self._stack.enter_context(threads.use())
 
     def add(self, touch: Touch, end: End) -> None:
         """Touch a file together with others that are added."""
@@ -46,14 +49,21 @@ class Touches:
         """Start to touch the files that were added, however few there are."""
         if self._waiting:
             task, self._waiting = self._waiting, []
-            start = partial(self._pool.submit, _touch_all, [touch for touch, _ in task])
+            start = partial(self._start, [touch for touch, _ in task])
             self._window.add(start, partial(_end_all, [end for _, end in task]))
 
+    def _start(self, touches: Sequence[Touch]) -> Future[list[Exception | None]]:
+        task = self._pool.submit(_touch_all, touches)
+        self._started.add(task)
+        task.add_done_callback(self._started.discard)
+        return task
+
     def close(self) -> None:
-        """Begin nothing more, and cancel what has not begun."""
+        """Begin nothing more, cancel what has not begun, and wait for what has."""
         self._waiting.clear()
-        if "_pool" in self.__dict__:
-            self._pool.shutdown(wait=False, cancel_futures=True)
+        for task in list(self._started):
+            task.cancel()
+        self._stack.close()
 
 
 def _touch_all(touches: Sequence[Touch]) -> list[Exception | None]:

@@ -1,0 +1,42 @@
+"""Threads for operations on slow file systems, which all users in a process share.
+
+NFS and EFS have so many operations in flight at a time, and more threads only take turns.
+"""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Final
+
+THREADS: Final = 64
+"""The number of threads, and so of operations in flight."""
+
+
+class SharedThreads:
+    """Threads that start with their first user and end with their last one."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._pool: ThreadPoolExecutor | None = None
+
+    @contextmanager
+    def use(self) -> Iterator[ThreadPoolExecutor]:
+        """Give the pool of the threads. Each user waits for its own tasks, or cancels them."""
+        with self._lock:
+            pool = self._pool = self._pool or ThreadPoolExecutor(THREADS, "file-system")
+            self._users += 1
+        try:
+            yield pool
+        finally:
+            with self._lock:
+                self._users -= 1
+                if not self._users:
+                    self._pool = None
+            if self._pool is not pool:
+                pool.shutdown()
+
+
+threads: Final = SharedThreads()
+"""The threads of this process."""
