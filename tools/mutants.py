@@ -117,8 +117,8 @@ def _mutant(source: str, code: str) -> Mutant:
 
 
 def _joined(lines: Sequence[str]) -> str:
-    # Numbers that are replaced come with a space before them.
-    return re.sub(r"(?<=[(\[-]) (?=\d)", "", " ".join(" ".join(lines).split()))
+    # Numbers that are replaced come with a space before them. That after a binary minus stays.
+    return re.sub(r"(?<=[(\[-])(?<![\w)\]] -) (?=\d)", "", " ".join(" ".join(lines).split()))
 
 
 def _function_at(source: str, line: int) -> str:

@@ -271,10 +271,177 @@ def test_empty_ranges(is_last, next_name, through, is_empty):
     assert key_ranges._Range(service, "b", through).is_empty_after(listed) is is_empty
 
 
+def test_range_that_has_no_page_yet_tells_nothing_of_those_after_it():
+    one, following = a_range("a", "b"), a_range("b", "c")
+    assert not following.is_empty_after(one)
+
+
+def a_range(after, through=None, names=(), page_size=2):
+    return key_ranges._Range(Service(list(names), page_size), after, through)
+
+
 def test_range_is_put_together_from_parts():
-    one, *others = (key_ranges._Range(Service([]), after) for after in "abc")
+    one, *others = map(a_range, "abc")
     one.extend(others)
     assert one.parts == 3
+
+
+@table(
+    "through, is_complete, is_last, next_name",
+    {
+        "goes on after its page": ("e", False, False, None),
+        "ends with its page": ("c", True, False, None),
+        "ends within its page, which tells the next name": ("b", True, False, "c"),
+    },
+)
+def test_first_page_of_a_range(through, is_complete, is_last, next_name):
+    one = a_range("a", through, "abcdef")
+    one.request()
+    one.take()
+    assert (one.is_complete, one.is_last, one.next_name) == (is_complete, is_last, next_name)
+
+
+@table(
+    "through, listed, is_last, next_name",
+    {
+        "tells that no name follows": (None, "bcd", True, None),
+        "tells the first of the names that follow": ("b", "b", False, "c"),
+    },
+)
+def test_last_page_of_a_listing(through, listed, is_last, next_name):
+    one = a_range("a", through, "abcd", page_size=3)
+    one.request()
+    one.take()
+    assert "".join(entry.relative for entry in one.waiting[0]) == listed
+    assert (one.is_complete, one.is_last, one.next_name) == (True, is_last, next_name)
+
+
+def test_last_name_is_within_its_range():
+    one = a_range("a", "c")
+    assert [one._is_within(name) for name in "bcd"] == [True, True, False]
+
+
+@table(
+    "names, following, probes",
+    {
+        "a name shows where fewer characters are equal": (
+            ["a800", "a800"], ["a800"], ["a~"],
+        ),
+        "each probe shows another one": (["a7b0", "a800"], ["a7b0", "a800"], ["a~"]),
+        "no name after the first probe ends the search": ([None, None], [], []),
+        "a name that is as near as before ends the search": (["a79é", "a800"], [], []),
+    },
+)  # fmt: skip
+def test_names_that_follow_the_last_one(names, following, probes):
+    one = a_range("a799")
+    one.find_split(Listed("a790", "a799", 3, "789a"))
+    assert one._probes == ["a79~", "a7~"]
+    one._follow(names)
+    assert one._following == following
+    assert one._probes == probes
+
+
+@table(
+    "rounds, next_round, probes",
+    {
+        "a second one": (0, 1, ["m"]),
+        "a last one": (1, 2, ["m"]),
+        "none after it": (2, 2, []),
+    },
+)
+def test_rounds_of_probes(rounds, next_round, probes):
+    one = a_range("a")
+    one._points, one._probes, one._rounds = ["m", "t"], ["t"], rounds
+    assert one._check(["t"], [None]) == []
+    one._points = one._points or ["m"]
+    assert one._rounds == next_round
+    assert one._probes == probes
+
+
+def test_search_begins_with_the_first_round_of_probes():
+    one = a_range("k02")
+    one.find_split(Listed("k00", "k02", 3, "0257k"))
+    [behind] = one._follow(["k20", "k20"])
+    assert behind._points == behind._probes == ["k5", "k7"]
+    assert behind._rounds == 0
+
+
+class Ranges:
+    """Ranges of a listing from one name to the next, the first ones first."""
+
+    def __init__(self, names: str, begun: str = "") -> None:
+        self.all = [a_range(a, b) for a, b in zip(names, [*names[1:], None], strict=True)]
+        for one in self.all:
+            one.is_begun = one._after in begun
+        self.listing = key_ranges._Listing(self.all[0], 1)
+        self.listing._ranges = self.all[::-1]
+
+    def left(self) -> str:
+        return "".join(one._after for one in reversed(self.listing._ranges))
+
+    def position_of(self, name: str) -> int:
+        return next(n for n, one in enumerate(self.listing._ranges) if one._after == name)
+
+
+@table(
+    "next_name, begun, left",
+    {
+        "the next name is in the next range": ("bx", "a", "abcdef"),
+        "one range before the next name": ("cx", "a", "acdef"),
+        "several": ("ex", "a", "aef"),
+        "those that are begun stay": ("ex", "ac", "acef"),
+        "all but the last one": ("fx", "a", "af"),
+    },
+)
+def test_ranges_that_are_dropped_because_they_are_empty(next_name, begun, left):
+    ranges = Ranges("abcdef", begun)
+    ranges.all[0].next_name = next_name
+    ranges.listing._drop_empty(ranges.position_of("a"))
+    assert ranges.left() == left
+
+
+def test_page_that_is_beyond_the_end_of_its_range_drops_the_empty_ones():
+    ranges = Ranges("abcdef", "a")
+    front = a_range("a", "b", ["aa", "dd", "ee"])
+    ranges.listing._ranges[-1] = front
+    front.request()
+    ranges.listing._arrived.put(front)
+    ranges.listing._take()
+    assert [one._after for one in ranges.listing._ranges] == ["f", "e", "d", "aa"]
+
+
+def test_all_ranges_after_the_last_page_are_dropped():
+    ranges = Ranges("abcd", "a")
+    ranges.all[0].is_last = True
+    ranges.listing._drop_empty(ranges.position_of("a"))
+    assert ranges.left() == "a"
+
+
+@table(
+    "parts, objects, begun, left, size",
+    {
+        "nothing, before a range is complete": (0, 0, "a", "abcdef", 1),
+        "nothing, if ranges are long": (2, 10, "a", "abcdef", 1),
+        "two, if they have half of the objects that are wanted": (4, 10, "a", "abdef", 2),
+        "three, if they have a third": (6, 10, "a", "abef", 3),
+        "as many as there are, if they have next to nothing": (1000, 1, "a", "ab", 5),
+        "none that is begun": (1000, 1, "ad", "abdef", 2),
+    },
+)
+def test_ranges_that_are_put_together(parts, objects, begun, left, size):
+    ranges = Ranges("abcdef", begun)
+    ranges.listing._listed_parts, ranges.listing._listed_objects = parts, objects
+    ranges.listing._lengthen(ranges.position_of("b"))
+    assert ranges.left() == left
+    assert ranges.all[1].parts == size
+
+
+def test_objects_are_given_when_their_page_has_arrived():
+    service = Service(NAMES["numbered"])
+    page = service.read(service.request().result(), service.evidence())
+    rest = list_ranges(service, "f00000", 1, page, service.request(page.next_token))
+    assert [entry.relative for entry in next(rest)] == NAMES["numbered"][10:20]
+    assert service.requests == 7
 
 
 def test_service_that_ignores_start_after_is_listed_page_by_page():
