@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 from aibs_informatics_aws_lambda.common.workflows import Workflows
@@ -26,6 +27,8 @@ def package(tmp_path, monkeypatch):
     policy = {"Statement": [{"Action": ["lambda:InvokeFunction"], "Resource": "${FunctionArn}"}]}
     (folder / "run.lambda.policy.json").write_text(json.dumps(policy))
     monkeypatch.syspath_prepend(str(tmp_path))
+    yield
+    sys.modules.pop("my_workflows", None)
 
 
 def test_placeholders_are_filled_in():

@@ -28,7 +28,7 @@ def make_app(workspace):
 
 
 def test_builds_in_different_folders_and_environments_are_identical(
-    make_workspace, wheelhouse, build, monkeypatch, tmp_path
+    make_workspace, wheelhouse, build, tmp_path
 ):
     wheelhouse.add("helper", files={"helper.py": MODULE}, headers=("License: MIT",))
     here = build(make_app(make_workspace(tmp_path / "here")))
@@ -36,19 +36,20 @@ def test_builds_in_different_folders_and_environments_are_identical(
     elsewhere = tmp_path / "a place with a longer name" / "ü"
     other_scratch = elsewhere / "scratch"
     other_scratch.mkdir(parents=True)
-    monkeypatch.setattr(tempfile, "tempdir", str(other_scratch))
-    monkeypatch.setenv("TZ", "Asia/Tokyo")
-    monkeypatch.setenv("PYTHONHASHSEED", "42")
-    monkeypatch.setenv("UV_CACHE_DIR", str(elsewhere / "cache"))
-    time.tzset()
     mask = os.umask(0o077)
     try:
-        app = make_app(make_workspace(elsewhere / "workspace"))
-        os.utime(app / "src" / "space" / "app.py", (0, 0))
-        there = build(app)
+        # Undone before the fixtures, which set the same.
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(tempfile, "tempdir", str(other_scratch))
+            patch.setenv("TZ", "Asia/Tokyo")
+            patch.setenv("PYTHONHASHSEED", "42")
+            patch.setenv("UV_CACHE_DIR", str(elsewhere / "cache"))
+            time.tzset()
+            app = make_app(make_workspace(elsewhere / "workspace"))
+            os.utime(app / "src" / "space" / "app.py", (0, 0))
+            there = build(app)
     finally:
         os.umask(mask)
-        monkeypatch.delenv("TZ")
         time.tzset()
 
     assert here.archive.read_bytes() == there.archive.read_bytes()

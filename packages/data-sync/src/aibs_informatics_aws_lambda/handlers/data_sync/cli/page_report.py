@@ -61,17 +61,12 @@ class PageReport:
         self._is_incomplete = bool(result.unfinished)
         self._requests.update(result.requests)
 
-    def complete(self, run: SyncRun, before: Counter[str]) -> None:
-        """Add what was noted to a run.
-
-        Args:
-            run: the run.
-            before: the requests that this process had sent before it.
-        """
+    def complete(self, run: SyncRun) -> None:
+        """Add what was noted to a run, and the requests that this process has sent."""
         run.seconds = time.time() - run.started
         run.failed, run.failures = self._failed, self._failures
         run.is_incomplete = self._is_incomplete
-        run.requests = self._requests + (sent_requests - before)
+        run.requests = self._requests + sent_requests
 
 
 @contextmanager
@@ -93,7 +88,6 @@ def page_report(request: DataSyncRequest) -> Iterator[PageReport]:
     from .pages.report_page import SyncRun, render_report
 
     check_page_location(location)
-    before = sent_requests.copy()
     run = SyncRun(
         source=_text(request.source_path),
         destination=_text(request.destination_path),
@@ -111,7 +105,7 @@ def page_report(request: DataSyncRequest) -> Iterator[PageReport]:
             run.error = format_error(error) if isinstance(error, Exception) else "interrupted"
             raise
         finally:
-            report.complete(run, before)
+            report.complete(run)
             lines.touch()
             with lines.open(encoding="ascii") as file:
                 write_page(location, render_report(file, run))
