@@ -422,7 +422,14 @@ def test_zips_built_in_another_folder_are_identical(built, package, tmp_path):
         assert one.read_bytes() == other.read_bytes()
 
 
-@pytest.mark.parametrize("package", PACKAGES)
+# The largest package, whose functions run below, stands for the others.
+@pytest.mark.parametrize(
+    "package",
+    [
+        pytest.param(package, marks=() if package == "data-sync" else pytest.mark.heavy)
+        for package in PACKAGES
+    ],
+)
 def test_a_zip_for_the_powertools_layer_is_small(layered, package):
     with zipfile.ZipFile(layered(package)) as content:
         tops = {name.partition("/")[0] for name in content.namelist()}

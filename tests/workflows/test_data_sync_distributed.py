@@ -93,20 +93,20 @@ def remove_after_planning(functions):
     return remove
 
 
-def test_two_hundred_files_are_synced_in_twenty_batches(workshop, data_sync, tree, arrived):
-    source, digests = tree(folders=20, files=10)
+def test_a_hundred_files_are_synced_in_ten_batches(workshop, data_sync, tree, arrived):
+    source, digests = tree(folders=10, files=10)
 
     done = workshop.machines.run(data_sync(), request_for(source, 10))
 
     assert done.status == "SUCCEEDED", done.cause
-    assert len(digests) == 200
+    assert len(digests) == 100
     assert arrived() == digests
-    assert done.output["total_batches_count"] == 20
-    assert done.output["result"]["files_transferred"] == 200
-    assert done.output["result"]["bytes_transferred"] == 200 * 12
+    assert done.output["total_batches_count"] == 10
+    assert done.output["result"]["files_transferred"] == 100
+    assert done.output["result"]["bytes_transferred"] == 100 * 12
     assert done.output["failed_batches_count"] == 0
     assert done.output["failed_requests"] == []
-    assert [name for name, _ in workshop.functions.events].count("batch-data-sync") == 20
+    assert [name for name, _ in workshop.functions.events].count("batch-data-sync") == 10
 
 
 def test_a_failed_batch_is_reported_and_the_others_succeed(

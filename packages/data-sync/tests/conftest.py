@@ -1,8 +1,9 @@
-"""A proxy that injects faults, in front of the mock AWS server."""
+"""The command, the mock AWS server with a proxy that injects faults, and another S3 server."""
 
 from __future__ import annotations
 
 import http.client
+import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -172,6 +173,21 @@ class Bucket:
 
     def read(self, prefix: str = "") -> dict[str, bytes]:
         return {key.removeprefix(prefix): self.get(key) for key in self.keys(prefix)}
+
+
+@pytest.fixture(scope="session")
+def server(start_script_server):
+    """The server of data-sync, with what most of its runs import."""
+    package = "aibs_informatics_aws_lambda.handlers.data_sync"
+    modules = ("cli.sync_run", "cli.ls", "cli.rm_files", "cli.stale", "cli.stats", "sync.engine")
+    others = ("awscrt.s3", "boto3", "rich.progress")
+    return start_script_server("data-sync", *(f"{package}.{name}" for name in modules), *others)
+
+
+@pytest.fixture
+def run(run_script, server) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run data-sync in the test's folder."""
+    return lambda *arguments, **options: run_script(server, *arguments, **options)
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -20,9 +21,8 @@ def test_example_of_a_sync_works(aws, run_command, tmp_path: Path):
     assert (tmp_path / "copy" / "run-1.json").read_text() == "{}"
 
 
-def test_every_command_prints_the_output_in_the_readme(aws, run_command, tmp_path: Path):
+def test_every_command_prints_the_output_in_the_readme(aws, run, tmp_path: Path):
     aws.make_bucket()
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     (tmp_path / "empty").mkdir()
     (tmp_path / "results").mkdir()
     for name in ("run-1.json", "run-2.json", "run-3.json"):
@@ -31,7 +31,7 @@ def test_every_command_prints_the_output_in_the_readme(aws, run_command, tmp_pat
     examples = [step.partition("\n") for block in blocks for step in block.split("$ ")[1:]]
     assert len(examples) == 9
     for command, _, output in examples:
-        done = run_command("sh", "-c", command, PATH=path)
+        done = run(*shlex.split(command)[1:])
         assert (done.returncode, done.stderr) == (0, "")
         assert without_times(done.stdout) == without_times(output)
 

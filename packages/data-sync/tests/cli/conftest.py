@@ -24,21 +24,6 @@ def script() -> str:
     return SCRIPT
 
 
-@pytest.fixture(scope="session")
-def server(start_script_server):
-    """The server of data-sync, with what most of its runs import."""
-    package = "aibs_informatics_aws_lambda.handlers.data_sync"
-    modules = ("cli.sync_run", "cli.ls", "cli.rm_files", "cli.stale", "cli.stats", "sync.engine")
-    others = ("awscrt.s3", "boto3", "rich.progress")
-    return start_script_server("data-sync", *(f"{package}.{name}" for name in modules), *others)
-
-
-@pytest.fixture
-def run(run_script, server) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run data-sync in the test's folder."""
-    return lambda *arguments, **options: run_script(server, *arguments, **options)
-
-
 @pytest.fixture
 def start(tmp_path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Start data-sync, its output in pipes; killed at the end of the test."""
