@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from aibs_informatics_aws_lambda.common.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from ..locations import parse_removable_path as parse_removable_path
     from .batch import *
     from .connection import *
     from .filters import *
