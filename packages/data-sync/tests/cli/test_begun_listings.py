@@ -73,7 +73,8 @@ def test_listing_begins_before_models_and_engine_are_imported(s3: FaultyS3, run_
     loaded = [line.rpartition(" ")[2] for line in result.stderr.splitlines()]
     begun = loaded.index(f"{PACKAGE}.s3.listing")
     late = {"pydantic", "json", "decimal", "hashlib", f"{PACKAGE}.sync.engine"}
-    assert not late.intersection(loaded[:begun])
+    # Coverage, where it is measured, imports some before the command.
+    assert not late.intersection(loaded[loaded.index(f"{PACKAGE}.cli") : begun])
 
 
 @table(
