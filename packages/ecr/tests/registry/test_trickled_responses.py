@@ -106,7 +106,10 @@ def connection(registry: Registry, clock: Clock) -> Iterator[RegistryConnection]
 
         def is_closed(self) -> bool:
             """Wait for a millisecond, and return whether the client has disconnected."""
-            return bool(select.select([self.connection], [], [], 0.001)[0])
+            # Unlike `select`, for any number of open files.
+            poll = select.poll()
+            poll.register(self.connection, select.POLLIN)
+            return bool(poll.poll(1))
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
