@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import json
 import logging
 from pathlib import Path
@@ -12,6 +13,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync import (
     data_sync_handler,
 )
 from aibs_informatics_aws_lambda.handlers.data_sync.operations import BatchDataSyncHandler
+from aibs_informatics_aws_lambda.handlers.data_sync.s3.client import S3
 from aibs_informatics_aws_lambda.handlers.data_sync.sync import deadline as clocks
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.engine import Engine
 from aibs_informatics_aws_lambda.storage.data_sync import BatchDataSyncRequest
@@ -211,6 +213,25 @@ class TestDeadline:
         request = {**entry(tmp_path, "a"), "deadline": "auto"}
         with pytest.raises(TimeoutError):
             data_sync_handler(request, lambda_context)
+
+
+def test_warm_function_keeps_no_client_of_the_syncs_before(s3, tmp_path: Path, lambda_context):
+    s3.put("bucket", "src/a", b"x")
+
+    def clients() -> int:
+        gc.collect()
+        return sum(isinstance(found, S3) for found in gc.get_objects())
+
+    before = clients()
+    for number in range(3):
+        event = {
+            "source_path": "s3://bucket/src/",
+            "destination_path": str(tmp_path / str(number)),
+        }
+        data_sync_handler(event, lambda_context)
+
+    # Each has threads and sockets, of which a function may have 1,024.
+    assert clients() <= before
 
 
 def test_command_line_parses_a_batch_once(monkeypatch):

@@ -8,6 +8,7 @@ import math
 import os
 import threading
 import time
+import weakref
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, wait
@@ -462,11 +463,10 @@ class S3:
         """Look at the throughput of the requests in flight, after a while."""
         with _counts:
             if self._look is None:
-                self._look = threading.Timer(SLOW_SECONDS / _LOOKS, self._end_slow_requests)
-                self._look.daemon = True
+                self._look = _timer_of(self, SLOW_SECONDS / _LOOKS)
                 self._look.start()
 
-    def _end_slow_requests(self) -> None:
+    def end_slow_requests(self) -> None:
         """End the attempts of requests that are too slow; they are sent again."""
         from .tcp import TrafficMeter
         from .throughput import Throughputs, minimum_within
@@ -713,6 +713,23 @@ def _library() -> Any:
     from awscrt import http, s3
 
     return http, s3
+
+
+def _timer_of(client: S3, seconds: float) -> threading.Timer:
+    """Return what lets a client look at its requests, unless nothing uses it any more.
+
+    A reference to it would keep its threads and sockets, and a function may have 1,024 of each.
+    """
+    timer = threading.Timer(seconds, _look_at)
+    timer.args = [weakref.ref(client, lambda _: timer.cancel())]
+    timer.daemon = True
+    return timer
+
+
+def _look_at(reference: weakref.ref[S3]) -> None:
+    client = reference()
+    if client is not None:
+        client.end_slow_requests()
 
 
 @lru_cache
