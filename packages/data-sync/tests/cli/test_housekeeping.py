@@ -121,6 +121,27 @@ def test_rm_removes_objects(run, aws, bucket):
     assert aws.keys(bucket) == ["b/c"]
 
 
+@pytest.mark.parametrize(
+    "uris",
+    [
+        ["s3://bucket/a/", "s3://bucket/a/b/", "s3://bucket/a"],
+        ["s3://bucket/a/b/*", "s3://bucket/a/", "s3://bucket/a/x"],
+        ["s3://bucket/a/x", "s3://bucket/*/*"],
+    ],
+)
+def test_rm_counts_and_removes_an_object_once_that_several_uris_name(run, aws, bucket, uris):
+    for key in ("a/x", "a/b/y", "b"):
+        aws.put(bucket, key, "xx")
+    versioning = {"Status": "Enabled"}
+    aws.client("s3").put_bucket_versioning(Bucket=bucket, VersioningConfiguration=versioning)
+
+    removed = run("rm", "-y", "-r", "--json", "--max-delete", "2", *uris)
+    assert removed.stdout == '{"objects_removed": 2, "size_bytes_removed": 4}\n'
+    assert aws.keys(bucket) == ["b"]
+    markers = aws.client("s3").list_object_versions(Bucket=bucket)["DeleteMarkers"]
+    assert sorted(marker["Key"] for marker in markers) == ["a/b/y", "a/x"]
+
+
 def test_rm_removes_no_object_above_max_delete_or_without_confirmation(run, aws, bucket):
     for key in ("a/x", "a/y"):
         aws.put(bucket, key)

@@ -3,7 +3,7 @@
 import argparse
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from aibs_informatics_aws_lambda.common.cli.errors import CommandError, ExitCode
@@ -51,7 +51,7 @@ def remove_objects(uris: Sequence[S3Path], options: argparse.Namespace) -> ExitC
     versioning = {bucket: s3.send(get_versioning(bucket)) for bucket in buckets}
     # Only now: the look at the endpoint takes as long as the first page.
     use_connection(options)
-    found = [_find(s3, uri, options) for uri in uris]
+    found = [_find(s3, uri, options, uris[:number]) for number, uri in enumerate(uris)]
     count, size = sum(one.number for one in found), sum(one.size for one in found)
     total = f"{format_count(count, 'object')} ({format_size(size)})"
     if options.max_delete is not None and count > options.max_delete:
@@ -88,15 +88,34 @@ def _prefixes(uri: S3Path, options: argparse.Namespace) -> Iterator[S3Path]:
         yield uri.with_folder_suffix
 
 
-def _find(s3: S3, uri: S3Path, options: argparse.Namespace) -> _Found:
-    keys, count, size = ExternalSorter[str](), 0, 0
+def _find(s3: S3, uri: S3Path, options: argparse.Namespace, earlier: Sequence[S3Path]) -> _Found:
+    """Return the objects of a URI, without those of earlier ones."""
+    keys, count, size, is_empty = ExternalSorter[str](), 0, 0, True
+    names = [
+        _name_test(other, recursive=options.recursive)
+        for other in earlier
+        if other.bucket == uri.bucket
+    ]
     with show_waiting(f"listing {uri}"):
         for key, entry in _matching(s3, uri, recursive=options.recursive):
-            keys.add(key)
-            count, size = count + 1, size + entry.size
-    if not count:
+            is_empty = False
+            if not any(is_named(key) for is_named in names):
+                keys.add(key)
+                count, size = count + 1, size + entry.size
+    if is_empty:
         raise CommandError(f"cannot remove {uri}: no such object{_hint(uri, options)}")
     return _Found(uri, keys.ordered(), count, size)
+
+
+def _name_test(uri: S3Path, *, recursive: bool) -> Callable[[str], bool]:
+    """Return a function that tells whether a URI names the object with a key."""
+    glob = split_glob(uri)
+    if glob is not None:
+        start = S3Path(str(glob.base)).with_folder_suffix.key
+        matches = re.compile(glob_expression(glob.pattern, recursive=recursive)).fullmatch
+        return lambda key: key.startswith(start) and bool(matches(key[len(start) :]))
+    folder = uri.with_folder_suffix.key
+    return lambda key: key == uri.key or (recursive and key.startswith(folder))
 
 
 def _hint(uri: S3Path, options: argparse.Namespace) -> str:
