@@ -142,6 +142,14 @@ def test_rm_counts_and_removes_an_object_once_that_several_uris_name(run, aws, b
     assert sorted(marker["Key"] for marker in markers) == ["a/b/y", "a/x"]
 
 
+def test_rm_names_an_endpoint_that_cannot_be_used_before_other_settings(run, aws, bucket):
+    url = aws.url.replace("http://", "https://")
+
+    refused = run("rm", "-y", "s3://bucket/a", "--endpoint-url", url, AWS_CA_BUNDLE="/missing")
+    assert refused.returncode == 1
+    assert "does not speak TLS: write http://" in refused.stderr
+
+
 def test_rm_removes_no_object_above_max_delete_or_without_confirmation(run, aws, bucket):
     for key in ("a/x", "a/y"):
         aws.put(bucket, key)

@@ -269,6 +269,14 @@ class TestVerify:
         found = sync("s3://bucket/src", "s3://bucket/dst", verify=True).verification
         assert found.files_equal == 1
 
+    @pytest.mark.parametrize("destination", ["s3://bucket/dst", "{tmp}/dst"])
+    def test_equal_files_are_equal_with_force_too(self, bucket, tmp_path: Path, destination):
+        bucket.put("src/a", b"x")
+        target = destination.format(tmp=tmp_path)
+        sync("s3://bucket/src", target)
+        found = sync("s3://bucket/src", target, verify=True, force=True).verification
+        assert (found.files_equal, found.files_different) == (1, 0)
+
     def test_disks_are_compared_with_what_is_extra(self, tmp_path: Path):
         write(tmp_path / "src" / "a")
         write(tmp_path / "dst" / "a", "y")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from aibs_informatics_aws_lambda.common.cli.errors import CommandError, ExitCode
+from aibs_informatics_aws_lambda.common.exceptions import AWSError
 from aibs_informatics_aws_lambda.common.json_io import dump_json_line
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 
@@ -44,11 +45,16 @@ def remove_objects(uris: Sequence[S3Path], options: argparse.Namespace) -> ExitC
         AWSError: an object cannot be listed or deleted.
     """
     set_variables(options)
-    s3 = S3(_CONNECTIONS)
-    for prefix in {prefix for uri in uris for prefix in _prefixes(uri, options)}:
-        begin_listing(s3, prefix.bucket, prefix.key)
     buckets = sorted({uri.bucket for uri in uris})
-    versioning = {bucket: s3.send(get_versioning(bucket)) for bucket in buckets}
+    try:
+        s3 = S3(_CONNECTIONS)
+        for prefix in {prefix for uri in uris for prefix in _prefixes(uri, options)}:
+            begin_listing(s3, prefix.bucket, prefix.key)
+        versioning = {bucket: s3.send(get_versioning(bucket)) for bucket in buckets}
+    except AWSError:
+        # The endpoint may be the reason.
+        use_connection(options)
+        raise
     # Only now: the look at the endpoint takes as long as the first page.
     use_connection(options)
     found = [_find(s3, uri, options, uris[:number]) for number, uri in enumerate(uris)]

@@ -440,7 +440,8 @@ class _Call:
         moves = not request.retain_source_data and not route.is_remote_to_local
         is_within_s3 = route.source.bucket is not None and route.target.bucket is not None
         diff = DiffOptions(
-            force=request.force,
+            # What is equal is so even if a sync would transfer it.
+            force=request.force and not request.verify,
             size_only=request.size_only,
             verify=bool(request.verify),
             ignore_times=bool(request.ignore_times),
