@@ -430,7 +430,7 @@ def _handler_of(held: FaultyS3) -> type[BaseHTTPRequestHandler]:
             body = reply.body if reply.sends is None else reply.body[: reply.sends]
             step = 1024 if reply.pause else max(len(body), 1)
             for start in range(0, len(body), step):
-                if reply.pause:
+                if reply.pause and held.fault is not no_fault:
                     reply.pause()
                 self.wfile.write(body[start : start + step])
             if reply.sends is not None:

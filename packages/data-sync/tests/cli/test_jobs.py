@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from dataclasses import replace
+from functools import partial
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from threading import Event, Thread
@@ -319,8 +320,9 @@ def objects(s3) -> dict[str, bytes]:
     contents = {str(number): bytes(300_000) for number in range(6)}
     for name, content in contents.items():
         s3.put("bucket", f"data/{name}", content)
+    pause = partial(time.sleep, 0.05)
     s3.fault = lambda call, proceed: (
-        replace(proceed(), pause=0.05) if call.operation == "GetObject" else proceed()
+        replace(proceed(), pause=pause) if call.operation == "GetObject" else proceed()
     )
     return contents
 
