@@ -197,7 +197,7 @@ class TestGetDataPathStats:
     def test_times_are_limited_to_the_years_1_to_9999(self, stats, monkeypatch, seconds, time):
         entries = [Entry("a/b", 1, seconds)]
         found = Listing(None, entries, exists=True)
-        monkeypatch.setattr(file_system, "find_contents", lambda _: found)
+        monkeypatch.setattr(file_system, "find_chosen_contents", lambda *_: found)
         assert stats("/x")["path_stats"]["last_modified"] == time
 
     def test_missing_bucket_is_an_error(self, stats, aws):

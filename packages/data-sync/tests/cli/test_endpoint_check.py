@@ -12,13 +12,18 @@ from aibs_informatics_aws_lambda.common.cli.errors import CommandError
 from aibs_informatics_aws_lambda.handlers.data_sync.cli import endpoint_check
 from aibs_informatics_aws_lambda.handlers.data_sync.cli.connection import use_connection
 from aibs_informatics_aws_lambda.handlers.data_sync.cli.endpoint_check import (
-    check_endpoint,
+    checked_endpoint,
     describe_tls_error,
     judge_response,
 )
 from aibs_informatics_aws_lambda.handlers.data_sync.cli.sync_arguments import make_parser
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.endpoint import Endpoint
 from tables import table
+
+
+def check_endpoint(endpoint: Endpoint, setting: str) -> None:
+    with checked_endpoint(endpoint, setting):
+        pass
 
 
 @pytest.fixture

@@ -58,8 +58,7 @@ def test_entries_are_not_held(monkeypatch, arguments):
 
     def peak(count: int) -> int:
         monkeypatch.setattr(ls, "list_level", lambda *_: level(count))
-        for module in (contents, stats):
-            monkeypatch.setattr(module, "find_contents", lambda *_: listing(count))
+        monkeypatch.setattr(contents, "find_contents", lambda *_: listing(count))
         for module in (ls, stats):
             monkeypatch.setattr(module, "print_lines", show)
             monkeypatch.setattr(module, "print_pieces", show)

@@ -14,11 +14,9 @@ from aibs_informatics_aws_lambda.storage.mount_variables import EFS_MOUNT_VARIAB
 # Part of the public names of this module; defined elsewhere.
 from aibs_informatics_aws_lambda.storage.paths import DataPath as DataPath
 
-from .entries import Listing
 from .housekeeping.contents import (
+    find_chosen_contents,
     find_contents,
-    find_listed_contents,
-    find_named_contents,
     list_nodes,
     sum_up_children,
 )
@@ -80,15 +78,8 @@ class GetDataPathStatsHandler(LambdaHandler[GetDataPathStatsRequest, GetDataPath
             from .housekeeping.stores import sum_up_stores
 
             return sum_up_stores(request)
-        return make_stats_response(request.path, *sum_up_children(_find_contents(request)))
-
-
-def _find_contents(request: GetDataPathStatsRequest) -> Listing:
-    if request.inventory is not None:
-        return find_listed_contents(request.path, request.inventory)
-    if request.files_from is not None:
-        return find_named_contents(request.path, request.files_from)
-    return find_contents(request.path)
+        found = find_chosen_contents(request.path, request.inventory, request.files_from)
+        return make_stats_response(request.path, *sum_up_children(found))
 
 
 class ListDataPathsHandler(LambdaHandler[ListDataPathsRequest, ListDataPathsResponse]):

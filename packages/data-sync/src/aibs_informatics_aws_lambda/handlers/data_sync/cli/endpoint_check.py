@@ -41,8 +41,9 @@ _OTHER_STATUSES = frozenset(
 )
 
 
-def check_endpoint(endpoint: Endpoint, setting: str) -> None:
-    """Connect to an endpoint, and look whether a service compatible with S3 responds.
+@contextmanager
+def checked_endpoint(endpoint: Endpoint, setting: str) -> Iterator[None]:
+    """Look whether a service compatible with S3 responds at an endpoint, while the block runs.
 
     Of an endpoint of AWS, only the name of the host is looked up.
 
@@ -51,18 +52,7 @@ def check_endpoint(endpoint: Endpoint, setting: str) -> None:
         setting: where it is configured, for messages.
 
     Raises:
-        CommandError: there is no such service, or no response within seconds.
-    """
-    with checked_endpoint(endpoint, setting):
-        pass
-
-
-@contextmanager
-def checked_endpoint(endpoint: Endpoint, setting: str) -> Iterator[None]:
-    """Check an endpoint as `check_endpoint` does, while the block runs.
-
-    Raises:
-        CommandError: after the block, as `check_endpoint`.
+        CommandError: after the block; there is no such service, or no response within seconds.
     """
     parts = urlsplit(endpoint.endpoint)
     if _goes_through_proxy(parts):

@@ -87,11 +87,15 @@ def remove_objects(uris: Sequence[S3Path], options: argparse.Namespace) -> ExitC
 
 def _prefixes(uri: S3Path, options: argparse.Namespace) -> Iterator[S3Path]:
     """Yield the prefix that is listed for a URI, unless only an object is looked up."""
+    base = _base(uri)
+    if base or options.recursive:
+        yield (base or uri).with_folder_suffix
+
+
+def _base(uri: S3Path) -> S3Path | None:
+    """Return the prefix above the wildcards of a URI, or `None` if it has none."""
     glob = split_glob(uri)
-    if glob is not None:
-        yield S3Path(str(glob.base)).with_folder_suffix
-    elif options.recursive:
-        yield uri.with_folder_suffix
+    return None if glob is None else S3Path(str(glob.base))
 
 
 def _find(s3: S3, uri: S3Path, options: argparse.Namespace, earlier: Sequence[S3Path]) -> _Found:
@@ -129,11 +133,7 @@ def _hint(uri: S3Path, options: argparse.Namespace) -> str:
 
 
 def _matching(s3: S3, uri: S3Path, *, recursive: bool) -> Iterator[tuple[str, Entry]]:
-    glob = split_glob(uri)
-    if glob is None:
-        yield from find_objects(s3, uri, recursive=recursive)
-        return
-    matches = re.compile(glob_expression(glob.pattern, recursive=recursive)).fullmatch
-    for key, entry in find_objects(s3, S3Path(str(glob.base)), recursive=True):
-        if matches(entry.relative):
+    base, is_named = _base(uri), _name_test(uri, recursive=recursive)
+    for key, entry in find_objects(s3, base or uri, recursive=recursive or base is not None):
+        if is_named(key):
             yield key, entry

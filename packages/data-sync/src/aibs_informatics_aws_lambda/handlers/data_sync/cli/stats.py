@@ -14,14 +14,8 @@ from aibs_informatics_aws_lambda.common.json_io import dump_json_line
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.locations import DataLocation
 
-from ..entries import Listing
 from ..external_sort import ExternalSorter
-from ..housekeeping.contents import (
-    find_contents,
-    find_listed_contents,
-    find_named_contents,
-    sum_up,
-)
+from ..housekeeping.contents import find_chosen_contents, sum_up
 from ..housekeeping.node_paths import NodePaths
 from ..housekeeping.times import to_datetime
 from ..tree import Node
@@ -88,16 +82,8 @@ def _sum_up(
     take: Callable[[Node], None],
     visit: Callable[[Node], None] | None = None,
 ) -> Node:
-    return sum_up(_find_contents(options), take, visit)
-
-
-def _find_contents(options: argparse.Namespace) -> Listing:
-    if options.inventory is not None:
-        return find_listed_contents(options.path, options.inventory)
-    if options.files_from is None:
-        return find_contents(options.path)
-    is_stream = options.files_from == Path("-")
-    return find_named_contents(options.path, _STDIN if is_stream else options.files_from)
+    files_from = _STDIN if options.files_from == Path("-") else options.files_from
+    return sum_up(find_chosen_contents(options.path, options.inventory, files_from), take, visit)
 
 
 def _write_page(options: argparse.Namespace, take: Callable[[Node], None]) -> Node:

@@ -46,6 +46,23 @@ def find_contents(path: DataLocation, connection: S3Connection | None = None) ->
     return _with_empty_tuple(find_files(location))
 
 
+def find_chosen_contents(
+    path: DataLocation, inventory: DataLocation | None, files_from: DataLocation | None
+) -> Listing:
+    """Return the files at and below a path, by an S3 Inventory report or a list if one is given.
+
+    Raises:
+        ValueError: as `find_listed_contents` and `find_named_contents`.
+        OSError: a local path cannot be read, or a listed file does not exist.
+        AWSError: the bucket does not exist, or a request to S3 failed.
+    """
+    if inventory is not None:
+        return find_listed_contents(path, inventory)
+    if files_from is not None:
+        return find_named_contents(path, files_from)
+    return find_contents(path)
+
+
 def find_listed_contents(path: DataLocation, inventory: DataLocation) -> Listing:
     """Return the objects at and below a path by an S3 Inventory report, without a listing.
 
