@@ -7,6 +7,7 @@ import pytest
 from aibs_informatics_aws_lambda.common.exceptions import AWSError, ResourceNotFoundError
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.handlers.data_sync.entries import Listing, is_placeholder
+from aibs_informatics_aws_lambda.handlers.data_sync.s3 import listing
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.client import S3, sent_requests
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.listing import (
     begin_listing,
@@ -224,6 +225,32 @@ def test_page_that_was_requested_ahead_of_a_probe_is_not_requested_again():
     tokens = [query.get("continuation-token") for query in s3.queries]
     assert tokens == [None, ["after s/a1"], ["after s/a2"], ["after s/a3"], None]
     assert s3.queries[-1]["start-after"] == ["s/a~"]
+
+
+def test_next_page_is_requested_before_a_page_is_read(monkeypatch):
+    s3, requested = PagesS3(truncated_page("s/a1"), PAGE.format(OBJECT.format("s/a2"))), []
+    parse = listing._parse_page
+
+    def noting(*arguments):
+        requested.append(len(s3.queries))
+        return parse(*arguments)
+
+    monkeypatch.setattr(listing, "_parse_page", noting)
+    assert [entry.relative for entry in list_below(s3, "bucket", "s/")] == ["a1", "a2"]
+    assert requested == [2, 2]
+
+
+def test_token_of_the_last_page_is_not_followed():
+    token = "<NextContinuationToken>t</NextContinuationToken>"
+    s3 = PagesS3(PAGE.format(OBJECT.format("s/a") + token))
+    assert [entry.relative for entry in list_below(s3, "bucket", "s/")] == ["a"]
+    assert len(s3.queries) == 1
+
+
+def test_next_page_is_requested_however_a_service_writes_that_there_is_one():
+    first = truncated_page("s/a").replace(">true<", "> True <")
+    s3 = PagesS3(first, PAGE.format(OBJECT.format("s/b")))
+    assert [entry.relative for entry in list_below(s3, "bucket", "s/")] == ["a", "b"]
 
 
 def test_error_on_a_later_page_ends_the_listing():

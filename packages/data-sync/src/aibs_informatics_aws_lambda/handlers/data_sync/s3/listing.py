@@ -32,6 +32,8 @@ _MAY_BE_ARCHIVED = re.compile(
     "<StorageClass>(GLACIER|DEEP_ARCHIVE|INTELLIGENT_TIERING)</StorageClass>"
 )
 _PAGE = re.compile(r"<ListBucketResult\b.*</ListBucketResult>\s*$", re.DOTALL)
+_IS_TRUNCATED = b"<IsTruncated>true</IsTruncated>"
+_TOKEN = re.compile(b"<NextContinuationToken>([^<]+)</NextContinuationToken>")
 _BOOLEANS = {"true": True, "false": False}
 # A page is soon there; after so many, several ranges of keys are listed at a time.
 _CHAINED_PAGES = 2
@@ -160,8 +162,14 @@ class _Pages(NamedTuple):
         awaited: Future[Response] | None = self.request()
         evidence = self.evidence()
         while awaited is not None:
-            page = self.read(_result_of(awaited, self.bucket, self.prefix), evidence)
-            awaited = None if page.next_token is None else self.request(page.next_token)
+            response = _result_of(awaited, self.bucket, self.prefix)
+            # Before the page is read, which takes a tenth of the time of the next response.
+            token = _find_token(response.body)
+            following = None if token is None else self.request(token)
+            page = self.read(response, evidence)
+            awaited = None
+            if page.next_token is not None:
+                awaited = following or self.request(page.next_token)
             yield _ChainedPage(page, awaited)
 
     def request(
@@ -233,6 +241,12 @@ def _read_page(body: bytes, bucket: str, prefix: str, evidence: ListingEvidence)
             f"cannot list {s3_uri(bucket, prefix)}: {error}. Check that the endpoint is a service "
             "compatible with S3, and proxies"
         ) from None
+
+
+def _find_token(body: bytes) -> str | None:
+    """Return the token of the next page, if there is one, without reading the objects."""
+    found = _TOKEN.search(body) if _IS_TRUNCATED in body else None
+    return None if found is None else unescape(found[1].decode(errors="replace"))
 
 
 def _parse_page(text: str, prefix: str, evidence: ListingEvidence) -> Page:
