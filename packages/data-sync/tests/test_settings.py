@@ -3,27 +3,48 @@
 from __future__ import annotations
 
 import logging
+import resource
 
 import pytest
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.client import S3
-from aibs_informatics_aws_lambda.handlers.data_sync.settings import MEMORY_KEY, count_connections
+from aibs_informatics_aws_lambda.handlers.data_sync.settings import (
+    MEMORY_KEY,
+    count_connections,
+    count_open_files,
+)
 from tables import table
 
 
 @table(
-    "memory, connections",
+    "memory, files, connections",
     {
-        "not on Lambda": ("", 256),
-        "no number": ("much", 256),
-        "the smallest function": ("128", 8),
-        "a small function": ("512", 48),
-        "a gigabyte": ("1024", 112),
-        "two gigabytes": ("2048", 240),
-        "the largest function": ("10240", 256),
+        "not on Lambda": ("", 4096, 512),
+        "any number of files": ("", -1, 512),
+        "two services and files fit in the usual limit": ("", 1024, 384),
+        "few files": ("", 256, 96),
+        "hardly any files": ("", 16, 8),
+        "no number": ("much", 4096, 512),
+        "the smallest function": ("128", 1024, 8),
+        "a small function": ("512", 1024, 48),
+        "a gigabyte": ("1024", 1024, 112),
+        "two gigabytes": ("2048", 1024, 240),
+        "the largest function": ("10240", 1024, 384),
     },
 )
-def test_connections_fit_in_the_memory_of_a_function(memory, connections):
-    assert count_connections(memory) == connections
+def test_connections_fit_in_the_memory_of_a_function_and_in_the_limit_of_files(
+    memory, files, connections
+):
+    assert count_connections(memory, files) == connections
+
+
+@pytest.mark.parametrize("limit", [300, 600])
+def test_limit_of_files_is_that_of_the_process(limit):
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, before[1]))
+    try:
+        assert count_open_files() == limit
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 @pytest.mark.usefixtures("s3")

@@ -294,6 +294,23 @@ def test_capacity_never_exceeds_the_maximum():
     assert capacities([100], most=5) == [5]
 
 
+def test_responses_gather_before_several_are_handled_at_a_time():
+    work, slept = Work(), []
+
+    def gather(seconds: float) -> None:
+        slept.append(seconds)
+        for name in "ab":
+            work.end(name)
+
+    window = AdaptiveWindow(64, Clock(), gather)
+    work.add(window, "a")
+    work.add(window, "b")
+    window.drain()
+    assert work.finished == ["a", "b"]
+    assert len(slept) == 1
+    assert slept[0] < 0.01
+
+
 def test_capacity_is_kept_between_intervals():
     clock = Clock()
     window = AdaptiveWindow(256, clock)

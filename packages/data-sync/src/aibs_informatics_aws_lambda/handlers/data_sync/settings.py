@@ -1,6 +1,7 @@
 """Environment variables of this package, with their meaning."""
 
 import os
+import resource
 
 from aibs_informatics_aws_lambda.storage.mount_variables import EFS_MOUNT_VARIABLES
 
@@ -56,20 +57,29 @@ WORKERS = count_workers(os.environ.get(WORKERS_KEY, ""))
 More than one on Lambda Managed Instances, where Lambda sets the variable before it starts them.
 """
 
-_MOST_CONNECTIONS = 256
+_MOST_CONNECTIONS = 512
 _LEAST_CONNECTIONS = 8
 # Without transfers, a process has less; and a connection has a part of an object, of 8 MiB.
 _MB_OF_A_PROCESS = 128
 _MB_OF_A_CONNECTION = 8
 
 
-def count_connections(memory: str) -> int:
+def count_connections(memory: str, files: int) -> int:
     """Return the maximum number of connections, where a request leaves it open.
 
     Args:
         memory: the memory of a Lambda function in MB; empty elsewhere.
+        files: the number of files that the process may have open; negative without a limit.
     """
-    if not memory.isdecimal():
-        return _MOST_CONNECTIONS
-    fitting = (int(memory) - _MB_OF_A_PROCESS) // _MB_OF_A_CONNECTION
-    return min(_MOST_CONNECTIONS, max(_LEAST_CONNECTIONS, fitting))
+    most = _MOST_CONNECTIONS
+    if files >= 0:
+        # Source and destination may be two services; a quarter is for files.
+        most = min(most, files * 3 // 8)
+    if memory.isdecimal():
+        most = min(most, (int(memory) - _MB_OF_A_PROCESS) // _MB_OF_A_CONNECTION)
+    return max(_LEAST_CONNECTIONS, most)
+
+
+def count_open_files() -> int:
+    """Return how many files this process may have open; a negative number without a limit."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]

@@ -40,7 +40,14 @@ if TYPE_CHECKING:
     from .throughput import InFlight, Throughputs
 
 from ..rate_limits import RateLimits
-from ..settings import CHECKSUM_KEY, DEFAULT_RETRIES, MEMORY_KEY, WORKERS, count_connections
+from ..settings import (
+    CHECKSUM_KEY,
+    DEFAULT_RETRIES,
+    MEMORY_KEY,
+    WORKERS,
+    count_connections,
+    count_open_files,
+)
 from .errors import error_code, too_slow_error, translate_error
 from .pacing import PacedFile, body_bytes, operations_of
 from .requests import Request, Response, head, head_bucket, read_stored, settle
@@ -95,7 +102,7 @@ _CANCELED = "AWS_ERROR_S3_CANCELED"
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_CONNECTIONS = count_connections(os.environ.get(MEMORY_KEY, ""))
+DEFAULT_CONNECTIONS = count_connections(os.environ.get(MEMORY_KEY, ""), count_open_files())
 """The maximum number of connections where the request leaves it open."""
 
 # The library opens no more connections than its throughput target takes, at 0.1 GB/s each.

@@ -125,12 +125,19 @@ class AdaptiveWindow(Window):
     Args:
         most: the maximum capacity.
         clock: returns the time in seconds.
+        sleep: waits for some seconds.
     """
 
-    def __init__(self, most: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        most: int,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         super().__init__(min(_FIRST_CAPACITY, most))
         self._most = most
         self._clock = clock
+        self._sleep = sleep
         self._since = clock()
         self._work = 0
         self._best = 0.0
@@ -147,6 +154,13 @@ class AdaptiveWindow(Window):
             return
         throughput, self._since, self._work = self._work / seconds, now, 0
         self._capacity = self._next_capacity(throughput, now)
+
+    def _take(self, end: float | None = None) -> Callable[[], None]:
+        # Responses from a distance arrive one by one. While several gather, the thread that
+        # receives them need not take turns with this one.
+        if self._due.empty():
+            self._sleep(_GATHERING_SECONDS)
+        return super()._take(end)
 
     def _next_capacity(self, throughput: float, now: float) -> int:
         if self._before is not None and throughput < _GAIN * self._best:
@@ -168,9 +182,10 @@ class AdaptiveWindow(Window):
         return min(2 * self._capacity, self._most)
 
 
-_FIRST_CAPACITY = 128
+_FIRST_CAPACITY = 256
 _LEAST_CAPACITY = 8
 _INTERVAL_SECONDS = 0.2
+_GATHERING_SECONDS = 0.004
 _SETTLED_SECONDS = 5.0
 _GAIN = 1.1
 _COLLAPSE = 0.4
