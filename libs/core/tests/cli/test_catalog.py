@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
@@ -30,6 +31,17 @@ def test_installed_handlers_are_listed_with_their_summaries(handle_lambda_reques
 
 def test_handlers_have_short_names(response_of, installed):
     assert json.loads(response_of("count", '{"count": 1}', **installed)) == {"count": 2}
+
+
+def test_first_distribution_on_the_path_provides_a_handler(response_of, work, installed):
+    info = work / "later" / "later-1.dist-info"
+    info.mkdir(parents=True)
+    (info / "entry_points.txt").write_text(
+        "[aibs_informatics_aws_lambda.handlers]\ncount = no_such_module:Handler\n"
+    )
+    paths = {"PYTHONPATH": os.pathsep.join([installed["PYTHONPATH"], str(info.parent)])}
+
+    assert json.loads(response_of("count", '{"count": 1}', **paths)) == {"count": 2}
 
 
 @pytest.mark.parametrize("name", ["count", "work.Counter", "work.by_ten"])

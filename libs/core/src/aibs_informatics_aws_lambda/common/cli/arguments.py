@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .. import constants as keys
 from .errors import UsageError
@@ -64,8 +64,7 @@ counts as unset.
 """
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(NamedTuple):
     """The options of one run.
 
     Args:
