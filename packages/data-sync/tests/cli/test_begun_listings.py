@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 from aibs_informatics_aws_lambda.handlers.data_sync.cli import sync
-from aibs_informatics_aws_lambda.handlers.data_sync.cli.begun_listings import find_prefixes
+from aibs_informatics_aws_lambda.handlers.data_sync.cli.begun_listings import (
+    find_folders,
+    find_prefixes,
+)
 from aibs_informatics_aws_lambda.handlers.data_sync.cli.sync_arguments import make_parser
 from faulty_s3 import Call, FaultyS3, Reply
 from tables import table
@@ -44,6 +47,76 @@ def test_listings_that_any_sync_with_the_options_reads(
     Path("file").touch()
 
     assert list(find_prefixes(make_parser().parse_args(arguments.split()))) == expected
+
+
+@table(
+    "arguments, expected",
+    {
+        "upload": ("folder s3://bucket/key", ("folder", None)),
+        "download": ("s3://bucket/key/ folder", (None, "folder")),
+        "download of what may be an object": ("s3://bucket/key folder", (None, None)),
+        "copy": ("folder link", ("folder", "other")),
+        "a file": ("file folder", (None, None)),
+        "to what is not there yet": ("folder missing", ("folder", None)),
+        "the first error ends the sync": ("--fail-fast folder other", (None, "other")),
+        "several processes": ("-j 2 folder other", (None, None)),
+        "no listing": ("--files-from list folder other", (None, None)),
+        "a new tree": ("--switch folder other", (None, None)),
+    },
+)
+def test_folders_that_any_sync_with_the_options_walks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: str, expected
+):
+    monkeypatch.chdir(tmp_path)
+    Path("folder").mkdir()
+    Path("other").mkdir()
+    Path("link").symlink_to("other")
+    Path("file").touch()
+
+    source, destination = find_folders(make_parser().parse_args(arguments.split()))
+    below = destination and str(destination.relative_to(tmp_path.resolve()))
+    assert (source and str(source), below) == expected
+
+
+SLOW = f"""
+import sys
+from {PACKAGE}.cli.main import main
+from {PACKAGE}.local import walk_process
+
+walk_process.SLOW_SECONDS = -1.0
+walk_process._count_cpus = lambda: 2
+started, Process = [], walk_process.WalkProcess
+walk_process.WalkProcess = lambda path, walk: started.append(path.name) or Process(path, walk)
+status = main()
+print(*started)
+sys.exit(status)
+"""
+
+
+def test_folders_of_slow_file_systems_are_walked_in_processes_of_their_own(
+    tmp_path: Path, run_command
+):
+    source, copy = tmp_path / "source", tmp_path / "copy"
+    for name in ("a", "b/c", "b/d"):
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).write_text(name)
+    (source / "unreadable").symlink_to("nothing")
+    copy.mkdir()
+    (copy / "a").write_text("other")
+
+    def sync(*options: str) -> tuple[int, str, str]:
+        result = run_command(sys.executable, "-c", SLOW, *options, str(source), str(copy))
+        counts, started = result.stdout.splitlines()
+        return result.returncode, counts, started
+
+    status, counts, started = sync()
+    assert (status, started) == (4, "source copy")
+    assert counts.startswith("3 files (7 B) transferred")
+    (source / "unreadable").unlink()
+    status, counts, started = sync("--size-only")
+    assert (status, started) == (0, "source copy")
+    assert ", 3 unchanged" in counts
+    assert (copy / "a").read_text() == "a"
 
 
 @table(

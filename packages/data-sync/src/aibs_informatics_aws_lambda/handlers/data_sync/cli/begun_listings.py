@@ -6,6 +6,7 @@ import argparse
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
@@ -16,6 +17,7 @@ from aibs_informatics_aws_lambda.common.s3 import S3Path
 from .connection import given_side_options
 
 if TYPE_CHECKING:
+    from ..local.walk import BegunWalk
     from ..s3.client import S3
 
 # With these, requests have limits, or another client; or listings are others.
@@ -32,50 +34,105 @@ _OTHER_LISTINGS = (
 
 
 class BegunListings(NamedTuple):
-    """Listings whose first pages are requested.
+    """Listings that have begun.
 
     Args:
-        clients: returns the S3 client for a number of connections; the listings are in one.
+        clients: returns the S3 client for a number of connections, in which those of prefixes are.
         started: the time at which the first listing began, in seconds since 1970 UTC.
+        walks: those of local folders, by folder.
     """
 
-    clients: Callable[..., S3]
+    clients: Callable[..., S3] | None
     started: float
+    walks: dict[str, BegunWalk]
 
 
-def begin_listings(options: argparse.Namespace) -> BegunListings | None:
-    """Request the first pages of the listings that a sync with these options reads.
+def begin_listings(options: argparse.Namespace, stack: ExitStack) -> BegunListings:
+    """Begin the listings that a sync with these options reads.
+
+    The first pages of prefixes are requested, and folders of slow file systems are walked.
+
+    Args:
+        options: the options of the sync.
+        stack: ends what is still listed.
 
     Returns:
-        The listings; `None` if there are none, or if the options do not tell which. If the
-        configuration is invalid, the error is raised where a client is needed.
+        The listings, as far as the options tell which. If the configuration of S3 is invalid, the
+        error is raised where a client is needed.
     """
+    begun = BegunListings(None, time.time(), {})
+    # They need a process with a single thread, and requests have theirs.
+    _begin_walks(options, begun.walks, stack)
     prefixes = list(find_prefixes(options))
     if not prefixes:
-        return None
+        return begun
     # Not for local paths: it takes time.
     from ..s3.client import DEFAULT_CONNECTIONS, S3
     from ..s3.listing import begin_listing
 
-    begun = BegunListings(cache(S3), time.time())
+    clients = cache(S3)
     try:
-        s3 = begun.clients(DEFAULT_CONNECTIONS)
+        s3 = clients(DEFAULT_CONNECTIONS)
     except AWSError as error:
         # The endpoint may be the reason, which is being looked at.
         return begun._replace(clients=partial(_raise, error))
     for prefix in prefixes:
         begin_listing(s3, prefix.bucket, prefix.key)
-    return begun
+    return begun._replace(clients=clients)
+
+
+def _begin_walks(
+    options: argparse.Namespace, walks: dict[str, BegunWalk], stack: ExitStack
+) -> None:
+    source, destination = find_folders(options)
+    if source is None and destination is None:
+        return
+    from ..local.walk import list_destination, list_source
+    from ..local.walk_process import WalkProcess, is_worthwhile
+
+    def begin(folder: Path, walk: BegunWalk) -> None:
+        try:
+            if not is_worthwhile(folder):
+                return
+        except OSError:
+            # Raised again where the folder is listed.
+            return
+        process = WalkProcess(folder, walk)
+        stack.callback(process.close)
+        walks[str(folder)] = process.entries
+
+    if source is not None:
+        begin(source, partial(list_source, source))
+    if destination is not None:
+        begin(destination, lambda _: list_destination(destination))
 
 
 def _raise(error: AWSError, *_: object, **__: object) -> NoReturn:
     raise error
 
 
+def find_folders(options: argparse.Namespace) -> tuple[Path | None, Path | None]:
+    """Return the local source and the local destination, if a sync with these options walks it.
+
+    The destination is without symlinks, as that of the sync.
+    """
+    source, destination = options.source_path, options.destination_path
+    if _has_other_listings(options) or not _is_folder(source):
+        return None, None
+    # The first error ends a walk that is not told what to do about it.
+    is_walked = isinstance(source, Path) and options.continue_on_error
+    is_target = isinstance(destination, Path) and _is_folder(destination)
+    return (source if is_walked else None), (destination.resolve() if is_target else None)
+
+
+def _has_other_listings(options: argparse.Namespace) -> bool:
+    given = vars(options)
+    return options.jobs > 1 or any(given.get(name) is not None for name in _OTHER_LISTINGS)
+
+
 def find_prefixes(options: argparse.Namespace) -> Iterator[S3Path]:
     """Yield the prefixes that a sync with these options lists, whatever there is."""
-    given = vars(options)
-    if options.jobs > 1 or any(given.get(name) is not None for name in _OTHER_LISTINGS):
+    if _has_other_listings(options):
         return
     source, destination = options.source_path, options.destination_path
     if isinstance(source, S3Path) and not given_side_options(options, "source"):

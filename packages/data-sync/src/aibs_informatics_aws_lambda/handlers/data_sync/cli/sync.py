@@ -1,6 +1,7 @@
 """``data-sync SRC DST``: make the destination match the source."""
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 from aibs_informatics_aws_lambda.common.cli.errors import ExitCode
 from aibs_informatics_aws_lambda.common.collector import paused_collector
@@ -19,17 +20,17 @@ def run(arguments: Sequence[str]) -> ExitCode:
         UsageError: the arguments are invalid. Nothing has been done.
         Exception: the sync failed.
     """
-    with paused_collector():
-        options = make_parser().parse_args(arguments)
-        configure_logging(PROGRAM, verbose=options.verbose, form=options.log_format)
-        set_variables(options)
-        begun = begin_listings(options)
-        with checked_endpoints(options):
-            # Models and the engine take most of the start-up time, about as long as responses
-            # from a distance.
-            from .sync_request import make_request
-            from .sync_run import run_sync
+    with ExitStack() as stack:
+        with paused_collector():
+            options = make_parser().parse_args(arguments)
+            configure_logging(PROGRAM, verbose=options.verbose, form=options.log_format)
+            set_variables(options)
+            begun = begin_listings(options, stack)
+            with checked_endpoints(options):
+                # Models and the engine take most of the start-up time, about as long as responses
+                # from a distance.
+                from .sync_request import make_request
+                from .sync_run import run_sync
 
-            request = make_request(options)
-
-    return run_sync(request, options, begun)
+                request = make_request(options)
+        return run_sync(request, options, begun)

@@ -52,14 +52,14 @@ _STOPPED = "stopped at the deadline: run the same command again to continue"
 
 
 def run_sync(
-    request: DataSyncRequest, options: argparse.Namespace, begun: BegunListings | None
+    request: DataSyncRequest, options: argparse.Namespace, begun: BegunListings
 ) -> ExitCode:
     """Run a sync and print its counts.
 
     Args:
         request: the sync.
         options: the options of the command.
-        begun: the listings that were begun ahead, if any were.
+        begun: the listings that were begun ahead.
 
     Raises:
         UsageError: the options are invalid. Nothing has been done.
@@ -85,7 +85,7 @@ def _stored_list(request: DataSyncRequest) -> Iterator[DataSyncRequest]:
 
 
 def _with_report_on_stdout(
-    request: DataSyncRequest, options: argparse.Namespace, begun: BegunListings | None
+    request: DataSyncRequest, options: argparse.Namespace, begun: BegunListings
 ) -> ExitCode:
     """Run a sync and print its report, and the counts to stderr."""
     if options.json or options.verbose or request.dry_run or request.verify:
@@ -100,9 +100,7 @@ def _with_report_on_stdout(
                     print_lines(path.read_text().splitlines())
 
 
-def _run(
-    request: DataSyncRequest, options: argparse.Namespace, begun: BegunListings | None
-) -> ExitCode:
+def _run(request: DataSyncRequest, options: argparse.Namespace, begun: BegunListings) -> ExitCode:
     if options.jobs > 1 and not request.dry_run:
         return _sync_in_batches(request, options)
     return _sync(request, options, begun)
@@ -114,9 +112,7 @@ def _is_shown(request: DataSyncRequest, options: argparse.Namespace) -> bool:
     return bool(is_detailed) and not (options.json or options.quiet)
 
 
-def _sync(
-    request: DataSyncRequest, options: argparse.Namespace, begun: BegunListings | None
-) -> ExitCode:
+def _sync(request: DataSyncRequest, options: argparse.Namespace, begun: BegunListings) -> ExitCode:
     start = time.monotonic()
     with page_report(request) as page, ExitStack() as stack:
         listener = _listener(request, options, stack)
@@ -125,8 +121,9 @@ def _sync(
         engine = Engine(
             progress,
             listener=listener,
-            clients=begun.clients if begun else None,
-            listed=begun.started if begun else None,
+            clients=begun.clients,
+            listed=begun.started,
+            walks=begun.walks,
         )
         if options.stores and _is_shown(request, options) and request.report_path is None:
             response = _sync_by_store(engine, request, check)

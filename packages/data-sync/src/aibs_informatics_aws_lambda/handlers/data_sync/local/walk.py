@@ -31,14 +31,20 @@ logger = logging.getLogger(__name__)
 OnFailure: TypeAlias = Callable[[str, Exception], None]
 """Called with the path of what cannot be read, and the error."""
 
+BegunWalk: TypeAlias = Callable[[OnFailure], Iterable[Entry]]
+"""Returns the entries of a walk that has begun, to be read once."""
 
-def find_local(path: Path, on_failure: OnFailure | None = None) -> Listing:
+
+def find_local(
+    path: Path, on_failure: OnFailure | None = None, begun: BegunWalk | None = None
+) -> Listing:
     """Return the source at a local path: a file, or the files below a directory.
 
     Args:
         path: the path.
         on_failure: called with each file and directory below the path that cannot be read, which
             are then left out.
+        begun: a walk of the files below the directory, if one has begun that leaves these out.
 
     Raises:
         OSError: the path cannot be read.
@@ -51,7 +57,8 @@ def find_local(path: Path, on_failure: OnFailure | None = None) -> Listing:
             raise ValueError(_dangling(str(path))) from None
         return Listing(None, (), exists=False)
     if stat.S_ISDIR(found.st_mode):
-        return Listing(None, list_source(path, on_failure), exists=True)
+        below = begun(on_failure) if begun and on_failure else list_source(path, on_failure)
+        return Listing(None, below, exists=True)
     if not stat.S_ISREG(found.st_mode):
         raise ValueError(f"{path} is neither a file nor a directory")
     return Listing(_entry("", found, "file"), (), exists=True)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from functools import cache, partial
 from pathlib import Path
 from threading import Timer
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 from aibs_informatics_aws_lambda.storage.data_sync import sync as models
@@ -20,7 +20,7 @@ from ..entries import Entry
 from ..local.locks import held_lock
 from ..local.staging import find_staging_root, staging_folder
 from ..local.threads import threads
-from ..local.walk import OnFailure
+from ..local.walk import BegunWalk, OnFailure
 from ..locations import Root, resolve
 from ..progress import NullProgress, Progress, activity
 from ..rate_limits import RateLimits, SharedStates
@@ -70,8 +70,9 @@ class Engine:
         shared: the states of rate limits, if other processes share them.
         clients: returns the S3 client for a number of connections, and so on; by default new ones,
             one for each number of connections, service and identity.
-        listed: the time before which ``clients`` has begun no listing, in seconds since 1970 UTC;
-            by default that at which each sync starts.
+        listed: the time before which no listing has begun, in seconds since 1970 UTC; by default
+            that at which each sync starts.
+        walks: walks of local folders that have begun, by folder, for one sync.
     """
 
     def __init__(
@@ -82,12 +83,14 @@ class Engine:
         shared: SharedStates | None = None,
         clients: Callable[..., S3] | None = None,
         listed: float | None = None,
+        walks: Mapping[str, BegunWalk] | None = None,
     ) -> None:
         self._progress = progress or NullProgress()
         self._listener = listener
         self._seconds_left = seconds_left
         self._s3 = clients or cache(S3)
         self._listed = listed
+        self._walks = dict(walks or {})
         # One limit for all syncs that have it.
         self._make_limits = cache(partial(RateLimits, shared=shared))
 
@@ -164,7 +167,8 @@ class Engine:
     def _call(self, request: models.DataSyncRequest, budget: TimeBudget) -> _Call:
         s3, limits = self._clients(request), self._limits(request)
         listed = time.time() if self._listed is None else self._listed
-        return _Call(request, budget, self._progress, s3, self._listener, limits, listed)
+        walks = self._walks
+        return _Call(request, budget, self._progress, s3, self._listener, limits, listed, walks)
 
 
 class _Call:
@@ -179,6 +183,8 @@ class _Call:
         listener: receives what is done with each entry.
         limits: the limits of bytes and requests per second, if there are any.
         listed: the time, in seconds since 1970 UTC, before which the source was not listed.
+        walks: walks of local folders that have begun, by folder, which are removed when they are
+            used.
     """
 
     def __init__(
@@ -190,6 +196,7 @@ class _Call:
         listener: Report | None,
         limits: RateLimits | None,
         listed: float,
+        walks: dict[str, BegunWalk],
     ) -> None:
         self._request = request
         self._budget = budget
@@ -214,13 +221,15 @@ class _Call:
         )
         self._changes = not (request.dry_run or request.verify)
         self._listed = listed
+        self._walks = walks
         self._there: Iterable[Entry] | None = None
         self._failures = Failures() if request.continue_on_error else None
 
     def resolve(self) -> ResolvedSync:
         """Resolve the request, and begin to list the source."""
         try:
-            resolved = resolve_sync(self._request, self._source_s3, self._on_failure)
+            begun = self._walks.pop(str(self._request.source_path), None)
+            resolved = resolve_sync(self._request, self._source_s3, self._on_failure, begun)
         except OutOfTimeError:
             raise _too_slow(str(self._request.source_path)) from None
         if self._request.backup_path is not None:
@@ -469,8 +478,15 @@ class _Call:
             on_failure=self._on_failure,
             backs_up=self._backup_root is not None,
             entry_files=None if route.single else request.entry_files,
-            there=self._there,
+            there=self._list_there(route),
         )
+
+    def _list_there(self, route: Route) -> Iterable[Entry] | None:
+        """Return the entries at the destination, if they are listed already."""
+        if self._there is not None or route.single or route.target.bucket is not None:
+            return self._there
+        begun = self._walks.pop(route.target.path.rstrip("/"), None)
+        return begun and begun(_raise)
 
     def _make_backup(self, plans: Sequence[Plan], pool: Executor) -> Backup | None:
         root = self._backup_root
@@ -528,6 +544,10 @@ class _Call:
         root = find_staging_root(route.target.path) if chosen is None else resolve(chosen)
         with staging_folder(str(root)) as folder:
             yield folder
+
+
+def _raise(_: str, error: Exception) -> NoReturn:
+    raise error
 
 
 def _make_store_summary(

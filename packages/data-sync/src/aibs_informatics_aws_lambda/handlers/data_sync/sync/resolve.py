@@ -9,7 +9,7 @@ from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
 from aibs_informatics_aws_lambda.storage.paths import DataLocation
 
 from ..entries import Entry, Listing, is_placeholder
-from ..local.walk import OnFailure, find_local
+from ..local.walk import BegunWalk, OnFailure, find_local
 from ..locations import Root, find_root, resolve
 from ..s3.client import S3
 from ..s3.endpoint import find_endpoint, is_one_service
@@ -58,7 +58,10 @@ class ResolvedSync(NamedTuple):
 
 
 def resolve_sync(
-    request: DataSyncRequest, s3: Callable[[], S3], on_failure: OnFailure | None = None
+    request: DataSyncRequest,
+    s3: Callable[[], S3],
+    on_failure: OnFailure | None = None,
+    begun: BegunWalk | None = None,
 ) -> ResolvedSync:
     """Resolve the paths of a request and begin to list its source.
 
@@ -67,6 +70,7 @@ def resolve_sync(
         s3: makes the S3 client; it is called only for a source in S3.
         on_failure: called with each file below a local source that cannot be read, instead of
             raising the error.
+        begun: a walk of a local source, if one has begun.
 
     Raises:
         ValueError: the options contradict each other, or source and destination overlap.
@@ -89,7 +93,8 @@ def resolve_sync(
     if request.files_from is not None:
         listing = _find_named(request, source, s3, on_failure)
     elif source.bucket is None:
-        listing = find_local(Path(source.path), _of_selected(on_failure, source, selects))
+        noted = _of_selected(on_failure, source, selects)
+        listing = find_local(Path(source.path), noted, begun)
     elif request.inventory is not None:
         listing = _find_in_inventory(request.inventory, s3, source.bucket, source.path)
     else:
