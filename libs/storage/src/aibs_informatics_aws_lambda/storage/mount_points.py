@@ -5,8 +5,8 @@ started yet.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from aibs_informatics_aws_lambda.common.hashing import sha256_hexdigest
 
@@ -20,8 +20,7 @@ from .mount_variables import (
 _ROOT = PurePosixPath("/")
 
 
-@dataclass(frozen=True)
-class MountPoint:
+class MountPoint(NamedTuple):
     """A directory at which an EFS file system or access point is mounted.
 
     Args:

@@ -6,10 +6,10 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from threading import Lock
+from typing import NamedTuple
 
 from aibs_informatics_aws_lambda.storage import mount_points
 
@@ -141,8 +141,7 @@ def _delete_root(directory: str) -> None:
     _delete_symlink_or_empty_directory(os.path.basename(path), parent.fd)  # noqa: PTH119
 
 
-@dataclass(frozen=True)
-class RemovalGuard:
+class RemovalGuard(NamedTuple):
     """Protects mount points, and everything outside of the configured roots, from deletion.
 
     Args:
@@ -197,8 +196,7 @@ def find_removal_guard(mounts: tuple[mount_points.MountPoint, ...] = ()) -> Remo
     return RemovalGuard(_real(roots), _real(folders))
 
 
-@dataclass(frozen=True)
-class TreeStat:
+class TreeStat(NamedTuple):
     """A file, symlink or directory, with the total of all files below it.
 
     Args:
