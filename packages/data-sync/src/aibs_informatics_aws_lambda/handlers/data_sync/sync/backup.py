@@ -23,7 +23,6 @@ from ..s3.client import S3
 from .diff import Step
 from .resolve import ResolvedSync
 from .routes import Route
-from .transfers.s3_copy import S3Copy
 
 # A file system has no hard links, or not from here to there, or not for this user.
 _NO_LINKS = frozenset(
@@ -155,6 +154,9 @@ class S3Backup:
     def __init__(
         self, target: Root, root: Root, s3: S3, pool: Executor, *, is_tree: bool = False
     ) -> None:
+        # Few syncs have a backup in S3.
+        from .transfers.s3_copy import S3Copy
+
         self.count = 0
         self._root = root
         self._is_tree = is_tree

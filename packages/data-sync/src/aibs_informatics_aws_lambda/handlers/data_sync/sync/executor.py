@@ -32,12 +32,8 @@ from .resumption import Resumption, latest
 from .routes import Route
 from .snapshot import as_found
 from .touches import End, Touch, Touches
-from .transfers.download import Download
 from .transfers.local_copy import LocalCopy, copy_folders
 from .transfers.method import TransferMethod
-from .transfers.s3_copy import S3Copy
-from .transfers.streamed_copy import StreamedCopy
-from .transfers.upload import Upload
 from .turns import Turns
 from .window import AdaptiveWindow, Window
 
@@ -759,39 +755,61 @@ def _choose_method(
     folders: Folders,
     on_published: Callable[[float], None],
 ) -> TransferMethod:
+    """Return the method of transfer. Only its modules are imported: a sync needs one of five."""
     source_s3, target_s3 = context.source_s3, context.target_s3
-    copy: type[LocalCopy] = LocalCopy
-    download: Callable[..., Download] = Download
-    upload: Callable[..., Upload] = Upload
-    if context.preserves:
-        # Few syncs do.
-        from .transfers import preserve
-
-        copy = preserve.PreservingLocalCopy
-        download = partial(preserve.PreservingDownload, trusts_times=context.trusts_times)
-        upload = partial(preserve.PreservingUpload, trusts_times=context.trusts_times)
+    if source_s3 is None and target_s3 is None:
+        return _local_copy(context)(route, folders, context, on_published)
     if target_s3 is None:
-        if source_s3 is None:
-            return copy(route, folders, context, on_published)
-        return download(route, source_s3, Staging(folders, context.staging), context)
-    settings, moves = context.object_settings, context.removes_sources
+        staging = Staging(folders, context.staging)
+        return _download(context)(route, source_s3, staging, context)
+    settings = context.object_settings
     if source_s3 is None:
-        reports, check = context.report.is_read, context.budget.check
-        # With a limit, what is sent is read only when its turn has come.
-        pool = None if context.limits else context.pool
-        return upload(
+        return _upload(context)(
             route,
             target_s3,
-            check,
-            pool=pool,
-            reports=reports,
-            moves=moves,
+            context.budget.check,
+            # With a limit, what is sent is read only when its turn has come.
+            pool=None if context.limits else context.pool,
+            reports=context.report.is_read,
+            moves=context.removes_sources,
             settings=settings,
             checksums=context.checksums,
         )
     if target_s3.can_copy_from(source_s3):
+        from .transfers.s3_copy import S3Copy
+
         return S3Copy(route, source_s3, target_s3, context.pool, settings, context.budget.check)
+    from .transfers.streamed_copy import StreamedCopy
+
     return StreamedCopy(route, source_s3, target_s3, context)
+
+
+def _local_copy(context: ExecutionContext) -> type[LocalCopy]:
+    if context.preserves:
+        from .transfers.preserve import PreservingLocalCopy
+
+        return PreservingLocalCopy
+    return LocalCopy
+
+
+def _download(context: ExecutionContext) -> Callable[..., TransferMethod]:
+    if context.preserves:
+        from .transfers.preserve import PreservingDownload
+
+        return partial(PreservingDownload, trusts_times=context.trusts_times)
+    from .transfers.download import Download
+
+    return Download
+
+
+def _upload(context: ExecutionContext) -> Callable[..., TransferMethod]:
+    if context.preserves:
+        from .transfers.preserve import PreservingUpload
+
+        return partial(PreservingUpload, trusts_times=context.trusts_times)
+    from .transfers.upload import Upload
+
+    return Upload
 
 
 def _evidence_of(step: Step) -> Evidence:

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from aibs_informatics_aws_lambda.storage.locations import parse_data_path
-from aibs_informatics_aws_lambda.storage.regular_expressions import compile_expression
 
 from ..entries import Entry
 from ..locations import Root, find_root
@@ -162,4 +161,10 @@ def compile_patterns(patterns: Patterns | None, name: str) -> list[re.Pattern[st
     Raises:
         ValueError: one is not a valid regular expression, or could take exponential time.
     """
-    return [compile_expression(each, f"the {name} pattern") for each in _listed(patterns)]
+    listed = _listed(patterns)
+    if not listed:
+        return []
+    # Most syncs have no patterns.
+    from aibs_informatics_aws_lambda.storage.regular_expressions import compile_expression
+
+    return [compile_expression(each, f"the {name} pattern") for each in listed]
