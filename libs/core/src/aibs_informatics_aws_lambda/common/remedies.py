@@ -57,9 +57,10 @@ _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOpera
 # Responses to HEAD have no body, so that boto3 has only the status.
 _WITHOUT_REASON = frozenset({"403", "Forbidden"})
 
-_ACTION = re.compile(r"not authorized to perform: ([\w-]+:\w+)")
-_KMS_ACTION = re.compile(r"\bkms:\w+")
-_EXPLICIT_DENY = re.compile(r"explicit deny in (an? [\w -]*policy)")
+# Compiled when they are used: few runs meet such an error.
+_ACTION = r"not authorized to perform: ([\w-]+:\w+)"
+_KMS_ACTION = r"\bkms:\w+"
+_EXPLICIT_DENY = r"explicit deny in (an? [\w -]*policy)"
 
 
 def find_remedy(code: str, message: str, permission: str) -> str:
@@ -79,12 +80,12 @@ def find_remedy(code: str, message: str, permission: str) -> str:
         )
     if code not in _DENIED:
         return _REMEDIES.get(code, "")
-    found = _ACTION.search(message)
+    found = re.search(_ACTION, message)
     action = found[1] if found else permission
-    denial = _EXPLICIT_DENY.search(message)
+    denial = re.search(_EXPLICIT_DENY, message)
     if denial:
         return f"Remove the explicit deny of {action} in {denial[1]}, or use another role"
-    key = _KMS_ACTION.search(message)
+    key = re.search(_KMS_ACTION, message)
     if key:
         return f"Grant {key[0]} on the KMS key to the role in use, in its policy and in the key's"
     return f"Grant {action} to the role in use: its policies do not allow {action}"

@@ -1,6 +1,7 @@
 """How one side of a data sync connects to S3."""
 
-# Cold start: annotations are not postponed, as pydantic would have to evaluate each at import.
+# Cold start: annotations are not postponed, as pydantic would have to evaluate each at import, and
+# expressions are compiled when they are used, which few requests do.
 
 import re
 from typing import Annotated, TypeAlias
@@ -8,12 +9,12 @@ from typing import Annotated, TypeAlias
 from aibs_informatics_aws_lambda.common.model import PydanticBaseModel
 from pydantic import AfterValidator, ConfigDict, Field
 
-_ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+", re.ASCII)
+_ROLE = r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+"
 # https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
-_SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
-_EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
+_SESSION_NAME = r"[\w+=,.@-]{2,64}"
+_EXTERNAL_ID = r"[\w+=,.@:/-]{2,1224}"
 # Those of AWS, and of services compatible with S3 also names such as auto, garage or default.
-_REGION = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
+_REGION = r"[A-Za-z0-9][A-Za-z0-9-]*"
 
 
 def _parse_endpoint_url(text: str) -> str:
@@ -35,25 +36,25 @@ def parse_role_arn(text: str) -> str:
     Raises:
         ValueError: it is not one.
     """
-    if not _ROLE.fullmatch(text):
+    if not re.fullmatch(_ROLE, text, re.ASCII):
         raise ValueError("not the ARN of a role, such as arn:aws:iam::123456789012:role/NAME")
     return text
 
 
 def _parse_region(text: str) -> str:
-    if not _REGION.fullmatch(text):
+    if not re.fullmatch(_REGION, text):
         raise ValueError("not a region name such as us-west-2")
     return text
 
 
 def _parse_session_name(text: str) -> str:
-    if not _SESSION_NAME.fullmatch(text):
+    if not re.fullmatch(_SESSION_NAME, text, re.ASCII):
         raise ValueError("not 2 to 64 letters, digits and characters of _+=,.@-")
     return text
 
 
 def _parse_external_id(text: str) -> str:
-    if not _EXTERNAL_ID.fullmatch(text):
+    if not re.fullmatch(_EXTERNAL_ID, text, re.ASCII):
         raise ValueError("not 2 to 1,224 letters, digits and characters of _+=,.@:/-")
     return text
 

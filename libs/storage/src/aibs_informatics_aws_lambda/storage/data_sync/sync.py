@@ -33,7 +33,7 @@ def _parse_max_delete(value: Any) -> int | float | str:
     number = _as_number(value)
     if number is not None and number >= 0 and (number < 1 or number.is_integer()):
         return number if 0 < number < 1 else int(number)
-    if isinstance(value, str) and _PERCENTAGE.fullmatch(value):
+    if isinstance(value, str) and re.fullmatch(_PERCENTAGE, value):
         return value
     raise ValueError('not a number of files, nor a share such as 0.05 or "5%"')
 
@@ -47,7 +47,7 @@ def _as_number(value: Any) -> float | None:
         return None
 
 
-_PERCENTAGE = re.compile(r"\d{1,3}(\.\d+)?%")
+_PERCENTAGE = r"\d{1,3}(\.\d+)?%"
 
 Deadline: TypeAlias = Annotated[
     float | Literal["auto"] | AwareIsoDateTime,
