@@ -18,7 +18,7 @@ S3_SCHEME = "s3://"
 # which buckets created before 2018 may have.
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{1,61}[A-Za-z0-9]")
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-points-naming.html
-_ACCESS_POINT = re.compile(
+_ACCESS_POINT = (
     r"(arn:aws[a-z-]*:s3:[a-z0-9-]+:\d{12}:accesspoint)[:/]([a-z0-9][a-z0-9-]{1,48}[a-z0-9])"
 )
 _OTHER_ARNS = (
@@ -52,7 +52,7 @@ class S3Path(CheckedText):
     __slots__ = ()
 
     json_schema: ClassVar = {
-        "pattern": f"^s3://({_BUCKET.pattern}|{_ACCESS_POINT.pattern})(/.*)?$",
+        "pattern": f"^s3://({_BUCKET.pattern}|{_ACCESS_POINT})(/.*)?$",
         "examples": ["s3://bucket/key"],
     }
 
@@ -163,7 +163,7 @@ def _checked_access_point(text: str) -> str:
         ValidationError: the ARN is not that of an access point in a Region.
     """
     arn = text[len(S3_SCHEME) :]
-    found = _ACCESS_POINT.match(arn)
+    found = re.match(_ACCESS_POINT, arn)
     rest = arn[found.end() :] if found else ""
     if found and (not rest or rest.startswith("/")):
         return f"{S3_SCHEME}{found[1]}:{found[2]}{rest[:1]}{_checked_key(rest[1:])}"

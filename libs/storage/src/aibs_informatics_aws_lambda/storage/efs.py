@@ -12,8 +12,8 @@ from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 _SCHEME = "efs://"
 _ID = r"fs-[0-9a-f]{8,40}"
 _HOST = rf"({_ID})(?:\.efs\.[a-z0-9-]+\.amazonaws\.com(?:\.cn)?)?"
-_WITH_SCHEME = re.compile(rf"{_SCHEME}{_HOST}(?::?(/.*)|:(.*)|)", re.DOTALL)
-_WITHOUT_SCHEME = re.compile(rf"{_HOST}:(.*)", re.DOTALL)
+_WITH_SCHEME = rf"{_SCHEME}{_HOST}(?::?(/.*)|:(.*)|)"
+_WITHOUT_SCHEME = rf"{_HOST}:(.*)"
 
 
 class EFSPath(CheckedText):
@@ -134,7 +134,8 @@ class EFSPath(CheckedText):
 
 
 def _match(text: str) -> re.Match[str] | None:
-    return _WITH_SCHEME.fullmatch(text) or _WITHOUT_SCHEME.fullmatch(text)
+    form = _WITH_SCHEME if text.startswith(_SCHEME) else _WITHOUT_SCHEME
+    return re.fullmatch(form, text, re.DOTALL)
 
 
 def _canonical(path: str) -> str:

@@ -9,7 +9,7 @@ import re
 
 _QUOTE = "\u201b"
 _TO_QUOTE = re.compile(f"{_QUOTE}|[\udc80-\udcff]")
-_QUOTED = re.compile(f"{_QUOTE}({_QUOTE}|[89A-F][0-9A-F])")
+_QUOTED = f"{_QUOTE}({_QUOTE}|[89A-F][0-9A-F])"
 
 
 def quote_name(text: str) -> str:
@@ -19,7 +19,7 @@ def quote_name(text: str) -> str:
 
 def unquote_name(text: str) -> str:
     """Return the path for a text of `quote_name`. Other text is returned unchanged."""
-    return _QUOTED.sub(_unquote, text) if _QUOTE in text else text
+    return re.sub(_QUOTED, _unquote, text) if _QUOTE in text else text
 
 
 def _quote(match: re.Match[str]) -> str:

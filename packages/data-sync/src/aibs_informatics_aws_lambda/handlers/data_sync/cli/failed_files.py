@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 from aibs_informatics_aws_lambda.common.cli.errors import ExitCode
 from aibs_informatics_aws_lambda.storage.data_sync.sync import (
@@ -20,17 +19,17 @@ from .output import format_count
 _MOST_SHOWN = 20
 
 
-@dataclass
 class FailedFiles:
     """The files that could not be synced.
 
-    Args:
+    Attributes:
         count: the number of them.
         messages: an error for each of the first ones, by their paths.
     """
 
-    count: int = 0
-    messages: dict[str, str] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.count = 0
+        self.messages: dict[str, str] = {}
 
     def add(self, response: DataSyncResponse) -> None:
         """Add the failed files of a sync."""

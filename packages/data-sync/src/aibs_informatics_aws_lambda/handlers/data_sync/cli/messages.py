@@ -13,9 +13,9 @@ PACKAGE_LOGGER = "aibs_informatics_aws_lambda"
 # Messages of the engine name fields of a request. The command has options instead. A field is
 # matched with its surroundings: a path in the same message may contain its name.
 _OPTIONS = {
-    re.compile(r"\bset fail_if_missing: false$"): "use --ignore-missing",
-    re.compile(r"\bset skip_archived: true$"): "use --skip-archived",
-    re.compile(r"(?<!\S)max_delete(?= allows )"): "--max-delete",
+    r"\bset fail_if_missing: false$": "use --ignore-missing",
+    r"\bset skip_archived: true$": "use --skip-archived",
+    r"(?<!\S)max_delete(?= allows )": "--max-delete",
 }
 
 
@@ -25,7 +25,7 @@ def format_error(error: BaseException) -> str:
         return f"{error.filename}: {error.strerror}"
     text = error_message(error)
     for field, option in _OPTIONS.items():
-        text = field.sub(option, text)
+        text = re.sub(field, option, text)
     name = type(error).__name__
     return text if is_self_explanatory(error) or text == name else f"{name}: {text}"
 
