@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .common.collector import paused_collector
+from .common.collector import collect_rarely, paused_collector
 
 # Part of the public names of this module; defined elsewhere.
 from .common.constants import (
@@ -72,6 +72,7 @@ def handle_cli(args: Sequence[str] | None = None) -> None:
 
 def main() -> int:
     """Run the command as a process and return the exit status."""
+    collect_rarely()
     with paused_collector():
         from .common.cli.arguments import PROGRAM
         from .common.cli.process import run_as_process

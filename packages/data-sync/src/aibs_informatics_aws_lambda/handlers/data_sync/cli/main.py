@@ -22,6 +22,9 @@ def main() -> int:
     # The search for plugins of pydantic reads the metadata of each installed distribution.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     # Most of the start-up time: not for the version.
+    from aibs_informatics_aws_lambda.common.collector import collect_rarely
+
+    collect_rarely()
     from aibs_informatics_aws_lambda.common.cli.process import run_as_process
 
     from .arguments import PROGRAM
@@ -37,12 +40,11 @@ def main() -> int:
 
 
 def _run(arguments: Sequence[str]) -> int:
-    from aibs_informatics_aws_lambda.common.collector import collect_rarely, paused_collector
+    from aibs_informatics_aws_lambda.common.collector import paused_collector
 
     from .arguments import MODULES
 
     verb = arguments[0] if arguments and arguments[0] in MODULES else None
-    collect_rarely()
     # Only the module of the verb is imported.
     with paused_collector():
         module = import_module(f"{__package__}.{MODULES[verb or 'sync']}")
