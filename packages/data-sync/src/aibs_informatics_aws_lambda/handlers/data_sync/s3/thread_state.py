@@ -1,6 +1,5 @@
 """The Python thread state of threads that a C library starts and calls Python from."""
 
-import ctypes
 import threading
 
 _known = threading.local()
@@ -17,5 +16,8 @@ def keep_thread_state() -> None:
     state: https://docs.python.org/3/c-api/init.html#c.PyGILState_Ensure
     """
     if not hasattr(_known, "is_kept"):
-        ctypes.pythonapi.PyGILState_Ensure()
+        # Not for syncs of local files.
+        from ctypes import pythonapi
+
+        pythonapi.PyGILState_Ensure()
         _known.is_kept = True
