@@ -55,7 +55,12 @@ def test_sync_imports_no_module_of_a_feature_that_it_does_not_use(run_command, t
     loaded = {line.rpartition(" ")[2] for line in result.stderr.splitlines()}
     models = "aibs_informatics_aws_lambda.storage.data_sync"
     assert f"{models}.sync" in loaded
-    unused = {f"{models}.batch", f"{PACKAGE}.sync.transfers.preserve", "mimetypes", "ssl"}
+    methods = {
+        f"{PACKAGE}.sync.transfers.{name}"
+        for name in ("download", "preserve", "s3_copy", "streamed_copy", "upload")
+    }
+    patterns = "aibs_informatics_aws_lambda.storage.regular_expressions"
+    unused = {f"{models}.batch", patterns, *methods, "ctypes", "mimetypes", "ssl"}
     assert not loaded.intersection(unused)
 
 
