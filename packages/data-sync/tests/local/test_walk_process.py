@@ -14,7 +14,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.local.walk_process import is
 from tables import table
 
 START = """
-import logging, os, sys, time
+import logging, os, signal, sys, time
 from functools import partial
 from pathlib import Path
 from aibs_informatics_aws_lambda.handlers.data_sync.entries import Entry
@@ -132,6 +132,75 @@ pid = process._pid
 process.close()
 process.close()
 assert not Path(f"/proc/{{pid}}").exists()
+""",
+        tmp_path,
+    )
+
+
+@pytest.mark.parametrize("is_ended", [False, True])
+def test_process_ends_where_sigchld_is_ignored(tmp_path: Path, is_ended: bool):
+    check(
+        f"""
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+process = WalkProcess(folder, lambda _: many)
+pid = process._pid
+if {is_ended}:
+    list(process.entries(note))
+    while Path(f"/proc/{{pid}}").exists():
+        time.sleep(0.001)
+process.close()
+assert not Path(f"/proc/{{pid}}").exists()
+""",
+        tmp_path,
+    )
+
+
+def test_signal_to_both_processes_is_for_the_first_one(tmp_path: Path):
+    check(
+        """
+process = WalkProcess(folder, lambda _: many)
+entries = process.entries(note)
+next(entries)
+os.kill(process._pid, signal.SIGTERM)
+os.kill(process._pid, signal.SIGINT)
+assert len(list(entries)) == 99_999
+process.close()
+""",
+        tmp_path,
+    )
+
+
+def test_error_leaves_no_pipe_if_there_are_too_many_processes(tmp_path: Path):
+    check(
+        """
+def fail():
+    raise BlockingIOError(11, "Resource temporarily unavailable")
+
+os.fork = fail
+before = os.listdir("/proc/self/fd")
+try:
+    WalkProcess(folder, lambda _: many)
+except BlockingIOError:
+    pass
+else:
+    raise AssertionError
+assert os.listdir("/proc/self/fd") == before
+""",
+        tmp_path,
+    )
+
+
+def test_process_without_entries_ends_if_the_first_one_is_killed(tmp_path: Path):
+    # Its output ends with the last process that has it.
+    run(
+        """
+def endless():
+    while True:
+        time.sleep(0.01)
+    yield
+
+process = WalkProcess(folder, lambda _: endless())
+os.kill(os.getpid(), 9)
 """,
         tmp_path,
     )

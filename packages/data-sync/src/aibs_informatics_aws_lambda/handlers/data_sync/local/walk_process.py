@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Thread
 from time import perf_counter
 from typing import IO, Any, Final, NoReturn
 
@@ -41,12 +41,20 @@ class WalkProcess:
         folder: the folder, for messages.
         walk: walks the folder, in the process, and calls its argument with each path that cannot
             be read, and the error.
+
+    Raises:
+        OSError: there are too many processes or open files.
     """
 
     def __init__(self, folder: Path, walk: Callable[[OnFailure], Iterable[Entry]]) -> None:
         self._folder = folder
         reading, writing = os.pipe()
-        self._pid = os.fork()
+        try:
+            self._pid = os.fork()
+        except BaseException:
+            os.close(reading)
+            os.close(writing)
+            raise
         if not self._pid:
             os.close(reading)
             _run(walk, writing)
@@ -91,11 +99,14 @@ class WalkProcess:
 
     def close(self) -> None:
         """End the process, wherever it is."""
+        pid, self._pid = self._pid, 0
+        # The parent of this process may have set it to ignore SIGCHLD: then a process that has
+        # ended is gone, and its ID may be that of another one.
+        with suppress(ChildProcessError, ProcessLookupError):
+            if pid and not os.waitpid(pid, os.WNOHANG)[0]:
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
         self._pipe.close()
-        if self._pid:
-            os.kill(self._pid, signal.SIGKILL)
-            os.waitpid(self._pid, 0)
-            self._pid = 0
 
 
 def is_worthwhile(folder: Path) -> bool:
@@ -125,15 +136,28 @@ def _count_cpus() -> int:
 def _run(walk: Callable[[OnFailure], Iterable[Entry]], writing: int) -> NoReturn:
     """Walk in the new process, and end it, without what the first process does at its end."""
     try:
-        # The first process ends this one.
+        # The first process ends this one. Terminals and systemd send a signal to both.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        # It may be killed: then nobody reads any more.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        # With too many threads, this process ends when it has something to send.
+        with suppress(RuntimeError):
+            Thread(target=_end_with_reader, args=(writing,), daemon=True).start()
         with suppress(BrokenPipeError), open(writing, "wb") as pipe:
             _enlarge(pipe)
             _send_all(walk, pipe)
     finally:
         os._exit(0)
+
+
+def _end_with_reader(writing: int) -> None:
+    """End this process once nobody reads its pipe, such as when the first process was killed."""
+    from select import poll
+
+    ended = poll()
+    # Without events: only the end is reported.
+    ended.register(writing, 0)
+    ended.poll()
+    os._exit(0)
 
 
 def _enlarge(pipe: IO[bytes]) -> None:
