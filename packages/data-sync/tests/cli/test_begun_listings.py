@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from aibs_informatics_aws_lambda.handlers.data_sync.cli import sync
 from aibs_informatics_aws_lambda.handlers.data_sync.cli.begun_listings import (
+    begin_listings,
     find_folders,
     find_prefixes,
 )
 from aibs_informatics_aws_lambda.handlers.data_sync.cli.sync_arguments import make_parser
+from aibs_informatics_aws_lambda.handlers.data_sync.local import walk_process
 from faulty_s3 import Call, FaultyS3, Reply
 from tables import table
 
@@ -62,6 +67,8 @@ def test_listings_that_any_sync_with_the_options_reads(
         "several processes": ("-j 2 folder other", (None, None)),
         "no listing": ("--files-from list folder other", (None, None)),
         "a new tree": ("--switch folder other", (None, None)),
+        "others may hold the lock": ("--require-lock s3://bucket/key/ folder", (None, None)),
+        "a folder and itself": ("{root}/folder folder", (None, None)),
     },
 )
 def test_folders_that_any_sync_with_the_options_walks(
@@ -73,9 +80,23 @@ def test_folders_that_any_sync_with_the_options_walks(
     Path("link").symlink_to("other")
     Path("file").touch()
 
-    source, destination = find_folders(make_parser().parse_args(arguments.split()))
+    given = arguments.format(root=tmp_path.resolve()).split()
+    source, destination = find_folders(make_parser().parse_args(given))
     below = destination and str(destination.relative_to(tmp_path.resolve()))
     assert (source and str(source), below) == expected
+
+
+def test_sync_walks_folders_itself_if_there_are_too_many_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def fail() -> int:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(walk_process, "is_worthwhile", lambda _: True)
+    monkeypatch.setattr(os, "fork", fail)
+    options = make_parser().parse_args([str(tmp_path), str(tmp_path / "copy")])
+    with ExitStack() as stack:
+        assert begin_listings(options, stack).walks == {}
 
 
 SLOW = f"""

@@ -11,6 +11,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
+from aibs_informatics_aws_lambda.common.cli.process import deferred_signals
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 
@@ -94,11 +95,13 @@ def _begin_walks(
         try:
             if not is_worthwhile(folder):
                 return
+            # A signal between these would leave a process.
+            with deferred_signals():
+                process = WalkProcess(folder, walk)
+                stack.callback(process.close)
         except OSError:
-            # Raised again where the folder is listed.
+            # Raised again where the folder is listed, unless there are too many processes.
             return
-        process = WalkProcess(folder, walk)
-        stack.callback(process.close)
         walks[str(folder)] = process.entries
 
     if source is not None:
@@ -119,10 +122,16 @@ def find_folders(options: argparse.Namespace) -> tuple[Path | None, Path | None]
     source, destination = options.source_path, options.destination_path
     if _has_other_listings(options) or not _is_folder(source):
         return None, None
+    target = None
+    # With a lock, it is walked once that is held.
+    if isinstance(destination, Path) and _is_folder(destination) and not options.require_lock:
+        target = destination.resolve()
+    # A folder and itself: walks are kept by their paths, and such a sync needs none.
+    if source == target:
+        return None, None
     # The first error ends a walk that is not told what to do about it.
     is_walked = isinstance(source, Path) and options.continue_on_error
-    is_target = isinstance(destination, Path) and _is_folder(destination)
-    return (source if is_walked else None), (destination.resolve() if is_target else None)
+    return (source if is_walked else None), target
 
 
 def _has_other_listings(options: argparse.Namespace) -> bool:
