@@ -64,6 +64,13 @@ def test_sync_imports_no_module_of_a_feature_that_it_does_not_use(run_command, t
     assert not loaded.intersection(unused)
 
 
+def test_preparation_imports_neither_reports_nor_deletions(modules_loaded_by):
+    loaded = modules_loaded_by(f"{PACKAGE}.prepare.extraneous")
+
+    assert f"{PACKAGE}.prepare.split" in loaded
+    assert not loaded.intersection({f"{PACKAGE}.sync.report", f"{PACKAGE}.local.delete"})
+
+
 @pytest.mark.parametrize("name", [name for name in dir(data_sync) if name.endswith("_handler")])
 def test_lambda_function_is_made_once_and_found_by_its_name(name):
     handler = getattr(data_sync, name)

@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeAlias
 
 from aibs_informatics_aws_lambda.common.s3 import S3_SCHEME, S3Path
 from aibs_informatics_aws_lambda.storage.efs import EFSPath
-from aibs_informatics_aws_lambda.storage.locations import DataLocation
+from aibs_informatics_aws_lambda.storage.locations import DataLocation, parse_data_path
 from aibs_informatics_aws_lambda.storage.quoted_names import quote_name
 
 _UNSUPPORTED = MappingProxyType(
@@ -86,6 +86,13 @@ def _check_bucket(bucket: str) -> None:
             f"{S3_SCHEME}{bucket} cannot be used: {reason}. Give a general purpose bucket or an "
             "access point of a Region"
         )
+
+
+def add_suffix(path: DataLocation, suffix: str) -> DataLocation:
+    """Return a path with a suffix at the end of its stem: ``r-2.jsonl`` for ``r.jsonl``."""
+    folder, slash, name = str(path).rpartition("/")
+    stem, dot, rest = name.partition(".")
+    return parse_data_path(f"{folder}{slash}{stem}-{suffix}{dot}{rest}")
 
 
 def s3_uri(bucket: str, key: str) -> str:

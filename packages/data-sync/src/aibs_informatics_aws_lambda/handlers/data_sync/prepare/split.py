@@ -19,9 +19,8 @@ from aibs_informatics_aws_lambda.storage.paths import DataLocation
 
 from ..entries import Entry, is_placeholder
 from ..local.walk import OnFailure
-from ..locations import Root, find_root
+from ..locations import Root, add_suffix, find_root
 from ..sync.key_paths import local_path_of
-from ..sync.report import add_suffix
 from ..sync.resolve import resolve_sync
 from ..sync.routes import Route, folder_route, single_route
 from ..tree import Coverage, Node, fold, node_of

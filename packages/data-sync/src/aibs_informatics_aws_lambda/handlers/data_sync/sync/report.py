@@ -17,12 +17,12 @@ from aibs_informatics_aws_lambda.common.files import (
 )
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
-from aibs_informatics_aws_lambda.storage.paths import DataLocation, parse_data_path
+from aibs_informatics_aws_lambda.storage.paths import DataLocation
 
 from ..external_sort import sort_externally
 from ..local.delete import delete_file
 from ..local.staging import path_beside, temporary_path
-from ..locations import Location
+from ..locations import Location, add_suffix
 from ..s3.client import S3
 from ..s3.requests import Request
 from ..settings import DEFAULT_BUCKET_NAME_ENV_VAR
@@ -322,13 +322,6 @@ def find_report_location(request: DataSyncRequest) -> DataLocation | None:
     if request.continuation is None:
         return request.report_path
     return add_suffix(request.report_path, str(request.continuation.calls + 1))
-
-
-def add_suffix(path: DataLocation, suffix: str) -> DataLocation:
-    """Return a path with a suffix at the end of its stem: ``r-2.jsonl`` for ``r.jsonl``."""
-    folder, slash, name = str(path).rpartition("/")
-    stem, dot, rest = name.partition(".")
-    return parse_data_path(f"{folder}{slash}{stem}-{suffix}{dot}{rest}")
 
 
 def _default_location() -> S3Path | Path:
