@@ -206,6 +206,20 @@ os.kill(os.getpid(), 9)
     )
 
 
+def test_nothing_is_left_of_a_process_whose_entries_were_read(tmp_path: Path):
+    check(
+        """
+before = os.listdir("/proc/self/fd")
+process = WalkProcess(folder, lambda _: many)
+pid = process._pid
+assert len(list(process.entries(note))) == 100_000
+assert not Path(f"/proc/{pid}").exists()
+assert os.listdir("/proc/self/fd") == before
+""",
+        tmp_path,
+    )
+
+
 def test_process_ends_if_the_first_one_is_killed(tmp_path: Path):
     started = run(
         """

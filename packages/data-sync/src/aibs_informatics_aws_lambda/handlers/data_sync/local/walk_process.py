@@ -85,6 +85,8 @@ class WalkProcess:
             elif kind == "error":
                 raise _unpickled(content)
             else:
+                # The transfers that follow may take hours.
+                self.close()
                 return
         raise ChildProcessError(
             f"cannot list {self._folder}: the process that lists it was killed, perhaps because "
