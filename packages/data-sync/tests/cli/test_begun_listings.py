@@ -63,7 +63,7 @@ def test_listings_that_any_sync_with_the_options_reads(
         "copy": ("folder link", ("folder", "other")),
         "a file": ("file folder", (None, None)),
         "to what is not there yet": ("folder missing", ("folder", None)),
-        "the first error ends the sync": ("--fail-fast folder other", (None, "other")),
+        "the first error ends the sync": ("--fail-fast folder other", ("folder", "other")),
         "several processes": ("-j 2 folder other", (None, None)),
         "no listing": ("--files-from list folder other", (None, None)),
         "a new tree": ("--switch folder other", (None, None)),

@@ -11,7 +11,6 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
-from aibs_informatics_aws_lambda.common.cli.process import deferred_signals
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 
@@ -89,25 +88,14 @@ def _begin_walks(
     if source is None and destination is None:
         return
     from ..local.walk import list_destination, list_source
-    from ..local.walk_process import WalkProcess, is_worthwhile
-
-    def begin(folder: Path, walk: BegunWalk) -> None:
-        try:
-            if not is_worthwhile(folder):
-                return
-            # A signal between these would leave a process.
-            with deferred_signals():
-                process = WalkProcess(folder, walk)
-                stack.callback(process.close)
-        except OSError:
-            # Raised again where the folder is listed, unless there are too many processes.
-            return
-        walks[str(folder)] = process.entries
+    from ..local.walk_process import begin_walk
 
     if source is not None:
-        begin(source, partial(list_source, source))
+        walk = begin_walk(source, partial(list_source, source), stack)
+        walks |= {str(source): walk} if walk else {}
     if destination is not None:
-        begin(destination, lambda _: list_destination(destination))
+        walk = begin_walk(destination, lambda _: list_destination(destination), stack)
+        walks |= {str(destination): walk} if walk else {}
 
 
 def _raise(error: AWSError, *_: object, **__: object) -> NoReturn:
@@ -129,9 +117,7 @@ def find_folders(options: argparse.Namespace) -> tuple[Path | None, Path | None]
     # A folder and itself: walks are kept by their paths, and such a sync needs none.
     if source == target:
         return None, None
-    # The first error ends a walk that is not told what to do about it.
-    is_walked = isinstance(source, Path) and options.continue_on_error
-    return (source if is_walked else None), target
+    return (source if isinstance(source, Path) else None), target
 
 
 def _has_other_listings(options: argparse.Namespace) -> bool:

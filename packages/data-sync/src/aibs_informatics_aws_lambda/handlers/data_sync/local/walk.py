@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
 from time import perf_counter
-from typing import TypeAlias
+from typing import NoReturn, TypeAlias
 
 from ..entries import Entry, EntryKind, Listing
 from ..evidence import is_absent
@@ -44,7 +44,7 @@ def find_local(
         path: the path.
         on_failure: called with each file and directory below the path that cannot be read, which
             are then left out.
-        begun: a walk of the files below the directory, if one has begun that leaves these out.
+        begun: a walk of the files below the directory, if one has begun.
 
     Raises:
         OSError: the path cannot be read.
@@ -57,11 +57,15 @@ def find_local(
             raise ValueError(_dangling(str(path))) from None
         return Listing(None, (), exists=False)
     if stat.S_ISDIR(found.st_mode):
-        below = begun(on_failure) if begun and on_failure else list_source(path, on_failure)
+        below = begun(on_failure or _raise) if begun else list_source(path, on_failure)
         return Listing(None, below, exists=True)
     if not stat.S_ISREG(found.st_mode):
         raise ValueError(f"{path} is neither a file nor a directory")
     return Listing(_entry("", found, "file"), (), exists=True)
+
+
+def _raise(_: str, error: Exception) -> NoReturn:
+    raise error
 
 
 def find_files(path: Path) -> Listing:

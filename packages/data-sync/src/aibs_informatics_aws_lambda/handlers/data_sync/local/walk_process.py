@@ -13,19 +13,20 @@ import marshal
 import os
 import signal
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from itertools import islice
 from pathlib import Path
 from threading import Lock, Thread
 from time import perf_counter
 from typing import IO, Any, Final, NoReturn
 
+from aibs_informatics_aws_lambda.common.cli.process import deferred_signals
 from aibs_informatics_aws_lambda.common.constants import AWS_LAMBDA_FUNCTION_NAME_KEY
 
 from ..entries import Entry
 from ..progress import activity
 from .read_ahead import SLOW_SECONDS
-from .walk import OnFailure
+from .walk import BegunWalk, OnFailure
 
 _ENTRIES_OF_A_BLOCK: Final = 256
 _HEADER_BYTES: Final = 4
@@ -109,6 +110,33 @@ class WalkProcess:
                 os.kill(pid, signal.SIGKILL)
                 os.waitpid(pid, 0)
         self._pipe.close()
+
+
+def begin_walk(
+    folder: Path, walk: Callable[[OnFailure], Iterable[Entry]], stack: ExitStack
+) -> BegunWalk | None:
+    """Begin to walk a folder in a process of its own.
+
+    Args:
+        folder: the folder.
+        walk: walks the folder; see `WalkProcess`.
+        stack: ends the process.
+
+    Returns:
+        What returns the entries, as `WalkProcess.entries`; `None` if such a process is impossible,
+        or not worthwhile.
+    """
+    try:
+        if not is_worthwhile(folder):
+            return None
+        # A signal between these would leave a process.
+        with deferred_signals():
+            process = WalkProcess(folder, walk)
+            stack.callback(process.close)
+    except OSError:
+        # Raised again where the folder is listed, unless there are too many processes.
+        return None
+    return process.entries
 
 
 def is_worthwhile(folder: Path) -> bool:
