@@ -20,15 +20,16 @@ from tables import table
     {
         "not on Lambda": ("", 4096, 512),
         "any number of files": ("", -1, 512),
-        "two services and files fit in the usual limit": ("", 1024, 384),
-        "few files": ("", 256, 96),
+        "two services and files fit in the usual limit": ("", 1024, 372),
+        "few files": ("", 256, 84),
+        "very few files": ("", 64, 12),
         "hardly any files": ("", 16, 8),
         "no number": ("much", 4096, 512),
         "the smallest function": ("128", 1024, 8),
         "a small function": ("512", 1024, 48),
         "a gigabyte": ("1024", 1024, 112),
         "two gigabytes": ("2048", 1024, 240),
-        "the largest function": ("10240", 1024, 384),
+        "the largest function": ("10240", 1024, 372),
     },
 )
 def test_connections_fit_in_the_memory_of_a_function_and_in_the_limit_of_files(

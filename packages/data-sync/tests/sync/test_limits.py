@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import subprocess
+import sys
 import threading
 from collections import Counter
 from functools import partial
@@ -222,3 +224,22 @@ def test_local_copy_has_as_many_attempts_as_retries_and_one(tmp_path, monkeypatc
 def test_limits_must_be_positive(options):
     with pytest.raises(ValueError, match=next(iter(options))):
         DataSyncRequest(source_path="a", destination_path="b", **options)
+
+
+FEW_FILES = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+from aibs_informatics_aws_lambda.handlers.data_sync.cli.main import main
+sys.exit(main())
+"""
+
+
+def test_download_to_many_folders_fits_in_a_limit_of_open_files(s3: FaultyS3, tmp_path: Path):
+    for number in range(150):
+        s3.put("bucket", f"a/{number}/file", b"content")
+
+    command = [sys.executable, "-c", FEW_FILES, "s3://bucket/a/", str(tmp_path / "copy")]
+    result = subprocess.run(command, capture_output=True, text=True)
+
+    assert (result.returncode, result.stderr) == (0, "")
+    assert len(list(tmp_path.glob("copy/*/file"))) == 150

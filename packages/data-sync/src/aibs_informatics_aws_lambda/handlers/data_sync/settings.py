@@ -62,6 +62,8 @@ _LEAST_CONNECTIONS = 8
 # Without transfers, a process has less; and a connection has a part of an object, of 8 MiB.
 _MB_OF_A_PROCESS = 128
 _MB_OF_A_CONNECTION = 8
+# Streams, event loops, modules that are imported.
+_FILES_OF_A_PROCESS = 32
 
 
 def count_connections(memory: str, files: int) -> int:
@@ -73,8 +75,9 @@ def count_connections(memory: str, files: int) -> int:
     """
     most = _MOST_CONNECTIONS
     if files >= 0:
-        # Source and destination may be two services; a quarter is for files.
-        most = min(most, files * 3 // 8)
+        # Source and destination may be two services, or each download has its folder open; a
+        # quarter is for files.
+        most = min(most, (files - _FILES_OF_A_PROCESS) * 3 // 8)
     if memory.isdecimal():
         most = min(most, (int(memory) - _MB_OF_A_PROCESS) // _MB_OF_A_CONNECTION)
     return max(_LEAST_CONNECTIONS, most)
