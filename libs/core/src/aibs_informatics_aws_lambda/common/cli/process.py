@@ -6,8 +6,8 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from time import monotonic
 from typing import NoReturn
 
@@ -65,29 +65,6 @@ def run_as_process(
         # The process exits: collecting garbage in all imported modules takes a tenth of the time
         # of a short run.
         gc.freeze()
-
-
-@contextmanager
-def deferred_signals() -> Iterator[None]:
-    """Defer SIGINT and SIGTERM to the end of a block, which they must not interrupt halfway.
-
-    A signal mask would defer them in one thread only: Python runs the handlers in the main thread,
-    whichever thread receives the signal.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield  # Handlers do not interrupt other threads.
-        return
-    received: list[int] = []
-    handlers = {}
-    try:
-        for deferred in (signal.SIGINT, signal.SIGTERM):
-            handlers[deferred] = signal.signal(deferred, lambda number, _: received.append(number))
-        yield
-    finally:
-        for deferred, handler in handlers.items():
-            signal.signal(deferred, handler)
-        for number in received[:1]:
-            signal.raise_signal(number)
 
 
 def _stop(number: int, _: object) -> NoReturn:

@@ -13,7 +13,7 @@ from multiprocessing.connection import wait
 from multiprocessing.resource_tracker import ensure_running
 from typing import NamedTuple
 
-from aibs_informatics_aws_lambda.common.cli.process import deferred_signals
+from aibs_informatics_aws_lambda.common.signals import deferred_signals
 from aibs_informatics_aws_lambda.storage.data_sync.batch import (
     BatchDataSyncResponse,
     BatchDataSyncResult,

@@ -20,8 +20,8 @@ from threading import Lock, Thread
 from time import perf_counter
 from typing import IO, Any, Final, NoReturn
 
-from aibs_informatics_aws_lambda.common.cli.process import deferred_signals
 from aibs_informatics_aws_lambda.common.constants import AWS_LAMBDA_FUNCTION_NAME_KEY
+from aibs_informatics_aws_lambda.common.signals import deferred_signals
 
 from ..entries import Entry
 from ..progress import activity
