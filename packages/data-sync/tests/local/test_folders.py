@@ -132,6 +132,15 @@ def test_directories_have_the_permissions_that_are_given(tmp_path: Path):
         assert mode_of(tmp_path / "root" / relative) == mode
 
 
+def test_error_names_the_directory_whose_permissions_are_missing(tmp_path: Path):
+    source = tmp_path / "source"
+    folders = Folders(f"{tmp_path}/root/", lambda relative: (source / relative).stat().st_mode)
+    source.mkdir()
+    with pytest.raises(FileNotFoundError) as raised:
+        folders.make("a")
+    assert raised.value.filename == str(source / "a")
+
+
 def test_directories_that_exist_keep_their_permissions(tmp_path: Path):
     (tmp_path / "root" / "a").mkdir(parents=True, mode=0o700)
     (tmp_path / "root" / "a").chmod(0o711)

@@ -157,13 +157,14 @@ class Folders:
         except OSError as error:
             if not makes or error.errno != errno.ENOENT:
                 raise _named(error, path) from None
+        # Its errors are about another directory, whose permissions these are.
+        mode = self.mode_of(self.relative(path).rstrip("/")) if self.mode_of else None
         try:
-            return self._make_child(parent, name, path)
+            return self._make_child(parent, name, path, mode)
         except OSError as error:
             raise _named(error, path) from None
 
-    def _make_child(self, parent: Folder, name: str, path: str) -> Folder:
-        mode = self.mode_of(self.relative(path).rstrip("/")) if self.mode_of else None
+    def _make_child(self, parent: Folder, name: str, path: str, mode: int | None) -> Folder:
         try:
             os.mkdir(name, 0o777 if mode is None else stat.S_IRWXU, dir_fd=parent.fd)
         except FileExistsError:
