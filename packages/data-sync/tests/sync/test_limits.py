@@ -200,6 +200,24 @@ def test_request_has_as_many_attempts_as_retries_and_one(
     assert operations(s3)["PutObject"] == calls
 
 
+@pytest.mark.parametrize(
+    ("status", "code", "calls"), [(503, "SlowDown", 30), (500, "InternalError", 10)]
+)
+def test_request_that_is_throttled_has_three_times_as_many_attempts(
+    s3, tmp_path, monkeypatch, status, code, calls
+):
+    monkeypatch.setattr(client, "_FIRST_WAIT_MS", 1)
+    (tmp_path / "a").write_text("a")
+    s3.fault = lambda call, proceed: (
+        refusal(status, code) if call.operation == "PutObject" else proceed()
+    )
+
+    with pytest.raises(AWSError, match="cannot upload"):
+        sync(tmp_path / "a", "s3://bucket/a")
+
+    assert operations(s3)["PutObject"] == calls
+
+
 @pytest.mark.parametrize("retries", [0, 3])
 def test_local_copy_has_as_many_attempts_as_retries_and_one(tmp_path, monkeypatch, retries):
     (tmp_path / "a").write_text("a")

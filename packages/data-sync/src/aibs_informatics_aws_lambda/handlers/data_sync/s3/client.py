@@ -51,7 +51,7 @@ from ..settings import (
 from .errors import error_code, too_slow_error, translate_error
 from .pacing import PacedFile, body_bytes, operations_of
 from .requests import Request, Response, head, head_bucket, read_stored, settle
-from .retries import find_header, is_transient, retry_delay
+from .retries import find_header, is_throttled, is_transient, retry_delay
 from .service import Feature, Service, refuses_trailer
 from .thread_state import keep_thread_state
 
@@ -66,6 +66,8 @@ _CONNECT_TIMEOUT_MS = 10_000
 _HANDSHAKE_SECONDS = 2.0
 # Waits double, with jitter.
 _RETRIES = DEFAULT_RETRIES
+# A service that throttles may do so for minutes. The library has given up after one of them.
+_ROUNDS_IF_THROTTLED = 2
 # These take their time, in which the service sends a blank now and then, or nothing.
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
 _SLOW_OPERATIONS = frozenset(
@@ -132,7 +134,8 @@ class S3:
         connections: the maximum number of connections of all workers.
         connection: the service and the credentials, if not those of the environment.
         limits: the limits of bytes and requests per second, if there are any.
-        retries: the attempts of a request after the first one; by default 9.
+        retries: the attempts of a request after the first one; by default 9, and three times
+            as many attempts if the service throttles.
 
     Attributes:
         is_far: whether all responses so far took longer than those of a service nearby.
@@ -159,6 +162,7 @@ class S3:
         # Python asks the kernel each time, which takes 10 us.
         self._cores = os.cpu_count() or 1
         self._retries = _RETRIES if retries is None else retries
+        self._is_patient = retries is None
         self._shortest_response = float("inf")
         self.is_far = False
         self._sends_checksums = sends_checksums()
@@ -371,9 +375,7 @@ class S3:
                     checksums, error
                 ):
                     self._send(request, future, collect, attempt + 1)
-                elif attempt < self._retries and is_transient(
-                    getattr(error, "status_code", None), error_code(error)
-                ):
+                elif self._is_repeated(attempt, error):
                     self._repeat(request, future, collect, attempt, error)
                 elif self._is_in_doubt(request, error):
                     failure = self._translate(error, request, host)
@@ -431,6 +433,14 @@ class S3:
         if self._is_stopped:
             # Meanwhile, and perhaps too late for this request.
             sent.cancel()
+
+    def _is_repeated(self, attempt: int, error: Exception) -> bool:
+        """Tell whether to send a request again that failed, if its condition held."""
+        code = error_code(error)
+        if is_throttled(code):
+            return self._is_patient and attempt < _ROUNDS_IF_THROTTLED
+        status = getattr(error, "status_code", None)
+        return attempt < self._retries and is_transient(status, code)
 
     def _repeat(
         self,

@@ -44,6 +44,11 @@ def is_transient(status: int | None, code: str) -> bool:
     return status in _STATUSES or code in _THROTTLING_CODES
 
 
+def is_throttled(code: str) -> bool:
+    """Tell whether a service throttled a request until the library gave up."""
+    return code == "AWS_ERROR_S3_SLOW_DOWN"
+
+
 def retry_delay(
     attempt: int,
     first_seconds: float,
