@@ -86,6 +86,27 @@ def test_add_finishes_what_has_ended(ended, next_weight, finished):
     assert work.finished == finished
 
 
+def test_what_an_end_starts_does_not_wait_for_other_ends():
+    window, started = Window(1000), []
+
+    def begin() -> Future[None]:
+        future: Future[None] = Future()
+        future.set_result(None)
+        return future
+
+    def start_next(_: Future[None]) -> None:
+        started.append(None)
+        window.add(begin, lambda _: None)
+
+    for _ in range(1000):
+        window.add(begin, start_next)
+    window._capacity = 1
+    window.add(begin, lambda _: None)
+    window.drain()
+    assert len(started) == 1000
+    assert window.is_empty()
+
+
 def test_finished_work_frees_its_weight():
     window, work = Window(4), Work()
     work.add(window, "heavy", 4, ends=True)

@@ -26,6 +26,7 @@ class Window:
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
         self._used = 0
+        self._is_ending = False
         self._due: SimpleQueue[Callable[[], None]] = SimpleQueue()
 
     def add(
@@ -44,7 +45,9 @@ class Window:
         Raises:
             Exception: an error raised by the ``finish`` of an earlier future.
         """
-        while self._used and self._used + weight > self._capacity:
+        # What the end of a future starts takes its place. If it waited for others, whose ends wait
+        # in turn, this would be a recursion as deep as the window, once the capacity has fallen.
+        while not self._is_ending and self._used and self._used + weight > self._capacity:
             self._take()()
         future = start()
         self._used += weight
@@ -111,7 +114,11 @@ class Window:
         self, future: Future[Result], finish: Callable[[Future[Result]], None], weight: int
     ) -> None:
         self._used -= weight
-        finish(future)
+        self._is_ending = True
+        try:
+            finish(future)
+        finally:
+            self._is_ending = False
 
 
 class AdaptiveWindow(Window):
