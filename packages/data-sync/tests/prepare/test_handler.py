@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -530,41 +528,3 @@ def test_each_part_has_a_report_of_its_own(prepare, tmp_path: Path):
     assert all(path.startswith("s3://bucket/reports/run-") for path in reports)
     [whole] = prepare(tmp_path, "s3://bucket/d/", 100, report_path=report)
     assert whole["requests"][0]["report_path"] == report
-
-
-SLOW = """
-import json, sys
-from aibs_informatics_aws_lambda.handlers.data_sync.local import walk_process
-from aibs_informatics_aws_lambda.handlers.data_sync.model import PrepareBatchDataSyncRequest
-from aibs_informatics_aws_lambda.handlers.data_sync.prepare.handler import (
-    PrepareBatchDataSyncHandler,
-)
-
-walk_process.SLOW_SECONDS = -1.0
-walk_process._count_cpus = lambda: int(sys.argv[1])
-started, Process = [], walk_process.WalkProcess
-walk_process.WalkProcess = lambda *arguments: started.append(arguments) or Process(*arguments)
-request = PrepareBatchDataSyncRequest.from_dict(json.loads(sys.argv[2]))
-response = PrepareBatchDataSyncHandler().handle(request)
-assert len(started) == int(sys.argv[1]) - 1
-print(response.model_dump_json(include={"requests"}))
-"""
-
-
-def test_folder_of_a_slow_file_system_is_walked_in_a_process_of_its_own(tmp_path: Path):
-    source = write(tmp_path / "source", {f"d{number}/f": 10 for number in range(4)})
-    request = {
-        "source_path": str(source),
-        "destination_path": "s3://bucket/key",
-        "batch_size_bytes_limit": 20,
-    }
-
-    def prepare_with(cpus: int) -> Any:
-        command = [sys.executable, "-W", "error", "-c", SLOW, str(cpus), json.dumps(request)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout.splitlines()[-1])
-
-    response = prepare_with(2)
-    assert response == prepare_with(1)
-    assert len(response["requests"]) == 2
