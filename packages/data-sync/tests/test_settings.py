@@ -10,6 +10,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.s3.client import S3
 from aibs_informatics_aws_lambda.handlers.data_sync.settings import (
     MEMORY_KEY,
     count_connections,
+    count_downloads,
     count_open_files,
 )
 from tables import table
@@ -36,6 +37,19 @@ def test_connections_fit_in_the_memory_of_a_function_and_in_the_limit_of_files(
     memory, files, connections
 ):
     assert count_connections(memory, files) == connections
+
+
+@table(
+    "files, downloads",
+    {
+        "any number of files": (-1, None),
+        "the usual limit": (1024, 248),
+        "few files": (64, 8),
+        "hardly any files": (16, 1),
+    },
+)
+def test_downloads_with_their_folders_fit_in_the_limit_of_files(files, downloads):
+    assert count_downloads(files) == downloads
 
 
 @pytest.mark.parametrize("limit", [300, 600])

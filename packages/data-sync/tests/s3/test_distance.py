@@ -82,6 +82,8 @@ def test_distance_is_measured_where_nothing_else_tells(
 ):
     (tmp_path / "file").write_text("x")
     Engine().sync(
-        DataSyncRequest(source_path=tmp_path, destination_path="s3://bucket/dst/", **options)
+        DataSyncRequest(source_path=tmp_path, destination_path="s3://other/dst/", **options)
     )
-    assert [name for name in names(s3) if name != "HeadObject"] == expected
+    # Of other tests, requests that took too long may arrive by now.
+    asked = [call.operation for call in s3.calls if call.bucket == "other"]
+    assert [name for name in asked if name != "HeadObject"] == expected

@@ -75,12 +75,23 @@ def count_connections(memory: str, files: int) -> int:
     """
     most = _MOST_CONNECTIONS
     if files >= 0:
-        # Source and destination may be two services, or each download has its folder open; a
-        # quarter is for files.
+        # Source and destination may be two services; a quarter is for files.
         most = min(most, (files - _FILES_OF_A_PROCESS) * 3 // 8)
     if memory.isdecimal():
         most = min(most, (int(memory) - _MB_OF_A_PROCESS) // _MB_OF_A_CONNECTION)
     return max(_LEAST_CONNECTIONS, most)
+
+
+def count_downloads(files: int) -> int | None:
+    """Return the maximum number of downloads in flight, or `None` if there is none.
+
+    Args:
+        files: the number of files that the process may have open; negative without a limit.
+    """
+    if files < 0:
+        return None
+    # Each has its connection, file and folder open, and further folders are for later files.
+    return max(1, (files - _FILES_OF_A_PROCESS) // 4)
 
 
 def count_open_files() -> int:

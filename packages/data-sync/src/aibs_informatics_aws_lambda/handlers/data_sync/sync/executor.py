@@ -19,7 +19,7 @@ from ..progress import Item, activity
 from ..s3.client import DEFAULT_CONNECTIONS, PART_BYTES, S3
 from ..s3.errors import ArchivedError, ChangedError
 from ..s3.requests import Response, head, read_stored
-from ..settings import WORKERS
+from ..settings import WORKERS, count_downloads, count_open_files
 from .archived import describe, is_archived
 from .context import ExecutionContext
 from .deadline import OutOfTimeError
@@ -44,6 +44,8 @@ T = TypeVar("T")
 # Requests for small entries that wait at each connection, so that none of these is ever idle.
 _WAITING = 4
 _WAITING_FOR_LIMITS = 4 * _WAITING
+
+_MOST_DOWNLOADS = count_downloads(count_open_files())
 
 # Once a file is older than this, whatever changes it gives it another time in whole seconds.
 _RECENT_SECONDS = 2.0
@@ -141,16 +143,7 @@ class _PlanExecution:
         if target.bucket is not None and context.changes and plan.pending:
             # Nothing was listed there with `force`.
             context.the_target_s3().measure_distance(target.bucket)
-        # Nearby, more requests in flight take more of the processor, and nothing is waited for.
-        # With a limit, what has arrived is published before much more is waited for.
-        waiting = _WAITING_FOR_LIMITS if context.limits else _WAITING * context.concurrency
-        self.window = (
-            AdaptiveWindow(max(1, DEFAULT_CONNECTIONS // WORKERS))
-            if context.adapts
-            and not context.limits
-            and _is_far(context.source_s3, context.target_s3)
-            else Window(waiting)
-        )
+        self.window = _make_window(plan.route, context)
         self._touching: Touches | None = None
         # Transfers of entries whose comparison has shown another content.
         self.differing: deque[_Transfer] = deque()
@@ -735,6 +728,19 @@ class _Average:
     def are_all_long(self) -> bool:
         """Tell whether even the shortest is long, which a busy processor does not explain."""
         return self._count >= _MEASURED_FILES and self._shortest >= _SLOW_SECONDS
+
+
+def _make_window(route: Route, context: ExecutionContext) -> Window:
+    # Nearby, more requests in flight take more of the processor, and nothing is waited for. With a
+    # limit, what has arrived is published before much more is waited for.
+    waiting = _WAITING_FOR_LIMITS if context.limits else _WAITING * context.concurrency
+    far = max(1, DEFAULT_CONNECTIONS // WORKERS)
+    if route.is_remote_to_local and _MOST_DOWNLOADS is not None:
+        waiting, far = min(waiting, _MOST_DOWNLOADS), min(far, _MOST_DOWNLOADS)
+    is_far = (
+        context.adapts and not context.limits and _is_far(context.source_s3, context.target_s3)
+    )
+    return AdaptiveWindow(far) if is_far else Window(waiting)
 
 
 def _is_far(*sides: S3 | None) -> bool:
