@@ -98,10 +98,17 @@ def greeter_url(tmp_path):
         process.terminate()
 
 
-def wait_for(url, expected):
-    """Return what an API answers in the end, which should be ``expected``."""
-    found, end = None, time.monotonic() + 120
+def wait_for(url, expected, change=lambda: None):
+    """Return what an API answers in the end, which should be ``expected``.
+
+    The change is made again from time to time: one before the watch of the files has begun has no
+    effect.
+    """
+    found, end, again = None, time.monotonic() + 120, 0.0
     while found != expected and time.monotonic() < end:
+        if time.monotonic() >= again:
+            change()
+            again = time.monotonic() + 5
         time.sleep(0.1)
         with contextlib.suppress(OSError):
             found = get(url)
@@ -111,8 +118,11 @@ def wait_for(url, expected):
 def test_a_change_is_served_after_a_reload(greeter_url, tmp_path):
     hello, good_evening = {"greeting": "hello"}, {"greeting": "good evening"}
     assert wait_for(greeter_url, hello) == hello
-    (tmp_path / "greeter.py").write_text(API.format(greeting="good evening"))
-    assert wait_for(greeter_url, good_evening) == good_evening
+
+    def change():
+        (tmp_path / "greeter.py").write_text(API.format(greeting="good evening"))
+
+    assert wait_for(greeter_url, good_evening, change) == good_evening
 
 
 def test_the_rest_of_the_command_line_loads_no_server(modules_loaded_by):
