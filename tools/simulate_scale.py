@@ -42,7 +42,7 @@ FILE_SYSTEM_BYTES: Final = {"up": 20.0 * GIB, "down": 1.0 * GIB}
 FILES_AT_A_TIME = 25
 # One thread of Python begins and ends all requests of a process, however many CPUs there are.
 REQUESTS_PER_SECOND_OF_A_PROCESS = 1700.0
-MOST_CONNECTIONS = 384
+MOST_CONNECTIONS = 372
 VCPU_MB = 1769
 FUNCTION_NETWORK = 75e6
 FUNCTION_SECONDS = 900.0

@@ -11,6 +11,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.settings import (
     MEMORY_KEY,
     count_connections,
     count_downloads,
+    count_held,
     count_open_files,
 )
 from tables import table
@@ -50,6 +51,19 @@ def test_connections_fit_in_the_memory_of_a_function_and_in_the_limit_of_files(
 )
 def test_downloads_with_their_folders_fit_in_the_limit_of_files(files, downloads):
     assert count_downloads(files) == downloads
+
+
+@table(
+    "files, held",
+    {
+        "any number of files": (-1, 64),
+        "the usual limit": (1024, 64),
+        "few files": (256, 32),
+        "very few files": (64, 8),
+    },
+)
+def test_directories_that_are_held_leave_files_to_others(files: int, held: int):
+    assert count_held(files) == held
 
 
 @pytest.mark.parametrize("limit", [300, 600])

@@ -11,10 +11,8 @@ import pytest
 from aibs_informatics_aws_lambda.handlers.data_sync.local import folders as module
 from aibs_informatics_aws_lambda.handlers.data_sync.local.folders import (
     Folders,
-    count_held,
     make_directories,
 )
-from tables import table
 
 IN_PLACE = "a symbolic link or a file is in place of this folder"
 
@@ -169,16 +167,3 @@ def test_directory_in_place_of_a_file_is_not_made(tmp_path):
 
     with pytest.raises(OSError, match="file"):
         make_directories(f"{tmp_path}/file/below")
-
-
-@table(
-    "files, held",
-    {
-        "any number of files": (-1, 64),
-        "the usual limit": (1024, 64),
-        "few files": (256, 32),
-        "very few files": (64, 8),
-    },
-)
-def test_directories_that_are_held_leave_files_to_others(files: int, held: int):
-    assert count_held(files) == held

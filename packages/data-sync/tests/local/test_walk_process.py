@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from aibs_informatics_aws_lambda.common.constants import AWS_LAMBDA_FUNCTION_NAME_KEY
 from aibs_informatics_aws_lambda.handlers.data_sync.local import walk_process
-from aibs_informatics_aws_lambda.handlers.data_sync.local.walk_process import is_worthwhile
+from aibs_informatics_aws_lambda.handlers.data_sync.local.walk_process import (
+    begin_walk,
+    is_worthwhile,
+)
 from tables import table
 
 START = """
@@ -270,3 +275,22 @@ def test_process_of_its_own_is_not_worthwhile(single_threaded: Path, monkeypatch
 def test_folder_that_cannot_be_read_is_an_error(single_threaded: Path):
     with pytest.raises(FileNotFoundError):
         is_worthwhile(single_threaded / "gone")
+
+
+def test_interrupt_at_the_start_of_a_process_leaves_none(monkeypatch, tmp_path: Path):
+    closed = []
+
+    class Interrupted:
+        entries = None
+
+        def __init__(self, *_: object) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+        def close(self) -> None:
+            closed.append(self)
+
+    monkeypatch.setattr(walk_process, "is_worthwhile", lambda _: True)
+    monkeypatch.setattr(walk_process, "WalkProcess", Interrupted)
+    with pytest.raises(KeyboardInterrupt), ExitStack() as stack:
+        begin_walk(tmp_path, lambda _: (), stack)
+    assert len(closed) == 1

@@ -173,7 +173,8 @@ class DataSyncConfig(PydanticBaseModel):
         ge=0,
         le=50,
         description="attempts after the first one of each request to S3, and of each copy of a "
-        "local file from or to a network file system that breaks off; default: 9",
+        "local file from or to a network file system that breaks off; default: 9, "
+        "and 29 where S3 throttles",
     )
     fsync: bool | None = Field(
         None, description="true: fsync each local file before it is renamed"

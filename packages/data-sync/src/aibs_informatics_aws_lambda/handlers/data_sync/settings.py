@@ -1,4 +1,4 @@
-"""Environment variables of this package, with their meaning."""
+"""Environment variables of this package, with their meaning, and limits of the environment."""
 
 import os
 import resource
@@ -64,6 +64,8 @@ _MB_OF_A_PROCESS = 128
 _MB_OF_A_CONNECTION = 8
 # Streams, event loops, modules that are imported.
 _FILES_OF_A_PROCESS = 32
+# With more directories, few are opened again.
+_ENOUGH_HELD = 64
 
 
 def count_connections(memory: str, files: int) -> int:
@@ -92,6 +94,15 @@ def count_downloads(files: int) -> int | None:
         return None
     # Each has its connection, file and folder open, and further folders are for later files.
     return max(1, (files - _FILES_OF_A_PROCESS) // 4)
+
+
+def count_held(files: int) -> int:
+    """Return the number of directories that are held open for later files.
+
+    Args:
+        files: the number of files that the process may have open; negative without a limit.
+    """
+    return _ENOUGH_HELD if files < 0 else min(_ENOUGH_HELD, files // 8)
 
 
 def count_open_files() -> int:

@@ -60,9 +60,9 @@ def begin_listings(options: argparse.Namespace, stack: ExitStack) -> BegunListin
         The listings, as far as the options tell which. If the configuration of S3 is invalid, the
         error is raised where a client is needed.
     """
-    begun = BegunListings(None, time.time(), {})
-    # They need a process with a single thread, and requests have theirs.
-    _begin_walks(options, begun.walks, stack)
+    started = time.time()
+    # Before requests, as the library for these starts threads, and only a single thread can fork.
+    begun = BegunListings(None, started, _begin_walks(options, stack))
     prefixes = list(find_prefixes(options))
     if not prefixes:
         return begun
@@ -81,21 +81,21 @@ def begin_listings(options: argparse.Namespace, stack: ExitStack) -> BegunListin
     return begun._replace(clients=clients)
 
 
-def _begin_walks(
-    options: argparse.Namespace, walks: dict[str, BegunWalk], stack: ExitStack
-) -> None:
+def _begin_walks(options: argparse.Namespace, stack: ExitStack) -> dict[str, BegunWalk]:
+    """Return the walks of local folders that have begun, by folder."""
     source, destination = find_folders(options)
     if source is None and destination is None:
-        return
+        return {}
     from ..local.walk import list_destination, list_source
     from ..local.walk_process import begin_walk
 
+    begun = {}
     if source is not None:
-        walk = begin_walk(source, partial(list_source, source), stack)
-        walks |= {str(source): walk} if walk else {}
+        begun[str(source)] = begin_walk(source, partial(list_source, source), stack)
     if destination is not None:
         walk = begin_walk(destination, lambda _: list_destination(destination), stack)
-        walks |= {str(destination): walk} if walk else {}
+        begun[str(destination)] = walk
+    return {folder: walk for folder, walk in begun.items() if walk is not None}
 
 
 def _raise(error: AWSError, *_: object, **__: object) -> NoReturn:

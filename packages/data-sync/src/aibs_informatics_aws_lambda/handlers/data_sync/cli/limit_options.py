@@ -45,8 +45,8 @@ def add_limits(group: argparse._ArgumentGroup) -> None:
         metavar="N",
         type=_parse_retries,
         help="repeat each failed request to S3, and each local copy that breaks off, up to N "
-        "times (default: 9); what the AWS CRT library repeats by itself is not in the number of "
-        "requests",
+        "times (default: 9, and 29 where S3 throttles); what the AWS CRT library repeats by "
+        "itself is not in the number of requests",
     )
 
 

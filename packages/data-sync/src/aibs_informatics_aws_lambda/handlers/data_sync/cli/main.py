@@ -21,10 +21,10 @@ def main() -> int:
         complete()
     # The search for plugins of pydantic reads the metadata of each installed distribution.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    # Most of the start-up time: not for the version.
     from aibs_informatics_aws_lambda.common.collector import collect_rarely
 
     collect_rarely()
+    # Most of the start-up time: not for the version.
     from aibs_informatics_aws_lambda.common.cli.process import run_as_process
 
     from .arguments import PROGRAM

@@ -13,25 +13,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from ..settings import count_open_files
+from ..settings import count_held, count_open_files
 
 # O_PATH needs no permission to read the directory.
 _HOLD = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW
 READ = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 """Flags to open a directory that is read."""
-
-# With more, few are opened again.
-_ENOUGH_HELD = 64
-
-
-def count_held(files: int) -> int:
-    """Return the number of directories that are held open for later files.
-
-    Args:
-        files: the number of files that the process may have open; negative without a limit.
-    """
-    return _ENOUGH_HELD if files < 0 else min(_ENOUGH_HELD, files // 8)
-
 
 _MOST_HELD = count_held(count_open_files())
 

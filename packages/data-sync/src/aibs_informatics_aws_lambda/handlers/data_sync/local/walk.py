@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
 from time import perf_counter
-from typing import NoReturn, TypeAlias
+from typing import TypeAlias
 
 from ..entries import Entry, EntryKind, Listing
 from ..evidence import is_absent
@@ -31,8 +31,9 @@ logger = logging.getLogger(__name__)
 OnFailure: TypeAlias = Callable[[str, Exception], None]
 """Called with the path of what cannot be read, and the error."""
 
-BegunWalk: TypeAlias = Callable[[OnFailure], Iterable[Entry]]
-"""Returns the entries of a walk that has begun, to be read once."""
+BegunWalk: TypeAlias = Callable[[OnFailure | None], Iterable[Entry]]
+"""Returns the entries of a walk that has begun, to be read once. Without a callback, the first
+error is raised."""
 
 
 def find_local(
@@ -57,15 +58,11 @@ def find_local(
             raise ValueError(_dangling(str(path))) from None
         return Listing(None, (), exists=False)
     if stat.S_ISDIR(found.st_mode):
-        below = begun(on_failure or _raise) if begun else list_source(path, on_failure)
+        below = begun(on_failure) if begun else list_source(path, on_failure)
         return Listing(None, below, exists=True)
     if not stat.S_ISREG(found.st_mode):
         raise ValueError(f"{path} is neither a file nor a directory")
     return Listing(_entry("", found, "file"), (), exists=True)
-
-
-def _raise(_: str, error: Exception) -> NoReturn:
-    raise error
 
 
 def find_files(path: Path) -> Listing:

@@ -62,11 +62,12 @@ class WalkProcess:
         os.close(writing)
         self._pipe = open(reading, "rb", _PIPE_BYTES)  # noqa: PTH123, SIM115 - until `close`
 
-    def entries(self, on_failure: OnFailure) -> Iterator[Entry]:
+    def entries(self, on_failure: OnFailure | None) -> Iterator[Entry]:
         """Yield the entries of the walk, once.
 
         Args:
-            on_failure: called with each path that cannot be read, and the error.
+            on_failure: called with each path that cannot be read, and the error; without it, the
+                first of these errors is raised.
 
         Raises:
             Exception: the error of the walk.
@@ -81,8 +82,10 @@ class WalkProcess:
                 record = logging.makeLogRecord(content)
                 logging.getLogger(record.name).handle(record)
             elif kind == "failure":
-                path, error = content
-                on_failure(path, _unpickled(error))
+                path, error = content[0], _unpickled(content[1])
+                if on_failure is None:
+                    raise error
+                on_failure(path, error)
             elif kind == "error":
                 raise _unpickled(content)
             else:

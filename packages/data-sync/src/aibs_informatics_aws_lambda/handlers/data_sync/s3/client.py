@@ -66,7 +66,7 @@ _CONNECT_TIMEOUT_MS = 10_000
 _HANDSHAKE_SECONDS = 2.0
 # Waits double, with jitter.
 _RETRIES = DEFAULT_RETRIES
-# A service that throttles may do so for minutes. The library has given up after one of them.
+# Throttling may last for minutes, and the library gives up within one: so often it starts again.
 _ROUNDS_IF_THROTTLED = 2
 # These take their time, in which the service sends a blank now and then, or nothing.
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
@@ -162,7 +162,7 @@ class S3:
         # Python asks the kernel each time, which takes 10 us.
         self._cores = os.cpu_count() or 1
         self._retries = _RETRIES if retries is None else retries
-        self._is_patient = retries is None
+        self._repeats_throttled = retries is None
         self._shortest_response = float("inf")
         self.is_far = False
         self._sends_checksums = sends_checksums()
@@ -435,10 +435,10 @@ class S3:
             sent.cancel()
 
     def _is_repeated(self, attempt: int, error: Exception) -> bool:
-        """Tell whether to send a request again that failed, if its condition held."""
+        """Tell whether to send a request again after an error that may not recur."""
         code = error_code(error)
         if is_throttled(code):
-            return self._is_patient and attempt < _ROUNDS_IF_THROTTLED
+            return self._repeats_throttled and attempt < _ROUNDS_IF_THROTTLED
         status = getattr(error, "status_code", None)
         return attempt < self._retries and is_transient(status, code)
 

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, ExitStack, closing, contextmanage
 from functools import cache, partial
 from pathlib import Path
 from threading import Timer
-from typing import TYPE_CHECKING, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 from aibs_informatics_aws_lambda.storage.data_sync import sync as models
@@ -486,7 +486,7 @@ class _Call:
         if self._there is not None or route.single or route.target.bucket is not None:
             return self._there
         begun = self._walks.pop(route.target.path.rstrip("/"), None)
-        return begun and begun(_raise)
+        return begun and begun(None)
 
     def _make_backup(self, plans: Sequence[Plan], pool: Executor) -> Backup | None:
         root = self._backup_root
@@ -544,10 +544,6 @@ class _Call:
         root = find_staging_root(route.target.path) if chosen is None else resolve(chosen)
         with staging_folder(str(root)) as folder:
             yield folder
-
-
-def _raise(_: str, error: Exception) -> NoReturn:
-    raise error
 
 
 def _make_store_summary(
