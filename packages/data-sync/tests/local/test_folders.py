@@ -13,6 +13,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.local.folders import (
     Folders,
     make_directories,
 )
+from descriptors import descriptors_below
 
 IN_PLACE = "a symbolic link or a file is in place of this folder"
 
@@ -31,10 +32,6 @@ def below(root: Path) -> list[str]:
 
 def mode_of(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
-
-
-def open_descriptors() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def test_missing_directories_are_made(tmp_path: Path):
@@ -108,14 +105,14 @@ def test_directory_that_another_sync_makes_meanwhile_is_taken(
 
 def test_few_directories_are_held_and_none_at_the_end(tmp_path: Path, monkeypatch):
     monkeypatch.setattr(module, "_MOST_HELD", 4)
-    folders, before = Folders(f"{tmp_path}/"), open_descriptors()
+    folders = Folders(f"{tmp_path}/")
     for number in range(20):
         write(folders, f"{number}/a")
-    assert open_descriptors() - before <= 4 + 1
+    assert 1 <= descriptors_below(tmp_path) <= 4 + 1
     write(folders, "0/b")
     assert below(tmp_path / "0") == ["a", "b"]
     del folders
-    assert open_descriptors() == before
+    assert descriptors_below(tmp_path) == 0
 
 
 def test_directories_have_the_permissions_that_are_given(tmp_path: Path):
