@@ -126,7 +126,8 @@ def test_age_is_counted_from_now(age, seconds):
 
 
 def test_filters_and_files_are_read_from_files(tmp_path):
-    (tmp_path / "filters").write_text("# all but drafts\n+ *.csv\n\n- draft\n")
+    filters = "# all but drafts\n+ *.csv\n\n- draft\n"
+    (tmp_path / "filters").write_text(filters, encoding="utf-8-sig")
     (tmp_path / "files").write_bytes(b"./a b\r\n# comment\n/c\n\xff\n")
 
     given = f"--filter-from {tmp_path}/filters --include x --files-from {tmp_path}/files"

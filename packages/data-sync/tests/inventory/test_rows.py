@@ -128,6 +128,14 @@ def test_damaged_file_is_refused(content):
         read(content)
 
 
+def test_key_may_have_a_newline_that_is_not_encoded():
+    content = gzip.compress(b'"bucket","a\nb","0","2026-01-01T00:00:00Z","e","STANDARD"\n')
+
+    [entry] = read(content)
+
+    assert entry.relative == "a\nb"
+
+
 def test_line_without_an_end_is_refused(monkeypatch):
     monkeypatch.setattr(rows_module, "_MAX_LINE_BYTES", 1000)
     monkeypatch.setattr(rows_module, "_BLOCK_BYTES", 100)
@@ -185,7 +193,10 @@ def test_parquet_without_a_column_or_of_another_bucket_is_refused():
     other = parquet_file([parquet_row("a", bucket="other")])
     empty = parquet_file([parquet_row("a", size=None)])
 
+    without_key = parquet_file([parquet_row(None)])
+
     for content, reason in (
+        (without_key, "row 1: the key None is not a text"),
         (lacking, "it has no column ETag"),
         (other, "about the bucket 'other'"),
         (empty, "row 1: None is not a number of bytes"),

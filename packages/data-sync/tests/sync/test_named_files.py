@@ -94,6 +94,51 @@ def test_line_that_is_no_path_of_a_file_is_refused(source, listed, line):
         sync(source, listed("a", line))
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_list_in_another_encoding_is_refused(source, tmp_path, encoding):
+    files = tmp_path / "list"
+    files.write_text("a\nb/c\n", encoding=encoding)
+
+    with pytest.raises(ValueError, match=r"line 1: .*Save the list as UTF-8"):
+        sync(source, files)
+
+
+def test_list_may_start_with_a_byte_order_mark(source, tmp_path):
+    files = tmp_path / "list"
+    files.write_text("a\nb/c\n", encoding="utf-8-sig")
+
+    assert sync(source, files).files_transferred == 2
+
+
+def test_name_that_is_not_utf_8_is_refused_as_a_key(listed, s3):
+    with pytest.raises(ValueError, match=r"line 2: .* is not a key"):
+        sync("s3://bucket/data", listed("a", "\udcff"))
+
+
+def test_local_file_has_one_path_however_it_is_listed(tmp_path, listed, s3):
+    data = tmp_path / "data"
+    (data / "b").mkdir(parents=True)
+    (data / "b" / "c").write_bytes(b"1")
+    (data / "b" / "d").write_bytes(b"1")
+
+    files = listed("b/c", "b//c", "././b/c", "b/./c", "/b/c", "b//d", "b/./d")
+    result = sync(str(data), files, filter_config={"exclude": "b/d"})
+
+    assert result.files_transferred == 1
+    assert list(s3.read("copies", "x/")) == ["b/c"]
+    with pytest.raises(ValueError, match=r"line 1: 'b/\.' is not the path of a file"):
+        sync(str(data), listed("b/."))
+
+
+def test_empty_segments_of_keys_are_kept(listed, s3):
+    s3.put("bucket", "data/b/c", b"1")
+    s3.put("bucket", "data/b//c", b"2")
+
+    sync("s3://bucket/data", listed("b//c", "b/c"))
+
+    assert s3.read("copies", "x/") == {"b/c": b"1", "b//c": b"2"}
+
+
 def test_list_may_be_an_object(source, s3):
     s3.put("lists", "names", b"b/c\na\n")
 

@@ -255,3 +255,24 @@ def test_preparation_reads_the_inventory_and_parts_are_listed(world):
     assert {sync.inventory for sync in syncs} == {None}
     assert len(syncs) == 3
     assert world.operations() == {}
+
+
+def test_part_that_was_deleted_since_the_inventory_is_left_out(world, caplog):
+    handler = PrepareBatchDataSyncHandler()
+    request = {
+        "source_path": "s3://bucket/data/",
+        "destination_path": "s3://copies/x/",
+        "inventory": INVENTORY,
+        "delete": True,
+        "batch_size_bytes_limit": 1,
+    }
+    world.s3.put("copies", "x/a", b"old", OLD)
+    del world.s3.objects["bucket", "data/a"]
+
+    prepared = handler.handle(handler.deserialize_request(request))
+    syncs = [sync for batch in prepared.requests for sync in batch.requests]
+    results = [Engine().sync(sync).result for sync in syncs]
+
+    assert sum(result.files_transferred for result in results) == 2
+    assert "s3://bucket/data/a does not exist: nothing is synced" in caplog.text
+    assert sorted(world.s3.read("copies", "x/")) == ["a", "b/c", "empty"]

@@ -146,7 +146,7 @@ def read_rules(name: str) -> list[FilterRule]:
 def _lines_of(name: str) -> list[str]:
     """Return the lines of a file, or of stdin, without empty ones and comments."""
     data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
-    lines = data.decode(errors="surrogateescape").split("\n")
+    lines = data.decode("utf-8-sig", errors="surrogateescape").split("\n")
     return [line.rstrip("\r") for line in lines if line.strip() and line[0] not in "#;"]
 
 

@@ -191,7 +191,10 @@ def _md5() -> Any:
 
 
 def _missing(name: str, reason: str) -> str:
-    return f"cannot use the inventory: {name} is missing ({reason}). Take a complete report"
+    return (
+        f"cannot use the inventory: {name} is missing ({reason}). Name the manifest.json of a "
+        "complete report"
+    )
 
 
 def _too_long(name: str, limit: int) -> str:

@@ -103,7 +103,7 @@ def read_parquet(file: IO[bytes], name: str, bucket: str, prefix: str) -> Iterat
         given = [_IN_PARQUET[column] for column in read]
         batches = table.iter_batches(batch_size=_BATCH_ROWS, columns=given)
         rows = (row for batch in batches for row in _rows_of(batch, given))
-        yield from _entries(rows, name, bucket, positions, prefix, len(read), str)
+        yield from _entries(rows, name, bucket, positions, prefix, len(read), _as_text)
     except InventoryError:
         raise
     except (ArrowException, OSError, OverflowError, ValueError) as error:
@@ -200,6 +200,12 @@ def _decode(key: str) -> str:
     return key
 
 
+def _as_text(key: Any) -> str:
+    if not isinstance(key, str):
+        raise TypeError(f"the key {key!r} is not a text")
+    return key
+
+
 def _lines(file: IO[bytes]) -> Iterator[str]:
     """Yield the lines of a compressed file; none is longer than memory allows."""
     rest = b""
@@ -207,7 +213,8 @@ def _lines(file: IO[bytes]) -> Iterator[str]:
         while block := content.read(_BLOCK_BYTES):
             *lines, rest = (rest + block).split(b"\n")
             for line in lines:
-                yield line.decode()
+                # A line may end within a value.
+                yield f"{line.decode()}\n"
             if len(rest) > _MAX_LINE_BYTES:
                 raise csv.Error("a line is too long")
     if rest:

@@ -214,11 +214,14 @@ class SubRequests:
         return _alone(path)
 
     def _inventory(self, node: Node) -> dict[str, Any]:
-        """Return the ``inventory`` field of a part.
+        """Return the ``inventory`` field of a part, and whether the part must exist.
 
-        Parts are listed: each would read the report of the whole bucket.
+        Parts are listed: each would read the report of the whole bucket. What was deleted since
+        the report is left out, as in a sync of the whole.
         """
-        return {"inventory": None} if node.relative else {}
+        if self._whole.inventory is None or not node.relative:
+            return {}
+        return {"inventory": None, "fail_if_missing": False}
 
     def _report(self, node: Node) -> dict[str, Any]:
         """Return the ``report_path`` field of a part, unique among the parts."""

@@ -3,6 +3,7 @@
 import os
 import stat
 import tempfile
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
@@ -26,6 +27,12 @@ from .archived import is_archived
 _LookUp: TypeAlias = Callable[[str], Callable[[], Entry]]
 """Starts to look up a path below the source, and returns what waits for the result."""
 
+_AsName: TypeAlias = Callable[[str], str]
+"""Returns the relative path that a line of a list stands for."""
+
+_NOT_A_FILE: Final = (
+    "is not the path of a file below the source: name files, not folders, without .."
+)
 _IN_FLIGHT: Final = 256
 _THREADS: Final = 32
 # A key has at most 1,024 bytes, and a path 4,096.
@@ -51,7 +58,8 @@ def find_named(
     """
     if source.bucket is None and not os.path.exists(source.path):  # noqa: PTH110
         return Listing(None, (), exists=False)
-    ordered = sort_externally(_read_names(location, s3))
+    as_name = _as_path if source.bucket is None else _as_key
+    ordered = sort_externally(_read_names(location, s3, as_name))
     names = (name for name, _ in groupby(ordered))
     folder = f"{base}/" if base else ""
     itself = None if source.path.endswith("/") else base
@@ -71,32 +79,65 @@ def find_named(
     return Listing(None, chain([first], found), exists=True)
 
 
-def _read_names(location: Location, s3: Callable[[], S3]) -> Iterator[str]:
+def _read_names(location: Location, s3: Callable[[], S3], as_name: _AsName) -> Iterator[str]:
     if not isinstance(location, S3Path):
-        yield from _parse(location, str(location))
+        yield from _parse(location, str(location), as_name)
         return
     with tempfile.TemporaryDirectory(prefix="data-sync-") as folder:
         path = Path(folder, "list")
         request = Request("GetObject", "s3:GetObject", location.bucket, location.key)
         s3().ask(request._replace(receive_file=str(path)))
-        yield from _parse(path, str(location))
+        yield from _parse(path, str(location), as_name)
 
 
-def _parse(path: Path, name: str) -> Iterator[str]:
+def _parse(path: Path, name: str, as_name: _AsName) -> Iterator[str]:
     with path.open("rb") as file:
         for number, line in enumerate(iter(lambda: file.readline(_MAX_LINE_BYTES), b""), 1):
             if len(line) == _MAX_LINE_BYTES:
                 raise ValueError(f"{name}, line {number:,}: not a path, as it is too long")
-            text = line.decode(errors="surrogateescape").rstrip("\r\n")
+            content = line.removeprefix(BOM_UTF8) if number == 1 else line
+            text = content.decode(errors="surrogateescape").rstrip("\r\n")
             if not text.strip() or text[0] in "#;":
                 continue
-            relative = text.removeprefix("./").lstrip("/")
-            if not relative or relative.endswith("/") or ".." in relative.split("/"):
-                raise ValueError(
-                    f"{name}, line {number:,}: {text!r} is not the path of a file below the "
-                    "source: name files, not folders, without .."
-                )
-            yield relative
+            try:
+                yield as_name(text)
+            except ValueError as error:
+                raise ValueError(f"{name}, line {number:,}: {text!r} {error}") from None
+
+
+def _as_path(text: str) -> str:
+    """Return the path of a local file in the one form that a file has.
+
+    Raises:
+        ValueError: it is not one.
+    """
+    path = "/".join(part for part in text.split("/") if part not in ("", "."))
+    if text.endswith("/."):
+        raise ValueError(_NOT_A_FILE)
+    return _check(path, text)
+
+
+def _as_key(text: str) -> str:
+    """Return the key of an object, in which empty segments count.
+
+    Raises:
+        ValueError: it is not one.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("is not a key: it is not UTF-8. Save the list as UTF-8") from None
+    return _check(text.removeprefix("./").lstrip("/"), text)
+
+
+def _check(relative: str, text: str) -> str:
+    if "\0" in text:
+        raise ValueError(
+            "is not a path: it has a NUL character. Save the list as UTF-8, with one path a line"
+        )
+    if not relative or text.endswith("/") or ".." in relative.split("/"):
+        raise ValueError(_NOT_A_FILE)
+    return relative
 
 
 def _stat_all(names: Iterable[str], root: str, on_failure: OnFailure | None) -> Iterator[Entry]:
