@@ -1,6 +1,8 @@
 """Files that have changed are never taken for unchanged."""
 
+import fcntl
 import hashlib
+import mmap
 import os
 import time
 from collections.abc import Callable
@@ -103,6 +105,55 @@ def test_file_that_changes_while_it_is_read_is_not_stored(tmp_path: Path, file):
         begun, found = cache.begin(str(file)), md5(file)
         rewrite(file)
         cache.end(begun, str(file), "md5", found)
+        assert cache.find(str(file)) == {}
+
+
+class TestFileThatIsBeingWritten:
+    """A write sets the time of change first, and then copies the data, which may take long."""
+
+    def test_is_not_stored(self, tmp_path: Path, file):
+        settle()
+        with opened(tmp_path) as cache:
+            with file.open("r+b"):
+                read(cache, file)
+            assert cache.find(str(file)) == {}
+
+    def test_through_a_mapping_is_not_stored(self, tmp_path: Path, file):
+        with opened(tmp_path) as cache, file.open("r+b") as opened_file:
+            with mmap.mmap(opened_file.fileno(), 0) as mapping:
+                mapping[7] = 1
+                settle()
+                read(cache, file)
+                # This sets no time.
+                mapping[8] = 1
+            assert cache.find(str(file)) == {}
+
+    def test_is_not_stored_where_it_would_not_show(self, tmp_path: Path, file, monkeypatch):
+        def refuse(*_: object) -> None:
+            raise PermissionError
+
+        monkeypatch.setattr(fcntl, "fcntl", refuse)
+        settle()
+        with opened(tmp_path) as cache:
+            assert cache.begin(str(file)) is None
+            monkeypatch.setattr(checksum_cache, "_WRITEBACK_NS", 0)
+            assert cache.begin(str(file)) is not None
+
+    def test_may_be_mapped_below_an_overlay(self, tmp_path: Path, file, mount, monkeypatch):
+        mount("overlay")
+        settle()
+        with opened(tmp_path) as cache:
+            assert cache.begin(str(file)) is None
+            monkeypatch.setattr(checksum_cache, "_WRITEBACK_NS", 0)
+            assert cache.begin(str(file)) is not None
+
+
+def test_files_in_memory_are_read(tmp_path: Path, file, mount):
+    mount("tmpfs")
+    os.utime(file)
+    settle()
+    with opened(tmp_path) as cache:
+        read(cache, file)
         assert cache.find(str(file)) == {}
 
 

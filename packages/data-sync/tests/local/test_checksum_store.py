@@ -177,6 +177,25 @@ def test_database_that_others_can_write_to_is_not_used(cache, caplog):
     assert "is not used: other users can write to it" in warnings(caplog)[0]
 
 
+def test_database_with_the_journal_of_another_user_is_not_used(cache, caplog):
+    journal = cache.with_name(f"{cache.name}-journal")
+    journal.touch()
+    journal.chmod(0o666)
+
+    assert find(cache) == {}
+    assert "is not used: other users can write to it" in warnings(caplog)[0]
+
+
+@pytest.mark.parametrize("ending", ["", "-journal"])
+def test_database_that_is_a_pipe_is_not_opened(cache, caplog, ending):
+    path = cache.with_name(f"{cache.name}{ending}")
+    path.unlink(missing_ok=True)
+    os.mkfifo(path, 0o600)
+
+    assert find(cache) == {}
+    assert "is not a regular file" in warnings(caplog)[0]
+
+
 def test_database_of_another_user_is_used_on_a_network_file_system_only(
     cache, caplog, monkeypatch
 ):

@@ -8,6 +8,7 @@ within one tick of the clock. https://git-scm.com/docs/racy-git
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -30,6 +31,9 @@ _SECOND_NS: Final = 1_000_000_000
 # Longer than a tick of the clock that files are stamped with, and that of coarse file systems.
 _TICK_NS: Final = 20_000_000
 _COARSE_NS: Final = 2_100_000_000
+# A page that was changed through a mapping is on the disk after about 35 s, and so is a write that
+# has begun. Only then another change shows.
+_WRITEBACK_NS: Final = 120 * _SECOND_NS
 # The clock of a server whose time was not seen: S3 serves machines that differ by less.
 _SKEW_NS: Final = 15 * 60 * _SECOND_NS
 
@@ -47,6 +51,8 @@ _MOST_REFUSALS: Final = 16
 _LOCAL_TYPES: Final = frozenset(
     {"bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "jfs", "overlay", "tmpfs", "xfs", "zfs"}
 )
+# In memory, a page that was read through a mapping is changed without any time of change.
+_MEMORY_TYPES: Final = frozenset({"devtmpfs", "hugetlbfs", "ramfs", "tmpfs"})
 # And by the clock of a server.
 _SERVER_TYPES: Final = frozenset({"ceph", "lustre", "nfs", "nfs4"})
 
@@ -109,7 +115,9 @@ class ChecksumCache:
             return None
         if not (self._is_worth(found) and self._is_trusted(found)):
             return None
-        return self._state(found) if found.st_ctime_ns < self._settled_before(found) else None
+        if found.st_ctime_ns >= self._settled_before(found) or self._is_written(path, found):
+            return None
+        return self._state(found)
 
     def end(self, begun: FileState | None, path: str, kind: str, value: str) -> None:
         """Store a checksum of a file that was read, unless it has changed meanwhile.
@@ -287,6 +295,20 @@ class ChecksumCache:
             settled_at = now + (_margin(found) if is_local else _COARSE_NS)
             self._add(self._state(found), kind, value, settled_at)
 
+    def _is_written(self, path: str, found: os.stat_result) -> bool:
+        """Tell whether a process may be changing a file without changing its state.
+
+        A write sets the time of change before it copies the data, and so does the first one to a
+        page of a mapping, but not those after it. Servers set the time whenever data arrive.
+        """
+        if not self._is_local(found.st_dev):
+            return False
+        has_writer = _has_writer(path)
+        if has_writer is None or self._mounts[found.st_dev].kind == "overlay":
+            # Mappings of a file on overlayfs are of the file below it.
+            has_writer = has_writer or found.st_ctime_ns >= time.time_ns() - _WRITEBACK_NS
+        return has_writer
+
     def _settled_before(self, found: os.stat_result) -> int:
         """Return the time before which a file was last changed if every change would show now."""
         if self._is_local(found.st_dev):
@@ -310,17 +332,17 @@ class ChecksumCache:
     def _has_lease(self, fd: int) -> bool:
         """Take a lease on an open file, until it is closed, and tell whether it is granted."""
         try:
-            # Whoever wants to write waits until then; the signal that says so is one that is
-            # ignored. Linux alone has leases.
-            fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGURG)
-            fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
-        except (OSError, AttributeError):
+            _take_lease(fd)
+        except OSError:
             self._refusals += 1
             return False
         self._refusals = 0
         return True
 
     def _is_worth(self, found: os.stat_result) -> bool:
+        mount = self._mounts.get(found.st_dev)
+        if mount is not None and mount.kind in _MEMORY_TYPES:
+            return False
         is_small = found.st_size < _SMALL_BYTES and self._is_local(found.st_dev)
         return bool(found.st_size) and not is_small and stat.S_ISREG(found.st_mode)
 
@@ -351,6 +373,41 @@ class ChecksumCache:
         # SQLite has no unsigned integers.
         inode = found.st_ino if found.st_ino in _INT64 else found.st_ino - 2**64
         return FileState(device, inode, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+
+def _take_lease(fd: int) -> None:
+    """Take a lease on an open file, until it is closed.
+
+    Whoever wants to write waits until then; the signal that says so is one that is ignored.
+
+    Raises:
+        BlockingIOError: a process has the file open, or mapped, to write.
+        OSError: there are no leases, or only for the owner of the file.
+    """
+    try:
+        fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+    except AttributeError:
+        # Linux alone has leases.
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP)) from None
+
+
+def _has_writer(path: str) -> bool | None:
+    """Tell whether a process has a file open, or mapped, to write; `None` if that is unknown."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        # Whoever reads the file reports it.
+        return None
+    try:
+        _take_lease(fd)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return None
+    finally:
+        os.close(fd)
+    return False
 
 
 def _new_token() -> str:

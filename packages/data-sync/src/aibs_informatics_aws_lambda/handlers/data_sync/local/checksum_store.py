@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 _APPLICATION_ID: Final = 0x6473756D
 _VERSION: Final = 1
 _HEADER_BYTES: Final = 100
+_JOURNAL: Final = "-journal"
 
 # About 1,500,000 checksums.
 _MAX_BYTES: Final = 128 * 2**20
@@ -260,12 +261,18 @@ class ChecksumStore:
         return database
 
     def _check_owner(self) -> None:
-        """Check that no other user can write to the database.
+        """Check that no other user can write to the database, or to what SQLite restores it from.
 
         Raises:
-            OSError: another one can.
+            OSError: another one can, or it is no regular file.
         """
-        found = os.stat(self._path)  # noqa: PTH116
+        self._check_file(os.stat(self._path))  # noqa: PTH116
+        with suppress(FileNotFoundError):
+            self._check_file(os.lstat(self._path + _JOURNAL))
+
+    def _check_file(self, found: os.stat_result) -> None:
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "it, or its journal, is not a regular file")
         # An access point of EFS has an owner of its own.
         is_other = not self._is_remote and found.st_uid != os.geteuid()
         if is_other or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
@@ -283,7 +290,7 @@ class ChecksumStore:
             self._warn("is not used", _ForeignError())
         else:
             self._warn("is damaged, and is deleted", error)
-            for ending in ("-journal", ""):
+            for ending in (_JOURNAL, ""):
                 with suppress(OSError):
                     Path(self._path + ending).unlink()
 
