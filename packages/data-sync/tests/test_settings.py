@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import resource
+import sys
 
 import pytest
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.client import S3
@@ -13,6 +14,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.settings import (
     count_downloads,
     count_held,
     count_open_files,
+    most_concurrency,
 )
 from tables import table
 
@@ -38,6 +40,20 @@ def test_connections_fit_in_the_memory_of_a_function_and_in_the_limit_of_files(
     memory, files, connections
 ):
     assert count_connections(memory, files) == connections
+
+
+@table(
+    "files, concurrency",
+    {
+        "any number of files": (-1, sys.maxsize),
+        "many files": (65536, 24_564),
+        "the usual limit": (1024, 372),
+        "few files": (128, 36),
+        "hardly any files": (16, 8),
+    },
+)
+def test_no_request_has_more_connections_than_fit_in_the_limit_of_files(files, concurrency):
+    assert most_concurrency(files) == concurrency
 
 
 @table(

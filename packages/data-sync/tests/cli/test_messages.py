@@ -22,6 +22,7 @@ PACKAGE = "aibs_informatics_aws_lambda.handlers.data_sync.cli"
     ("error", "text"),
     [
         (PermissionError(13, "Permission denied", "/data/a"), "/data/a: Permission denied"),
+        (OSError(24, "Many", "/a"), "/a: Many. Raise the limit (ulimit -n)"),
         (FileNotFoundError("there is nothing at x"), "there is nothing at x"),
         (AWSError("cannot list\n s3://b/"), "cannot list s3://b/"),
         (ValueError("max_delete allows 1"), "--max-delete allows 1"),

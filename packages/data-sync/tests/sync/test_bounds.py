@@ -223,3 +223,16 @@ def test_page_without_an_end_is_an_error(s3, tmp_path: Path, monkeypatch):
     s3.fault = first_of("ListObjectsV2", 1000, Reply(body=bytes(4 * 2**20)))
     with pytest.raises(AWSError, match="the response has more than 1048576 bytes"):
         sync("s3://bucket/src/", tmp_path / "dst")
+
+
+def test_transfers_at_a_time_fit_in_the_limit_of_open_files(s3, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(engine_module, "MOST_CONCURRENCY", 2)
+    monkeypatch.setattr(client, "MOST_CONCURRENCY", 2)
+    source = write_source(s3, tmp_path)
+
+    sync(source, "s3://bucket/dst/", max_concurrency=1000)
+    sync(source, "s3://bucket/other/")
+
+    [message] = [record.getMessage() for record in caplog.records if "at a time" in record.message]
+    assert message.startswith("2 transfers at a time instead of 1,000: no more fit")
+    assert client.S3(1000)._connections == 2

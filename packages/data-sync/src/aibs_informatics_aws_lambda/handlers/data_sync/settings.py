@@ -2,6 +2,7 @@
 
 import os
 import resource
+import sys
 
 from aibs_informatics_aws_lambda.storage.mount_variables import EFS_MOUNT_VARIABLES
 
@@ -75,13 +76,22 @@ def count_connections(memory: str, files: int) -> int:
         memory: the memory of a Lambda function in MB; empty elsewhere.
         files: the number of files that the process may have open; negative without a limit.
     """
-    most = _MOST_CONNECTIONS
-    if files >= 0:
-        # Source and destination may be two services; a quarter is for files.
-        most = min(most, (files - _FILES_OF_A_PROCESS) * 3 // 8)
+    most = min(_MOST_CONNECTIONS, most_concurrency(files))
     if memory.isdecimal():
         most = min(most, (int(memory) - _MB_OF_A_PROCESS) // _MB_OF_A_CONNECTION)
     return max(_LEAST_CONNECTIONS, most)
+
+
+def most_concurrency(files: int) -> int:
+    """Return the maximum number of connections, whatever a request names.
+
+    Args:
+        files: the number of files that the process may have open; negative without a limit.
+    """
+    if files < 0:
+        return sys.maxsize
+    # Source and destination may be two services; a quarter is for files.
+    return max(_LEAST_CONNECTIONS, (files - _FILES_OF_A_PROCESS) * 3 // 8)
 
 
 def count_downloads(files: int) -> int | None:

@@ -3,6 +3,7 @@
 import logging
 import re
 import sys
+from errno import EMFILE
 
 from aibs_informatics_aws_lambda.common.cli.errors import CommandError, error_message
 
@@ -22,7 +23,8 @@ _OPTIONS = {
 def format_error(error: BaseException) -> str:
     """Return an error in one line."""
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
-        return f"{error.filename}: {error.strerror}"
+        text = f"{error.filename}: {error.strerror}"
+        return f"{text}. Raise the limit (ulimit -n)" if error.errno == EMFILE else text
     text = error_message(error)
     for field, option in _OPTIONS.items():
         text = re.sub(field, option, text)

@@ -47,6 +47,7 @@ from ..settings import (
     WORKERS,
     count_connections,
     count_open_files,
+    most_concurrency,
 )
 from .errors import error_code, too_slow_error, translate_error
 from .pacing import PacedFile, body_bytes, operations_of
@@ -104,8 +105,12 @@ _CANCELED = "AWS_ERROR_S3_CANCELED"
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_CONNECTIONS = count_connections(os.environ.get(MEMORY_KEY, ""), count_open_files())
+_OPEN_FILES = count_open_files()
+DEFAULT_CONNECTIONS = count_connections(os.environ.get(MEMORY_KEY, ""), _OPEN_FILES)
 """The maximum number of connections where the request leaves it open."""
+
+MOST_CONCURRENCY = most_concurrency(_OPEN_FILES)
+"""The maximum number of connections, whatever a request names."""
 
 # The library opens no more connections than its throughput target takes, at 0.1 GB/s each.
 _GBPS_OF_A_CONNECTION = 0.8
@@ -151,7 +156,7 @@ class S3:
         retries: int | None = None,
     ) -> None:
         self._chosen = connection
-        self._connections = max(1, connections // WORKERS)
+        self._connections = min(max(1, connections // WORKERS), MOST_CONCURRENCY)
         memory = os.environ.get(MEMORY_KEY)
         if memory:
             logger.debug("Connections: up to %s, in %s MB of memory", self._connections, memory)

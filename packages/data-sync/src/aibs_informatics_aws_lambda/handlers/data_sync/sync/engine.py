@@ -24,7 +24,7 @@ from ..local.walk import BegunWalk, OnFailure
 from ..locations import Root, resolve
 from ..progress import NullProgress, Progress, activity
 from ..rate_limits import RateLimits, SharedStates
-from ..s3.client import DEFAULT_CONNECTIONS, S3
+from ..s3.client import DEFAULT_CONNECTIONS, MOST_CONCURRENCY, S3
 from ..settings import DEFAULT_RETRIES, WORKERS
 from .archived import describe as describe_archived
 from .backup import Backup, LocalBackup, S3Backup, find_backup_root
@@ -341,7 +341,7 @@ class _Call:
         """Transfer, delete and remove what the plans say."""
         request = self._request
         route = plans[0].route
-        concurrency = max(1, request.max_concurrency // WORKERS)
+        concurrency = _concurrency(request)
         with ExitStack() as stack:
             report, listener = stack.enter_context(self._written_report()), self._listener
             if listener is not None:
@@ -569,6 +569,19 @@ def _resumption(before: models.SyncContinuation | None, route: Route) -> Resumpt
         return None
     # A single object is done before anything below its key is started.
     return Resumption(through="") if route.single else find_resumption(before)
+
+
+def _concurrency(request: models.DataSyncRequest) -> int:
+    """Return the number of transfers at a time."""
+    chosen = max(1, request.max_concurrency // WORKERS)
+    if chosen > MOST_CONCURRENCY and not _adapts(request):
+        logger.warning(
+            "%s transfers at a time instead of %s: no more fit in the limit of open files. Raise "
+            "the limit (ulimit -n)",
+            MOST_CONCURRENCY,
+            f"{chosen:,}",
+        )
+    return min(chosen, MOST_CONCURRENCY)
 
 
 def _connections(request: models.DataSyncRequest) -> int:
