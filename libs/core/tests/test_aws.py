@@ -17,7 +17,12 @@ from aibs_informatics_aws_lambda.common.aws import (
     named_errors,
 )
 from aibs_informatics_aws_lambda.common.exceptions import AWSError, ResourceNotFoundError
-from botocore.exceptions import ClientError, EndpointConnectionError, NoRegionError
+from botocore.exceptions import (
+    ClientError,
+    EndpointConnectionError,
+    NoRegionError,
+    ProxyConnectionError,
+)
 
 
 @pytest.mark.parametrize(
@@ -180,11 +185,26 @@ def test_denied_access_names_the_permission(code):
     assert isinstance(caught.value.__cause__, ClientError)
 
 
+def test_cause_ends_in_one_period_before_the_remedy():
+    reason = {"Code": "ExpiredToken", "Message": "The provided token has expired."}
+    with pytest.raises(AWSError) as caught, named_errors("read it", permission="s3:GetObject"):
+        raise ClientError({"Error": reason}, "GetObject")
+
+    assert str(caught.value) == (
+        "cannot read it: ExpiredToken: The provided token has expired. Renew the temporary "
+        "credentials in use"
+    )
+
+
 @pytest.mark.parametrize(
     ("error", "text"),
     [
         (client_error("Throttling"), "cannot read it: .*Throttling"),
-        (EndpointConnectionError(endpoint_url="http://x"), "cannot read it: .*http://x"),
+        (EndpointConnectionError(endpoint_url="http://x"), r"http://x\"\. Check the network"),
+        (
+            ProxyConnectionError(proxy_url="http://x"),
+            "Check HTTPS_PROXY, NO_PROXY and",
+        ),
         (NoRegionError(), "Set AWS_REGION"),
     ],
 )

@@ -13,18 +13,20 @@ USER = "User: arn:aws:iam::123456789012:user/u is not authorized to perform"
         "a denied action is granted": (
             "AccessDenied",
             "Access Denied",
-            "Grant s3:GetObject to the role in use: its policies do not allow s3:GetObject",
+            "Grant s3:GetObject to the role in use, and if another account owns the resource, in "
+            "the policy of the resource too",
         ),
         "other services have another code for it": (
             "AccessDeniedException",
             "",
-            "Grant s3:GetObject to the role in use: its policies do not allow s3:GetObject",
+            "Grant s3:GetObject to the role in use, and if another account owns the resource, in "
+            "the policy of the resource too",
         ),
         "the action that the service names is granted": (
             "AccessDenied",
             f"{USER}: s3:GetObjectVersion because no identity-based policy allows it",
-            "Grant s3:GetObjectVersion to the role in use: its policies do not allow "
-            "s3:GetObjectVersion",
+            "Grant s3:GetObjectVersion to the role in use, and if another account owns the "
+            "resource, in the policy of the resource too",
         ),
         "the use of a key is granted": (
             "AccessDenied",
@@ -77,6 +79,11 @@ USER = "User: arn:aws:iam::123456789012:user/u is not authorized to perform"
             "PermanentRedirect",
             "",
             "Set AWS_REGION to the region of the bucket",
+        ),
+        "the region that the service expects is named": (
+            "AuthorizationHeaderMalformed",
+            "the region 'us-east-1' is wrong; expecting 'eu-west-1'",
+            "Set AWS_REGION to eu-west-1, the region of the bucket",
         ),
         "a changed object is transferred again": (
             "PreconditionFailed",

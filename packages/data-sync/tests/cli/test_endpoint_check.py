@@ -244,5 +244,25 @@ def test_endpoint_behind_a_proxy_is_not_looked_at(
         monkeypatch.setenv(name, value)
     looked: list[object] = []
     monkeypatch.setattr(endpoint_check, "_find_problem", looked.append)
+    monkeypatch.setattr(endpoint_check, "_find_refusal", lambda _: None)
     check_endpoint(Endpoint("https://minio.invalid", "us-west-2", is_custom=True), "x")
     assert bool(looked) is not goes_through_proxy
+
+
+@pytest.mark.parametrize("proxy", ["http://ada:secret@127.0.0.1:1", "ada:secret@127.0.0.1:1"])
+@pytest.mark.parametrize("is_custom", [True, False])
+def test_proxy_that_is_down_is_named_without_its_password(
+    monkeypatch: pytest.MonkeyPatch, proxy, is_custom
+):
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    with pytest.raises(CommandError) as raised:
+        check_endpoint(Endpoint("https://s3.invalid", "us-west-2", is_custom=is_custom), "x")
+    assert str(raised.value) == (
+        "cannot connect to the proxy http://127.0.0.1:1: Connection refused. Check HTTPS_PROXY, "
+        "NO_PROXY and the network"
+    )
+
+
+def test_proxy_that_accepts_connections_is_enough(serve, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HTTPS_PROXY", f"http://{serve(b'')}")
+    check_endpoint(Endpoint("https://s3.invalid", "us-west-2", is_custom=True), "x")

@@ -333,6 +333,27 @@ def test_rm_removes_files_and_folders(run, disk):
     assert disk.read() == {"kept": "k"}
 
 
+@pytest.mark.parametrize("options", [["-y"], ["-n"], ["-y", "-r"]])
+@pytest.mark.parametrize("name", ["missing", "dat*", "missing/../data"])
+def test_rm_of_a_path_that_does_not_exist_removes_nothing(run, disk, options, name):
+    disk.write({"data/a": "a"})
+
+    result = run("rm", *options, "data", name)
+
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == f"data-sync: error: {name}: No such file or directory\n"
+    assert disk.read() == {"data/a": "a"}
+
+
+def test_rm_of_a_dangling_symlink_removes_it(run, disk):
+    disk.write({"kept": "k"})
+    link = disk.root / "link"
+    link.symlink_to("nowhere")
+
+    assert run("rm", "-y", "link").returncode == 0
+    assert not link.is_symlink()
+
+
 def test_rm_dry_run_shows_sizes_and_removes_nothing(run, disk):
     disk.write({"data/a": "a" * 2048, "b": "b"})
 

@@ -43,6 +43,80 @@ def test_error_is_one_line_and_names_its_type_unless_its_message_is_for_users(er
     assert is_self_explanatory(error) == isinstance(error, ValueError | OSError)
 
 
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        (
+            "the source s3://b/*.csv does not exist: correct the path, or set fail_if_missing: "
+            "false",
+            "the source s3://b/*.csv does not exist, and wildcards are not expanded here: use "
+            "--include GLOB, or cp",
+        ),
+        (
+            "removing the source would lose the data. Set retain_source_data: true",
+            "removing the source would lose the data. Copy instead of moving",
+        ),
+        (
+            "Choose another, or set delete: false and retain_source_data: true",
+            "Choose another, or neither delete nor move files",
+        ),
+        (
+            "leave out the inventory, or set retain_source_data: true",
+            "leave out --inventory or --move",
+        ),
+        ("leave out backup_path", "leave out --backup-dir"),
+        (
+            "cannot read the AWS configuration: no such profile. Check AWS_PROFILE.",
+            "cannot read the AWS configuration: no such profile. Check --profile or AWS_PROFILE, "
+            "and ~/.aws/config",
+        ),
+    ],
+)
+def test_advice_names_options_instead_of_fields_of_requests(message, text):
+    assert format_error(ValueError(message)) == text
+
+
+@pytest.mark.parametrize("verb", ["cp", "mv"])
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        ("x does not exist: correct the path, or set fail_if_missing: false", "correct the path"),
+        (
+            "archived. Nothing was changed. To sync all other objects, set skip_archived: true",
+            "Nothing was changed",
+        ),
+    ],
+)
+def test_advice_names_no_option_that_the_verb_lacks(verb, message, text):
+    assert format_error(ValueError(message), verb).endswith(text)
+
+
+def test_error_of_a_removal_names_each_path_once():
+    assert format_error(PermissionError(13, "cannot remove a: Permission denied")) == (
+        "cannot remove a: Permission denied"
+    )
+    assert format_error(PermissionError(13, "cannot remove a: Permission denied", "deep")) == (
+        "cannot remove a: Permission denied: deep"
+    )
+
+
+@pytest.mark.parametrize("verb", ["verify", "plan"])
+def test_help_of_a_verb_is_its_own(verb):
+    text = import_module(f"{PACKAGE}.{MODULES[verb]}").make_parser().format_help()
+
+    assert text.startswith(f"usage: data-sync {verb} [options] SRC DST\n")
+    assert f"examples:\n  data-sync {verb} " in text
+
+
+def test_help_of_mv_has_only_what_mv_does():
+    text = import_module(f"{PACKAGE}.mv").make_parser().format_help()
+    examples = text.partition("examples:\n")[2].partition("\n\n")[0]
+
+    assert [line.split()[-1].startswith("s3://") for line in examples.splitlines()] == [True] * 4
+    assert "stdout" not in text
+    assert "copying" not in text
+
+
 def test_failure_is_a_line_of_json_with_json(run):
     missing = run("ls", "--json", "missing")
     invalid = run("ls", "--json", "--recursiv")

@@ -510,6 +510,8 @@ def test_report_on_stdout_is_all_that_is_there(run, disk, bucket):
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     assert [line["action"] for line in lines] == ["transfer"] * 3
     assert "3 files (6 B) transferred" in result.stderr
+    # The file that it was written to is gone.
+    assert "report:" not in result.stderr
     assert run("--report", "-", "--json", "data", "s3://bucket/data/").returncode == 2
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 from aibs_informatics_aws_lambda.common.cli.errors import UsageError
+from aibs_informatics_aws_lambda.handlers.data_sync.cli import rm
 from aibs_informatics_aws_lambda.handlers.data_sync.cli.sync_arguments import make_parser
 from aibs_informatics_aws_lambda.handlers.data_sync.cli.sync_request import make_request
 from tables import table
@@ -348,3 +349,26 @@ def test_limits_are_request_fields(arguments, fields):
 def test_limit_that_is_none_is_refused(option, value, message):
     with pytest.raises(UsageError, match=re.escape(message)):
         make_parser().parse_args([option, value, "a", "b"])
+
+
+@table(
+    "line, message",
+    {
+        "-r": (f"-r {UP}", "unrecognized arguments: -r: a sync includes subfolders"),
+        "--recursive": (f"--recursive {UP}", "--recursive: a sync includes subfolders"),
+        "several sources": (
+            "a b c s3://bkt/d",
+            "unrecognized arguments: c s3://bkt/d: a sync has one SRC and one DST; data-sync cp "
+            "takes more sources",
+        ),
+        "a misspelt option": (f"--delte {UP}", "--delte; did you mean --delete?"),
+    },
+)
+def test_mistake_of_those_who_come_from_other_commands_has_a_hint(line, message):
+    with pytest.raises(UsageError, match=re.escape(message)):
+        make_parser().parse_args(shlex.split(line))
+
+
+def test_unknown_letter_after_a_flag_is_named():
+    with pytest.raises(UsageError, match=r"^unrecognized arguments: -f "):
+        rm.make_parser().parse_args(["-rf", "data"])

@@ -108,6 +108,16 @@ class BrokenError(Exception):
             RefusedError(503, "SlowDown"),
             "cannot upload /data/key to s3://bucket/key: SlowDown: Why. The service throttles",
         ),
+        "throttling that lasts has the name and the remedy of S3": (
+            LIST,
+            BrokenError("AWS_ERROR_S3_SLOW_DOWN"),
+            "cannot list s3://bucket/run/: SlowDown: why. The service throttles requests",
+        ),
+        "a clock that is wrong for each attempt is set": (
+            LIST,
+            BrokenError("AWS_ERROR_S3_REQUEST_TIME_TOO_SKEWED"),
+            "cannot list s3://bucket/run/: RequestTimeTooSkewed: why. Set the clock",
+        ),
         "an unknown refusal has no remedy": (LIST, RefusedError(418, "Teapot"), "Teapot: Why"),
         "a status that nobody knows is named": (LIST, RefusedError(599), "HTTP status 599"),
         "an unreachable host is named": (

@@ -147,15 +147,16 @@ def named_errors(action: str, permission: str) -> Iterator[None]:
         yield
     except errors.ClientError as error:
         reason = error.response.get("Error", {})
-        code = reason.get("Code", "")
-        if code in _NOT_FOUND:
-            raise ResourceNotFoundError(f"cannot {action}: {error}") from error
+        code, message = reason.get("Code", ""), reason.get("Message", "")
         # Cold start: only for errors.
         from .remedies import find_remedy
 
-        remedy = find_remedy(code, reason.get("Message", ""), permission)
-        advice = f". {remedy}." if remedy else ""
-        raise AWSError(f"cannot {action}: {error}{advice}") from error
+        # The action names what the operation of the service is about.
+        parts = (code, message.rstrip(".") if message != code else "")
+        cause = ": ".join(filter(None, parts)) or str(error)
+        remedy = find_remedy(code, message, permission)
+        text = f"cannot {action}: {cause}{f'. {remedy}' if remedy else ''}"
+        raise (ResourceNotFoundError if code in _NOT_FOUND else AWSError)(text) from error
     except (errors.NoCredentialsError, errors.PartialCredentialsError) as error:
         raise AWSError(
             f"cannot {action}: {error}. Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and "
@@ -163,6 +164,15 @@ def named_errors(action: str, permission: str) -> Iterator[None]:
         ) from error
     except errors.NoRegionError as error:
         raise AWSError(f"cannot {action}: {error} Set {AWS_REGION_KEY}.") from error
+    except errors.ProxyConnectionError as error:
+        raise AWSError(
+            f"cannot {action}: {error}. Check HTTPS_PROXY, NO_PROXY and the network"
+        ) from error
+    except errors.EndpointConnectionError as error:
+        raise AWSError(
+            f"cannot {action}: {str(error).rstrip('.')}. Check the network, the region and "
+            "AWS_ENDPOINT_URL"
+        ) from error
     except (errors.BotoCoreError, Boto3Error) as error:
         raise AWSError(f"cannot {action}: {error}") from error
 

@@ -9,7 +9,8 @@ _KEY = "Check the access key ID: AWS_ACCESS_KEY_ID, or the profile in use"
 _SIGNATURE = "Check the secret access key: AWS_SECRET_ACCESS_KEY, or the profile in use"
 _RENEW = "Renew the temporary credentials in use"
 _CLOCK = "Set the clock of this machine: it differs from that of the service"
-_REGION = "Set AWS_REGION to the region of the bucket"
+_OF_THE_BUCKET = "the region of the bucket"
+_REGION = f"Set AWS_REGION to {_OF_THE_BUCKET}"
 _THROTTLED = "The service throttles requests: send fewer in parallel, or try again later"
 _CHANGED = "The object changed after it was listed: try again"
 _ARCHIVED = "The object is archived: restore it, then try again"
@@ -61,6 +62,7 @@ _WITHOUT_REASON = frozenset({"403", "Forbidden"})
 _ACTION = r"not authorized to perform: ([\w-]+:\w+)"
 _KMS_ACTION = r"\bkms:\w+"
 _EXPLICIT_DENY = r"explicit deny in (an? [\w -]*policy)"
+_EXPECTED_REGION = r"expecting '([a-z0-9-]+)'"
 
 
 def find_remedy(code: str, message: str, permission: str) -> str:
@@ -79,7 +81,9 @@ def find_remedy(code: str, message: str, permission: str) -> str:
             "and check its credentials: the service gives no reason"
         )
     if code not in _DENIED:
-        return _REMEDIES.get(code, "")
+        remedy = _REMEDIES.get(code, "")
+        expected = re.search(_EXPECTED_REGION, message) if remedy == _REGION else None
+        return f"Set AWS_REGION to {expected[1]}, {_OF_THE_BUCKET}" if expected else remedy
     found = re.search(_ACTION, message)
     action = found[1] if found else permission
     denial = re.search(_EXPLICIT_DENY, message)
@@ -88,4 +92,7 @@ def find_remedy(code: str, message: str, permission: str) -> str:
     key = re.search(_KMS_ACTION, message)
     if key:
         return f"Grant {key[0]} on the KMS key to the role in use, in its policy and in the key's"
-    return f"Grant {action} to the role in use: its policies do not allow {action}"
+    return (
+        f"Grant {action} to the role in use, and if another account owns the resource, in the "
+        "policy of the resource too"
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -44,6 +45,8 @@ exit status:
   1  failure                  4  partial failure, or a difference found by --verify
   2  invalid arguments        130, 143  interrupted, terminated
 """
+
+_EXPLICIT = re.compile(r"argument .*-\w: ignored explicit argument '(\w).*'")
 
 T = TypeVar("T")
 
@@ -136,6 +139,8 @@ class Parser(CommandParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise a `UsageError`. It suggests the option that an unknown one resembles."""
+        # Of -rf, argparse takes f for the value of -r, which has none.
+        message = _EXPLICIT.sub(r"unrecognized arguments: -\1", message)
         raise UsageError(f"{message}{self.suggestion(message)} (see {self.prog} --help)")
 
 

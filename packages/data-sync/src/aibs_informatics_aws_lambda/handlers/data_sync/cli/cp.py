@@ -49,17 +49,28 @@ Objects cannot be moved to local paths: copy them, then remove them with rm.
 
 _RULES = """\
 Several sources, and sources with wildcards, are copied into the folder DST, and so is a single
-source if DST exists as a folder or ends in a slash; otherwise DST is the new name. With wildcards,
-objects keep the part of their keys from the first wildcard on.
+source if DST is an existing local folder or a bucket, or ends in a slash; otherwise DST is the new
+name. With wildcards, objects keep the part of their keys from the first wildcard on.
 """
 
-_EXAMPLES = """\
+_EXAMPLES = {
+    "cp": """\
 examples:
   {program} report.pdf s3://bucket/reports/
   {program} s3://bucket/run-1/x.csv x-1.csv
   {program} 's3://bucket/run-*/x.csv' tables/
   {program} -r results s3://bucket/archive/
-"""
+  {program} 's3://bucket/table.csv?versionId=VERSION' table-before.csv
+  zcat table.csv.gz | {program} - s3://bucket/table.csv
+""",
+    "mv": """\
+examples:
+  {program} report.pdf s3://bucket/reports/
+  {program} s3://bucket/run-1/x.csv s3://bucket/x-1.csv
+  {program} 's3://bucket/run-*/x.csv' s3://bucket/tables/
+  {program} -r results s3://bucket/archive/
+""",
+}
 
 # Options that have an effect where DST is stdout, beside those of the connection to the source.
 _OF_STREAMS = (
@@ -67,11 +78,6 @@ _OF_STREAMS = (
     *("profile", "region", "endpoint_url", "no_sign_request", "request_payer"),
     *("role_arn", "role_session_name", "external_id"),
 )
-
-_STREAM_EXAMPLES = """\
-  {program} 's3://bucket/table.csv?versionId=VERSION' table-before.csv
-  zcat table.csv.gz | {program} - s3://bucket/table.csv
-"""
 
 
 def run(arguments: Sequence[str]) -> ExitCode:
@@ -155,14 +161,22 @@ def _copy_all(
         if not (result.files_transferred or result.files_failed) and isinstance(
             request.source_path, S3Path
         ):
-            raise CommandError(
-                f"cannot copy {request.source_path}: no object has this name. Give -r to copy "
-                "the objects below it"
-                if request.filter_root
-                else f"nothing to copy at {request.source_path}"
-            )
+            raise CommandError(_describe_nothing(request))
         add_counts(counts, result)
     return counts
+
+
+def _describe_nothing(request: DataSyncRequest) -> str:
+    """Return why a sync of objects has transferred none."""
+    verb = "copy" if request.retain_source_data else "move"
+    if request.filter_root:
+        return (
+            f"cannot {verb} {request.source_path}: no object has this name. Give -r to {verb} the "
+            "objects below it"
+        )
+    if request.filter_config:
+        return f"no object below {request.source_path} matches the wildcards"
+    return f"nothing to {verb} at {request.source_path}"
 
 
 def _check_streamable(options: argparse.Namespace, parser: Parser) -> None:
@@ -218,20 +232,21 @@ def _as_path(source: str, folder: Path, connection: S3Connection | None) -> str:
 def make_parser(verb: str = "cp") -> Parser:
     """Return the parser of cp or mv."""
     program = f"{PROGRAM} {verb}"
-    examples = _EXAMPLES + (_STREAM_EXAMPLES if verb == "cp" else "")
     parser = Parser(
         program,
         f"{_DESCRIPTION[verb]}\n{_RULES}",
-        examples.replace("{program}", program),
+        _EXAMPLES[verb].replace("{program}", program),
         usage="%(prog)s [options] SRC... DST",
     )
     stream = "; - is stdin" if verb == "cp" else ""
     parser.add_argument(
         "sources", metavar="SRC", nargs="+", help=f"S3 URI, EFS path or local path{stream}"
     )
-    parser.add_argument("destination", metavar="DST", help="destination; - is stdout")
+    output = "; - is stdout" if verb == "cp" else ""
+    parser.add_argument("destination", metavar="DST", help=f"destination{output}")
+    done, doing = ("copy", "copying") if verb == "cp" else ("move", "moving")
     parser.add_argument(
-        "--recursive", "-r", action="store_true", help="copy folders and prefixes too"
+        "--recursive", "-r", action="store_true", help=f"{done} folders and prefixes too"
     )
     parser.add_argument(
         "--dry-run", "-n", action="store_true", help="show what would be done without any change"
@@ -245,7 +260,7 @@ def make_parser(verb: str = "cp") -> Parser:
     parser.add_argument(
         "--fail-fast",
         action="store_true",
-        help="stop at the first file that fails, instead of copying the others",
+        help=f"stop at the first file that fails, instead of {doing} the others",
     )
     add_connection_options(parser, has_sides=True)
     add_output_options(parser, has_quiet=True)

@@ -45,7 +45,8 @@ _OTHER_STATUSES = frozenset(
 def checked_endpoint(endpoint: Endpoint, setting: str) -> Iterator[None]:
     """Look whether a service compatible with S3 responds at an endpoint, while the block runs.
 
-    Of an endpoint of AWS, only the name of the host is looked up.
+    Of an endpoint of AWS, only the name of the host is looked up. Of a proxy in between, only
+    whether it accepts connections.
 
     Args:
         endpoint: the endpoint.
@@ -55,12 +56,16 @@ def checked_endpoint(endpoint: Endpoint, setting: str) -> Iterator[None]:
         CommandError: after the block; there is no such service, or no response within seconds.
     """
     parts = urlsplit(endpoint.endpoint)
-    if _goes_through_proxy(parts):
-        yield
-        return
-    found: list[str | None] = []
+    proxy = _find_proxy(parts)
     is_aws = endpoint.is_aws and not endpoint.is_custom
-    look = _find_host if is_aws else _find_problem
+    target, look, check = endpoint.endpoint, _find_problem, setting
+    if proxy is not None:
+        # Without its user and password.
+        target = f"the proxy {proxy.scheme}://{proxy.netloc.rpartition('@')[2]}"
+        parts, look, check = proxy, _find_refusal, f"{parts.scheme.upper()}_PROXY, NO_PROXY"
+    elif is_aws:
+        look, check = _find_host, "the region"
+    found: list[str | None] = []
     # A thread: looking up a name has no timeout.
     thread = Thread(target=lambda: found.append(look(parts)), daemon=True)
     thread.start()
@@ -69,21 +74,33 @@ def checked_endpoint(endpoint: Endpoint, setting: str) -> Iterator[None]:
     thread.join(max(0.0, until - time.monotonic()))
     problem = found[0] if found else f"no response within {_SECONDS} seconds"
     if problem:
-        check = "the region" if is_aws else setting
-        raise CommandError(
-            f"cannot connect to {endpoint.endpoint}: {problem}. Check {check} and the network"
-        )
+        raise CommandError(f"cannot connect to {target}: {problem}. Check {check} and the network")
 
 
-def _goes_through_proxy(parts: SplitResult) -> bool:
+def _find_proxy(parts: SplitResult) -> SplitResult | None:
+    """Return the proxy of requests to an endpoint, or `None` if they go there directly."""
     # Only macOS and Windows have settings of proxies besides variables.
     has_settings = sys.platform in ("darwin", "win32")
     if not has_settings and not any(name.lower().endswith("_proxy") for name in os.environ):
-        return False
+        return None
     # It takes longer than a response.
     from urllib.request import getproxies, proxy_bypass
 
-    return parts.scheme in getproxies() and not proxy_bypass(parts.hostname or "")
+    url = getproxies().get(parts.scheme)
+    if not url or proxy_bypass(parts.hostname or ""):
+        return None
+    return urlsplit(url if "://" in url else f"http://{url}")
+
+
+def _find_refusal(parts: SplitResult) -> str | None:
+    """Return why a server does not accept connections, or `None` if it does."""
+    try:
+        _connect(parts).close()
+    except socket.gaierror:
+        return f"the host {parts.hostname} is unknown"
+    except (OSError, ValueError) as error:
+        return getattr(error, "strerror", None) or str(error)
+    return None
 
 
 def _find_host(parts: SplitResult) -> str | None:

@@ -114,13 +114,20 @@ def _in_order(
 def _print_entries(entries: Iterator[LevelEntry], width: int, options: argparse.Namespace) -> None:
     first = next(entries, None)
     if first is None:
-        raise CommandError(f"cannot list {options.path or 'buckets'}: there is nothing")
+        raise _nothing_at(options.path)
     found = chain([first], entries)
     if options.json:
         print_lines(map(_to_json, found), options.end)
     else:
         lines = (_line(entry, width, human=options.human) for entry in found)
         print_lines(lines, options.end)
+
+
+def _nothing_at(path: DataLocation | None) -> CommandError:
+    if path is None:
+        return CommandError("there are no buckets")
+    advice = ". Wildcards are not expanded here: use --include GLOB" if "*" in str(path) else ""
+    return CommandError(f"cannot list {path}: there is nothing{advice}")
 
 
 def _list_with_stores(options: argparse.Namespace) -> ExitCode:
@@ -131,7 +138,7 @@ def _list_with_stores(options: argparse.Namespace) -> ExitCode:
     )
     first = next(found, None)
     if first is None:
-        raise CommandError(f"cannot list {options.path}: there is nothing")
+        raise _nothing_at(options.path)
     entries: Iterable[store_list.StoreEntry] = chain([first], found)
     if options.sort is not None:
         order = _ORDERS[options.sort]
@@ -182,7 +189,7 @@ def _list_tree(options: argparse.Namespace) -> ExitCode:
     with show_waiting(f"listing {options.path}"):
         found = find_contents(options.path)
         if not found.exists:
-            raise CommandError(f"cannot list {options.path}: there is nothing")
+            raise _nothing_at(options.path)
         paths = map(NodePaths(options.path).of, iter_nodes(found, include, exclude))
         if options.json:
             print_pieces(_paths_as_json(paths))

@@ -30,10 +30,11 @@ def main() -> int:
     from .arguments import PROGRAM
     from .messages import format_error, is_self_explanatory
 
+    verb = sys.argv[1] if len(sys.argv) > 1 else ""
     return run_as_process(
         PROGRAM,
         lambda: _run(sys.argv[1:]),
-        format_error=format_error,
+        format_error=lambda error: format_error(error, verb),
         is_self_explanatory=is_self_explanatory,
         stop_hint=_stop_hint(sys.argv[1:]),
     )

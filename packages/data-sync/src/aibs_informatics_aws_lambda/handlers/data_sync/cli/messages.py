@@ -14,18 +14,37 @@ PACKAGE_LOGGER = "aibs_informatics_aws_lambda"
 # Messages of the engine name fields of a request. The command has options instead. A field is
 # matched with its surroundings: a path in the same message may contain its name.
 _OPTIONS = {
+    r"(\*.*) does not exist: correct the path, or set fail_if_missing: false$": (
+        r"\1 does not exist, and wildcards are not expanded here: use --include GLOB, or cp"
+    ),
     r"\bset fail_if_missing: false$": "use --ignore-missing",
     r"\bset skip_archived: true$": "use --skip-archived",
+    r"\bset delete: false and retain_source_data: true$": "neither delete nor move files",
+    r"\bset delete: false or retain_source_data: true$": "leave out --delete or --move",
+    r"\bthe inventory, or set retain_source_data: true$": "--inventory or --move",
+    r"\bSet retain_source_data: true$": "Copy instead of moving",
+    r"\bleave out backup_path$": "leave out --backup-dir",
     r"(?<!\S)max_delete(?= allows )": "--max-delete",
+    r"\bCheck AWS_PROFILE\.$": "Check --profile or AWS_PROFILE, and ~/.aws/config",
 }
+# Advice about fields for which cp and mv have no option.
+_ADVICE_FOR_SYNCS = (
+    r"(, or set fail_if_missing: false|\. To sync all other objects, set skip_archived: true)$"
+)
 
 
-def format_error(error: BaseException) -> str:
-    """Return an error in one line."""
-    if isinstance(error, OSError) and error.filename is not None and error.strerror:
-        text = f"{error.filename}: {error.strerror}"
-        return f"{text}. Raise the limit (ulimit -n)" if error.errno == EMFILE else text
+def format_error(error: BaseException, verb: str = "sync") -> str:
+    """Return an error of a verb in one line."""
+    if isinstance(error, OSError) and error.strerror:
+        if error.strerror.startswith("cannot "):
+            # It names the path: a name of a file is that of one below it.
+            return f"{error.strerror}{f': {error.filename}' if error.filename else ''}"
+        if error.filename is not None:
+            text = f"{error.filename}: {error.strerror}"
+            return f"{text}. Raise the limit (ulimit -n)" if error.errno == EMFILE else text
     text = error_message(error)
+    if verb in ("cp", "mv"):
+        text = re.sub(_ADVICE_FOR_SYNCS, "", text)
     for field, option in _OPTIONS.items():
         text = re.sub(field, option, text)
     name = type(error).__name__

@@ -1,6 +1,8 @@
 """``data-sync rm``, for files and folders."""
 
 import argparse
+import errno
+import os
 from collections.abc import Iterator, Sequence
 
 from aibs_informatics_aws_lambda.common.cli import errors
@@ -10,6 +12,7 @@ from aibs_informatics_aws_lambda.storage.locations import DataLocation
 
 from ..file_system import RemoveDataPathsHandler
 from ..housekeeping.removal import check_removal, read_removal, stat_path
+from ..locations import resolve
 from .arguments import PROGRAM
 from .confirmation import check_terminal, confirm
 from .housekeeping import with_plain_log
@@ -26,9 +29,12 @@ def remove_files(options: argparse.Namespace) -> errors.ExitCode:
         UsageError: no path is given, or confirmation is not possible. Nothing was removed.
         PayloadError: the plan file is invalid. Nothing was removed.
         DeclinedError: the user did not confirm. Nothing was removed.
+        FileNotFoundError: a path does not exist, and there is no plan. Nothing was removed.
     """
     request = _request(options)
-    paths, _ = read_removal(request)
+    paths, plan = read_removal(request)
+    if plan is None:
+        _check_existence(paths)
     if options.dry_run:
         print_lines(_preview(_measure(paths), request))
         return errors.ExitCode.DONE
@@ -42,6 +48,13 @@ def remove_files(options: argparse.Namespace) -> errors.ExitCode:
         size = format_size(response.size_bytes_removed)
         print_lines([f"{format_count(len(response.paths_removed), 'path')} removed ({size})"])
     return errors.ExitCode.PARTLY_FAILED if response.paths_changed else errors.ExitCode.DONE
+
+
+def _check_existence(paths: Sequence[DataLocation]) -> None:
+    """Raise `FileNotFoundError` for a path that does not exist: its name may be mistyped."""
+    for path in paths:
+        if not os.path.lexists(resolve(path)):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
 
 
 def _confirm(paths: Sequence[DataLocation]) -> None:

@@ -13,8 +13,12 @@ from .messages import configure_logging
 from .sync_arguments import make_parser as make_parser
 
 
-def run(arguments: Sequence[str]) -> ExitCode:
+def run(arguments: Sequence[str], verb: str = "sync") -> ExitCode:
     """Run a sync and print its counts.
+
+    Args:
+        arguments: the arguments after the verb.
+        verb: the verb whose help is shown.
 
     Raises:
         UsageError: the arguments are invalid. Nothing has been done.
@@ -22,7 +26,7 @@ def run(arguments: Sequence[str]) -> ExitCode:
     """
     with ExitStack() as stack:
         with paused_collector():
-            options = make_parser().parse_args(arguments)
+            options = make_parser(verb).parse_args(arguments)
             configure_logging(PROGRAM, verbose=options.verbose, form=options.log_format)
             set_variables(options)
             begun = begin_listings(options, stack)

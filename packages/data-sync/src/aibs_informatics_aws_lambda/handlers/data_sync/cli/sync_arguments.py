@@ -35,6 +35,27 @@ examples:
   read a public bucket:          {arguments.PROGRAM} --no-sign-request s3://bucket/data/ data
 """
 
+_VERIFY: Final = f"""\
+Compare the contents of SRC and DST, without any change, and name each file that is different,
+missing at DST, or only there (extra). The exit status is 4 if there is any.
+
+The options are those of a sync: filters, selection, connection, report and output apply.
+
+examples:
+  {arguments.PROGRAM} verify results s3://bucket/results/
+  {arguments.PROGRAM} verify --exclude '*.log' results s3://bucket/results/
+  {arguments.PROGRAM} verify --report differences.jsonl s3://bucket/results/ s3://archive/results/
+"""
+
+_PLAN: Final = f"""\
+Show what a sync with these options would do, without any change, as --dry-run does. With --plan
+FILE, {arguments.PROGRAM} apply FILE then does exactly that.
+
+examples:
+  {arguments.PROGRAM} plan --delete results s3://bucket/results/
+  {arguments.PROGRAM} plan --delete --plan mirror.jsonl results s3://bucket/results/
+"""
+
 _VERBS: Final = """\
 verbs:
   sync SRC DST      the same, with the verb      ls [PATH]         list files and folders
@@ -48,6 +69,10 @@ verbs:
 SRC and DST are S3 URIs (s3://BUCKET/KEY), EFS paths (efs://fs-ID:/PATH) or local paths (./ls for a
 file with the name of a verb). To continue after an interruption, run the same command again.
 """
+
+
+_HELP: Final = {"verify": _VERIFY, "plan": _PLAN}
+_RECURSIVE: Final = frozenset({"-r", "-R", "--recursive"})
 
 
 def _parse_source(text: str) -> DataLocation:
@@ -66,9 +91,31 @@ def _parse_source(text: str) -> DataLocation:
     return arguments.parse_path(text)
 
 
-def make_parser() -> arguments.Parser:
-    """Return the parser, which stores most options under the names of request fields."""
-    parser = arguments.Parser(arguments.PROGRAM, _DESCRIPTION, _VERBS, usage=_USAGE)
+class _Parser(arguments.Parser):
+    """Knows mistakes of those who come from other commands."""
+
+    def suggestion(self, message: str) -> str:
+        unknown = message.removeprefix("unrecognized arguments: ")
+        if unknown == message:
+            return ""
+        if _RECURSIVE.intersection(unknown.split()):
+            return ": a sync includes subfolders, leave it out"
+        if not unknown.startswith("-"):
+            return f": a sync has one SRC and one DST; {arguments.PROGRAM} cp takes more sources"
+        return super().suggestion(message)
+
+
+def make_parser(verb: str = "sync") -> arguments.Parser:
+    """Return the parser, which stores most options under the names of request fields.
+
+    Args:
+        verb: ``sync``, ``verify`` or ``plan``.
+    """
+    if verb == "sync":
+        parser = _Parser(arguments.PROGRAM, _DESCRIPTION, _VERBS, usage=_USAGE)
+    else:
+        program = f"{arguments.PROGRAM} {verb}"
+        parser = _Parser(program, _HELP[verb], "", usage=f"{program} [options] SRC DST")
     parser.add_argument(
         "source_path",
         metavar="SRC",

@@ -97,7 +97,8 @@ def _with_report_on_stdout(
         finally:
             with redirect_stdout(sys.__stdout__):
                 if path.exists():
-                    print_lines(path.read_text().splitlines())
+                    with path.open(encoding="utf-8") as lines:
+                        print_lines(line.rstrip("\n") for line in lines)
 
 
 def _run(request: DataSyncRequest, options: argparse.Namespace, begun: BegunListings) -> ExitCode:
@@ -133,7 +134,7 @@ def _sync(request: DataSyncRequest, options: argparse.Namespace, begun: BegunLis
         print_json(response)
     elif not options.quiet:
         requests = count_requests(by_operation=options.verbose)
-        print_lines(_lines(response, time.monotonic() - start, requests))
+        print_lines(_lines(response, options, time.monotonic() - start, requests))
     if request.filter_config:
         _warn_of_filters(request, _count_files(response))
     failed = FailedFiles()
@@ -193,7 +194,7 @@ def _sync_in_batches(request: DataSyncRequest, options: argparse.Namespace) -> E
     elif not options.quiet:
         requests = count_requests(result.requests, by_operation=options.verbose)
         line = format_counts(result.counts, time.monotonic() - start, requests)
-        print_lines([line, *_lines_of_batches(result, request)])
+        print_lines([line, *_lines_of_batches(result, options)])
     _print_failures(result, options)
     result.failed_files.print(deletes=_deletes(request))
     if request.filter_config:
@@ -212,9 +213,9 @@ def _count_synced(counts: DataSyncCounts) -> int:
     return counts.files_transferred + counts.files_unchanged
 
 
-def _lines_of_batches(result: ParallelResult, request: DataSyncRequest) -> Iterator[str]:
-    if request.report_path:
-        yield f"report: {request.report_path}"
+def _lines_of_batches(result: ParallelResult, options: argparse.Namespace) -> Iterator[str]:
+    if options.report_path and options.report_path != _STREAM:
+        yield f"report: {options.report_path}"
     if result.unfinished:
         yield _STOPPED
 
@@ -232,14 +233,17 @@ def _print_failures(result: ParallelResult, options: argparse.Namespace) -> None
         sys.stderr.write(f"{PROGRAM}: error: {more:,} more syncs failed\n")
 
 
-def _lines(response: DataSyncResponse, seconds: float, requests: Requests) -> Iterator[str]:
+def _lines(
+    response: DataSyncResponse, options: argparse.Namespace, seconds: float, requests: Requests
+) -> Iterator[str]:
     result = response.result
     if result.verification:
         found = format_verification(result.verification)
         yield ", ".join([f"{found} in {seconds:.1f} s", *format_requests(requests)])
     else:
         yield format_counts(result, seconds, requests, dry_run=bool(response.request.dry_run))
-    if result.details:
+    # The file of a report on stdout is temporary.
+    if result.details and options.report_path != _STREAM:
         yield f"report: {result.details}"
     if response.incomplete:
         yield _STOPPED

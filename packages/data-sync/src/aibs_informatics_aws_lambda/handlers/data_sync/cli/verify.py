@@ -4,10 +4,16 @@ from collections.abc import Sequence
 
 from aibs_informatics_aws_lambda.common.cli.errors import ExitCode
 
+from . import sync_arguments
+from .arguments import Parser
 from .sync import run as run_sync
-from .sync_arguments import make_parser as make_parser
 
 
 def run(arguments: Sequence[str]) -> ExitCode:
     """Compare the contents of two locations, as ``data-sync --verify`` does."""
-    return run_sync(["--verify", *arguments])
+    return run_sync(["--verify", *arguments], "verify")
+
+
+def make_parser() -> Parser:
+    """Return the parser."""
+    return sync_arguments.make_parser("verify")

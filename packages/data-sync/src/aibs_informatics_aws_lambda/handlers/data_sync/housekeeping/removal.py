@@ -106,4 +106,5 @@ def _exists(path: Path) -> bool:
 
 
 def _cannot_remove(path: Path, error: OSError) -> OSError:
-    return OSError(error.errno, f"cannot remove {path}: {error.strerror}", error.filename)
+    below = None if error.filename == path.name else error.filename
+    return OSError(error.errno, f"cannot remove {path}: {error.strerror}", below)

@@ -34,6 +34,14 @@ _FILE_ERRORS: Final[Mapping[str, int]] = MappingProxyType(
     }
 )
 
+# Its names for refusals of which the last response is not kept.
+_REFUSALS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "AWS_ERROR_S3_REQUEST_TIME_TOO_SKEWED": "RequestTimeTooSkewed",
+        "AWS_ERROR_S3_SLOW_DOWN": "SlowDown",
+    }
+)
+
 # A file that ends before the content length of its upload.
 _TOO_SHORT = "AWS_ERROR_S3_INCORRECT_CONTENT_LENGTH"
 
@@ -122,7 +130,8 @@ def translate_error(
             "Sync again, or exclude it"
         )
     status = getattr(error, "status_code", None)
-    code, message = _reason(error, status)
+    reason, message = _reason(error, status)
+    code = _REFUSALS.get(reason, reason)
     verb = _VERBS.get(request.operation, request.operation)
     text = f"cannot {verb} {request.subject}: {code}"
     if message and message != code:
