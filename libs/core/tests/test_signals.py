@@ -9,7 +9,7 @@ import pytest
 from aibs_informatics_aws_lambda.common.signals import deferred_signals
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_signal_in_a_deferring_block_is_handled_after_it(number):
     steps = []
     handler = signal.signal(number, lambda *_: steps.append("handled"))

@@ -54,7 +54,11 @@ def temporary_files(folder):
 
 @pytest.mark.parametrize(
     ("number", "status", "word"),
-    [(signal.SIGTERM, 143, "stopped"), (signal.SIGINT, 130, "interrupted")],
+    [
+        (signal.SIGTERM, 143, "stopped"),
+        (signal.SIGHUP, 129, "stopped"),
+        (signal.SIGINT, 130, "interrupted"),
+    ],
 )
 def test_handler_that_is_stopped_is_one_line_and_leaves_no_response(
     start, work, number, status, word

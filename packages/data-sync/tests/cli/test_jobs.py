@@ -351,14 +351,24 @@ def test_ctrl_c_ends_all_processes_and_leaves_no_partial_file(start, objects, pa
     assert not list((disk.root).glob("copy/.*"))
 
 
-def test_ctrl_c_that_reaches_all_processes_is_one_line(start, data, bucket):
-    process = start(*IN_BATCHES, "data", "s3://bucket/data/", start_new_session=True)
-    wait_until(lambda: children_of(process))
+@pytest.mark.parametrize(
+    ("number", "status", "message"),
+    [
+        (signal.SIGINT, 130, INTERRUPTED),
+        (signal.SIGHUP, 129, INTERRUPTED.replace("interrupted", "stopped")),
+    ],
+)
+def test_signal_of_a_terminal_that_reaches_all_processes_is_one_line(
+    start, objects, partial_file, disk, number, status, message
+):
+    process = start(*EACH_OBJECT, start_new_session=True)
+    wait_until(partial_file)
 
-    os.killpg(process.pid, signal.SIGINT)
+    os.killpg(process.pid, number)
     _, stderr = process.communicate(timeout=120)
 
-    assert (process.returncode, stderr) == (130, INTERRUPTED)
+    assert (process.returncode, stderr) == (status, message)
+    assert not list(disk.root.glob("copy/.*"))
 
 
 def test_interruption_while_a_worker_starts_waits_for_its_start(monkeypatch, capfd):

@@ -4,11 +4,15 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
+
+STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""The signals of Ctrl-C, of a job that is stopped, and of a terminal that is closed."""
 
 
 @contextmanager
 def deferred_signals() -> Iterator[None]:
-    """Defer SIGINT and SIGTERM to the end of a block, which they must not interrupt halfway.
+    """Defer the signals that stop a process to the end of a block, which must not end halfway.
 
     A signal mask would defer them in one thread only: Python runs the handlers in the main thread,
     whichever thread receives the signal.
@@ -19,7 +23,7 @@ def deferred_signals() -> Iterator[None]:
     received: list[int] = []
     handlers = {}
     try:
-        for deferred in (signal.SIGINT, signal.SIGTERM):
+        for deferred in STOP_SIGNALS:
             handlers[deferred] = signal.signal(deferred, lambda number, _: received.append(number))
         yield
     finally:

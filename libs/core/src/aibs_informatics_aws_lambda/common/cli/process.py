@@ -20,7 +20,7 @@ _CLEANUP_SECONDS = 5.0
 
 
 class _Stopped(KeyboardInterrupt):
-    """The process received SIGTERM."""
+    """The process received SIGTERM or SIGHUP, whose number is the argument."""
 
 
 def run_as_process(
@@ -46,10 +46,13 @@ def run_as_process(
     """
     # Batch and ECS stop a job by SIGTERM: an exception lets it remove its temporary files.
     signal.signal(signal.SIGTERM, _stop)
+    # And a terminal that is closed by SIGHUP, which `nohup` ignores.
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+        signal.signal(signal.SIGHUP, _stop)
     try:
         return run()
     except _Stopped as error:
-        status, message = _SIGNAL_STATUS + signal.SIGTERM, f"stopped{stop_hint}"
+        status, message = _SIGNAL_STATUS + error.args[0], f"stopped{stop_hint}"
         return _end(_fail(program, error, message, status))
     except KeyboardInterrupt as error:
         status, message = _SIGNAL_STATUS + signal.SIGINT, f"interrupted{stop_hint}"

@@ -109,7 +109,9 @@ class ParallelResult:
 def shared_states() -> SharedStates:
     """Return states of rate limits that worker processes can share."""
     context = get_context("spawn")
-    size, requests = (PaidUntil(context.RawValue("d"), context.Lock()) for _ in range(2))
+    # The first lock starts a process that looks after them.
+    with _blocked_signals():
+        size, requests = (PaidUntil(context.RawValue("d"), context.Lock()) for _ in range(2))
     return SharedStates(size, requests)
 
 
@@ -164,13 +166,8 @@ class _Worker:
         self.connection, theirs = context.Pipe()
         level = logging.getLogger(PACKAGE_LOGGER).getEffectiveLevel()
         self._process = context.Process(target=work, args=(theirs, level, shared), daemon=True)
-        # Ctrl-C reaches every process of a terminal. Only the main process handles it: the new
-        # process inherits the mask of this thread.
-        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
+        with _blocked_signals():
             self._process.start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         theirs.close()
         self.is_alive = True
         self._batch_number = 0
@@ -236,10 +233,24 @@ class _Worker:
 
 
 @contextmanager
+def _blocked_signals() -> Iterator[None]:
+    """Let processes that are started meanwhile leave the signals of a terminal to this one.
+
+    Ctrl-C, and the end of a terminal, reach all of its processes, which inherit the mask.
+    """
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+
+
+@contextmanager
 def _worker_pool(size: int, shared: SharedStates | None) -> Iterator[list[_Worker]]:
     pool: list[_Worker] = []
     # Otherwise the first worker would start it, and unblock SIGINT.
-    ensure_running()
+    with _blocked_signals():
+        ensure_running()
     try:
         with _shared_machine(size):
             for _ in range(size):

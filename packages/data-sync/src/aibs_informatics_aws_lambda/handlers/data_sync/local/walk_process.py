@@ -170,8 +170,8 @@ def _run(walk: Callable[[OnFailure], Iterable[Entry]], writing: int) -> NoReturn
     """Walk in the new process, and end it, without what the first process does at its end."""
     try:
         # The first process ends this one. Terminals and systemd send a signal to both.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
         # With too many threads, this process ends when it has something to send.
         with suppress(RuntimeError):
             Thread(target=_end_with_reader, args=(writing,), daemon=True).start()
