@@ -190,7 +190,7 @@ class Result(NamedTuple):
     Args:
         requests: the requests that were done.
         refused: the attempts that S3 refused.
-        failed: the requests that were given up after ten attempts.
+        failed: the requests that were refused ten times.
         seconds: the time.
     """
 
@@ -346,7 +346,7 @@ def many_workers() -> str:
         "Bytes",
         "First limit",
         "Attempts that S3 refuses",
-        "Requests that fail after ten attempts",
+        "Requests refused ten times",
     )
     return table(head, rows)
 
