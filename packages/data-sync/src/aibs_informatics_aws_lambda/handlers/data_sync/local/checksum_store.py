@@ -264,7 +264,7 @@ class ChecksumStore:
         """Check that no other user can write to the database, or to what SQLite restores it from.
 
         Raises:
-            OSError: another one can, or it is no regular file.
+            OSError: another one can, or it is not a regular file.
         """
         self._check_file(os.stat(self._path))  # noqa: PTH116
         with suppress(FileNotFoundError):
