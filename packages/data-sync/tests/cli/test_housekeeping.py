@@ -218,6 +218,16 @@ def test_stats_of_a_missing_path_has_zeros_and_no_time(run, bucket):
 
     assert result.returncode == 0
     assert result.stdout.splitlines()[-1].split() == ["0", "B", "0", "-", "s3://bucket/nothing/"]
+    assert result.stderr == (
+        "data-sync stats: warning: there are no files at s3://bucket/nothing/\n"
+    )
+
+
+def test_stale_warns_of_a_path_that_does_not_exist(run, disk):
+    result = run("stale", "missing", "--days", "1")
+
+    assert (result.returncode, result.stdout) == (0, "")
+    assert result.stderr == "data-sync stale: warning: missing does not exist\n"
 
 
 def test_stats_shows_stores_as_items(run, disk):

@@ -1,5 +1,6 @@
 """``data-sync stale``: find files and folders that have not been modified recently."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,12 +11,15 @@ from aibs_informatics_aws_lambda.common.s3 import S3Path
 
 from ..file_system import OutdatedDataPathScannerHandler
 from ..housekeeping.models import OutdatedDataPathScannerRequest
+from ..locations import resolve
 from .arguments import PROGRAM, Parser, add_output_options, not_negative, parse_path, parse_size
 from .connection import add_connection_options, use_connection
 from .housekeeping import absolute_paths, add_separator, with_plain_log
 from .messages import configure_logging
 from .output import print_json, print_lines
 from .progress import show_waiting
+
+logger = logging.getLogger(__name__)
 
 _PROGRAM = f"{PROGRAM} stale"
 
@@ -57,6 +61,10 @@ def run(arguments: Sequence[str]) -> ExitCode:
         min_size_bytes_allowed=options.keep,
         with_plan=options.plan is not None,
     )
+    location = resolve(options.path)
+    if isinstance(location, Path) and not location.exists():
+        # Its name may be mistyped: a job that removes what is stale would never remove anything.
+        logger.warning("%s does not exist", options.path)
     with show_waiting(f"scanning {options.path}"):
         response = with_plain_log(OutdatedDataPathScannerHandler()).handle(request)
     if options.plan:

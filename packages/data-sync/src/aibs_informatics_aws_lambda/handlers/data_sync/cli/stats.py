@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
@@ -25,6 +26,8 @@ from .messages import configure_logging
 from .output import format_size, format_time, print_lines, print_pieces
 from .progress import show_waiting
 
+logger = logging.getLogger(__name__)
+
 _PROGRAM = f"{PROGRAM} stats"
 _STDIN = Path("/dev/stdin")
 _BAR_WIDTH = 20
@@ -32,7 +35,8 @@ _HEADINGS = ("SIZE", "FILES", "LAST MODIFIED", "NAME")
 
 _DESCRIPTION = """\
 Show total size, number of files and latest modification time (UTC) of each file and folder
-directly below a path, and of the path itself in the last line. A missing path counts as empty.
+directly below a path, and of the path itself in the last line. A missing path counts as empty,
+with a warning.
 With --html, also write a page with a treemap, charts by folder, age and size, and a table.
 """
 
@@ -74,6 +78,9 @@ def run(arguments: Sequence[str]) -> ExitCode:
     with show_waiting(f"listing {options.path}"):
         root = _write_page(options, table.add) if options.html else _sum_up(options, table.add)
     table.print(root)
+    if not root.object_count:
+        # Its name may be mistyped.
+        logger.warning("there are no files at %s", options.path)
     return ExitCode.DONE
 
 
