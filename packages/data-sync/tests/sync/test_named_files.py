@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from aibs_informatics_aws_lambda.common.exceptions import AWSError
 from aibs_informatics_aws_lambda.handlers.data_sync.file_system import GetDataPathStatsHandler
 from aibs_informatics_aws_lambda.handlers.data_sync.prepare.handler import (
     PrepareBatchDataSyncHandler,
@@ -13,6 +14,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.prepare.handler import (
 from aibs_informatics_aws_lambda.handlers.data_sync.sync import named_files
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.engine import Engine
 from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest
+from faulty_s3 import refusal
 
 FILES = {"a": b"1", "b/c": b"22", "b/d": b"333", "é": b"4444"}
 
@@ -92,6 +94,18 @@ def test_missing_file_is_an_error_that_names_it(source, listed, s3):
 def test_line_that_is_no_path_of_a_file_is_refused(source, listed, line):
     with pytest.raises(ValueError, match="line 2: "):
         sync(source, listed("a", line))
+
+
+def test_missing_bucket_is_an_error_that_names_it(listed, s3):
+    s3.fault = lambda call, proceed: (
+        refusal(404, "NoSuchBucket") if call.operation == "HeadBucket" else proceed()
+    )
+
+    with pytest.raises(AWSError, match="bucket") as failure:
+        sync("s3://bucket/data", listed("a", "b"), continue_on_error=True)
+
+    assert "is listed" not in str(failure.value)
+    assert len([call for call in s3.calls if call.operation == "HeadBucket"]) == 1
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])

@@ -6,7 +6,7 @@ import tempfile
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import chain, groupby
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -21,7 +21,7 @@ from ..local.walk import OnFailure
 from ..locations import Location, Root
 from ..progress import activity
 from ..s3.client import S3
-from ..s3.requests import Request, head, read_stored
+from ..s3.requests import Request, head, head_bucket, read_stored
 from .archived import is_archived
 
 _LookUp: TypeAlias = Callable[[str], Callable[[], Entry]]
@@ -170,11 +170,16 @@ def _head_all(
     bucket, key = source.bucket or "", source.path
     below = Root(bucket, f"{key}/" if key and not key.endswith("/") else key)
 
+    @cache
+    def check_bucket() -> None:
+        # The status 404, by which an object is missing, says so of a missing bucket as well.
+        s3.ask(head_bucket(bucket))
+
     def start(name: str) -> Callable[[], Entry]:
         sent = s3.send(head(bucket, below.at(name) if name else key))
         return lambda: _entry_of(name, below.name(name), sent)
 
-    yield from _in_order(names, start, below, on_failure)
+    yield from _in_order(names, start, below, on_failure, check_bucket)
 
 
 def _entry_of(name: str, uri: str, sent: Future) -> Entry:  # type: ignore[type-arg]
@@ -188,13 +193,21 @@ def _entry_of(name: str, uri: str, sent: Future) -> Entry:  # type: ignore[type-
 
 
 def _in_order(
-    names: Iterable[str], start: _LookUp, root: Root, on_failure: OnFailure | None
+    names: Iterable[str],
+    start: _LookUp,
+    root: Root,
+    on_failure: OnFailure | None,
+    check_root: Callable[[], None] = lambda: None,
 ) -> Iterator[Entry]:
-    """Yield what is found, many at a time; names that are not there are errors."""
+    """Yield what is found, many at a time; names that are not there are errors.
+
+    Before such an error, ``check_root`` raises one if the source itself is not there.
+    """
     for name, wait in start_ahead(names, start, _IN_FLIGHT):
         try:
             entry = wait()
         except (FileNotFoundError, NotADirectoryError, ResourceNotFoundError):
+            check_root()
             error: Exception = FileNotFoundError(
                 f"{root.name(name)} does not exist, and is listed: correct the list"
             )
