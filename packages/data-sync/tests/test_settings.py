@@ -10,6 +10,7 @@ import pytest
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.client import S3
 from aibs_informatics_aws_lambda.handlers.data_sync.settings import (
     MEMORY_KEY,
+    count_buffered_bytes,
     count_connections,
     count_downloads,
     count_held,
@@ -40,6 +41,21 @@ def test_connections_fit_in_the_memory_of_a_function_and_in_the_limit_of_files(
     memory, files, connections
 ):
     assert count_connections(memory, files) == connections
+
+
+@table(
+    "memory, most",
+    {
+        "not on Lambda": ("", 96 * 2**20),
+        "no number": ("much", 96 * 2**20),
+        "the smallest function": ("128", 8 * 2**20),
+        "a small function": ("256", 32 * 10**6),
+        "half a gigabyte": ("512", 96 * 10**6),
+        "the largest function": ("10240", 96 * 2**20),
+    },
+)
+def test_whole_objects_in_memory_fit_in_that_of_a_function(memory, most):
+    assert count_buffered_bytes(memory) == most
 
 
 @table(

@@ -25,7 +25,9 @@ class Work:
         self.finished: list[str] = []
         self.futures: dict[str, Future[str]] = {}
 
-    def add(self, window: Window, name: str, weight: int = 1, *, ends: bool = False) -> None:
+    def add(
+        self, window: Window, name: str, weight: int = 1, size: int = 0, *, ends: bool = False
+    ) -> None:
         def start() -> Future[str]:
             self.started.append(name)
             future = self.futures[name] = Future()
@@ -33,7 +35,7 @@ class Work:
                 future.set_result(name)
             return future
 
-        window.add(start, lambda future: self.finished.append(future.result()), weight)
+        window.add(start, lambda future: self.finished.append(future.result()), weight, size)
 
     def end(self, name: str) -> None:
         self.futures[name].set_result(name)
@@ -64,6 +66,31 @@ def test_window_starts_what_fits(capacity, weights, at_once):
     for number in range(at_once):
         work.end(str(number))
     work.add(window, "next", weights[at_once], ends=True)
+    assert work.started[-1] == "next"
+    assert work.finished
+
+
+@table(
+    "sizes, at_once",
+    {
+        "sizes are summed up": ([4, 5, 2], 2),
+        "sizes may fill the memory exactly": ([4, 6, 1], 2),
+        "a size above the memory is alone": ([11, 1], 1),
+        "a size above the memory waits for all others": ([1, 11], 1),
+        "a size above the memory does not wait for what holds none": ([0, 11, 1], 2),
+        "what holds none waits for nothing": ([11, 0, 0, 1], 3),
+    },
+)
+def test_window_starts_what_fits_in_memory(sizes, at_once):
+    window, work = Window(100, most_bytes=10), Work()
+    for number, size in enumerate(sizes[:at_once]):
+        work.add(window, str(number), size=size)
+    assert len(work.started) == at_once
+    assert work.finished == []
+    # Only what has ended makes room: without it, `add` would wait for ever.
+    for number in range(at_once):
+        work.end(str(number))
+    work.add(window, "next", size=sizes[at_once], ends=True)
     assert work.started[-1] == "next"
     assert work.finished
 

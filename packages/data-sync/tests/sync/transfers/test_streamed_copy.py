@@ -291,3 +291,22 @@ def test_memory_is_given_to_one_alone_if_it_wants_more_than_there_is():
     memory.give(4)
     thread.join()
     assert taken.is_set()
+
+
+def test_large_objects_wait_for_small_ones_in_flight():
+    memory, taken = _Memory(10), threading.Event()
+    # The window limits these: they do not wait.
+    memory.add(8)
+    memory.add(8)
+
+    def take_more() -> None:
+        memory.take(4)
+        taken.set()
+
+    thread = threading.Thread(target=take_more)
+    thread.start()
+    memory.give(8)
+    assert not taken.is_set()
+    memory.give(8)
+    thread.join()
+    assert taken.is_set()

@@ -63,6 +63,8 @@ _LEAST_CONNECTIONS = 8
 # Without transfers, a process has less; and a connection has a part of an object, of 8 MiB.
 _MB_OF_A_PROCESS = 128
 _MB_OF_A_CONNECTION = 8
+_MOST_BUFFERED_BYTES = 96 * 2**20
+_LEAST_BUFFERED_BYTES = 8 * 2**20
 # Streams, event loops, modules that are imported.
 _FILES_OF_A_PROCESS = 32
 # With more directories, few are opened again.
@@ -92,6 +94,19 @@ def most_concurrency(files: int) -> int:
         return sys.maxsize
     # Source and destination may be two services; a quarter is for files.
     return max(_LEAST_CONNECTIONS, (files - _FILES_OF_A_PROCESS) * 3 // 8)
+
+
+def count_buffered_bytes(memory: str) -> int:
+    """Return the maximum number of bytes of whole objects that transfers hold in memory.
+
+    Args:
+        memory: the memory of a Lambda function in MB; empty elsewhere.
+    """
+    most = _MOST_BUFFERED_BYTES
+    if memory.isdecimal():
+        # The rest is for parts of large objects, and what Python frees late.
+        most = min(most, (int(memory) - _MB_OF_A_PROCESS) * 10**6 // 4)
+    return max(_LEAST_BUFFERED_BYTES, most)
 
 
 def count_downloads(files: int) -> int | None:

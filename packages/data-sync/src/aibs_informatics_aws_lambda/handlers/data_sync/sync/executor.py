@@ -2,6 +2,7 @@
 
 import logging
 import math
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,7 +20,13 @@ from ..progress import Item, activity
 from ..s3.client import DEFAULT_CONNECTIONS, PART_BYTES, S3
 from ..s3.errors import ArchivedError, ChangedError
 from ..s3.requests import Response, head, read_stored
-from ..settings import WORKERS, count_downloads, count_open_files
+from ..settings import (
+    MEMORY_KEY,
+    WORKERS,
+    count_buffered_bytes,
+    count_downloads,
+    count_open_files,
+)
 from .archived import describe, is_archived
 from .context import ExecutionContext
 from .deadline import OutOfTimeError
@@ -46,6 +53,7 @@ _WAITING = 4
 _WAITING_FOR_LIMITS = 4 * _WAITING
 
 _MOST_DOWNLOADS = count_downloads(count_open_files())
+_MOST_BUFFERED_BYTES = count_buffered_bytes(os.environ.get(MEMORY_KEY, "")) // WORKERS
 
 # Once a file is older than this, whatever changes it gives it another time in whole seconds.
 _RECENT_SECONDS = 2.0
@@ -558,7 +566,7 @@ class _Transfer:
             self._settle(self._begin_receiving)
             return
         end = partial(self.guard, self._end_receiving)
-        self._execution.window.add(self._receive, end, self._weight)
+        self._execution.window.add(self._receive, end, self._weight, self._buffered_bytes)
 
     def _is_outdated(self, future: Future[Any]) -> bool:
         """Tell whether a request failed because the object was replaced or deleted long ago."""
@@ -603,6 +611,12 @@ class _Transfer:
     @property
     def _weight(self) -> int:
         return 1 if self.step.entry.size <= PART_BYTES else _WAITING
+
+    @property
+    def _buffered_bytes(self) -> int:
+        size = self.step.entry.size
+        copies = (copies for most, copies in self._execution.method.buffered if size <= most)
+        return int(size * next(copies, 0))
 
     def _compare(self) -> Future[bool | None]:
         return self._execution.context.pool.submit(self._is_same)
@@ -677,6 +691,7 @@ class _Transfer:
             partial(execution.context.pool.submit, self._publish, result),
             partial(self.guard, self._end_publishing),
             self._weight,
+            self._buffered_bytes,
         )
 
     def _publish(self, result: Any) -> Evidence:
@@ -740,7 +755,9 @@ def _make_window(route: Route, context: ExecutionContext) -> Window:
     is_far = (
         context.adapts and not context.limits and _is_far(context.source_s3, context.target_s3)
     )
-    return AdaptiveWindow(far) if is_far else Window(waiting)
+    if is_far:
+        return AdaptiveWindow(far, most_bytes=_MOST_BUFFERED_BYTES)
+    return Window(waiting, _MOST_BUFFERED_BYTES)
 
 
 def _is_far(*sides: S3 | None) -> bool:

@@ -1,6 +1,7 @@
 """A window of limited capacity for work in flight."""
 
 import logging
+import math
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -21,11 +22,15 @@ class Window:
 
     Args:
         capacity: the maximum sum of the weights of the futures in flight.
+        most_bytes: the maximum number of bytes that the futures in flight hold in memory; one that
+            holds more is alone among those that hold any.
     """
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, most_bytes: float = math.inf) -> None:
         self._capacity = capacity
+        self._most_bytes = most_bytes
         self._used = 0
+        self._bytes = 0
         self._is_ending = False
         self._due: SimpleQueue[Callable[[], None]] = SimpleQueue()
 
@@ -34,6 +39,7 @@ class Window:
         start: Callable[[], Future[Result]],
         finish: Callable[[Future[Result]], None],
         weight: int = 1,
+        size: int = 0,
     ) -> None:
         """Start a future as soon as there is capacity.
 
@@ -41,23 +47,30 @@ class Window:
             start: starts the future.
             finish: handles the completed future, in the thread that calls `add` or `drain`.
             weight: the capacity that the future uses.
+            size: the number of bytes that it holds in memory.
 
         Raises:
             Exception: an error raised by the ``finish`` of an earlier future.
         """
         # What the end of a future starts takes its place. If it waited for others, whose ends wait
         # in turn, this would be a recursion as deep as the window, once the capacity has fallen.
-        while not self._is_ending and self._used and self._used + weight > self._capacity:
+        while not self._is_ending and self._is_full(weight, size):
             self._take()()
         future = start()
         self._used += weight
+        self._bytes += size
         future.add_done_callback(
-            lambda ended: self._due.put(lambda: self._end(ended, finish, weight))
+            lambda ended: self._due.put(lambda: self._end(ended, finish, weight, size))
         )
 
     def call(self, note: Callable[[], None]) -> None:
         """Schedule a call, from any thread, in the thread that calls `add` or `drain`."""
         self._due.put(note)
+
+    def _is_full(self, weight: int, size: int) -> bool:
+        if size and self._bytes and self._bytes + size > self._most_bytes:
+            return True
+        return bool(self._used) and self._used + weight > self._capacity
 
     def is_empty(self) -> bool:
         """Return whether no future is in flight."""
@@ -111,9 +124,14 @@ class Window:
                 )
 
     def _end(
-        self, future: Future[Result], finish: Callable[[Future[Result]], None], weight: int
+        self,
+        future: Future[Result],
+        finish: Callable[[Future[Result]], None],
+        weight: int,
+        size: int,
     ) -> None:
         self._used -= weight
+        self._bytes -= size
         self._is_ending = True
         try:
             finish(future)
@@ -133,6 +151,7 @@ class AdaptiveWindow(Window):
         most: the maximum capacity.
         clock: returns the time in seconds.
         sleep: waits for some seconds.
+        most_bytes: the maximum number of bytes that the futures in flight hold in memory.
     """
 
     def __init__(
@@ -140,8 +159,9 @@ class AdaptiveWindow(Window):
         most: int,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        most_bytes: float = math.inf,
     ) -> None:
-        super().__init__(min(_FIRST_CAPACITY, most))
+        super().__init__(min(_FIRST_CAPACITY, most), most_bytes)
         self._most = most
         self._clock = clock
         self._sleep = sleep

@@ -15,13 +15,14 @@ from ...local.files import file_digest
 from ...local.folders import Folder
 from ...local.staging import StagedFile, Staging
 from ...progress import CheckDeadline, OnBytes
-from ...s3.client import S3
+from ...s3.client import PART_BYTES, S3
 from ...s3.etags import file_has_etag, find_part_sizes, object_digest, usual_kind
 from ...s3.requests import ObjectVersion, Request, Response, get_version, object_version
 from ..context import ExecutionContext
 from ..diff import Step
 from ..report import NO_EVIDENCE, Evidence
 from ..routes import Route
+from .method import Buffered
 
 if TYPE_CHECKING:
     from ...local.checksum_cache import ChecksumCache
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 # Up to this size an object passes through memory: the thread that receives objects writes one file
 # at a time, and that takes long on a network file system.
 _SMALL_BYTES = 256 * 2**10
+
+# Others are written as they arrive. Those of two parts are many, and often have both in memory: at
+# half of their size, they take no more memory than larger ones.
+_BUFFERED: Buffered = ((_SMALL_BYTES, 1), (PART_BYTES, 0), (2 * PART_BYTES, 0.5))
 
 
 @dataclass
@@ -47,6 +52,7 @@ class Download:
     staging: Staging
     context: ExecutionContext
     _staged: dict[str, StagedFile] = field(default_factory=dict, init=False)
+    buffered: Buffered = field(default=_BUFFERED, init=False)
 
     def start(self, step: Step, on_bytes: OnBytes | None) -> Future[Response] | Future[None]:
         """Start to download an object to a temporary file, or to memory."""

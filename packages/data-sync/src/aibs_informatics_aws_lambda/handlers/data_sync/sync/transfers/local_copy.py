@@ -29,6 +29,7 @@ from ..context import ExecutionContext
 from ..diff import Step
 from ..report import NO_EVIDENCE, Evidence
 from ..routes import Route
+from .method import Buffered
 
 _BLOCK_BYTES = 2**20
 
@@ -56,6 +57,8 @@ class LocalCopy:
         on_published: called with the seconds that it took to write and rename a file, from any
             thread.
     """
+
+    buffered: Buffered = ()
 
     def __init__(
         self,

@@ -10,12 +10,22 @@ from ...progress import CheckDeadline, OnBytes
 from ..diff import Step
 from ..report import Evidence
 
+Buffered = Sequence[tuple[int, float]]
+
 T = TypeVar("T")
 U = TypeVar("U")
 
 
 class TransferMethod(Protocol):
-    """Transfers and compares the entries of one route."""
+    """Transfers and compares the entries of one route.
+
+    Attributes:
+        buffered: how many times the content of an entry is in memory while it is in flight, as
+            pairs of a maximum size and this number, by size. Larger entries pass in parts, whose
+            memory is limited elsewhere.
+    """
+
+    buffered: Buffered
 
     def start(self, step: Step, on_bytes: OnBytes | None) -> Future[Any]:
         """Start to transfer an entry."""

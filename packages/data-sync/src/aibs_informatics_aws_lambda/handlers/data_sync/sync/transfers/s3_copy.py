@@ -33,6 +33,7 @@ from ..object_headers import copy_headers, needs_source, upload_of_parts_headers
 from ..report import Evidence
 from ..routes import Route
 from ..window import Window
+from .method import Buffered
 
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
 _MAX_COPY_BYTES = 5 * 2**30
@@ -57,6 +58,8 @@ class S3Copy:
         settings: how the copies are stored, if not as their sources.
         check: called at each block of what is read; an error that it raises ends the sync.
     """
+
+    buffered: Buffered = ()
 
     def __init__(
         self,

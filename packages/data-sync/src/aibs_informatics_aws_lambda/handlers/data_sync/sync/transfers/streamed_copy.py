@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
+import ctypes
 import hashlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError, ResourceNotFoundError
 
@@ -28,7 +29,9 @@ from ..object_headers import streamed_headers
 from ..report import Evidence
 from ..routes import Route
 from ..window import Window
-from .method import after, together
+from .method import Buffered, after, together
+
+T = TypeVar("T")
 
 # Up to this size, objects wait in memory for the window alone: it has some hundred of them.
 _SMALL_BYTES = 2**20
@@ -38,6 +41,9 @@ _LARGEST_BYTES = 64 * 2**20
 
 _MEMORY_BYTES = 64 * 2**20 // WORKERS
 _PARTS_AT_A_TIME = 8
+
+# Of malloc.h.
+_M_MMAP_THRESHOLD = -3
 
 
 class StreamedCopy:
@@ -53,6 +59,10 @@ class StreamedCopy:
         context: the threads for large objects, and the options of the sync.
     """
 
+    # A small object is there in pieces as it arrives, as a whole, and once more as it is sent, and
+    # small blocks that are freed leave gaps.
+    buffered: Buffered = ((_SMALL_BYTES, 4),)
+
     def __init__(
         self, route: Route, source_s3: S3, target_s3: S3, context: ExecutionContext
     ) -> None:
@@ -61,12 +71,15 @@ class StreamedCopy:
         self._target_s3 = target_s3
         self._context = context
         self._memory = _Memory(_MEMORY_BYTES)
+        _return_large_blocks()
 
     def start(self, step: Step, on_bytes: OnBytes | None) -> Future[_Sent]:
         """Start to copy an object."""
         size, number = step.entry.size, parts.parts_of(step.entry.etag or "")
         if not size or (number is None and size <= _SMALL_BYTES):
-            return self._send_whole(step)
+            # The window has waited until there is space.
+            self._memory.add(size)
+            return self._giving_back(size, partial(self._send_whole, step))
         return self._context.pool.submit(self._copy_large, step, number, on_bytes)
 
     def publish(self, step: Step, sent: _Sent) -> Evidence:
@@ -219,13 +232,17 @@ class StreamedCopy:
         self, step: Step, span: range, send: Callable[[_Received], Future[requests.Response]]
     ) -> Future[requests.Response]:
         """Start to copy a part, and give its memory back in the end."""
+        return self._giving_back(len(span), lambda: after(self._receive(step, span), send))
+
+    def _giving_back(self, size: int, start: Callable[[], Future[T]]) -> Future[T]:
+        """Start a future, and give the memory for some bytes back in the end."""
         try:
-            passed = after(self._receive(step, span), send)
+            started = start()
         except BaseException:
-            self._memory.give(len(span))
+            self._memory.give(size)
             raise
-        passed.add_done_callback(lambda _: self._memory.give(len(span)))
-        return passed
+        started.add_done_callback(lambda _: self._memory.give(size))
+        return started
 
     def _send_part(
         self,
@@ -404,11 +421,29 @@ class _Memory:
             self._changed.wait_for(lambda: not self._used or self._used + size <= self._limit)
             self._used += size
 
+    def add(self, size: int) -> None:
+        """Take the space of some bytes, whether or not there is any."""
+        with self._changed:
+            self._used += size
+
     def give(self, size: int) -> None:
         """Give the space of some bytes back."""
         with self._changed:
             self._used -= size
             self._changed.notify_all()
+
+
+def _return_large_blocks() -> None:
+    """Let blocks of memory from 1 MiB on go back to the system as soon as they are freed.
+
+    By default, the GNU C library keeps blocks as large as those that were freed before in its
+    heap, where parts of 8 MiB leave gaps of a third of its size:
+    https://man7.org/linux/man-pages/man3/mallopt.3.html
+    """
+    library = ctypes.CDLL(None)
+    # Others have no such function, nor such a heap.
+    if hasattr(library, "mallopt"):
+        library.mallopt(_M_MMAP_THRESHOLD, 2**20)
 
 
 def _get(version: requests.ObjectVersion, span: range | None, size: int) -> requests.Request:

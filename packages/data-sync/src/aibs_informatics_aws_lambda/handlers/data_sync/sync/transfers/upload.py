@@ -29,6 +29,7 @@ from ..diff import Step
 from ..object_headers import upload_headers
 from ..report import NO_EVIDENCE, Evidence
 from ..routes import Route
+from .method import Buffered
 
 if TYPE_CHECKING:
     from ...local.checksum_cache import ChecksumCache
@@ -80,6 +81,9 @@ class Upload:
         self._headers_of = upload_headers(settings)
         self._checksums = checksums
         self._begun: dict[str, FileState | None] = {}
+        whole = (settings and settings.part_size) or PART_BYTES
+        # The library reads what it does not divide at once. A small file may be in memory already.
+        self.buffered: Buffered = ((_SMALL_BYTES, 2), (whole, 1))
 
     def start(self, step: Step, on_bytes: OnBytes | None) -> Future[requests.Response]:
         """Start to upload a file.
