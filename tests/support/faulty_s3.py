@@ -242,7 +242,11 @@ class FaultyS3:
         if found.archived:
             return refusal(403, "InvalidObjectState")
         modified = format_datetime(datetime.fromtimestamp(self.told(found), UTC), usegmt=True)
-        headers = {"ETag": f'"{found.etag}"', "Last-Modified": modified}
+        headers = {
+            "ETag": f'"{found.etag}"',
+            "Last-Modified": modified,
+            "Accept-Ranges": "bytes",
+        }
         span = re.fullmatch(r"bytes=(\d+)-(\d*)", call.headers.get("range", ""))
         if span is None:
             return Reply(body=found.content, headers=headers)

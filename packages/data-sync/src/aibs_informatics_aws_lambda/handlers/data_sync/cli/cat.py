@@ -1,13 +1,10 @@
 """``data-sync cat``: write files and objects to stdout."""
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
 from functools import partial
-from pathlib import Path
-from typing import Any
 
-from aibs_informatics_aws_lambda.common.aws import named_errors
 from aibs_informatics_aws_lambda.common.cli.errors import ExitCode
 from aibs_informatics_aws_lambda.common.cli.output import printing
 from aibs_informatics_aws_lambda.common.files import filename_in_errors
@@ -17,18 +14,15 @@ from aibs_informatics_aws_lambda.storage.paths import parse_data_path
 
 from ..locations import Location, resolve
 from ..rate_limits import RateLimits
-from ..s3.botocore_client import s3_client
 from .arguments import PROGRAM, Parser, add_output_options, check_stdout
 from .connection import add_connection_options, use_connection
 from .messages import configure_logging
+from .object_reader import VERSION, read_object
 from .wildcards import expand_source
 
 _PROGRAM = f"{PROGRAM} cat"
 _BLOCK_BYTES = 2**20
 _UNLIMITED = RateLimits()
-
-VERSION = "?versionId="
-"""Precedes the version at the end of the URI of an object."""
 
 _DESCRIPTION = """\
 Write files and objects to stdout, one after another. Sources may have wildcards.
@@ -91,39 +85,18 @@ def write_to_stdout(
             for source in found:
                 location = resolve(source)
                 limits.take(requests=isinstance(location, S3Path))
-                with closing(open_source(location, connection)) as stream:
-                    for block in _blocks(location, stream, limits.block_bytes or _BLOCK_BYTES):
+                with closing(_read(location, connection, limits.block_bytes)) as blocks:
+                    for block in blocks:
                         limits.take(len(block))
                         sys.stdout.buffer.write(block)
         sys.stdout.buffer.flush()
 
 
-def open_source(location: Location, connection: S3Connection | None = None) -> Any:
-    """Return the content of a file, an object or a version of an object as a stream.
-
-    Args:
-        location: the file, or the URI of the object.
-        connection: the connection to S3, if not that of the environment.
-
-    Raises:
-        OSError: the file does not exist or cannot be read.
-        AWSError: the object does not exist or cannot be read.
-    """
-    if isinstance(location, Path):
-        return location.open("rb")
-    key, _, version = location.key.partition(VERSION)
-    arguments = {"VersionId": version} if version else {}
-    permission = "s3:GetObjectVersion" if version else "s3:GetObject"
-    with named_errors(f"read {location}", permission=permission):
-        return s3_client(connection).get_object(Bucket=location.bucket, Key=key, **arguments)[
-            "Body"
-        ]
-
-
-def _blocks(location: Location, stream: Any, size: int) -> Iterator[bytes]:
+def _read(
+    location: Location, connection: S3Connection | None, block_bytes: int | None
+) -> Generator[bytes]:
     if isinstance(location, S3Path):
-        with named_errors(f"read {location}", permission="s3:GetObject"):
-            yield from stream.iter_chunks(size)
-    else:
-        with filename_in_errors(location):
-            yield from iter(partial(stream.read, size), b"")
+        yield from read_object(location, connection, block_bytes)
+        return
+    with filename_in_errors(location), location.open("rb") as file:
+        yield from iter(partial(file.read, block_bytes or _BLOCK_BYTES), b"")

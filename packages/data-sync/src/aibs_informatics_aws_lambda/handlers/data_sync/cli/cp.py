@@ -7,7 +7,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -215,17 +215,18 @@ def _sources(options: argparse.Namespace) -> Iterator[list[str]]:
 
 
 def _as_path(source: str, folder: Path, connection: S3Connection | None) -> str:
-    from .cat import VERSION, open_source
+    from .object_reader import VERSION, read_object
 
     if source != _STREAM and VERSION not in source:
         return source
+    is_stdin = source == _STREAM
+    name = "stdin" if is_stdin else source.partition(VERSION)[0].rpartition("/")[2]
     folder.mkdir()
-    name, stream = "stdin", sys.stdin.buffer
-    if source != _STREAM:
-        name = source.partition(VERSION)[0].rpartition("/")[2]
-        stream = open_source(S3Path(source), connection)
-    with closing(stream), Path(folder, name).open("wb") as file:
-        shutil.copyfileobj(stream, file)
+    with Path(folder, name).open("wb") as file:
+        if is_stdin:
+            shutil.copyfileobj(sys.stdin.buffer, file)
+        else:
+            file.writelines(read_object(S3Path(source), connection))
     return str(Path(folder, name))
 
 

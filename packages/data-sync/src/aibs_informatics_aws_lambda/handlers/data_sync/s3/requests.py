@@ -275,6 +275,13 @@ def get_version(version: ObjectVersion, size: int) -> Request:
     )
 
 
+def get_range(version: ObjectVersion, span: range) -> Request:
+    """Return the request that downloads some bytes of a version of an object."""
+    request = get_version(version, len(span))
+    headers = {**request.headers, "Range": f"bytes={span.start}-{span.stop - 1}"}
+    return request._replace(headers=headers, keeps_headers=True)
+
+
 def put_text(bucket: str, key: str, text: str) -> Request:
     """Return the request that writes text to an object."""
     return Request("PutObject", "s3:PutObject", bucket, key, "PUT", body=text.encode())

@@ -447,11 +447,9 @@ def _return_large_blocks() -> None:
 
 
 def _get(version: requests.ObjectVersion, span: range | None, size: int) -> requests.Request:
-    request = requests.get_version(version, size)._replace(keeps_headers=True)
-    if span is None:
-        return request
-    headers = {**request.headers, "Range": f"bytes={span.start}-{span.stop - 1}"}
-    return request._replace(headers=headers)
+    if span is not None:
+        return requests.get_range(version, span)
+    return requests.get_version(version, size)._replace(keeps_headers=True)
 
 
 def _is_same(sent: _Sent, found: StoredObject) -> bool:

@@ -1,0 +1,195 @@
+"""The content of objects in order, of large ones in several parts at a time."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import zlib
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+from aibs_informatics_aws_lambda.common.aws import named_errors
+from aibs_informatics_aws_lambda.common.exceptions import AWSError
+from aibs_informatics_aws_lambda.common.s3 import S3Path
+
+from ..ahead import start_ahead
+from ..s3.botocore_client import s3_client
+from ..s3.requests import ObjectVersion, get_range
+
+if TYPE_CHECKING:
+    from aibs_informatics_aws_lambda.storage.data_sync.connection import S3Connection
+
+VERSION = "?versionId="
+"""Precedes the version at the end of the URI of an object."""
+
+_BLOCK_BYTES = 2**20
+_PART_BYTES = 8 * 2**20
+_PARTS_AHEAD = 8
+
+
+def read_object(
+    location: S3Path, connection: S3Connection | None = None, block_bytes: int | None = None
+) -> Generator[bytes]:
+    """Yield the content of an object, or of a version of it.
+
+    A large object is downloaded in several parts at a time: at a distance, a single connection is
+    slow. Nothing is downloaded ahead of a reader that takes its time, but for these parts.
+
+    Args:
+        location: the URI of the object.
+        connection: the connection to S3, if not that of the environment.
+        block_bytes: the maximum size of a block; with one, the object is downloaded in one piece.
+
+    Raises:
+        AWSError: the object does not exist or cannot be read, or has changed meanwhile.
+    """
+    key, _, version = location.key.partition(VERSION)
+    arguments = {"VersionId": version} if version else {}
+    permission = "s3:GetObjectVersion" if version else "s3:GetObject"
+    with named_errors(f"read {location}", permission=permission):
+        response = s3_client(connection).get_object(Bucket=location.bucket, Key=key, **arguments)
+        with closing(response["Body"]) as body:
+            size = response["ContentLength"]
+            etag = response.get("ETag", "").removeprefix("W/").strip('"')
+            has_parts = etag and response.get("AcceptRanges") == "bytes"
+            if block_bytes or size <= 2 * _PART_BYTES or not has_parts:
+                yield from body.iter_chunks(block_bytes or _BLOCK_BYTES)
+                return
+            found = ObjectVersion(location.bucket, key, etag, size)
+            blocks = _read_parts(found, version, body, connection)
+            yield from _checked(blocks, response, location)
+
+
+def _read_parts(
+    found: ObjectVersion, version: str, body: Any, connection: S3Connection | None
+) -> Generator[bytes]:
+    """Yield an object part by part; the first one is that of a response that has begun."""
+    from ..s3.client import S3
+
+    s3 = S3(_PARTS_AHEAD, connection)
+    query = f"versionId={version}" if version else ""
+
+    def start(span: range) -> Callable[[], bytes]:
+        if not span.start:
+            return lambda: _read_exactly(body, len(span))
+        future = s3.send(get_range(found, span)._replace(query=query))
+        return lambda: future.result().body
+
+    size = found.size or 0
+    starts = range(0, size, _PART_BYTES)
+    spans = (range(start, min(start + _PART_BYTES, size)) for start in starts)
+    try:
+        for span, wait in start_ahead(spans, start, _PARTS_AHEAD):
+            block = wait()
+            if len(block) != len(span):
+                raise AWSError(
+                    f"cannot read s3://{found.bucket}/{found.key}: received {len(block)} bytes of "
+                    f"a part of {len(span)}. Try again"
+                )
+            yield block
+    finally:
+        s3.cancel()
+
+
+def _read_exactly(body: Any, size: int) -> bytes:
+    block: bytes = body.read(size)
+    # The rest is downloaded in parts, by other connections.
+    body.close()
+    return block
+
+
+def _checked(
+    blocks: Generator[bytes], response: Mapping[str, Any], location: S3Path
+) -> Generator[bytes]:
+    """Yield blocks, and check at the end that they are what the service has a checksum of.
+
+    Raises:
+        AWSError: they are not.
+    """
+    checksum = _find_checksum(response)
+    with closing(blocks):
+        for block in blocks:
+            if checksum:
+                checksum.add(block)
+            yield block
+    if checksum and not checksum.is_right():
+        raise AWSError(
+            f"cannot read {location}: what was received does not have the checksum that the "
+            "service has stored. Try again, and check the network"
+        )
+
+
+class _Checksum:
+    """A checksum of an object.
+
+    Args:
+        value: the one that is stored, in Base64.
+        algorithm: the name of its algorithm.
+    """
+
+    def __init__(self, value: str, algorithm: str) -> None:
+        self._value = value
+        self._digest = _DIGESTS[algorithm]()
+
+    def add(self, block: bytes) -> None:
+        """Add the next bytes."""
+        self._digest.update(block)
+
+    def is_right(self) -> bool:
+        """Tell whether all bytes that were added have the checksum."""
+        return base64.b64encode(self._digest.digest()).decode() == self._value
+
+
+class _Crc:
+    """A CRC with the interface of `hashlib`.
+
+    Args:
+        crc: returns the CRC of bytes, after that of the bytes before them.
+        length: its number of bytes.
+    """
+
+    def __init__(self, crc: Callable[[bytes, int], int], length: int) -> None:
+        self._crc = crc
+        self._length = length
+        self._value = 0
+
+    def update(self, block: bytes) -> None:
+        self._value = self._crc(block, self._value)
+
+    def digest(self) -> bytes:
+        return self._value.to_bytes(self._length, "big")
+
+
+def _crc32c() -> _Crc:
+    from awscrt.checksums import crc32c
+
+    return _Crc(crc32c, 4)
+
+
+def _crc64nvme() -> _Crc:
+    from awscrt.checksums import crc64nvme
+
+    return _Crc(crc64nvme, 8)
+
+
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
+_DIGESTS: Mapping[str, Callable[[], Any]] = {
+    "CRC64NVME": _crc64nvme,
+    "CRC32C": _crc32c,
+    "CRC32": lambda: _Crc(zlib.crc32, 4),
+    "SHA256": hashlib.sha256,
+    "SHA1": lambda: hashlib.sha1(usedforsecurity=False),
+}
+
+
+def _find_checksum(response: Mapping[str, Any]) -> _Checksum | None:
+    """Return the checksum of a whole object that a response names, if it names one.
+
+    That of an object in parts, which ends in their number, is one of the checksums of the parts.
+    """
+    for algorithm in _DIGESTS:
+        value = response.get(f"Checksum{algorithm}")
+        if value and "-" not in value:
+            return _Checksum(value, algorithm)
+    return None

@@ -1,0 +1,136 @@
+"""Objects that are read in order, large ones in parts."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import zlib
+from collections.abc import Callable
+from contextlib import closing
+
+import pytest
+from aibs_informatics_aws_lambda.common.exceptions import AWSError
+from aibs_informatics_aws_lambda.common.s3 import S3Path
+from aibs_informatics_aws_lambda.handlers.data_sync.cli import object_reader
+from aibs_informatics_aws_lambda.handlers.data_sync.cli.object_reader import read_object
+from faulty_s3 import Call, FaultyS3, Reply
+from tables import table
+
+PART = 1000
+SOURCE = S3Path("s3://bucket/a")
+# Of its own: a request of another test may arrive after that has ended.
+SLOW = S3Path("s3://bucket/slow")
+
+
+@pytest.fixture(autouse=True)
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(object_reader, "_PART_BYTES", PART)
+
+
+def content_of(size: int) -> bytes:
+    return bytes(number * number % 251 for number in range(size))
+
+
+def count_requests(s3: FaultyS3, source: S3Path = SOURCE) -> int:
+    asked = ("GetObject", source.key)
+    return sum((call.operation, call.key) == asked for call in s3.calls)
+
+
+@table(
+    "size, requests",
+    {
+        "an empty object": (0, 1),
+        "a small object": (1, 1),
+        "two parts in one request": (2 * PART, 1),
+        "three parts": (2 * PART + 1, 3),
+        "more parts than are downloaded at a time": (21 * PART, 21),
+    },
+)
+def test_objects_are_read_in_order(s3: FaultyS3, size, requests):
+    s3.put("bucket", "a", content_of(size))
+    assert b"".join(read_object(SOURCE)) == content_of(size)
+    assert count_requests(s3) == requests
+
+
+def test_object_is_read_in_one_piece_where_bytes_are_limited(s3: FaultyS3):
+    s3.put("bucket", "a", content_of(5 * PART))
+    blocks = list(read_object(SOURCE, block_bytes=PART))
+    assert b"".join(blocks) == content_of(5 * PART)
+    assert count_requests(s3) == 1
+
+
+def test_no_more_than_eight_parts_are_ahead_of_a_slow_reader(s3: FaultyS3):
+    s3.put("bucket", "slow", content_of(50 * PART))
+    with closing(read_object(SLOW)) as blocks:
+        assert next(blocks) == content_of(50 * PART)[:PART]
+        assert count_requests(s3, SLOW) <= 8
+    # Nothing more is requested after a reader that has seen enough.
+    assert count_requests(s3, SLOW) <= 8
+
+
+def test_object_that_is_replaced_meanwhile_is_not_mixed(s3: FaultyS3):
+    s3.put("bucket", "a", content_of(20 * PART))
+    blocks, read = read_object(SOURCE), []
+    read.append(next(blocks))
+    s3.put("bucket", "a", b"x" * 20 * PART)
+    with pytest.raises(AWSError, match=r"a: .*changed"):
+        read.extend(blocks)
+    assert content_of(20 * PART).startswith(b"".join(read))
+
+
+def test_part_of_another_length_is_an_error(s3: FaultyS3):
+    def shorten(call: Call, respond: Callable[[], Reply]) -> Reply:
+        reply = respond()
+        is_part = call.headers.get("range", "").startswith(f"bytes={2 * PART}-")
+        return Reply(206, reply.body[:-1], reply.headers) if is_part else reply
+
+    s3.put("bucket", "a", content_of(5 * PART))
+    s3.fault = shorten
+    with pytest.raises(AWSError, match=f"received {PART - 1} bytes of a part of {PART}"):
+        list(read_object(SOURCE))
+
+
+def test_large_version_is_read_in_parts(bucket):
+    client, old = bucket.client, content_of(5 * PART)
+    client.put_bucket_versioning(Bucket="bucket", VersioningConfiguration={"Status": "Enabled"})
+    version = client.put_object(Bucket="bucket", Key="a", Body=old)["VersionId"]
+    client.put_object(Bucket="bucket", Key="a", Body=b"new")
+    assert b"".join(read_object(S3Path(f"s3://bucket/a?versionId={version}"))) == old
+
+
+def crc(name: str, content: bytes, length: int) -> bytes:
+    from awscrt import checksums
+
+    functions = {"crc32": zlib.crc32, "crc32c": checksums.crc32c, "crc64nvme": checksums.crc64nvme}
+    return functions[name](content).to_bytes(length, "big")
+
+
+@table(
+    "algorithm, digest",
+    {
+        "CRC64NVME": ("CRC64NVME", lambda content: crc("crc64nvme", content, 8)),
+        "CRC32C": ("CRC32C", lambda content: crc("crc32c", content, 4)),
+        "CRC32": ("CRC32", lambda content: crc("crc32", content, 4)),
+        "SHA-256": ("SHA256", lambda content: hashlib.sha256(content).digest()),
+        "SHA-1": ("SHA1", lambda content: hashlib.sha1(content).digest()),
+    },
+)
+def test_content_in_parts_must_have_the_checksum_that_is_stored(algorithm, digest):
+    content = content_of(3 * PART)
+    response = {f"Checksum{algorithm}": base64.b64encode(digest(content)).decode()}
+
+    def parts(content: bytes):
+        yield content[:PART]
+        yield content[PART:]
+
+    def read(content: bytes) -> bytes:
+        return b"".join(object_reader._checked(parts(content), response, SOURCE))
+
+    assert read(content) == content
+    with pytest.raises(AWSError, match=r"cannot read s3://bucket/a: .* checksum"):
+        read(content[:-1] + b"\xff")
+
+
+def test_checksum_of_checksums_of_parts_is_not_one_of_the_content():
+    response = {"ChecksumCRC32": "AAAAAA==-3"}
+    assert object_reader._find_checksum(response) is None
