@@ -13,20 +13,20 @@ USER = "User: arn:aws:iam::123456789012:user/u is not authorized to perform"
         "a denied action is granted": (
             "AccessDenied",
             "Access Denied",
-            "Grant s3:GetObject to the role in use, and if another account owns the resource, in "
-            "the policy of the resource too",
+            "Grant s3:GetObject to the role in use: its policies, or those of another account "
+            "that owns the resource, do not allow s3:GetObject",
         ),
         "other services have another code for it": (
             "AccessDeniedException",
             "",
-            "Grant s3:GetObject to the role in use, and if another account owns the resource, in "
-            "the policy of the resource too",
+            "Grant s3:GetObject to the role in use: its policies, or those of another account "
+            "that owns the resource, do not allow s3:GetObject",
         ),
         "the action that the service names is granted": (
             "AccessDenied",
             f"{USER}: s3:GetObjectVersion because no identity-based policy allows it",
-            "Grant s3:GetObjectVersion to the role in use, and if another account owns the "
-            "resource, in the policy of the resource too",
+            "Grant s3:GetObjectVersion to the role in use: its policies, or those of another "
+            "account that owns the resource, do not allow s3:GetObjectVersion",
         ),
         "the use of a key is granted": (
             "AccessDenied",

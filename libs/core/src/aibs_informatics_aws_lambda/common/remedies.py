@@ -93,6 +93,6 @@ def find_remedy(code: str, message: str, permission: str) -> str:
     if key:
         return f"Grant {key[0]} on the KMS key to the role in use, in its policy and in the key's"
     return (
-        f"Grant {action} to the role in use, and if another account owns the resource, in the "
-        "policy of the resource too"
+        f"Grant {action} to the role in use: its policies, or those of another account that owns "
+        f"the resource, do not allow {action}"
     )
