@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from aibs_informatics_aws_lambda.common.aws import named_errors
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
@@ -68,7 +69,7 @@ def _read_parts(
     from ..s3.client import S3
 
     s3 = S3(_PARTS_AHEAD, connection)
-    query = f"versionId={version}" if version else ""
+    query = f"versionId={quote(version, safe='')}" if version else ""
 
     def start(span: range) -> Callable[[], bytes]:
         if not span.start:
