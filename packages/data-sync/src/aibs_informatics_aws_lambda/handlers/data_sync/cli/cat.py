@@ -78,6 +78,10 @@ def write_to_stdout(
         AWSError: an object does not exist or cannot be read.
     """
     check_stdout()
+    block_bytes = limits.block_bytes
+    if limits.requests_per_second:
+        # A single request for an object, as is taken.
+        block_bytes = block_bytes or _BLOCK_BYTES
     with filename_in_errors("stdout"), printing(sys.stdout):
         for text in sources:
             is_version = VERSION in text
@@ -85,7 +89,7 @@ def write_to_stdout(
             for source in found:
                 location = resolve(source)
                 limits.take(requests=isinstance(location, S3Path))
-                with closing(_read(location, connection, limits.block_bytes)) as blocks:
+                with closing(_read(location, connection, block_bytes)) as blocks:
                     for block in blocks:
                         limits.take(len(block))
                         sys.stdout.buffer.write(block)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import logging
 import zlib
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
@@ -15,14 +16,18 @@ from aibs_informatics_aws_lambda.common.exceptions import AWSError
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 
 from ..ahead import start_ahead
+from ..locations import s3_uri
 from ..s3.botocore_client import s3_client
-from ..s3.requests import ObjectVersion, get_range
+from ..s3.errors import ChangedError
+from ..s3.requests import ObjectVersion, Response, get_range
 
 if TYPE_CHECKING:
     from aibs_informatics_aws_lambda.storage.data_sync.connection import S3Connection
 
 VERSION = "?versionId="
 """Precedes the version at the end of the URI of an object."""
+
+logger = logging.getLogger(__name__)
 
 _BLOCK_BYTES = 2**20
 _PART_BYTES = 8 * 2**20
@@ -51,8 +56,8 @@ def read_object(
     with named_errors(f"read {location}", permission=permission):
         response = s3_client(connection).get_object(Bucket=location.bucket, Key=key, **arguments)
         with closing(response["Body"]) as body:
-            size = response["ContentLength"]
-            etag = response.get("ETag", "").removeprefix("W/").strip('"')
+            size = response.get("ContentLength", 0)
+            etag = _etag_of(response.get("ETag", ""))
             has_parts = etag and response.get("AcceptRanges") == "bytes"
             if block_bytes or size <= 2 * _PART_BYTES or not has_parts:
                 yield from body.iter_chunks(block_bytes or _BLOCK_BYTES)
@@ -65,39 +70,87 @@ def read_object(
 def _read_parts(
     found: ObjectVersion, version: str, body: Any, connection: S3Connection | None
 ) -> Generator[bytes]:
-    """Yield an object part by part; the first one is that of a response that has begun."""
+    """Yield an object part by part; the first one is that of a response that has begun.
+
+    This response is kept until the second part has arrived. If that fails, the rest of the
+    response is read: some services ignore ranges, or compare other ETags than they serve.
+    """
     from ..s3.client import S3
 
     s3 = S3(_PARTS_AHEAD, connection)
     query = f"versionId={quote(version, safe='')}" if version else ""
 
-    def start(span: range) -> Callable[[], bytes]:
-        if not span.start:
-            return lambda: _read_exactly(body, len(span))
+    def send(span: range) -> Callable[[], bytes]:
         future = s3.send(get_range(found, span)._replace(query=query))
-        return lambda: future.result().body
+        return lambda: _read_part(future.result(), found, len(span))
+
+    def start(span: range) -> Callable[[], bytes]:
+        return send(span) if span.start else lambda: _read_exactly(body, len(span))
 
     size = found.size or 0
     starts = range(0, size, _PART_BYTES)
     spans = (range(start, min(start + _PART_BYTES, size)) for start in starts)
+    has_body = True
     try:
         for span, wait in start_ahead(spans, start, _PARTS_AHEAD):
-            block = wait()
-            if len(block) != len(span):
-                raise AWSError(
-                    f"cannot read s3://{found.bucket}/{found.key}: received {len(block)} bytes of "
-                    f"a part of {len(span)}. Try again"
-                )
+            try:
+                block = wait()
+            except AWSError:
+                if not has_body:
+                    raise
+                if span.start:
+                    logger.debug("Cannot download parts: reading a single response", exc_info=True)
+                    s3.cancel()
+                    yield from body.iter_chunks(_BLOCK_BYTES)
+                    return
+                # The connection broke.
+                has_body = False
+                block = send(span)()
+            if span.start:
+                has_body = False
+                body.close()
             yield block
     finally:
         s3.cancel()
 
 
 def _read_exactly(body: Any, size: int) -> bytes:
-    block: bytes = body.read(size)
-    # The rest is downloaded in parts, by other connections.
-    body.close()
+    """Return the next bytes of a response.
+
+    Raises:
+        AWSError: the connection broke.
+    """
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        block: bytes = body.read(size)
+    except BotoCoreError as error:
+        raise AWSError(str(error)) from error
+    if len(block) != size:
+        raise AWSError(f"received {len(block)} bytes of {size}")
     return block
+
+
+def _read_part(response: Response, found: ObjectVersion, size: int) -> bytes:
+    """Return a part, which must be one of the object that was found.
+
+    Raises:
+        AWSError: it is not.
+    """
+    uri = s3_uri(found.bucket, found.key)
+    received = len(response.body)
+    if received != size:
+        raise AWSError(
+            f"cannot read {uri}: received {received} bytes of a part of {size}. Try again"
+        )
+    # Some services ignore the condition of the request.
+    if _etag_of(response.headers.get("etag", "")) != found.etag:
+        raise ChangedError(f"cannot read {uri}: the object has changed meanwhile. Try again")
+    return response.body
+
+
+def _etag_of(header: str) -> str:
+    return header.removeprefix("W/").strip('"')
 
 
 def _checked(
