@@ -15,7 +15,7 @@ from aibs_informatics_aws_lambda.common.exceptions import AWSError
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.handlers.data_sync.cli import object_reader
 from aibs_informatics_aws_lambda.handlers.data_sync.cli.cat import write_to_stdout
-from aibs_informatics_aws_lambda.handlers.data_sync.cli.object_reader import read_object
+from aibs_informatics_aws_lambda.handlers.data_sync.cli.object_reader import ObjectReader
 from aibs_informatics_aws_lambda.handlers.data_sync.rate_limits import RateLimits
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.errors import ChangedError
 from faulty_s3 import Call, Fault, FaultyS3, Reply, refusal
@@ -23,8 +23,9 @@ from tables import table
 
 PART = 1000
 SOURCE = S3Path("s3://bucket/a")
-# Of its own: a request of another test may arrive after that has ended.
+# Of their own: a request of another test may arrive after that has ended.
 SLOW = S3Path("s3://bucket/slow")
+WHOLE = S3Path("s3://bucket/whole")
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +37,7 @@ def content_of(size: int) -> bytes:
     return bytes(number * number % 251 for number in range(size))
 
 
-def count_requests(s3: FaultyS3, source: S3Path = SOURCE) -> int:
+def count_requests(s3: FaultyS3, source: S3Path) -> int:
     asked = ("GetObject", source.key)
     return sum((call.operation, call.key) == asked for call in s3.calls)
 
@@ -52,21 +53,22 @@ def count_requests(s3: FaultyS3, source: S3Path = SOURCE) -> int:
     },
 )
 def test_objects_are_read_in_order(s3: FaultyS3, size, requests):
-    s3.put("bucket", "a", content_of(size))
-    assert b"".join(read_object(SOURCE)) == content_of(size)
-    assert count_requests(s3) == requests
+    s3.put("bucket", f"{size}", content_of(size))
+    source = S3Path(f"s3://bucket/{size}")
+    assert b"".join(ObjectReader().read(source)) == content_of(size)
+    assert count_requests(s3, source) == requests
 
 
 def test_object_is_read_in_one_piece_where_bytes_are_limited(s3: FaultyS3):
-    s3.put("bucket", "a", content_of(5 * PART))
-    blocks = list(read_object(SOURCE, block_bytes=PART))
+    s3.put("bucket", "whole", content_of(5 * PART))
+    blocks = list(ObjectReader().read(WHOLE, block_bytes=PART))
     assert b"".join(blocks) == content_of(5 * PART)
-    assert count_requests(s3) == 1
+    assert count_requests(s3, WHOLE) == 1
 
 
 def test_no_more_than_eight_parts_are_ahead_of_a_slow_reader(s3: FaultyS3):
     s3.put("bucket", "slow", content_of(50 * PART))
-    with closing(read_object(SLOW)) as blocks:
+    with closing(ObjectReader().read(SLOW)) as blocks:
         assert next(blocks) == content_of(50 * PART)[:PART]
         assert count_requests(s3, SLOW) <= 8
     # Nothing more is requested after a reader that has seen enough.
@@ -75,7 +77,7 @@ def test_no_more_than_eight_parts_are_ahead_of_a_slow_reader(s3: FaultyS3):
 
 def test_object_that_is_replaced_meanwhile_is_not_mixed(s3: FaultyS3):
     s3.put("bucket", "a", content_of(20 * PART))
-    blocks, read = read_object(SOURCE), []
+    blocks, read = ObjectReader().read(SOURCE), []
     read.append(next(blocks))
     s3.put("bucket", "a", b"x" * 20 * PART)
     # The response that has begun, and the parts that were requested, are those of before.
@@ -94,7 +96,7 @@ def test_object_that_is_replaced_meanwhile_is_not_mixed_where_conditions_are_ign
     s3.put("bucket", "a", content_of(20 * PART))
     s3.fault, read = ignore_conditions, []
     with pytest.raises(AWSError, match=r"cannot read s3://bucket/a: the object has changed"):
-        read.extend(read_object(SOURCE))
+        read.extend(ObjectReader().read(SOURCE))
     assert content_of(20 * PART).startswith(b"".join(read))
 
 
@@ -154,7 +156,7 @@ def break_each_part_once() -> Fault:
 def test_object_is_read_in_spite_of(s3: FaultyS3, fault):
     s3.put("bucket", "a", content_of(5 * PART))
     s3.fault = fault
-    assert b"".join(read_object(SOURCE)) == content_of(5 * PART)
+    assert b"".join(ObjectReader().read(SOURCE)) == content_of(5 * PART)
 
 
 def test_part_of_another_length_is_an_error(s3: FaultyS3):
@@ -165,24 +167,25 @@ def test_part_of_another_length_is_an_error(s3: FaultyS3):
     s3.put("bucket", "a", content_of(5 * PART))
     s3.fault = shorten
     with pytest.raises(AWSError, match=f"received {PART - 1} bytes of a part of {PART}"):
-        list(read_object(SOURCE))
+        list(ObjectReader().read(SOURCE))
 
 
 def test_versions_may_have_any_characters(s3: FaultyS3):
-    s3.put("bucket", "a", content_of(5 * PART))
-    assert b"".join(read_object(S3Path("s3://bucket/a?versionId=3/L4+q&x=%41"))) == content_of(
-        5 * PART
-    )
-    assert {call.query["versionId"] for call in s3.calls} == {"3/L4+q&x=%41"}
+    s3.put("bucket", "versions", content_of(5 * PART))
+    assert b"".join(
+        ObjectReader().read(S3Path("s3://bucket/versions?versionId=3/L4+q&x=%41"))
+    ) == content_of(5 * PART)
+    calls = [call for call in s3.calls if call.key == "versions"]
+    assert {call.query["versionId"] for call in calls} == {"3/L4+q&x=%41"}
 
 
 def test_requests_for_parts_do_not_exceed_a_limit_of_requests(
     s3: FaultyS3, capfdbinary: pytest.CaptureFixture[bytes]
 ):
-    s3.put("bucket", "a", content_of(5 * PART))
-    write_to_stdout(["s3://bucket/a"], limits=RateLimits(requests_per_second=1000))
+    s3.put("bucket", "whole", content_of(5 * PART))
+    write_to_stdout(["s3://bucket/whole"], limits=RateLimits(requests_per_second=1000))
     assert capfdbinary.readouterr().out == content_of(5 * PART)
-    assert count_requests(s3) == 1
+    assert count_requests(s3, WHOLE) == 1
 
 
 def test_large_version_is_read_in_parts(bucket):
@@ -190,7 +193,7 @@ def test_large_version_is_read_in_parts(bucket):
     client.put_bucket_versioning(Bucket="bucket", VersioningConfiguration={"Status": "Enabled"})
     version = client.put_object(Bucket="bucket", Key="a", Body=old)["VersionId"]
     client.put_object(Bucket="bucket", Key="a", Body=b"new")
-    assert b"".join(read_object(S3Path(f"s3://bucket/a?versionId={version}"))) == old
+    assert b"".join(ObjectReader().read(S3Path(f"s3://bucket/a?versionId={version}"))) == old
 
 
 def crc(name: str, content: bytes, length: int) -> bytes:
@@ -229,3 +232,15 @@ def test_content_in_parts_must_have_the_checksum_that_is_stored(algorithm, diges
 def test_checksum_of_checksums_of_parts_is_not_one_of_the_content():
     response = {"ChecksumCRC32": "AAAAAA==-3"}
     assert object_reader._find_checksum(response) is None
+
+
+def test_credentials_are_looked_up_once_for_all_objects(s3: FaultyS3, monkeypatch, capfdbinary):
+    made, make = [], object_reader.s3_client
+    monkeypatch.setattr(
+        object_reader, "s3_client", lambda connection: made.append(connection) or make(connection)
+    )
+    for key in "abc":
+        s3.put("bucket", key, key.encode())
+    write_to_stdout([f"s3://bucket/{key}" for key in "abc"])
+    assert capfdbinary.readouterr().out == b"abc"
+    assert made == [None]

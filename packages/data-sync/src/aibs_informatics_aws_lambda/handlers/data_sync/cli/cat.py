@@ -17,7 +17,7 @@ from ..rate_limits import RateLimits
 from .arguments import PROGRAM, Parser, add_output_options, check_stdout
 from .connection import add_connection_options, use_connection
 from .messages import configure_logging
-from .object_reader import VERSION, read_object
+from .object_reader import VERSION, ObjectReader
 from .wildcards import expand_source
 
 _PROGRAM = f"{PROGRAM} cat"
@@ -78,6 +78,7 @@ def write_to_stdout(
         AWSError: an object does not exist or cannot be read.
     """
     check_stdout()
+    reader = ObjectReader(connection)
     block_bytes = limits.block_bytes
     if limits.requests_per_second:
         # A single request for an object, as is taken.
@@ -89,18 +90,16 @@ def write_to_stdout(
             for source in found:
                 location = resolve(source)
                 limits.take(requests=isinstance(location, S3Path))
-                with closing(_read(location, connection, block_bytes)) as blocks:
+                with closing(_read(location, reader, block_bytes)) as blocks:
                     for block in blocks:
                         limits.take(len(block))
                         sys.stdout.buffer.write(block)
         sys.stdout.buffer.flush()
 
 
-def _read(
-    location: Location, connection: S3Connection | None, block_bytes: int | None
-) -> Generator[bytes]:
+def _read(location: Location, reader: ObjectReader, block_bytes: int | None) -> Generator[bytes]:
     if isinstance(location, S3Path):
-        yield from read_object(location, connection, block_bytes)
+        yield from reader.read(location, block_bytes)
         return
     with filename_in_errors(location), location.open("rb") as file:
         yield from iter(partial(file.read, block_bytes or _BLOCK_BYTES), b"")

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from aibs_informatics_aws_lambda.common.cli.errors import CommandError, ExitCode, UsageError
 from aibs_informatics_aws_lambda.common.s3 import S3Path
-from aibs_informatics_aws_lambda.storage.data_sync.connection import S3Connection
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncCounts, DataSyncRequest
 
 from .arguments import PROGRAM, Parser, add_output_options
@@ -34,6 +33,7 @@ from .summary import count_requests, format_counts
 
 if TYPE_CHECKING:
     from ..sync.engine import Engine
+    from .object_reader import ObjectReader
 
 _STREAM = "-"
 
@@ -208,14 +208,16 @@ def _sources(options: argparse.Namespace) -> Iterator[list[str]]:
     """Give the sources. Stdin and versions of objects are first written to temporary files."""
     if options.sources == [_STREAM] and options.destination.endswith("/"):
         raise UsageError("stdin has no name: give the full path or URI of the copy")
+    from .object_reader import ObjectReader
+
     with TemporaryDirectory(prefix="data-sync-") as folder:
-        connection = find_side_connection(options, "source")
+        reader = ObjectReader(find_side_connection(options, "source"))
         numbered = enumerate(options.sources)
-        yield [_as_path(text, Path(folder, str(n)), connection) for n, text in numbered]
+        yield [_as_path(text, Path(folder, str(n)), reader) for n, text in numbered]
 
 
-def _as_path(source: str, folder: Path, connection: S3Connection | None) -> str:
-    from .object_reader import VERSION, read_object
+def _as_path(source: str, folder: Path, reader: ObjectReader) -> str:
+    from .object_reader import VERSION
 
     if source != _STREAM and VERSION not in source:
         return source
@@ -226,7 +228,7 @@ def _as_path(source: str, folder: Path, connection: S3Connection | None) -> str:
         if is_stdin:
             shutil.copyfileobj(sys.stdin.buffer, file)
         else:
-            file.writelines(read_object(S3Path(source), connection))
+            file.writelines(reader.read(S3Path(source)))
     return str(Path(folder, name))
 
 

@@ -8,6 +8,7 @@ import logging
 import zlib
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -24,6 +25,8 @@ from ..s3.requests import ObjectVersion, Response, get_range
 if TYPE_CHECKING:
     from aibs_informatics_aws_lambda.storage.data_sync.connection import S3Connection
 
+    from ..s3.client import S3
+
 VERSION = "?versionId="
 """Precedes the version at the end of the URI of an object."""
 
@@ -34,84 +37,100 @@ _PART_BYTES = 8 * 2**20
 _PARTS_AHEAD = 8
 
 
-def read_object(
-    location: S3Path, connection: S3Connection | None = None, block_bytes: int | None = None
-) -> Generator[bytes]:
-    """Yield the content of an object, or of a version of it.
-
-    A large object is downloaded in several parts at a time: at a distance, a single connection is
-    slow. Nothing is downloaded ahead of a reader that takes its time, but for these parts.
+class ObjectReader:
+    """Reads objects. The credentials are looked up once, and a role is assumed once.
 
     Args:
-        location: the URI of the object.
         connection: the connection to S3, if not that of the environment.
-        block_bytes: the maximum size of a block; with one, the object is downloaded in one piece.
-
-    Raises:
-        AWSError: the object does not exist or cannot be read, or has changed meanwhile.
     """
-    key, _, version = location.key.partition(VERSION)
-    arguments = {"VersionId": version} if version else {}
-    permission = "s3:GetObjectVersion" if version else "s3:GetObject"
-    with named_errors(f"read {location}", permission=permission):
-        response = s3_client(connection).get_object(Bucket=location.bucket, Key=key, **arguments)
-        with closing(response["Body"]) as body:
-            size = response.get("ContentLength", 0)
-            etag = _etag_of(response.get("ETag", ""))
-            has_parts = etag and response.get("AcceptRanges") == "bytes"
-            if block_bytes or size <= 2 * _PART_BYTES or not has_parts:
-                yield from body.iter_chunks(block_bytes or _BLOCK_BYTES)
-                return
-            found = ObjectVersion(location.bucket, key, etag, size)
-            blocks = _read_parts(found, version, body, connection)
-            yield from _checked(blocks, response, location)
 
+    def __init__(self, connection: S3Connection | None = None) -> None:
+        self._connection = connection
 
-def _read_parts(
-    found: ObjectVersion, version: str, body: Any, connection: S3Connection | None
-) -> Generator[bytes]:
-    """Yield an object part by part; the first one is that of a response that has begun.
+    @cached_property
+    def _client(self) -> Any:
+        return s3_client(self._connection)
 
-    This response is kept until the second part has arrived. If that fails, the rest of the
-    response is read: some services ignore ranges, or compare other ETags than they serve.
-    """
-    from ..s3.client import S3
+    @cached_property
+    def _s3(self) -> S3:
+        # Not for small objects, whose start it would slow down.
+        from ..s3.client import S3
 
-    s3 = S3(_PARTS_AHEAD, connection)
-    query = f"versionId={quote(version, safe='')}" if version else ""
+        return S3(_PARTS_AHEAD, self._connection)
 
-    def send(span: range) -> Callable[[], bytes]:
-        future = s3.send(get_range(found, span)._replace(query=query))
-        return lambda: _read_part(future.result(), found, len(span))
+    def read(self, location: S3Path, block_bytes: int | None = None) -> Generator[bytes]:
+        """Yield the content of an object, or of a version of it.
 
-    def start(span: range) -> Callable[[], bytes]:
-        return send(span) if span.start else lambda: _read_exactly(body, len(span))
+        A large object is downloaded in several parts at a time: at a distance, a single connection
+        is slow. Nothing is downloaded ahead of a reader that takes its time, but for these parts.
 
-    size = found.size or 0
-    starts = range(0, size, _PART_BYTES)
-    spans = (range(start, min(start + _PART_BYTES, size)) for start in starts)
-    has_body = True
-    try:
-        for span, wait in start_ahead(spans, start, _PARTS_AHEAD):
-            try:
-                block = wait()
-            except AWSError:
-                if not has_body:
-                    raise
-                if span.start:
-                    logger.debug("Cannot download parts: reading a single response", exc_info=True)
-                    s3.cancel()
-                    yield from body.iter_chunks(_BLOCK_BYTES)
+        Args:
+            location: the URI of the object.
+            block_bytes: the maximum size of a block; with one, the object is downloaded in one
+                piece.
+
+        Raises:
+            AWSError: the object does not exist or cannot be read, or has changed meanwhile.
+        """
+        key, _, version = location.key.partition(VERSION)
+        arguments = {"VersionId": version} if version else {}
+        permission = "s3:GetObjectVersion" if version else "s3:GetObject"
+        with named_errors(f"read {location}", permission=permission):
+            response = self._client.get_object(Bucket=location.bucket, Key=key, **arguments)
+            with closing(response["Body"]) as body:
+                size = response.get("ContentLength", 0)
+                etag = _etag_of(response.get("ETag", ""))
+                has_parts = etag and response.get("AcceptRanges") == "bytes"
+                if block_bytes or size <= 2 * _PART_BYTES or not has_parts:
+                    yield from body.iter_chunks(block_bytes or _BLOCK_BYTES)
                     return
-                # The connection broke.
-                has_body = False
-                block = send(span)()
-            if span.start:
-                has_body = False
-                body.close()
-            yield block
-    finally:
-        s3.cancel()
+                found = ObjectVersion(location.bucket, key, etag, size)
+                blocks = self._read_parts(found, version, body)
+                yield from _checked(blocks, response, location)
+
+    def _read_parts(self, found: ObjectVersion, version: str, body: Any) -> Generator[bytes]:
+        """Yield an object part by part; the first one is that of a response that has begun.
+
+        This response is kept until the second part has arrived. If that fails, the rest of the
+        response is read: some services ignore ranges, or compare other ETags than they serve.
+        """
+        s3 = self._s3
+        query = f"versionId={quote(version, safe='')}" if version else ""
+
+        def send(span: range) -> Callable[[], bytes]:
+            future = s3.send(get_range(found, span)._replace(query=query))
+            return lambda: _read_part(future.result(), found, len(span))
+
+        def start(span: range) -> Callable[[], bytes]:
+            return send(span) if span.start else lambda: _read_exactly(body, len(span))
+
+        size = found.size or 0
+        starts = range(0, size, _PART_BYTES)
+        spans = (range(start, min(start + _PART_BYTES, size)) for start in starts)
+        has_body = True
+        try:
+            for span, wait in start_ahead(spans, start, _PARTS_AHEAD):
+                try:
+                    block = wait()
+                except AWSError:
+                    if not has_body:
+                        raise
+                    if span.start:
+                        logger.debug(
+                            "Cannot download parts: reading a single response", exc_info=True
+                        )
+                        s3.cancel()
+                        yield from body.iter_chunks(_BLOCK_BYTES)
+                        return
+                    # The connection broke.
+                    has_body = False
+                    block = send(span)()
+                if span.start:
+                    has_body = False
+                    body.close()
+                yield block
+        finally:
+            s3.cancel()
 
 
 def _read_exactly(body: Any, size: int) -> bytes:
