@@ -355,6 +355,17 @@ def test_rm_of_a_path_that_does_not_exist_removes_nothing(run, disk, options, na
     assert disk.read() == {"data/a": "a"}
 
 
+def test_rm_says_why_it_cannot_tell_whether_a_path_exists(run, disk):
+    disk.write({"data/a": "a"})
+    name = "x" * 300
+
+    result = run("rm", "-y", "data", name)
+
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "File name too long" in result.stderr
+    assert disk.read() == {"data/a": "a"}
+
+
 def test_rm_of_a_dangling_symlink_removes_it(run, disk):
     disk.write({"kept": "k"})
     link = disk.root / "link"

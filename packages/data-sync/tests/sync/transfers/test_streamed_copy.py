@@ -277,16 +277,23 @@ def test_pieces_are_freed_once_they_are_joined():
             gc.enable()
 
 
-def test_memory_is_given_to_one_alone_if_it_wants_more_than_there_is():
-    memory, taken = _Memory(10), threading.Event()
-    memory.take(4)
+def taking(memory: _Memory, size: int) -> tuple[threading.Thread, threading.Event]:
+    """Return a thread that takes memory, and what tells that it was given some."""
+    taken = threading.Event()
 
-    def take_all() -> None:
-        memory.take(20)
+    def take() -> None:
+        memory.take(size)
         taken.set()
 
-    thread = threading.Thread(target=take_all)
+    thread = threading.Thread(target=take)
     thread.start()
+    return thread, taken
+
+
+def test_memory_is_given_to_one_alone_if_it_wants_more_than_there_is():
+    memory = _Memory(10)
+    memory.take(4)
+    thread, taken = taking(memory, 20)
     assert not taken.is_set()
     memory.give(4)
     thread.join()
@@ -294,17 +301,11 @@ def test_memory_is_given_to_one_alone_if_it_wants_more_than_there_is():
 
 
 def test_large_objects_wait_for_small_ones_in_flight():
-    memory, taken = _Memory(10), threading.Event()
+    memory = _Memory(10)
     # The window limits these: they do not wait.
     memory.add(8)
     memory.add(8)
-
-    def take_more() -> None:
-        memory.take(4)
-        taken.set()
-
-    thread = threading.Thread(target=take_more)
-    thread.start()
+    thread, taken = taking(memory, 4)
     memory.give(8)
     assert not taken.is_set()
     memory.give(8)

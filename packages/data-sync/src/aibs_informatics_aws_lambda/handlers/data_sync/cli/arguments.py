@@ -43,7 +43,7 @@ EXIT_STATUS = """\
 exit status:
   0  success                  3  the plan file is invalid
   1  failure                  4  partial failure, or a difference found by --verify
-  2  invalid arguments        130, 143  interrupted, terminated
+  2  invalid arguments        129, 130, 143  hung up, interrupted, terminated
 """
 
 _EXPLICIT = re.compile(r"argument .*-\w: ignored explicit argument '(\w).*'")

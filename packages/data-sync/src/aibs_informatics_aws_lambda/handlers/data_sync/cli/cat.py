@@ -79,10 +79,8 @@ def write_to_stdout(
     """
     check_stdout()
     reader = ObjectReader(connection)
-    block_bytes = limits.block_bytes
-    if limits.requests_per_second:
-        # A single request for an object, as is taken.
-        block_bytes = block_bytes or _BLOCK_BYTES
+    # With a limit of requests, each object is a single one.
+    block_bytes = limits.block_bytes or (_BLOCK_BYTES if limits.requests_per_second else None)
     with filename_in_errors("stdout"), printing(sys.stdout):
         for text in sources:
             is_version = VERSION in text

@@ -27,13 +27,13 @@ from .failed_files import FailedFiles
 from .limit_options import add_backup, add_bandwidth, add_limits, given_limits
 from .messages import configure_logging
 from .object_options import add_object_options, make_settings
+from .object_reader import VERSION, ObjectReader
 from .output import print_json, print_lines
 from .progress import watch
 from .summary import count_requests, format_counts
 
 if TYPE_CHECKING:
     from ..sync.engine import Engine
-    from .object_reader import ObjectReader
 
 _STREAM = "-"
 
@@ -208,8 +208,6 @@ def _sources(options: argparse.Namespace) -> Iterator[list[str]]:
     """Give the sources. Stdin and versions of objects are first written to temporary files."""
     if options.sources == [_STREAM] and options.destination.endswith("/"):
         raise UsageError("stdin has no name: give the full path or URI of the copy")
-    from .object_reader import ObjectReader
-
     with TemporaryDirectory(prefix="data-sync-") as folder:
         reader = ObjectReader(find_side_connection(options, "source"))
         numbered = enumerate(options.sources)
@@ -217,8 +215,6 @@ def _sources(options: argparse.Namespace) -> Iterator[list[str]]:
 
 
 def _as_path(source: str, folder: Path, reader: ObjectReader) -> str:
-    from .object_reader import VERSION
-
     if source != _STREAM and VERSION not in source:
         return source
     is_stdin = source == _STREAM

@@ -96,10 +96,8 @@ def _find_refusal(parts: SplitResult) -> str | None:
     """Return why a server does not accept connections, or `None` if it does."""
     try:
         _connect(parts).close()
-    except socket.gaierror:
-        return f"the host {parts.hostname} is unknown"
     except (OSError, ValueError) as error:
-        return getattr(error, "strerror", None) or str(error)
+        return _describe(error, parts)
     return None
 
 
@@ -107,17 +105,15 @@ def _find_host(parts: SplitResult) -> str | None:
     try:
         socket.getaddrinfo(_host_of(parts), 443)
     except OSError:
-        return f"the host {parts.hostname} is unknown"
+        return _unknown_host(parts)
     return None
 
 
 def _find_problem(parts: SplitResult) -> str | None:
     try:
         connection = _connect(parts)
-    except socket.gaierror:
-        return f"the host {parts.hostname} is unknown"
     except (OSError, ValueError) as error:
-        return getattr(error, "strerror", None) or str(error)
+        return _describe(error, parts)
     with closing(connection):
         if parts.scheme == "https":
             return _find_problem_of_tls(connection, parts)
@@ -142,6 +138,17 @@ def _find_problem_of_tls(connection: socket.socket, parts: SplitResult) -> str |
         return describe_tls_error(error)
     except OSError:
         return None
+
+
+def _describe(error: OSError | ValueError, parts: SplitResult) -> str:
+    """Return why there is no connection to a server."""
+    if isinstance(error, socket.gaierror):
+        return _unknown_host(parts)
+    return getattr(error, "strerror", None) or str(error)
+
+
+def _unknown_host(parts: SplitResult) -> str:
+    return f"the host {parts.hostname} is unknown"
 
 
 def _host_of(parts: SplitResult) -> str | bytes:

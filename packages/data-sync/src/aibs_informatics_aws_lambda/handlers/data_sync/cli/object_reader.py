@@ -20,7 +20,7 @@ from ..ahead import start_ahead
 from ..locations import s3_uri
 from ..s3.botocore_client import s3_client
 from ..s3.errors import ChangedError
-from ..s3.requests import ObjectVersion, Response, get_range
+from ..s3.requests import ObjectVersion, Response, bare_etag, get_range
 
 if TYPE_CHECKING:
     from aibs_informatics_aws_lambda.storage.data_sync.connection import S3Connection
@@ -79,7 +79,7 @@ class ObjectReader:
             response = self._client.get_object(Bucket=location.bucket, Key=key, **arguments)
             with closing(response["Body"]) as body:
                 size = response.get("ContentLength", 0)
-                etag = _etag_of(response.get("ETag", ""))
+                etag = bare_etag(response.get("ETag", ""))
                 has_parts = etag and response.get("AcceptRanges") == "bytes"
                 if block_bytes or size <= 2 * _PART_BYTES or not has_parts:
                     yield from body.iter_chunks(block_bytes or _BLOCK_BYTES)
@@ -163,13 +163,9 @@ def _read_part(response: Response, found: ObjectVersion, size: int) -> bytes:
             f"cannot read {uri}: received {received} bytes of a part of {size}. Try again"
         )
     # Some services ignore the condition of the request.
-    if _etag_of(response.headers.get("etag", "")) != found.etag:
+    if bare_etag(response.headers.get("etag", "")) != found.etag:
         raise ChangedError(f"cannot read {uri}: the object has changed meanwhile. Try again")
     return response.body
-
-
-def _etag_of(header: str) -> str:
-    return header.removeprefix("W/").strip('"')
 
 
 def _checked(
@@ -180,38 +176,18 @@ def _checked(
     Raises:
         AWSError: they are not.
     """
-    checksum = _find_checksum(response)
+    algorithm, stored = _find_checksum(response) or (None, None)
+    digest = algorithm and _DIGESTS[algorithm]()
     with closing(blocks):
         for block in blocks:
-            if checksum:
-                checksum.add(block)
+            if digest:
+                digest.update(block)
             yield block
-    if checksum and not checksum.is_right():
+    if digest and base64.b64encode(digest.digest()).decode() != stored:
         raise AWSError(
             f"cannot read {location}: what was received does not have the checksum that the "
             "service has stored. Try again, and check the network"
         )
-
-
-class _Checksum:
-    """A checksum of an object.
-
-    Args:
-        value: the one that is stored, in Base64.
-        algorithm: the name of its algorithm.
-    """
-
-    def __init__(self, value: str, algorithm: str) -> None:
-        self._value = value
-        self._digest = _DIGESTS[algorithm]()
-
-    def add(self, block: bytes) -> None:
-        """Add the next bytes."""
-        self._digest.update(block)
-
-    def is_right(self) -> bool:
-        """Tell whether all bytes that were added have the checksum."""
-        return base64.b64encode(self._digest.digest()).decode() == self._value
 
 
 class _Crc:
@@ -256,13 +232,13 @@ _DIGESTS: Mapping[str, Callable[[], Any]] = {
 }
 
 
-def _find_checksum(response: Mapping[str, Any]) -> _Checksum | None:
-    """Return the checksum of a whole object that a response names, if it names one.
+def _find_checksum(response: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return the algorithm and checksum (Base64) of a whole object, if a response names one.
 
     That of an object in parts, which ends in their number, is one of the checksums of the parts.
     """
     for algorithm in _DIGESTS:
         value = response.get(f"Checksum{algorithm}")
         if value and "-" not in value:
-            return _Checksum(value, algorithm)
+            return algorithm, value
     return None

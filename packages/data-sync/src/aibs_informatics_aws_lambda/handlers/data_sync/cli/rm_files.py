@@ -4,6 +4,7 @@ import argparse
 import errno
 import os
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from aibs_informatics_aws_lambda.common.cli import errors
 from aibs_informatics_aws_lambda.common.json_io import load_json_object
@@ -11,7 +12,7 @@ from aibs_informatics_aws_lambda.storage.data_sync.removal_requests import Remov
 from aibs_informatics_aws_lambda.storage.locations import DataLocation
 
 from ..file_system import RemoveDataPathsHandler
-from ..housekeeping.removal import check_removal, read_removal, stat_path
+from ..housekeeping.removal import check_removal, exists, read_removal, stat_path
 from ..locations import resolve
 from .arguments import PROGRAM
 from .confirmation import check_terminal, confirm
@@ -53,7 +54,7 @@ def remove_files(options: argparse.Namespace) -> errors.ExitCode:
 def _check_existence(paths: Sequence[DataLocation]) -> None:
     """Raise `FileNotFoundError` for a path that does not exist: its name may be mistyped."""
     for path in paths:
-        if not os.path.lexists(resolve(path)):
+        if not exists(Path(resolve(path))):
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
 
 

@@ -95,6 +95,7 @@ class _Parser(arguments.Parser):
     """Knows mistakes of those who come from other commands."""
 
     def suggestion(self, message: str) -> str:
+        """Return a hint for a message about arguments, or nothing."""
         unknown = message.removeprefix("unrecognized arguments: ")
         if unknown == message:
             return ""

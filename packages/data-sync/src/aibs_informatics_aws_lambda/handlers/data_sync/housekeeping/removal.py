@@ -77,7 +77,7 @@ def stat_path(path: Path, real: Path) -> TreeStat | None:
         OSError: it cannot be read; the message names the path.
     """
     try:
-        if ".." in path.parts and not _exists(path):
+        if ".." in path.parts and not exists(path):
             # Of a/../b, b is resolved although a does not exist.
             return None
         return stat_tree(real)
@@ -97,7 +97,12 @@ def remove_path(path: Path, real: Path, found: TreeStat) -> None:
         raise _cannot_remove(path, error) from error
 
 
-def _exists(path: Path) -> bool:
+def exists(path: Path) -> bool:
+    """Tell whether there is a file, folder or symbolic link at a path.
+
+    Raises:
+        OSError: that cannot be told.
+    """
     try:
         path.lstat()
     except (FileNotFoundError, NotADirectoryError):

@@ -21,7 +21,7 @@ from time import perf_counter
 from typing import IO, Any, Final, NoReturn
 
 from aibs_informatics_aws_lambda.common.constants import AWS_LAMBDA_FUNCTION_NAME_KEY
-from aibs_informatics_aws_lambda.common.signals import deferred_signals
+from aibs_informatics_aws_lambda.common.signals import STOP_SIGNALS, deferred_signals
 
 from ..entries import Entry
 from ..progress import activity
@@ -170,7 +170,7 @@ def _run(walk: Callable[[OnFailure], Iterable[Entry]], writing: int) -> NoReturn
     """Walk in the new process, and end it, without what the first process does at its end."""
     try:
         # The first process ends this one. Terminals and systemd send a signal to both.
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in STOP_SIGNALS:
             signal.signal(number, signal.SIG_IGN)
         # With too many threads, this process ends when it has something to send.
         with suppress(RuntimeError):

@@ -367,14 +367,19 @@ def read_stored(response: Response, *, is_head: bool) -> StoredObject:
         modified, date = (_parse_time(headers.get(name)) for name in ("last-modified", "date"))
     return StoredObject(
         int(length) if length is not None else None,
-        # Proxies that compress mark ETags as weak.
-        headers.get("etag", "").removeprefix("W/").strip('"'),
+        bare_etag(headers.get("etag", "")),
         headers.get("x-amz-checksum-crc64nvme", "") if is_whole else "",
         encryption.startswith("aws:")
         or "x-amz-server-side-encryption-customer-algorithm" in headers,
         modified,
         None if modified is None or date is None else date - modified,
     )
+
+
+def bare_etag(header: str) -> str:
+    """Return an ETag of a header, without quotation marks."""
+    # Proxies that compress mark ETags as weak.
+    return header.removeprefix("W/").strip('"')
 
 
 def _parse_time(text: str | None) -> float | None:
