@@ -50,6 +50,23 @@ def test_changed_file_is_named_and_nothing_is_deleted(run, disk, aws, planned):
     assert aws.keys("bucket") == ["data/b", "data/old"]
 
 
+def test_forced_plan_does_not_replace_an_object_that_has_changed(run, disk, aws):
+    aws.make_bucket()
+    disk.write({"data/a": "new", "data/b": "new", "data/c": "new"})
+    aws.put("bucket", "data/a", "old")
+    aws.put("bucket", "data/b", "old")
+    planned = run("--force", "--plan", "p.jsonl", "data", "s3://bucket/data/")
+    assert "data/a (3 B, forced)" in planned.stdout
+    assert "data/c (3 B, missing)" in planned.stdout
+    aws.put("bucket", "data/a", "other")
+
+    result = run("apply", "p.jsonl")
+
+    assert result.returncode == 4
+    assert "changed since the plan: upload data/a -> s3://bucket/data/a" in result.stderr
+    assert [aws.get("bucket", f"data/{name}") for name in "abc"] == [b"other", b"new", b"new"]
+
+
 def test_changed_extraneous_object_stays(run, aws, planned):
     aws.put("bucket", "data/old", "newer")
 

@@ -37,6 +37,7 @@ PACKAGE = "aibs_informatics_aws_lambda.handlers.data_sync"
         "the source is missing": ("missing s3://bucket/key/", []),
         "local paths": ("folder copy", []),
         "nothing is compared": ("--force folder s3://bucket/key", []),
+        "a plan compares": ("--force --plan p folder s3://bucket/key", ["s3://bucket/key/"]),
         "all is deleted": ("--force --delete folder s3://bucket/key", ["s3://bucket/key/"]),
         "another client": ("--retries 3 folder s3://bucket/key", []),
         "another service": ("--destination-region x folder s3://bucket/key", []),

@@ -126,6 +126,13 @@ class TestSyncInSeveralCalls:
         extra = {"extra": b"x"} if is_merged else {}
         assert locations.read(locations.destination) == {**CONTENT, **extra}
 
+    def test_forced_sync_without_delete_gets_further_with_each_call(self, engine, locations):
+        locations.write_source()
+        options = {"force": True, "delete": False, "max_concurrency": 1}
+        answers = list(in_calls(engine, locations, deadline=8, **options))
+        assert 1 < len(answers) < 10
+        assert locations.read(locations.destination) == CONTENT
+
     def test_nothing_is_deleted_before_everything_is_there(self, engine, locations):
         locations.write(locations.source, CONTENT)
         locations.write(locations.destination, {"extra": b"x"})

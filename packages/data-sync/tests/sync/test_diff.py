@@ -68,6 +68,20 @@ def an_object(etag: str = "e", size: int = 1, modified: float = 100.0) -> Entry:
             "transfer",
             "missing",
         ),
+        "force does not know what is missing if nothing was listed": (
+            an_object(),
+            None,
+            FORCE._replace(is_listed=False),
+            "transfer",
+            "forced",
+        ),
+        "force knows what is missing from a listing": (
+            an_object(),
+            None,
+            FORCE,
+            "transfer",
+            "missing",
+        ),
         "what is there is transferred by force": (
             an_object(),
             an_object(),

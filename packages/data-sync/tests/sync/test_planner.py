@@ -444,12 +444,37 @@ def test_unchanged_entries_that_an_earlier_call_has_counted_are_not_counted_agai
         "a destination is listed": (PlanOptions(), 1),
         "force needs no listing": (PlanOptions(diff=DiffOptions(force=True)), 0),
         "force of a mirror needs one": (PlanOptions(mirror=True, diff=DiffOptions(force=True)), 1),
+        "a plan file of a forced sync needs one": (
+            PlanOptions(lists_targets=True, diff=DiffOptions(force=True)),
+            1,
+        ),
+        "a later call of a forced sync needs one": (
+            PlanOptions(diff=DiffOptions(force=True, resumption=Resumption("a"))),
+            1,
+        ),
     },
 )
 def test_requests_of_a_plan(options, requests):
     s3 = FakeS3({})
     make_plan(COPY, [an_object("a")], options, s3)
     assert len(s3.requests) == requests
+
+
+@table(
+    "options, reasons",
+    {
+        "without a listing all are forced": (PlanOptions(), {"a": "forced", "b": "forced"}),
+        "a listing tells which are missing": (
+            PlanOptions(lists_targets=True),
+            {"a": "forced", "b": "missing"},
+        ),
+        "that of a mirror too": (PlanOptions(mirror=True), {"a": "forced", "b": "missing"}),
+    },
+)
+def test_reasons_of_a_forced_sync(options, reasons):
+    options = options._replace(diff=DiffOptions(force=True))
+    plan = planned(COPY, [an_object("a"), an_object("b")], {"dst/a": "e"}, options)
+    assert {step.target: step.reason for step in plan.steps} == reasons
 
 
 @table(

@@ -86,7 +86,10 @@ def _apply(plan: PlanFile, options: argparse.Namespace) -> ExitCode:
         watch(options) as progress,
     ):
         engine = Engine(progress, listener=listener)
-        response = page.finish(engine.sync(page.request, restrict=plan.restrict))
+        # What a plan would replace is compared with what is there, also with --force.
+        response = page.finish(
+            engine.sync(page.request, restrict=plan.restrict, lists_targets=True)
+        )
     changed = _print_changed(plan)
     if options.json:
         print_json(response)

@@ -129,7 +129,9 @@ def _sync(request: DataSyncRequest, options: argparse.Namespace, begun: BegunLis
         if options.stores and _is_shown(request, options) and request.report_path is None:
             response = _sync_by_store(engine, request, check)
         else:
-            response = page.finish(engine.sync(page.request, restrict=check))
+            # What is shown, or planned, says what would be replaced.
+            lists = bool(request.dry_run)
+            response = page.finish(engine.sync(page.request, restrict=check, lists_targets=lists))
     if options.json:
         print_json(response)
     elif not options.quiet:

@@ -62,6 +62,8 @@ class DiffOptions(NamedTuple):
         ignore_times: transfer what differs in content, and not what is newer.
         preserve: compare files of one size, whatever their times: these are preserved.
         existing: what is done with files at the destination that differ.
+        is_listed: whether the destination was listed. Otherwise all is transferred, and nothing is
+            known of what is replaced.
     """
 
     force: bool = False
@@ -74,6 +76,7 @@ class DiffOptions(NamedTuple):
     ignore_times: bool = False
     preserve: bool = False
     existing: Literal["replace", "update", "ignore", "immutable"] = "replace"
+    is_listed: bool = True
 
     def selects(self, entry: Entry) -> bool:
         """Tell whether an entry is selected by its size and time."""
@@ -105,7 +108,8 @@ def merge(pairs: Iterable[Pair], there: Iterable[Entry], options: DiffOptions) -
 def decide(target: str, entry: Entry, there: Entry | None, options: DiffOptions) -> Step:
     """Return the step for a source entry, given the entry at its target, if any."""
     if there is None or there.kind != "file":
-        return Step("transfer", "missing", target, entry)
+        reason = "missing" if options.is_listed else "forced"
+        return Step("transfer", reason, target, entry)
     if options.existing != "replace" and not options.verify:
         kept = _decide_existing(target, entry, there, options)
         if kept is not None:

@@ -122,6 +122,8 @@ class Engine:
         request: models.DataSyncRequest,
         limit: TimeBudget | None = None,
         restrict: Callable[[Sequence[Plan]], None] = lambda _: None,
+        *,
+        lists_targets: bool = False,
     ) -> models.DataSyncResponse:
         """Run one sync and return what was transferred and deleted.
 
@@ -129,6 +131,7 @@ class Engine:
             request: the sync.
             limit: a time budget beside the deadline of the request.
             restrict: drops steps of the plans that are not to be executed.
+            lists_targets: whether the destination is listed even if all files are transferred.
 
         Raises:
             FileNotFoundError: the source is missing, and ``fail_if_missing`` is set.
@@ -139,7 +142,7 @@ class Engine:
         """
         budget = self.budget(request.deadline, limit.seconds_left if limit else None)
         activity.phase = "listing"
-        with closing(self._call(request, budget)) as call:
+        with closing(self._call(request, budget, lists_targets)) as call:
             resolved = call.resolve()
             if not resolved.branches:
                 return call.report_nothing(resolved)
@@ -164,11 +167,14 @@ class Engine:
         ):
             yield plans
 
-    def _call(self, request: models.DataSyncRequest, budget: TimeBudget) -> _Call:
+    def _call(
+        self, request: models.DataSyncRequest, budget: TimeBudget, lists_targets: bool = False
+    ) -> _Call:
         s3, limits = self._clients(request), self._limits(request)
         listed = time.time() if self._listed is None else self._listed
         walks = self._walks
-        return _Call(request, budget, self._progress, s3, self._listener, limits, listed, walks)
+        listener, progress = self._listener, self._progress
+        return _Call(request, budget, progress, s3, listener, limits, listed, walks, lists_targets)
 
 
 class _Call:
@@ -185,6 +191,7 @@ class _Call:
         listed: the time, in seconds since 1970 UTC, before which the source was not listed.
         walks: walks of local folders that have begun, by folder, which are removed when they are
             used.
+        lists_targets: whether the destination is listed even if all files are transferred.
     """
 
     def __init__(
@@ -197,6 +204,7 @@ class _Call:
         limits: RateLimits | None,
         listed: float,
         walks: dict[str, BegunWalk],
+        lists_targets: bool,
     ) -> None:
         self._request = request
         self._budget = budget
@@ -220,6 +228,7 @@ class _Call:
             else None
         )
         self._changes = not (request.dry_run or request.verify)
+        self._lists_targets = lists_targets
         self._listed = listed
         self._walks = walks
         self._there: Iterable[Entry] | None = None
@@ -477,6 +486,7 @@ class _Call:
             entry_files_through=before.entry_files_through if before else None,
             on_failure=self._on_failure,
             backs_up=self._backup_root is not None,
+            lists_targets=self._lists_targets,
             entry_files=None if route.single else request.entry_files,
             there=self._list_there(route),
         )

@@ -50,6 +50,8 @@ class PlanOptions(NamedTuple):
         on_failure: called with each entry whose name is not valid at the destination, instead of
             raising the error.
         backs_up: whether what is replaced at the destination is kept, and so must be known.
+        lists_targets: whether the destination is listed even if all entries are transferred, so
+            that it is known what is replaced.
         entry_files: ``skip`` to leave out the entry files of stores; ``finish`` if other syncs
             have transferred and counted all other files.
         there: the entries at the destination, in order, if they are not those that are listed
@@ -66,6 +68,7 @@ class PlanOptions(NamedTuple):
     entry_files_through: str | None = None
     on_failure: OnFailure | None = None
     backs_up: bool = False
+    lists_targets: bool = False
     entry_files: Literal["skip", "finish"] | None = None
     there: Iterable[Entry] | None = None
 
@@ -208,6 +211,8 @@ def make_plan(
         OSError: a local folder cannot be read, or a file or folder is in the way.
         AWSError: the destination cannot be listed.
     """
+    if not _lists_targets(route, options):
+        options = options._replace(diff=options.diff._replace(is_listed=False))
     planner = _Planner(route, options, source_s3)
     try:
         planner.add_all(entries, _list_targets(route, options, target_s3))
@@ -236,7 +241,7 @@ class _Planner:
         if self.plan.finishes:
             # Before sources are removed, contents are compared once more.
             by_size = options.retain or options.diff.size_only
-            self._diff = options.diff._replace(force=False, size_only=by_size)
+            self._diff = self._diff._replace(force=False, size_only=by_size)
         is_local = route.target.bucket is None
         self._lists_unchanged = options.lists_all or not options.retain or is_local
         self._non_canonical = NonCanonicalKeys()
@@ -285,12 +290,12 @@ class _Planner:
     def _add(self, step: Step) -> None:
         if step.target == MOVE_MARKER and self._route.target.bucket is not None:
             # It is not data: a source that has one is itself the destination of a move.
-            self.plan.resumes_move = step.reason != "missing"
+            self.plan.resumes_move = step.there is not None or step.action != "transfer"
             return
         if step.action in ("extraneous", "excluded"):
             self._add_extraneous(step)
             return
-        self.plan.there += step.reason != "missing"
+        self.plan.there += step.there is not None
         reserved = self._options.reserved_paths
         if reserved and self._route.target.at(step.target) in reserved:
             raise ValueError(_two_sources(self._route, step))
@@ -437,14 +442,20 @@ def _list_targets(route: Route, options: PlanOptions, s3: S3 | None) -> Iterable
         if route.single:
             found = find_object(s3, target.bucket, target.path)
             return [found] if found else []
-        lists = options.mirror or options.backs_up or options.entry_files == "finish"
-        if options.diff.force and not lists:
-            return []
-        return list_below(s3, target.bucket, target.path)
+        return list_below(s3, target.bucket, target.path) if _lists_targets(route, options) else ()
     if not route.single:
         return _list_folder(target.path)
     found = _find_file(target.path)
     return [found] if found else []
+
+
+def _lists_targets(route: Route, options: PlanOptions) -> bool:
+    """Tell whether what is at the destination is known: else all entries are transferred."""
+    if not options.diff.force or route.single or route.target.bucket is None:
+        return True
+    is_needed = options.mirror or options.backs_up or options.lists_targets
+    is_resumed = options.diff.resumption is not None or options.entry_files == "finish"
+    return is_needed or is_resumed or options.there is not None
 
 
 def _list_folder(path: str) -> Iterator[Entry]:
