@@ -204,7 +204,7 @@ def test_staging_folder():
         "--require-lock is not for local files": (f"--require-lock {LOCAL}", "--require-lock is"),
         "--source-prefix is not for uploads": (f"--source-prefix s {UP}", "--source-prefix is"),
         "--source-prefix is not for downloads": (f"--source-prefix s {DOWN}", "--source-prefix"),
-        "--plan is not for a comparison": (f"--plan p --verify {UP}", "--plan has no effect"),
+        "a comparison deletes nothing": (f"--max-delete 3 --verify {UP}", "require --delete"),
         "--storage-class is for S3": (f"--storage-class X {DOWN}", "--storage-class: only for"),
         "--metadata has pairs": (f"--metadata a {UP}", "'a' is not KEY=VALUE"),
         "a plan may not be complete": (f"--switch --plan p {DOWN}", "--plan and --switch"),
@@ -225,6 +225,26 @@ def test_option_without_an_effect_is_refused(line, message):
 
 
 @pytest.mark.parametrize(
+    "option",
+    [
+        "--delete",
+        "--force",
+        "--move",
+        "--backup-dir b",
+        "--plan p",
+        "--size-only",
+        "--checksum",
+        "--update",
+        "--ignore-existing",
+        "--immutable",
+    ],
+)
+def test_option_without_an_effect_on_a_comparison_is_refused(option):
+    with pytest.raises(UsageError, match=f"{option.split()[0]} has no effect with --verify"):
+        request_of(f"{option} --verify {UP}")
+
+
+@pytest.mark.parametrize(
     "line",
     [
         f"--delete --max-delete 3 --delete-excluded {UP}",
@@ -236,6 +256,7 @@ def test_option_without_an_effect_is_refused(line, message):
         f"--include a {WITHIN}",
         f"--jobs 2 --batch-bytes 1MB {UP}",
         f"--jobs 1 --verify {UP}",
+        f"--delete-excluded --exclude a --verify {UP}",
     ],
 )
 def test_options_that_go_together(line):

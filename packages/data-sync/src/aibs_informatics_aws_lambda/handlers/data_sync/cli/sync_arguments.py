@@ -39,7 +39,9 @@ _VERIFY: Final = f"""\
 Compare the contents of SRC and DST, without any change, and name each file that is different,
 missing at DST, or only there (extra). The exit status is 4 if there is any.
 
-The options are those of a sync: filters, selection, connection, report and output apply.
+The options are those of a sync: filters, selection, connection, report and output apply. With
+--delete-excluded, excluded files at DST are named too. Options that choose what is transferred or
+deleted, such as --force and --delete, are refused.
 
 examples:
   {arguments.PROGRAM} verify results s3://bucket/results/

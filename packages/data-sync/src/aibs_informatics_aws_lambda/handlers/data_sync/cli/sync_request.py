@@ -92,11 +92,18 @@ def _mirrors_locally(options: argparse.Namespace) -> bool | None:
 
 def _problems(request: DataSyncRequest, options: argparse.Namespace) -> Iterator[str]:
     """Yield a message for each option that would have no effect."""
+    for option in _given_without_effect(options) if request.verify else ():
+        yield (
+            f"{option} has no effect with --verify, which compares contents and changes nothing: "
+            "leave it out"
+        )
     from_s3 = isinstance(request.source_path, S3Path)
     to_s3 = isinstance(request.destination_path, S3Path)
     if request.delete and not request.retain_source_data and not from_s3 and not to_s3:
         yield "--move and --delete exclude each other between local paths"
-    if not request.delete and (request.max_delete is not None or options.delete_excluded):
+    # Excluded files at the destination count as extra.
+    deletes_excluded = options.delete_excluded and not request.verify
+    if not request.delete and (request.max_delete is not None or deletes_excluded):
         yield "--max-delete and --delete-excluded require --delete"
     if not request.retain_source_data and from_s3 and not to_s3:
         yield "--move has no effect from S3 to local paths: leave it out"
@@ -110,8 +117,6 @@ def _problems(request: DataSyncRequest, options: argparse.Namespace) -> Iterator
     for side, is_in_s3 in sides:
         if given_side_options(options, side) and not is_in_s3:
             yield f"--{side}-profile and others of its kind are only for a {side} in S3"
-    if options.plan_file and request.verify:
-        yield "--plan has no effect with --verify: leave one of them out"
     if options.switch and options.plan_file:
         yield (
             "--plan and --switch exclude each other: apply leaves out files that have changed, so "
@@ -136,6 +141,23 @@ def _problems(request: DataSyncRequest, options: argparse.Namespace) -> Iterator
         yield "--stores runs in one process: leave --jobs out"
     if options.jobs > 1 and request.verify:
         yield "--verify runs in one process: leave --jobs out"
+
+
+def _given_without_effect(options: argparse.Namespace) -> Iterator[str]:
+    """Yield the given options that have no effect with ``--verify``."""
+    given = {
+        "--delete": options.delete,
+        "--force": options.force,
+        "--move": not options.retain_source_data,
+        "--backup-dir": options.backup_path is not None,
+        "--plan": options.plan_file is not None,
+        "--size-only": options.size_only,
+        "--checksum": options.ignore_times,
+        "--update": options.existing == "update",
+        "--ignore-existing": options.existing == "ignore",
+        "--immutable": options.existing == "immutable",
+    }
+    return (option for option, is_given in given.items() if is_given)
 
 
 def _with_absolute_paths(request: DataSyncRequest) -> DataSyncRequest:
