@@ -1,6 +1,7 @@
 """The entry point of the command, which dispatches to its verbs."""
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -41,6 +42,9 @@ def main() -> int:
 
 
 def _run(arguments: Sequence[str]) -> int:
+    # Until now, an interruption ended the process; `run_as_process` handles it as an exception.
+    if signal.getsignal(signal.SIGINT) not in (signal.SIG_IGN, signal.default_int_handler):
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     from aibs_informatics_aws_lambda.common.collector import paused_collector
 
     from .arguments import MODULES
