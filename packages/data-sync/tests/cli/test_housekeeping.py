@@ -176,14 +176,34 @@ def test_rm_says_that_a_versioned_bucket_keeps_versions(run, aws, bucket):
     assert "delete markers are added, and earlier versions are kept" in result.stderr
 
 
-def test_ls_escapes_control_characters_on_a_terminal(run_on_terminal, disk):
-    disk.write({"data/\x1b[31m": "x"})
+@pytest.mark.parametrize("verb", ["ls", "ls -r", "stats"])
+def test_control_characters_of_names_are_escaped_on_a_terminal(run_on_terminal, disk, verb):
+    disk.write({"data/a\n\x1b[31m\udcff": "x"})
 
-    shown = run_on_terminal("ls", "-r", "data")
+    shown = run_on_terminal(*verb.split(), "data")
 
     assert shown.status == 0
-    assert r"data/\x1b[31m" in shown.text
+    assert r"a\n\x1b[31m\xff" in shown.text
     assert "\x1b" not in shown.text
+
+
+@pytest.mark.parametrize("verb", ["ls", "ls -r", "stats"])
+def test_names_keep_their_bytes_in_a_pipe(run, disk, verb):
+    disk.write({"data/a\n\x1b[31m": "x"})
+
+    shown = run(*verb.split(), "data")
+
+    assert "a\n\x1b[31m\n" in shown.stdout
+
+
+def test_error_about_a_name_with_control_characters_is_one_line(run, disk):
+    (disk.root / "data").mkdir()
+    (disk.root / "data/a\n\x1b[31m").symlink_to("missing")
+
+    result = run("data", "copy")
+
+    assert "error: data/a\\n\\x1b[31m is a dangling symlink" in result.stderr
+    assert result.stderr.count("\n") == 2
 
 
 def test_ls_exits_silently_on_a_broken_pipe(disk, script, run_command):

@@ -1,4 +1,4 @@
-"""Printing to stdout, whose reader may be gone."""
+"""Printing to stdout, whose reader may be gone, and to terminals."""
 
 import os
 import sys
@@ -7,6 +7,10 @@ from contextlib import contextmanager, redirect_stdout
 from typing import TextIO
 
 _STDOUT, _STDERR = 1, 2
+
+# An invalid byte of a file name is a lone surrogate (PEP 383), from this one on.
+_FIRST_INVALID_BYTE = 0xDC80
+_INVALID_BYTES = 0x80
 
 
 class UnreadError(BrokenPipeError):
@@ -64,6 +68,22 @@ def printing(stdout: TextIO) -> Iterator[None]:
         if isinstance(error, BrokenPipeError):
             raise UnreadError(error.errno, error.strerror) from error
         raise
+
+
+def escaped(text: str) -> str:
+    """Return a text in one line, without control sequences: names of files may have them.
+
+    Characters that are not printable, and bytes that are not UTF-8, are escaped as in Python.
+    """
+    return text if text.isprintable() else "".join(map(_escaped, text))
+
+
+def _escaped(character: str) -> str:
+    if character.isprintable():
+        return character
+    if 0 <= ord(character) - _FIRST_INVALID_BYTE < _INVALID_BYTES:
+        return f"\\x{ord(character) & 0xFF:02x}"
+    return character.encode("unicode_escape").decode()
 
 
 def print_to(stdout: TextIO, text: str) -> None:

@@ -12,7 +12,7 @@ from time import monotonic
 from typing import NoReturn
 
 from .errors import CommandError, ExitCode, error_message
-from .output import UnreadError
+from .output import UnreadError, escaped
 
 # As shells report a process that a signal terminated.
 _SIGNAL_STATUS = 128
@@ -108,5 +108,5 @@ def _fail(
         sys.stderr.write(f"{json.dumps(document)}\n")
         return status
     suffix = " (--debug shows the traceback)" if hint and not debug else ""
-    sys.stderr.write(f"{program}: error: {message}{suffix}\n")
+    sys.stderr.write(f"{program}: error: {escaped(message)}{suffix}\n")
     return status

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from aibs_informatics_aws_lambda.common.cli.errors import ExitCode, PayloadError, error_message
+from aibs_informatics_aws_lambda.common.cli.output import escaped
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
 
@@ -110,7 +111,8 @@ def _print_changed(plan: PlanFile) -> int:
     lines, count = ActionLines(), 0
     for planned in plan.changed():
         count += 1
-        sys.stderr.write(f"{_PROGRAM}: changed since the plan: {lines.format(planned)}\n")
+        line = escaped(lines.format(planned))
+        sys.stderr.write(f"{_PROGRAM}: changed since the plan: {line}\n")
     if count:
         sys.stderr.write(
             f"{_PROGRAM}: error: {format_count(count, 'planned action')} not done, as files have "

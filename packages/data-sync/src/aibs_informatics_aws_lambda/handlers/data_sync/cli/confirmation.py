@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterable
 
 from aibs_informatics_aws_lambda.common.cli.errors import CommandError, UsageError
+from aibs_informatics_aws_lambda.common.cli.output import escaped
 
 
 class DeclinedError(CommandError):
@@ -29,8 +30,8 @@ def confirm(question: str, details: Iterable[str] = ()) -> None:
     """
     check_terminal()
     for line in details:
-        sys.stderr.write(f"{line}\n")
-    sys.stderr.write(f"{question} [y/N] ")
+        sys.stderr.write(f"{escaped(line)}\n")
+    sys.stderr.write(f"{escaped(question)} [y/N] ")
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise DeclinedError("nothing was removed")

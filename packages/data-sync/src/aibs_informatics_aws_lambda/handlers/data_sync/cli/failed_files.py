@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable
 
 from aibs_informatics_aws_lambda.common.cli.errors import ExitCode
+from aibs_informatics_aws_lambda.common.cli.output import escaped
 from aibs_informatics_aws_lambda.storage.data_sync.sync import (
     DataSyncCounts,
     DataSyncResponse,
@@ -59,7 +60,7 @@ class FailedFiles:
             deletes: whether files were to be deleted as well, which are kept.
         """
         for message in list(self.messages.values())[:_MOST_SHOWN]:
-            sys.stderr.write(f"{PROGRAM}: error: {message}\n")
+            sys.stderr.write(f"{PROGRAM}: error: {escaped(message)}\n")
         if self.count > _MOST_SHOWN:
             sys.stderr.write(f"{PROGRAM}: error: and {self.count - _MOST_SHOWN:,} more\n")
         if self.count:

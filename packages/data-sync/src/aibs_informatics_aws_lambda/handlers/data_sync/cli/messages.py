@@ -6,6 +6,7 @@ import sys
 from errno import EMFILE
 
 from aibs_informatics_aws_lambda.common.cli.errors import CommandError, error_message
+from aibs_informatics_aws_lambda.common.cli.output import escaped
 
 PACKAGE_LOGGER = "aibs_informatics_aws_lambda"
 """The parent of all loggers of the toolkit."""
@@ -78,7 +79,7 @@ class _StderrHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         level = "" if record.levelno < logging.WARNING else f"{record.levelname.lower()}: "
-        sys.stderr.write(f"{self._program}: {level}{record.getMessage()}\n")
+        sys.stderr.write(f"{self._program}: {level}{escaped(record.getMessage())}\n")
 
 
 class _JsonHandler(_StderrHandler):

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
-from aibs_informatics_aws_lambda.common.cli.output import printing
+from aibs_informatics_aws_lambda.common.cli.output import escaped, printing
 from aibs_informatics_aws_lambda.common.files import filename_in_errors
 from aibs_informatics_aws_lambda.common.json_io import dump_json_line
 
@@ -34,8 +34,8 @@ def print_pieces(pieces: Iterable[str]) -> None:
 def print_lines(lines: Iterable[str], end: str = "\n") -> None:
     """Print lines. File names keep their bytes.
 
-    On a terminal, characters that are not printable are escaped: a file name could otherwise hold
-    control sequences.
+    On a terminal, characters that are not printable are escaped, as those of file names that hold
+    control sequences or line breaks.
     """
     check_stdout()
     sys.stdout.reconfigure(errors="surrogateescape")  # type: ignore[union-attr]
@@ -62,8 +62,3 @@ def format_size(number: int) -> str:
 def format_time(time: dt.datetime, separator: str = " ") -> str:
     """Return ``YYYY-MM-DD HH:MM:SS``. Years before 1000 are padded, unlike those of strftime."""
     return time.replace(tzinfo=None).isoformat(separator, "seconds")
-
-
-def escaped(text: str) -> str:
-    """Return a text without characters that are not printable, such as those of terminals."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

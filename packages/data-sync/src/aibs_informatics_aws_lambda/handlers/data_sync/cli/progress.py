@@ -12,9 +12,11 @@ from itertools import islice
 from threading import Event, Thread
 from typing import Final, NamedTuple
 
+from aibs_informatics_aws_lambda.common.cli.output import escaped
+
 from ..progress import Item, NullProgress, Phase, Progress, activity
 from .arguments import PROGRAM
-from .output import escaped, format_count, format_size
+from .output import format_count, format_size
 
 _LINE_SECONDS: Final = 15.0
 _MAX_ITEMS: Final = 5

@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from aibs_informatics_aws_lambda.common.cli.errors import ExitCode, UsageError
+from aibs_informatics_aws_lambda.common.cli.output import escaped
 from aibs_informatics_aws_lambda.storage.data_sync.sync import (
     DataSyncCounts,
     DataSyncRequest,
@@ -228,7 +229,7 @@ def _print_failures(result: ParallelResult, options: argparse.Namespace) -> None
             sys.stderr.write(failed.trace)
         sys.stderr.write(
             f"{PROGRAM}: error: batch {failed.batch_number} of {result.batches}, "
-            f"{failed.request.source_path}: {failed.message}\n"
+            f"{escaped(f'{failed.request.source_path}: {failed.message}')}\n"
         )
     more = len(result.failed) - _MAX_FAILURES_SHOWN
     if more > 0:
