@@ -9,6 +9,7 @@ from aibs_informatics_aws_lambda.common.cli.errors import UsageError
 from aibs_informatics_aws_lambda.handlers.data_sync.cli import rm
 from aibs_informatics_aws_lambda.handlers.data_sync.cli.sync_arguments import make_parser
 from aibs_informatics_aws_lambda.handlers.data_sync.cli.sync_request import make_request
+from aibs_informatics_aws_lambda.handlers.data_sync.sync.request import PlainRequest
 from tables import table
 
 UP, DOWN, WITHIN, LOCAL = "src s3://bkt/d", "s3://bkt/s dst", "s3://bkt/s s3://bkt/d", "src dst"
@@ -181,8 +182,8 @@ def test_line_without_a_sign_is_refused(tmp_path):
     },
 )
 def test_settings_of_objects(line, settings):
-    found = request_of(line.replace("--sse ", "--sse AES256 ")).object_settings
-    assert (found and found.to_dict()) == settings
+    request = request_of(line.replace("--sse ", "--sse AES256 "))
+    assert request.to_dict().get("object_settings") == settings
 
 
 def test_staging_folder():
@@ -393,3 +394,27 @@ def test_mistake_of_those_who_come_from_other_commands_has_a_hint(line, message)
 def test_unknown_letter_after_a_flag_is_named():
     with pytest.raises(UsageError, match=r"^unrecognized arguments: -f "):
         rm.make_parser().parse_args(["-rf", "data"])
+
+
+@table(
+    "line, is_plain",
+    {
+        "what was parsed needs no model": (
+            f"--delete -n --update --retries 3 --report r.jsonl --max-concurrency 7 {UP}",
+            True,
+        ),
+        "locations in S3 are parsed": (f"--report s3://bkt/r --backup-dir s3://bkt/b {UP}", True),
+        "a share has rules of its own": (f"--delete --max-delete 5% {UP}", False),
+        "so has a setting of objects": (f"--storage-class GLACIER {UP}", False),
+        "so has a connection": (f"--destination-region us-west-2 {UP}", False),
+        "so has a filter": (f"--include *.csv {UP}", False),
+    },
+)
+def test_request_is_a_model_where_the_parser_does_not_validate_it(line, is_plain):
+    assert isinstance(request_of(line), PlainRequest) == is_plain
+
+
+@pytest.mark.parametrize("option", ["--checksum-cache", "--staging-folder"])
+def test_option_for_a_local_path_refuses_an_s3_uri(option):
+    with pytest.raises(UsageError, match="not an EFS path or a local path, but an S3 URI"):
+        request_of(f"{option} s3://bkt/key {DOWN}")

@@ -8,12 +8,13 @@ import pytest
 from aibs_informatics_aws_lambda.common.exceptions import AWSError, ResourceNotFoundError
 from aibs_informatics_aws_lambda.handlers.data_sync.local.staging import StagedFile
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.engine import Engine
-from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest, DataSyncResult
+from aibs_informatics_aws_lambda.handlers.data_sync.sync.result import SyncResult
+from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest
 
 MEBIBYTE = 2**20
 
 
-def sync(source, destination, **options) -> DataSyncResult:
+def sync(source, destination, **options) -> SyncResult:
     request = DataSyncRequest(
         source_path=str(source), destination_path=str(destination), **options
     )
@@ -139,7 +140,7 @@ class TestWhatIsMissing:
     @pytest.mark.parametrize("source", ["s3://bucket/nope", "/no/such/path"])
     def test_missing_source_can_be_allowed(self, bucket, source):
         bucket.put("dst/a", "1")
-        assert sync(source, "s3://bucket/dst", fail_if_missing=False) == DataSyncResult()
+        assert sync(source, "s3://bucket/dst", fail_if_missing=False) == SyncResult()
         assert bucket.keys() == ["dst/a"]
 
     def test_missing_bucket_is_always_an_error(self, bucket, tmp_path):
@@ -315,14 +316,14 @@ class TestFilesAndFolders:
 class TestOverlap:
     def test_one_place_is_left_alone(self, bucket):
         bucket.put("src/a", "1")
-        assert sync("s3://bucket/src", "s3://bucket/src/") == DataSyncResult()
+        assert sync("s3://bucket/src", "s3://bucket/src/") == SyncResult()
         assert bucket.read() == {"src/a": b"1"}
 
     def test_one_file_is_left_alone_by_whatever_path(self, tmp_path):
         write(tmp_path / "a")
         (tmp_path / "link").symlink_to("a")
-        assert sync(tmp_path / "a", f"{tmp_path}/./a") == DataSyncResult()
-        assert sync(tmp_path / "a", tmp_path / "link") == DataSyncResult()
+        assert sync(tmp_path / "a", f"{tmp_path}/./a") == SyncResult()
+        assert sync(tmp_path / "a", tmp_path / "link") == SyncResult()
         assert read(tmp_path) == {"a": "x", "link": "x"}
 
     def test_one_place_is_not_removed(self, bucket, tmp_path):
@@ -650,7 +651,7 @@ class TestStaging:
             remote_to_local_config=config,
             filter_config={"exclude": "a"},
         )
-        assert result == DataSyncResult()
+        assert result == SyncResult()
         assert read(tmp_path) == {}
 
 
@@ -663,7 +664,7 @@ class TestDryRun:
         bucket.put("dst/extra", "333")
         before = bucket.read()
         result = sync(tmp_path / "src", "s3://bucket/dst", dry_run=True, retain_source_data=False)
-        assert result == DataSyncResult(
+        assert result == SyncResult(
             files_transferred=2,
             bytes_transferred=2,
             files_unchanged=1,

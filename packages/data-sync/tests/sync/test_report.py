@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.engine import Engine
+from aibs_informatics_aws_lambda.handlers.data_sync.sync.result import Comparison
 from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest, DataSyncResult
 
 ETAG_OF_X = "etag:9dd4e461268c8034f5c8564e155c67a6"
@@ -219,13 +220,9 @@ class TestVerify:
         bucket.put("dst/extra")
         before = bucket.read()
         result = sync(tmp_path / "src", "s3://bucket/dst", verify=True, report_path=tmp_path / "r")
-        assert result.verification is not None
-        assert result.verification.to_dict() == {
-            "files_equal": 1,
-            "files_different": 2,
-            "files_missing": 1,
-            "files_extra": 1,
-        }
+        assert result.verification == Comparison(
+            files_equal=1, files_different=2, files_missing=1, files_extra=1
+        )
         assert (result.files_transferred, result.files_deleted) == (0, 0)
         assert bucket.read() == before
         actions = {

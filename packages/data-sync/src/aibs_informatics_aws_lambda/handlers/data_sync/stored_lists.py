@@ -1,14 +1,20 @@
 """Lists stored in S3, as they may exceed the payload limit of a state machine."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 from aibs_informatics_aws_lambda.common.json_io import JSON, JSONArray
 from aibs_informatics_aws_lambda.common.model import PydanticBaseModel
 from aibs_informatics_aws_lambda.common.s3 import S3Path, download_to_json, upload_json
 from aibs_informatics_aws_lambda.storage.quoted_names import quote_name
+
+if TYPE_CHECKING:
+    from aibs_informatics_aws_lambda.storage.data_sync.batch import RequestsOrLocation
+    from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
 
 T = TypeVar("T")
 
@@ -26,6 +32,21 @@ def read_list(location: S3Path) -> JSONArray:
             f"invalid list in {location}: expected a JSON array, not {type(document).__name__}"
         )
     return document
+
+
+def read_requests(requests: RequestsOrLocation) -> list[DataSyncRequest]:
+    """Return the syncs of a batch, which may be stored in S3.
+
+    Raises:
+        ValidationError: the stored document is not a list of syncs.
+        AWSError: the document cannot be read.
+    """
+    if not isinstance(requests, S3Path):
+        return requests
+    # Other lists need no models of syncs.
+    from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
+
+    return [DataSyncRequest.from_dict(request) for request in read_list(requests)]
 
 
 def store_list(values: list[T], folder: S3Path | None, name: str) -> list[T] | S3Path:

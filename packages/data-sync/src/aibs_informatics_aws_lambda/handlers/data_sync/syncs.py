@@ -159,7 +159,7 @@ class DataSyncHandler(LambdaHandler[DataSyncRequest, DataSyncResponse]):
             AWSError: a request to S3 failed.
         """
         with closing(_logged_progress(self)) as progress:
-            response = _make_engine(self, progress).sync(request)
+            response = _make_engine(self, progress).sync(request).to_model()
         result = response.result
         self.log.info(
             "%s %s to %s: %s files transferred, %s unchanged, %s deleted",

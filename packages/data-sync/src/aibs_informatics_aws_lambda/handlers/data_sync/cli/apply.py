@@ -93,7 +93,7 @@ def _apply(plan: PlanFile, options: argparse.Namespace) -> ExitCode:
         )
     changed = _print_changed(plan)
     if options.json:
-        print_json(response)
+        print_json(response.to_model())
     elif not options.quiet:
         seconds = time.monotonic() - start
         requests = count_requests(by_operation=options.verbose)

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from aibs_informatics_aws_lambda.common.cli.errors import CommandError, ExitCode, UsageError
 from aibs_informatics_aws_lambda.common.s3 import S3Path
-from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncCounts, DataSyncRequest
 
+from ..sync.request import SyncRequest
+from ..sync.result import Counts, add_counts, as_counts_model
 from .arguments import PROGRAM, Parser, add_output_options
 from .connection import (
     add_connection_options,
@@ -129,7 +130,7 @@ def copy(verb: str, arguments: Sequence[str]) -> ExitCode:
         return _run(requests, options)
 
 
-def _run(requests: Sequence[DataSyncRequest], options: argparse.Namespace) -> ExitCode:
+def _run(requests: Sequence[SyncRequest], options: argparse.Namespace) -> ExitCode:
     from ..sync.engine import Engine
     from .actions import ActionLines
 
@@ -139,7 +140,7 @@ def _run(requests: Sequence[DataSyncRequest], options: argparse.Namespace) -> Ex
         engine = Engine(progress, listener=ActionLines() if is_shown else None)
         counts = _copy_all(requests, engine, failed)
     if options.json:
-        print_json(counts)
+        print_json(as_counts_model(counts))
     elif not options.quiet:
         seconds = time.monotonic() - start
         found = count_requests(by_operation=options.verbose)
@@ -148,12 +149,8 @@ def _run(requests: Sequence[DataSyncRequest], options: argparse.Namespace) -> Ex
     return failed.exit_code(counts)
 
 
-def _copy_all(
-    requests: Sequence[DataSyncRequest], engine: Engine, failed: FailedFiles
-) -> DataSyncCounts:
-    from ..sync.result import add_counts
-
-    counts = DataSyncCounts()
+def _copy_all(requests: Sequence[SyncRequest], engine: Engine, failed: FailedFiles) -> Counts:
+    counts = Counts()
     for request in requests:
         response = engine.sync(request)
         result = response.result
@@ -166,7 +163,7 @@ def _copy_all(
     return counts
 
 
-def _describe_nothing(request: DataSyncRequest) -> str:
+def _describe_nothing(request: SyncRequest) -> str:
     """Return why a sync of objects has transferred none."""
     verb = "copy" if request.retain_source_data else "move"
     if request.filter_root:
@@ -192,7 +189,7 @@ def _check_streamable(options: argparse.Namespace, parser: Parser) -> None:
             )
 
 
-def _check_moves(requests: Sequence[DataSyncRequest]) -> None:
+def _check_moves(requests: Sequence[SyncRequest]) -> None:
     for request in requests:
         if isinstance(request.source_path, S3Path) and not isinstance(
             request.destination_path, S3Path

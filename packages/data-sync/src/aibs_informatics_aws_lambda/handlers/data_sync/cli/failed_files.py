@@ -7,13 +7,9 @@ from collections.abc import Iterable
 
 from aibs_informatics_aws_lambda.common.cli.errors import ExitCode
 from aibs_informatics_aws_lambda.common.cli.output import escaped
-from aibs_informatics_aws_lambda.storage.data_sync.sync import (
-    DataSyncCounts,
-    DataSyncResponse,
-    FailedFile,
-)
 
-from ..sync.failures import Failures
+from ..sync.failures import FailedFile, Failures
+from ..sync.result import Counts, SyncResponse
 from .arguments import PROGRAM
 from .output import format_count
 
@@ -32,7 +28,7 @@ class FailedFiles:
         self.count = 0
         self.messages: dict[str, str] = {}
 
-    def add(self, response: DataSyncResponse) -> None:
+    def add(self, response: SyncResponse) -> None:
         """Add the failed files of a sync."""
         self.count += response.result.files_failed or 0
         self._list(response.result.failed_files or ())
@@ -70,7 +66,7 @@ class FailedFiles:
                 "and run the same command again\n"
             )
 
-    def exit_code(self, counts: DataSyncCounts) -> ExitCode:
+    def exit_code(self, counts: Counts) -> ExitCode:
         """Return the exit status, given the counts of all other files."""
         if not self.count:
             return ExitCode.DONE

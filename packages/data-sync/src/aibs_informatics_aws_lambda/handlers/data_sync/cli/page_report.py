@@ -6,15 +6,17 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest, DataSyncResponse
-from aibs_informatics_aws_lambda.storage.paths import DataLocation
+from aibs_informatics_aws_lambda.storage.locations import DataLocation
 from aibs_informatics_aws_lambda.storage.quoted_names import quote_name
 
 from ..s3.client import sent_requests
+from ..sync.request import SyncRequest
+from ..sync.result import SyncResponse
 from .messages import format_error
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ class PageReport:
         request: the request to run: its report, if a page is written, is a temporary file.
     """
 
-    def __init__(self, request: DataSyncRequest, lines: Path | None = None) -> None:
+    def __init__(self, request: SyncRequest, lines: Path | None = None) -> None:
         self._given = request
         self._lines = lines
         self._failed = 0
@@ -42,7 +44,7 @@ class PageReport:
         self._requests: Counter[str] = Counter()
         self.request = request.model_copy(update={"report_path": lines}) if lines else request
 
-    def finish(self, response: DataSyncResponse) -> DataSyncResponse:
+    def finish(self, response: SyncResponse) -> SyncResponse:
         """Note the response, and return it with the location of the page as that of the report."""
         if self._lines is None:
             return response
@@ -50,8 +52,8 @@ class PageReport:
         self._failed = found.files_failed or 0
         self._failures = [(failed.path, failed.error) for failed in found.failed_files or ()]
         self._is_incomplete = bool(response.incomplete)
-        result = found.model_copy(update={"details": self._given.report_path})
-        return response.model_copy(update={"request": self._given, "result": result})
+        result = replace(found, details=self._given.report_path)
+        return replace(response, request=self._given, result=result)
 
     def finish_batches(self, result: ParallelResult) -> None:
         """Note the result of a sync in batches."""
@@ -70,7 +72,7 @@ class PageReport:
 
 
 @contextmanager
-def page_report(request: DataSyncRequest) -> Iterator[PageReport]:
+def page_report(request: SyncRequest) -> Iterator[PageReport]:
     """Write the report of a sync that runs in the block as a page, if it is to be one.
 
     It is written too if the sync fails.
@@ -115,7 +117,7 @@ def _is_page(location: DataLocation) -> bool:
     return str(location).lower().endswith((".html", ".htm"))
 
 
-def _mode(request: DataSyncRequest) -> str:
+def _mode(request: SyncRequest) -> str:
     if request.verify:
         return "verify"
     return "dry run" if request.dry_run else "sync"

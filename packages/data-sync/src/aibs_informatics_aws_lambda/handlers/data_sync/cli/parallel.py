@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from aibs_informatics_aws_lambda.common.cli.errors import CommandError
 from aibs_informatics_aws_lambda.storage.data_sync.batch import PrepareBatchDataSyncRequest
-from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest, DataSyncResponse
+from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
 
 from ..local.locks import held_lock
 from ..locations import resolve
@@ -23,7 +23,7 @@ from ..progress import Progress
 from ..s3.client import S3
 from ..sync.engine import Engine
 from ..sync.failures import Failures
-from ..sync.result import add_counts
+from ..sync.result import SyncResponse, add_counts
 from ..tree import Node
 from .pool import Batch, ParallelResult, run_batches, shared_states
 from .progress import Amount
@@ -241,7 +241,7 @@ def _last_sync(request: DataSyncRequest, *, dry_run: bool = False) -> DataSyncRe
     return request.model_copy(update=changes)
 
 
-def _add(result: ParallelResult, response: DataSyncResponse) -> None:
+def _add(result: ParallelResult, response: SyncResponse) -> None:
     add_counts(result.counts, response.result)
     result.unfinished += bool(response.incomplete)
     result.failed_files.add(response)

@@ -18,12 +18,12 @@ from aibs_informatics_aws_lambda.storage.data_sync.batch import (
     BatchDataSyncResponse,
     BatchDataSyncResult,
 )
-from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncCounts, DataSyncRequest
+from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
 
 from ..progress import Progress, activity
 from ..rate_limits import PaidUntil, SharedStates
 from ..settings import WORKERS, WORKERS_KEY
-from ..sync.result import add_counts
+from ..sync.result import Counts, add_counts
 from .failed_files import FailedFiles
 from .messages import PACKAGE_LOGGER
 from .progress import Amount
@@ -79,7 +79,7 @@ class ParallelResult:
 
     batches: int
     syncs: int
-    counts: DataSyncCounts = field(default_factory=DataSyncCounts)
+    counts: Counts = field(default_factory=Counts)
     failed: list[FailedSync] = field(default_factory=list)
     unfinished: int = 0
     failed_files: FailedFiles = field(default_factory=FailedFiles)
@@ -88,7 +88,7 @@ class ParallelResult:
     def to_response(self) -> BatchDataSyncResponse:
         """Return the response that `BatchDataSyncHandler` would give."""
         result = BatchDataSyncResult(
-            **self.counts.to_dict(),
+            **vars(self.counts),
             total_requests_count=self.syncs,
             successful_requests_count=self.syncs - len(self.failed) - self.unfinished,
             failed_requests_count=len(self.failed),

@@ -1,5 +1,7 @@
 """Lines on stdout of a sync that is shown by store: with ``--stores``."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -8,17 +10,17 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from aibs_informatics_aws_lambda.common.s3 import S3_SCHEME
-from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
 from aibs_informatics_aws_lambda.storage.quoted_names import unquote_name
 
 from ..sync.plan_file import Planned, PlannedAction
 from ..sync.report import CHANGES
+from ..sync.request import SyncRequest
 from .actions import DIFFERENCES, ActionLines
 from .output import format_count, format_size, print_lines
 
 
 @contextmanager
-def report_by_store(request: DataSyncRequest) -> Iterator[tuple[DataSyncRequest, Path]]:
+def report_by_store(request: SyncRequest) -> Iterator[tuple[SyncRequest, Path]]:
     """Give a request with a temporary report, and the path of this report."""
     with TemporaryDirectory(prefix="data-sync-") as folder:
         path = Path(folder, "report.jsonl")

@@ -5,8 +5,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncCounts, Verification
-
+from ..sync.result import Comparison, Counts
 from .output import format_count, format_size
 
 _SHORTEST_SECONDS = 1e-3
@@ -37,7 +36,7 @@ def count_requests(others: Counter[str] = _NONE, *, by_operation: bool) -> Reque
 
 
 def format_counts(
-    counts: DataSyncCounts,
+    counts: Counts,
     seconds: float,
     requests: Requests = _NO_REQUESTS,
     *,
@@ -64,7 +63,7 @@ def format_requests(requests: Requests) -> list[str]:
     return [format_count(total, "request") + (f" ({kinds})" if requests.by_operation else "")]
 
 
-def format_verification(found: Verification) -> str:
+def format_verification(found: Comparison) -> str:
     """Return the result of a comparison in one line."""
     text = (
         f"{format_count(found.files_equal)} equal, {found.files_different:,} different, "
@@ -80,7 +79,7 @@ def format_verification(found: Verification) -> str:
     )
 
 
-def _parts(counts: DataSyncCounts, seconds: float, dry_run: bool) -> Iterator[str]:
+def _parts(counts: Counts, seconds: float, dry_run: bool) -> Iterator[str]:
     would = "would be " if dry_run else ""
     transferred = format_count(counts.files_transferred)
     if counts.files_transferred:
@@ -97,7 +96,7 @@ def _parts(counts: DataSyncCounts, seconds: float, dry_run: bool) -> Iterator[st
         yield f"{counts.files_removed:,} {would}removed at the source"
 
 
-def _pace(counts: DataSyncCounts, seconds: float) -> str:
+def _pace(counts: Counts, seconds: float) -> str:
     if not counts.files_transferred:
         return f" in {seconds:.1f} s"
     rate = format_size(int(counts.bytes_transferred / max(seconds, _SHORTEST_SECONDS)))

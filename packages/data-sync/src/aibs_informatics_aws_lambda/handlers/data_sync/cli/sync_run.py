@@ -16,13 +16,10 @@ from typing import TYPE_CHECKING
 
 from aibs_informatics_aws_lambda.common.cli.errors import ExitCode, UsageError
 from aibs_informatics_aws_lambda.common.cli.output import escaped
-from aibs_informatics_aws_lambda.storage.data_sync.sync import (
-    DataSyncCounts,
-    DataSyncRequest,
-    DataSyncResponse,
-)
 
 from ..sync.engine import Engine
+from ..sync.request import SyncRequest, as_model
+from ..sync.result import Counts, SyncResponse
 from .arguments import PROGRAM
 from .connection import given_connection
 from .failed_files import FailedFiles
@@ -52,9 +49,7 @@ _MAX_FAILURES_SHOWN = 20
 _STOPPED = "stopped at the deadline: run the same command again to continue"
 
 
-def run_sync(
-    request: DataSyncRequest, options: argparse.Namespace, begun: BegunListings
-) -> ExitCode:
+def run_sync(request: SyncRequest, options: argparse.Namespace, begun: BegunListings) -> ExitCode:
     """Run a sync and print its counts.
 
     Args:
@@ -73,7 +68,7 @@ def run_sync(
 
 
 @contextmanager
-def _stored_list(request: DataSyncRequest) -> Iterator[DataSyncRequest]:
+def _stored_list(request: SyncRequest) -> Iterator[SyncRequest]:
     """Store a list of files on stdin, which is read more than once."""
     if request.files_from != _STREAM:
         yield request
@@ -86,7 +81,7 @@ def _stored_list(request: DataSyncRequest) -> Iterator[DataSyncRequest]:
 
 
 def _with_report_on_stdout(
-    request: DataSyncRequest, options: argparse.Namespace, begun: BegunListings
+    request: SyncRequest, options: argparse.Namespace, begun: BegunListings
 ) -> ExitCode:
     """Run a sync and print its report, and the counts to stderr."""
     if options.json or options.verbose or request.dry_run or request.verify:
@@ -102,19 +97,19 @@ def _with_report_on_stdout(
                         print_lines(line.rstrip("\n") for line in lines)
 
 
-def _run(request: DataSyncRequest, options: argparse.Namespace, begun: BegunListings) -> ExitCode:
+def _run(request: SyncRequest, options: argparse.Namespace, begun: BegunListings) -> ExitCode:
     if options.jobs > 1 and not request.dry_run:
         return _sync_in_batches(request, options)
     return _sync(request, options, begun)
 
 
-def _is_shown(request: DataSyncRequest, options: argparse.Namespace) -> bool:
+def _is_shown(request: SyncRequest, options: argparse.Namespace) -> bool:
     """Tell whether each action is shown on stdout."""
     is_detailed = options.verbose or request.dry_run or request.verify
     return bool(is_detailed) and not (options.json or options.quiet)
 
 
-def _sync(request: DataSyncRequest, options: argparse.Namespace, begun: BegunListings) -> ExitCode:
+def _sync(request: SyncRequest, options: argparse.Namespace, begun: BegunListings) -> ExitCode:
     start = time.monotonic()
     with page_report(request) as page, ExitStack() as stack:
         listener = _listener(request, options, stack)
@@ -134,7 +129,7 @@ def _sync(request: DataSyncRequest, options: argparse.Namespace, begun: BegunLis
             lists = bool(request.dry_run)
             response = page.finish(engine.sync(page.request, restrict=check, lists_targets=lists))
     if options.json:
-        print_json(response)
+        print_json(response.to_model())
     elif not options.quiet:
         requests = count_requests(by_operation=options.verbose)
         print_lines(_lines(response, options, time.monotonic() - start, requests))
@@ -147,8 +142,8 @@ def _sync(request: DataSyncRequest, options: argparse.Namespace, begun: BegunLis
 
 
 def _sync_by_store(
-    engine: Engine, request: DataSyncRequest, restrict: Callable[[Sequence[Plan]], None]
-) -> DataSyncResponse:
+    engine: Engine, request: SyncRequest, restrict: Callable[[Sequence[Plan]], None]
+) -> SyncResponse:
     """Sync, and print a line for each store, and for each change elsewhere."""
     from .store_lines import print_report, report_by_store
 
@@ -161,7 +156,7 @@ def _sync_by_store(
 
 
 def _listener(
-    request: DataSyncRequest, options: argparse.Namespace, stack: ExitStack
+    request: SyncRequest, options: argparse.Namespace, stack: ExitStack
 ) -> Report | None:
     """Return what receives the actions: lines on stdout, the plan file, both or neither."""
     listener: Report | None = None
@@ -180,7 +175,7 @@ def _listener(
     return listener
 
 
-def _sync_in_batches(request: DataSyncRequest, options: argparse.Namespace) -> ExitCode:
+def _sync_in_batches(request: SyncRequest, options: argparse.Namespace) -> ExitCode:
     from .parallel import sync_in_batches
 
     start = time.monotonic()
@@ -189,7 +184,10 @@ def _sync_in_batches(request: DataSyncRequest, options: argparse.Namespace) -> E
         watch(options) as progress,
     ):
         result = sync_in_batches(
-            page.request, progress, processes=options.jobs, batch_bytes=options.batch_bytes
+            as_model(page.request),
+            progress,
+            processes=options.jobs,
+            batch_bytes=options.batch_bytes,
         )
         page.finish_batches(result)
     if options.json:
@@ -208,11 +206,11 @@ def _sync_in_batches(request: DataSyncRequest, options: argparse.Namespace) -> E
     return ExitCode.PARTLY_FAILED if is_partial else ExitCode.DONE
 
 
-def _deletes(request: DataSyncRequest) -> bool:
+def _deletes(request: SyncRequest) -> bool:
     return request.delete or not request.retain_source_data
 
 
-def _count_synced(counts: DataSyncCounts) -> int:
+def _count_synced(counts: Counts) -> int:
     return counts.files_transferred + counts.files_unchanged
 
 
@@ -237,7 +235,7 @@ def _print_failures(result: ParallelResult, options: argparse.Namespace) -> None
 
 
 def _lines(
-    response: DataSyncResponse, options: argparse.Namespace, seconds: float, requests: Requests
+    response: SyncResponse, options: argparse.Namespace, seconds: float, requests: Requests
 ) -> Iterator[str]:
     result = response.result
     if result.verification:
@@ -252,12 +250,12 @@ def _lines(
         yield _STOPPED
 
 
-def _warn_of_filters(request: DataSyncRequest, count: int) -> None:
+def _warn_of_filters(request: SyncRequest, count: int) -> None:
     if not count:
         logger.warning("the filters match no file at %s", request.source_path)
 
 
-def _count_files(response: DataSyncResponse) -> int:
+def _count_files(response: SyncResponse) -> int:
     counts, found = response.result, response.result.verification
     if counts.files_failed:
         return counts.files_failed
@@ -266,7 +264,7 @@ def _count_files(response: DataSyncResponse) -> int:
     return _count_synced(counts)
 
 
-def _exit_code(response: DataSyncResponse) -> ExitCode:
+def _exit_code(response: SyncResponse) -> ExitCode:
     found = response.result.verification
     differs = found and (
         found.files_different

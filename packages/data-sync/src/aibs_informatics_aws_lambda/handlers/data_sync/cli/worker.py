@@ -13,9 +13,8 @@ from multiprocessing.connection import Connection
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncCounts, DataSyncRequest
-
-from ..sync.result import add_counts
+from ..sync.request import SyncRequest
+from ..sync.result import Counts, add_counts
 from .failed_files import FailedFiles
 from .messages import PACKAGE_LOGGER, format_error
 from .output import format_count
@@ -62,7 +61,7 @@ class BatchDone:
         requests: the number of requests to S3, by operation.
     """
 
-    counts: DataSyncCounts = field(default_factory=DataSyncCounts)
+    counts: Counts = field(default_factory=Counts)
     failures: list[SyncFailure] = field(default_factory=list)
     failed_files: FailedFiles = field(default_factory=FailedFiles)
     unfinished: int = 0
@@ -95,7 +94,7 @@ def work(connection: Connection, log_level: int, shared: SharedStates | None = N
     engine = Engine(progress, shared=shared)
     while True:
         try:
-            batch: Sequence[DataSyncRequest] = connection.recv()
+            batch: Sequence[SyncRequest] = connection.recv()
         except EOFError:
             return
         before = sent_requests.copy()
@@ -105,7 +104,7 @@ def work(connection: Connection, log_level: int, shared: SharedStates | None = N
         sender.send(done)
 
 
-def _run_batch(engine: Engine, batch: Sequence[DataSyncRequest]) -> BatchDone:
+def _run_batch(engine: Engine, batch: Sequence[SyncRequest]) -> BatchDone:
     from ..sync.result import NoProgressError
 
     done = BatchDone()

@@ -13,8 +13,8 @@ from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.data_sync import batch as models
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
 
-from ..stored_lists import store_list
-from ..sync.result import add_counts, read_requests
+from ..stored_lists import read_requests, store_list
+from ..sync.result import add_counts
 from .map_results import ChildResult, read_map_results
 from .models import FailedBatch, SummarizeBatchDataSyncRequest, SummarizeBatchDataSyncResponse
 

@@ -14,13 +14,12 @@ from threading import Lock
 from typing import Protocol
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
-from aibs_informatics_aws_lambda.storage.data_sync.object_settings import ObjectSettings
-from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
 
 from ..local import folders, staging
 from ..locations import Root, find_root
 from ..s3.client import S3
 from .diff import Step
+from .request import PlainObjectSettings, SyncRequest
 from .resolve import ResolvedSync
 from .routes import Route
 
@@ -43,7 +42,7 @@ class Backup(Protocol):
         """Keep what is at the target of a step, if there is anything; for any thread."""
 
 
-def find_backup_root(request: DataSyncRequest, resolved: ResolvedSync) -> Root | None:
+def find_backup_root(request: SyncRequest, resolved: ResolvedSync) -> Root | None:
     """Return the location of the backup of a sync, if there is one.
 
     Raises:
@@ -162,7 +161,7 @@ class S3Backup:
         self._is_tree = is_tree
         bucket = root._replace(path="")
         copied = Route(target._replace(path=""), bucket)
-        self._copy = S3Copy(copied, s3, s3, pool, ObjectSettings(keep=True))
+        self._copy = S3Copy(copied, s3, s3, pool, PlainObjectSettings(keep=True))
         self._lock = Lock()
 
     def keep(self, route: Route, step: Step) -> None:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from aibs_informatics_aws_lambda.storage.data_sync import batch as models
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest, SyncContinuation
 
+from ..stored_lists import read_requests
 from .deadline import OutOfTimeError
 from .engine import Engine
-from .result import NoProgressError, add_counts, read_requests
+from .result import NoProgressError, add_counts
 
 logger = logging.getLogger(__name__)
 

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, NamedTuple
 
-from aibs_informatics_aws_lambda.storage.data_sync.object_settings import ObjectSettings
-
 from ..entries import Entry
 from ..progress import NullProgress, Progress
 from ..rate_limits import RateLimits
@@ -18,6 +16,7 @@ from .backup import Backup
 from .deadline import UNLIMITED, TimeBudget
 from .failures import Failures
 from .report import Report
+from .request import StorageSettings
 from .result import Outcome
 
 if TYPE_CHECKING:
@@ -73,7 +72,7 @@ class ExecutionContext(NamedTuple):
     progress: Progress = NullProgress()
     report: Report = Report()
     budget: TimeBudget = UNLIMITED
-    object_settings: ObjectSettings | None = None
+    object_settings: StorageSettings | None = None
     preserves: bool = False
     trusts_times: bool = False
     failures: Failures | None = None

@@ -1,13 +1,16 @@
 """The deadline of a sync: the time at which it stops, complete or not."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from time import monotonic
-from typing import TypeVar
-
-from aibs_informatics_aws_lambda.storage.data_sync.sync import Deadline
+from typing import TYPE_CHECKING, TypeVar
 
 from ..progress import OutOfTimeError as OutOfTimeError
+
+if TYPE_CHECKING:
+    from aibs_informatics_aws_lambda.storage.data_sync.sync import Deadline
 
 T = TypeVar("T")
 

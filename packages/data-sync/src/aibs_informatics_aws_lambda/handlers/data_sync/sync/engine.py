@@ -13,8 +13,6 @@ from threading import Timer
 from typing import TYPE_CHECKING, TypeAlias
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
-from aibs_informatics_aws_lambda.storage.data_sync import sync as models
-from aibs_informatics_aws_lambda.storage.data_sync.connection import S3Connection
 
 from ..entries import Entry
 from ..local.locks import held_lock
@@ -37,13 +35,21 @@ from .filters import compile_patterns
 from .move_marker import finish_move
 from .planner import Plan, PlanOptions, make_plan, rule_at
 from .report import ForwardedReport, Report, find_report_location, written_report
+from .request import DEFAULT_MAX_CONCURRENCY, SyncRequest
 from .resolve import Branch, ResolvedSync, resolve_sync
-from .result import NoProgressError, Outcome, find_resumption, make_response
+from .result import NoProgressError, Outcome, SyncResponse, find_resumption, make_response
 from .resumption import Resumption
 from .routes import Route, folder_route
 from .snapshot import keep_confirmed_deletions
 
 if TYPE_CHECKING:
+    from aibs_informatics_aws_lambda.storage.data_sync.connection import S3Connection
+    from aibs_informatics_aws_lambda.storage.data_sync.sync import (
+        Deadline,
+        MaxDelete,
+        SyncContinuation,
+    )
+
     from ..local.checksum_cache import ChecksumCache
     from .s3_switch import S3Switch
     from .store_report import StoreSummary
@@ -94,24 +100,24 @@ class Engine:
         # One limit for all syncs that have it.
         self._make_limits = cache(partial(RateLimits, shared=shared))
 
-    def client(self, request: models.DataSyncRequest) -> S3:
+    def client(self, request: SyncRequest) -> S3:
         """Return the S3 client for the source of a request."""
         connection = request.source_connection
         return self._clients(request)(*() if connection is None else (connection,))
 
-    def _clients(self, request: models.DataSyncRequest) -> Callable[..., S3]:
+    def _clients(self, request: SyncRequest) -> Callable[..., S3]:
         """Return what makes the S3 client of a request for a connection."""
         connections, limits = _connections(request), self._limits(request)
         if limits is None and request.retries is None:
             return partial(self._s3, connections)
         return partial(self._s3, connections, limits=limits, retries=request.retries)
 
-    def _limits(self, request: models.DataSyncRequest) -> RateLimits | None:
+    def _limits(self, request: SyncRequest) -> RateLimits | None:
         if request.bandwidth is None and request.requests_per_second is None:
             return None
         return self._make_limits(request.bandwidth, request.requests_per_second)
 
-    def budget(self, *deadlines: models.Deadline | None) -> TimeBudget:
+    def budget(self, *deadlines: Deadline | None) -> TimeBudget:
         """Return the time budget for the earliest of some deadlines."""
         if all(deadline is None for deadline in deadlines):
             return UNLIMITED
@@ -119,12 +125,12 @@ class Engine:
 
     def sync(
         self,
-        request: models.DataSyncRequest,
+        request: SyncRequest,
         limit: TimeBudget | None = None,
         restrict: Callable[[Sequence[Plan]], None] = lambda _: None,
         *,
         lists_targets: bool = False,
-    ) -> models.DataSyncResponse:
+    ) -> SyncResponse:
         """Run one sync and return what was transferred and deleted.
 
         Args:
@@ -153,7 +159,7 @@ class Engine:
             return call.report(outcome)
 
     @contextmanager
-    def plan(self, request: models.DataSyncRequest) -> Iterator[list[Plan]]:
+    def plan(self, request: SyncRequest) -> Iterator[list[Plan]]:
         """Give the plans of a sync, which is not executed.
 
         Raises:
@@ -168,7 +174,7 @@ class Engine:
             yield plans
 
     def _call(
-        self, request: models.DataSyncRequest, budget: TimeBudget, lists_targets: bool = False
+        self, request: SyncRequest, budget: TimeBudget, lists_targets: bool = False
     ) -> _Call:
         s3, limits = self._clients(request), self._limits(request)
         listed = time.time() if self._listed is None else self._listed
@@ -196,7 +202,7 @@ class _Call:
 
     def __init__(
         self,
-        request: models.DataSyncRequest,
+        request: SyncRequest,
         budget: TimeBudget,
         progress: Progress,
         s3: Callable[..., S3],
@@ -310,7 +316,7 @@ class _Call:
             before = request.continuation
             if before and not before.only_removes and not switch.is_resumed:
                 logger.info("The new tree of the calls before is gone: the sync starts again")
-                again = models.SyncContinuation(calls=before.calls)
+                again = type(before)(calls=before.calls)
                 self._request = request.model_copy(update={"continuation": again})
             yield switch
 
@@ -409,14 +415,14 @@ class _Call:
         except OutOfTimeError:
             raise _too_slow(str(self._request.destination_path)) from None
 
-    def report(self, outcome: Outcome) -> models.DataSyncResponse:
+    def report(self, outcome: Outcome) -> SyncResponse:
         """Return the response for an outcome."""
         response = make_response(self._request, outcome, self._report_location, self._failures)
         if self._stores is not None:
             self._stores.add_to(response.result)
         return response
 
-    def report_nothing(self, resolved: ResolvedSync) -> models.DataSyncResponse:
+    def report_nothing(self, resolved: ResolvedSync) -> SyncResponse:
         """Return the response if there is nothing to sync; or fail, as the source is missing."""
         request = self._request
         if resolved.exists:
@@ -557,7 +563,7 @@ class _Call:
 
 
 def _make_store_summary(
-    request: models.DataSyncRequest, source_s3: Callable[[], S3], target_s3: Callable[[], S3]
+    request: SyncRequest, source_s3: Callable[[], S3], target_s3: Callable[[], S3]
 ) -> StoreSummary:
     # Few syncs are reported by store.
     from .store_report import NamedFiles, StoreSummary
@@ -574,14 +580,14 @@ def _too_slow(source: str) -> NoProgressError:
     )
 
 
-def _resumption(before: models.SyncContinuation | None, route: Route) -> Resumption | None:
+def _resumption(before: SyncContinuation | None, route: Route) -> Resumption | None:
     if before is None:
         return None
     # A single object is done before anything below its key is started.
     return Resumption(through="") if route.single else find_resumption(before)
 
 
-def _concurrency(request: models.DataSyncRequest) -> int:
+def _concurrency(request: SyncRequest) -> int:
     """Return the number of transfers at a time."""
     chosen = max(1, request.max_concurrency // WORKERS)
     if chosen > MOST_CONCURRENCY and not _adapts(request):
@@ -594,16 +600,16 @@ def _concurrency(request: models.DataSyncRequest) -> int:
     return min(chosen, MOST_CONCURRENCY)
 
 
-def _connections(request: models.DataSyncRequest) -> int:
+def _connections(request: SyncRequest) -> int:
     return DEFAULT_CONNECTIONS if _adapts(request) else request.max_concurrency
 
 
-def _adapts(request: models.DataSyncRequest) -> bool:
+def _adapts(request: SyncRequest) -> bool:
     # Requests carry the default as a number, so that it cannot be chosen.
-    return request.max_concurrency == models.DEFAULT_MAX_CONCURRENCY
+    return request.max_concurrency == DEFAULT_MAX_CONCURRENCY
 
 
-def _may_delete(request: models.DataSyncRequest, route: Route) -> bool:
+def _may_delete(request: SyncRequest, route: Route) -> bool:
     # By default, a copy between local paths deletes nothing, whatever `delete` says.
     return bool(request.local_mirror) or not route.is_local
 
@@ -622,7 +628,7 @@ def _warn_of_rewrites(plans: Sequence[Plan]) -> None:
             logger.warning("%s more stores are rewritten in place", f"{more:,}")
 
 
-def _check_archived(request: models.DataSyncRequest, plans: Sequence[Plan]) -> None:
+def _check_archived(request: SyncRequest, plans: Sequence[Plan]) -> None:
     archived = [plan for plan in plans if plan.archived.length]
     if not archived or request.skip_archived or request.dry_run:
         return
@@ -635,7 +641,7 @@ def _check_archived(request: models.DataSyncRequest, plans: Sequence[Plan]) -> N
     )
 
 
-def _check_deletions(request: models.DataSyncRequest, plans: Sequence[Plan]) -> None:
+def _check_deletions(request: SyncRequest, plans: Sequence[Plan]) -> None:
     if request.max_delete is None or request.verify:
         return
     count, there = sum(len(plan.extraneous) for plan in plans), sum(plan.there for plan in plans)
@@ -647,7 +653,7 @@ def _check_deletions(request: models.DataSyncRequest, plans: Sequence[Plan]) -> 
         )
 
 
-def _most_deletions(max_delete: models.MaxDelete, there: int) -> int:
+def _most_deletions(max_delete: MaxDelete, there: int) -> int:
     """Return how many entries may be deleted of those that are at the destination."""
     if isinstance(max_delete, str):
         return int(there * float(max_delete.rstrip("%")) / 100)

@@ -2,9 +2,9 @@
 
 import errno
 from threading import Lock
+from typing import NamedTuple
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
-from aibs_informatics_aws_lambda.storage.data_sync.sync import FailedFile
 
 MOST_LISTED = 100
 """The number of failed files that a response lists, at most."""
@@ -24,6 +24,18 @@ _GENERAL = frozenset(
         errno.EROFS,
     }
 )
+
+
+class FailedFile(NamedTuple):
+    """A file that could not be synced.
+
+    Args:
+        path: the path or S3 URI of the file.
+        error: the error.
+    """
+
+    path: str
+    error: str
 
 
 class Failures:
@@ -47,7 +59,7 @@ class Failures:
                 message = str(error) or type(error).__name__
                 if isinstance(error, OSError) and error.strerror:
                     message = f"{error.filename or path}: {error.strerror}"
-                self.listed.append(FailedFile(path=path, error=message))
+                self.listed.append(FailedFile(path, message))
 
     def tolerate(self, error: Exception, transferred: int) -> bool:
         """Return whether a sync goes on after the error of one file.

@@ -1,12 +1,14 @@
 """Headers of requests that store objects: content type, metadata, tags, storage class."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 from urllib.parse import urlencode
 
-from aibs_informatics_aws_lambda.storage.data_sync.object_settings import ObjectSettings
+from .request import StorageSettings
 
 METADATA: Final = frozenset(
     {
@@ -53,7 +55,7 @@ _COMPRESSED: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 
-def upload_headers(settings: ObjectSettings | None) -> Callable[[str], Mapping[str, str]]:
+def upload_headers(settings: StorageSettings | None) -> Callable[[str], Mapping[str, str]]:
     """Return a function that returns the headers of an upload by the name of its object.
 
     Args:
@@ -70,7 +72,7 @@ def upload_headers(settings: ObjectSettings | None) -> Callable[[str], Mapping[s
     return add_type
 
 
-def copy_headers(settings: ObjectSettings) -> Callable[[Mapping[str, str]], dict[str, str]]:
+def copy_headers(settings: StorageSettings) -> Callable[[Mapping[str, str]], dict[str, str]]:
     """Return a function that returns the headers of CopyObject by those of the source object.
 
     The headers of the source are only read if `needs_source`.
@@ -95,7 +97,7 @@ def copy_headers(settings: ObjectSettings) -> Callable[[Mapping[str, str]], dict
 
 
 def upload_of_parts_headers(
-    settings: ObjectSettings | None, source: Mapping[str, str]
+    settings: StorageSettings | None, source: Mapping[str, str]
 ) -> dict[str, str]:
     """Return the headers that start a copy in parts, which has no metadata of its own accord."""
     kept = {name: value for name, value in source.items() if is_metadata(name)}
@@ -105,7 +107,9 @@ def upload_of_parts_headers(
     return {**kept, **(_kept_beside(given, source) if settings.keep else {}), **given}
 
 
-def streamed_headers(settings: ObjectSettings | None, source: Mapping[str, str]) -> dict[str, str]:
+def streamed_headers(
+    settings: StorageSettings | None, source: Mapping[str, str]
+) -> dict[str, str]:
     """Return the headers of a copy that another service or account stores.
 
     KMS keys of one account are not those of another: the encryption is that of the settings, or
@@ -115,7 +119,7 @@ def streamed_headers(settings: ObjectSettings | None, source: Mapping[str, str])
     return upload_of_parts_headers(settings, kept)
 
 
-def needs_source(settings: ObjectSettings) -> bool:
+def needs_source(settings: StorageSettings) -> bool:
     """Tell whether a copy needs the headers of its source."""
     given = _given(settings)
     keeps = settings.keep and not {_STORAGE_CLASS, _ENCRYPTION} <= given.keys()
@@ -163,7 +167,7 @@ def _type_of(extension: str) -> str | None:
     return _COMPRESSED.get(compression) if compression else kind
 
 
-def _given(settings: ObjectSettings) -> dict[str, str]:
+def _given(settings: StorageSettings) -> dict[str, str]:
     values = ((header, getattr(settings, field)) for field, header in _NAMES.items())
     headers = {header: value for header, value in values if value is not None}
     for name, value in (settings.metadata or {}).items():

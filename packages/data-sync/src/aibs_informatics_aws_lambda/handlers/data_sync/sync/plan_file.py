@@ -5,16 +5,17 @@ A line for each action follows, with what was found at both sides. The last line
 without it, the file is incomplete.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Final, Literal, NamedTuple, TypeAlias
+from typing import IO, TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 
 from aibs_informatics_aws_lambda.common.files import filename_in_errors, is_replaceable
-from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
 
 from ..entries import Entry
 from ..local.delete import delete_file
@@ -22,7 +23,11 @@ from ..local.staging import path_beside
 from .diff import Step
 from .planner import Plan
 from .report import CHANGES, NO_EVIDENCE, Evidence, Report, ReportAction
+from .request import SyncRequest
 from .routes import Route
+
+if TYPE_CHECKING:
+    from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
 
 VERSION: Final = 1
 """The version of the format. A file of another version is not executed."""
@@ -105,7 +110,7 @@ class PlanWriter(Report):
         }
         self._write({**planned._asdict(), **found})
 
-    def write_header(self, request: DataSyncRequest, connection: Mapping[str, str]) -> None:
+    def write_header(self, request: SyncRequest, connection: Mapping[str, str]) -> None:
         """Write the first line."""
         header = {"request": request.to_dict(), "connection": dict(connection)}
         self._write({_VERSION_FIELD: VERSION, **header})
@@ -121,7 +126,7 @@ class PlanWriter(Report):
 
 @contextmanager
 def written_plan(
-    path: Path, request: DataSyncRequest, connection: Mapping[str, str]
+    path: Path, request: SyncRequest, connection: Mapping[str, str]
 ) -> Iterator[Report]:
     """Write what happens inside the block, a dry run, to a plan file, if it does not fail.
 
@@ -217,6 +222,9 @@ class PlanFile:
                 f"{self._path} is not a plan of version {VERSION}: it must start with "
                 f'"{_VERSION_FIELD}": {VERSION}. Write one with data-sync --plan'
             )
+        # Plans are written without models.
+        from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
+
         return DataSyncRequest.from_dict(header["request"]), header.get("connection", {})
 
     def _documents(self) -> Iterator[dict[str, Any]]:

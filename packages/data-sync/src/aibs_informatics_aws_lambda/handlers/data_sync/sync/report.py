@@ -1,5 +1,7 @@
 """The report of a sync: one line of JSON for each entry, in the order of their paths."""
 
+from __future__ import annotations
+
 import json
 import os
 import shutil
@@ -16,8 +18,7 @@ from aibs_informatics_aws_lambda.common.files import (
     unwritable_reason,
 )
 from aibs_informatics_aws_lambda.common.s3 import S3Path
-from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
-from aibs_informatics_aws_lambda.storage.paths import DataLocation
+from aibs_informatics_aws_lambda.storage.locations import DataLocation
 
 from ..external_sort import sort_externally
 from ..local.delete import delete_file
@@ -27,6 +28,7 @@ from ..s3.client import S3
 from ..s3.requests import Request
 from ..settings import DEFAULT_BUCKET_NAME_ENV_VAR
 from .diff import Step
+from .request import SyncRequest
 from .routes import Route
 
 ReportAction: TypeAlias = Literal[
@@ -311,7 +313,7 @@ def _uploaded(location: S3Path, s3: S3) -> Iterator[str]:
             s3.ask(request)
 
 
-def find_report_location(request: DataSyncRequest) -> DataLocation | None:
+def find_report_location(request: SyncRequest) -> DataLocation | None:
     """Return the location of the report of a call, or `None` if none is requested.
 
     The report of a call that continues another one has the number of the call in its name. The

@@ -1,12 +1,13 @@
 """Resolution of a request: both locations, the filter, the source listing and the routes."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable
 from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
-from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
-from aibs_informatics_aws_lambda.storage.paths import DataLocation
+from aibs_informatics_aws_lambda.storage.locations import DataLocation
 
 from ..entries import Entry, Listing, is_placeholder
 from ..local.walk import BegunWalk, OnFailure, find_local
@@ -22,6 +23,7 @@ from .filters import (
     find_limits,
     make_filter,
 )
+from .request import SyncRequest
 from .routes import Route, check_overlap, folder_route, single_route
 
 
@@ -58,7 +60,7 @@ class ResolvedSync(NamedTuple):
 
 
 def resolve_sync(
-    request: DataSyncRequest,
+    request: SyncRequest,
     s3: Callable[[], S3],
     on_failure: OnFailure | None = None,
     begun: BegunWalk | None = None,
@@ -112,7 +114,7 @@ def resolve_sync(
 
 
 def _find_named(
-    request: DataSyncRequest, source: Root, s3: Callable[[], S3], on_failure: OnFailure | None
+    request: SyncRequest, source: Root, s3: Callable[[], S3], on_failure: OnFailure | None
 ) -> Listing:
     # Few sources are listed by one.
     from .named_files import find_named
@@ -129,7 +131,7 @@ def _find_named(
     return find_named(resolve(request.files_from), s3, source, whole[len(root) + 1 :], on_failure)
 
 
-def _check_inventory(request: DataSyncRequest, source: Root) -> None:
+def _check_inventory(request: SyncRequest, source: Root) -> None:
     """Raise `ValueError` if a source cannot be listed by an S3 Inventory report."""
     if request.files_from is not None:
         raise ValueError("files_from and inventory exclude each other: leave one of them out")
@@ -170,7 +172,7 @@ def _of_selected(
     return note_selected
 
 
-def _check_local_mirror(request: DataSyncRequest) -> None:
+def _check_local_mirror(request: SyncRequest) -> None:
     if request.local_mirror and request.delete and not request.retain_source_data:
         # A move that is run again, after it was killed, would delete what it had moved.
         raise ValueError(
@@ -180,7 +182,7 @@ def _check_local_mirror(request: DataSyncRequest) -> None:
 
 
 def _branches(
-    request: DataSyncRequest, source: Root, destination: Root, listing: Listing
+    request: SyncRequest, source: Root, destination: Root, listing: Listing
 ) -> list[Branch]:
     if not listing.exists:
         return []
@@ -197,7 +199,7 @@ def _branches(
     return branches
 
 
-def _are_apart(request: DataSyncRequest) -> bool:
+def _are_apart(request: SyncRequest) -> bool:
     """Tell whether source and destination are on two services, which may have a bucket each."""
     one, other = request.source_connection, request.destination_connection
     if one == other:

@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError, ResourceNotFoundError
-from aibs_informatics_aws_lambda.storage.data_sync.object_settings import ObjectSettings
-from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
 
 from ..entries import Entry
 from ..locations import Root
@@ -28,6 +26,7 @@ from .diff import Step
 from .executor import execute
 from .planner import Plan
 from .report import Report
+from .request import PlainObjectSettings, SyncRequest
 from .resolve import ResolvedSync
 from .result import Outcome
 from .resumption import Resumption
@@ -274,7 +273,7 @@ class S3Switch:
             target_s3=self._s3,
             progress=NullProgress(),
             report=Report(),
-            object_settings=ObjectSettings(keep=True),
+            object_settings=PlainObjectSettings(keep=True),
             failures=None,
             publish=None,
         )
@@ -304,7 +303,7 @@ class S3Switch:
 
 
 @contextmanager
-def s3_switch(request: DataSyncRequest, route: Route, s3: S3, purpose: str) -> Iterator[S3Switch]:
+def s3_switch(request: SyncRequest, route: Route, s3: S3, purpose: str) -> Iterator[S3Switch]:
     """Give the switch of a destination in S3.
 
     If the sync fails or its time is up, the pointer says so, and the next one may continue.

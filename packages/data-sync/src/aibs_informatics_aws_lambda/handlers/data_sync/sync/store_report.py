@@ -7,7 +7,7 @@ from typing import IO, Any, Final, Literal, TypeAlias
 
 from aibs_informatics_aws_lambda.common.files import filename_in_errors
 from aibs_informatics_aws_lambda.common.s3 import S3_SCHEME
-from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncResult, SyncedStore
+from aibs_informatics_aws_lambda.storage.data_sync.sync import SyncedStore
 from aibs_informatics_aws_lambda.storage.quoted_names import unquote_name
 
 from ..locations import Root
@@ -17,6 +17,7 @@ from ..store_items import Item, Stores
 from ..stores import find_rule
 from .file_parts import FileParts
 from .promised_files import check_stores
+from .result import SyncResult
 
 Change: TypeAlias = Literal[
     "new", "appended", "rewritten in place", "reduced", "deleted", "unchanged"
@@ -90,7 +91,7 @@ class StoreSummary:
         else:
             target.write(json.dumps({"action": "check", "not_checked": _NOT_WHOLE}) + "\n")
 
-    def add_to(self, result: DataSyncResult) -> None:
+    def add_to(self, result: SyncResult) -> None:
         """Add the stores to the result of a sync."""
         result.stores = [SyncedStore.model_construct(**store) for store in self.stores]
         result.store_count = self.count

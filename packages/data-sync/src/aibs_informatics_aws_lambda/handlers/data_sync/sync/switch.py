@@ -11,14 +11,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
-
 from ..local import new_tree
 from ..locations import Root
 from .context import ExecutionContext
 from .diff import Step
 from .planner import Plan
 from .report import NO_EVIDENCE, Evidence, Report, ReportAction
+from .request import SyncRequest
 from .resolve import ResolvedSync
 from .result import Outcome
 from .routes import Route
@@ -41,7 +40,7 @@ _PURPOSE = (
 )
 
 
-def check_possible(request: DataSyncRequest, resolved: ResolvedSync) -> None:
+def check_possible(request: SyncRequest, resolved: ResolvedSync) -> None:
     """Check that a sync with a switch makes one complete tree.
 
     Raises:
@@ -75,7 +74,7 @@ class LocalSwitch:
     """
 
     def __init__(
-        self, request: DataSyncRequest, route: Route, purpose: str, tree: new_tree.NewTree | None
+        self, request: SyncRequest, route: Route, purpose: str, tree: new_tree.NewTree | None
     ) -> None:
         self._route = route
         self._purpose = purpose
@@ -188,7 +187,7 @@ class LocalSwitch:
 
 
 @contextmanager
-def local_switch(request: DataSyncRequest, route: Route) -> Iterator[LocalSwitch]:
+def local_switch(request: SyncRequest, route: Route) -> Iterator[LocalSwitch]:
     """Give the switch of a local destination, and delete the old tree if it was done.
 
     If the sync fails or its time is up, the new tree is left to the next run.
@@ -216,7 +215,7 @@ def local_switch(request: DataSyncRequest, route: Route) -> Iterator[LocalSwitch
         switch.close()
 
 
-def find_purpose(request: DataSyncRequest, route: Route) -> str:
+def find_purpose(request: SyncRequest, route: Route) -> str:
     """Return what a new tree is built for: another purpose would build another tree."""
     values: dict[str, Any] = request.to_dict()
     chosen = {name: values.get(name) for name in _PURPOSE}

@@ -10,7 +10,6 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
-from aibs_informatics_aws_lambda.storage.data_sync.object_settings import ObjectSettings
 
 from ...evidence import have_same_content
 from ...local.folders import Folder
@@ -31,6 +30,7 @@ from ...s3.versions import check_unchanged, find_stored
 from ..diff import Step
 from ..object_headers import copy_headers, needs_source, upload_of_parts_headers
 from ..report import Evidence
+from ..request import StorageSettings
 from ..routes import Route
 from ..window import Window
 from .method import Buffered
@@ -67,7 +67,7 @@ class S3Copy:
         source_s3: S3,
         s3: S3,
         pool: Executor,
-        settings: ObjectSettings | None = None,
+        settings: StorageSettings | None = None,
         check: CheckDeadline = _no_check,
     ) -> None:
         self._route = route

@@ -10,7 +10,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError, ResourceNotFoundError
-from aibs_informatics_aws_lambda.storage.data_sync.object_settings import ObjectSettings
 
 from ...evidence import StoredObject, is_digest
 from ...local import files
@@ -28,6 +27,7 @@ from ...s3.versions import find_stored
 from ..diff import Step
 from ..object_headers import upload_headers
 from ..report import NO_EVIDENCE, Evidence
+from ..request import StorageSettings
 from ..routes import Route
 from .method import Buffered
 
@@ -67,7 +67,7 @@ class Upload:
         pool: Executor | None = None,
         reports: bool = False,
         moves: bool = False,
-        settings: ObjectSettings | None = None,
+        settings: StorageSettings | None = None,
         checksums: ChecksumCache | None = None,
     ) -> None:
         self._route = route
