@@ -6,6 +6,7 @@ import json
 from importlib import import_module
 
 import pytest
+from aibs_informatics_aws_lambda.common.cli.errors import UsageError
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 from aibs_informatics_aws_lambda.handlers.data_sync.cli.arguments import MODULES, parse_size
 from aibs_informatics_aws_lambda.handlers.data_sync.cli.messages import (
@@ -41,6 +42,49 @@ PACKAGE = "aibs_informatics_aws_lambda.handlers.data_sync.cli"
 def test_error_is_one_line_and_names_its_type_unless_its_message_is_for_users(error, text):
     assert format_error(error) == text
     assert is_self_explanatory(error) == isinstance(error, ValueError | OSError)
+
+
+@pytest.mark.parametrize(
+    ("line", "advice"),
+    [
+        ("ls -t .", "unrecognized arguments: -t; use --sort time (see"),
+        ("ls -lS .", "unrecognized arguments: -S; use --sort size"),
+        ("ls -R .", "; use -r"),
+        ("ls -la .", ": all files are included, leave it out"),
+        ("ls -alh .", ": all files are included, leave it out"),
+        ("ls --summarize .", ": data-sync stats shows totals, leave it out"),
+        ("du -sh .", ": the last line is the total, leave it out"),
+        ("rm -rf x", "unrecognized arguments: -f; use --yes"),
+        ("cp -a x y", "; use -r --preserve"),
+        ("cp -R x y", "; use -r"),
+        ("sync --only-show-errors x y", "; use --quiet"),
+        ("sync --no-progress x y", "; use --quiet"),
+        ("sync --transfers=8 x y", "; use --max-concurrency"),
+        ("sync -P x y", ": progress is shown on a terminal, leave it out"),
+        ("sync -r x y", ": a sync includes subfolders, leave it out"),
+        ("sync --dryrun x y", "; did you mean --dry-run?"),
+        ("cat -t x", "unrecognized arguments: -t (see"),
+    ],
+)
+def test_options_of_other_commands_get_advice(line, advice):
+    verb, *arguments = line.split()
+    parser = import_module(f"{PACKAGE}.{MODULES[verb]}").make_parser()
+    with pytest.raises(UsageError) as refused:
+        parser.parse_args(arguments)
+    assert advice in str(refused.value)
+
+
+@pytest.mark.parametrize("verb", ["ls", "stats", "du"])
+def test_short_option_for_readable_sizes(verb, capsys):
+    parser = import_module(f"{PACKAGE}.{MODULES[verb]}").make_parser()
+
+    assert parser.parse_args([".", "-h"]).human
+    assert parser.parse_args(["-vh", "."]).human
+    assert not parser.parse_args(["."]).human
+    with pytest.raises(SystemExit) as ended:
+        parser.parse_args(["-h"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith("usage: ")
 
 
 @pytest.mark.parametrize(

@@ -59,10 +59,17 @@ class Parser(CommandParser):
         description: the description.
         examples: the examples, which come first.
         usage: the usage line; by default argparse generates it.
+        shows_sizes: whether ``-h`` beside other arguments stands for readable sizes, as in ls.
     """
 
     def __init__(
-        self, prog: str, description: str, examples: str, usage: str | None = None
+        self,
+        prog: str,
+        description: str,
+        examples: str,
+        usage: str | None = None,
+        *,
+        shows_sizes: bool = False,
     ) -> None:
         super().__init__(
             prog=prog,
@@ -74,9 +81,27 @@ class Parser(CommandParser):
                 argparse.RawDescriptionHelpFormatter, max_help_position=30, width=100
             ),
         )
-        self.add_argument("--help", "-h", action="help", help="show this help, and exit")
+        names = ("--help",) if shows_sizes else ("--help", "-h")
+        note = " (also -h alone)" if shows_sizes else ""
+        self.add_argument(*names, action="help", help=f"show this help, and exit{note}")
+        self._is_help = False
         self._rarely_used: list[argparse._ArgumentGroup] = []
         self._shows_all = False
+
+    def add_human(self, text: str) -> None:
+        """Add the options for readable sizes, as ls, du, ``aws s3`` and rclone have them.
+
+        Args:
+            text: the help.
+        """
+        self.add_argument("--human", "--human-readable", "-H", action="store_true", help=text)
+        self.add_argument("-h", dest="human", nargs=0, action=_HumanOrHelp, help=argparse.SUPPRESS)
+
+    def print_help_alone(self) -> None:
+        """Print the help and exit, if ``-h`` is the only argument."""
+        if self._is_help:
+            self.print_help()
+            self.exit()
 
     def add_rarely_used(self, title: str) -> argparse._ArgumentGroup:
         """Add a group of options that only ``--help-all`` shows."""
@@ -87,6 +112,7 @@ class Parser(CommandParser):
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse arguments, or print the help with all options and exit."""
+        self._is_help = list(args or ()) == ["-h"]
         if self._rarely_used and "--help-all" in (args or ()):
             self._shows_all = True
             self.print_help()
@@ -137,11 +163,36 @@ class Parser(CommandParser):
         """The options and positional arguments."""
         return self._actions
 
+    def suggestion(self, message: str) -> str:
+        """Return what to do instead of an unknown option, as part of a sentence."""
+        unknown = message.removeprefix("unrecognized arguments: ")
+        if unknown == message:
+            return ""
+        # Only for a mistake.
+        from .foreign_options import find_replacement
+
+        found = find_replacement(unknown.split(), self._option_string_actions)
+        return found or super().suggestion(message)
+
     def error(self, message: str) -> NoReturn:
         """Raise a `UsageError`. It suggests the option that an unknown one resembles."""
         # Of -rf, argparse takes f for the value of -r, which has none.
         message = _EXPLICIT.sub(r"unrecognized arguments: -\1", message)
         raise UsageError(f"{message}{self.suggestion(message)} (see {self.prog} --help)")
+
+
+class _HumanOrHelp(argparse.Action):
+    """Readable sizes, or the help if there is no other argument."""
+
+    def __call__(
+        self,
+        parser: Any,
+        namespace: argparse.Namespace,
+        values: Any,  # noqa: ARG002
+        option: str | None = None,  # noqa: ARG002
+    ) -> None:
+        parser.print_help_alone()
+        namespace.human = True
 
 
 def check_stdout(other: str = "") -> None:

@@ -245,7 +245,8 @@ def _parse_listable(text: str) -> DataLocation | None:
 
 def make_parser() -> Parser:
     """Return the parser."""
-    parser = Parser(_PROGRAM, _DESCRIPTION, _EXAMPLES, usage="%(prog)s [options] [filters] [PATH]")
+    usage = "%(prog)s [options] [filters] [PATH]"
+    parser = Parser(_PROGRAM, _DESCRIPTION, _EXAMPLES, usage, shows_sizes=True)
     parser.add_argument(
         "path",
         metavar="PATH",
@@ -263,9 +264,7 @@ def make_parser() -> Parser:
     parser.add_argument(
         "--sort", choices=sorted(_ORDERS), help="by name, size (largest first) or time (newest)"
     )
-    parser.add_argument(
-        "--human", "--human-readable", "-H", action="store_true", help="show sizes as 1.5 GiB"
-    )
+    parser.add_human("show sizes as 1.5 GiB (also -h: ls -lh)")
     add_connection_options(parser)
     add_separator(add_output_options(parser))
     add_filter_options(parser.add_rarely_used("filters"))

@@ -207,7 +207,7 @@ def _row(node: Node, name: str) -> tuple[str, str, str, str]:
 
 def make_parser() -> Parser:
     """Return the parser."""
-    parser = Parser(_PROGRAM, _DESCRIPTION, _EXAMPLES)
+    parser = Parser(_PROGRAM, _DESCRIPTION, _EXAMPLES, shows_sizes=True)
     parser.add_argument(
         "path", metavar="PATH", type=parse_path, help="S3 URI, EFS path or local path"
     )
@@ -234,6 +234,8 @@ def make_parser() -> Parser:
         type=parse_path,
         help="write the page, one file that needs no network",
     )
+    # As du -h: sizes are readable anyway.
+    parser.add_human(argparse.SUPPRESS)
     add_connection_options(parser)
     add_output_options(parser)
     return parser
