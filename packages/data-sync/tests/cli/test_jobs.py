@@ -135,6 +135,16 @@ def test_failure_names_its_batch_and_other_batches_continue(run, data, misfit, a
     assert (data / "top").exists(), "it is removed although not all batches have succeeded"
 
 
+def test_nothing_is_deleted_if_the_report_of_all_batches_cannot_be_written(run, data, aws, bucket):
+    aws.put(bucket, "data/extra", "x")
+
+    result = run(*IN_BATCHES, "--delete", "--report", "/dev/full", "data", "s3://bucket/data/")
+
+    assert result.returncode == 1
+    assert "/dev/full: No space left on device" in result.stderr
+    assert "data/extra" in aws.keys(bucket)
+
+
 def test_report_of_all_batches_has_a_line_per_file(run, data, aws, bucket, disk):
     aws.put(bucket, "data/extra", "x")
     where = ("--report", "reports/report.jsonl")

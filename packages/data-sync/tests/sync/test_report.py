@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
+from aibs_informatics_aws_lambda.handlers.data_sync.sync import report
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.engine import Engine
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.result import Comparison
 from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest, DataSyncResult
@@ -151,6 +154,79 @@ def test_removal_at_the_source_is_reported(bucket, tmp_path: Path):
     assert [line["action"] for line in found] == ["transfer", "remove"]
     assert found[0]["checksum"] == ETAG_OF_X
     assert found[0]["verified"] is True
+
+
+class TestReportThatCannotBeWritten:
+    """Nothing is deleted without it."""
+
+    def test_device_is_full(self, bucket, tmp_path: Path):
+        write(tmp_path / "src" / "a")
+        bucket.put("dst/extra")
+        with pytest.raises(OSError, match="No space left on device: '/dev/full'"):
+            sync(tmp_path / "src", "s3://bucket/dst", report_path="/dev/full")
+        assert bucket.keys() == ["dst/a", "dst/extra"]
+
+    def test_bucket_does_not_exist(self, bucket, tmp_path: Path):
+        write(tmp_path / "src" / "a")
+        write(tmp_path / "dst" / "extra")
+        mirror = {"local_mirror": True, "report_path": "s3://nowhere/r.jsonl"}
+        with pytest.raises(AWSError, match="s3://nowhere"):
+            sync(tmp_path / "src", tmp_path / "dst", **mirror)
+        assert (tmp_path / "dst" / "extra").exists()
+
+    def test_source_of_a_move_stays(self, tmp_path: Path):
+        write(tmp_path / "src" / "a")
+        move = {"retain_source_data": False, "report_path": "/dev/full"}
+        with pytest.raises(OSError, match="No space left"):
+            sync(tmp_path / "src", tmp_path / "dst", **move)
+        assert (tmp_path / "src" / "a").exists()
+
+    def test_files_that_a_new_tree_does_not_have_stay(self, tmp_path: Path):
+        write(tmp_path / "src" / "a")
+        write(tmp_path / "dst" / "extra")
+        switch = {"switch": True, "local_mirror": True, "report_path": "/dev/full"}
+        with pytest.raises(OSError, match="No space left"):
+            sync(tmp_path / "src", tmp_path / "dst", **switch)
+        assert (tmp_path / "dst" / "extra").exists()
+
+    @pytest.mark.parametrize("written", [0, 1])
+    def test_disk_is_full_when_lines_are_put_in_order(
+        self, bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written
+    ):
+        def fail(lines: Iterable[str], target: Path) -> None:
+            target.write_text("".join(list(lines)[:written])[:-9])
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(report, "_write_sorted", fail)
+        write(tmp_path / "src" / "a")
+        bucket.put("dst/extra")
+        with pytest.raises(OSError, match="No space left"):
+            sync(tmp_path / "src", "s3://bucket/dst", report_path=tmp_path / "report")
+        assert bucket.keys() == ["dst/a", "dst/extra"]
+        assert {path.name for path in tmp_path.iterdir()} <= {"src", "report"}
+
+
+@pytest.mark.parametrize("is_in_s3", [False, True])
+def test_report_of_a_mirror_is_in_the_order_of_paths(bucket, tmp_path: Path, is_in_s3):
+    for name in ("a", "c"):
+        write(tmp_path / "src" / name)
+    bucket.put("dst/b")
+    location = "s3://bucket/r" if is_in_s3 else str(tmp_path / "r")
+    sync(tmp_path / "src", "s3://bucket/dst", report_path=location)
+    text = bucket.get("r") if is_in_s3 else (tmp_path / "r").read_bytes()
+    assert [line["action"] for line in lines(text)] == ["transfer", "delete", "transfer"]
+
+
+def test_pipe_gets_transfers_before_anything_is_deleted(bucket, tmp_path: Path):
+    for name in ("a", "c"):
+        write(tmp_path / "src" / name)
+    bucket.put("dst/b")
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDWR)
+    sync(tmp_path / "src", "s3://bucket/dst", report_path=tmp_path / "pipe")
+    found = lines(os.read(reader, 10_000))
+    os.close(reader)
+    assert [line["action"] for line in found] == ["transfer", "transfer", "delete"]
 
 
 def test_report_of_a_sync_that_fails_names_the_item_and_the_error(bucket, faults, tmp_path: Path):

@@ -114,6 +114,7 @@ def sync_in_batches(
         cleans_up = request.delete or not request.retain_source_data
         is_complete = not (result.failed or result.failed_files.count or result.unfinished)
         if cleans_up and is_complete:
+            reports.secure()
             last = quiet.sync(reports.add(_last_sync(request), omit_unchanged=True))
             last.result.files_unchanged = last.result.bytes_unchanged = 0
             _add(result, last)

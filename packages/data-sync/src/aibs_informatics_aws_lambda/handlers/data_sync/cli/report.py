@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
 
 from ..locations import resolve
-from ..sync.engine import Engine
-from ..sync.report import check_report_location, join_reports
+from ..s3.client import DEFAULT_CONNECTIONS, S3
+from ..sync.report import Publisher, join_reports, publishing
 
 
 class PartialReports:
@@ -17,11 +18,14 @@ class PartialReports:
 
     Args:
         folder: the folder for the reports, or `None` to write none.
+        publisher: publishes them as one.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, folder: Path | None = None, publisher: Publisher | None = None) -> None:
         self._folder = folder
+        self._publisher = publisher
         self._parts: list[tuple[Path, bool]] = []
+        self._count = 0
 
     def add(self, sync: DataSyncRequest, *, omit_unchanged: bool = False) -> DataSyncRequest:
         """Return a sync that writes a report, to be joined after those added before.
@@ -32,13 +36,31 @@ class PartialReports:
         """
         path = None
         if self._folder is not None:
-            path = self._folder / f"{len(self._parts)}.jsonl"
+            path = self._next_path(self._folder)
             self._parts.append((path, omit_unchanged))
         return sync.model_copy(update={"report_path": path})
 
-    def join(self, target: Path) -> None:
-        """Write the lines of all reports to one file, in the order of their paths."""
-        join_reports(self._parts, target)
+    def secure(self) -> None:
+        """Write what was reported, as far as it can be, before anything is deleted.
+
+        Raises:
+            OSError: it cannot be written.
+            AWSError: it cannot be uploaded.
+        """
+        if self._folder is not None and self._publisher is not None:
+            joined = self._next_path(self._folder)
+            join_reports(self._parts, joined)
+            is_published = self._publisher.publish_early(str(joined))
+            self._parts = [] if is_published else [(joined, False)]
+
+    def finish(self) -> None:
+        """Write the lines of all reports to the file that is published, in the order of paths."""
+        if self._publisher is not None:
+            join_reports(self._parts, Path(self._publisher.path))
+
+    def _next_path(self, folder: Path) -> Path:
+        self._count += 1
+        return folder / f"{self._count}.jsonl"
 
 
 @contextmanager
@@ -53,13 +75,10 @@ def joined_report(request: DataSyncRequest) -> Iterator[PartialReports]:
     if request.report_path is None:
         yield PartialReports()
         return
-    check_report_location(resolve(request.report_path))
-    with TemporaryDirectory(prefix="data-sync-") as name:
-        reports, joined = PartialReports(Path(name)), Path(name, "report.jsonl")
+    publish = publishing(resolve(request.report_path), partial(S3, DEFAULT_CONNECTIONS))
+    with publish as publisher, TemporaryDirectory(prefix="data-sync-") as name:
+        reports = PartialReports(Path(name), publisher)
         try:
             yield reports
         finally:
-            reports.join(joined)
-            Engine().sync(
-                DataSyncRequest(source_path=joined, destination_path=request.report_path)
-            )
+            reports.finish()

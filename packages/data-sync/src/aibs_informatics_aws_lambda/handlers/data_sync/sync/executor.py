@@ -93,7 +93,11 @@ def execute(plans: Sequence[Plan], context: ExecutionContext) -> Outcome:
     try:
         for plan in plans:
             _PlanExecution(plan, context, outcome).run()
-        if context.may_delete and not context.verifies and any(p.extraneous for p in plans):
+        deletes = context.may_delete and not context.verifies and any(p.extraneous for p in plans)
+        if context.changes and (deletes or context.removes_sources or context.publish):
+            # A report is evidence: without it, nothing is deleted.
+            context.report.secure()
+        if deletes:
             activity.phase = "deleting"
         for plan in plans:
             if context.may_delete or context.verifies:

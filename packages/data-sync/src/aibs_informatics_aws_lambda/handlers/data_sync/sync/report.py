@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Final, Literal, NamedTuple, TypeAlias
@@ -85,6 +85,14 @@ class Report:
     ) -> None:
         """Add one entry, with the error that it has ended in, if any."""
 
+    def secure(self) -> None:
+        """Write what was added, as far as it can be, before anything is deleted.
+
+        Raises:
+            OSError: it cannot be written.
+            AWSError: it cannot be uploaded.
+        """
+
 
 class ForwardedReport(Report):
     """Passes what it receives on to several reports."""
@@ -105,20 +113,55 @@ class ForwardedReport(Report):
         for receiver in self._receivers:
             receiver.add(route, step, action, evidence, error)
 
+    def secure(self) -> None:
+        """Secure all of them."""
+        for receiver in self._receivers:
+            receiver.secure()
 
-class _Lines(Report):
-    """Writes the lines of a report to a new file, in the order in which entries are done.
+
+class Publisher:
+    """Publishes a report.
 
     Args:
-        path: the path of the file.
+        path: the path of a new file, whose content is published at the end.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def publish_early(self, path: str) -> bool:  # noqa: ARG002
+        """Publish the lines so far, as far as that shows whether a report can be published.
+
+        Args:
+            path: the file with these lines, in order.
+
+        Returns:
+            Whether only later lines are to be published at the end.
+        """
+        return False
+
+
+class _Lines(Report):
+    """Writes the lines of a report to new files, in the order in which entries are done.
+
+    Args:
+        publisher: publishes the report.
+        shape: writes the report from one whose lines are in order.
     """
 
     is_read = True
 
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._file = open(path, "x", encoding="ascii")  # noqa: PTH123, SIM115 - see `close`
+    def __init__(self, publisher: Publisher, shape: Shape | None) -> None:
+        self._publisher = publisher
+        self._shape = shape
         self._failure: OSError | None = None
+        self._parts: list[str] = []
+        self._open()
+
+    def _open(self) -> None:
+        self._path = temporary_path(self._publisher.path)
+        self._file = open(self._path, "x", encoding="ascii")  # noqa: PTH123, SIM115 - see `close`
+        self._parts.append(self._path)
 
     def add(
         self,
@@ -149,7 +192,45 @@ class _Lines(Report):
             self._failure = failure
             raise
 
-    def close(self) -> None:
+    def secure(self) -> None:
+        """Put the lines so far in order, which takes the space that they need at the end."""
+        self._close()
+        ordered = temporary_path(self._publisher.path)
+        unordered = list(self._parts)
+        try:
+            self._join(unordered, ordered)
+        except BaseException:
+            delete_file(ordered)
+            raise
+        self._parts.append(ordered)
+        self._delete(unordered)
+        if self._shape is None and self._publisher.publish_early(ordered):
+            self._delete([ordered])
+        self._open()
+
+    def finish(self) -> None:
+        """Write all lines in order to the path of the publisher.
+
+        Raises:
+            OSError: something could not be written, now or before.
+        """
+        self._close()
+        self._join(self._parts, self._publisher.path, self._shape)
+
+    def discard(self) -> None:
+        """Delete all files."""
+        self._file.close()
+        self._delete(list(self._parts))
+
+    def _join(self, parts: Sequence[str], target: str, shape: Shape | None = None) -> None:
+        join_reports([(Path(part), False) for part in parts], Path(target), shape)
+
+    def _delete(self, parts: Sequence[str]) -> None:
+        for part in parts:
+            delete_file(part)
+            self._parts.remove(part)
+
+    def _close(self) -> None:
         """Write what is still in memory; raise `OSError` if anything could not be written."""
         with filename_in_errors(self._path):
             self._file.close()
@@ -229,47 +310,46 @@ def written_report(
         OSError: the report cannot be written.
         AWSError: it cannot be uploaded.
     """
-    publish: AbstractContextManager[str]
-    if location is None:
-        publish = _dropped()
-    else:
-        check_report_location(location)
-        if isinstance(location, S3Path):
-            publish = _uploaded(location, s3())
-        else:
-            publish = _renamed(location) if is_replaceable(location) else _copied(location)
-    with publish as path, _in_order(path, shape) as report:
-        yield report
-
-
-@contextmanager
-def _in_order(path: str, shape: Shape | None) -> Iterator[Report]:
-    """Write a report to a new file, and its lines in order to another one at the end."""
-    unordered = temporary_path(path)
-    report = _Lines(unordered)
-    try:
+    with _dropped() if location is None else publishing(location, s3) as publisher:
+        report = _Lines(publisher, shape)
         try:
-            yield report
+            try:
+                yield report
+            finally:
+                report.finish()
         finally:
-            report.close()
-            join_reports([(Path(unordered), False)], Path(path), shape)
-    finally:
-        delete_file(unordered)
+            report.discard()
+
+
+def publishing(location: Location, s3: Callable[[], S3]) -> AbstractContextManager[Publisher]:
+    """Return what publishes a report, at the end of its block.
+
+    Args:
+        location: the location of the report.
+        s3: makes the S3 client, if the location is in S3.
+
+    Raises:
+        ValueError: nothing can be written to the location.
+    """
+    check_report_location(location)
+    if isinstance(location, S3Path):
+        return _uploaded(location, s3())
+    return _renamed(location) if is_replaceable(location) else _copied(location)
 
 
 @contextmanager
-def _dropped() -> Iterator[str]:
+def _dropped() -> Iterator[Publisher]:
     with tempfile.TemporaryDirectory(prefix="data-sync-") as folder:
-        yield f"{folder}/report.jsonl"
+        yield Publisher(f"{folder}/report.jsonl")
 
 
 @contextmanager
-def _renamed(location: Path) -> Iterator[str]:
+def _renamed(location: Path) -> Iterator[Publisher]:
     target = str(location.absolute())
     temporary = path_beside(target)
     try:
         try:
-            yield temporary
+            yield Publisher(temporary)
         finally:
             if os.path.exists(temporary):  # noqa: PTH110
                 os.replace(temporary, target)  # noqa: PTH105
@@ -277,40 +357,95 @@ def _renamed(location: Path) -> Iterator[str]:
         delete_file(temporary)
 
 
-@contextmanager
-def _copied(location: Path) -> Iterator[str]:
-    """Write a report to a device or a pipe, which a file must not replace."""
-    with tempfile.TemporaryDirectory(prefix="data-sync-") as folder:
-        path = f"{folder}/report.jsonl"
-        try:
-            yield path
-        finally:
-            with (
-                filename_in_errors(location),
-                open(path, "rb") as report,  # noqa: PTH123
-                location.open("wb") as target,
-            ):
-                shutil.copyfileobj(report, target)
+class _Copier(Publisher):
+    """Writes a report to a device or a pipe, which a file must not replace.
+
+    Args:
+        path: the path of a new file.
+        location: the device or the pipe.
+    """
+
+    def __init__(self, path: str, location: Path) -> None:
+        super().__init__(path)
+        self._location = location
+        self._target: IO[bytes] | None = None
+
+    def publish_early(self, path: str) -> bool:
+        """Copy lines, which cannot be taken back."""
+        self.copy(path)
+        return True
+
+    def copy(self, path: str) -> None:
+        """Copy a file to the device or the pipe, which stays open for the next one."""
+        with filename_in_errors(self._location), open(path, "rb") as report:  # noqa: PTH123
+            self._target = self._target or self._location.open("wb")
+            shutil.copyfileobj(report, self._target)
+            self._target.flush()
+
+    def close(self) -> None:
+        """Close the device or the pipe."""
+        if self._target is not None:
+            with filename_in_errors(self._location):
+                self._target.close()
 
 
 @contextmanager
-def _uploaded(location: S3Path, s3: S3) -> Iterator[str]:
+def _copied(location: Path) -> Iterator[Publisher]:
     with tempfile.TemporaryDirectory(prefix="data-sync-") as folder:
-        path = f"{folder}/report.jsonl"
+        copier = _Copier(f"{folder}/report.jsonl", location)
         try:
-            yield path
+            try:
+                yield copier
+            finally:
+                if os.path.exists(copier.path):  # noqa: PTH110
+                    copier.copy(copier.path)
         finally:
-            request = Request(
-                "PutObject",
-                "s3:PutObject",
-                location.bucket,
-                location.key,
-                "PUT",
-                headers={"Content-Type": "application/x-ndjson"},
-                send_file=path,
-                size=os.stat(path).st_size,  # noqa: PTH116
-            )
-            s3.ask(request)
+            copier.close()
+
+
+class _Uploader(Publisher):
+    """Writes a report to an object.
+
+    Args:
+        path: the path of a new file.
+        location: the object.
+        s3: the S3 client.
+    """
+
+    def __init__(self, path: str, location: S3Path, s3: S3) -> None:
+        super().__init__(path)
+        self._location = location
+        self._s3 = s3
+
+    def publish_early(self, path: str) -> bool:
+        """Upload lines, which the whole report replaces at the end."""
+        self.upload(path)
+        return False
+
+    def upload(self, path: str) -> None:
+        """Upload a file."""
+        request = Request(
+            "PutObject",
+            "s3:PutObject",
+            self._location.bucket,
+            self._location.key,
+            "PUT",
+            headers={"Content-Type": "application/x-ndjson"},
+            send_file=path,
+            size=os.stat(path).st_size,  # noqa: PTH116
+        )
+        self._s3.ask(request)
+
+
+@contextmanager
+def _uploaded(location: S3Path, s3: S3) -> Iterator[Publisher]:
+    with tempfile.TemporaryDirectory(prefix="data-sync-") as folder:
+        uploader = _Uploader(f"{folder}/report.jsonl", location, s3)
+        try:
+            yield uploader
+        finally:
+            if os.path.exists(uploader.path):  # noqa: PTH110
+                uploader.upload(uploader.path)
 
 
 def find_report_location(request: SyncRequest) -> DataLocation | None:

@@ -242,3 +242,6 @@ class _Renamed(Report):
         error: BaseException | None = None,
     ) -> None:
         self._receiver.add(self._route, step, action, evidence, error)
+
+    def secure(self) -> None:
+        self._receiver.secure()
