@@ -77,6 +77,11 @@ XML = '<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>'
         "nothing": (b"", None),
         "Swift": (response("412 Precondition Failed", "text/html", "<html>Bad URL"), None),
         "a web site": (response("200 OK", "text/html; charset=utf-8", "<html>"), "200 with text"),
+        "a page of XHTML": (
+            response("200 OK", "text/xml", '<?xml version="1.0"?>\n<!DOCTYPE html><html/>'),
+            "200 with a page of HTML",
+        ),
+        "a page without a type": (response("200 OK", "", "\n<html>"), "200 with a page of HTML"),
         "a login page": (response("302 Found", "text/html", "", "Location: /in"), "302 with text"),
         "an API": (response("404 Not Found", "application/json", "{}"), "404 with application"),
         "SSH": (b"SSH-2.0-OpenSSH_9.6\r\n", "does not speak HTTP"),

@@ -28,7 +28,8 @@ _TLS_ALERT = b"\x15\x03"
 # Credentials without a signature: services respond by an error in XML, or list buckets anyway.
 # Swift hands requests without credentials to another layer, which responds 404 with text/html.
 _QUERY = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=data-sync"
-_OTHER_TYPES = ("text/html", "text/plain", "application/json")
+_OTHER_TYPES = ("text/html", "text/plain", "application/json", "application/xhtml+xml")
+_PAGE = re.compile(rb"\s*(<\?xml[^>]*>\s*)?(<!doctype\s+html|<html)", re.IGNORECASE)
 _OTHER_STATUSES = frozenset(
     {
         HTTPStatus.MOVED_PERMANENTLY,
@@ -228,13 +229,17 @@ def judge_response(response: bytes) -> str | None:
         return "the server does not speak HTTP: it is no service compatible with S3"
     status = int(status_line[1])
     headers = head.decode("latin-1").lower()
-    if re.search(r"^x-amz-", headers, re.MULTILINE) or body.lstrip().startswith(b"<?xml"):
+    if re.search(r"^x-amz-", headers, re.MULTILINE):
+        return None
+    is_page = _PAGE.match(body) is not None
+    if not is_page and body.lstrip().startswith(b"<?xml"):
         return None
     found = re.search(r"^content-type: *([^;\s]+)", headers, re.MULTILINE)
     kind = found[1] if found else ""
     is_success = HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES
     # LocalStack responds with an empty body to a request without a signature.
     is_other = (is_success and body.strip()) or status in _OTHER_STATUSES
-    if kind in _OTHER_TYPES and is_other:
-        return f"the server is no service compatible with S3: it responds {status} with {kind}"
+    if is_other and (kind in _OTHER_TYPES or is_page):
+        content = kind if kind in _OTHER_TYPES else "a page of HTML"
+        return f"the server is no service compatible with S3: it responds {status} with {content}"
     return None

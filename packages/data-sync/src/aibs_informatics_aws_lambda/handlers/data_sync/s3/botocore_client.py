@@ -1,11 +1,26 @@
 """The botocore client of S3, for single requests beside those of a sync."""
 
-from typing import Any
+from http import HTTPStatus
+from types import MappingProxyType
+from typing import Any, Final
+from urllib.parse import urlsplit
 
 from aibs_informatics_aws_lambda.common.aws import client_config, get_client
+from aibs_informatics_aws_lambda.common.exceptions import AWSError
 from aibs_informatics_aws_lambda.storage.data_sync.connection import S3Connection
 
 from . import endpoint, sessions
+
+# Any of these fields is in each response of S3 to an operation.
+_FIELDS: Final = MappingProxyType(
+    {
+        "GetObject": ("ETag",),
+        "HeadObject": ("ETag",),
+        "ListBuckets": ("Buckets", "Owner"),
+        "ListObjectsV2": ("IsTruncated", "KeyCount", "Name"),
+        "PutObject": ("ETag",),
+    }
+)
 
 
 def s3_client(connection: S3Connection | None = None) -> Any:
@@ -15,6 +30,7 @@ def s3_client(connection: S3Connection | None = None) -> Any:
         AWSError: the configuration is invalid, or the role cannot be assumed.
     """
     client = _make_client(connection)
+    client.meta.events.register("after-call.s3", _check_response, unique_id="data-sync-response")
     if not endpoint.are_signed(connection):
         from botocore import UNSIGNED
 
@@ -40,4 +56,24 @@ def _make_client(connection: S3Connection | None) -> Any:
     url = found.endpoint if found.is_custom else None
     return session.create_client(
         "s3", region_name=found.region, endpoint_url=url, config=client_config()
+    )
+
+
+def _check_response(http_response: Any, parsed: Any, model: Any, **_: Any) -> None:
+    """Raise `AWSError` if a response of success is not one of S3: botocore would take it as empty.
+
+    A proxy, a login page or a web server may respond to any request.
+    """
+    fields = _FIELDS.get(model.name, ())
+    is_success = http_response.status_code < HTTPStatus.MULTIPLE_CHOICES
+    if not fields or not is_success or any(name in parsed for name in fields):
+        return
+    if any(name.lower().startswith("x-amz-") for name in http_response.headers):
+        return
+    parts = urlsplit(http_response.url)
+    kind = http_response.headers.get("content-type", "no content type")
+    raise AWSError(
+        f"cannot use {parts.scheme}://{parts.netloc}: its response to {model.name} is not one of "
+        f"S3 ({http_response.status_code}, {kind}). Check that it is compatible with S3, and that "
+        "no proxy or login page responds instead"
     )

@@ -79,7 +79,7 @@ def _request_object(s3: S3, bucket: str, key: str) -> Future[Response]:
 
 def _read_object(s3: S3, bucket: str, key: str, awaited: Future[Response]) -> Entry | None:
     response = _result_of(awaited, bucket, key)
-    page = _read_page(response.body, bucket, key, ListingEvidence(bucket, key))
+    page = _read_page(s3, response.body, bucket, key, ListingEvidence(bucket, key))
     found = page.objects[0] if page.objects else None
     if found is None or found.relative:
         return None
@@ -179,7 +179,7 @@ class _Pages(NamedTuple):
         return self.s3.send(_page_request(self.bucket, self.prefix, token, start, limit))
 
     def read(self, response: Response, evidence: ListingEvidence) -> Page:
-        page = _read_page(response.body, self.bucket, self.prefix, evidence)
+        page = _read_page(self.s3, response.body, self.bucket, self.prefix, evidence)
         served = _with_served_sizes(self.s3, self.bucket, self.prefix, page.objects)
         return page if served is page.objects else page._replace(objects=served)
 
@@ -228,7 +228,7 @@ def _page_request(
     return Request("ListObjectsV2", "s3:ListBucket", bucket, query=query, prefix=prefix)
 
 
-def _read_page(body: bytes, bucket: str, prefix: str, evidence: ListingEvidence) -> Page:
+def _read_page(s3: S3, body: bytes, bucket: str, prefix: str, evidence: ListingEvidence) -> Page:
     """Return a page of a listing.
 
     Raises:
@@ -238,8 +238,8 @@ def _read_page(body: bytes, bucket: str, prefix: str, evidence: ListingEvidence)
         return _parse_page(body.decode(errors="replace"), prefix, evidence)
     except NoEvidenceError as error:
         raise AWSError(
-            f"cannot list {s3_uri(bucket, prefix)}: {error}. Check that the endpoint is a service "
-            "compatible with S3, and proxies"
+            f"cannot list {s3_uri(bucket, prefix)}: {error}. Check that {s3.service.endpoint} is "
+            "compatible with S3, and that no proxy or login page responds instead"
         ) from None
 
 

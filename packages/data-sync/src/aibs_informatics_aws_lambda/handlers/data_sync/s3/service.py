@@ -43,7 +43,7 @@ class Service:
     def __init__(self, endpoint: str, *, is_aws: bool) -> None:
         self.is_aws = is_aws
         self.deletes_on_condition = True if is_aws else None
-        self._endpoint = endpoint
+        self.endpoint = endpoint
         self._lacks: set[Feature] = set()
         self._served: dict[tuple[str, str], str] = {}
         self._start = time.monotonic()
@@ -61,7 +61,7 @@ class Service:
         """Note that the service does not support a feature."""
         if feature not in self._lacks:
             self._lacks.add(feature)
-            logger.warning("%s does not support %s", self._endpoint, feature.value)
+            logger.warning("%s does not support %s", self.endpoint, feature.value)
 
     def note_served(self, bucket: str, key: str, etag: str) -> None:
         """Note the ETag under which an object is served, if another one is listed."""
