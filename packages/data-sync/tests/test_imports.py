@@ -46,7 +46,13 @@ def test_verb_that_lists_a_folder_imports_no_models_and_no_client(
 
 
 @pytest.mark.parametrize(
-    "options", [[], ["--delete", "--dry-run", "--update", "--report", "r.jsonl"]], ids=len
+    "options",
+    [
+        [],
+        ["--delete", "--dry-run", "--update", "--report", "r.jsonl"],
+        ["cp", "-r"],
+    ],
+    ids=len,
 )
 def test_sync_imports_no_module_of_a_feature_that_it_does_not_use(run_command, tmp_path, options):
     (tmp_path / "source").mkdir()

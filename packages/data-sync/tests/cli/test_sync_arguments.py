@@ -392,7 +392,7 @@ def test_mistake_of_those_who_come_from_other_commands_has_a_hint(line, message)
 
 
 def test_unknown_letter_after_a_flag_is_named():
-    with pytest.raises(UsageError, match=r"^unrecognized arguments: -f "):
+    with pytest.raises(UsageError, match=r"^unrecognized arguments: -f; use --yes"):
         rm.make_parser().parse_args(["-rf", "data"])
 
 
@@ -407,7 +407,8 @@ def test_unknown_letter_after_a_flag_is_named():
         "a share has rules of its own": (f"--delete --max-delete 5% {UP}", False),
         "so has a setting of objects": (f"--storage-class GLACIER {UP}", False),
         "so has a connection": (f"--destination-region us-west-2 {UP}", False),
-        "so has a filter": (f"--include *.csv {UP}", False),
+        "patterns are parsed": (f"--include *.csv --exclude b {UP}", True),
+        "limits of sizes are not": (f"--min-size 5MB {UP}", False),
     },
 )
 def test_request_is_a_model_where_the_parser_does_not_validate_it(line, is_plain):

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.request import (
+    PlainFilters,
     PlainObjectSettings,
     PlainRequest,
     PlainStaging,
@@ -22,6 +23,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.sync.result import (
 )
 from aibs_informatics_aws_lambda.storage.data_sync import (
     DataSyncCounts,
+    DataSyncFilterConfig,
     DataSyncRequest,
     DataSyncResult,
     ObjectSettings,
@@ -54,6 +56,7 @@ def _as_dict(value: object) -> object:
     ("plain", "model"),
     [
         (PlainRequest, DataSyncRequest),
+        (PlainFilters, DataSyncFilterConfig),
         (PlainObjectSettings, ObjectSettings),
         (PlainStaging, RemoteToLocalConfig),
         (Counts, DataSyncCounts),
@@ -72,6 +75,7 @@ def test_fields_and_defaults_are_those_of_the_model(plain, model):
         {},
         {"delete": False, "existing": "update", "retries": 3, "report_path": Path("/r.jsonl")},
         {
+            "filter_config": PlainFilters(include=".*", exclude=["a", "b"]),
             "object_settings": PlainObjectSettings(keep=True),
             "remote_to_local_config": PlainStaging(
                 use_custom_tmp_dir=True, custom_tmp_dir=Path("/tmp")
@@ -97,7 +101,7 @@ def test_model_stays_what_it_is():
 def test_copy_has_other_values_for_some_fields():
     request = PlainRequest(**PATHS, size_only=True)
     copy = request.model_copy(update={"dry_run": True})
-    assert copy == PlainRequest(**PATHS, size_only=True, dry_run=True)
+    assert as_model(copy) == DataSyncRequest(**PATHS, size_only=True, dry_run=True)
     assert request.dry_run is None
 
 

@@ -1,16 +1,18 @@
 """``data-sync cat``: write files and objects to stdout."""
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
 from functools import partial
+from typing import TYPE_CHECKING
 
 from aibs_informatics_aws_lambda.common.cli.errors import ExitCode
 from aibs_informatics_aws_lambda.common.cli.output import printing
 from aibs_informatics_aws_lambda.common.files import filename_in_errors
 from aibs_informatics_aws_lambda.common.s3 import S3Path
-from aibs_informatics_aws_lambda.storage.data_sync.connection import S3Connection
-from aibs_informatics_aws_lambda.storage.paths import parse_data_path
+from aibs_informatics_aws_lambda.storage.locations import parse_data_path
 
 from ..locations import Location, resolve
 from ..rate_limits import RateLimits
@@ -19,6 +21,9 @@ from .connection import add_connection_options, use_connection
 from .messages import configure_logging
 from .object_reader import VERSION, ObjectReader
 from .wildcards import expand_source
+
+if TYPE_CHECKING:
+    from aibs_informatics_aws_lambda.storage.data_sync.connection import S3Connection
 
 _PROGRAM = f"{PROGRAM} cat"
 _BLOCK_BYTES = 2**20

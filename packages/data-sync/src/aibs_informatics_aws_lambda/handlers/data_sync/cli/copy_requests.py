@@ -1,20 +1,24 @@
 """Requests of cp and mv: where each source is copied to, as POSIX cp decides."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aibs_informatics_aws_lambda.common.cli.errors import UsageError
 from aibs_informatics_aws_lambda.common.s3 import S3Path
-from aibs_informatics_aws_lambda.storage.data_sync.connection import S3Connection
-from aibs_informatics_aws_lambda.storage.data_sync.filters import DataSyncFilterConfig
-from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
-from aibs_informatics_aws_lambda.storage.paths import DataLocation, parse_data_path
+from aibs_informatics_aws_lambda.storage.locations import DataLocation, parse_data_path
 
 from ..locations import Location, resolve
+from ..sync.request import PlainFilters, SyncRequest
+from .validation import validated_request
 from .wildcards import expand_source, glob_expression, split_glob
+
+if TYPE_CHECKING:
+    from aibs_informatics_aws_lambda.storage.data_sync.connection import S3Connection
 
 
 class CopyOptions(NamedTuple):
@@ -48,7 +52,7 @@ class CopyOptions(NamedTuple):
 
 def make_requests(
     sources: Sequence[str], destination: str, options: CopyOptions
-) -> Iterator[DataSyncRequest]:
+) -> Iterator[SyncRequest]:
     """Yield the syncs that copy sources to a destination.
 
     Several sources, and those with wildcards, are copied into a folder. A single source is copied
@@ -81,7 +85,7 @@ def make_requests(
 
 def _request(
     source: DataLocation, target: DataLocation, is_folder: bool, options: CopyOptions
-) -> DataSyncRequest:
+) -> SyncRequest:
     location = resolve(source)
     if not options.recursive:
         _check_is_file(location)
@@ -98,9 +102,9 @@ def _sync(
     source: DataLocation,
     target: DataLocation,
     options: CopyOptions,
-    filter_config: DataSyncFilterConfig | None = None,
+    filter_config: PlainFilters | None = None,
     filter_root: str | None = None,
-) -> DataSyncRequest:
+) -> SyncRequest:
     from_s3, to_s3 = isinstance(source, S3Path), isinstance(target, S3Path)
     fields: dict[str, Any] = {
         "filter_config": filter_config,
@@ -115,19 +119,21 @@ def _sync(
         fields["preserve"] = True
     if options.dry_run:
         fields["dry_run"] = True
-    return DataSyncRequest(
-        source_path=source,
-        destination_path=target,
-        delete=False,
-        force=True,
-        retain_source_data=not options.move,
-        continue_on_error=not options.fail_fast,
-        **fields,
+    return validated_request(
+        {
+            "source_path": source,
+            "destination_path": target,
+            "delete": False,
+            "force": True,
+            "retain_source_data": not options.move,
+            "continue_on_error": not options.fail_fast,
+            **fields,
+        }
     )
 
 
-def _only(pattern: str) -> DataSyncFilterConfig:
-    return DataSyncFilterConfig(include=pattern)
+def _only(pattern: str) -> PlainFilters:
+    return PlainFilters(include=pattern)
 
 
 def _check_is_file(location: Location) -> None:

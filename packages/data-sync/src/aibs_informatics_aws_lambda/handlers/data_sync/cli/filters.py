@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .arguments import as_argument, parse_path, parse_size, parse_time
 
 if TYPE_CHECKING:
-    from aibs_informatics_aws_lambda.storage.data_sync.filters import DataSyncFilterConfig
+    from ..sync.request import PlainFilters
 
 _FILE_FILTERS = ("min_size_bytes", "max_size_bytes", "modified_after", "modified_before")
 
@@ -170,19 +171,18 @@ def glob_to_regex(text: str) -> str:
     return f"(?:{'|'.join(expression.removesuffix('$') for expression in included)})"
 
 
-def make_filters(options: argparse.Namespace) -> DataSyncFilterConfig | None:
+def make_filters(options: argparse.Namespace) -> PlainFilters | None:
     """Return the filters of a request for the options of `add_file_filters` and the rules."""
     config = make_filter_config(options.rules)
     given = {name: value for name in _FILE_FILTERS if (value := vars(options)[name]) is not None}
     if not given:
         return config
-    from aibs_informatics_aws_lambda.storage.data_sync.filters import DataSyncFilterConfig
+    from ..sync.request import PlainFilters
 
-    patterns = config.to_dict() if config else {}
-    return DataSyncFilterConfig(**patterns, **given)
+    return replace(config or PlainFilters(), **given)
 
 
-def make_filter_config(rules: Sequence[FilterRule]) -> DataSyncFilterConfig | None:
+def make_filter_config(rules: Sequence[FilterRule]) -> PlainFilters | None:
     """Return the filters of a request, by which the last matching rule decides.
 
     In a request an exclude takes precedence. An include that comes after an exclude therefore
@@ -190,15 +190,15 @@ def make_filter_config(rules: Sequence[FilterRule]) -> DataSyncFilterConfig | No
     """
     if not rules:
         return None
-    # Not for the help: models take half of the start-up time.
-    from aibs_informatics_aws_lambda.storage.data_sync.filters import DataSyncFilterConfig
+    # Not for the help.
+    from ..sync.request import PlainFilters
 
     actions = [rule.action for rule in rules]
     if actions == sorted(actions, reverse=True):
-        return DataSyncFilterConfig(include=_of("include", rules), exclude=_of("exclude", rules))
+        return PlainFilters(include=_of("include", rules), exclude=_of("exclude", rules))
     starts_with_exclude = actions[0] == "exclude"
     kept = [FilterRule("include", "(?s:.*)"), *rules] if starts_with_exclude else rules
-    return DataSyncFilterConfig(
+    return PlainFilters(
         include=[
             _unless(_of("exclude", kept[position:]), rule.expression)
             for position, rule in enumerate(kept)

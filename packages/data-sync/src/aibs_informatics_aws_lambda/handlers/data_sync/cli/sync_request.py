@@ -13,24 +13,11 @@ from aibs_informatics_aws_lambda.common.cli.errors import CommandError, UsageErr
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 
 from ..sync.planner import Plan
-from ..sync.request import PlainObjectSettings, PlainRequest, PlainStaging, SyncRequest
+from ..sync.request import PlainRequest, SyncRequest
 from .connection import Side, given_side_options, make_side_connection
 from .filters import make_filters
 from .object_options import make_settings
-
-# Options whose values the parser validates.
-_VALID = frozenset({"bandwidth", "existing", "max_concurrency", "requests_per_second", "retries"})
-# Those that may be in S3.
-_IN_S3 = frozenset(
-    {
-        "backup_path",
-        "destination_path",
-        "files_from",
-        "inventory",
-        "report_path",
-        "source_path",
-    }
-)
+from .validation import validated_request
 
 
 def make_request(options: argparse.Namespace) -> SyncRequest:
@@ -40,7 +27,7 @@ def make_request(options: argparse.Namespace) -> SyncRequest:
         UsageError: a value is invalid, or an option would have no effect.
     """
     try:
-        request = _make_request(_fields(options))
+        request = validated_request(_fields(options))
     except ValueError as error:
         raise UsageError(error_message(error)) from error
     for problem in _problems(request, options):
@@ -67,34 +54,6 @@ def _fields(options: argparse.Namespace) -> dict[str, Any]:
             "custom_tmp_dir": staging,
         },
     }
-
-
-def _make_request(fields: dict[str, Any]) -> SyncRequest:
-    """Return a request: a model, unless its options were validated as they were parsed.
-
-    Raises:
-        ValueError: a value is invalid.
-    """
-    if all(_is_valid(name, value) for name, value in fields.items()):
-        settings, staging = fields["object_settings"], fields["remote_to_local_config"]
-        plain = {
-            "object_settings": None if settings is None else PlainObjectSettings(**settings),
-            "remote_to_local_config": PlainStaging(**staging),
-        }
-        return PlainRequest(**{**fields, **plain})
-    # Half of the start-up time.
-    from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
-
-    return DataSyncRequest.from_dict(fields)
-
-
-def _is_valid(name: str, value: Any) -> bool:
-    """Tell whether a value needs no validation by a model."""
-    if isinstance(value, dict):
-        return all(_is_valid(f"{name}.{key}", below) for key, below in value.items())
-    if isinstance(value, S3Path):
-        return name in _IN_S3
-    return name in _VALID or value is None or isinstance(value, bool | Path)
 
 
 def _checksum_cache(options: argparse.Namespace) -> Any:

@@ -1,15 +1,19 @@
 """The botocore client of S3, for single requests beside those of a sync."""
 
+from __future__ import annotations
+
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from aibs_informatics_aws_lambda.common.aws import client_config, get_client
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
-from aibs_informatics_aws_lambda.storage.data_sync.connection import S3Connection
 
 from . import endpoint, sessions
+
+if TYPE_CHECKING:
+    from aibs_informatics_aws_lambda.storage.data_sync.connection import S3Connection
 
 # Any of these fields is in each response of S3 to an operation.
 _FIELDS: Final = MappingProxyType(

@@ -11,13 +11,11 @@ from aibs_informatics_aws_lambda.storage.locations import parse_data_path
 
 from ..entries import Entry
 from ..locations import Root, find_root
+from .request import Filters
 
 if TYPE_CHECKING:
     # Listings need no models.
-    from aibs_informatics_aws_lambda.storage.data_sync.filters import (
-        DataSyncFilterConfig,
-        Patterns,
-    )
+    from aibs_informatics_aws_lambda.storage.data_sync.filters import Patterns
 
 PathFilter = Callable[[str], bool]
 """Tells whether an entry is selected, by its path below the source (empty: the source itself)."""
@@ -44,7 +42,7 @@ class Limits(NamedTuple):
         return is_sized and self.after <= entry.modified < self.before
 
 
-def find_limits(config: DataSyncFilterConfig) -> Limits | None:
+def find_limits(config: Filters) -> Limits | None:
     """Return the limits of a filter, or `None` if it has none."""
     after, before = config.modified_after, config.modified_before
     largest = config.max_size_bytes
@@ -57,14 +55,12 @@ def find_limits(config: DataSyncFilterConfig) -> Limits | None:
     return None if limits == Limits() else limits
 
 
-def has_patterns(config: DataSyncFilterConfig | None) -> bool:
+def has_patterns(config: Filters | None) -> bool:
     """Tell whether a filter has any patterns."""
     return config is not None and bool(_listed(config.include) or _listed(config.exclude))
 
 
-def check_filters_supported(
-    config: DataSyncFilterConfig | None, source: Root, destination: Root
-) -> None:
+def check_filters_supported(config: Filters | None, source: Root, destination: Root) -> None:
     """Raise `ValueError` if there are patterns, and both locations are local."""
     is_local = source.bucket is None and destination.bucket is None
     if is_local and has_patterns(config):
@@ -75,7 +71,7 @@ def check_filters_supported(
 
 
 def make_filter(
-    config: DataSyncFilterConfig | None, source: Root, filter_root: str | None = None
+    config: Filters | None, source: Root, filter_root: str | None = None
 ) -> PathFilter | None:
     """Return the filter that selects entries, or `None` if all of them are selected.
 

@@ -15,10 +15,14 @@ from aibs_informatics_aws_lambda.storage.efs import EFSPath
 from aibs_informatics_aws_lambda.storage.locations import DataLocation
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
     from aibs_informatics_aws_lambda.storage.data_sync.connection import S3Connection
-    from aibs_informatics_aws_lambda.storage.data_sync.filters import DataSyncFilterConfig
+    from aibs_informatics_aws_lambda.storage.data_sync.filters import (
+        DataSyncFilterConfig,
+        Patterns,
+    )
     from aibs_informatics_aws_lambda.storage.data_sync.object_settings import ObjectSettings
     from aibs_informatics_aws_lambda.storage.data_sync.sync import (
         DataSyncRequest,
@@ -32,7 +36,7 @@ DEFAULT_MAX_CONCURRENCY: Final = 25
 """The maximum concurrency of requests that do not choose it."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True, eq=False, repr=False)
 class PlainObjectSettings:
     """What `ObjectSettings` has, without validation."""
 
@@ -53,6 +57,19 @@ class PlainObjectSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PlainFilters:
+    """What `DataSyncFilterConfig` has, without validation."""
+
+    include: Patterns | None = None
+    exclude: Patterns | None = None
+    files: list[str] | None = None
+    min_size_bytes: int | None = None
+    max_size_bytes: int | None = None
+    modified_after: datetime | None = None
+    modified_before: datetime | None = None
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
 class PlainStaging:
     """What `RemoteToLocalConfig` has, without validation."""
 
@@ -60,14 +77,14 @@ class PlainStaging:
     custom_tmp_dir: EFSPath | Path | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True, eq=False, repr=False)
 class PlainRequest:
     """What `DataSyncRequest` has, without validation; see there for the fields."""
 
     source_path: DataLocation
     destination_path: DataLocation
     source_path_prefix: str | None = None
-    filter_config: DataSyncFilterConfig | None = None
+    filter_config: DataSyncFilterConfig | PlainFilters | None = None
     filter_root: str | None = None
     files_from: DataLocation | None = None
     inventory: DataLocation | None = None
@@ -128,6 +145,9 @@ class PlainRequest:
 SyncRequest: TypeAlias = "DataSyncRequest | PlainRequest"
 """A sync: source, destination and options."""
 
+Filters: TypeAlias = "DataSyncFilterConfig | PlainFilters"
+"""Which entries a sync selects."""
+
 StorageSettings: TypeAlias = "ObjectSettings | PlainObjectSettings"
 """How objects are stored that a sync uploads, or copies within S3."""
 
@@ -138,4 +158,5 @@ def as_model(request: SyncRequest) -> DataSyncRequest:
 
 
 def _to_field(value: Any) -> Any:
-    return asdict(value) if isinstance(value, PlainObjectSettings | PlainStaging) else value
+    plain = PlainFilters | PlainObjectSettings | PlainStaging
+    return asdict(value) if isinstance(value, plain) else value
