@@ -46,10 +46,10 @@ class FakeS3:
         return "" if is_copy else "<Tag><Key>k</Key><Value>v &amp; w</Value></Tag>"
 
     def send(
-        self, request: Request, take: Callable[[bytes], None] | None = None
+        self, request: Request, take: Callable[[bytes], None] | None = None, future=None
     ) -> Future[Response]:
         self.requests.append(request)
-        future: Future[Response] = Future()
+        future = future or Future()
         if take:
             take(self.contents[f"{request.bucket}/{request.key}"])
         if self.fails_at and f"partNumber={self.fails_at}&" in request.query:

@@ -48,9 +48,9 @@ class FakeS3:
             raise head
         return Response(head, b"")
 
-    def send(self, request: Request, take=None, on_bytes=None) -> Future[Response]:
+    def send(self, request: Request, take=None, on_bytes=None, future=None) -> Future[Response]:
         self.requests.append(request)
-        future: Future[Response] = Future()
+        future = future or Future()
         if take:
             take(self.content)
         future.set_result(Response(ETAG, b""))

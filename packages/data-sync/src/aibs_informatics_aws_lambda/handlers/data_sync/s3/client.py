@@ -14,7 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, wait
 from functools import cache, cached_property, lru_cache, partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar, overload
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 
@@ -51,7 +51,15 @@ from ..settings import (
 )
 from .errors import error_code, too_slow_error, translate_error
 from .pacing import PacedFile, body_bytes, operations_of
-from .requests import Request, Response, head, head_bucket, read_stored, settle
+from .requests import (
+    Request,
+    Response,
+    ResponseFuture,
+    head,
+    head_bucket,
+    read_stored,
+    settle,
+)
 from .retries import find_header, is_throttled, is_transient, retry_delay
 from .service import Feature, Service, refuses_trailer
 from .thread_state import keep_thread_state
@@ -101,9 +109,14 @@ _UNKNOWN_BYTES = 4 * 2**20
 _MAX_BODY_BYTES = 16 * 2**20
 
 _REGION_HEADER = "x-amz-bucket-region"
+# By it, listings of AWS tell which archived objects are restored.
+_RESTORE_STATUS = ("x-amz-optional-object-attributes", "RestoreStatus")
 _CANCELED = "AWS_ERROR_S3_CANCELED"
 
 logger = logging.getLogger(__name__)
+
+Awaited: TypeAlias = Future[Response] | ResponseFuture
+AnyAwaited = TypeVar("AnyAwaited", Future[Response], ResponseFuture)
 
 _OPEN_FILES = count_open_files()
 DEFAULT_CONNECTIONS = count_connections(os.environ.get(MEMORY_KEY, ""), _OPEN_FILES)
@@ -166,6 +179,10 @@ class S3:
         self._part_bytes = min(block or PART_BYTES, PART_BYTES)
         # Python asks the kernel each time, which takes 10 us.
         self._cores = os.cpu_count() or 1
+        self._most_of_one_near, self._most_of_one_far = (
+            min(self._connections, max(1, most // WORKERS))
+            for most in (max(4, 2 * self._cores), 32)
+        )
         self._retries = _RETRIES if retries is None else retries
         self._repeats_throttled = retries is None
         self._shortest_response = float("inf")
@@ -177,12 +194,12 @@ class S3:
         self._payer = payer_headers().items()
         self._clients: dict[tuple[str, int, bool, int], S3Client] = {}
         self._regions: dict[str, str] = {}
-        self._addresses: dict[tuple[str, str], tuple[str, str]] = {}
-        self._in_flight: dict[Future[Response], tuple[Request, Any, _Collector]] = {}
+        self._addresses: dict[str, _Address] = {}
+        self._in_flight: dict[Awaited, tuple[Request, Any, _Collector]] = {}
         self._look: threading.Timer | None = None
         self._throughputs: Throughputs | None = None
         self._traffic: TrafficMeter | None = None
-        self._waiting: dict[Future[Response], threading.Timer] = {}
+        self._waiting: dict[Awaited, threading.Timer] = {}
         self._is_stopped = False
         self._hosts: set[str] = set()
         self._handshakes: dict[str, threading.Timer] = {}
@@ -217,13 +234,31 @@ class S3:
             warn_of_silence(request.operation, request.subject)
         return future.result()
 
+    @overload
     def send(
         self,
         request: Request,
         take: Callable[[bytes], None] | None = None,
         on_bytes: OnBytes | None = None,
-        future: Future[Response] | None = None,
-    ) -> Future[Response]:
+    ) -> Future[Response]: ...
+
+    @overload
+    def send(
+        self,
+        request: Request,
+        take: Callable[[bytes], None] | None = None,
+        on_bytes: OnBytes | None = None,
+        *,
+        future: AnyAwaited,
+    ) -> AnyAwaited: ...
+
+    def send(
+        self,
+        request: Request,
+        take: Callable[[bytes], None] | None = None,
+        on_bytes: OnBytes | None = None,
+        future: Awaited | None = None,
+    ) -> Awaited:
         """Send a request.
 
         Args:
@@ -319,18 +354,14 @@ class S3:
     def _send(
         self,
         request: Request,
-        future: Future[Response],
+        future: Awaited,
         collect: Callable[[], _Collector],
         attempt: int = 0,
     ) -> None:
         if self._is_stopped:
             future.set_exception(OutOfTimeError())
             return
-        region = self._regions.get(request.bucket, self._connection.region)
-        if request.bucket.startswith("arn:"):
-            # An access point names its region.
-            region = request.bucket.split(":")[3]
-        host, path = self._address(request.bucket, region)
+        region, host, path = self._addresses.get(request.bucket) or self._address(request.bucket)
         if host in self._failed_handshakes:
             future.set_exception(translate_error(self._failed_handshakes[host], request, host))
             return
@@ -340,14 +371,21 @@ class S3:
             # Other clients send requests about a bucket without a slash at its end.
             path = path.rstrip("/") or "/"
         response = collect()
-        headers = [*request.headers.items(), *_restore_status(request, host)]
         checksums = self._checksums(request)
         is_transfer = bool(request.send_file or request.receive_file)
+        # An upload in one piece has no progress until its response.
+        has_progress = request.receive_file or (
+            request.send_file and (request.size or 0) > (request.part_bytes or self._part_bytes)
+        )
         # The library wants a stream for an upload, also of nothing.
         is_upload = request.operation == "PutObject" and not request.send_file
         has_body = bool(request.body) or is_upload
         is_paced, paced = self._is_paced(request, is_stream=response.is_stream), None
-        length = [] if request.method in ("GET", "HEAD") else [_content_length(request)]
+        headers = [("Host", host), *request.headers.items(), *self._payer]
+        if request.method not in ("GET", "HEAD"):
+            headers.append(_content_length(request))
+        elif request.operation == "ListObjectsV2" and ".amazonaws." in host:
+            headers.append(_RESTORE_STATUS)
         start = time.monotonic()
 
         def finish(
@@ -401,7 +439,7 @@ class S3:
                 request=http.HttpRequest(
                     request.method,
                     f"{path}?{request.query}" if request.query else path,
-                    http.HttpHeaders([("Host", host), *length, *headers, *self._payer]),
+                    http.HttpHeaders(headers),
                     (paced if request.send_file else None)
                     or (io.BytesIO(request.body) if has_body else None),
                 ),
@@ -416,7 +454,7 @@ class S3:
                 on_body=(paced.write if paced and request.receive_file else None)
                 if is_transfer
                 else response.take_body,
-                on_progress=response.take_progress if is_transfer else None,
+                on_progress=response.take_progress if has_progress else None,
                 on_done=finish,
             )
         except (OSError, RuntimeError) as error:
@@ -450,7 +488,7 @@ class S3:
     def _repeat(
         self,
         request: Request,
-        future: Future[Response],
+        future: Awaited,
         collect: Callable[[], _Collector],
         attempt: int,
         error: Exception,
@@ -466,7 +504,7 @@ class S3:
         self,
         seconds: float,
         request: Request,
-        future: Future[Response],
+        future: Awaited,
         collect: Callable[[], _Collector],
         attempt: int = 0,
     ) -> None:
@@ -572,17 +610,19 @@ class S3:
         parts in memory. At a distance, where they spend their time waiting, more are faster. The
         share of a worker limits its memory as well: the library accepts no lower memory limit.
         """
-        most = 32 if self.is_far else max(4, 2 * self._cores)
-        return min(self._connections, max(1, most // WORKERS))
+        return self._most_of_one_far if self.is_far else self._most_of_one_near
 
-    def _address(self, bucket: str, region: str) -> tuple[str, str]:
-        """Return the host of a bucket, and the start of the paths of its objects."""
-        if (bucket, region) not in self._addresses:
-            connection = self._connection.in_region(region)
-            self._addresses[bucket, region] = connection.address(bucket)
-        return self._addresses[bucket, region]
+    def _address(self, bucket: str) -> _Address:
+        """Return where the objects of a bucket are."""
+        region = self._regions.get(bucket, self._connection.region)
+        if bucket.startswith("arn:"):
+            # An access point names its region.
+            region = bucket.split(":")[3]
+        host, path = self._connection.in_region(region).address(bucket)
+        self._addresses[bucket] = address = _Address(region, host, path)
+        return address
 
-    def _forget(self, future: Future[Response]) -> None:
+    def _forget(self, future: Awaited) -> None:
         self._in_flight.pop(future, None)
 
     def _is_elsewhere(self, request: Request, region: str, error: Exception) -> bool:
@@ -592,6 +632,7 @@ class S3:
         if named is None or named == region:
             return False
         self._regions[request.bucket] = named
+        self._addresses.pop(request.bucket, None)
         return True
 
     def _refuses_trailer(self, checksums: Any, error: Exception) -> bool:
@@ -614,7 +655,7 @@ class S3:
         self,
         request: Request,
         failure: Exception,
-        future: Future[Response],
+        future: Awaited,
         collect: Callable[[], _Collector],
     ) -> None:
         """Send a request again, unless the object that it names has changed."""
@@ -666,12 +707,14 @@ class S3:
         threads = max(1, self._cores // WORKERS) if is_large else 1
         memory = max(_MEMORY_BYTES, _PARTS_IN_MEMORY * (request.part_bytes or 0))
         key = region, threads, is_paced, memory
-        if key not in self._clients:
+        client = self._clients.get(key)
+        if client is None:
             connections = self._paced_connections() if is_paced else self._connections
             if is_large:
                 connections = min(connections, max(1, _MOST_CONNECTIONS_FOR_LARGE // WORKERS))
-            self._clients[key] = self._make_client(region, threads, connections, memory)
-        return self._clients[key]
+            client = self._make_client(region, threads, connections, memory)
+            self._clients[key] = client
+        return client
 
     def _paced_connections(self) -> int:
         """Return the number of connections for files whose bytes or parts are limited."""
@@ -766,8 +809,35 @@ def _bootstrap(threads: int) -> ClientBootstrap:
     return ClientBootstrap(loops, DefaultHostResolver(loops))
 
 
+class _Address(NamedTuple):
+    """Where the objects of a bucket are.
+
+    Args:
+        region: the region of the bucket.
+        host: the host of its endpoint.
+        path: the start of the paths of its objects.
+    """
+
+    region: str
+    host: str
+    path: str
+
+
 class _Collector:
     """Collects a response as it arrives."""
+
+    __slots__ = (
+        "_chunks",
+        "_headers",
+        "_on_bytes",
+        "_take",
+        "failure",
+        "has_begun",
+        "is_stream",
+        "is_taking",
+        "size",
+        "too_slow",
+    )
 
     def __init__(self, take: Callable[[bytes], None] | None, on_bytes: OnBytes | None) -> None:
         self.is_stream = take is not None
@@ -812,13 +882,6 @@ class _Collector:
     def as_response(self, *, verified: bool) -> Response:
         body = b"".join(self._chunks)
         return Response(self._headers, body, 0 if body else self.size, verified)
-
-
-def _restore_status(request: Request, host: str) -> list[tuple[str, str]]:
-    """Return the header by which listings of AWS tell which archived objects are restored."""
-    if request.operation != "ListObjectsV2" or ".amazonaws." not in host:
-        return []
-    return [("x-amz-optional-object-attributes", "RestoreStatus")]
 
 
 def _type_of(request: Request, response: _Collector) -> str:

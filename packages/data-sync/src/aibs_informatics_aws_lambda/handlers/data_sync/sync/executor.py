@@ -42,7 +42,7 @@ from .touches import End, Touch, Touches
 from .transfers.local_copy import LocalCopy, copy_folders
 from .transfers.method import TransferMethod
 from .turns import Turns
-from .window import AdaptiveWindow, Window
+from .window import AdaptiveWindow, AnyFuture, Window
 
 logger = logging.getLogger(__name__)
 
@@ -572,7 +572,7 @@ class _Transfer:
         end = partial(self.guard, self._end_receiving)
         self._execution.window.add(self._receive, end, self._weight, self._buffered_bytes)
 
-    def _is_outdated(self, future: Future[Any]) -> bool:
+    def _is_outdated(self, future: AnyFuture[Any]) -> bool:
         """Tell whether a request failed because the object was replaced or deleted long ago."""
         if self._is_settled or self._execution.is_given_up:
             return False
@@ -663,7 +663,7 @@ class _Transfer:
         if not self._execution.is_given_up:
             self._execution.note_unchanged(self.step, evidence)
 
-    def _receive(self) -> Future[Any]:
+    def _receive(self) -> AnyFuture[Any]:
         is_large = self.step.entry.size > PART_BYTES
         on_bytes = self._note_bytes if is_large else None
         self._started, activity.phase = time.time(), "transferring"
@@ -678,7 +678,7 @@ class _Transfer:
         before, self.bytes_done = self.bytes_done, done
         self._execution.context.progress.advance(0, done - before)
 
-    def _end_receiving(self, future: Future[Any]) -> None:
+    def _end_receiving(self, future: AnyFuture[Any]) -> None:
         if self._is_outdated(future):
             self._settle(self._begin_receiving)
             return

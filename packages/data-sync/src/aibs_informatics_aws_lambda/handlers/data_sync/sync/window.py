@@ -4,15 +4,31 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from functools import partial
 from queue import Empty, SimpleQueue
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 from ..s3.client import SILENCE_SECONDS
 
 logger = logging.getLogger(__name__)
 
-Result = TypeVar("Result")
+Result_co = TypeVar("Result_co", covariant=True)
+
+
+class AnyFuture(Protocol[Result_co]):
+    """A `concurrent.futures.Future`, or what has the same methods."""
+
+    def result(self) -> Result_co:
+        """Wait for the result, and return it, or raise the error."""
+
+    def exception(self) -> BaseException | None:
+        """Wait for the result, and return the error instead of one, if there is one."""
+
+    def add_done_callback(self, fn: Callable[[Any], object], /) -> None:
+        """Call a function with the future once it is done, in any thread."""
+
+
+Started = TypeVar("Started", bound=AnyFuture[Any])
 
 
 class Window:
@@ -36,8 +52,8 @@ class Window:
 
     def add(
         self,
-        start: Callable[[], Future[Result]],
-        finish: Callable[[Future[Result]], None],
+        start: Callable[[], Started],
+        finish: Callable[[Started], None],
         weight: int = 1,
         size: int = 0,
     ) -> None:
@@ -59,9 +75,8 @@ class Window:
         future = start()
         self._used += weight
         self._bytes += size
-        future.add_done_callback(
-            lambda ended: self._due.put(lambda: self._end(ended, finish, weight, size))
-        )
+        end = partial(self._end, finish, weight, size)
+        future.add_done_callback(lambda ended: self._due.put(partial(end, ended)))
 
     def call(self, note: Callable[[], None]) -> None:
         """Schedule a call, from any thread, in the thread that calls `add` or `drain`."""
@@ -124,11 +139,7 @@ class Window:
                 )
 
     def _end(
-        self,
-        future: Future[Result],
-        finish: Callable[[Future[Result]], None],
-        weight: int,
-        size: int,
+        self, finish: Callable[[Started], None], weight: int, size: int, future: Started
     ) -> None:
         self._used -= weight
         self._bytes -= size

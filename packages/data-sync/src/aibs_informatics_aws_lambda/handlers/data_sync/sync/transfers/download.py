@@ -17,11 +17,19 @@ from ...local.staging import StagedFile, Staging
 from ...progress import CheckDeadline, OnBytes
 from ...s3.client import PART_BYTES, S3
 from ...s3.etags import file_has_etag, find_part_sizes, object_digest, usual_kind
-from ...s3.requests import ObjectVersion, Request, Response, get_version, object_version
+from ...s3.requests import (
+    ObjectVersion,
+    Request,
+    Response,
+    ResponseFuture,
+    get_version,
+    object_version,
+)
 from ..context import ExecutionContext
 from ..diff import Step
 from ..report import NO_EVIDENCE, Evidence
 from ..routes import Route
+from ..window import AnyFuture
 from .method import Buffered
 
 if TYPE_CHECKING:
@@ -54,7 +62,7 @@ class Download:
     _staged: dict[str, StagedFile] = field(default_factory=dict, init=False)
     buffered: Buffered = field(default=_BUFFERED, init=False)
 
-    def start(self, step: Step, on_bytes: OnBytes | None) -> Future[Response] | Future[None]:
+    def start(self, step: Step, on_bytes: OnBytes | None) -> AnyFuture[Response | None]:
         """Start to download an object to a temporary file, or to memory."""
         earlier = self._staged.pop(step.target, None)
         if earlier is not None:
@@ -68,7 +76,7 @@ class Download:
         request = self._request(step)
         if size > _SMALL_BYTES:
             request = request._replace(receive_file=staged.open_path(), file_name=staged.target)
-        return self.s3.send(request, on_bytes=on_bytes)
+        return self.s3.send(request, on_bytes=on_bytes, future=ResponseFuture())
 
     def publish(self, step: Step, response: Response | None) -> Evidence:
         """Rename the temporary file to its target.

@@ -9,6 +9,7 @@ from ...local.folders import Folder
 from ...progress import CheckDeadline, OnBytes
 from ..diff import Step
 from ..report import Evidence
+from ..window import AnyFuture
 
 Buffered = Sequence[tuple[int, float]]
 
@@ -27,7 +28,7 @@ class TransferMethod(Protocol):
 
     buffered: Buffered
 
-    def start(self, step: Step, on_bytes: OnBytes | None) -> Future[Any]:
+    def start(self, step: Step, on_bytes: OnBytes | None) -> AnyFuture[Any]:
         """Start to transfer an entry."""
 
     def publish(self, step: Step, result: Any) -> Evidence:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -23,6 +22,7 @@ from ..diff import Step
 from ..object_headers import copy_headers
 from ..report import Evidence
 from ..routes import Route
+from ..window import AnyFuture
 from .download import Download
 from .local_copy import LocalCopy
 from .upload import Upload
@@ -116,7 +116,7 @@ class PreservingDownload(Download):
     trusts_times: bool = False
     _compared: dict[str, _Compared] = field(default_factory=dict, init=False)
 
-    def start(self, step: Step, on_bytes: OnBytes | None) -> Future[Any]:
+    def start(self, step: Step, on_bytes: OnBytes | None) -> AnyFuture[Any]:
         """Start to download an object, of which also nothing but the metadata may be needed."""
         started = super().start(step, on_bytes)
         if step.entry.size:

@@ -32,7 +32,7 @@ from ..object_headers import copy_headers, needs_source, upload_of_parts_headers
 from ..report import Evidence
 from ..request import StorageSettings
 from ..routes import Route
-from ..window import Window
+from ..window import AnyFuture, Window
 from .method import Buffered
 
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
@@ -79,14 +79,14 @@ class S3Copy:
         self._headers_of = None if settings is None else copy_headers(settings)
         self._check = check
 
-    def start(self, step: Step, on_bytes: OnBytes | None) -> Future[requests.Response]:
+    def start(self, step: Step, on_bytes: OnBytes | None) -> AnyFuture[requests.Response]:
         """Start to copy an object."""
         source = self._source(step)
         if step.entry.size > _MAX_COPY_BYTES or parts_of(source.etag) is not None:
             return self._pool.submit(self._copy_large, step, on_bytes)
         if self._needs_source:
             return self._copy_as_stored(step)
-        return self._s3.send(self._request(step))
+        return self._s3.send(self._request(step), future=requests.ResponseFuture())
 
     def copy(self, step: Step) -> None:
         """Copy an object and wait until it was copied.

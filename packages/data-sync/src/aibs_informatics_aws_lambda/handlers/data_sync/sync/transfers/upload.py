@@ -29,6 +29,7 @@ from ..object_headers import upload_headers
 from ..report import NO_EVIDENCE, Evidence
 from ..request import StorageSettings
 from ..routes import Route
+from ..window import AnyFuture
 from .method import Buffered
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class Upload:
         # The library reads what it does not divide at once. A small file may be in memory already.
         self.buffered: Buffered = ((_SMALL_BYTES, 2), (whole, 1))
 
-    def start(self, step: Step, on_bytes: OnBytes | None) -> Future[requests.Response]:
+    def start(self, step: Step, on_bytes: OnBytes | None) -> AnyFuture[requests.Response]:
         """Start to upload a file.
 
         Raises:
@@ -96,12 +97,14 @@ class Upload:
                 return self._start_in_pool(step, self._pool)
             if self._pace.operations < _MEASURED_FILES:
                 return self._s3.send(self._request(step, self._read_measured(step)))
-        check_closed(self._path(step))
+        path = self._path(step)
+        check_closed(path)
         if not step.entry.size:
-            files.check_is_empty(self._path(step))
+            files.check_is_empty(path)
         if self._checksums and step.entry.size > _SMALL_BYTES:
-            self._begun[step.target] = self._checksums.begin(self._path(step))
-        return self._s3.send(self._request(step), on_bytes=on_bytes)
+            self._begun[step.target] = self._checksums.begin(path)
+        future = requests.ResponseFuture()
+        return self._s3.send(self._request(step), on_bytes=on_bytes, future=future)
 
     def _request(self, step: Step, content: bytes = b"") -> requests.Request:
         """Return the request that uploads a file, or its content."""
