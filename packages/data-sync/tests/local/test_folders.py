@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,20 @@ def test_directory_is_located_only_if_it_exists(tmp_path: Path):
     for missing in ("b/c", "a/b/c"):
         with pytest.raises(FileNotFoundError, match=f"'{tmp_path}/{missing[:-2]}'"):
             folders.locate(f"{tmp_path}/{missing}")
+
+
+def test_files_are_located_in_several_threads(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(module, "_MOST_HELD", 4)
+    for number in range(20):
+        (tmp_path / f"a/{number}").mkdir(parents=True)
+    folders = Folders(f"{tmp_path}/")
+    paths = [f"{tmp_path}/a/{number % 20}/b" for number in range(2000)]
+    with ThreadPoolExecutor(8) as pool:
+        found = [folder.path + name for folder, name in pool.map(folders.locate, paths)]
+    assert found == paths
+    assert descriptors_below(tmp_path) <= 4 + 1
+    del folders
+    assert descriptors_below(tmp_path) == 0
 
 
 def test_root_may_be_named_by_a_path_through_symlinks(tmp_path: Path):

@@ -10,7 +10,7 @@ import pytest
 from aibs_informatics_aws_lambda.handlers.data_sync.entries import Entry
 from aibs_informatics_aws_lambda.handlers.data_sync.local.descent import Pace
 from aibs_informatics_aws_lambda.handlers.data_sync.progress import NullProgress
-from aibs_informatics_aws_lambda.handlers.data_sync.sync import deadline, executor
+from aibs_informatics_aws_lambda.handlers.data_sync.sync import deadline, executor, touches
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.engine import Engine
 from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest
 from tables import table
@@ -23,6 +23,7 @@ OLD = 1_000_000_000.0
 def slow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every file system count as slow, from the first operation on."""
     monkeypatch.setattr(executor, "_SLOW_SECONDS", 0.0)
+    monkeypatch.setattr(touches, "_SLOW_SECONDS", 0.0)
     monkeypatch.setattr(executor, "_MEASURED_FILES", 0)
     monkeypatch.setattr(Pace, "is_slow", lambda _: True)
 
@@ -90,6 +91,27 @@ def test_files_of_several_folders_are_written_side_by_side(tmp_path: Path, monke
     monkeypatch.setattr(os, "replace", wait_for_others)
     Engine().sync(request(tmp_path / "src", tmp_path / "dst", max_concurrency=5))
     assert len(waited) == 5
+
+
+def test_file_that_cannot_be_touched_is_named_and_the_others_are_touched(tmp_path: Path):
+    write_all(tmp_path / "src")
+    Engine().sync(request(tmp_path / "src", tmp_path / "dst"))
+    write_all(tmp_path / "dst")
+    touch = os.utime
+
+    def fail_at_one(name, *arguments, **options):
+        if name == "f07":
+            raise OSError(5, "Input/output error")
+        touch(name, *arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "utime", fail_at_one)
+        response = Engine().sync(
+            request(tmp_path / "src", tmp_path / "dst", size_only=True, continue_on_error=True)
+        )
+    assert [file.path for file in response.result.failed_files] == [f"{tmp_path}/src/d2/f07"]
+    times = {file.name: file.stat().st_mtime for file in (tmp_path / "dst").rglob("f*")}
+    assert [name for name, modified in times.items() if modified == OLD] == ["f07"]
 
 
 @table(

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
 from aibs_informatics_aws_lambda.handlers.data_sync.local.threads import threads
+from aibs_informatics_aws_lambda.handlers.data_sync.sync import touches as module
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.touches import Touches
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.window import Window
 
@@ -13,28 +15,62 @@ def window() -> Window:
     return Window(100)
 
 
-def test_files_are_touched_in_other_threads_and_ended_in_order_in_this_one(window: Window):
-    touches, ended, threads = Touches(window, in_s3=False), [], set()
+@pytest.fixture(autouse=True)
+def slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every file system count as slow, from the first file on."""
+    monkeypatch.setattr(module, "_SLOW_SECONDS", 0.0)
 
-    def touch() -> None:
-        threads.add(threading.current_thread())
 
+def ignore(*_: Any) -> None:
+    """Ignore the end of a touch."""
+
+
+def test_files_are_touched_in_other_threads_and_ended_in_this_one(window: Window):
+    touching, ending, ended = set(), set(), []
+
+    def touch(_: int) -> None:
+        touching.add(threading.current_thread())
+
+    def end(number: int, error: Exception | None) -> None:
+        ending.add(threading.current_thread())
+        ended.append((number, error))
+
+    touches = Touches(window, touch, end, in_s3=False)
     for number in range(100):
-        touches.add(touch, lambda error, number=number: ended.append((number, error)))
+        assert not touches.add(number)
     touches.start()
     window.drain()
     touches.close()
 
     assert sorted(ended) == [(number, None) for number in range(100)]
-    assert threads
-    assert threading.current_thread() not in threads
+    assert touching
+    assert ending == {threading.current_thread()}
+    assert not touching & ending
+
+
+@pytest.mark.parametrize("seconds", [0.0002, 0.02])
+def test_files_are_touched_in_this_thread_unless_that_takes_long(
+    window: Window, monkeypatch: pytest.MonkeyPatch, seconds: float
+):
+    monkeypatch.setattr(module, "_SLOW_SECONDS", 0.001)
+    clock = iter(number * seconds for number in range(1000))
+    monkeypatch.setattr(module, "perf_counter", lambda: next(clock))
+    touched: list[int] = []
+    touches = Touches(window, touched.append, ignore, in_s3=False)
+
+    is_touched = [touches.add(number) for number in range(4)]
+
+    assert is_touched == ([True] * 4 if seconds < 0.001 else [True] + [False] * 3)
+    assert touched == [number for number, done in enumerate(is_touched) if done]
+    touches.close()
 
 
 def test_files_are_touched_together_and_objects_one_by_one(window: Window):
     touched: list[int] = []
-    files, objects = Touches(window, in_s3=False), Touches(window, in_s3=True)
-    files.add(lambda: touched.append(1), lambda _: None)
-    objects.add(lambda: touched.append(2), lambda _: None)
+    files = Touches(window, touched.append, ignore, in_s3=False)
+    objects = Touches(window, touched.append, ignore, in_s3=True)
+    files.add(1)
+    objects.add(2)
     window.drain()
     assert touched == [2]
 
@@ -46,26 +82,47 @@ def test_files_are_touched_together_and_objects_one_by_one(window: Window):
 
 
 def test_error_of_a_touch_is_that_of_its_file_alone(window: Window):
-    touches, errors = Touches(window, in_s3=False), []
+    errors: dict[int, Exception | None] = {}
 
-    def fail() -> None:
-        raise PermissionError("not yours")
+    def touch(number: int) -> None:
+        if number == 1:
+            raise PermissionError("not yours")
 
-    for touch in (int, fail, int):
-        touches.add(touch, errors.append)
+    touches = Touches(window, touch, errors.__setitem__, in_s3=False)
+    for number in range(3):
+        touches.add(number)
     touches.start()
     window.drain()
     touches.close()
 
-    assert [type(error) for error in errors] == [type(None), PermissionError, type(None)]
+    assert [type(errors[number]) for number in range(3)] == [
+        type(None),
+        PermissionError,
+        type(None),
+    ]
+
+
+def test_error_of_a_touch_in_this_thread_is_raised(
+    window: Window, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(module, "_SLOW_SECONDS", 1000.0)
+
+    def fail(_: int) -> None:
+        raise PermissionError("not yours")
+
+    touches = Touches(window, fail, ignore, in_s3=False)
+    with pytest.raises(PermissionError):
+        touches.add(1)
+    touches.close()
 
 
 def test_threads_are_those_of_other_operations_on_slow_file_systems(window: Window):
-    touches, used = Touches(window, in_s3=False), set()
+    used = set()
+    touches = Touches(window, lambda _: used.add(threading.current_thread()), ignore, in_s3=False)
     with threads.use() as pool:
         pool.submit(int).result()
         [thread] = (one for one in threading.enumerate() if one.name.startswith("file-system"))
-        touches.add(lambda: used.add(threading.current_thread()), lambda _: None)
+        touches.add(1)
         touches.start()
         window.drain()
         touches.close()
@@ -75,8 +132,9 @@ def test_threads_are_those_of_other_operations_on_slow_file_systems(window: Wind
 
 
 def test_what_has_not_begun_is_not_touched_once_closed(window: Window):
-    touches, touched = Touches(window, in_s3=False), []
-    touches.add(lambda: touched.append(1), lambda _: None)
+    touched: list[int] = []
+    touches = Touches(window, touched.append, ignore, in_s3=False)
+    touches.add(1)
     touches.close()
     touches.start()
 

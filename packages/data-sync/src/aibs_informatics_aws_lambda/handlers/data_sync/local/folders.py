@@ -12,6 +12,7 @@ import stat
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from threading import Lock
 
 from ..settings import count_held, count_open_files
 
@@ -45,7 +46,8 @@ class Folder:
 class Folders:
     """The directories below a root; those that were used last are held open.
 
-    Only one thread may use it at a time. A `Folder` is for all threads.
+    Any thread may locate files, but only one at a time may make directories. A `Folder` is for all
+    threads.
 
     Args:
         root: the path of the root, with a slash at its end: absolute and without symlinks, unless
@@ -61,6 +63,7 @@ class Folders:
     _top: Folder | None = field(default=None, init=False)
     _held: dict[str, Folder] = field(default_factory=dict, init=False)
     _modes: dict[str, int] = field(default_factory=dict, init=False)
+    _lock: Lock = field(default_factory=Lock, init=False)
 
     def relative(self, path: str) -> str:
         """Return the path of a file below the root, relative to it."""
@@ -112,12 +115,17 @@ class Folders:
                 self._top = self._open_root(makes=makes)
             return self._top
         held = self._held
-        folder = held.pop(relative, None)
-        if folder is None:
-            folder = self._open(relative, makes=makes)
-        held[relative] = folder
-        if len(held) > _MOST_HELD:
-            del held[next(iter(held))]
+        # Not while a directory is opened, which takes a millisecond on NFS.
+        with self._lock:
+            folder = held.pop(relative, None)
+            if folder is not None:
+                held[relative] = folder
+                return folder
+        folder = self._open(relative, makes=makes)
+        with self._lock:
+            held[relative] = folder
+            if len(held) > _MOST_HELD:
+                del held[next(iter(held))]
         return folder
 
     def _open_root(self, *, makes: bool) -> Folder:

@@ -38,7 +38,7 @@ from .result import Outcome
 from .resumption import Resumption, latest
 from .routes import Route
 from .snapshot import as_found
-from .touches import End, Touch, Touches
+from .touches import Touches
 from .transfers.local_copy import LocalCopy, copy_folders
 from .transfers.method import TransferMethod
 from .turns import Turns
@@ -58,7 +58,7 @@ _MOST_BUFFERED_BYTES = count_buffered_bytes(os.environ.get(MEMORY_KEY, "")) // W
 # Once a file is older than this, whatever changes it gives it another time in whole seconds.
 _RECENT_SECONDS = 2.0
 
-# Where publishing or touching a file takes longer, as on NFS, several are at a time.
+# Where publishing a file takes longer, as on NFS, several are published at a time.
 _SLOW_SECONDS = 0.001
 _MEASURED_FILES = 16
 
@@ -148,7 +148,6 @@ class _PlanExecution:
         self.context = context
         self.folders = _target_folders(plan.route)
         self.seconds_to_publish = _Average()
-        self.seconds_to_touch = _Average()
         on_published = self.seconds_to_publish.add
         self.method = _choose_method(plan.route, context, self.folders, on_published)
         target = plan.route.target
@@ -156,7 +155,7 @@ class _PlanExecution:
             # Nothing was listed there with `force`.
             context.the_target_s3().measure_distance(target.bucket)
         self.window = _make_window(plan.route, context)
-        self._touching: Touches | None = None
+        self._touching: Touches[tuple[_Transfer, Evidence]] | None = None
         # Transfers of entries whose comparison has shown another content.
         self.differing: deque[_Transfer] = deque()
         # Scanners take a file for stale by its time, and one that is in sync was just asked for.
@@ -415,37 +414,32 @@ class _PlanExecution:
             self._outcome.verification.files_different += 1
         self.context.report.add(self.plan.route, step, action, evidence)
 
-    def touch(self, step: Step) -> Touch:
-        """Return a function that touches the target of an entry, for any thread.
+    def touch(self, transfer: "_Transfer", evidence: Evidence) -> bool:
+        """Touch the target of an entry, or do so later with others, and tell whether it is done.
 
-        Where times are preserved, it restores the attributes instead.
+        Where times are preserved, the attributes are restored instead.
         """
-        target = self.plan.route.target
-        if target.bucket is not None:
-            return partial(self._restore, step, None, "")
-        folder, name = self.folders.locate(target.at(step.target))
-        if self.context.preserves:
-            return partial(self._restore, step, folder, name)
-        return partial(self._touch, step, folder, name)
-
-    def touch_later(self, touch: Touch, end: End) -> None:
-        """Touch a target together with others, in other threads."""
         if self._touching is None:
             in_s3 = self.plan.route.target.bucket is not None
-            self._touching = Touches(self.window, in_s3=in_s3)
-        self._touching.add(touch, end)
+            self._touching = Touches(self.window, self._touch, _end_touching, in_s3=in_s3)
+        return self._touching.add((transfer, evidence))
 
     def _start_touching(self) -> None:
         if self._touching:
             self._touching.start()
 
-    def _restore(self, step: Step, folder: Folder | None, name: str) -> None:
-        start = time.perf_counter()
-        self.method.restore(step, folder, name)
-        self.seconds_to_touch.add(time.perf_counter() - start)
+    def _touch(self, touched: "tuple[_Transfer, Evidence]") -> None:
+        step, target = touched[0].step, self.plan.route.target
+        if target.bucket is not None:
+            self.method.restore(step, None, "")
+            return
+        folder, name = self.folders.locate(target.at(step.target))
+        if self.context.preserves:
+            self.method.restore(step, folder, name)
+        else:
+            self._set_time(step, folder, name)
 
-    def _touch(self, step: Step, folder: Folder, name: str) -> None:
-        start = time.perf_counter()
+    def _set_time(self, step: Step, folder: Folder, name: str) -> None:
         modified, checksums = self.context.time_of_copy(step.entry), self.context.checksums
         try:
             if not (checksums and checksums.touch(folder, name, step.entry.size, modified)):
@@ -455,7 +449,6 @@ class _PlanExecution:
             # where times alone tell them.
             if not self.context.size_only:
                 set_modified(folder, name)
-        self.seconds_to_touch.add(time.perf_counter() - start)
 
     def note_unchanged(self, step: Step, evidence: Evidence) -> None:
         """Count and report an entry that is in sync."""
@@ -649,15 +642,11 @@ class _Transfer:
     def _keep(self, evidence: Evidence) -> None:
         """Touch an entry that is in sync, several at a time where that takes long."""
         execution = self._execution
-        if execution.touches:
-            touch = execution.touch(self.step)
-            if execution.seconds_to_touch.value >= _SLOW_SECONDS:
-                execution.touch_later(touch, partial(self.guard, self._end_touching, evidence))
-                return
-            touch()
-        execution.note_unchanged(self.step, evidence)
+        if not execution.touches or execution.touch(self, evidence):
+            execution.note_unchanged(self.step, evidence)
 
-    def _end_touching(self, evidence: Evidence, error: Exception | None) -> None:
+    def end_touching(self, evidence: Evidence, error: Exception | None) -> None:
+        """Note an entry that was touched in another thread, or the error."""
         if error is not None:
             raise error
         if not self._execution.is_given_up:
@@ -729,6 +718,11 @@ class _Transfer:
                 report, route = execution.context.report, execution.plan.route
                 report.add(route, self.step, "transfer", error=error)
             raise
+
+
+def _end_touching(touched: tuple[_Transfer, Evidence], error: Exception | None) -> None:
+    transfer, evidence = touched
+    transfer.guard(transfer.end_touching, evidence, error)
 
 
 class _Average:

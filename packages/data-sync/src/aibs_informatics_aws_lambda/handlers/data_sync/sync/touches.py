@@ -4,34 +4,63 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import ExitStack
 from functools import cached_property, partial
-from typing import Final, TypeAlias
+from time import perf_counter
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from ..local.threads import threads
 from .window import Window
 
-Touch: TypeAlias = Callable[[], None]
-End: TypeAlias = Callable[[Exception | None], None]
-"""Called with the error of a touch, if there was one, in the thread that waits for the window."""
+T = TypeVar("T")
 
+# Where touching a file takes longer, as on NFS, several are touched at a time.
+_SLOW_SECONDS = 0.001
+# A recent time counts as much, once there are some.
+_WEIGHT: Final = 0.1
 _FILES_OF_A_TASK: Final = 16
 
 
-class Touches:
-    """Touches files in other threads.
+class _Touched(NamedTuple):
+    """The end of a task.
+
+    Args:
+        errors: the error of each touch, if there was one.
+        seconds: how long a touch has taken on average.
+    """
+
+    errors: list[Exception | None]
+    seconds: float
+
+
+class Touches(Generic[T]):
+    """Touches files, in other threads where that takes long.
 
     A thread touches several files in turn: a task for each would cost more than the operation.
 
     Args:
-        window: the window that limits the tasks in flight, and calls the ends.
+        window: the window that limits the tasks in flight.
+        touch: touches a file, in any thread.
+        end: called with each file that was touched in another thread, and the error if there was
+            one, in the thread that waits for the window.
         in_s3: whether the targets are objects, each of which is a task of its own: a request takes
             longer than a task.
     """
 
-    def __init__(self, window: Window, *, in_s3: bool) -> None:
+    def __init__(
+        self,
+        window: Window,
+        touch: Callable[[T], None],
+        end: Callable[[T, Exception | None], None],
+        *,
+        in_s3: bool,
+    ) -> None:
         self._window = window
+        self._touch = touch
+        self._end = end
         self._most = 1 if in_s3 else _FILES_OF_A_TASK
-        self._waiting: list[tuple[Touch, End]] = []
-        self._started: set[Future[list[Exception | None]]] = set()
+        self._seconds = 0.0
+        self._measured = 0
+        self._waiting: list[T] = []
+        self._started: set[Future[_Touched]] = set()
         self._stack = ExitStack()
 
     @cached_property
@@ -39,24 +68,55 @@ class Touches:
         # Most syncs touch nothing, or do so at once.
         return self._stack.enter_context(threads.use())
 
-    def add(self, touch: Touch, end: End) -> None:
-        """Touch a file together with others that are added."""
-        self._waiting.append((touch, end))
+    def add(self, file: T) -> bool:
+        """Touch a file, or do so later with others, and tell whether it is touched.
+
+        Raises:
+            Exception: the error of the touch. One in another thread is passed to ``end``.
+        """
+        if self._seconds < _SLOW_SECONDS:
+            start = perf_counter()
+            self._touch(file)
+            self._measure(perf_counter() - start)
+            return True
+        self._waiting.append(file)
         if len(self._waiting) >= self._most:
             self.start()
+        return False
 
     def start(self) -> None:
         """Start to touch the files that were added, however few there are."""
         if self._waiting:
-            task, self._waiting = self._waiting, []
-            start = partial(self._start, [touch for touch, _ in task])
-            self._window.add(start, partial(_end_all, [end for _, end in task]))
+            files, self._waiting = self._waiting, []
+            self._window.add(partial(self._start, files), partial(self._end_all, files))
 
-    def _start(self, touches: Sequence[Touch]) -> Future[list[Exception | None]]:
-        task = self._pool.submit(_touch_all, touches)
+    def _start(self, files: Sequence[T]) -> Future[_Touched]:
+        task = self._pool.submit(self._touch_all, files)
         self._started.add(task)
         task.add_done_callback(self._started.discard)
         return task
+
+    def _touch_all(self, files: Sequence[T]) -> _Touched:
+        start = perf_counter()
+        errors = [self._error_of(file) for file in files]
+        return _Touched(errors, (perf_counter() - start) / len(files))
+
+    def _error_of(self, file: T) -> Exception | None:
+        try:
+            self._touch(file)
+        except Exception as error:
+            return error
+        return None
+
+    def _end_all(self, files: Sequence[T], future: Future[_Touched]) -> None:
+        touched = future.result()
+        self._measure(touched.seconds)
+        for file, error in zip(files, touched.errors, strict=True):
+            self._end(file, error)
+
+    def _measure(self, seconds: float) -> None:
+        self._measured += 1
+        self._seconds += max(_WEIGHT, 1 / self._measured) * (seconds - self._seconds)
 
     def close(self) -> None:
         """Begin nothing more, cancel what has not begun, and wait for what has."""
@@ -64,21 +124,3 @@ class Touches:
         for task in list(self._started):
             task.cancel()
         self._stack.close()
-
-
-def _touch_all(touches: Sequence[Touch]) -> list[Exception | None]:
-    """Return the error of each touch."""
-    return [_error_of(touch) for touch in touches]
-
-
-def _error_of(touch: Touch) -> Exception | None:
-    try:
-        touch()
-    except Exception as error:
-        return error
-    return None
-
-
-def _end_all(ends: Sequence[End], future: Future[list[Exception | None]]) -> None:
-    for end, error in zip(ends, future.result(), strict=True):
-        end(error)
