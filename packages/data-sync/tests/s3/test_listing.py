@@ -14,6 +14,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.s3.listing import (
     find_in_s3,
     find_object,
     list_below,
+    list_level,
 )
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.requests import Request, Response
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.service import Service
@@ -123,6 +124,31 @@ def test_bare_bucket_is_all_of_it(aws, bucket: str, s3: S3, uri: str):
     aws.put(bucket, "a")
     aws.put(bucket, "b/c")
     assert relative(find(s3, uri)) == ["a", "b/c"]
+
+
+def test_level_has_objects_and_common_prefixes(aws, bucket: str, s3: S3):
+    for key in ("src/", "src/a", "src/b c/1", "src/b c/2", "src/x&y/1", "src/z", "srcs"):
+        aws.put(bucket, key, "text")
+    [page] = list_level(s3, bucket, "src/")
+    assert [entry.relative for entry in page.objects] == ["", "a", "z"]
+    assert page.prefixes == ["b c/", "x&y/"]
+
+
+def test_all_pages_of_a_level_are_read(aws, bucket: str, s3: S3):
+    for number in range(1500):
+        aws.put(bucket, f"src/{number:04}{'/x' if number % 2 else ''}")
+    pages = list(list_level(s3, bucket, "src/"))
+    assert len(pages) == 2
+    objects = [entry.relative for page in pages for entry in page.objects]
+    prefixes = [name for page in pages for name in page.prefixes]
+    assert objects == [f"{number:04}" for number in range(0, 1500, 2)]
+    assert prefixes == [f"{number:04}/" for number in range(1, 1500, 2)]
+
+
+def test_common_prefixes_may_come_before_all_else():
+    common = "<CommonPrefixes> <Prefix>s/b/</Prefix> </CommonPrefixes>"
+    [page] = list_level(PagesS3(PAGE.format(common + OBJECT.format("s/a"))), "bucket", "s/")
+    assert (page.prefixes, [entry.relative for entry in page.objects]) == (["b/"], ["a"])
 
 
 def test_part_of_a_name_is_missing(aws, bucket: str, s3: S3):

@@ -6,12 +6,13 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from aibs_informatics_aws_lambda.common.aws import named_errors
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.locations import DataLocation
 
+from ..entries import Entry
 from ..housekeeping.times import to_datetime
 from ..local.descent import Pace
 from ..locations import resolve
@@ -61,27 +62,22 @@ def list_buckets() -> Iterator[LevelEntry]:
 
 def _list_prefix(path: S3Path) -> Iterator[LevelEntry]:
     # Folders are listed without it.
-    from ..s3.botocore_client import s3_client
+    from ..housekeeping.contents import make_s3
+    from ..s3 import listing
 
-    prefix = path.with_folder_suffix.key
-    with named_errors(f"list {path}", permission="s3:ListBucket"):
-        if prefix != path.key:
-            first = s3_client().list_objects_v2(Bucket=path.bucket, Prefix=path.key, MaxKeys=1)
-            for found in first.get("Contents", []):
-                if found["Key"] == path.key:
-                    yield _object(found, path.key.rpartition("/")[2])
-        pages = s3_client().get_paginator("list_objects_v2")
-        for page in pages.paginate(Bucket=path.bucket, Prefix=prefix, Delimiter="/"):
-            activity.listed += len(page.get("Contents", ())) + len(page.get("CommonPrefixes", ()))
-            for common in page.get("CommonPrefixes", []):
-                yield LevelEntry(common["Prefix"][len(prefix) :])
-            for found in page.get("Contents", []):
-                if found["Key"] != prefix:
-                    yield _object(found, found["Key"][len(prefix) :])
+    s3, prefix = make_s3(), path.with_folder_suffix.key
+    if prefix != path.key:
+        found = listing.find_object(s3, path.bucket, path.key)
+        if found is not None:
+            yield _object(found, path.key.rpartition("/")[2])
+    for page in listing.list_level(s3, path.bucket, prefix):
+        yield from map(LevelEntry, page.prefixes)
+        # Not the object that stands for the folder itself.
+        yield from (_object(each, each.relative) for each in page.objects if each.relative)
 
 
-def _object(found: dict[str, Any], name: str) -> LevelEntry:
-    return LevelEntry(name, found["Size"], found["LastModified"])
+def _object(found: Entry, name: str) -> LevelEntry:
+    return LevelEntry(name, found.size, to_datetime(found.modified))
 
 
 def _list_local(path: Path) -> Iterator[LevelEntry]:

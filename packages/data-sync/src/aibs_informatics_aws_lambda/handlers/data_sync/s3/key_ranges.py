@@ -43,10 +43,12 @@ class Page(NamedTuple):
     Args:
         objects: the objects, in order.
         next_token: the token to request the next page with, or `None` after the last one.
+        prefixes: with a delimiter, the common prefixes, relative to the prefix that is listed.
     """
 
     objects: list[Entry]
     next_token: str | None
+    prefixes: Sequence[str] = ()
 
 
 class Pages(Protocol):
@@ -310,7 +312,7 @@ class _Range:
 
     def _add(self, page: Page) -> None:
         self._listed_pages += 1
-        objects, self._token = page
+        objects, self._token = page.objects, page.next_token
         self.is_complete = self.is_last = page.next_token is None
         through = self._through
         if through is not None and objects and objects[-1].relative >= through:

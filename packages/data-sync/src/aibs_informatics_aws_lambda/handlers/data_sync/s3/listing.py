@@ -31,6 +31,8 @@ _FIELDS = tuple(
 _MAY_BE_ARCHIVED = re.compile(
     "<StorageClass>(GLACIER|DEEP_ARCHIVE|INTELLIGENT_TIERING)</StorageClass>"
 )
+_HAS_COMMON = "<CommonPrefixes>"
+_COMMON_PREFIX = re.compile(rf"{_HAS_COMMON}\s*<Prefix>([^<]*)</Prefix>\s*</CommonPrefixes>")
 _PAGE = re.compile(r"<ListBucketResult\b.*</ListBucketResult>\s*$", re.DOTALL)
 _IS_TRUNCATED = b"<IsTruncated>true</IsTruncated>"
 _TOKEN = re.compile(b"<NextContinuationToken>([^<]+)</NextContinuationToken>")
@@ -92,6 +94,17 @@ def _result_of(awaited: Future[Response], bucket: str, prefix: str) -> Response:
     return awaited.result()
 
 
+def list_level(s3: S3, bucket: str, prefix: str) -> Iterator[Page]:
+    """Yield the pages of what lies directly below a prefix: objects and common prefixes.
+
+    Raises:
+        ResourceNotFoundError: the bucket does not exist.
+        AWSError: it cannot be listed, or not in the order of keys.
+    """
+    pages = _Pages(s3, bucket, prefix, delimiter="/")
+    return (page for page, _ in pages.chained())
+
+
 def list_below(s3: S3, bucket: str, prefix: str) -> Iterator[Entry]:
     """Return the objects whose keys start with ``prefix``, which ``relative`` is without.
 
@@ -151,11 +164,12 @@ class _ChainedPage(NamedTuple):
 
 
 class _Pages(NamedTuple):
-    """The pages of the objects below a prefix."""
+    """The pages of the objects below a prefix; with a delimiter, of those directly below it."""
 
     s3: S3
     bucket: str
     prefix: str
+    delimiter: str = ""
 
     def chained(self) -> Iterator[_ChainedPage]:
         """Yield one page after the other; the next one is requested ahead."""
@@ -176,7 +190,8 @@ class _Pages(NamedTuple):
         self, token: str | None = None, *, after: str | None = None, limit: int = 1000
     ) -> Future[Response]:
         start = None if after is None else self.prefix + after
-        return self.s3.send(_page_request(self.bucket, self.prefix, token, start, limit))
+        request = _page_request(self.bucket, self.prefix, token, start, limit, self.delimiter)
+        return self.s3.send(request)
 
     def read(self, response: Response, evidence: ListingEvidence) -> Page:
         page = _read_page(self.s3, response.body, self.bucket, self.prefix, evidence)
@@ -217,10 +232,17 @@ def _with_served_sizes(s3: S3, bucket: str, prefix: str, objects: list[Entry]) -
 
 
 def _page_request(
-    bucket: str, prefix: str, token: str | None, after: str | None = None, limit: int = 1000
+    bucket: str,
+    prefix: str,
+    token: str | None,
+    after: str | None = None,
+    limit: int = 1000,
+    delimiter: str = "",
 ) -> Request:
     # Keys may hold characters that XML has no form for, hence the encoding.
     query = f"list-type=2&encoding-type=url&max-keys={limit}&prefix={quote(prefix, safe='')}"
+    if delimiter:
+        query += f"&delimiter={quote(delimiter, safe='')}"
     if token:
         query += f"&continuation-token={quote(token, safe='')}"
     if after is not None:
@@ -262,12 +284,15 @@ def _parse_page(text: str, prefix: str, evidence: ListingEvidence) -> Page:
     keys = [decode(key) if "%" in key or "+" in key or "&" in key else key for key in keys]
     # All that is not about objects.
     head = f"{text[: contents.start()]}{text[contents.end() :]}" if contents else text
+    names = [decode(name) for name in _COMMON_PREFIX.findall(text)] if _HAS_COMMON in text else []
+    head = _COMMON_PREFIX.sub("", head) if names else head
     is_truncated = _BOOLEANS.get((find_text(head, "IsTruncated") or "").strip().lower())
     listed_prefix = find_text(head, "Prefix")
     if listed_prefix is not None and listed_prefix != prefix:
         listed_prefix = decode(listed_prefix)
     token = find_text(head, "NextContinuationToken")
-    evidence.check(ListedPage(find_text(head, "Name"), listed_prefix, is_truncated, token, keys))
+    listed = sorted([*keys, *names]) if names else keys
+    evidence.check(ListedPage(find_text(head, "Name"), listed_prefix, is_truncated, token, listed))
     sizes, times, etags = columns
     # Of a million objects, few have another entity than the quotation mark, in one of two forms.
     etags = [etag.replace("&quot;", '"').replace("&#34;", '"') for etag in etags]
@@ -285,8 +310,8 @@ def _parse_page(text: str, prefix: str, evidence: ListingEvidence) -> Page:
     ]
     if contents and _MAY_BE_ARCHIVED.search(contents[0]):
         objects = _with_storage_classes(objects, contents[0])
-    activity.listed += len(objects)
-    return Page(objects, token if is_truncated else None)
+    activity.listed += len(listed)
+    return Page(objects, token if is_truncated else None, [name[start:] for name in names])
 
 
 def _with_storage_classes(objects: list[Entry], contents: str) -> list[Entry]:
