@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import resource
 import sys
 
 import pytest
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.client import S3
+from aibs_informatics_aws_lambda.handlers.data_sync.s3.requests import head_bucket
 from aibs_informatics_aws_lambda.handlers.data_sync.settings import (
     MEMORY_KEY,
     count_buffered_bytes,
@@ -15,6 +18,8 @@ from aibs_informatics_aws_lambda.handlers.data_sync.settings import (
     count_downloads,
     count_held,
     count_open_files,
+    count_operations,
+    count_threads,
     most_concurrency,
 )
 from tables import table
@@ -27,8 +32,10 @@ from tables import table
         "any number of files": ("", -1, 512),
         "two services and files fit in the usual limit": ("", 1024, 372),
         "few files": ("", 256, 84),
-        "very few files": ("", 64, 12),
-        "hardly any files": ("", 16, 8),
+        "very few files": ("", 64, 16),
+        "the fewest files that do": ("", 24, 1),
+        "too few files": ("", 16, 1),
+        "a small function with few files": ("512", 64, 16),
         "no number": ("much", 4096, 512),
         "the smallest function": ("128", 1024, 8),
         "a small function": ("512", 1024, 48),
@@ -65,7 +72,9 @@ def test_whole_objects_in_memory_fit_in_that_of_a_function(memory, most):
         "many files": (65536, 24_564),
         "the usual limit": (1024, 372),
         "few files": (128, 36),
-        "hardly any files": (16, 8),
+        "very few files": (40, 7),
+        "the fewest files that do": (24, 1),
+        "too few files": (16, 1),
     },
 )
 def test_no_request_has_more_connections_than_fit_in_the_limit_of_files(files, concurrency):
@@ -77,12 +86,59 @@ def test_no_request_has_more_connections_than_fit_in_the_limit_of_files(files, c
     {
         "any number of files": (-1, None),
         "the usual limit": (1024, 248),
-        "few files": (64, 8),
-        "hardly any files": (16, 1),
+        "few files": (64, 11),
+        "the fewest files that do": (24, 1),
+        "too few files": (16, 1),
     },
 )
 def test_downloads_with_their_folders_fit_in_the_limit_of_files(files, downloads):
     assert count_downloads(files) == downloads
+
+
+@table(
+    "cores, files, threads",
+    {
+        "any number of files": (96, -1, 96),
+        "a thread for each core": (4, 1024, 4),
+        "event loops leave files to others": (96, 1024, 16),
+        "few files": (4, 128, 2),
+        "very few files": (4, 30, 1),
+    },
+)
+def test_threads_for_large_files_fit_in_the_limit_of_files(cores, files, threads):
+    assert count_threads(cores, files) == threads
+
+
+@table(
+    "files, operations",
+    {
+        "any number of files": (-1, 64),
+        "the usual limit": (1024, 64),
+        "few files": (100, 40),
+        "very few files": (30, 5),
+        "too few files": (16, 1),
+    },
+)
+def test_operations_of_slow_file_systems_fit_in_the_limit_of_files(files, operations):
+    assert count_operations(files) == operations
+
+
+def test_client_that_cannot_have_its_event_loops_is_an_error_of_one_sentence(s3, monkeypatch):
+    opened = []
+
+    def open_few(*arguments: object) -> int:
+        if len(opened) == 8:
+            raise OSError(errno.EMFILE, "Too many open files")
+        opened.append(os.dup(0))
+        return opened[-1]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "open", open_few)
+        with pytest.raises(OSError, match=r"connections to S3: .* Raise the limit \(ulimit -n\)"):
+            S3(1).ask(head_bucket("bucket"))
+    for file in opened:
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(file)
 
 
 @table(

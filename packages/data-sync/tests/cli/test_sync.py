@@ -456,6 +456,21 @@ def test_invalid_arguments_are_refused(arguments, reason):
     assert reason in str(refused.value)
 
 
+def test_syncs_take_as_few_files_as_a_process_may_have_open(script, disk, aws, bucket, tmp_path):
+    disk.write({f"data/d{number % 9}/{number}": str(number) for number in range(60)})
+    disk.write({"data/large": bytes(9 * 2**20)})
+    commands = (
+        f"{script} -q data s3://bucket/data/",
+        f"{script} -q s3://bucket/data/ copy",
+    )
+    limited = ["bash", "-c", f"ulimit -n 26; {' && '.join(commands)}"]
+
+    result = subprocess.run(limited, cwd=tmp_path, capture_output=True, text=True)
+
+    assert (result.returncode, result.stderr) == (0, "")
+    assert disk.read("copy") == disk.read("data")
+
+
 def test_invalid_arguments_are_one_line_and_change_nothing(run, disk):
     disk.write({"data/a": "a"})
 

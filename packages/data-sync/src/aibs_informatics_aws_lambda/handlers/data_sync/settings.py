@@ -60,13 +60,17 @@ More than one on Lambda Managed Instances, where Lambda sets the variable before
 
 _MOST_CONNECTIONS = 512
 _LEAST_CONNECTIONS = 8
+_MOST_OPERATIONS = 64
 # Without transfers, a process has less; and a connection has a part of an object, of 8 MiB.
 _MB_OF_A_PROCESS = 128
 _MB_OF_A_CONNECTION = 8
 _MOST_BUFFERED_BYTES = 96 * 2**20
 _LEAST_BUFFERED_BYTES = 8 * 2**20
-# Streams, event loops, modules that are imported.
+# Streams, event loops, modules that are imported, databases and temporary files.
 _FILES_OF_A_PROCESS = 32
+_FILES_WITH_ONE_THREAD = 20
+# The event loops of each thread for large files have nine.
+_FILES_FOR_A_THREAD = 64
 # With more directories, few are opened again.
 _ENOUGH_HELD = 64
 
@@ -78,10 +82,10 @@ def count_connections(memory: str, files: int) -> int:
         memory: the memory of a Lambda function in MB; empty elsewhere.
         files: the number of files that the process may have open; negative without a limit.
     """
-    most = min(_MOST_CONNECTIONS, most_concurrency(files))
+    most = _MOST_CONNECTIONS
     if memory.isdecimal():
         most = min(most, (int(memory) - _MB_OF_A_PROCESS) // _MB_OF_A_CONNECTION)
-    return max(_LEAST_CONNECTIONS, most)
+    return min(max(_LEAST_CONNECTIONS, most), most_concurrency(files))
 
 
 def most_concurrency(files: int) -> int:
@@ -93,7 +97,7 @@ def most_concurrency(files: int) -> int:
     if files < 0:
         return sys.maxsize
     # Source and destination may be two services; a quarter is for files.
-    return max(_LEAST_CONNECTIONS, (files - _FILES_OF_A_PROCESS) * 3 // 8)
+    return max(1, _files_for_transfers(files) * 3 // 8)
 
 
 def count_buffered_bytes(memory: str) -> int:
@@ -118,7 +122,34 @@ def count_downloads(files: int) -> int | None:
     if files < 0:
         return None
     # Each has its connection, file and folder open, and further folders are for later files.
-    return max(1, (files - _FILES_OF_A_PROCESS) // 4)
+    return max(1, _files_for_transfers(files) // 4)
+
+
+def count_threads(cores: int, files: int) -> int:
+    """Return the number of threads that transfer large files.
+
+    Args:
+        cores: the number of processor cores.
+        files: the number of files that the process may have open; negative without a limit.
+    """
+    return cores if files < 0 else max(1, min(cores, files // _FILES_FOR_A_THREAD))
+
+
+def count_operations(files: int) -> int:
+    """Return the number of operations of a slow file system that are in flight at a time.
+
+    Args:
+        files: the number of files that the process may have open; negative without a limit.
+    """
+    if files < 0:
+        return _MOST_OPERATIONS
+    # NFS and EFS have so many at a time, and more threads only take turns.
+    return max(1, min(_MOST_OPERATIONS, _files_for_transfers(files) // 2))
+
+
+def _files_for_transfers(files: int) -> int:
+    has_one_thread = files < 2 * _FILES_FOR_A_THREAD
+    return files - (_FILES_WITH_ONE_THREAD if has_one_thread else _FILES_OF_A_PROCESS)
 
 
 def count_held(files: int) -> int:

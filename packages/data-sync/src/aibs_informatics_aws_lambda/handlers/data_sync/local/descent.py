@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, TypeAlias, TypeVar
 
 from .folders import READ, Folder
+from .threads import THREADS
 
 T = TypeVar("T")
 
@@ -26,9 +27,9 @@ Unit: TypeAlias = str | Callable[[], None]
 Enter: TypeAlias = Callable[[int, str], Iterable[Unit]]
 Leave: TypeAlias = Callable[[str, int], None]
 
-_THREADS = 32
+_THREADS = min(32, THREADS)
 # Whatever is below further ones is visited in turn, with one directory open at a time.
-_MOST_OPEN = 128
+_MOST_OPEN = 2 * THREADS
 
 # Operations of a local disk take less, those of a network file system more.
 _SLOW_SECONDS = 0.0003

@@ -1,7 +1,4 @@
-"""Threads for operations on slow file systems, which all users in a process share.
-
-NFS and EFS have so many operations in flight at a time, and more threads only take turns.
-"""
+"""Threads for operations on slow file systems, which all users in a process share."""
 
 import threading
 from collections.abc import Iterator
@@ -9,7 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Final
 
-THREADS: Final = 64
+from ..settings import count_open_files, count_operations
+
+THREADS: Final = count_operations(count_open_files())
 """The number of threads, and so of operations in flight."""
 
 

@@ -6,6 +6,7 @@ import io
 import logging
 import math
 import os
+import sys
 import threading
 import time
 import weakref
@@ -47,6 +48,7 @@ from ..settings import (
     WORKERS,
     count_connections,
     count_open_files,
+    count_threads,
     most_concurrency,
 )
 from .errors import error_code, too_slow_error, translate_error
@@ -125,6 +127,8 @@ DEFAULT_CONNECTIONS = count_connections(os.environ.get(MEMORY_KEY, ""), _OPEN_FI
 MOST_CONCURRENCY = most_concurrency(_OPEN_FILES)
 """The maximum number of connections, whatever a request names."""
 
+_MOST_THREADS = count_threads(sys.maxsize, _OPEN_FILES)
+
 # The library opens no more connections than its throughput target takes, at 0.1 GB/s each.
 _GBPS_OF_A_CONNECTION = 0.8
 
@@ -132,6 +136,9 @@ _GBPS_OF_A_CONNECTION = 0.8
 _FAR_SECONDS = 0.01
 # As long the response is awaited that tells how far a service is.
 _MEASURE_SECONDS = 1.0
+
+# Those of the event loops for a thread: without them, the library aborts the process.
+_FILES_OF_LOOPS = 9
 
 # Each upload takes about 2 MiB, most of it in buffers of TLS and of the sockets.
 _MOST_CONNECTIONS_FOR_LARGE = 64
@@ -704,7 +711,7 @@ class S3:
         several would wait for the interpreter lock.
         """
         is_large = (request.size or 0) > PART_BYTES and not is_paced
-        threads = max(1, self._cores // WORKERS) if is_large else 1
+        threads = max(1, min(self._cores, _MOST_THREADS) // WORKERS) if is_large else 1
         memory = max(_MEMORY_BYTES, _PARTS_IN_MEMORY * (request.part_bytes or 0))
         key = region, threads, is_paced, memory
         client = self._clients.get(key)
@@ -736,6 +743,7 @@ class S3:
             create_default_s3_signing_config,
         )
 
+        _check_open_files(_FILES_OF_LOOPS * threads + 1)
         signing = (
             create_default_s3_signing_config(region=region, credential_provider=self._credentials)
             if self._credentials
@@ -795,6 +803,22 @@ def _look_at(reference: weakref.ref[S3]) -> None:
     client = reference()
     if client is not None:
         client.end_slow_requests()
+
+
+def _check_open_files(count: int) -> None:
+    """Raise `OSError` if a process cannot open so many more files: the library would abort it."""
+    opened: list[int] = []
+    try:
+        opened.extend(os.open(os.devnull, os.O_RDONLY) for _ in range(count))
+    except OSError as error:
+        raise OSError(
+            error.errno,
+            f"cannot open connections to S3: the process may have {_OPEN_FILES:,} files open, and "
+            "they would be more. Raise the limit (ulimit -n), for example to 1024",
+        ) from error
+    finally:
+        for file in opened:
+            os.close(file)
 
 
 @lru_cache

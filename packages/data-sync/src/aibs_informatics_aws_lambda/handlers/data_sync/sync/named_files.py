@@ -17,6 +17,7 @@ from aibs_informatics_aws_lambda.common.s3 import S3Path
 from ..ahead import start_ahead
 from ..entries import Entry, EntryKind, Listing
 from ..external_sort import sort_externally
+from ..local.threads import THREADS
 from ..local.walk import OnFailure
 from ..locations import Location, Root
 from ..progress import activity
@@ -34,7 +35,7 @@ _NOT_A_FILE: Final = (
     "is not the path of a file below the source: name files, not folders, without .."
 )
 _IN_FLIGHT: Final = 256
-_THREADS: Final = 32
+_THREADS: Final = min(32, THREADS)
 # A key has at most 1,024 bytes, and a path 4,096.
 _MAX_LINE_BYTES: Final = 2**16
 
