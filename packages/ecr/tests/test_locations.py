@@ -30,6 +30,7 @@ HUB = "https://registry-1.docker.io"
         ("https://host/image:v1", Location("https://host", "image", "v1")),
         (f"http://[::1]:50/image@{DIGEST}", Location("http://[::1]:50", "image", None, DIGEST)),
         ("http://host:5000/image", Location("http://host:5000", "image")),
+        ("http://host:5000/x:v1", Location("http://host:5000", "x", "v1")),
         ("docker.io/library/python:3.13", Location(HUB, "library/python", "3.13")),
         ("docker.io/python:3.13", Location(HUB, "library/python", "3.13")),
         ("index.docker.io/team/image", Location(HUB, "team/image")),

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 
 from .credentials import DOCKER_HUB_HOST, Credentials, find_docker_credentials, read_secret
-from .names import ImageDigest, ImageTag, RepositoryName
+from .names import ImageDigest, ImageTag, OciRepositoryName
 from .registry.protocol import RegistryClient
 from .uris import ECRRepositoryUri
 
@@ -116,14 +116,14 @@ def parse_location(text: str) -> Location:
         )
     if host in _DOCKER_HUB_HOSTS:
         host, name = DOCKER_HUB_HOST, name if "/" in name else f"library/{name}"
-    return Location(f"https://{host}", RepositoryName(name), tag, digest)
+    return Location(f"https://{host}", OciRepositoryName(name), tag, digest)
 
 
-def _split_url(text: str) -> tuple[str, RepositoryName]:
+def _split_url(text: str) -> tuple[str, OciRepositoryName]:
     url = urlsplit(text)
     if url.scheme not in ("http", "https") or not url.hostname or url.username is not None:
         raise ValidationError(
             "the URL of a repository must be http://HOST[:PORT]/NAME or https://HOST[:PORT]/NAME, "
             "without a user or password: log in with docker login"
         )
-    return f"{url.scheme}://{url.netloc}", RepositoryName(url.path.removeprefix("/"))
+    return f"{url.scheme}://{url.netloc}", OciRepositoryName(url.path.removeprefix("/"))

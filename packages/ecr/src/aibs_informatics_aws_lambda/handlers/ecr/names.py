@@ -48,19 +48,34 @@ class RegionName(_Name):
     json_schema: ClassVar = {"pattern": f"^{pattern.pattern}$", "examples": ["us-west-2"]}
 
 
-class RepositoryName(_Name):
-    """The name of a repository."""
+# The grammar of the OCI specification, which Amazon ECR shares.
+_COMPONENT = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
+_COMPONENTS = f"{_COMPONENT}(?:/{_COMPONENT})*"
+
+
+class OciRepositoryName(_Name):
+    """The name of a repository in a registry other than Amazon ECR."""
 
     __slots__ = ()
 
-    _component = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
-    pattern = re.compile(rf"(?=.{{2,256}}\Z){_component}(?:/{_component})*", re.ASCII)
+    pattern = re.compile(_COMPONENTS)
+    form = (
+        "a valid repository name: lowercase letters and digits, separated by '.', '_', '-' or '/'"
+    )
+
+
+class RepositoryName(_Name):
+    """The name of a repository in Amazon ECR."""
+
+    __slots__ = ()
+
+    pattern = re.compile(rf"(?=.{{2,256}}\Z){_COMPONENTS}")
     form = (
         "a valid repository name: 2 to 256 lowercase letters and digits, separated by '.', '_', "
         "'-' or '/'"
     )
     json_schema: ClassVar = {
-        "pattern": f"^{_component}(?:/{_component})*$",
+        "pattern": f"^{_COMPONENTS}$",
         "minLength": 2,
         "maxLength": 256,
         "examples": ["team/image"],
