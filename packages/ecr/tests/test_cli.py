@@ -289,6 +289,7 @@ def test_missing_image_exits_with_1_and_one_line_and_debug_adds_the_traceback(
     assert (result.returncode, debugged.returncode) == (1, 1)
     assert f"image not found: {source.host}/{name}:absent" in result.stderr
     assert len(result.stderr.splitlines()) == 1
+    assert "--debug" not in result.stderr
     assert "Traceback" in debugged.stderr
 
 

@@ -441,7 +441,7 @@ class TestDamagedBlobs:
     ):
         here = proxy_of(target, fault("HEAD", digest_of(layer), status=403, times=9))
 
-        with pytest.raises(RegistryError, match=r"look up the blob .* 403\. Grant"):
+        with pytest.raises(RegistryError, match=r"look up the blob .* 403\. Check the name"):
             replicate(source, here, name, "v1", "v1")
 
     def test_mounted_blob_is_checked(self, source, name, proxy_of, fault):

@@ -8,6 +8,7 @@ import sys
 from urllib.parse import quote
 
 import pytest
+from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 from aibs_informatics_aws_lambda.handlers.ecr import transfer
 from aibs_informatics_aws_lambda.handlers.ecr.manifest import Descriptor
 from aibs_informatics_aws_lambda.handlers.ecr.registry import connection, retries
@@ -154,7 +155,7 @@ def test_denied_upload_shows_the_message_of_the_registry(
     body = json.dumps({"errors": [{"code": "DENIED", "message": "no push for you"}]}).encode()
     here = proxy_of(target, fault("POST", "", status=403, body=body, times=9))
 
-    with pytest.raises(RegistryError, match=r"403 DENIED: no push for you. Grant the permission"):
+    with pytest.raises(RegistryError, match=r"403 DENIED: no push for you. Check the name"):
         replicate(source, here, name)
 
 
@@ -174,6 +175,15 @@ def test_truncated_manifest_is_read_again(source, target, name, digest, proxy_of
 
     assert_copied(target, name, digest)
     assert len(there.made("GET", "/manifests/")) == 3
+
+
+def test_invalid_manifest_is_reported_with_its_image(
+    source, target, name, digest, proxy_of, fault
+):
+    there = proxy_of(source, fault("GET", "/manifests/", status=200, body=b"<html>"))
+
+    with pytest.raises(ValidationError, match=f"cannot copy .*/{name}:v1: .* is not JSON"):
+        replicate(there, target, name)
 
 
 def test_download_denied_by_the_storage_is_retried_with_a_new_url(
@@ -196,7 +206,7 @@ def test_download_denied_by_the_registry_is_not_retried(
     path = f"/v2/{name}/blobs/{digest_of(LAYER)}"
     there = proxy_of(source, fault("GET", path, status=403, times=9))
 
-    with pytest.raises(RegistryError, match=r"403\. Grant the permission"):
+    with pytest.raises(RegistryError, match=r"403\. Check the name"):
         replicate(there, target, name)
 
     assert len(there.made("GET", path)) == 1

@@ -117,9 +117,15 @@ class TestBasic:
         assert target.tags(name) == {"v1": digest}
         assert target.blob(name, digest_of(layer)) == layer
 
-    @pytest.mark.parametrize("credentials", [None, Credentials("user", "wrong")])
-    def test_missing_and_wrong_credentials_are_reported(self, private, name, credentials):
-        with pytest.raises(RegistryError, match=r"401 UNAUTHORIZED.*Check the credentials"):
+    @pytest.mark.parametrize(
+        ("credentials", "advice"),
+        [
+            (None, r"If it is private, log in with docker login 127\.0\.0\.1:\d+"),
+            (Credentials("user", "wrong"), "Check the credentials"),
+        ],
+    )
+    def test_missing_and_wrong_credentials_are_reported(self, private, name, credentials, advice):
+        with pytest.raises(RegistryError, match=rf"401 UNAUTHORIZED.*{advice}"):
             client_of(private, name, credentials).get_manifest("v1")
 
 
@@ -288,6 +294,7 @@ def test_credentials_are_not_sent_over_http_to_other_hosts():
 
     assert not authorizer.renew('Basic realm="test"', None, lambda *_: pytest.fail("sent"))
     assert authorizer.get_header(lambda *_: pytest.fail("sent")) is None
+    assert authorizer.advice().startswith("Credentials are sent over HTTPS only")
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from aibs_informatics_aws_lambda.handlers.ecr.registry.protocol import RegistryE
 from registry import digest_of
 
 LAYER = b"layer"
-AUTHORIZER = StaticAuthorizer(lambda: "Basic c2VjcmV0")
+AUTHORIZER = StaticAuthorizer(lambda: "Basic c2VjcmV0", "Grant it.")
 
 
 def test_credentials_are_not_sent_to_the_target_of_a_redirect(source, name, proxy_of, fault):
@@ -33,6 +33,16 @@ def test_credentials_are_not_sent_to_the_target_of_a_redirect(source, name, prox
     assert b"".join(blobs.read(blob, 0)) == LAYER
     assert there.requests[0][2]["Authorization"] == "Basic c2VjcmV0"
     assert "Authorization" not in storage.requests[0][2]
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_denied_request_is_reported_with_the_advice_of_the_authorizer(
+    source, name, proxy_of, fault, status
+):
+    there = proxy_of(source, fault("GET", "", status=status))
+
+    with pytest.raises(RegistryError, match=rf"returned {status}\. Grant it\.$"):
+        RegistryConnection(there.url, AUTHORIZER).request("read", "GET", "/v2/", expect=(200,))
 
 
 def test_credentials_are_not_sent_to_another_host_of_an_upload_session(
@@ -115,6 +125,21 @@ class TestRateLimits:
             DistributionRegistryClient(there.url, name).get_manifest("v1")
 
         assert len(clock.sleeps) >= 7
+
+
+class TestConnectionErrors:
+    def test_registry_without_tls_is_reported_with_the_remedy(self, source):
+        connection = RegistryConnection(f"https://{source.host}")
+
+        with pytest.raises(RegistryError, match=r"SSL.*, give its URL with http://\.$"):
+            connection.request("read it", "GET", "/v2/", expect=(200,))
+
+    def test_refused_connection_is_reported_without_the_connection(self):
+        connection = RegistryConnection("http://127.0.0.1:9")
+        message = "no response from http://127.0.0.1:9: Failed to establish a new connection: "
+
+        with pytest.raises(RegistryError, match=message):
+            connection.request("read it", "GET", "/v2/", expect=(200,))
 
 
 class TestPages:

@@ -8,7 +8,11 @@ from __future__ import annotations
 import json
 
 import pytest
-from aibs_informatics_aws_lambda.common.exceptions import AWSError, ResourceNotFoundError
+from aibs_informatics_aws_lambda.common.exceptions import (
+    AWSError,
+    ResourceNotFoundError,
+    ValidationError,
+)
 from aibs_informatics_aws_lambda.handlers.ecr import ECRRepositoryUri
 from aibs_informatics_aws_lambda.handlers.ecr.manifest import Descriptor, Manifest
 from aibs_informatics_aws_lambda.handlers.ecr.registry.ecr import EcrRegistryClient
@@ -94,6 +98,13 @@ class TestManifest:
 
         with pytest.raises(RegistryError, match=f"damaged in the registry.*not {digest(7)}"):
             repository.get_manifest(reference)
+
+    def test_manifest_of_docker_schema_1_is_rejected_with_its_image(self, ecr, repository):
+        image = {"imageId": {}, "imageManifest": '{"schemaVersion": 1, "fsLayers": []}'}
+        ecr.add_response("batch_get_image", {"images": [image]})
+
+        with pytest.raises(ValidationError, match=f"cannot copy {URI}:v1: .* Docker schema 1"):
+            repository.get_manifest("v1")
 
     def test_missing_repository_raises_the_boto3_error(self, ecr, repository):
         ecr.add_client_error("batch_get_image", "RepositoryNotFoundException", "no such thing")

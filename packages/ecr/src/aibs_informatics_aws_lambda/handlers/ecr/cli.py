@@ -61,7 +61,11 @@ def main() -> int:
     A failure is printed to stderr as one line, after the traceback with ``--debug``.
     """
     return run_as_process(
-        _PROGRAM, _run, format_error=_format_error, stop_hint="; run the same command to resume"
+        _PROGRAM,
+        _run,
+        format_error=_format_error,
+        is_self_explanatory=_is_self_explanatory,
+        stop_hint="; run the same command to resume",
     )
 
 
@@ -84,8 +88,13 @@ def _run() -> ExitCode:
 
 
 def _format_error(error: BaseException) -> str:
-    name = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+    name = "" if _is_self_explanatory(error) else f"{type(error).__name__}: "
     return f"{name}{error_message(error)}"
+
+
+def _is_self_explanatory(error: BaseException) -> bool:
+    """Return whether the message of an error is written for users of the command."""
+    return isinstance(error, ValueError)
 
 
 def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:

@@ -94,13 +94,13 @@ class Manifest:
         found = cls(content, media_type or document.get("mediaType") or _default_type(document))
         if document.get("schemaVersion") == 1:
             raise ValidationError(
-                "cannot copy an image with a manifest of Docker schema 1, which has no config. "
-                "Pull and push the image with a current version of Docker to convert it."
+                "the manifest is of Docker schema 1, which has no config. Pull and push the image "
+                "with a current version of Docker to convert it."
             )
         if not (found.is_index or found.is_image):
             raise ValidationError(
-                f"cannot copy a manifest of type {found.media_type} with neither manifests nor "
-                "config and layers: it is not an image manifest or image index"
+                f"the manifest of type {found.media_type} is neither an image manifest nor an "
+                "image index: it has neither manifests nor config and layers"
             )
         # Validates all descriptors now, before anything is copied.
         _ = found.children, found.blobs
@@ -194,7 +194,8 @@ def choose_platforms(
         if not any(platform.matches(image.platform) for image in images):
             available = ", ".join(str(image.platform) for image in images) or "none"
             raise ValidationError(
-                f"the index has no image for {platform}; available platforms: {available}"
+                f"the index {index.digest} has no image for {platform}; available platforms: "
+                f"{available}"
             )
     chosen = {
         image.digest

@@ -38,7 +38,7 @@ def select_platforms(
         found = _platform_of(source, root)
         if not any(platform.matches(found) for platform in platforms):
             raise ValidationError(
-                f"the image is for {found or 'an unknown platform'}, not for "
+                f"the image {root.digest} is for {found or 'an unknown platform'}, not for "
                 f"{', '.join(platforms)}"
             )
         return root

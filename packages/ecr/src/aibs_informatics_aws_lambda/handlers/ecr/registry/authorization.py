@@ -71,6 +71,9 @@ class Authorizer(Protocol):
             RegistryError: the token server denied the request or failed.
         """
 
+    def advice(self) -> str:
+        """Return the remedy for a denied request (status 401 or 403), in sentences."""
+
 
 class Gate:
     """Lets one request go ahead of all others, which wait for its response.
@@ -101,12 +104,14 @@ class StaticAuthorizer:
 
     Args:
         make_header: returns the header; called once, before the first request.
+        advice: the remedy for a denied request.
     """
 
     has_challenges = False
 
-    def __init__(self, make_header: Callable[[], str]) -> None:
+    def __init__(self, make_header: Callable[[], str], advice: str) -> None:
         self._make_header = make_header
+        self._advice = advice
         self._header = ""
         self._lock = Lock()
 
@@ -124,6 +129,10 @@ class StaticAuthorizer:
     ) -> bool:
         """Return false: there is no other header."""
         return False
+
+    def advice(self) -> str:
+        """Return the remedy for a denied request."""
+        return self._advice
 
 
 class ChallengeAuthorizer:
@@ -173,6 +182,17 @@ class ChallengeAuthorizer:
             credentials = self._get_credentials() if scheme == "basic" else None
             self._header = credentials.basic if credentials else None
             return self._header is not None and self._header != used
+
+    def advice(self) -> str:
+        """Return the remedy for a denied request, which depends on the credentials in use."""
+        if not _is_private(self._url):
+            return "Credentials are sent over HTTPS only: give the repository without http://."
+        if self._credentials:
+            return "Check the credentials for the registry and their permissions."
+        return (
+            "Check the name of the repository. If it is private, log in with docker login "
+            f"{urlsplit(self._url).netloc}, or name a secret with credentials."
+        )
 
     def _add_scopes(self, scopes: Iterable[str]) -> bool:
         """Add scopes to those of the next token; return whether all were among them."""

@@ -54,12 +54,6 @@ _MAX_MESSAGE_LENGTH = 500
 
 logger = logging.getLogger(__name__)
 
-_ADVICE = {
-    401: ". Check the credentials for the registry and their permissions.",
-    403: ". Grant the permission to the role or user in use, in its IAM policy and, in another "
-    "account, in the repository policy.",
-}
-
 
 @dataclass(frozen=True)
 class Response:
@@ -433,21 +427,31 @@ class RegistryConnection:
         if response.status in expect:
             return response
         error = transient if response.status in TRANSIENT_STATUSES else RegistryError
-        advice = describe_rate_limit(response.headers) if response.status == 429 else ""
         raise error(
             f"cannot {action}: {server or self.url} returned {response.error}"
-            f"{advice or _ADVICE.get(response.status, '')}"
+            f"{self._advice(response)}"
         )
+
+    def _advice(self, response: Response) -> str:
+        """Return the remedy for a response, to follow its error in a message; empty if unknown."""
+        if response.status == 429:
+            return describe_rate_limit(response.headers)
+        if response.status in (401, 403) and self._authorizer:
+            return f". {self._authorizer.advice()}"
+        return ""
 
     @contextmanager
     def _registry_errors(self, action: str, error_cls: type[RegistryError]) -> Iterator[None]:
-        from urllib3.exceptions import HTTPError, MaxRetryError
+        from urllib3.exceptions import HTTPError
 
         try:
             yield
         except HTTPError as error:
-            reason = error.reason if isinstance(error, MaxRetryError) else error
-            raise error_cls(f"cannot {action}: no response from {self.url}: {reason}") from error
+            from .connection_errors import describe_error
+
+            raise error_cls(
+                f"cannot {action}: no response from {self.url}: {describe_error(error)}"
+            ) from error
 
 
 def _descriptor_of(response: urllib3.BaseHTTPResponse) -> int | None:

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Literal, TypeAlias
 from urllib.parse import quote, urlencode, urlsplit
 
-from aibs_informatics_aws_lambda.common.exceptions import ResourceNotFoundError
+from aibs_informatics_aws_lambda.common.exceptions import ResourceNotFoundError, ValidationError
 from aibs_informatics_aws_lambda.common.json_io import JSONObject, parse_json
 
 from ..manifest import MEDIA_TYPES, OCI_INDEX, Descriptor, Manifest, digest_of
@@ -67,9 +67,10 @@ class DistributionRegistryClient:
         if response.status == 404:
             raise ResourceNotFoundError(f"image not found: {image}: {response.error}")
         stated = response.headers.get("Docker-Content-Digest")
-        check_digest(image, reference if ":" in reference else stated, response.body)
+        digest = reference if ":" in reference else stated
         media_type = response.headers.get("Content-Type", "").partition(";")[0].strip()
-        return Manifest.parse(response.body, media_type if media_type in MEDIA_TYPES else None)
+        known_type = media_type if media_type in MEDIA_TYPES else None
+        return read_manifest(image, digest, response.body, known_type)
 
     def check_blobs(self, blobs: Collection[Descriptor]) -> protocol.BlobCheck:
         """Return which of the blobs the repository lacks, by existence and size."""
@@ -278,22 +279,30 @@ def referrer_tags(digest: ImageDigest) -> list[str]:
     return [base, *(f"{base}{suffix}" for suffix in _COSIGN_SUFFIXES)]
 
 
-def check_digest(image: str, digest: str | None, content: bytes) -> None:
-    """Check a manifest against its digest.
+def read_manifest(
+    image: str, digest: str | None, content: bytes, media_type: str | None
+) -> Manifest:
+    """Return a manifest from a registry, checked against its digest.
 
     Args:
         image: the image, for messages.
         digest: the digest; `None` if the registry states none.
-        content: the manifest.
+        content: the content.
+        media_type: the media type; `None` if the registry states none.
 
     Raises:
         RegistryError: the content does not match the digest.
+        ValidationError: the content is not an image manifest or index.
     """
     if digest is not None and digest_of(content) != digest:
         raise protocol.RegistryError(
             f"the manifest of {image} is damaged in the registry: its digest is "
             f"{digest_of(content)}, not {digest}"
         )
+    try:
+        return Manifest.parse(content, media_type)
+    except ValidationError as error:
+        raise ValidationError(f"cannot copy {image}: {error}") from error
 
 
 def _document(response: Response) -> JSONObject:

@@ -21,7 +21,7 @@ from ..names import ImageDigest
 from ..uris import ECRRepositoryUri
 from .authorization import StaticAuthorizer
 from .connection import RegistryConnection
-from .distribution import DistributionBlobs, check_digest, list_referrers, referrer_tags
+from .distribution import DistributionBlobs, list_referrers, read_manifest, referrer_tags
 from .protocol import BlobCheck, MissingBlobsError, Referrer, RegistryError, TagConflictError
 
 T = TypeVar("T")
@@ -29,6 +29,10 @@ T = TypeVar("T")
 # The limit of BatchGetImage and BatchCheckLayerAvailability per call.
 _BATCH = 100
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_ADVICE = (
+    "Grant the permission to the role or user in use, in its IAM policy and, in another account, "
+    "in the repository policy."
+)
 
 
 class EcrRegistryClient:
@@ -53,7 +57,9 @@ class EcrRegistryClient:
         self.uri = str(repository)
         self.registry = str(repository.registry)
         url = registry_url or f"https://{self.registry}"
-        self._connection = RegistryConnection(url, StaticAuthorizer(self._get_authorization))
+        self._connection = RegistryConnection(
+            url, StaticAuthorizer(self._get_authorization, _ADVICE)
+        )
         self.blobs = DistributionBlobs(self._connection, self.name)
 
     def get_manifest(self, reference: str) -> Manifest:
@@ -64,8 +70,8 @@ class EcrRegistryClient:
             raise _manifest_error(image, failures[0] if failures else {})
         content = found[0]["imageManifest"].encode()
         stated = found[0]["imageId"].get("imageDigest")
-        check_digest(image, reference if ":" in reference else stated, content)
-        return Manifest.parse(content, found[0].get("imageManifestMediaType"))
+        digest = reference if ":" in reference else stated
+        return read_manifest(image, digest, content, found[0].get("imageManifestMediaType"))
 
     def check_blobs(self, blobs: Collection[Descriptor]) -> BlobCheck:
         """Return which of the blobs the repository lacks, by existence and size."""
