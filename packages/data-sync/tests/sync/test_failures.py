@@ -5,14 +5,23 @@ from __future__ import annotations
 import errno
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aibs_informatics_aws_lambda.common.exceptions import AWSError, ResourceNotFoundError
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.errors import translate_error
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.requests import Request
+from aibs_informatics_aws_lambda.handlers.data_sync.sync import failures
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.engine import Engine
-from aibs_informatics_aws_lambda.handlers.data_sync.sync.failures import Failures
+from aibs_informatics_aws_lambda.handlers.data_sync.sync.failures import (
+    Failures,
+    NothingTransferredError,
+)
+from aibs_informatics_aws_lambda.handlers.data_sync.sync.transfers.download import Download
+from aibs_informatics_aws_lambda.handlers.data_sync.sync.transfers.local_copy import LocalCopy
+from aibs_informatics_aws_lambda.handlers.data_sync.sync.transfers.upload import Upload
 from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest
 from tables import table
 
@@ -154,16 +163,71 @@ def _general(error: AWSError) -> AWSError:
     },
 )
 def test_errors_of_single_files_do_not_end_a_sync(error, goes_on):
-    assert Failures().tolerate(error, transferred=0) is goes_on
+    if goes_on:
+        Failures().check("x", error, transferred=0)
+    else:
+        with pytest.raises(type(error)) as raised:
+            Failures().check("x", error, transferred=0)
+        assert raised.value is error
 
 
 def test_sync_ends_where_nothing_can_be_transferred():
-    failures = Failures()
+    found, error = Failures(), AWSError("cannot upload: AccessDenied")
     for number in range(100):
-        failures.note(f"{number}", AWSError("AccessDenied"))
+        found.check(f"{number}", error, transferred=0)
 
-    assert not failures.tolerate(AWSError("AccessDenied"), transferred=0)
-    assert failures.tolerate(AWSError("AccessDenied"), transferred=1)
+    found.check("x", error, transferred=1)
+    with pytest.raises(NothingTransferredError) as raised:
+        found.check("x", error, transferred=0)
+    assert str(raised.value) == (
+        "no file was transferred, and 101 failed: the others are not tried, as the reason is "
+        "probably the same for all. The last error: cannot upload: AccessDenied"
+    )
+
+
+@pytest.mark.parametrize("method", [Upload, LocalCopy])
+def test_files_that_cannot_be_read_do_not_keep_others_from_being_transferred(
+    aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: Any
+):
+    monkeypatch.setattr(failures, "_MOST_IN_VAIN", 2)
+    monkeypatch.setattr(method, "start", _refusing(method.start, tmp_path / "src"))
+    aws.make_bucket()
+    result = sync(_many(tmp_path / "src"), BUCKET if method is Upload else tmp_path / "dst")
+
+    assert (result.files_transferred, result.files_failed) == (1, 5)
+
+
+@pytest.mark.parametrize("method", [Download, LocalCopy])
+def test_destination_that_takes_no_file_ends_a_sync(
+    aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: Any
+):
+    monkeypatch.setattr(failures, "_MOST_IN_VAIN", 2)
+    monkeypatch.setattr(method, "start", _refusing(method.start, tmp_path / "dst"))
+    aws.make_bucket()
+    source = BUCKET if method is Download else _many(tmp_path / "src")
+    for name in "abcdef":
+        aws.put("bucket", f"data/{name}", name)
+    with pytest.raises(NothingTransferredError, match=r"3 failed: .*dst/.: Permission denied"):
+        sync(source, tmp_path / "dst", max_concurrency=1)
+
+
+def _many(folder: Path) -> Path:
+    folder.mkdir()
+    for name in "abcdef":
+        (folder / name).write_text(name)
+    return folder
+
+
+def _refusing(start: Callable[..., Any], folder: Path) -> Callable[..., Any]:
+    """Refuse to open all files in a folder but the last one."""
+
+    def refuse(self: Any, step: Any, on_bytes: Any) -> Any:
+        if step.target != "f":
+            path = str(folder / step.target)
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return start(self, step, on_bytes)
+
+    return refuse
 
 
 def test_first_failures_are_listed_and_all_are_counted():

@@ -302,11 +302,20 @@ class _PlanExecution:
         Raises:
             Exception: the error.
         """
-        failures = self.context.failures
-        if failures is None or not failures.tolerate(error, self._transferred):
+        failures, path = self.context.failures, self.plan.route.source.name(step.entry.relative)
+        if failures is None:
             raise error
-        failures.note(self.plan.route.source.name(step.entry.relative), error)
+        is_of_source = isinstance(error, OSError) and self._is_of_source(error)
+        failures.check(path, error, self._transferred, is_of_source=is_of_source)
+        failures.note(path, error)
         self.context.progress.advance(1, step.entry.size)
+
+    def _is_of_source(self, error: OSError) -> bool:
+        """Tell whether an error is that of a local source file."""
+        source, target = self.plan.route.source, self.plan.route.target
+        if source.bucket is not None or target.bucket is not None:
+            return source.bucket is None
+        return error.filename is not None and os.fsdecode(error.filename).startswith(source.path)
 
     def skips(self, error: Exception) -> bool:
         """Tell whether an error is that of an archived object that is left out."""
