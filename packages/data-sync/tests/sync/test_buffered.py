@@ -58,7 +58,7 @@ def sync(source: Any, destination: Any, **options: Any) -> int:
     {
         "files": (MIB, {}, 4),
         "small files, which may be there twice": (256 * KIB, {}, 8),
-        "files that fit in a part": (9 * MIB, {"object_settings": {"part_size": 10 * MIB}}, 1),
+        "files that fit in a part": (9 * MIB, {"object_settings": {"part_size": 10 * MIB}}, 2),
         "files in parts": (9 * MIB, {}, 9),
     },
 )
@@ -70,6 +70,17 @@ def test_uploads_in_flight_fit_in_memory(
         (tmp_path / str(number)).write_bytes(bytes(size))
     assert sync(tmp_path, "s3://bucket/up/", **options) == 9
     assert max(in_flight) == most
+
+
+def test_files_that_fit_in_a_part_take_turns_in_a_function(
+    s3: FaultyS3, monkeypatch, tmp_path: Path, in_flight
+):
+    monkeypatch.setattr(executor, "_MOST_BUFFERED_BYTES", 4 * MIB)
+    monkeypatch.setattr(executor, "_HAS_MEMORY_OF_A_FUNCTION", True)
+    for number in range(3):
+        (tmp_path / str(number)).write_bytes(bytes(9 * MIB))
+    sync(tmp_path, "s3://bucket/up/", object_settings={"part_size": 10 * MIB})
+    assert max(in_flight) == 1
 
 
 @table(

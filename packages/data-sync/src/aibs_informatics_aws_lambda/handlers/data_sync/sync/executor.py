@@ -54,6 +54,7 @@ _WAITING_FOR_LIMITS = 4 * _WAITING
 
 _MOST_DOWNLOADS = count_downloads(count_open_files())
 _MOST_BUFFERED_BYTES = count_buffered_bytes(os.environ.get(MEMORY_KEY, "")) // WORKERS
+_HAS_MEMORY_OF_A_FUNCTION = MEMORY_KEY in os.environ
 
 # Once a file is older than this, whatever changes it gives it another time in whole seconds.
 _RECENT_SECONDS = 2.0
@@ -762,9 +763,19 @@ def _make_window(route: Route, context: ExecutionContext) -> Window:
     is_far = (
         context.adapts and not context.limits and _is_far(context.source_s3, context.target_s3)
     )
-    if is_far:
-        return AdaptiveWindow(far, most_bytes=_MOST_BUFFERED_BYTES)
-    return Window(waiting, _MOST_BUFFERED_BYTES)
+    most_bytes = max(_MOST_BUFFERED_BYTES, _bytes_of_two_parts(context))
+    return AdaptiveWindow(far, most_bytes=most_bytes) if is_far else Window(waiting, most_bytes)
+
+
+def _bytes_of_two_parts(context: ExecutionContext) -> int:
+    """Return the size of two parts, if that was chosen: with larger ones, files would take turns.
+
+    The library holds four of these parts, too.
+    """
+    settings = context.object_settings
+    if settings is None or _HAS_MEMORY_OF_A_FUNCTION:
+        return 0
+    return 2 * (settings.part_size or 0) // WORKERS
 
 
 def _is_far(*sides: S3 | None) -> bool:
