@@ -237,6 +237,23 @@ def test_holes_are_kept_up_to_the_end(tmp_path: Path, folders):
     assert (tmp_path / "a").read_bytes() == b"\0\0a\0\0"
 
 
+def test_error_of_a_read_only_file_system_names_the_target(
+    tmp_path: Path, folders, monkeypatch: pytest.MonkeyPatch
+):
+    staged = Staging(folders).file(str(tmp_path / "a"))
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", ".a.tmp")
+
+    with monkeypatch.context() as read_only:
+        read_only.setattr(os, "open", refuse)
+        read_only.setattr(os, "unlink", refuse)
+        with pytest.raises(OSError, match=f"Read-only file system: '{tmp_path}/a'"):
+            staged.open()
+        # Its error would take the place of the first one.
+        staged.discard()
+
+
 def test_file_that_is_discarded_is_closed_and_deleted(tmp_path: Path, folders):
     staged = Staging(folders).file(f"{tmp_path}/a")
     fd = staged.open()

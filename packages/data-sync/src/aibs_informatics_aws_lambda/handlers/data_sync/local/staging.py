@@ -79,6 +79,7 @@ class StagedFile:
         target_folder: the directory of its target.
         target_name: the name of its target.
         fd: its file descriptor, as long as it is open.
+        was_made: whether it was created.
     """
 
     folder: Folder
@@ -86,6 +87,7 @@ class StagedFile:
     target_folder: Folder
     target_name: str
     fd: int = -1
+    was_made: bool = False
 
     @property
     def target(self) -> str:
@@ -215,16 +217,24 @@ class StagedFile:
             OSError: it cannot be deleted.
         """
         self._close()
+        if not self.was_made:
+            # On a read-only file system, even the deletion of no file is an error.
+            return
         try:
             os.unlink(self.name, dir_fd=self.folder.fd)
         except FileNotFoundError:
             return
+        except OSError as error:
+            error.filename = self.folder.path + self.name
+            raise
 
     def _create(self, mode: int) -> int:
         try:
-            return os.open(self.name, _NEW, mode, dir_fd=self.folder.fd)
+            fd = os.open(self.name, _NEW, mode, dir_fd=self.folder.fd)
         except OSError as error:
             raise OSError(error.errno, error.strerror, self.target) from None
+        self.was_made = True
+        return fd
 
     def _close(self) -> None:
         if self.fd >= 0:
