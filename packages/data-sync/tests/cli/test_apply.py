@@ -46,6 +46,7 @@ def test_changed_file_is_named_and_nothing_is_deleted(run, disk, aws, planned):
 
     assert result.returncode == 4
     assert "changed since the plan: upload data/a -> s3://bucket/data/a (1 B" in result.stderr
+    assert "have changed, and nothing was deleted: plan again" in result.stderr
     assert "upload data/b -> s3://bucket/data/b (2 B, missing)" in result.stdout
     assert aws.keys("bucket") == ["data/b", "data/old"]
 
@@ -74,6 +75,7 @@ def test_changed_extraneous_object_stays(run, aws, planned):
 
     assert result.returncode == 4
     assert "delete s3://bucket/data/old" in result.stderr
+    assert "have changed: plan again" in result.stderr
     assert aws.keys("bucket") == ["data/a", "data/b", "data/old"]
 
 
@@ -93,7 +95,8 @@ def test_dry_run_of_a_plan_changes_nothing(run, aws, planned):
 
 
 @pytest.mark.parametrize(
-    ("content", "reason"), [(None, "No such file"), ("{}", "version"), ("", "is not a plan")]
+    ("content", "reason"),
+    [(None, "the plan p: p: No such file"), ("{}", "version"), ("", "is not a plan")],
 )
 def test_invalid_plan_is_refused(run, disk, content, reason):
     if content is not None:

@@ -104,6 +104,7 @@ def test_cat_writes_objects_and_files(run, aws, bucket, disk):
 
     assert (result.returncode, result.stdout) == (0, "x/1.log\nx/2.log\n3\n")
     assert "s3://bucket/no" in run("cat", "s3://bucket/no").stderr
+    assert "use wildcards: 's3://bucket/x/*'" in run("cat", "s3://bucket/x/").stderr
 
 
 def test_rm_removes_objects(run, aws, bucket):

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from aibs_informatics_aws_lambda.common.cli.errors import ExitCode, PayloadError, error_message
+from aibs_informatics_aws_lambda.common.cli.errors import ExitCode, PayloadError
 from aibs_informatics_aws_lambda.common.cli.output import escaped
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
@@ -17,7 +17,7 @@ from .actions import ActionLines
 from .connection import add_connection_options, check_side, use_connection
 from .failed_files import FailedFiles
 from .limit_options import add_bandwidth, add_limits, given_limits
-from .messages import configure_logging
+from .messages import configure_logging, format_error
 from .output import format_count, print_json, print_lines
 from .page_report import page_report
 from .progress import watch
@@ -67,7 +67,7 @@ def _read(path: Path) -> PlanFile:
     try:
         return PlanFile(path)
     except (ValueError, OSError) as error:
-        raise PayloadError(f"cannot use the plan {path}: {error_message(error)}") from error
+        raise PayloadError(f"cannot use the plan {path}: {format_error(error)}") from error
 
 
 def _apply(plan: PlanFile, options: argparse.Namespace) -> ExitCode:
@@ -108,15 +108,17 @@ def _apply(plan: PlanFile, options: argparse.Namespace) -> ExitCode:
 
 
 def _print_changed(plan: PlanFile) -> int:
-    lines, count = ActionLines(), 0
+    lines, count, deletes = ActionLines(), 0, True
     for planned in plan.changed():
         count += 1
+        deletes = deletes and planned.action == "delete"
         line = escaped(lines.format(planned))
         sys.stderr.write(f"{_PROGRAM}: changed since the plan: {line}\n")
     if count:
+        kept = "" if deletes else ", and nothing was deleted"
         sys.stderr.write(
             f"{_PROGRAM}: error: {format_count(count, 'planned action')} not done, as files have "
-            "changed: plan again\n"
+            f"changed{kept}: plan again\n"
         )
     return count
 

@@ -9,9 +9,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from aibs_informatics_aws_lambda.common.cli.errors import CommandError, UsageError, error_message
+from aibs_informatics_aws_lambda.common.cli.errors import CommandError, UsageError
 from aibs_informatics_aws_lambda.common.cli.output import printing
 from aibs_informatics_aws_lambda.common.cli.parser import CommandParser
+
+from .messages import format_error
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -242,7 +244,7 @@ def as_argument(parse: Callable[[str], T]) -> Callable[[str], T]:
         try:
             return parse(text)
         except (ValueError, OSError) as error:
-            raise argparse.ArgumentTypeError(error_message(error)) from error
+            raise argparse.ArgumentTypeError(format_error(error)) from error
 
     return parse_argument
 

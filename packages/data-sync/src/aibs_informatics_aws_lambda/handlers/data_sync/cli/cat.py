@@ -8,8 +8,9 @@ from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING
 
-from aibs_informatics_aws_lambda.common.cli.errors import ExitCode
+from aibs_informatics_aws_lambda.common.cli.errors import CommandError, ExitCode
 from aibs_informatics_aws_lambda.common.cli.output import printing
+from aibs_informatics_aws_lambda.common.exceptions import ResourceNotFoundError
 from aibs_informatics_aws_lambda.common.files import filename_in_errors
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.locations import parse_data_path
@@ -102,7 +103,15 @@ def write_to_stdout(
 
 def _read(location: Location, reader: ObjectReader, block_bytes: int | None) -> Generator[bytes]:
     if isinstance(location, S3Path):
-        yield from reader.read(location, block_bytes)
+        if not location.key:
+            raise CommandError(f"{location} is a bucket: name an object, or use wildcards")
+        try:
+            yield from reader.read(location, block_bytes)
+        except ResourceNotFoundError as error:
+            if location.has_folder_suffix():
+                advice = f"name an object, or use wildcards: '{location}*'"
+                raise CommandError(f"{location} is a prefix: {advice}") from error
+            raise
         return
     with filename_in_errors(location), location.open("rb") as file:
         yield from iter(partial(file.read, block_bytes or _BLOCK_BYTES), b"")

@@ -9,6 +9,8 @@ from . import arguments
 
 _FIELDS = ("bandwidth", "requests_per_second", "retries")
 _MOST_RETRIES = 50
+# A number without a unit is one of bytes: rclone takes it as KiB, and others as MB.
+_LEAST_BANDWIDTH = 1000
 
 
 def add_bandwidth(group: argparse._ArgumentGroup) -> None:
@@ -59,8 +61,8 @@ def given_limits(options: argparse.Namespace) -> dict[str, Any]:
 @arguments.as_argument
 def _parse_bandwidth(text: str) -> int:
     size: int = arguments.parse_size(text)
-    if size < 1:
-        raise ValueError(f"{text!r} is not a size a second such as 50MB or 1GiB")
+    if size < _LEAST_BANDWIDTH:
+        raise ValueError(f"{text!r} is not a size a second, of 1kB at least, such as 50MB or 1GiB")
     return size
 
 

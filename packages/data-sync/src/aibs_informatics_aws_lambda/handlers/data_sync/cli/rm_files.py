@@ -17,6 +17,7 @@ from ..locations import resolve
 from .arguments import PROGRAM
 from .confirmation import check_terminal, confirm
 from .housekeeping import with_plain_log
+from .messages import format_error
 from .output import format_count, format_size, print_json, print_lines
 from .progress import show_waiting
 
@@ -112,5 +113,5 @@ def _request(options: argparse.Namespace) -> RemoveDataPathsRequest:
         return RemoveDataPathsRequest.from_dict({"paths": paths, "plan": document["plan"]})
     except (ValueError, OSError) as error:
         raise errors.PayloadError(
-            f"cannot use the plan {options.plan}: {errors.error_message(error)}"
+            f"cannot use the plan {options.plan}: {format_error(error)}"
         ) from error
