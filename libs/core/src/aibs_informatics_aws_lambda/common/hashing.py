@@ -1,7 +1,6 @@
 """SHA-256 digests of text and of JSON values, from which names are made."""
 
 import hashlib
-import uuid
 
 from .json_io import JSON, dump_json_line
 
@@ -14,6 +13,9 @@ def sha256_hexdigest(content: JSON = None) -> str:
             sorted keys; `None` for the digest of a random UUID.
     """
     if content is None:
+        # Rarely, and it imports more.
+        import uuid
+
         content = str(uuid.uuid4())
     text = content if isinstance(content, str) else dump_json_line(content)
     return hashlib.sha256(text.encode()).hexdigest()

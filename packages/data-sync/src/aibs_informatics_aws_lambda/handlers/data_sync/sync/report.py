@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import tempfile
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
@@ -462,6 +461,9 @@ def find_report_location(request: SyncRequest) -> DataLocation | None:
 
 
 def _default_location() -> S3Path | Path:
+    # Few reports need it, and it imports more.
+    import uuid
+
     name = f"data-sync-report-{uuid.uuid4()}.jsonl"
     bucket = os.environ.get(DEFAULT_BUCKET_NAME_ENV_VAR)
     if bucket:
