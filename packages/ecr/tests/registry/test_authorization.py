@@ -43,6 +43,8 @@ class TokenServer:
     allow: tuple[str, ...] = ("pull", "push")
     anonymous: bool = False
     refresh_token: str = ""
+    private: str = ""
+    is_strict: bool = False
     issued: dict[str, set[str]] = field(default_factory=dict)
     asked: list[list[str]] = field(default_factory=list)
     challenges: int = 0
@@ -65,6 +67,10 @@ class TokenServer:
     def action_of(self, path):
         return "pull,push" if "/uploads/" in path else "pull"
 
+    def is_granted(self, scope):
+        _, repository, actions = scope.split(":")
+        return repository != self.private and set(actions.split(",")) <= set(self.allow)
+
     def issue(self, query, headers):
         basic = f"Basic {base64.b64encode(b'user:secret').decode()}"
         by_token = query.get("refresh_token") == [self.refresh_token] and self.refresh_token
@@ -73,7 +79,9 @@ class TokenServer:
         assert query["service"] == ["test"]
         scopes = query.get("scope", [])
         self.asked.append(scopes)
-        granted = {one for one in scopes if set(one.split(":")[2].split(",")) <= set(self.allow)}
+        granted = {one for one in scopes if self.is_granted(one)}
+        if self.is_strict and len(granted) < len(scopes):
+            return self.fault("", "", status=403, body=b"no access")
         token = f"token-{len(self.issued)}"
         self.issued[token] = granted
         answer = {"token" if len(self.issued) % 2 else "access_token": token}
@@ -166,6 +174,24 @@ class TestBearer:
 
         assert report.mounted == 2
         assert f"repository:{name}:pull" in there.guard.asked[-1]
+
+    @pytest.mark.parametrize("is_strict", [False, True])
+    def test_blobs_are_uploaded_if_the_destination_may_not_read_the_source(
+        self, source, name, guarded, is_strict
+    ):
+        layers = [b"small layer", bytes(range(256)) * (MIB // 256), b"other layer"]
+        digest = source.push_image(name, *layers, tag="v1")
+        here = guarded(source, private=name, is_strict=is_strict)
+        target = client_of(here, f"{name}/copy")
+        there = client_of(source, name)
+        # The same registry, with other credentials.
+        there.registry = target.registry
+
+        report = copy(there, target)
+
+        assert source.tags(f"{name}/copy") == {"v1": digest}
+        assert report.mounted == 0
+        assert len(here.made("POST", "mount=")) >= len(report.transfers) == 4
 
     def test_public_image_needs_no_credentials(self, source, name, guarded):
         digest = source.push_image(name, b"layer", tag="v1")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING, Protocol
@@ -161,7 +161,7 @@ class ChallengeAuthorizer:
         """Return the header; get a new token shortly before the present one expires."""
         with self._lock:
             if self._header and time.monotonic() > self._expires_at:
-                self._get_token(send)
+                self._get_token(send, self._scopes)
             return self._header
 
     def renew(self, challenge: str, used: str | None, send: TokenRequest) -> bool:
@@ -172,12 +172,13 @@ class ChallengeAuthorizer:
                 return True
             scheme, parameters = _parse(challenge)
             if scheme == "bearer":
-                is_known = self._add_scopes(parameters.get("scope", "").split())
-                if is_known and used and time.monotonic() < self._expires_at - 1:
+                # One token for all scopes: pull, push, and pull from a mounted repository.
+                scopes = self._scopes | dict.fromkeys(parameters.get("scope", "").split())
+                if scopes == self._scopes and used and time.monotonic() < self._expires_at - 1:
                     # A fresh token for these scopes was rejected: permissions are missing.
                     return False
                 self._server = (parameters.get("realm", ""), parameters.get("service", ""))
-                self._get_token(send)
+                self._get_token(send, scopes)
                 return True
             credentials = self._get_credentials() if scheme == "basic" else None
             self._header = credentials.basic if credentials else None
@@ -194,18 +195,14 @@ class ChallengeAuthorizer:
             f"{urlsplit(self._url).netloc}, or name a secret with credentials."
         )
 
-    def _add_scopes(self, scopes: Iterable[str]) -> bool:
-        """Add scopes to those of the next token; return whether all were among them."""
-        # One token for all scopes of a repository: pull, push, and pull from a mounted one.
-        new = [scope for scope in scopes if scope not in self._scopes]
-        self._scopes.update(dict.fromkeys(new))
-        return not new
-
-    def _get_token(self, send: TokenRequest) -> None:
+    def _get_token(self, send: TokenRequest, scopes: dict[str, None]) -> None:
         realm, service = self._server
         credentials = self._get_credentials()
         self._check_realm(realm)
-        fields = [*([("service", service)] if service else []), *self._scope_fields()]
+        fields = [
+            *([("service", service)] if service else []),
+            *(("scope", scope) for scope in scopes),
+        ]
         if credentials and credentials.identity_token:
             body = [
                 *fields,
@@ -219,9 +216,8 @@ class ChallengeAuthorizer:
             headers = {"Authorization": credentials.basic} if credentials else {}
             response = send("GET", _with_query(realm, fields), headers, None)
         self._keep(_parse_token(realm, response))
-
-    def _scope_fields(self) -> list[tuple[str, str]]:
-        return [("scope", scope) for scope in self._scopes]
+        # Those that the token server rejects are not asked for again.
+        self._scopes = scopes
 
     def _keep(self, document: JSONObject) -> None:
         lifetime = document.get("expires_in")

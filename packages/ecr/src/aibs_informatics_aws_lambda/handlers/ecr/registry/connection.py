@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from .authorization import Authorizer, Gate
-from .protocol import InterruptedTransferError, RegistryError
+from .protocol import InterruptedTransferError, RegistryError, RejectedRequestError
 from .rate_limits import describe_rate_limit
 from .throttle import MAX_WAIT_SECONDS, Throttle, backoff
 from .watchdog import Watchdog
@@ -123,7 +123,8 @@ class RegistryConnection:
             body: the body.
 
         Raises:
-            RegistryError: the registry denied the request, failed, or cannot be reached.
+            RejectedRequestError: the registry denied the request.
+            RegistryError: the registry failed, or cannot be reached.
         """
         from urllib3.exceptions import HTTPError
 
@@ -426,7 +427,9 @@ class RegistryConnection:
 
         if response.status in expect:
             return response
-        error = transient if response.status in TRANSIENT_STATUSES else RegistryError
+        error = RejectedRequestError if 400 <= response.status < 500 else RegistryError
+        if response.status in TRANSIENT_STATUSES:
+            error = transient
         raise error(
             f"cannot {action}: {server or self.url} returned {response.error}"
             f"{self._advice(response)}"

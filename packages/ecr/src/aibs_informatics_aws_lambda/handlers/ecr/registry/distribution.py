@@ -183,17 +183,31 @@ class DistributionBlobs:
     def start_upload(self, blob: Descriptor, mount_from: str | None) -> DistributionUpload | None:
         """Mount a blob from another repository, or start to upload it."""
         action = f"upload the blob {blob.digest}"
-        mount = {"mount": blob.digest, "from": mount_from} if mount_from else {}
-        response = self._connection.request(
-            action,
-            "POST",
-            f"{self._path}uploads/?{urlencode(mount)}".rstrip("?"),
-            expect=(201, 202) if mount else (202,),
-            body=b"",
-        )
+        response = self._mount(blob, mount_from) if mount_from else None
+        if response is None:
+            response = self._connection.request(
+                action, "POST", f"{self._path}uploads/", expect=(202,), body=b""
+            )
         if response.status == 201:
             return None
         return DistributionUpload(self._connection, action, response)
+
+    def _mount(self, blob: Descriptor, repository: str) -> Response | None:
+        """Mount a blob from another repository; return `None` if the registry rejects that.
+
+        The credentials for the destination may have no access to the source repository.
+        """
+        query = urlencode({"mount": blob.digest, "from": repository})
+        try:
+            return self._connection.request(
+                f"mount the blob {blob.digest} from {repository}",
+                "POST",
+                f"{self._path}uploads/?{query}",
+                expect=(201, 202),
+                body=b"",
+            )
+        except protocol.RejectedRequestError:
+            return None
 
 
 class DistributionUpload:

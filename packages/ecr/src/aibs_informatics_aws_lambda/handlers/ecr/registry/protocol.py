@@ -19,6 +19,10 @@ class RegistryError(AWSError):
     """A registry denied a request, failed or cannot be reached."""
 
 
+class RejectedRequestError(RegistryError):
+    """A registry or its token server rejected a request, with a status of 400 to 499."""
+
+
 class InterruptedTransferError(RegistryError):
     """The transfer of a blob was interrupted; a retry may succeed."""
 
