@@ -307,9 +307,9 @@ class S3:
         return self._limits.reserve(0, sum(operations.values()) - max(operations.values()))
 
     def _operations(self, request: Request, *, is_stream: bool) -> dict[str, int]:
-        part_bytes = request.part_bytes or self._part_bytes
-        if not request.size or request.size <= part_bytes:
+        if self._is_in_one_piece(request):
             return {request.operation: 1}
+        part_bytes = request.part_bytes or self._part_bytes
         is_download = request.receive_file is not None or is_stream
         return operations_of(request, part_bytes, is_download=is_download)
 
@@ -378,11 +378,16 @@ class S3:
             # Other clients send requests about a bucket without a slash at its end.
             path = path.rstrip("/") or "/"
         response = collect()
-        checksums = self._checksums(request)
+        in_one_piece = self._is_in_one_piece(request)
+        checksums = self._checksums(request.operation, in_one_piece)
         is_transfer = bool(request.send_file or request.receive_file)
         # An upload in one piece has no progress until its response.
-        has_progress = request.receive_file or (
-            request.send_file and (request.size or 0) > (request.part_bytes or self._part_bytes)
+        has_progress = request.receive_file or (request.send_file and not in_one_piece)
+        # Parts are read as they are sent, unless a header has their checksums.
+        is_streamed = (
+            request.send_file is not None
+            and not in_one_piece
+            and (checksums is None or _is_trailing(checksums))
         )
         # The library wants a stream for an upload, also of nothing.
         is_upload = request.operation == "PutObject" and not request.send_file
@@ -455,7 +460,7 @@ class S3:
                 checksum_config=checksums,
                 part_size=request.part_bytes or (self._part_bytes if self._limits else None),
                 multipart_upload_threshold=request.part_bytes,
-                fio_options=_streamed() if self._is_streamed(request, checksums) else None,
+                fio_options=_streamed() if is_streamed else None,
                 max_active_connections_override=1 if is_paced else self._connections_of_one(),
                 on_headers=response.take_headers if request.keeps_headers else None,
                 on_body=(paced.write if paced and request.receive_file else None)
@@ -685,24 +690,17 @@ class S3:
         if version is not None:
             self.send(head(version.bucket, version.key)).add_done_callback(repeat)
 
-    def _is_streamed(self, request: Request, checksums: Any) -> bool:
-        """Tell whether the parts of a file are read as they are sent.
+    def _is_in_one_piece(self, request: Request) -> bool:
+        return (request.size or 0) <= (request.part_bytes or self._part_bytes)
 
-        A checksum in a header is known only once the part has been read.
-        """
-        part_bytes = request.part_bytes or self._part_bytes
-        is_in_parts = request.send_file is not None and (request.size or 0) > part_bytes
-        return is_in_parts and (checksums is None or _is_trailing(checksums))
-
-    def _checksums(self, request: Request) -> Any:
+    def _checksums(self, operation: str, in_one_piece: bool) -> Any:
         """Return which checksums are sent and verified."""
         # S3 sends the checksum with an object that is downloaded in one piece; that of a larger
         # one costs another request.
-        in_one_piece = (request.size or 0) <= (request.part_bytes or self._part_bytes)
-        if request.operation == "PutObject":
+        if operation == "PutObject":
             in_header = in_one_piece or not self.service.supports(Feature.TRAILERS)
             return _upload_checksums(in_header) if self._sends_checksums else None
-        return _checksums_of(request.operation, in_one_piece)
+        return _checksums_of(operation, in_one_piece)
 
     def _client(self, region: str, request: Request, *, is_paced: bool) -> S3Client:
         """Return the client for a request.

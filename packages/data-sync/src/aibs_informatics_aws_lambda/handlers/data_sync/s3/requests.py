@@ -144,18 +144,22 @@ class ResponseFuture:
         Raises:
             BaseException: the error that was set instead.
         """
-        error = self.exception()
-        if error is not None:
-            raise error
+        if not self._is_done:
+            self._wait()
+        if self._error is not None:
+            raise self._error
         return self._response
 
     def exception(self) -> BaseException | None:
         """Wait for the response, and return the error instead of one, if there is one."""
         if not self._is_done:
-            ended = threading.Event()
-            self.add_done_callback(lambda _: ended.set())
-            ended.wait()
+            self._wait()
         return self._error
+
+    def _wait(self) -> None:
+        ended = threading.Event()
+        self.add_done_callback(lambda _: ended.set())
+        ended.wait()
 
     def add_done_callback(self, fn: Callable[[Any], object], /) -> None:
         """Call a function with this future, in the thread that sets the response, or now.

@@ -7,9 +7,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from enum import Enum
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from aibs_informatics_aws_lambda.common.exceptions import ResourceNotFoundError
 
@@ -48,6 +47,8 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+_State: TypeAlias = Literal["planned", "compared", "received", "published"]
+
 # Requests for small entries that wait at each connection, so that none of these is ever idle.
 _WAITING = 4
 _WAITING_FOR_LIMITS = 4 * _WAITING
@@ -62,6 +63,7 @@ _RECENT_SECONDS = 2.0
 # Where publishing a file takes longer, as on NFS, several are published at a time.
 _SLOW_SECONDS = 0.001
 _MEASURED_FILES = 16
+_AVERAGED_FILES = 10
 
 # There, so many transfers are put in turns of their folders. Those that a deadline leaves over may
 # be listed in a response.
@@ -132,15 +134,6 @@ def _note_archived(route: Route, step: Step, context: ExecutionContext, outcome:
     outcome.archived = outcome.archived or route.source.name(step.entry.relative)
 
 
-class _State(Enum):
-    """How far a transfer has come."""
-
-    PLANNED = "planned"
-    COMPARED = "compared"
-    RECEIVED = "received"
-    PUBLISHED = "published"
-
-
 class _PlanExecution:
     """The transfers of one plan, and what they share."""
 
@@ -162,6 +155,8 @@ class _PlanExecution:
         # Scanners take a file for stale by its time, and one that is in sync was just asked for.
         is_local = plan.route.target.bucket is None
         self.touches = (is_local or context.preserves) and context.changes
+        # Files are kept where they are published.
+        self.keeps_objects = context.backup is not None and not is_local
         self._outcome = outcome
         self.is_given_up = False
         self._before = plan.resumption or Resumption()
@@ -358,7 +353,7 @@ class _PlanExecution:
         if self._unfinished:
             first = next(iter(self._unfinished.values()))
             self._outcome.unfinished = self.plan.route.target.name(first.step.target)
-            logger.debug("%s was only %s", self._outcome.unfinished, first.state.value)
+            logger.debug("%s was only %s", self._outcome.unfinished, first.state)
 
     def _note_progress(self) -> None:
         if self.plan.route.single:
@@ -392,14 +387,6 @@ class _PlanExecution:
             limits.resume()
         left = [transfer.received for transfer in self._unfinished.values() if transfer.received]
         self.method.discard(left)
-
-    def keeps(self, step: Step) -> bool:
-        """Tell whether the object at the target of an entry is kept before it is replaced.
-
-        Files are kept where they are published.
-        """
-        is_object = self.plan.route.target.bucket is not None
-        return bool(self.context.backup and is_object and step.there is not None)
 
     def note_transfer(self, step: Step, number: int, evidence: Evidence) -> None:
         """Count and report an entry that was transferred, or would be."""
@@ -504,7 +491,7 @@ class _Transfer:
     ) -> None:
         self.step = step
         self._number = number
-        self.state = _State.PLANNED
+        self.state: _State = "planned"
         self.received: tuple[Step, Any] | None = None
         self.previous = previous
         self._execution = execution
@@ -516,7 +503,7 @@ class _Transfer:
     @property
     def is_running(self) -> bool:
         """Whether the entry is being transferred."""
-        return self._started > 0 and self.state is not _State.PUBLISHED
+        return self._started > 0 and self.state != "published"
 
     def guard(self, action: Callable[..., None], *arguments: Any) -> None:
         """Call a method, and note its error if the sync goes on after it."""
@@ -546,7 +533,7 @@ class _Transfer:
         """Receive and publish the entry, or only count it."""
         if self.step.reason == "immutable":
             self._attempt(self._refuse)
-        if self._execution.keeps(self.step):
+        if self._execution.keeps_objects and self.step.there is not None:
             end = partial(self.guard, self._end_keeping)
             self._execution.window.add(self._keep_replaced, end, self._weight)
         elif self._execution.context.changes:
@@ -622,8 +609,10 @@ class _Transfer:
     @property
     def _buffered_bytes(self) -> int:
         size = self.step.entry.size
-        copies = (copies for most, copies in self._execution.method.buffered if size <= most)
-        return int(size * next(copies, 0))
+        for most, copies in self._execution.method.buffered:
+            if size <= most:
+                return int(size * copies)
+        return 0
 
     def _compare(self) -> Future[bool | None]:
         return self._execution.context.pool.submit(self._is_same)
@@ -641,7 +630,7 @@ class _Transfer:
             self._settle(self.begin)
             return
         is_same = self._attempt(future.result)
-        self.state = _State.COMPARED
+        self.state = "compared"
         if is_same is not False and not self._execution.is_given_up:
             self._execution.context.progress.advance(1, self.step.entry.size)
             evidence = _evidence_of(self.step)._replace(verified=bool(is_same))
@@ -666,7 +655,11 @@ class _Transfer:
         is_large = self.step.entry.size > PART_BYTES
         on_bytes = self._note_bytes if is_large else None
         self._started, activity.phase = time.time(), "transferring"
-        return self._attempt(self._execution.method.start, self.step, on_bytes)
+        try:
+            return self._execution.method.start(self.step, on_bytes)
+        except Exception as error:
+            self._report(error)
+            raise
 
     def _note_bytes(self, size: int) -> None:
         self._execution.window.call(partial(self._advance, size))
@@ -678,11 +671,11 @@ class _Transfer:
         self._execution.context.progress.advance(0, done - before)
 
     def _end_receiving(self, future: AnyFuture[Any]) -> None:
-        if self._is_outdated(future):
+        if not self._is_settled and self._is_outdated(future):
             self._settle(self._begin_receiving)
             return
         result = self._attempt(future.result)
-        self.state, self.received = _State.RECEIVED, (self.step, result)
+        self.state, self.received = "received", (self.step, result)
         execution = self._execution
         if execution.is_given_up:
             return
@@ -699,7 +692,11 @@ class _Transfer:
 
     def _publish(self, result: Any) -> Evidence:
         start, self.received = time.perf_counter(), None
-        evidence = self._attempt(self._execution.method.publish, self.step, result)
+        try:
+            evidence = self._execution.method.publish(self.step, result)
+        except Exception as error:
+            self._report(error)
+            raise
         if not self._execution.plan.route.is_local:
             self._execution.seconds_to_publish.add(time.perf_counter() - start)
         return evidence
@@ -708,7 +705,7 @@ class _Transfer:
         self._end(future.result())
 
     def _end(self, evidence: Evidence) -> None:
-        self.state = _State.PUBLISHED
+        self.state = "published"
         self._execution.context.progress.advance(1, self.step.entry.size - self.bytes_done)
         if self._started and self._execution.context.report.is_read:
             now = time.time()
@@ -716,18 +713,20 @@ class _Transfer:
             evidence = evidence._replace(seconds=seconds, finished=round(now, 3))
         self._execution.note_transfer(self.step, self._number, evidence)
 
-    def _attempt(self, action: Callable[..., T], *arguments: Any) -> T:
+    def _attempt(self, action: Callable[[], T]) -> T:
         """Call a function, and report the error that it raises."""
         try:
-            return action(*arguments)
-        except OutOfTimeError:
-            raise
+            return action()
         except Exception as error:
-            execution = self._execution
-            if not execution.is_given_up and not execution.skips(error):
-                report, route = execution.context.report, execution.plan.route
-                report.add(route, self.step, "transfer", error=error)
+            self._report(error)
             raise
+
+    def _report(self, error: Exception) -> None:
+        """Report the error that the transfer has ended in, unless the sync ends or goes on."""
+        execution = self._execution
+        if isinstance(error, OutOfTimeError) or execution.is_given_up or execution.skips(error):
+            return
+        execution.context.report.add(execution.plan.route, self.step, "transfer", error=error)
 
 
 def _end_touching(touched: tuple[_Transfer, Evidence], error: Exception | None) -> None:
@@ -745,8 +744,9 @@ class _Average:
 
     def add(self, value: float) -> None:
         self._count += 1
-        self.value += max(0.1, 1 / self._count) * (value - self.value)
-        self._shortest = min(self._shortest, value)
+        self.value += (value - self.value) / min(self._count, _AVERAGED_FILES)
+        if value < self._shortest:
+            self._shortest = value
 
     def are_all_long(self) -> bool:
         """Tell whether even the shortest is long, which a busy processor does not explain."""

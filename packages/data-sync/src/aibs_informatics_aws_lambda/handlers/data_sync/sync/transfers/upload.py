@@ -108,12 +108,12 @@ class Upload:
 
     def _request(self, step: Step, content: bytes = b"") -> requests.Request:
         """Return the request that uploads a file, or its content."""
-        target, path, size = self._target(step), self._path(step), step.entry.size
+        target, path, size = self._route.target, self._path(step), step.entry.size
         return requests.Request(
             "PutObject",
             "s3:PutObject",
-            target.bucket,
-            target.key,
+            target.bucket or "",
+            target.path + step.target,
             "PUT",
             headers=self._headers(step),
             body=content,
@@ -252,8 +252,10 @@ class Upload:
 
     def _note_etag(self, step: Step, stored: StoredObject) -> None:
         """Remember the ETag of an object, if the service has verified its checksum."""
+        if self._checksums is None:
+            return
         begun = self._begun.pop(step.target, None)
-        if self._checksums is None or begun is None:
+        if begun is None:
             return
         is_verified = stored.crc64nvme or (self._s3.service.is_aws and sends_checksums())
         if not is_verified or stored.is_encrypted or not is_digest(stored.etag):
