@@ -217,6 +217,22 @@ def test_report_of_a_mirror_is_in_the_order_of_paths(bucket, tmp_path: Path, is_
     assert [line["action"] for line in lines(text)] == ["transfer", "delete", "transfer"]
 
 
+@pytest.mark.parametrize("location", ["s3://bucket/dst/report", "s3://bucket/reports/r"])
+def test_report_below_the_destination_is_replaced_as_others(bucket, tmp_path: Path, location):
+    write(tmp_path / "src" / "a")
+    options = {"report_path": location, "backup_path": "s3://bucket/backup/"}
+    for _ in range(2):
+        bucket.put("dst/b")
+        sync(tmp_path / "src", "s3://bucket/dst", **options)
+    found = lines(bucket.get(location.removeprefix("s3://bucket/")))
+    deleted = ["dst/b", "dst/report"] if "dst" in location else ["dst/b"]
+    assert [
+        line["destination"].removeprefix("s3://bucket/")
+        for line in found
+        if line["action"] == "delete"
+    ] == deleted
+
+
 def test_pipe_gets_transfers_before_anything_is_deleted(bucket, tmp_path: Path):
     for name in ("a", "c"):
         write(tmp_path / "src" / name)

@@ -70,7 +70,8 @@ def make_requests(
     if (len(sources) > 1 or any(globs)) and not is_folder:
         if not isinstance(target, S3Path):
             raise UsageError(
-                f"{destination} is not an existing folder: end it in a slash to create one"
+                f"{destination} is not an existing folder, as several sources or wildcards need: "
+                "end it in a slash to create one"
             )
         is_folder = True
     for text, glob in zip(sources, globs, strict=True):

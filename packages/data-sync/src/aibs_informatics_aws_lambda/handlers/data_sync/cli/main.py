@@ -42,9 +42,6 @@ def main() -> int:
 
 
 def _run(arguments: Sequence[str]) -> int:
-    # Until now, an interruption ended the process; `run_as_process` handles it as an exception.
-    if signal.getsignal(signal.SIGINT) not in (signal.SIG_IGN, signal.default_int_handler):
-        signal.signal(signal.SIGINT, signal.default_int_handler)
     from aibs_informatics_aws_lambda.common.collector import paused_collector
 
     from .arguments import MODULES
@@ -53,6 +50,9 @@ def _run(arguments: Sequence[str]) -> int:
     # Only the module of the verb is imported.
     with paused_collector():
         module = import_module(f"{__package__}.{MODULES[verb or 'sync']}")
+    # Until now, an interruption ended the process; `run_as_process` handles it as an exception.
+    if signal.getsignal(signal.SIGINT) not in (signal.SIG_IGN, signal.default_int_handler):
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     status: int = module.run(arguments[1:] if verb else arguments)
     return status
 

@@ -75,7 +75,9 @@ def joined_report(request: DataSyncRequest) -> Iterator[PartialReports]:
     if request.report_path is None:
         yield PartialReports()
         return
-    publish = publishing(resolve(request.report_path), partial(S3, DEFAULT_CONNECTIONS))
+    listed = (request.source_path, request.destination_path)
+    client = partial(S3, DEFAULT_CONNECTIONS)
+    publish = publishing(resolve(request.report_path), client, listed)
     with publish as publisher, TemporaryDirectory(prefix="data-sync-") as name:
         reports = PartialReports(Path(name), publisher)
         try:

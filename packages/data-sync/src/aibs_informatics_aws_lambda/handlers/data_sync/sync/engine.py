@@ -543,7 +543,8 @@ class _Call:
             return nullcontext(Report())
         location = None if self._report_location is None else resolve(self._report_location)
         shape = None if self._stores is None else self._stores.write
-        return written_report(location, self._s3, shape)
+        listed = (self._request.source_path, self._request.destination_path)
+        return written_report(location, self._s3, shape, listed)
 
     @property
     def _has_report(self) -> bool:

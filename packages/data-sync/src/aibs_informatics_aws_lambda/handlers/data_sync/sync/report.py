@@ -295,7 +295,10 @@ def check_report_location(location: Location) -> None:
 
 @contextmanager
 def written_report(
-    location: Location | None, s3: Callable[[], S3], shape: Shape | None = None
+    location: Location | None,
+    s3: Callable[[], S3],
+    shape: Shape | None = None,
+    listed: Iterable[DataLocation] = (),
 ) -> Iterator[Report]:
     """Write a report, and publish it at the end, also if the sync fails.
 
@@ -303,13 +306,14 @@ def written_report(
         location: the location of the report; `None` if it is only shaped.
         s3: makes the S3 client, if the location is in S3.
         shape: writes the report from one whose lines are in the order of their paths.
+        listed: what the sync lists, as `publishing` takes it.
 
     Raises:
         ValueError: nothing can be written to the location.
         OSError: the report cannot be written.
         AWSError: it cannot be uploaded.
     """
-    with _dropped() if location is None else publishing(location, s3) as publisher:
+    with _dropped() if location is None else publishing(location, s3, listed) as publisher:
         report = _Lines(publisher, shape)
         try:
             try:
@@ -320,19 +324,25 @@ def written_report(
             report.discard()
 
 
-def publishing(location: Location, s3: Callable[[], S3]) -> AbstractContextManager[Publisher]:
+def publishing(
+    location: Location, s3: Callable[[], S3], listed: Iterable[DataLocation] = ()
+) -> AbstractContextManager[Publisher]:
     """Return what publishes a report, at the end of its block.
 
     Args:
         location: the location of the report.
         s3: makes the S3 client, if the location is in S3.
+        listed: what the sync lists: a report there, which may be extraneous, is written at the
+            end only.
 
     Raises:
         ValueError: nothing can be written to the location.
     """
     check_report_location(location)
     if isinstance(location, S3Path):
-        return _uploaded(location, s3())
+        return _uploaded(
+            location, s3(), is_early=not any(_is_below(location, it) for it in listed)
+        )
     return _renamed(location) if is_replaceable(location) else _copied(location)
 
 
@@ -409,16 +419,19 @@ class _Uploader(Publisher):
         path: the path of a new file.
         location: the object.
         s3: the S3 client.
+        is_early: whether lines are uploaded before the end, too.
     """
 
-    def __init__(self, path: str, location: S3Path, s3: S3) -> None:
+    def __init__(self, path: str, location: S3Path, s3: S3, *, is_early: bool) -> None:
         super().__init__(path)
         self._location = location
         self._s3 = s3
+        self._is_early = is_early
 
     def publish_early(self, path: str) -> bool:
         """Upload lines, which the whole report replaces at the end."""
-        self.upload(path)
+        if self._is_early:
+            self.upload(path)
         return False
 
     def upload(self, path: str) -> None:
@@ -437,14 +450,19 @@ class _Uploader(Publisher):
 
 
 @contextmanager
-def _uploaded(location: S3Path, s3: S3) -> Iterator[Publisher]:
+def _uploaded(location: S3Path, s3: S3, *, is_early: bool) -> Iterator[Publisher]:
     with tempfile.TemporaryDirectory(prefix="data-sync-") as folder:
-        uploader = _Uploader(f"{folder}/report.jsonl", location, s3)
+        uploader = _Uploader(f"{folder}/report.jsonl", location, s3, is_early=is_early)
         try:
             yield uploader
         finally:
             if os.path.exists(uploader.path):  # noqa: PTH110
                 uploader.upload(uploader.path)
+
+
+def _is_below(location: S3Path, root: DataLocation) -> bool:
+    is_in_bucket = isinstance(root, S3Path) and root.bucket == location.bucket
+    return is_in_bucket and location.key.startswith(S3Path(str(root)).with_folder_suffix.key)
 
 
 def find_report_location(request: SyncRequest) -> DataLocation | None:
