@@ -14,6 +14,7 @@ from aibs_informatics_aws_lambda.handlers.ecr.manifest import Descriptor
 from aibs_informatics_aws_lambda.handlers.ecr.registry import connection, retries
 from aibs_informatics_aws_lambda.handlers.ecr.registry.distribution import (
     DistributionRegistryClient,
+    DistributionUpload,
 )
 from aibs_informatics_aws_lambda.handlers.ecr.registry.protocol import (
     InterruptedTransferError,
@@ -147,6 +148,30 @@ def test_partially_received_upload_is_repeated(source, target, name, digest, pro
 
     assert target.blob(name, digest_of(LAYER)) == LAYER
     assert len(here.made("PATCH")) == 2
+
+
+@pytest.mark.parametrize(
+    "stated", [f"0-{len(LAYER)}", f"bytes=0-{len(LAYER) - 1}", f"{len(LAYER)}", "0--1", ""]
+)
+def test_range_of_an_upload_in_another_form_is_no_interruption(stated):
+    """Registries differ in the form, and some state the size as the last byte."""
+    requests = []
+
+    class Registry:
+        def send_once(self, action, method, url, **_):
+            requests.append((method, url))
+            return connection.Response(202, {"Range": stated, "Location": "/2?state=2"}, url)
+
+    started = connection.Response(202, {"Location": "/1"}, "http://registry/v2/")
+    upload = DistributionUpload(Registry(), "upload it", started)
+
+    upload.send([LAYER], len(LAYER))
+    upload.commit("sha256:1")
+
+    assert requests == [
+        ("PATCH", "http://registry/1"),
+        ("PUT", "http://registry/2?state=2&digest=sha256%3A1"),
+    ]
 
 
 def test_denied_upload_shows_the_message_of_the_registry(

@@ -5,6 +5,7 @@ https://github.com/opencontainers/distribution-spec/blob/main/spec.md
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 # https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md
 _COSIGN_SUFFIXES = (".sig", ".att", ".sbom")
 _TAGS_PER_PAGE = 1000
+_STORED_RANGE = re.compile(r"(?:bytes=)?0-(\d+)", re.ASCII)
 
 
 _BlobState: TypeAlias = Literal["present", "missing", "damaged", "unverified"]
@@ -214,9 +216,9 @@ class DistributionUpload:
     """An upload session; see `Upload`.
 
     A small blob is sent in one PUT request, a large one in one PATCH request without
-    ``Content-Range``, as docker does. Amazon ECR is reported to drop the body of a second PATCH
-    (https://github.com/aws/containers-roadmap/issues/2831), and treats a request with
-    ``Content-Range`` as a part of limited size.
+    ``Content-Range``, as docker does. A request with ``Content-Range`` is a part, whose size is
+    limited by Amazon ECR and the GitHub Container Registry, and after a second part, Amazon ECR is
+    reported to state a stale range (https://github.com/aws/containers-roadmap/issues/2831).
     """
 
     def __init__(self, connection: RegistryConnection, action: str, started: Response) -> None:
@@ -233,10 +235,11 @@ class DistributionUpload:
             self._action, "PATCH", self._url, expect=(201, 202, 204), chunks=chunks, size=size
         )
         self._url = response.location
-        stored = response.headers.get("Range", f"0-{size - 1}")
-        if stored.removeprefix("bytes=") != f"0-{size - 1}":
+        stored = _STORED_RANGE.fullmatch(response.headers.get("Range", ""))
+        # Some registries state the size as the last byte. The digest shows damage in any case.
+        if stored and int(stored[1]) < size - 1:
             raise protocol.InterruptedTransferError(
-                f"cannot {self._action}: the registry received bytes {stored} of {size} bytes"
+                f"cannot {self._action}: the registry received bytes {stored[0]} of {size} bytes"
             )
 
     def commit(self, digest: ImageDigest) -> bool:
