@@ -328,6 +328,9 @@ def test_credentials_are_not_sent_over_http_to_other_hosts():
     [
         ('Basic realm="test"', USER.basic),
         ("BASIC realm=test", USER.basic),
+        ("Basic", USER.basic),
+        ("Basic, Negotiate", USER.basic),
+        ('Bearer realm="https://tokens/", Basic', "Bearer abc"),
         ('Basic realm="a", Bearer realm="https://tokens/",service=x', "Bearer abc"),
         ('Bearer realm="https://tokens/?a=b",scope="repository:x:pull,push"', "Bearer abc"),
         ("Negotiate", None),

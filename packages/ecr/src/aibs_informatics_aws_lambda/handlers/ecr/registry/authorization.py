@@ -23,7 +23,7 @@ from .protocol import RegistryError
 if TYPE_CHECKING:
     from ..credentials import Credentials
 
-_CHALLENGE = re.compile(r"(?:^|,)\s*(basic|bearer)\s+", re.IGNORECASE)
+_CHALLENGE = re.compile(r"(?:^|,)\s*(basic|bearer)(?=[\s,]|$)", re.IGNORECASE)
 _PARAMETER = re.compile(r'(\w+)\s*=\s*(?:"([^"]*)"|([^\s,]+))')
 
 _CLIENT_ID = "aibs-informatics-aws-lambda-ecr"
