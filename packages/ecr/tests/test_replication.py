@@ -616,6 +616,24 @@ class TestReferrers:
         assert target.tags(name) == {fallback: listing, "v1": digest}
         assert_whole(target, name, sbom)
 
+    @pytest.mark.parametrize("status", [200, 400, 404, 405, 406])
+    def test_registry_without_the_referrers_api_has_referrers_by_tag(
+        self, source, target, name, proxy_of, fault, status
+    ):
+        digest = source.push_image(name, b"layer", tag="v1")
+        signature = f"{digest.replace(':', '-')}.sig"
+        source.push_image(name, b"signature", tag=signature)
+        page = (("Content-Type", "text/html"),)
+        there = proxy_of(
+            source,
+            fault("GET", "/referrers/", status=status, body=b"<html>", headers=page, times=2),
+        )
+
+        replicate(there, target, name, "v1", "v1", include_referrers=True)
+
+        assert target.tags(name).keys() == {signature, "v1"}
+        assert not there.faults[0].times
+
     def test_all_pages_of_the_referrers_api_are_read(self, source, target, name, proxy_of, fault):
         digest = source.push_image(name, b"layer", tag="v1")
         subject = {"mediaType": MANIFEST, "digest": digest, "size": 1}
@@ -626,8 +644,9 @@ class TestReferrers:
 
         def page(entry, **more):
             listing = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [{"digest": entry}]}
+            headers = (("Content-Type", INDEX), *more.pop("headers", ()))
             body = json.dumps(listing).encode()
-            return fault("GET", more.pop("path"), status=200, body=body, **more)
+            return fault("GET", more.pop("path"), status=200, body=body, headers=headers)
 
         following = f"/v2/{name}/referrers/{digest}?page=2"
         there = proxy_of(

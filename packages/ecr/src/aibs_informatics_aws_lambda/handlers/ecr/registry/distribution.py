@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 # https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md
 _COSIGN_SUFFIXES = (".sig", ".att", ".sbom")
 _TAGS_PER_PAGE = 1000
+_NO_REFERRERS_API = (400, 404, 405, 406)
 _STORED_RANGE = re.compile(r"(?:bytes=)?0-(\d+)", re.ASCII)
 
 
@@ -70,7 +71,7 @@ class DistributionRegistryClient:
             raise ResourceNotFoundError(f"image not found: {image}: {response.error}")
         stated = response.headers.get("Docker-Content-Digest")
         digest = reference if ":" in reference else stated
-        media_type = response.headers.get("Content-Type", "").partition(";")[0].strip()
+        media_type = _media_type_of(response)
         known_type = media_type if media_type in MEDIA_TYPES else None
         return read_manifest(image, digest, response.body, known_type)
 
@@ -270,16 +271,19 @@ def list_referrers(
 ) -> list[protocol.Referrer]:
     """Return the manifests whose subject is ``digest``; none without the referrers API.
 
+    A registry without it responds with 404, Artifactory with 406, and others with 400, 405 or a
+    page of their website.
+
     https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers
     """
     found: list[protocol.Referrer] = []
     for response in connection.pages(
         f"list the referrers of {name}@{digest}",
         f"/v2/{quote(name)}/referrers/{digest}",
-        expect=(200, 404),
+        expect=(200, *_NO_REFERRERS_API),
         headers={"Accept": OCI_INDEX},
     ):
-        if response.status == 404:
+        if response.status != 200 or _media_type_of(response) != OCI_INDEX:
             break
         entries = _document(response).get("manifests") or []
         found += [protocol.Referrer(ImageDigest(entry["digest"])) for entry in entries]
@@ -325,6 +329,10 @@ def read_manifest(
 def _document(response: Response) -> JSONObject:
     document = parse_json(response.body)
     return document if isinstance(document, dict) else {}
+
+
+def _media_type_of(response: Response) -> str:
+    return response.headers.get("Content-Type", "").partition(";")[0].strip()
 
 
 def _check_size(action: str, response: Response, size: int) -> None:
