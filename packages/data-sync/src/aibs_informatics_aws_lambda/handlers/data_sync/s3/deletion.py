@@ -4,7 +4,7 @@ AWS deletes an object only if it has the ETag that a request names. Many other s
 condition, or refuse it: they are asked for the ETag first, and for the deletion at once.
 """
 
-import uuid
+import os
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError, ResourceNotFoundError
 
@@ -29,7 +29,7 @@ def honours_conditions(s3: S3, bucket: str, prefix: str) -> bool:
     """
     service = s3.service
     if service.deletes_on_condition is None:
-        key = f"{prefix}.data-sync-{uuid.uuid4().hex}"
+        key = f"{prefix}.data-sync-{os.urandom(16).hex()}"
         request = requests.delete_several(bucket, [(key, _ANOTHER_ETAG)])
         try:
             errors = requests.deletion_errors(s3.ask(request))
