@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from contextlib import ExitStack
+from importlib.metadata import version
 
 import pytest
 from registry import digest_of
@@ -291,6 +292,22 @@ def test_missing_image_exits_with_1_and_one_line_and_debug_adds_the_traceback(
     assert len(result.stderr.splitlines()) == 1
     assert "--debug" not in result.stderr
     assert "Traceback" in debugged.stderr
+
+
+def test_missing_repository_in_ecr_exits_with_1_and_a_remedy(run, aws):
+    result = run(f"{ECR}/team/absent:v1", f"{ECR}/copy")
+
+    assert result.returncode == 1
+    assert "'team/absent' does not exist" in result.stderr
+    assert "or create it with aws ecr create-repository." in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_version_is_that_of_the_distribution(run):
+    result = run("--version")
+
+    assert result.returncode == 0
+    assert result.stdout == f"replicate-image {version('aibs-informatics-aws-lambda-ecr')}\n"
 
 
 def test_unreachable_registry_is_named(run, target, name):

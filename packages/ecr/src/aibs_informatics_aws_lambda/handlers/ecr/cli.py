@@ -6,12 +6,13 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from aibs_informatics_aws_lambda.common.cli.errors import ExitCode, error_message
 from aibs_informatics_aws_lambda.common.cli.output import print_to
 from aibs_informatics_aws_lambda.common.cli.parser import CommandParser
 from aibs_informatics_aws_lambda.common.cli.process import run_as_process
+from aibs_informatics_aws_lambda.common.collector import collect_rarely, paused_collector
 from aibs_informatics_aws_lambda.common.json_io import JSONObject
 
 from .locations import parse_destination, parse_location
@@ -27,6 +28,7 @@ from .tag_selection import select_tags
 T = TypeVar("T")
 
 _PROGRAM = "replicate-image"
+_DISTRIBUTION = "aibs-informatics-aws-lambda-ecr"
 
 _EPILOG = f"""\
 examples:
@@ -49,6 +51,7 @@ exit status:
   0  success
   1  a registry denied a request or failed
   2  invalid arguments
+  130, 143  interrupted, terminated
 
 Blobs that exist at the destination are not copied again: to resume a failed or interrupted run,
 run the same command. Tags are set last: a tag never refers to an incomplete image.
@@ -60,6 +63,7 @@ def main() -> int:
 
     A failure is printed to stderr as one line, after the traceback with ``--debug``.
     """
+    collect_rarely()
     return run_as_process(
         _PROGRAM,
         _run,
@@ -88,13 +92,23 @@ def _run() -> ExitCode:
 
 
 def _format_error(error: BaseException) -> str:
+    if _is_missing_repository(error):
+        return (
+            f"{error_message(error)}. Check its name, account and region, or create it with "
+            "aws ecr create-repository."
+        )
     name = "" if _is_self_explanatory(error) else f"{type(error).__name__}: "
     return f"{name}{error_message(error)}"
 
 
 def _is_self_explanatory(error: BaseException) -> bool:
     """Return whether the message of an error is written for users of the command."""
-    return isinstance(error, ValueError)
+    return isinstance(error, ValueError) or _is_missing_repository(error)
+
+
+def _is_missing_repository(error: BaseException) -> bool:
+    # By its name, since only runs that use Amazon ECR import boto3, which creates the class.
+    return type(error).__name__ == "RepositoryNotFoundException"
 
 
 def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
@@ -146,8 +160,12 @@ def _has_tag_options(options: argparse.Namespace) -> bool:
 
 def _copy(options: argparse.Namespace) -> Iterator[JSONObject]:
     """Copy the images, and yield the report of each."""
-    source = options.source.connect(options.source_secret, options.source_profile)
-    target = options.destination.connect(options.destination_secret, options.destination_profile)
+    # Imports the clients of the registries, half of the start-up time.
+    with paused_collector():
+        source = options.source.connect(options.source_secret, options.source_profile)
+        target = options.destination.connect(
+            options.destination_secret, options.destination_profile
+        )
     for plan, reference, tags in _plans(options, source):
         if options.dry_run:
             report = Replication(source, target).preview(plan, tags)
@@ -197,7 +215,7 @@ def make_parser() -> argparse.ArgumentParser:
         "destination",
         metavar="DESTINATION",
         type=_with_message(parse_destination),
-        help="the repository to copy to, which must exist, optionally with :TAG",
+        help="the repository to copy to, optionally with :TAG; in Amazon ECR it must exist",
     )
     parser.add_argument(
         "--tag",
@@ -234,8 +252,8 @@ def make_parser() -> argparse.ArgumentParser:
         "--newest",
         metavar="N",
         type=_with_message(_parse_count),
-        help="copy only the N newest of these tags, by push date in Amazon ECR and by creation "
-        "date of the image in other registries",
+        help="copy only the N newest of the selected tags, by push date in Amazon ECR and by "
+        "creation date of the image in other registries",
     )
     parser.add_argument(
         "--source-secret",
@@ -248,11 +266,15 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="SECRET",
         help="the same for the destination registry",
     )
-    parser.add_argument("--profile", metavar="NAME", help="profile of the AWS configuration")
+    parser.add_argument(
+        "--profile",
+        metavar="NAME",
+        help="the profile of the AWS configuration, for source and destination",
+    )
     parser.add_argument(
         "--source-profile",
         metavar="NAME",
-        help="the profile for the source, if both are not the same",
+        help="the profile for the source, if that of the destination is another one",
     )
     parser.add_argument(
         "--destination-profile", metavar="NAME", help="the same for the destination"
@@ -272,7 +294,20 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.add_argument("--debug", action="store_true", help="print the traceback of a failure")
+    parser.add_argument(
+        "--version", action=_Version, nargs=0, help="show the version of the command and exit"
+    )
     return parser
+
+
+class _Version(argparse.Action):
+    """Prints the version, which is read from the metadata of the distribution, and exits."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        from importlib.metadata import version
+
+        print_to(sys.stdout, f"{_PROGRAM} {version(_DISTRIBUTION)}")
+        parser.exit()
 
 
 def _parse_count(text: str) -> int:
