@@ -199,8 +199,8 @@ def test_dry_run_copies_nothing(run, disk, data):
     result = run("cp", "-n", "-r", "dir", "new")
 
     assert result.stdout == (
-        "copy dir/b -> new/b (1 B, missing)\n"
-        "copy dir/sub/c -> new/sub/c (1 B, missing)\n"
+        "copy dir/b -> new/b (1 B)\n"
+        "copy dir/sub/c -> new/sub/c (1 B)\n"
         "2 files (2 B) would be transferred, 0 unchanged\n"
     )
     assert disk.read() == before

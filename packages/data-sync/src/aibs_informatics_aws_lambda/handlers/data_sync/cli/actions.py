@@ -18,10 +18,12 @@ class ActionLines(Report):
 
     Args:
         folder: local paths below it are shown relative to it.
+        has_reasons: whether the reasons are shown: a copy has none.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, folder: Path | None = None, *, has_reasons: bool = True) -> None:
         self._start = f"{folder or Path.cwd()}/"
+        self._has_reasons = has_reasons
 
     def add(
         self,
@@ -47,7 +49,8 @@ class ActionLines(Report):
         """Return an action in one line: ``upload a -> s3://bucket/a (2 B, missing)``."""
         names = [self.shown(name) for name in (planned.source, planned.destination) if name]
         size = format_size(planned.size)
-        return f"{planned.action} {' -> '.join(names)} ({size}, {planned.reason})"
+        reason = f", {planned.reason}" if self._has_reasons else ""
+        return f"{planned.action} {' -> '.join(names)} ({size}{reason})"
 
     def shown(self, name: str) -> str:
         """Return a path as it is shown: relative to the folder, in one line."""

@@ -137,7 +137,7 @@ def _run(requests: Sequence[SyncRequest], options: argparse.Namespace) -> ExitCo
     start, failed = time.monotonic(), FailedFiles()
     is_shown = (options.dry_run or options.verbose) and not (options.json or options.quiet)
     with watch(options) as progress:
-        engine = Engine(progress, listener=ActionLines() if is_shown else None)
+        engine = Engine(progress, listener=ActionLines(has_reasons=False) if is_shown else None)
         counts = _copy_all(requests, engine, failed)
     if options.json:
         print_json(as_counts_model(counts))
