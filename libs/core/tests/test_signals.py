@@ -6,7 +6,8 @@ import signal
 from threading import Event, Thread
 
 import pytest
-from aibs_informatics_aws_lambda.common.signals import deferred_signals
+from aibs_informatics_aws_lambda.common import signals
+from aibs_informatics_aws_lambda.common.signals import deferred_signals, once_in_a_while
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -52,3 +53,24 @@ def test_error_of_a_deferring_block_is_raised():
         raise ValueError("cause")
 
     assert signal.getsignal(signal.SIGINT) == handler
+
+
+def test_second_signal_at_once_does_not_interrupt_what_the_first_one_began(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    now, handled = 100.0, []
+    monkeypatch.setattr(signals, "monotonic", lambda: now)
+    handle = once_in_a_while(lambda number, _: handled.append(number))
+    before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        signal.raise_signal(signal.SIGTERM)
+        now += 0.9
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGINT)
+        assert handled == [signal.SIGTERM]
+        now += 0.1
+        signal.raise_signal(signal.SIGINT)
+        assert handled == [signal.SIGTERM, signal.SIGINT]
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

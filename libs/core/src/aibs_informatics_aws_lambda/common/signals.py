@@ -2,12 +2,36 @@
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from time import monotonic
+from types import FrameType
+from typing import Final, TypeAlias
+
+Handler: TypeAlias = Callable[[int, FrameType | None], object]
 
 STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """The signals of Ctrl-C, of a job that is stopped, and of a terminal that is closed."""
+
+_REPEATED_SECONDS = 1.0
+
+
+def once_in_a_while(handler: Handler) -> Handler:
+    """Return a handler of signals that ignores those within a second of one.
+
+    Many send two: `timeout` to the process and to its group. The second one would interrupt the
+    clean-up that the first one has begun.
+    """
+    latest = -_REPEATED_SECONDS
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        nonlocal latest
+        now = monotonic()
+        if now - latest >= _REPEATED_SECONDS:
+            latest = now
+            handler(number, frame)
+
+    return handle
 
 
 @contextmanager

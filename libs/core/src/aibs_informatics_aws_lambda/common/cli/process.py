@@ -11,6 +11,7 @@ from contextlib import suppress
 from time import monotonic
 from typing import NoReturn
 
+from ..signals import once_in_a_while
 from .errors import CommandError, ExitCode, error_message
 from .output import UnreadError, escaped
 
@@ -44,12 +45,8 @@ def run_as_process(
         is_self_explanatory: returns whether an error needs no traceback.
         stop_hint: a text to add to the message if the command is stopped.
     """
-    # Batch and ECS stop a job by SIGTERM: an exception lets it remove its temporary files.
-    signal.signal(signal.SIGTERM, _stop)
-    # And a terminal that is closed by SIGHUP, which `nohup` ignores.
-    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
-        signal.signal(signal.SIGHUP, _stop)
     try:
+        _handle_signals()
         return run()
     except _Stopped as error:
         status, message = _SIGNAL_STATUS + error.args[0], f"stopped{stop_hint}"
@@ -70,8 +67,20 @@ def run_as_process(
         gc.freeze()
 
 
+def _handle_signals() -> None:
+    stop = once_in_a_while(_stop)
+    # Batch and ECS stop a job by SIGTERM: an exception lets it remove its temporary files.
+    signal.signal(signal.SIGTERM, stop)
+    # And a terminal that is closed by SIGHUP, which `nohup` ignores.
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+        signal.signal(signal.SIGHUP, stop)
+    # In the background of a shell it is ignored.
+    if callable(signal.getsignal(signal.SIGINT)):
+        signal.signal(signal.SIGINT, stop)
+
+
 def _stop(number: int, _: object) -> NoReturn:
-    raise _Stopped(number)
+    raise KeyboardInterrupt if number == signal.SIGINT else _Stopped(number)
 
 
 def _end(status: int) -> int:

@@ -1,9 +1,9 @@
 """The entry point of the command, which dispatches to its verbs."""
 
 import os
-import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import import_module
 
 _DISTRIBUTION = "aibs-informatics-aws-lambda-data-sync"
@@ -32,16 +32,19 @@ def main() -> int:
     from .messages import format_error, is_self_explanatory
 
     verb = sys.argv[1] if len(sys.argv) > 1 else ""
+    # Until the signals are handled, an interruption ends the process: nothing is to be undone.
+    run = _find_verb(sys.argv[1:])
     return run_as_process(
         PROGRAM,
-        lambda: _run(sys.argv[1:]),
+        run,
         format_error=lambda error: format_error(error, verb),
         is_self_explanatory=is_self_explanatory,
         stop_hint=_stop_hint(sys.argv[1:]),
     )
 
 
-def _run(arguments: Sequence[str]) -> int:
+def _find_verb(arguments: Sequence[str]) -> Callable[[], int]:
+    """Return what runs the verb with its arguments."""
     from aibs_informatics_aws_lambda.common.collector import paused_collector
 
     from .arguments import MODULES
@@ -50,11 +53,7 @@ def _run(arguments: Sequence[str]) -> int:
     # Only the module of the verb is imported.
     with paused_collector():
         module = import_module(f"{__package__}.{MODULES[verb or 'sync']}")
-    # Until now, an interruption ended the process; `run_as_process` handles it as an exception.
-    if signal.getsignal(signal.SIGINT) not in (signal.SIG_IGN, signal.default_int_handler):
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    status: int = module.run(arguments[1:] if verb else arguments)
-    return status
+    return partial(module.run, arguments[1:] if verb else arguments)
 
 
 def _stop_hint(arguments: Sequence[str]) -> str:

@@ -13,6 +13,8 @@ from multiprocessing.connection import Connection
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from aibs_informatics_aws_lambda.common.signals import once_in_a_while
+
 from ..sync.request import SyncRequest
 from ..sync.result import Counts, add_counts
 from .failed_files import FailedFiles
@@ -85,7 +87,7 @@ def work(connection: Connection, log_level: int, shared: SharedStates | None = N
     from ..sync.engine import Engine
 
     # Raises SystemExit, so that temporary files are removed.
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    signal.signal(signal.SIGTERM, once_in_a_while(lambda number, _: sys.exit(128 + number)))
     sender = _Sender(connection)
     logger = logging.getLogger(PACKAGE_LOGGER)
     logger.setLevel(log_level)
