@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
-from aibs_informatics_aws_lambda.handlers.data_sync.local import walk
+from aibs_informatics_aws_lambda.handlers.data_sync.local import read_ahead, walk
 from aibs_informatics_aws_lambda.handlers.data_sync.local.read_ahead import (
     SLOW_AT_START,
     SLOW_IN_A_ROW,
@@ -184,6 +184,21 @@ def test_files_are_looked_up_side_by_side(slow, tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "stat", wait_for_others)
     assert len(list(walk.list_files(tmp_path))) == 65
+
+
+def test_more_files_are_looked_up_in_turn_once_all_threads_have_some(slow, tmp_path, monkeypatch):
+    make_tree(tmp_path, ["a", *(f"b/{number:04d}" for number in range(3000))])
+    sizes, look_up = [], read_ahead._WalkAhead._look_up
+
+    def note(walk, folder, names):
+        sizes.append(len(names))
+        return look_up(walk, folder, names)
+
+    monkeypatch.setattr(read_ahead._WalkAhead, "_look_up", note)
+    assert len(list(walk.list_files(tmp_path))) == 3001
+    assert sum(sizes) == 3000
+    assert sizes.count(read_ahead._FILES_OF_A_TASK) >= THREADS
+    assert sizes.count(read_ahead._FILES_OF_A_LATER_TASK) > THREADS / 2
 
 
 def test_files_of_folders_that_were_read_are_looked_up_while_others_are_waited_for(

@@ -6,11 +6,12 @@ read and files are looked up in parallel, and entries are yielded in the order o
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, wait
 from itertools import islice, takewhile
-from typing import Any, Final, NamedTuple, Protocol, TypeVar
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from ..entries import Entry
 from .sorted_names import Name
@@ -18,9 +19,13 @@ from .threads import THREADS, threads
 
 T = TypeVar("T")
 
-# Files that one thread looks up in turn: a task for each would cost more than the operation.
+# Files that one thread looks up in turn: a task for each would cost more than the operation. Once
+# all threads have something to do, there are more of them in a task.
 _FILES_OF_A_TASK = 16
-_TASKS_AHEAD = 2 * THREADS
+_FILES_OF_A_LATER_TASK = 32
+# Once fewer tasks are ahead of the walk, more are started.
+_LEAST_AHEAD = THREADS + THREADS // 2
+_MOST_AHEAD = 2 * THREADS
 
 SLOW_SECONDS: Final = 0.0003
 """Operations of a local disk take less, those of a network file system more."""
@@ -28,6 +33,10 @@ SLOW_AT_START: Final = 3
 SLOW_IN_A_ROW: Final = 8
 """The number of slow operations from which on a walk reads ahead, at its start and later. A busy
 processor makes some of them slow on a local disk too, but not one after the other."""
+
+
+Found: TypeAlias = os.stat_result | OSError
+"""The status of a file, or why there is none."""
 
 
 class Folder(NamedTuple):
@@ -63,8 +72,18 @@ class SymlinkPolicy(Protocol):
     def leaves_out(self, path: str, error: Exception) -> bool:
         """Note an error, from any thread, and tell whether the name is left out instead."""
 
-    def entry(self, path: str, relative: str, *, below_symlink: bool) -> Entry | None:
-        """Return the entry for a name that is not a directory, or `None` to leave it out."""
+    def look_up(self, path: str) -> Found:
+        """Return the status of a name that is not a directory, or the error."""
+
+    def entry(
+        self, path: str, relative: str, found: Found, *, below_symlink: bool
+    ) -> Entry | None:
+        """Return the entry for a name that was looked up, or `None` to leave it out.
+
+        Raises:
+            OSError: it is the error that was found.
+            ValueError: the name is a dangling symlink, and the policy does not allow that.
+        """
 
 
 def folder_entry(folder: Folder) -> Entry:
@@ -105,14 +124,14 @@ class _Rest:
         self._names = iter(names)
         self._next: list[Name] = []
 
-    def take(self) -> Sequence[Name]:
+    def take(self, most: int) -> Sequence[Name]:
         """Return the next names: some files, or one folder; nothing at the end."""
         names = self._next
-        names += islice(self._names, _FILES_OF_A_TASK - len(names))
+        names += islice(self._names, max(0, most - len(names)))
         if names and _is_folder(names[0]):
             taken = names[:1]
         else:
-            taken = list(takewhile(lambda name: not _is_folder(name), names))
+            taken = list(takewhile(lambda name: not _is_folder(name), names[:most]))
         self._next = names[len(taken) :]
         return taken
 
@@ -150,6 +169,10 @@ class _WalkAhead:
         self._pool = pool
         # The front is at the end.
         self._items: list[_Item] = [_Rest(folder, names) for folder, names in reversed(levels)]
+        # The number of items at the front that are in progress, and whether a folder was read
+        # since they were counted.
+        self._ahead = 0
+        self._has_read = False
         # Set once a folder was read, or the task at the front has ended.
         self._has_news = threading.Event()
 
@@ -160,11 +183,13 @@ class _WalkAhead:
             if not self._items:
                 return
             front = self._items.pop()
+            self._ahead -= 1
             if isinstance(front, _Files):
                 yield from self._result(front.entries)
             elif isinstance(front, _Unread) and self._enters(front):
                 names = front.names or self._read(front.folder)
                 self._items.append(_Rest(front.folder, self._result(names)))
+                self._has_read = True
 
     def close(self) -> None:
         """Begin nothing more, and wait for what has begun."""
@@ -198,23 +223,27 @@ class _WalkAhead:
 
     def _start_tasks(self) -> None:
         """Start tasks, those at the front first, up to a number that is ahead of the walk."""
+        if self._ahead > _LEAST_AHEAD and not self._has_read:
+            return
+        self._has_read = False
         position, ahead = len(self._items) - 1, 0
-        while position >= 0 and ahead < _TASKS_AHEAD:
+        while position >= 0 and ahead < _MOST_AHEAD:
             item = self._items[position]
             if isinstance(item, _Unread) and item.names and _has_succeeded(item.names):
                 item = self._items[position] = _Rest(item.folder, item.names.result())
             if not isinstance(item, _Rest):
                 position, ahead = position - 1, ahead + 1
-            elif started := self._start(item):
+            elif started := self._start(item, ahead):
                 self._items[position + 1 : position + 1] = reversed(started)
                 ahead += len(started)
             else:
                 del self._items[position]
                 position -= 1
+        self._ahead = ahead
 
-    def _start(self, rest: _Rest) -> list[_Item]:
+    def _start(self, rest: _Rest, ahead: int) -> list[_Item]:
         """Start to look up the next files of a folder, or to read the next folder in it."""
-        names = rest.take()
+        names = rest.take(_FILES_OF_A_TASK if ahead < THREADS else _FILES_OF_A_LATER_TASK)
         if not names:
             return []
         if not _is_folder(names[0]):
@@ -229,14 +258,21 @@ class _WalkAhead:
 
     def _read(self, folder: Folder) -> Future[Iterable[Name]]:
         task = self._pool.submit(self._read_names, folder, self._policy)
-        task.add_done_callback(self._note_news)
+        task.add_done_callback(self._note_read)
         return task
 
+    def _note_read(self, task: Future[Any]) -> None:
+        self._has_read = True
+        self._note_news(task)
+
     def _look_up(self, folder: Folder, names: Sequence[Name]) -> list[Entry]:
-        path, prefix, below = folder
+        policy, (path, prefix, below) = self._policy, folder
+        paths = [f"{path}/{text}" for text, _ in names]
+        # At once: whatever is done between two operations, other threads wait for.
+        found = [policy.look_up(each) for each in paths]
         entries = (
-            self._policy.entry(f"{path}/{text}", prefix + text, below_symlink=below)
-            for text, _ in names
+            policy.entry(each, prefix + text, status, below_symlink=below)
+            for each, (text, _), status in zip(paths, names, found, strict=True)
         )
         return [entry for entry in entries if entry is not None]
 

@@ -19,6 +19,7 @@ from .read_ahead import (
     SLOW_IN_A_ROW,
     SLOW_SECONDS,
     Folder,
+    Found,
     SymlinkPolicy,
     folder_entry,
     walk_ahead,
@@ -73,7 +74,7 @@ def find_files(path: Path) -> Listing:
     """
     if path.is_dir():
         return Listing(None, list_files(path), exists=True)
-    file = _FilesOnly().entry(os.fspath(path), "", below_symlink=False)
+    file = _FilesOnly().entry(str(path), "", _stat(str(path)), below_symlink=False)
     return Listing(file, (), exists=file is not None)
 
 
@@ -146,17 +147,20 @@ class _Followed:
         self._on_failure(path, error)
         return True
 
-    def entry(self, path: str, relative: str, *, below_symlink: bool) -> Entry | None:
-        try:
-            found = os.stat(path)  # noqa: PTH116 - a Path for each file costs more than the call
-        except OSError as error:
-            problem: Exception = error
-            if error.errno in DANGLING and os.path.islink(path):  # noqa: PTH114
+    def look_up(self, path: str) -> Found:
+        return _stat(path)
+
+    def entry(
+        self, path: str, relative: str, found: Found, *, below_symlink: bool
+    ) -> Entry | None:
+        if isinstance(found, OSError):
+            problem: Exception = found
+            if found.errno in DANGLING and os.path.islink(path):  # noqa: PTH114
                 problem = ValueError(_dangling(path))
-            elif is_absent(error):
+            elif is_absent(found):
                 return None
             if not self.leaves_out(path, problem):
-                raise problem from None
+                raise problem
             return None
         if is_temporary(path):
             # Another sync downloads to this directory, or was killed.
@@ -179,12 +183,23 @@ class _NotFollowed:
     def leaves_out(self, path: str, error: Exception) -> bool:  # noqa: ARG002
         return False
 
-    def entry(self, path: str, relative: str, *, below_symlink: bool) -> Entry | None:  # noqa: ARG002
+    def look_up(self, path: str) -> Found:
         try:
-            found = os.lstat(path)
+            return os.lstat(path)
         except OSError as error:
-            if not is_absent(error):
-                raise
+            return error
+
+    def entry(
+        self,
+        path: str,
+        relative: str,
+        found: Found,
+        *,
+        below_symlink: bool,  # noqa: ARG002
+    ) -> Entry | None:
+        if isinstance(found, OSError):
+            if not is_absent(found):
+                raise found
             return None
         if is_in_use(path, found.st_mtime):
             return None
@@ -196,14 +211,29 @@ class _FilesOnly(_NotFollowed):
 
     lists_directories = False
 
-    def entry(self, path: str, relative: str, *, below_symlink: bool) -> Entry | None:  # noqa: ARG002
-        try:
-            found = os.stat(path)  # noqa: PTH116 - as for all files of a tree
-        except OSError as error:
-            if error.errno not in DANGLING:
-                raise
+    def look_up(self, path: str) -> Found:
+        return _stat(path)
+
+    def entry(
+        self,
+        path: str,  # noqa: ARG002
+        relative: str,
+        found: Found,
+        *,
+        below_symlink: bool,  # noqa: ARG002
+    ) -> Entry | None:
+        if isinstance(found, OSError):
+            if found.errno not in DANGLING:
+                raise found
             return None
         return _entry(relative, found, "file") if stat.S_ISREG(found.st_mode) else None
+
+
+def _stat(path: str) -> Found:
+    try:
+        return os.stat(path)  # noqa: PTH116 - a Path for each file costs more than the call
+    except OSError as error:
+        return error
 
 
 # A folder that is being read, and its names that are still to come.
@@ -227,9 +257,10 @@ def _walk(root: str, policy: SymlinkPolicy) -> Iterator[Entry]:
                     yield folder_entry(below)
                 levels.append((below, iter(_read_names(below, policy))))
                 break
-            start = perf_counter()
-            entry = policy.entry(f"{directory}/{text}", prefix + text, below_symlink=below_symlink)
+            path, start = f"{directory}/{text}", perf_counter()
+            found = policy.look_up(path)
             is_slow = perf_counter() - start > SLOW_SECONDS
+            entry = policy.entry(path, prefix + text, found, below_symlink=below_symlink)
             if is_slow:
                 slow_in_a_row += 1
             else:
