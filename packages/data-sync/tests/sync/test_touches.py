@@ -21,6 +21,11 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_SLOW_SECONDS", 0.0)
 
 
+def same(file: int) -> int:
+    """Find a file: it is touched as it is."""
+    return file
+
+
 def ignore(*_: Any) -> None:
     """Ignore the end of a touch."""
 
@@ -35,7 +40,7 @@ def test_files_are_touched_in_other_threads_and_ended_in_this_one(window: Window
         ending.add(threading.current_thread())
         ended.append((number, error))
 
-    touches = Touches(window, touch, end, in_s3=False)
+    touches = Touches(window, same, touch, end, in_s3=False)
     for number in range(100):
         assert not touches.add(number)
     touches.start()
@@ -56,7 +61,7 @@ def test_files_are_touched_in_this_thread_unless_that_takes_long(
     clock = iter(number * seconds for number in range(1000))
     monkeypatch.setattr(module, "perf_counter", lambda: next(clock))
     touched: list[int] = []
-    touches = Touches(window, touched.append, ignore, in_s3=False)
+    touches = Touches(window, same, touched.append, ignore, in_s3=False)
 
     is_touched = [touches.add(number) for number in range(4)]
 
@@ -67,8 +72,8 @@ def test_files_are_touched_in_this_thread_unless_that_takes_long(
 
 def test_files_are_touched_together_and_objects_one_by_one(window: Window):
     touched: list[int] = []
-    files = Touches(window, touched.append, ignore, in_s3=False)
-    objects = Touches(window, touched.append, ignore, in_s3=True)
+    files = Touches(window, same, touched.append, ignore, in_s3=False)
+    objects = Touches(window, same, touched.append, ignore, in_s3=True)
     files.add(1)
     objects.add(2)
     window.drain()
@@ -88,7 +93,7 @@ def test_error_of_a_touch_is_that_of_its_file_alone(window: Window):
         if number == 1:
             raise PermissionError("not yours")
 
-    touches = Touches(window, touch, errors.__setitem__, in_s3=False)
+    touches = Touches(window, same, touch, errors.__setitem__, in_s3=False)
     for number in range(3):
         touches.add(number)
     touches.start()
@@ -102,6 +107,21 @@ def test_error_of_a_touch_is_that_of_its_file_alone(window: Window):
     ]
 
 
+def test_file_that_is_not_found_is_not_touched(window: Window):
+    touched: list[str] = []
+    errors: dict[int, Exception | None] = {}
+    paths = {0: "a", 2: "c"}
+    touches = Touches(window, paths.__getitem__, touched.append, errors.__setitem__, in_s3=False)
+    for number in range(3):
+        touches.add(number)
+    touches.start()
+    window.drain()
+    touches.close()
+
+    assert touched == ["a", "c"]
+    assert [type(errors[number]) for number in range(3)] == [type(None), KeyError, type(None)]
+
+
 def test_error_of_a_touch_in_this_thread_is_raised(
     window: Window, monkeypatch: pytest.MonkeyPatch
 ):
@@ -110,7 +130,7 @@ def test_error_of_a_touch_in_this_thread_is_raised(
     def fail(_: int) -> None:
         raise PermissionError("not yours")
 
-    touches = Touches(window, fail, ignore, in_s3=False)
+    touches = Touches(window, same, fail, ignore, in_s3=False)
     with pytest.raises(PermissionError):
         touches.add(1)
     touches.close()
@@ -118,7 +138,11 @@ def test_error_of_a_touch_in_this_thread_is_raised(
 
 def test_threads_are_those_of_other_operations_on_slow_file_systems(window: Window):
     used = set()
-    touches = Touches(window, lambda _: used.add(threading.current_thread()), ignore, in_s3=False)
+
+    def note(_: int) -> None:
+        used.add(threading.current_thread())
+
+    touches = Touches(window, same, note, ignore, in_s3=False)
     with threads.use() as pool:
         pool.submit(int).result()
         [thread] = (one for one in threading.enumerate() if one.name.startswith("file-system"))
@@ -133,7 +157,7 @@ def test_threads_are_those_of_other_operations_on_slow_file_systems(window: Wind
 
 def test_what_has_not_begun_is_not_touched_once_closed(window: Window):
     touched: list[int] = []
-    touches = Touches(window, touched.append, ignore, in_s3=False)
+    touches = Touches(window, same, touched.append, ignore, in_s3=False)
     touches.add(1)
     touches.close()
     touches.start()

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from functools import partial
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
 
 from aibs_informatics_aws_lambda.common.exceptions import ResourceNotFoundError
 
@@ -149,7 +149,7 @@ class _PlanExecution:
             # Nothing was listed there with `force`.
             context.the_target_s3().measure_distance(target.bucket)
         self.window = _make_window(plan.route, context)
-        self._touching: Touches[tuple[_Transfer, Evidence]] | None = None
+        self._touching: Touches[tuple[_Transfer, Evidence], _Target] | None = None
         # Transfers of entries whose comparison has shown another content.
         self.differing: deque[_Transfer] = deque()
         # Scanners take a file for stale by its time, and one that is in sync was just asked for.
@@ -418,26 +418,27 @@ class _PlanExecution:
         """
         if self._touching is None:
             in_s3 = self.plan.route.target.bucket is not None
-            self._touching = Touches(self.window, self._touch, _end_touching, in_s3=in_s3)
+            find, touch = self._find_target, self._touch
+            self._touching = Touches(self.window, find, touch, _end_touching, in_s3=in_s3)
         return self._touching.add((transfer, evidence))
 
     def _start_touching(self) -> None:
         if self._touching:
             self._touching.start()
 
-    def _touch(self, touched: "tuple[_Transfer, Evidence]") -> None:
+    def _find_target(self, touched: "tuple[_Transfer, Evidence]") -> "_Target":
         step, target = touched[0].step, self.plan.route.target
         if target.bucket is not None:
-            self.method.restore(step, None, "")
-            return
+            return _Target(step, None, "", 0.0)
         folder, name = self.folders.locate(target.at(step.target))
-        if self.context.preserves:
-            self.method.restore(step, folder, name)
-        else:
-            self._set_time(step, folder, name)
+        return _Target(step, folder, name, self.context.time_of_copy(step.entry))
 
-    def _set_time(self, step: Step, folder: Folder, name: str) -> None:
-        modified, checksums = self.context.time_of_copy(step.entry), self.context.checksums
+    def _touch(self, target: "_Target") -> None:
+        step, folder, name, modified = target
+        if folder is None or self.context.preserves:
+            self.method.restore(step, folder, name)
+            return
+        checksums = self.context.checksums
         try:
             if not (checksums and checksums.touch(folder, name, step.entry.size, modified)):
                 set_modified(folder, name, modified)
@@ -727,6 +728,22 @@ class _Transfer:
         if isinstance(error, OutOfTimeError) or execution.is_given_up or execution.skips(error):
             return
         execution.context.report.add(execution.plan.route, self.step, "transfer", error=error)
+
+
+class _Target(NamedTuple):
+    """A target that is touched.
+
+    Args:
+        step: the step on its entry.
+        folder: the directory of a file; `None` for an object.
+        name: the name of the file in it.
+        modified: the modification time that the file is given, in seconds since 1970 UTC.
+    """
+
+    step: Step
+    folder: Folder | None
+    name: str
+    modified: float
 
 
 def _end_touching(touched: tuple[_Transfer, Evidence], error: Exception | None) -> None:

@@ -11,6 +11,7 @@ from ..local.threads import threads
 from .window import Window
 
 T = TypeVar("T")
+Found = TypeVar("Found")
 
 # Where touching a file takes longer, as on NFS, several are touched at a time.
 _SLOW_SECONDS = 0.001
@@ -31,14 +32,15 @@ class _Touched(NamedTuple):
     seconds: float
 
 
-class Touches(Generic[T]):
+class Touches(Generic[T, Found]):
     """Touches files, in other threads where that takes long.
 
     A thread touches several files in turn: a task for each would cost more than the operation.
 
     Args:
         window: the window that limits the tasks in flight.
-        touch: touches a file, in any thread.
+        find: returns what ``touch`` takes to touch a file, in any thread.
+        touch: touches a file that was found, in the same thread.
         end: called with each file that was touched in another thread, and the error if there was
             one, in the thread that waits for the window.
         in_s3: whether the targets are objects, each of which is a task of its own: a request takes
@@ -48,12 +50,14 @@ class Touches(Generic[T]):
     def __init__(
         self,
         window: Window,
-        touch: Callable[[T], None],
+        find: Callable[[T], Found],
+        touch: Callable[[Found], None],
         end: Callable[[T, Exception | None], None],
         *,
         in_s3: bool,
     ) -> None:
         self._window = window
+        self._find = find
         self._touch = touch
         self._end = end
         self._most = 1 if in_s3 else _FILES_OF_A_TASK
@@ -75,8 +79,8 @@ class Touches(Generic[T]):
             Exception: the error of the touch. One in another thread is passed to ``end``.
         """
         if self._seconds < _SLOW_SECONDS:
-            start = perf_counter()
-            self._touch(file)
+            found, start = self._find(file), perf_counter()
+            self._touch(found)
             self._measure(perf_counter() - start)
             return True
         self._waiting.append(file)
@@ -97,13 +101,22 @@ class Touches(Generic[T]):
         return task
 
     def _touch_all(self, files: Sequence[T]) -> _Touched:
-        start = perf_counter()
-        errors = [self._error_of(file) for file in files]
+        found, start = [self._find_or_error(file) for file in files], perf_counter()
+        # At once: whatever is done between two operations, other threads wait for.
+        errors = [self._touch_or_error(each) for each in found]
         return _Touched(errors, (perf_counter() - start) / len(files))
 
-    def _error_of(self, file: T) -> Exception | None:
+    def _find_or_error(self, file: T) -> Found | Exception:
         try:
-            self._touch(file)
+            return self._find(file)
+        except Exception as error:
+            return error
+
+    def _touch_or_error(self, found: Found | Exception) -> Exception | None:
+        if isinstance(found, Exception):
+            return found
+        try:
+            self._touch(found)
         except Exception as error:
             return error
         return None
