@@ -475,10 +475,11 @@ class S3:
                 paced.close()
             future.set_exception(translate_error(error, request, host))
             return
-        operations = self._operations(request, is_stream=response.is_stream)
         with _counts:
-            for operation, count in operations.items():
-                sent_requests[operation] += count
+            if in_one_piece:
+                sent_requests[request.operation] += 1
+            else:
+                sent_requests.update(self._operations(request, is_stream=response.is_stream))
         self._in_flight[future] = request, sent, response
         future.add_done_callback(self._forget)
         if self._look is None:

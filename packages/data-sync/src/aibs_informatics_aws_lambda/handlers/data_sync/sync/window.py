@@ -4,9 +4,8 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from functools import partial
 from queue import Empty, SimpleQueue
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from ..s3.client import SILENCE_SECONDS
 
@@ -30,6 +29,9 @@ class AnyFuture(Protocol[Result_co]):
 
 Started = TypeVar("Started", bound=AnyFuture[Any])
 
+# A function to call with a future that is done, the future, its weight and its size.
+_Due: TypeAlias = tuple[Callable[[Any], None], Any, int, int]
+
 
 class Window:
     """Limits the futures in flight.
@@ -48,7 +50,7 @@ class Window:
         self._used = 0
         self._bytes = 0
         self._is_ending = False
-        self._due: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._due: SimpleQueue[_Due] = SimpleQueue()
 
     def add(
         self,
@@ -71,16 +73,16 @@ class Window:
         # What the end of a future starts takes its place. If it waited for others, whose ends wait
         # in turn, this would be a recursion as deep as the window, once the capacity has fallen.
         while not self._is_ending and self._is_full(weight, size):
-            self._take()()
+            self._end(*self._take())
         future = start()
         self._used += weight
         self._bytes += size
-        end = partial(self._end, finish, weight, size)
-        future.add_done_callback(lambda ended: self._due.put(partial(end, ended)))
+        due = self._due
+        future.add_done_callback(lambda ended: due.put((finish, ended, weight, size)))
 
     def call(self, note: Callable[[], None]) -> None:
         """Schedule a call, from any thread, in the thread that calls `add` or `drain`."""
-        self._due.put(note)
+        self._due.put((lambda _: note(), None, 0, 0))
 
     def _is_full(self, weight: int, size: int) -> bool:
         if size and self._bytes and self._bytes + size > self._most_bytes:
@@ -106,7 +108,7 @@ class Window:
                 due = self._take(end)
             except Empty:
                 return
-            due()
+            self._end(*due)
 
     def note_work(self, size: int) -> None:
         """Count a transfer of some bytes that has ended."""
@@ -115,12 +117,12 @@ class Window:
         """Wait for all futures in flight, whatever errors they or their handling end in."""
         while self._used:
             try:
-                self._take()()
+                self._end(*self._take())
             except Exception:
                 logger.debug("A future in flight failed as well", exc_info=True)
 
-    def _take(self, end: float | None = None) -> Callable[[], None]:
-        """Wait for the next call that is due, and warn if that takes long.
+    def _take(self, end: float | None = None) -> _Due:
+        """Wait for the next future that is done, or call, and warn if that takes long.
 
         Raises:
             Empty: there was none until the end, a time of the monotonic clock.
@@ -138,9 +140,7 @@ class Window:
                     SILENCE_SECONDS,
                 )
 
-    def _end(
-        self, finish: Callable[[Started], None], weight: int, size: int, future: Started
-    ) -> None:
+    def _end(self, finish: Callable[[Any], None], future: Any, weight: int, size: int) -> None:
         self._used -= weight
         self._bytes -= size
         self._is_ending = True
@@ -193,7 +193,7 @@ class AdaptiveWindow(Window):
         throughput, self._since, self._work = self._work / seconds, now, 0
         self._capacity = self._next_capacity(throughput, now)
 
-    def _take(self, end: float | None = None) -> Callable[[], None]:
+    def _take(self, end: float | None = None) -> _Due:
         # Responses from a distance arrive one by one. While several gather, the thread that
         # receives them need not take turns with this one.
         if self._due.empty():

@@ -81,8 +81,7 @@ class S3Copy:
 
     def start(self, step: Step, on_bytes: OnBytes | None) -> AnyFuture[requests.Response]:
         """Start to copy an object."""
-        source = self._source(step)
-        if step.entry.size > _MAX_COPY_BYTES or parts_of(source.etag) is not None:
+        if self._is_large(step):
             return self._pool.submit(self._copy_large, step, on_bytes)
         if self._needs_source:
             return self._copy_as_stored(step)
@@ -94,7 +93,7 @@ class S3Copy:
         Raises:
             AWSError: it has changed, or S3 refuses, or does not confirm the copy.
         """
-        if step.entry.size > _MAX_COPY_BYTES or parts_of(self._source(step).etag) is not None:
+        if self._is_large(step):
             response = self._copy_large(step, None)
         else:
             response = self.start(step, None).result()
@@ -142,6 +141,10 @@ class S3Copy:
     def discard(self, received: Sequence[tuple[Step, Any]]) -> None:
         """Do nothing: S3 makes objects whole or not at all."""
 
+    def _is_large(self, step: Step) -> bool:
+        """Tell whether an object was uploaded in parts, or is too large for one request."""
+        return step.entry.size > _MAX_COPY_BYTES or parts_of(step.entry.etag or "") is not None
+
     def _source(self, step: Step) -> requests.ObjectVersion:
         return requests.object_version(self._route.source, step.entry.relative, step.entry)
 
@@ -188,9 +191,9 @@ class S3Copy:
         self, step: Step, found: Mapping[str, str] = MappingProxyType({})
     ) -> requests.Request:
         """Return the request that copies an object whose headers were found to be these."""
-        source, target = self._source(step), self._target(step)
+        source, target = self._source(step), self._route.target
         headers = self._headers_of(found) if self._headers_of else {}
-        return requests.copy_whole(source, target.bucket, target.key, headers)
+        return requests.copy_whole(source, target.bucket or "", target.at(step.target), headers)
 
     def _copy_parts(self, step: Step, sizes: Sequence[int], on_bytes: OnBytes | None) -> _Copied:
         source, target = self._source(step), self._target(step)

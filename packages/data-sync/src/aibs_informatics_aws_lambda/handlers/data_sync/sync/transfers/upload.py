@@ -113,7 +113,7 @@ class Upload:
             "PutObject",
             "s3:PutObject",
             target.bucket or "",
-            target.path + step.target,
+            target.at(step.target),
             "PUT",
             headers=self._headers(step),
             body=content,
