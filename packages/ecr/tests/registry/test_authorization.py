@@ -128,7 +128,7 @@ class TestBasic:
     @pytest.mark.parametrize(
         ("credentials", "advice"),
         [
-            (None, r"If it is private, log in with docker login 127\.0\.0\.1:\d+"),
+            (None, r"If it requires a login, run docker login 127\.0\.0\.1:\d+"),
             (Credentials("user", "wrong"), "Check the credentials"),
         ],
     )

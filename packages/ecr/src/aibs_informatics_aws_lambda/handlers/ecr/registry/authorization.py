@@ -191,7 +191,7 @@ class ChallengeAuthorizer:
         if self._credentials:
             return "Check the credentials for the registry and their permissions."
         return (
-            "Check the name of the repository. If it is private, log in with docker login "
+            "Check the name of the repository. If it requires a login, run docker login "
             f"{urlsplit(self._url).netloc}, or name a secret with credentials."
         )
 
