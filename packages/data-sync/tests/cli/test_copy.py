@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from aibs_informatics_aws_lambda.common.cli.errors import UsageError
-from aibs_informatics_aws_lambda.handlers.data_sync.cli import cp
+from aibs_informatics_aws_lambda.common.exceptions import AWSError
+from aibs_informatics_aws_lambda.handlers.data_sync.cli import cp, mv
 from aibs_informatics_aws_lambda.handlers.data_sync.rate_limits import RateLimits
+from faulty_s3 import Call, FaultyS3, Reply, refusal
 
 # Options of cp that have an effect if it writes to stdout.
 TAKES_EFFECT = (
@@ -167,6 +171,48 @@ def test_option_of_cp_has_an_effect_on_what_is_written_to_stdout_or_is_refused(a
     arguments = [option] if action.nargs == 0 else [f"{option}={value or other}"]
     with pytest.raises(UsageError, match=f"^{option} has no effect where DST is -"):
         cp.run([*arguments, "a", "-"])
+
+
+class TestBucketThatMayNotBeListed:
+    """Requests for single objects may be allowed all the same."""
+
+    @pytest.fixture(autouse=True)
+    def forbidden(self, s3: FaultyS3, disk, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fault(call: Call, respond: Callable[[], Reply]) -> Reply:
+            is_listing = call.operation == "ListObjectsV2"
+            return refusal(403, "AccessDenied") if is_listing else respond()
+
+        s3.fault = fault
+        s3.put("bucket", "data/a", b"a")
+        monkeypatch.chdir(disk.root)
+
+    def test_object_is_copied(self, s3: FaultyS3, disk):
+        assert cp.run(["-q", "s3://bucket/data/a", "s3://bucket/data/a", "down/"]) == 0
+        assert cp.run(["-q", "s3://bucket/data/a", "s3://bucket/copy"]) == 0
+        assert disk.read("down") == {"a": "a"}
+        assert s3.read("bucket")["copy"] == b"a"
+
+    def test_file_is_uploaded(self, s3: FaultyS3, disk):
+        disk.write({"f": "f"})
+        assert cp.run(["-q", "f", "s3://bucket/f"]) == 0
+        assert s3.read("bucket")["f"] == b"f"
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ["s3://bucket/data/missing", "x"],
+            ["--fail-fast", "s3://bucket/data/missing", "x"],
+            ["-r", "s3://bucket/data/", "x"],
+            ["s3://bucket/data/*", "x/"],
+        ],
+    )
+    def test_others_need_a_listing(self, arguments):
+        with pytest.raises(AWSError, match=r"cannot list s3://bucket/data/.*Grant s3:ListBucket"):
+            cp.run(["-q", *arguments])
+
+    def test_move_needs_a_listing(self):
+        with pytest.raises(AWSError, match="Grant s3:ListBucket"):
+            mv.run(["-q", "s3://bucket/data/a", "s3://bucket/b"])
 
 
 def test_streams_keep_to_the_limits(disk, monkeypatch, capfdbinary, aws, bucket):

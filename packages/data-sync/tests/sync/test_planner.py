@@ -448,6 +448,10 @@ def test_unchanged_entries_that_an_earlier_call_has_counted_are_not_counted_agai
             PlanOptions(lists_targets=True, diff=DiffOptions(force=True)),
             1,
         ),
+        "what is not replaced must be known": (
+            PlanOptions(diff=DiffOptions(force=True, existing="ignore")),
+            1,
+        ),
         "a later call of a forced sync needs one": (
             PlanOptions(diff=DiffOptions(force=True, resumption=Resumption("a"))),
             1,
@@ -458,6 +462,26 @@ def test_requests_of_a_plan(options, requests):
     s3 = FakeS3({})
     make_plan(COPY, [an_object("a")], options, s3)
     assert len(s3.requests) == requests
+
+
+@table(
+    "options, requests, reason",
+    {
+        "a target is looked up": (DiffOptions(), 1, "missing"),
+        "force needs no look": (DiffOptions(force=True), 0, "forced"),
+        "what is not replaced must be known": (
+            DiffOptions(force=True, existing="update"),
+            1,
+            "missing",
+        ),
+    },
+)
+def test_requests_of_the_plan_of_a_single_object(options, requests, reason):
+    s3 = FakeS3({})
+    # Its extraneous neighbours stay, also with a mirror.
+    plan = make_plan(SINGLE, [an_object("")], PlanOptions(mirror=True, diff=options), s3)
+    assert len(s3.requests) == requests
+    assert [step.reason for step in plan.steps] == [reason]
 
 
 @table(

@@ -35,6 +35,7 @@ from .summary import count_requests, format_counts
 
 if TYPE_CHECKING:
     from ..sync.engine import Engine
+    from ..sync.result import SyncResponse
 
 _STREAM = "-"
 
@@ -152,7 +153,7 @@ def _run(requests: Sequence[SyncRequest], options: argparse.Namespace) -> ExitCo
 def _copy_all(requests: Sequence[SyncRequest], engine: Engine, failed: FailedFiles) -> Counts:
     counts = Counts()
     for request in requests:
-        response = engine.sync(request)
+        response = _copy(request, engine)
         result = response.result
         failed.add(response)
         if not (result.files_transferred or result.files_failed) and isinstance(
@@ -161,6 +162,37 @@ def _copy_all(requests: Sequence[SyncRequest], engine: Engine, failed: FailedFil
             raise CommandError(_describe_nothing(request))
         add_counts(counts, result)
     return counts
+
+
+def _copy(request: SyncRequest, engine: Engine) -> SyncResponse:
+    """Copy an object, also from a bucket that may not be listed, or several."""
+    from ..s3.errors import ForbiddenError
+
+    try:
+        return engine.sync(request)
+    except ForbiddenError:
+        response = _copy_unlisted(request, engine)
+        if response is None:
+            raise
+        return response
+
+
+def _copy_unlisted(request: SyncRequest, engine: Engine) -> SyncResponse | None:
+    """Copy a single object without a listing, or return `None` if that is refused as well."""
+    source = request.source_path
+    is_single = request.filter_root is not None and request.retain_source_data
+    if not is_single or not isinstance(source, S3Path):
+        return None
+    name = source.name
+    if not name.isprintable() or name.startswith(("#", ";")):
+        # A list has no form for it.
+        return None
+    with TemporaryDirectory(prefix="data-sync-") as folder:
+        names = Path(folder, "names")
+        names.write_text(name, encoding="utf-8")
+        changes = {"files_from": names, "filter_config": None, "continue_on_error": True}
+        response = engine.sync(request.model_copy(update=changes))
+    return None if response.result.files_failed else response
 
 
 def _describe_nothing(request: SyncRequest) -> str:

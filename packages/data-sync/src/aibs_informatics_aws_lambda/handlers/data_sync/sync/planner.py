@@ -439,10 +439,12 @@ def _list_targets(route: Route, options: PlanOptions, s3: S3 | None) -> Iterable
     if options.there is not None:
         return options.there
     if target.bucket is not None and s3 is not None:
+        if not _lists_targets(route, options):
+            return ()
         if route.single:
             found = find_object(s3, target.bucket, target.path)
             return [found] if found else []
-        return list_below(s3, target.bucket, target.path) if _lists_targets(route, options) else ()
+        return list_below(s3, target.bucket, target.path)
     if not route.single:
         return _list_folder(target.path)
     found = _find_file(target.path)
@@ -451,9 +453,11 @@ def _list_targets(route: Route, options: PlanOptions, s3: S3 | None) -> Iterable
 
 def _lists_targets(route: Route, options: PlanOptions) -> bool:
     """Tell whether what is at the destination is known: else all entries are transferred."""
-    if not options.diff.force or route.single or route.target.bucket is None:
+    if not options.diff.force or route.target.bucket is None:
         return True
-    is_needed = options.mirror or options.backs_up or options.lists_targets
+    mirrors = options.mirror and not route.single
+    is_needed = mirrors or options.backs_up or options.lists_targets
+    is_needed = is_needed or options.diff.existing != "replace"
     is_resumed = options.diff.resumption is not None or options.entry_files == "finish"
     return is_needed or is_resumed or options.there is not None
 
