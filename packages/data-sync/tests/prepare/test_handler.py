@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -528,3 +530,37 @@ def test_each_part_has_a_report_of_its_own(prepare, tmp_path: Path):
     assert all(path.startswith("s3://bucket/reports/run-") for path in reports)
     [whole] = prepare(tmp_path, "s3://bucket/d/", 100, report_path=report)
     assert whole["requests"][0]["report_path"] == report
+
+
+SLOW = """
+import json, sys
+from aibs_informatics_aws_lambda.handlers.data_sync.local import walk_process
+from aibs_informatics_aws_lambda.handlers.data_sync.model import PrepareBatchDataSyncRequest
+from aibs_informatics_aws_lambda.handlers.data_sync.prepare.handler import (
+    PrepareBatchDataSyncHandler,
+)
+
+walk_process.SLOW_SECONDS = -1.0
+started, Process = [], walk_process.WalkProcess
+walk_process.WalkProcess = lambda *arguments: started.append(arguments) or Process(*arguments)
+request = PrepareBatchDataSyncRequest.from_dict(json.loads(sys.argv[1]))
+responses = []
+for cpus in (2, 1):
+    walk_process._count_cpus = lambda: cpus
+    responses.append(PrepareBatchDataSyncHandler().handle(request))
+    assert len(started) == 1
+assert responses[0] == responses[1]
+assert len(responses[0].requests) == 2
+"""
+
+
+def test_folder_of_a_slow_file_system_is_walked_in_a_process_of_its_own(tmp_path: Path):
+    source = write(tmp_path / "source", {f"d{number}/f": 10 for number in range(4)})
+    request = {
+        "source_path": str(source),
+        "destination_path": "s3://bucket/key",
+        "batch_size_bytes_limit": 20,
+    }
+    command = [sys.executable, "-W", "error", "-c", SLOW, json.dumps(request)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr

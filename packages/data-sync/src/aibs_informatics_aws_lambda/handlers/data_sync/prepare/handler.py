@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from aibs_informatics_aws_lambda.common.description import HandlerDescription
@@ -19,6 +21,7 @@ from ..stored_lists import store_list
 from .packing import S, pack
 
 if TYPE_CHECKING:
+    from ..local.walk import BegunWalk
     from ..s3.client import S3
     from ..tree import Node
     from .split import SubRequests
@@ -72,24 +75,28 @@ class PrepareBatchDataSyncHandler(
             OSError: a local source cannot be read.
             AWSError: a request to S3 failed.
         """
-        from .extraneous import DestinationCheck, deletion_requests
-        from .limits import BatchLimits
-        from .split import find_parts
-
         if request.switch:
             raise ValueError(
                 "switch is for one sync: each part would be switched by itself, and readers would "
                 "see a mixture of parts. Use DataSync with switch, with a deadline and its "
                 "continuations if it takes long, or prepare a sync to a new folder"
             )
-        limits = BatchLimits(
-            request.batch_size_bytes_limit or self.DEFAULT_SOFT_MAX_BYTES,
-            request.batch_object_count_limit,
-            request.batch_seconds_limit,
-        )
-        make_s3 = partial(_make_s3, request.max_concurrency, request.source_connection)
-        destination = DestinationCheck(request)
-        parts = find_parts(request, limits, make_s3, on_split=destination.begin)
+        with ExitStack() as stack:
+            # It goes on while the modules are imported.
+            begun = _begin_walk(request, stack)
+            from .extraneous import DestinationCheck, deletion_requests
+            from .limits import BatchLimits
+            from .split import find_parts
+
+            limits = BatchLimits(
+                request.batch_size_bytes_limit or self.DEFAULT_SOFT_MAX_BYTES,
+                request.batch_object_count_limit,
+                request.batch_seconds_limit,
+            )
+            make_s3 = partial(_make_s3, request.max_concurrency, request.source_connection)
+            destination = DestinationCheck(request)
+            on_split = destination.begin
+            parts = find_parts(request, limits, make_s3, on_split=on_split, begun=begun)
         syncs = _sub_requests(request)
         split = syncs.split(parts)
         batches = limits.pack(split.parallel)
@@ -156,6 +163,21 @@ class PrepareBatchDataSyncHandler(
     ) -> list[list[S]]:
         """Return batches of nodes that have a ``size_bytes``; see `packing.pack`."""
         return pack(nodes, batch_size_bytes_limit or cls.DEFAULT_SOFT_MAX_BYTES)
+
+
+def _begin_walk(request: models.PrepareBatchDataSyncRequest, stack: ExitStack) -> BegunWalk | None:
+    """Begin to walk a local source, if it is the source that is listed."""
+    if request.files_from is not None or request.inventory is not None:
+        return None
+    from ..locations import resolve
+
+    source = resolve(request.source_path)
+    if not isinstance(source, Path):
+        return None
+    from ..local.walk import list_source
+    from ..local.walk_process import begin_walk
+
+    return begin_walk(source, partial(list_source, source), stack)
 
 
 def _make_s3(connections: int, connection: S3Connection | None) -> S3:

@@ -18,7 +18,7 @@ from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
 from aibs_informatics_aws_lambda.storage.paths import DataLocation
 
 from ..entries import Entry, is_placeholder
-from ..local.walk import OnFailure
+from ..local.walk import BegunWalk, OnFailure
 from ..locations import Root, add_suffix, find_root
 from ..sync.key_paths import local_path_of
 from ..sync.resolve import resolve_sync
@@ -55,6 +55,7 @@ def find_parts(
     on_failure: OnFailure | None = None,
     flat: FlatFolders | None = None,
     on_split: Callable[[], None] | None = None,
+    begun: BegunWalk | None = None,
 ) -> list[Node]:
     """Return the parts of a source that are synced separately, in path order.
 
@@ -66,6 +67,7 @@ def find_parts(
             then part of no part, instead of raising the error.
         flat: the folders that are not divided; see `partition`.
         on_split: called while the source is listed, once it exceeds the limits of a part.
+        begun: a walk of a local source, if one has begun.
 
     Raises:
         NothingSelectedError: the filters exclude all files.
@@ -73,7 +75,7 @@ def find_parts(
         OSError: a local source cannot be read.
         AWSError: S3 refuses or cannot be reached, or has no such bucket.
     """
-    resolved = resolve_sync(request, s3, on_failure)
+    resolved = resolve_sync(request, s3, on_failure, begun)
     if not resolved.exists:
         logger.info("%s does not exist: the sync will report it", request.source_path)
         return [_EMPTY]
