@@ -434,7 +434,10 @@ def test_unreadable_file_error_names_it(run, disk, bucket):
         (["--jobs", "0", "data", "s3://bucket/"], "'0' is not a positive integer"),
         (["--batch-bytes", "lots", "data", "s3://bucket/"], "'lots' is not a size"),
         (["--deadline", "-1", "data", "s3://bucket/"], "argument --deadline"),
-        (["--max-delete", "many", "--delete", "data", "s3://bucket/"], "max_delete"),
+        (
+            ["--max-delete", "many", "--delete", "data", "s3://bucket/"],
+            "argument --max-delete: not a number of files",
+        ),
         (["--del", "data", "s3://bucket/"], "arguments: --del; did you mean --delete?"),
         (["lss", "s3://bucket/"], "lss is neither a verb nor a file or folder; did you mean ls?"),
         (["--include", "/", "data", "s3://bucket/"], "'/' is not a glob"),

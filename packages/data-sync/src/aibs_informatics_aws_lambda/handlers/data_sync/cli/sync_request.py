@@ -19,6 +19,9 @@ from .filters import make_filters
 from .object_options import make_settings
 from .validation import validated_request
 
+_MAX_DELETE = "DataSyncRequest: max_delete: Value error, "
+"""How the message about the one option begins that only the model validates."""
+
 
 def make_request(options: argparse.Namespace) -> SyncRequest:
     """Return the request for the given options.
@@ -29,7 +32,8 @@ def make_request(options: argparse.Namespace) -> SyncRequest:
     try:
         request = validated_request(_fields(options))
     except ValueError as error:
-        raise UsageError(error_message(error)) from error
+        message = error_message(error).replace(_MAX_DELETE, "argument --max-delete: ")
+        raise UsageError(message) from error
     for problem in _problems(request, options):
         raise UsageError(problem)
     return _with_absolute_paths(request) if options.plan_file else request
