@@ -64,6 +64,12 @@ def test_error_is_one_line_and_names_its_type_unless_its_message_is_for_users(er
         ("sync -r x y", ": a sync includes subfolders, leave it out"),
         ("sync --dryrun x y", "; did you mean --dry-run?"),
         ("cat -t x", "unrecognized arguments: -t (see"),
+        (
+            "sync delete s3://bucket/x",
+            "delete is neither a verb nor a file or folder; did you mean rm?",
+        ),
+        ("sync mirror x y", "did you mean sync --delete?"),
+        ("sync help", "did you mean --help?"),
     ],
 )
 def test_options_of_other_commands_get_advice(line, advice):

@@ -1,6 +1,6 @@
-"""Options of ls, du, rm, cp, aws s3, s5cmd and rclone, and what there is instead of them."""
+"""Verbs and options of ls, du, rm, cp, aws s3, s5cmd and rclone, and what there is instead."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Final
 
 _INSTEAD: Final = {
@@ -34,6 +34,37 @@ _NEEDLESS: Final = {
     "-a": "all files are included",
     "-s": "the last line is the total",
 }
+
+_VERBS: Final = {
+    "compare": "verify",
+    "del": "rm",
+    "delete": "rm",
+    "diff": "verify",
+    "dir": "ls",
+    "help": "--help",
+    "list": "ls",
+    "mirror": "sync --delete",
+    "purge": "rm -r",
+    "remove": "rm",
+    "size": "stats",
+    "tree": "ls -r",
+    "version": "--version",
+}
+
+
+def find_verb(unknown: str, verbs: Iterable[str]) -> str | None:
+    """Return what there is instead of an unknown verb, or `None`.
+
+    Args:
+        unknown: the unknown verb.
+        verbs: the verbs that there are.
+    """
+    if unknown in _VERBS:
+        return _VERBS[unknown]
+    # It takes a millisecond.
+    from difflib import get_close_matches
+
+    return next(iter(get_close_matches(unknown, verbs, 1)), None)
 
 
 def find_replacement(unknown: Sequence[str], options: Container[str]) -> str:

@@ -83,12 +83,12 @@ def _parse_source(text: str) -> DataLocation:
             f"{text} is a verb and must come first; write a file of that name as ./{text}"
         )
     if "/" not in text and not Path(text).exists():
-        # Only for what may be a mistake: it takes a millisecond.
-        from difflib import get_close_matches
+        # Only for what may be a mistake.
+        from .foreign_options import find_verb
 
-        if similar := get_close_matches(text, arguments.MODULES, 1):
+        if similar := find_verb(text, arguments.MODULES):
             raise argparse.ArgumentTypeError(
-                f"{text} is neither a verb nor a file or folder; did you mean {similar[0]}?"
+                f"{text} is neither a verb nor a file or folder; did you mean {similar}?"
             )
     return arguments.parse_path(text)
 
