@@ -325,6 +325,17 @@ def test_file_that_cannot_be_deleted_is_an_error(tmp_path: Path, pool):
     assert below(tmp_path) == "folder/ z/z"
 
 
+def test_symlink_that_was_changed_since_the_listing_stays(tmp_path: Path, pool):
+    make(tmp_path, "a>b")
+    synced = [Deletion(str(tmp_path / "a"), step("a"))]
+    changed = (tmp_path / "a").lstat().st_ctime
+    with pytest.raises(FileNotFoundError, match="was deleted or renamed"):
+        delete_source_files(folders(tmp_path), synced, lambda _: None, pool, changed - 1)
+    assert below(tmp_path) == "a>b"
+    delete_source_files(folders(tmp_path), synced, lambda _: None, pool, changed)
+    assert below(tmp_path) == ""
+
+
 def test_nothing_is_deleted_behind_a_folder_that_was_swapped_for_a_link(tmp_path: Path, pool):
     make(tmp_path, "dst/a/b src/a/b")
     deletions = local(tmp_path / "dst", "a/b")

@@ -33,6 +33,21 @@ def write(path: Path, content: bytes = b"x") -> Path:
     return path
 
 
+@pytest.mark.parametrize("destination", ["{}/dst", "s3://bucket/dst"])
+def test_move_removes_symlinks_whose_files_it_has_removed_before(
+    bucket, tmp_path: Path, destination: str
+):
+    write(tmp_path / "src/a/f")
+    for name, target in (("a/link", "f"), ("b", "a/f"), ("c/d", "../a/link")):
+        (tmp_path / "src" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "src" / name).symlink_to(target)
+
+    result = sync(tmp_path / "src", destination.format(tmp_path), retain_source_data=False)
+
+    assert (result.files_transferred, result.files_removed) == (4, 4)
+    assert not (tmp_path / "src").exists()
+
+
 def read(folder: Path) -> dict[str, bytes]:
     return {
         str(file.relative_to(folder)): file.read_bytes()

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future
@@ -255,7 +256,8 @@ def _remove_source(
         elif source.bucket is not None:
             delete_objects(source, deletions, context, on_deleted, context.the_source_s3())
         else:
-            delete_source_files(folders, context.budget.limit(deletions), on_deleted, context.pool)
+            left = context.budget.limit(deletions)
+            delete_source_files(folders, left, on_deleted, context.pool, context.listed)
     if source.bucket is not None or plan.route.single or not context.changes:
         return
     if plan.is_filtered:
@@ -393,10 +395,19 @@ def delete_source_files(
     deletions: Iterable[Deletion],
     on_deleted: OnDeleted,
     pool: Executor | None = None,
+    listed: float = 0.0,
 ) -> None:
     """Delete the files that were synced, if they still are what was listed.
 
-    What lies behind a symlink to a folder stays; the symlink itself goes with the folders.
+    What lies behind a symlink to a folder stays; the symlink itself goes with the folders. A
+    symlink to a file may be left of what was listed, as the file was deleted before.
+
+    Args:
+        folders: the directories of the files.
+        deletions: the files.
+        on_deleted: called with each entry that is deleted, in this thread.
+        pool: threads that delete, where the file system takes its time; by default this one does.
+        listed: the time, in seconds since 1970 UTC, before which nothing was listed.
 
     Raises:
         OSError: one of them has changed, or cannot be deleted.
@@ -409,11 +420,24 @@ def delete_source_files(
 
     def delete(folder: Folder | None, deletion: Deletion) -> bool:
         if folder is not None:
-            check_unchanged(deletion.path, deletion.step.entry, folder)
+            try:
+                check_unchanged(deletion.path, deletion.step.entry, folder)
+            except FileNotFoundError:
+                if not _is_symlink_since(folder, deletion.path, listed):
+                    raise
             delete_in(folder, deletion.path)
         return True
 
     _FileDeleter(locate, delete, on_deleted, pool).delete_all(deletions)
+
+
+def _is_symlink_since(folder: Folder, path: str, listed: float) -> bool:
+    """Tell whether a path is a symlink that has not changed since some time."""
+    try:
+        found = os.lstat(path.rpartition("/")[2], dir_fd=folder.fd)
+    except FileNotFoundError:
+        return False
+    return stat.S_ISLNK(found.st_mode) and found.st_ctime <= listed
 
 
 class _FileDeleter:
