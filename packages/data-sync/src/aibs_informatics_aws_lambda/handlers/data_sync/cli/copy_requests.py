@@ -60,10 +60,11 @@ def make_requests(
     the destination otherwise.
 
     Raises:
-        UsageError: the destination is not a folder but must be, or a source is a folder and
-            ``recursive`` is not set.
+        UsageError: the destination is not a folder but must be, a source is a folder and
+            ``recursive`` is not set, or two sources would be one at the destination.
         FileNotFoundError: a source does not exist.
     """
+    taken: dict[str, DataLocation] = {}
     target = parse_data_path(destination)
     is_folder = destination.endswith("/") or _is_existing_folder(target)
     globs = [split_glob(source) for source in sources]
@@ -81,7 +82,16 @@ def make_requests(
             yield _sync(glob.base, target, options, _only(pattern))
         else:
             for source in expand_source(text):
-                yield _request(source, target, is_folder, options)
+                request = _request(source, target, is_folder, options)
+                first = taken.setdefault(str(request.destination_path), source)
+                if first is source:
+                    yield request
+                elif first != source:
+                    # As cp: the first one would be lost, of a move for good.
+                    raise UsageError(
+                        f"{first} and {source} would both become {request.destination_path}: copy "
+                        "one of them to another name"
+                    )
 
 
 def _request(
