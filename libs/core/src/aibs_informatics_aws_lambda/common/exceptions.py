@@ -15,9 +15,11 @@ class AWSError(ValueError):
     Attributes:
         is_general: whether the cause is not the resource, but the service, the network, the
             credentials or the bucket: requests about other resources would fail as well.
+        is_forbidden: whether the credentials do not allow the request.
     """
 
     is_general = False
+    is_forbidden = False
 
 
 class ResourceNotFoundError(AWSError):

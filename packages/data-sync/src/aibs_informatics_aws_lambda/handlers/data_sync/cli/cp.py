@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from aibs_informatics_aws_lambda.common.cli.errors import CommandError, ExitCode, UsageError
+from aibs_informatics_aws_lambda.common.exceptions import AWSError
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 
 from ..sync.request import SyncRequest
@@ -166,12 +167,10 @@ def _copy_all(requests: Sequence[SyncRequest], engine: Engine, failed: FailedFil
 
 def _copy(request: SyncRequest, engine: Engine) -> SyncResponse:
     """Copy an object, also from a bucket that may not be listed, or several."""
-    from ..s3.errors import ForbiddenError
-
     try:
         return engine.sync(request)
-    except ForbiddenError:
-        response = _copy_unlisted(request, engine)
+    except AWSError as error:
+        response = _copy_unlisted(request, engine) if error.is_forbidden else None
         if response is None:
             raise
         return response

@@ -95,10 +95,6 @@ class ArchivedError(AWSError):
     """An object must be restored before it can be read."""
 
 
-class ForbiddenError(AWSError):
-    """The credentials in use do not allow a request."""
-
-
 class ChangedError(AWSError):
     """An object is not the one that a request names in its condition."""
 
@@ -151,8 +147,8 @@ def translate_error(
         return ArchivedError(text)
     if status == HTTPStatus.PRECONDITION_FAILED:
         return ChangedError(text)
-    kind = ForbiddenError if status == HTTPStatus.FORBIDDEN else AWSError
-    translated = ResourceNotFoundError(text) if is_missing else kind(text)
+    translated = ResourceNotFoundError(text) if is_missing else AWSError(text)
+    translated.is_forbidden = status == HTTPStatus.FORBIDDEN
     is_service = status is None or status >= HTTPStatus.INTERNAL_SERVER_ERROR
     translated.is_general = is_service or code in _GENERAL
     return translated
