@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from aibs_informatics_aws_lambda.common.cli.errors import UsageError
+from aibs_informatics_aws_lambda.common.cli.errors import CommandError, UsageError
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 from aibs_informatics_aws_lambda.handlers.data_sync.cli import cp, mv
 from aibs_informatics_aws_lambda.handlers.data_sync.rate_limits import RateLimits
@@ -171,6 +171,21 @@ def test_option_of_cp_has_an_effect_on_what_is_written_to_stdout_or_is_refused(a
     arguments = [option] if action.nargs == 0 else [f"{option}={value or other}"]
     with pytest.raises(UsageError, match=f"^{option} has no effect where DST is -"):
         cp.run([*arguments, "a", "-"])
+
+
+@pytest.mark.parametrize("verb", [cp, mv])
+def test_objects_of_several_wildcards_do_not_replace_each_other(s3: FaultyS3, verb):
+    for key in ("one/a", "one/b", "two/b", "two/c"):
+        s3.put("bucket", key, key.encode())
+    sources = ["s3://bucket/one/*", "s3://bucket/two/*"]
+    with pytest.raises(CommandError, match="one/b and s3://bucket/two/b would both become"):
+        verb.run(["-q", *sources, "s3://bucket/dst/"])
+    found = s3.read("bucket")
+    assert found["dst/b"] == b"one/b"
+    assert found["two/b"] == b"two/b"
+
+    verb.run(["-q", "s3://bucket/two/*", "s3://bucket/dst/a*", "s3://bucket/new/"])
+    assert s3.read("bucket")["new/b"] == b"two/b"
 
 
 class TestBucketThatMayNotBeListed:

@@ -6,8 +6,10 @@ import argparse
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -36,6 +38,7 @@ from .summary import count_requests, format_counts
 
 if TYPE_CHECKING:
     from ..sync.engine import Engine
+    from ..sync.planner import Plan
     from ..sync.result import SyncResponse
 
 _STREAM = "-"
@@ -152,9 +155,13 @@ def _run(requests: Sequence[SyncRequest], options: argparse.Namespace) -> ExitCo
 
 
 def _copy_all(requests: Sequence[SyncRequest], engine: Engine, failed: FailedFiles) -> Counts:
-    counts = Counts()
+    counts, targets = Counts(), Counter(str(request.destination_path) for request in requests)
+    taken: dict[str, str] = {}
     for request in requests:
-        response = _copy(request, engine)
+        # Objects of several wildcards may have one name below the same folder.
+        is_shared = targets[str(request.destination_path)] > 1
+        check = partial(_check_apart, taken) if is_shared else _check_nothing
+        response = _copy(request, engine, check)
         result = response.result
         failed.add(response)
         if not (result.files_transferred or result.files_failed) and isinstance(
@@ -165,10 +172,35 @@ def _copy_all(requests: Sequence[SyncRequest], engine: Engine, failed: FailedFil
     return counts
 
 
-def _copy(request: SyncRequest, engine: Engine) -> SyncResponse:
+def _check_nothing(_: Sequence[Plan]) -> None:
+    pass
+
+
+def _check_apart(taken: dict[str, str], plans: Sequence[Plan]) -> None:
+    """Raise `CommandError` if an object would replace what another source has just become.
+
+    Args:
+        taken: what the sources before have become, with each of them.
+        plans: the plans of the next source, whose entries are added.
+    """
+    for plan in plans:
+        route = plan.route
+        for step in plan.steps:
+            source, target = route.source.name(step.entry.relative), route.target.name(step.target)
+            first = taken.setdefault(target, source)
+            if first != source:
+                raise CommandError(
+                    f"{first} and {source} would both become {target}: copy one of them to "
+                    "another name. The sources before were copied"
+                )
+
+
+def _copy(
+    request: SyncRequest, engine: Engine, check: Callable[[Sequence[Plan]], None]
+) -> SyncResponse:
     """Copy an object, also from a bucket that may not be listed, or several."""
     try:
-        return engine.sync(request)
+        return engine.sync(request, restrict=check)
     except AWSError as error:
         response = _copy_unlisted(request, engine) if error.is_forbidden else None
         if response is None:
