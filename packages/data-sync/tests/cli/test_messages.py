@@ -107,6 +107,24 @@ def test_short_option_for_readable_sizes(verb, capsys):
             "removing the source would lose the data. Copy instead of moving",
         ),
         (
+            "cannot stage the object in /x: no such directory. Make it, or set custom_tmp_dir",
+            "cannot stage the object in /x: no such directory. Make it, or choose another "
+            "--staging-folder",
+        ),
+        (
+            "source_path_prefix 'a' is not a prefix of the key of 's3://b/c'",
+            "--source-prefix 'a' is not a prefix of the key of 's3://b/c'",
+        ),
+        (
+            "switch and skip_archived exclude each other: the new tree would not be complete",
+            "--switch and --skip-archived exclude each other: the new tree would not be complete",
+        ),
+        (
+            "/a is not below the filter_root /b, to which the paths of files_from are relative",
+            "/a is not below the --filter-root /b, "
+            "to which the paths of --files-from are relative",
+        ),
+        (
             "Choose another, or set delete: false and retain_source_data: true",
             "Choose another, or neither delete nor move files",
         ),

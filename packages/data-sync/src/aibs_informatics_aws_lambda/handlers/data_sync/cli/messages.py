@@ -26,6 +26,15 @@ _OPTIONS = {
     r"\bSet retain_source_data: true$": "Copy instead of moving",
     r"\bleave out backup_path$": "leave out --backup-dir",
     r"(?<!\S)max_delete(?= allows )": "--max-delete",
+    r"\bset custom_tmp_dir$": "choose another --staging-folder",
+    r"^source_path_prefix(?= ')": "--source-prefix",
+    r"^files_from and inventory(?= exclude each other)": "--files-from and --inventory",
+    r"^switch and files_from(?= exclude each other)": "--switch and --files-from",
+    r"^switch and inventory(?= exclude each other)": "--switch and --inventory",
+    r"^switch and skip_archived(?= exclude each other)": "--switch and --skip-archived",
+    r"\bfilter_root (.*), to which the paths of files_from are relative$": (
+        r"--filter-root \1, to which the paths of --files-from are relative"
+    ),
     r"\bCheck AWS_PROFILE\.$": "Check --profile or AWS_PROFILE, and ~/.aws/config",
 }
 # Advice about fields for which cp and mv have no option.
