@@ -186,8 +186,23 @@ def test_files_are_looked_up_side_by_side(slow, tmp_path, monkeypatch):
     assert len(list(walk.list_files(tmp_path))) == 65
 
 
-def test_more_files_are_looked_up_in_turn_once_all_threads_have_some(slow, tmp_path, monkeypatch):
-    make_tree(tmp_path, ["a", *(f"b/{number:04d}" for number in range(3000))])
+@table(
+    "folders, most",
+    {
+        "a folder is divided among all threads": (
+            [2000],
+            {read_ahead._FILES_OF_A_TASK},
+        ),
+        "of a folder before others, more are looked up in turn": (
+            [2000, 100],
+            {read_ahead._FILES_OF_A_TASK, read_ahead._FILES_OF_A_LARGE_TASK},
+        ),
+    },
+)
+def test_files_are_looked_up_several_in_turn(slow, tmp_path, monkeypatch, folders, most):
+    make_tree(tmp_path, ["a"])
+    for folder, count in enumerate(folders):
+        make_tree(tmp_path, [f"b{folder}/{number:04d}" for number in range(count)])
     sizes, look_up = [], read_ahead._WalkAhead._look_up
 
     def note(walk, folder, names):
@@ -195,10 +210,9 @@ def test_more_files_are_looked_up_in_turn_once_all_threads_have_some(slow, tmp_p
         return look_up(walk, folder, names)
 
     monkeypatch.setattr(read_ahead._WalkAhead, "_look_up", note)
-    assert len(list(walk.list_files(tmp_path))) == 3001
-    assert sum(sizes) == 3000
-    assert sizes.count(read_ahead._FILES_OF_A_TASK) >= THREADS
-    assert sizes.count(read_ahead._FILES_OF_A_LATER_TASK) > THREADS / 2
+    assert len(list(walk.list_files(tmp_path))) == 1 + sum(folders)
+    assert sum(sizes) == sum(folders)
+    assert {size for size in sizes if sizes.count(size) > 2} == most
 
 
 def test_files_of_folders_that_were_read_are_looked_up_while_others_are_waited_for(

@@ -19,10 +19,11 @@ from .threads import THREADS, threads
 
 T = TypeVar("T")
 
-# Files that one thread looks up in turn: a task for each would cost more than the operation. Once
-# all threads have something to do, there are more of them in a task.
+# Files that one thread looks up in turn: a task for each would cost more than the operation. There
+# are more in a task if all threads have one, and further folders follow with which they all end at
+# the same time.
 _FILES_OF_A_TASK = 16
-_FILES_OF_A_LATER_TASK = 32
+_FILES_OF_A_LARGE_TASK = 64
 # Once fewer tasks are ahead of the walk, more are started.
 _LEAST_AHEAD = THREADS + THREADS // 2
 _MOST_AHEAD = 2 * THREADS
@@ -233,7 +234,7 @@ class _WalkAhead:
                 item = self._items[position] = _Rest(item.folder, item.names.result())
             if not isinstance(item, _Rest):
                 position, ahead = position - 1, ahead + 1
-            elif started := self._start(item, ahead):
+            elif started := self._start(item, is_large=position > 0 and ahead >= THREADS):
                 self._items[position + 1 : position + 1] = reversed(started)
                 ahead += len(started)
             else:
@@ -241,9 +242,9 @@ class _WalkAhead:
                 position -= 1
         self._ahead = ahead
 
-    def _start(self, rest: _Rest, ahead: int) -> list[_Item]:
+    def _start(self, rest: _Rest, *, is_large: bool) -> list[_Item]:
         """Start to look up the next files of a folder, or to read the next folder in it."""
-        names = rest.take(_FILES_OF_A_TASK if ahead < THREADS else _FILES_OF_A_LATER_TASK)
+        names = rest.take(_FILES_OF_A_LARGE_TASK if is_large else _FILES_OF_A_TASK)
         if not names:
             return []
         if not _is_folder(names[0]):
