@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
 from functools import partial
 from itertools import accumulate, pairwise, starmap
 from types import MappingProxyType
@@ -172,11 +172,11 @@ class S3Copy:
         usual = split_parts(size, part_bytes_for(size))
         return self._copy_parts(step, next(guesses, usual), on_bytes).response
 
-    def _copy_as_stored(self, step: Step) -> Future[requests.Response]:
+    def _copy_as_stored(self, step: Step) -> requests.ResponseFuture:
         """Start to copy an object, once it is known how its source is stored."""
-        source, copied = self._source(step), Future[requests.Response]()
+        source, copied = self._source(step), requests.ResponseFuture()
 
-        def copy(found: Future[requests.Response]) -> None:
+        def copy(found: requests.ResponseFuture) -> None:
             try:
                 self._s3.send(self._request(step, found.result().headers), future=copied)
             except Exception as error:
@@ -184,7 +184,8 @@ class S3Copy:
                 copied.set_exception(error)
 
         head = requests.head(source.bucket, source.key)
-        self._source_s3.send(head).add_done_callback(copy)
+        found = self._source_s3.send(head, future=requests.ResponseFuture())
+        found.add_done_callback(copy)
         return copied
 
     def _request(
