@@ -444,6 +444,7 @@ class _Uploader(Publisher):
             "PUT",
             headers={"Content-Type": "application/x-ndjson"},
             send_file=path,
+            file_name="the report",
             size=os.stat(path).st_size,  # noqa: PTH116
         )
         self._s3.ask(request)
