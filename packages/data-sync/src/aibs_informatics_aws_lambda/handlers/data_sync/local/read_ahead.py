@@ -106,7 +106,8 @@ def walk_ahead(
         read_names: returns the names in a folder, in order.
 
     Raises:
-        OSError: a directory or file cannot be read. The entries before it have been yielded.
+        OSError: a directory or file cannot be read. The entries before it have been yielded,
+            except those that the same task has looked up.
         ValueError: a symlink is dangling, and the policy does not allow that.
     """
     with threads.use() as pool:

@@ -166,8 +166,6 @@ class _PlanExecution:
         self._unfinished: dict[str, _Transfer] = {}
         # Targets compared once more, and too early, each with the target before it.
         self._too_recent: dict[str, str | None] = {}
-        self._transferred = 0
-        self._transferred_bytes = 0
 
     def run(self) -> None:
         """Run the transfers.
@@ -188,9 +186,6 @@ class _PlanExecution:
             activity.items = tuple
             if self._touching:
                 self._touching.close()
-            # Once: a model takes its time to have a field set.
-            self._outcome.counts.files_transferred += self._transferred
-            self._outcome.counts.bytes_transferred += self._transferred_bytes
             self._note_progress()
 
     def _transferring(self) -> Iterator[Item]:
@@ -302,7 +297,8 @@ class _PlanExecution:
         if failures is None:
             raise error
         is_of_source = isinstance(error, OSError) and self._is_of_source(error)
-        failures.check(path, error, self._transferred, is_of_source=is_of_source)
+        transferred = self._outcome.counts.files_transferred
+        failures.check(path, error, transferred, is_of_source=is_of_source)
         failures.note(path, error)
         self.context.progress.advance(1, step.entry.size)
 
@@ -399,8 +395,9 @@ class _PlanExecution:
             self._note_difference(step, evidence)
             return
         self.context.report.add(self.plan.route, step, "transfer", evidence)
-        self._transferred += 1
-        self._transferred_bytes += step.entry.size
+        counts = self._outcome.counts
+        counts.files_transferred += 1
+        counts.bytes_transferred += step.entry.size
         self.window.note_work(step.entry.size)
 
     def _note_difference(self, step: Step, evidence: Evidence) -> None:
