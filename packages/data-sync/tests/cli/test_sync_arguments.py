@@ -9,7 +9,7 @@ from aibs_informatics_aws_lambda.common.cli.errors import UsageError
 from aibs_informatics_aws_lambda.handlers.data_sync.cli import rm
 from aibs_informatics_aws_lambda.handlers.data_sync.cli.sync_arguments import make_parser
 from aibs_informatics_aws_lambda.handlers.data_sync.cli.sync_request import make_request
-from aibs_informatics_aws_lambda.handlers.data_sync.sync.request import PlainRequest
+from aibs_informatics_aws_lambda.handlers.data_sync.sync.plain_request import PlainRequest
 from tables import table
 
 UP, DOWN, WITHIN, LOCAL = "src s3://bkt/d", "s3://bkt/s dst", "s3://bkt/s s3://bkt/d", "src dst"

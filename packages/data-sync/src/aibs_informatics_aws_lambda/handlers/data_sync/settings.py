@@ -43,6 +43,9 @@ SCRATCH_EXTRA_ARGS = {"Tagging": "time-to-live=scratch"}
 """Arguments of boto3 uploads that tag an object as scratch data."""
 
 
+DEFAULT_MAX_CONCURRENCY = 25
+"""The maximum concurrency of requests that do not choose it."""
+
 DEFAULT_RETRIES = 9
 """The attempts of a request, and of a copy of a local file, after the first one."""
 

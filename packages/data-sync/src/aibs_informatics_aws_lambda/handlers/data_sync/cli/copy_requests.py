@@ -13,7 +13,8 @@ from aibs_informatics_aws_lambda.common.s3 import S3Path
 from aibs_informatics_aws_lambda.storage.locations import DataLocation, parse_data_path
 
 from ..locations import Location, resolve
-from ..sync.request import PlainFilters, SyncRequest
+from ..sync.plain_request import PlainFilters
+from ..sync.request import SyncRequest
 from .validation import validated_request
 from .wildcards import expand_source, glob_expression, split_glob
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from .arguments import as_argument, parse_path, parse_size, parse_time
 
 if TYPE_CHECKING:
-    from ..sync.request import PlainFilters
+    from ..sync.plain_request import PlainFilters
 
 _FILE_FILTERS = ("min_size_bytes", "max_size_bytes", "modified_after", "modified_before")
 
@@ -177,7 +177,7 @@ def make_filters(options: argparse.Namespace) -> PlainFilters | None:
     given = {name: value for name in _FILE_FILTERS if (value := vars(options)[name]) is not None}
     if not given:
         return config
-    from ..sync.request import PlainFilters
+    from ..sync.plain_request import PlainFilters
 
     return replace(config or PlainFilters(), **given)
 
@@ -191,7 +191,7 @@ def make_filter_config(rules: Sequence[FilterRule]) -> PlainFilters | None:
     if not rules:
         return None
     # Not for the help.
-    from ..sync.request import PlainFilters
+    from ..sync.plain_request import PlainFilters
 
     actions = [rule.action for rule in rules]
     if actions == sorted(actions, reverse=True):

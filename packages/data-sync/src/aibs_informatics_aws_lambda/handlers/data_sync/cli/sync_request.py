@@ -12,8 +12,9 @@ from typing import Any
 from aibs_informatics_aws_lambda.common.cli.errors import CommandError, UsageError, error_message
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 
+from ..sync.plain_request import PlainRequest
 from ..sync.planner import Plan
-from ..sync.request import PlainRequest, SyncRequest
+from ..sync.request import SyncRequest
 from .connection import Side, given_side_options, make_side_connection
 from .filters import make_filters
 from .object_options import make_settings

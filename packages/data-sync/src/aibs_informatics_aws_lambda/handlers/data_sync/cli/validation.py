@@ -8,13 +8,13 @@ from typing import Any
 
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 
-from ..sync.request import (
+from ..sync.plain_request import (
     PlainFilters,
     PlainObjectSettings,
     PlainRequest,
     PlainStaging,
-    SyncRequest,
 )
+from ..sync.request import SyncRequest
 
 # Fields whose values the parser validates, or of which any text is valid.
 _VALID = frozenset(

@@ -19,7 +19,7 @@ from ..local import folders, staging
 from ..locations import Root, find_root
 from ..s3.client import S3
 from .diff import Step
-from .request import PlainObjectSettings, SyncRequest
+from .request import SyncRequest
 from .resolve import ResolvedSync
 from .routes import Route
 
@@ -154,6 +154,7 @@ class S3Backup:
         self, target: Root, root: Root, s3: S3, pool: Executor, *, is_tree: bool = False
     ) -> None:
         # Few syncs have a backup in S3.
+        from .plain_request import PlainObjectSettings
         from .transfers.s3_copy import S3Copy
 
         self.count = 0

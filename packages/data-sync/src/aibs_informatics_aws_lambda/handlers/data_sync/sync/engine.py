@@ -23,7 +23,7 @@ from ..locations import Root, resolve
 from ..progress import NullProgress, Progress, activity
 from ..rate_limits import RateLimits, SharedStates
 from ..s3.client import DEFAULT_CONNECTIONS, MOST_CONCURRENCY, S3
-from ..settings import DEFAULT_RETRIES, WORKERS
+from ..settings import DEFAULT_MAX_CONCURRENCY, DEFAULT_RETRIES, WORKERS
 from .archived import describe as describe_archived
 from .backup import Backup, LocalBackup, S3Backup, find_backup_root
 from .context import ExecutionContext
@@ -35,7 +35,7 @@ from .filters import compile_patterns
 from .move_marker import finish_move
 from .planner import Plan, PlanOptions, make_plan, rule_at
 from .report import ForwardedReport, Report, find_report_location, written_report
-from .request import DEFAULT_MAX_CONCURRENCY, SyncRequest
+from .request import SyncRequest
 from .resolve import Branch, ResolvedSync, resolve_sync
 from .result import NoProgressError, Outcome, SyncResponse, find_resumption, make_response
 from .resumption import Resumption

@@ -59,7 +59,7 @@ class SyncResult(Counts):
     damaged_metadata: list[str] | None = None
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class SyncResponse:
     """What `DataSyncResponse` has: the request of a sync, and its result.
 
@@ -97,7 +97,7 @@ class SyncResponse:
         )
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Outcome:
     """The outcome of one call of a sync.
 

@@ -24,9 +24,10 @@ from .deadline import OutOfTimeError
 from .deletions import Deletion, delete_objects
 from .diff import Step
 from .executor import execute
+from .plain_request import PlainObjectSettings
 from .planner import Plan
 from .report import Report
-from .request import PlainObjectSettings, SyncRequest
+from .request import SyncRequest
 from .resolve import ResolvedSync
 from .result import Outcome
 from .resumption import Resumption

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 from aibs_informatics_aws_lambda.common.s3 import S3Path
-from aibs_informatics_aws_lambda.handlers.data_sync.sync.request import (
+from aibs_informatics_aws_lambda.handlers.data_sync.sync.plain_request import (
     PlainFilters,
     PlainObjectSettings,
     PlainRequest,
     PlainStaging,
-    as_model,
 )
+from aibs_informatics_aws_lambda.handlers.data_sync.sync.request import as_model
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.result import (
     Comparison,
     Counts,
