@@ -33,7 +33,7 @@ def parse_data_path(value: Any) -> DataLocation:
         raise ValueError(f"expected a path, got {type(value).__name__}")
     if value.startswith("s3://"):
         return S3Path(value)
-    if value.startswith("efs://") or EFSPath.is_valid(value):
+    if value.startswith("efs://") or (value.startswith("fs-") and EFSPath.is_valid(value)):
         return EFSPath(unquote_name(value))
     return _parse_local(unquote_name(value))
 

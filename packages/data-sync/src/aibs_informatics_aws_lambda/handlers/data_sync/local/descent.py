@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, TypeAlias, TypeVar
 
+from ..cpu_affinity import share_cpu
 from .folders import READ, Folder
 from .threads import THREADS
 
@@ -156,7 +157,7 @@ class _Descent:
         return found
 
     def _run_side_by_side(self) -> None:
-        with ThreadPoolExecutor(_THREADS, "descent") as pool:
+        with ThreadPoolExecutor(_THREADS, "descent", initializer=share_cpu) as pool:
             workers = [pool.submit(self._work) for _ in range(_THREADS)]
             try:
                 for worker in workers:

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Final
 
+from ..cpu_affinity import share_cpu
 from ..settings import count_open_files, count_operations
 
 THREADS: Final = count_operations(count_open_files())
@@ -24,7 +25,9 @@ class SharedThreads:
     def use(self) -> Iterator[ThreadPoolExecutor]:
         """Give the pool of the threads. Each user waits for its own tasks, or cancels them."""
         with self._lock:
-            pool = self._pool = self._pool or ThreadPoolExecutor(THREADS, "file-system")
+            pool = self._pool = self._pool or ThreadPoolExecutor(
+                THREADS, "file-system", initializer=share_cpu
+            )
             self._users += 1
         try:
             yield pool

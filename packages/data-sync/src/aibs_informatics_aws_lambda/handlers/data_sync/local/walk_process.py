@@ -23,6 +23,7 @@ from typing import IO, Any, Final, NoReturn
 from aibs_informatics_aws_lambda.common.constants import AWS_LAMBDA_FUNCTION_NAME_KEY
 from aibs_informatics_aws_lambda.common.signals import STOP_SIGNALS, deferred_signals
 
+from ..cpu_affinity import share_cpu
 from ..entries import Entry
 from ..progress import activity
 from .read_ahead import SLOW_SECONDS
@@ -169,6 +170,7 @@ def _count_cpus() -> int:
 def _run(walk: Callable[[OnFailure], Iterable[Entry]], writing: int) -> NoReturn:
     """Walk in the new process, and end it, without what the first process does at its end."""
     try:
+        share_cpu()
         # The first process ends this one. Terminals and systemd send a signal to both.
         for number in STOP_SIGNALS:
             signal.signal(number, signal.SIG_IGN)

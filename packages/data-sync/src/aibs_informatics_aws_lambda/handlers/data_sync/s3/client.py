@@ -13,12 +13,14 @@ import weakref
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, wait
+from contextlib import nullcontext
 from functools import cache, cached_property, lru_cache, partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar, overload
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 
+from ..cpu_affinity import all_cpus, shared_cpu
 from ..progress import OnBytes, OutOfTimeError, activity
 from .endpoint import (
     escape_key,
@@ -718,7 +720,9 @@ class S3:
             connections = self._paced_connections() if is_paced else self._connections
             if is_large:
                 connections = min(connections, max(1, _MOST_CONNECTIONS_FOR_LARGE // WORKERS))
-            client = self._make_client(region, threads, connections, memory)
+            # Several threads encrypt and hash at the same time.
+            with nullcontext() if threads == 1 else all_cpus():
+                client = self._make_client(region, threads, connections, memory)
             self._clients[key] = client
         return client
 
@@ -828,7 +832,9 @@ def _bootstrap(threads: int) -> ClientBootstrap:
     """
     from awscrt.io import ClientBootstrap, DefaultHostResolver, EventLoopGroup
 
-    loops = EventLoopGroup(threads)
+    # A single one takes turns with the main thread.
+    with shared_cpu() if threads == 1 else nullcontext():
+        loops = EventLoopGroup(threads)
     return ClientBootstrap(loops, DefaultHostResolver(loops))
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 
+from ..cpu_affinity import shared_cpu, use_all_cpus
 from ..entries import Entry
 from ..local.locks import held_lock
 from ..local.staging import find_staging_root, staging_folder
@@ -364,7 +365,7 @@ class _Call:
             checksums = self._open_checksums(route)
             if checksums is not None:
                 stack.callback(checksums.close)
-            pool = stack.enter_context(ThreadPoolExecutor(concurrency))
+            pool = stack.enter_context(ThreadPoolExecutor(concurrency, initializer=use_all_cpus))
             context = ExecutionContext(
                 pool=pool,
                 concurrency=concurrency,
@@ -399,7 +400,9 @@ class _Call:
             self._progress.plan(pending, sum(plan.pending_bytes for plan in plans))
             try:
                 stopped = switch and self._prepare(switch, plans, context)
-                outcome = stopped or execute(plans, context)
+                # It takes turns with the threads that send and receive.
+                with shared_cpu():
+                    outcome = stopped or execute(plans, context)
                 if context.backup is not None:
                     outcome.counts.files_backed_up = context.backup.count
                 return outcome
