@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -28,8 +29,10 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture(autouse=True)
 def placement() -> Iterator[None]:
     """CPUs that are looked up anew."""
+    before = os.sched_getaffinity(0)
     cpu_affinity._cpus.cache_clear()
     yield
+    os.sched_setaffinity(0, before)
     cpu_affinity._cpus.cache_clear()
 
 
@@ -66,6 +69,44 @@ def test_error_in_a_block_leaves_the_thread_as_it_was():
     with pytest.raises(ValueError, match="in the block"), shared_cpu():
         raise ValueError("in the block")
     assert cpus() == before
+
+
+def test_cpus_that_are_chosen_from_outside_in_a_block_are_kept():
+    before = cpus()
+    with shared_cpu():
+        [other, *_] = before - cpus()
+        os.sched_setaffinity(0, {other})
+        with all_cpus():
+            assert cpus() == {other}
+        assert cpus_of_new_thread(use_all_cpus) == {other}
+    assert cpus() == {other}
+
+
+@pytest.mark.parametrize("name", ["sched_getaffinity", "sched_setaffinity"])
+@pytest.mark.parametrize("is_looked_up", [False, True])
+def test_nothing_is_shared_where_a_sandbox_forbids_it(monkeypatch, name: str, is_looked_up: bool):
+    before = cpus()
+    if is_looked_up:
+        cpu_affinity._cpus(os.getpid())
+
+    def forbid(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, name, forbid)
+        with shared_cpu(), all_cpus():
+            pass
+    assert cpus() == before
+
+
+@pytest.mark.parametrize("state", ["", "1 (data-sync) R 0", "1 (data-sync)" + " ?" * 52])
+def test_nothing_is_shared_where_the_state_of_a_thread_is_not_that_of_linux(
+    tmp_path, monkeypatch: pytest.MonkeyPatch, state: str
+):
+    path = tmp_path / "stat"
+    path.write_text(state)
+    monkeypatch.setattr(cpu_affinity, "_STATE", path)
+    assert cpus_of_new_thread(share_cpu) == cpus()
 
 
 def test_threads_of_different_pools_share_the_same_cpu():

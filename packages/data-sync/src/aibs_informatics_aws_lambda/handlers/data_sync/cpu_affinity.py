@@ -38,13 +38,13 @@ class _Cpus(NamedTuple):
 def share_cpu() -> None:
     """Let this thread, and those that it starts, share one CPU with others that do so."""
     if cpus := _cpus(os.getpid()):
-        _set(cpus.shared)
+        _move(cpus.all, cpus.shared)
 
 
 def use_all_cpus() -> None:
     """Let this thread run on all CPUs again."""
     if cpus := _cpus(os.getpid()):
-        _set(cpus.all)
+        _move(cpus.shared, cpus.all)
 
 
 @contextmanager
@@ -65,19 +65,35 @@ def all_cpus() -> Iterator[None]:
 
 @contextmanager
 def _restored() -> Iterator[None]:
-    before = frozenset(os.sched_getaffinity(0)) if _cpus(os.getpid()) else None
+    cpus = _cpus(os.getpid())
+    before = cpus and _affinity()
     try:
         yield
     finally:
-        if before is not None:
-            _set(before)
+        if cpus and before == cpus.all:
+            use_all_cpus()
+        elif cpus and before == cpus.shared:
+            share_cpu()
 
 
-def _set(cpus: frozenset[int]) -> None:
-    # CPUs can be taken from a process at any time.
-    with suppress(OSError):
-        # Zero is this thread.
-        os.sched_setaffinity(0, cpus)
+def _move(before: frozenset[int], after: frozenset[int]) -> None:
+    """Let this thread run on other CPUs, if it runs on those that it had before.
+
+    Otherwise ``taskset`` or another process has chosen its CPUs meanwhile.
+    """
+    if _affinity() == before:
+        # CPUs can be taken from a process at any time, and a sandbox may forbid the call.
+        with suppress(OSError):
+            # Zero is this thread.
+            os.sched_setaffinity(0, after)
+
+
+def _affinity() -> frozenset[int]:
+    """Return the CPUs on which this thread may run, or none where a sandbox forbids the call."""
+    try:
+        return frozenset(os.sched_getaffinity(0))
+    except OSError:
+        return frozenset()
 
 
 @cache
@@ -89,14 +105,14 @@ def _cpus(_: int) -> _Cpus | None:
     is_linux = hasattr(os, "sched_getaffinity")
     if not is_linux or WORKERS > 1 or AWS_LAMBDA_FUNCTION_NAME_KEY in os.environ:
         return None
-    found = frozenset(os.sched_getaffinity(0))
-    current = _current_cpu()
+    found, current = _affinity(), _current_cpu()
     return _Cpus(found, frozenset({current})) if len(found) > 1 and current in found else None
 
 
 def _current_cpu() -> int | None:
     try:
         state = _STATE.read_text(encoding="ascii", errors="replace")
-    except OSError:
+        return int(state.rpartition(")")[2].split()[_CPU_AFTER_NAME])
+    # Sandboxes have parts of /proc only.
+    except (OSError, IndexError, ValueError):
         return None
-    return int(state.rpartition(")")[2].split()[_CPU_AFTER_NAME])
