@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from aibs_informatics_aws_lambda.common.cli.errors import CommandError, UsageError
@@ -186,6 +187,24 @@ def test_objects_of_several_wildcards_do_not_replace_each_other(s3: FaultyS3, ve
 
     verb.run(["-q", "s3://bucket/two/*", "s3://bucket/dst/a*", "s3://bucket/new/"])
     assert s3.read("bucket")["new/b"] == b"two/b"
+
+
+@pytest.mark.parametrize("comes_first", [True, False])
+@pytest.mark.parametrize("other", ["s3://bucket/two/b", "s3://bucket/two/sub", "b"])
+@pytest.mark.parametrize("verb", [cp, mv])
+def test_object_of_wildcards_and_another_source_that_would_become_one_are_refused(
+    s3: FaultyS3, tmp_path: Path, monkeypatch, verb, other: str, comes_first: bool
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "b").write_text("b")
+    for key in ("one/b", "one/sub/c", "two/b", "two/sub/c"):
+        s3.put("bucket", key, key.encode())
+    sources = ["s3://bucket/one/*", other]
+    ordered = reversed(sources) if comes_first else sources
+    with pytest.raises(CommandError, match="would both become s3://bucket/dst/"):
+        verb.run(["-q", "-r", *ordered, "s3://bucket/dst/"])
+    contents = {*s3.read("bucket").values(), *(path.read_bytes() for path in tmp_path.iterdir())}
+    assert contents >= {b"one/b", b"one/sub/c", b"two/b", b"two/sub/c", b"b"}
 
 
 class TestBucketThatMayNotBeListed:

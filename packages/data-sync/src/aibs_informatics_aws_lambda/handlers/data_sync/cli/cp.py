@@ -6,7 +6,6 @@ import argparse
 import shutil
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -155,12 +154,11 @@ def _run(requests: Sequence[SyncRequest], options: argparse.Namespace) -> ExitCo
 
 
 def _copy_all(requests: Sequence[SyncRequest], engine: Engine, failed: FailedFiles) -> Counts:
-    counts, targets = Counts(), Counter(str(request.destination_path) for request in requests)
-    taken: dict[str, str] = {}
+    counts, taken = Counts(), dict[str, str]()
+    # Objects of wildcards keep their paths, which those of other sources may have as well.
+    is_shared = len(requests) > 1 and any(map(_has_wildcards, requests))
+    check = partial(_check_apart, taken) if is_shared else _check_nothing
     for request in requests:
-        # Objects of several wildcards may have one name below the same folder.
-        is_shared = targets[str(request.destination_path)] > 1
-        check = partial(_check_apart, taken) if is_shared else _check_nothing
         response = _copy(request, engine, check)
         result = response.result
         failed.add(response)
@@ -170,6 +168,10 @@ def _copy_all(requests: Sequence[SyncRequest], engine: Engine, failed: FailedFil
             raise CommandError(_describe_nothing(request))
         add_counts(counts, result)
     return counts
+
+
+def _has_wildcards(request: SyncRequest) -> bool:
+    return request.filter_config is not None and request.filter_root is None
 
 
 def _check_nothing(_: Sequence[Plan]) -> None:
@@ -202,13 +204,15 @@ def _copy(
     try:
         return engine.sync(request, restrict=check)
     except AWSError as error:
-        response = _copy_unlisted(request, engine) if error.is_forbidden else None
+        response = _copy_unlisted(request, engine, check) if error.is_forbidden else None
         if response is None:
             raise
         return response
 
 
-def _copy_unlisted(request: SyncRequest, engine: Engine) -> SyncResponse | None:
+def _copy_unlisted(
+    request: SyncRequest, engine: Engine, check: Callable[[Sequence[Plan]], None]
+) -> SyncResponse | None:
     """Copy a single object without a listing, or return `None` if that is refused as well."""
     source = request.source_path
     is_single = request.filter_root is not None and request.retain_source_data
@@ -222,7 +226,7 @@ def _copy_unlisted(request: SyncRequest, engine: Engine) -> SyncResponse | None:
         names = Path(folder, "names")
         names.write_text(name, encoding="utf-8")
         changes = {"files_from": names, "filter_config": None, "continue_on_error": True}
-        response = engine.sync(request.model_copy(update=changes))
+        response = engine.sync(request.model_copy(update=changes), restrict=check)
     return None if response.result.files_failed else response
 
 
