@@ -46,9 +46,22 @@ def test_changed_file_is_named_and_nothing_is_deleted(run, disk, aws, planned):
 
     assert result.returncode == 4
     assert "changed since the plan: upload data/a -> s3://bucket/data/a (1 B" in result.stderr
-    assert "have changed, and nothing was deleted: plan again" in result.stderr
+    assert "have changed, and nothing was deleted at the destination: plan again" in result.stderr
     assert "upload data/b -> s3://bucket/data/b (2 B, missing)" in result.stdout
     assert aws.keys("bucket") == ["data/b", "data/old"]
+
+
+def test_changed_file_of_a_move_stays_and_others_are_removed(run, disk, aws, bucket):
+    disk.write({"data/a": "a", "data/b": "b"})
+    assert run("--move", "--plan", "plan.jsonl", "data", "s3://bucket/data").returncode == 0
+    disk.write({"data/a": "changed"})
+
+    result = run("apply", "plan.jsonl")
+
+    assert result.returncode == 4
+    assert "2 planned actions not done, as files have changed: plan again" in result.stderr
+    assert disk.read("data") == {"a": "changed"}
+    assert aws.keys("bucket") == ["data/b"]
 
 
 def test_forced_plan_does_not_replace_an_object_that_has_changed(run, disk, aws):

@@ -211,6 +211,16 @@ def test_destination_that_takes_no_file_ends_a_sync(
         sync(source, tmp_path / "dst", max_concurrency=1)
 
 
+def test_error_of_a_file_descriptor_is_that_of_one_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def refuse(*_: Any) -> Any:
+        raise PermissionError(errno.EACCES, "Permission denied", 5)
+
+    monkeypatch.setattr(LocalCopy, "start", refuse)
+    assert sync(_many(tmp_path / "src"), tmp_path / "dst").files_failed == 6
+
+
 def _many(folder: Path) -> Path:
     folder.mkdir()
     for name in "abcdef":

@@ -108,14 +108,17 @@ def _apply(plan: PlanFile, options: argparse.Namespace) -> ExitCode:
 
 
 def _print_changed(plan: PlanFile) -> int:
-    lines, count, deletes = ActionLines(), 0, True
+    lines, count, keeps = ActionLines(), 0, False
     for planned in plan.changed():
         count += 1
-        deletes = deletes and planned.action == "delete"
+        keeps = keeps or planned.action != "delete"
         line = escaped(lines.format(planned))
         sys.stderr.write(f"{_PROGRAM}: changed since the plan: {line}\n")
     if count:
-        kept = "" if deletes else ", and nothing was deleted"
+        # A move has removed the sources that it has transferred.
+        kept = (
+            ", and nothing was deleted at the destination" if plan.request.delete and keeps else ""
+        )
         sys.stderr.write(
             f"{_PROGRAM}: error: {format_count(count, 'planned action')} not done, as files have "
             f"changed{kept}: plan again\n"

@@ -307,7 +307,9 @@ class _PlanExecution:
         source, target = self.plan.route.source, self.plan.route.target
         if source.bucket is not None or target.bucket is not None:
             return source.bucket is None
-        return error.filename is not None and os.fsdecode(error.filename).startswith(source.path)
+        # It is a number if the operation was one on a file descriptor.
+        name = error.filename
+        return isinstance(name, str | bytes) and os.fsdecode(name).startswith(source.path)
 
     def skips(self, error: Exception) -> bool:
         """Tell whether an error is that of an archived object that is left out."""
