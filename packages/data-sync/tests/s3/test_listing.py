@@ -151,6 +151,25 @@ def test_common_prefixes_may_come_before_all_else():
     assert (page.prefixes, [entry.relative for entry in page.objects]) == (["b/"], ["a"])
 
 
+@pytest.mark.parametrize(
+    "common",
+    [
+        "<CommonPrefixes><Prefix>s/b/</Prefix><Prefix>s/c/</Prefix></CommonPrefixes>",
+        '<CommonPrefixes xmlns="x"><Prefix>s/b/</Prefix></CommonPrefixes>',
+    ],
+)
+def test_common_prefixes_in_another_form_are_not_left_out_silently(common: str):
+    body = PAGE.format(f"<CommonPrefixes><Prefix>s/a/</Prefix></CommonPrefixes>{common}")
+    with pytest.raises(AWSError, match="common prefixes are not in the form of S3"):
+        list(list_level(PagesS3(body), "bucket", "s/"))
+
+
+@pytest.mark.parametrize("common", ["<CommonPrefixes />", "<CommonPrefixes> </CommonPrefixes>"])
+def test_empty_element_of_common_prefixes_has_none(common: str):
+    [page] = list_level(PagesS3(PAGE.format(common)), "bucket", "s/")
+    assert (page.objects, page.prefixes) == ([], [])
+
+
 def test_part_of_a_name_is_missing(aws, bucket: str, s3: S3):
     aws.put(bucket, "src/a")
     assert not find(s3, "s3://bucket/sr").exists

@@ -31,8 +31,9 @@ _FIELDS = tuple(
 _MAY_BE_ARCHIVED = re.compile(
     "<StorageClass>(GLACIER|DEEP_ARCHIVE|INTELLIGENT_TIERING)</StorageClass>"
 )
-_HAS_COMMON = "<CommonPrefixes>"
-_COMMON_PREFIX = re.compile(rf"{_HAS_COMMON}\s*<Prefix>([^<]*)</Prefix>\s*</CommonPrefixes>")
+_HAS_COMMON = "<CommonPrefixes"
+_COMMON = re.compile(rf"{_HAS_COMMON}(?!\s*/>|>\s*</CommonPrefixes>)")
+_COMMON_PREFIX = re.compile(rf"{_HAS_COMMON}>\s*<Prefix>([^<]*)</Prefix>\s*</CommonPrefixes>")
 _PAGE = re.compile(r"<ListBucketResult\b.*</ListBucketResult>\s*$", re.DOTALL)
 _IS_TRUNCATED = b"<IsTruncated>true</IsTruncated>"
 _TOKEN = re.compile(b"<NextContinuationToken>([^<]+)</NextContinuationToken>")
@@ -284,7 +285,7 @@ def _parse_page(text: str, prefix: str, evidence: ListingEvidence) -> Page:
     keys = [decode(key) if "%" in key or "+" in key or "&" in key else key for key in keys]
     # All that is not about objects.
     head = f"{text[: contents.start()]}{text[contents.end() :]}" if contents else text
-    names = [decode(name) for name in _COMMON_PREFIX.findall(text)] if _HAS_COMMON in text else []
+    names = list(map(decode, _find_common_prefixes(text))) if _HAS_COMMON in text else []
     head = _COMMON_PREFIX.sub("", head) if names else head
     is_truncated = _BOOLEANS.get((find_text(head, "IsTruncated") or "").strip().lower())
     listed_prefix = find_text(head, "Prefix")
@@ -312,6 +313,13 @@ def _parse_page(text: str, prefix: str, evidence: ListingEvidence) -> Page:
         objects = _with_storage_classes(objects, contents[0])
     activity.listed += len(listed)
     return Page(objects, token if is_truncated else None, [name[start:] for name in names])
+
+
+def _find_common_prefixes(text: str) -> list[str]:
+    names: list[str] = _COMMON_PREFIX.findall(text)
+    if len(names) != len(_COMMON.findall(text)):
+        raise NoEvidenceError("common prefixes are not in the form of S3")
+    return names
 
 
 def _with_storage_classes(objects: list[Entry], contents: str) -> list[Entry]:
