@@ -207,6 +207,21 @@ def test_object_of_wildcards_and_another_source_that_would_become_one_are_refuse
     assert contents >= {b"one/b", b"one/sub/c", b"two/b", b"two/sub/c", b"b"}
 
 
+@pytest.mark.parametrize(
+    ("verb", "options", "done"),
+    [
+        (cp, [], "The sources before were copied"),
+        (mv, [], "The sources before were moved"),
+        (mv, ["-n"], "Nothing was changed"),
+    ],
+)
+def test_refusal_of_an_object_tells_what_was_done_before(s3: FaultyS3, verb, options, done: str):
+    for key in ("one/b", "two/b"):
+        s3.put("bucket", key, b"")
+    with pytest.raises(CommandError, match=rf"another name\. {done}$"):
+        verb.run(["-q", *options, "s3://bucket/one/*", "s3://bucket/two/b", "s3://bucket/dst/"])
+
+
 class TestBucketThatMayNotBeListed:
     """Requests for single objects may be allowed all the same."""
 

@@ -157,7 +157,7 @@ def _copy_all(requests: Sequence[SyncRequest], engine: Engine, failed: FailedFil
     counts, taken = Counts(), dict[str, str]()
     # Objects of wildcards keep their paths, which those of other sources may have as well.
     is_shared = len(requests) > 1 and any(map(_has_wildcards, requests))
-    check = partial(_check_apart, taken) if is_shared else _check_nothing
+    check = partial(_check_apart, taken, _done_before(requests)) if is_shared else _check_nothing
     for request in requests:
         response = _copy(request, engine, check)
         result = response.result
@@ -170,6 +170,12 @@ def _copy_all(requests: Sequence[SyncRequest], engine: Engine, failed: FailedFil
     return counts
 
 
+def _done_before(requests: Sequence[SyncRequest]) -> str:
+    if requests[0].dry_run:
+        return "Nothing was changed"
+    return f"The sources before were {'copied' if requests[0].retain_source_data else 'moved'}"
+
+
 def _has_wildcards(request: SyncRequest) -> bool:
     return request.filter_config is not None and request.filter_root is None
 
@@ -178,11 +184,12 @@ def _check_nothing(_: Sequence[Plan]) -> None:
     pass
 
 
-def _check_apart(taken: dict[str, str], plans: Sequence[Plan]) -> None:
+def _check_apart(taken: dict[str, str], done: str, plans: Sequence[Plan]) -> None:
     """Raise `CommandError` if an object would replace what another source has just become.
 
     Args:
         taken: what the sources before have become, with each of them.
+        done: what was done with these, as a sentence.
         plans: the plans of the next source, whose entries are added.
     """
     for plan in plans:
@@ -193,7 +200,7 @@ def _check_apart(taken: dict[str, str], plans: Sequence[Plan]) -> None:
             if first != source:
                 raise CommandError(
                     f"{first} and {source} would both become {target}: copy one of them to "
-                    "another name. The sources before were copied"
+                    f"another name. {done}"
                 )
 
 
