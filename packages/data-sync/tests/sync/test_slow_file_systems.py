@@ -10,8 +10,9 @@ import pytest
 from aibs_informatics_aws_lambda.handlers.data_sync.entries import Entry
 from aibs_informatics_aws_lambda.handlers.data_sync.local.descent import Pace
 from aibs_informatics_aws_lambda.handlers.data_sync.progress import NullProgress
-from aibs_informatics_aws_lambda.handlers.data_sync.sync import deadline, executor, touches
+from aibs_informatics_aws_lambda.handlers.data_sync.sync import deadline, executor, latency
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.engine import Engine
+from aibs_informatics_aws_lambda.handlers.data_sync.sync.latency import Latency
 from aibs_informatics_aws_lambda.storage.data_sync import DataSyncRequest
 from tables import table
 
@@ -22,9 +23,8 @@ OLD = 1_000_000_000.0
 @pytest.fixture(autouse=True)
 def slow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every file system count as slow, from the first operation on."""
-    monkeypatch.setattr(executor, "_SLOW_SECONDS", 0.0)
-    monkeypatch.setattr(touches, "_SLOW_SECONDS", 0.0)
-    monkeypatch.setattr(executor, "_MEASURED_FILES", 0)
+    monkeypatch.setattr(latency, "_SLOW_SECONDS", 0.0)
+    monkeypatch.setattr(latency, "_MEASURED", 0)
     monkeypatch.setattr(Pace, "is_slow", lambda _: True)
 
 
@@ -124,7 +124,7 @@ def test_file_that_cannot_be_touched_is_named_and_the_others_are_touched(tmp_pat
 )
 def test_are_all_long(monkeypatch, seconds, expected):
     monkeypatch.undo()
-    average = executor._Average()
+    average = Latency()
     for value in seconds:
         average.add(value)
     assert average.are_all_long() is expected
@@ -138,10 +138,10 @@ def test_are_all_long(monkeypatch, seconds, expected):
     },
 )
 def test_average(seconds, expected):
-    average = executor._Average()
+    average = Latency()
     for value in seconds:
         average.add(value)
-    assert average.value == pytest.approx(expected)
+    assert average.seconds == pytest.approx(expected)
 
 
 class Time(NullProgress):

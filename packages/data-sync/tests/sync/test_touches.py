@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from aibs_informatics_aws_lambda.handlers.data_sync.local.threads import threads
-from aibs_informatics_aws_lambda.handlers.data_sync.sync import touches as module
+from aibs_informatics_aws_lambda.handlers.data_sync.sync import latency, touches as module
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.touches import Touches
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.window import Window
 
@@ -18,7 +18,7 @@ def window() -> Window:
 @pytest.fixture(autouse=True)
 def slow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every file system count as slow, from the first file on."""
-    monkeypatch.setattr(module, "_SLOW_SECONDS", 0.0)
+    monkeypatch.setattr(latency, "_SLOW_SECONDS", 0.0)
 
 
 def same(file: int) -> int:
@@ -57,7 +57,7 @@ def test_files_are_touched_in_other_threads_and_ended_in_this_one(window: Window
 def test_files_are_touched_in_this_thread_unless_that_takes_long(
     window: Window, monkeypatch: pytest.MonkeyPatch, seconds: float
 ):
-    monkeypatch.setattr(module, "_SLOW_SECONDS", 0.001)
+    monkeypatch.setattr(latency, "_SLOW_SECONDS", 0.001)
     clock = iter(number * seconds for number in range(1000))
     monkeypatch.setattr(module, "perf_counter", lambda: next(clock))
     touched: list[int] = []
@@ -125,7 +125,7 @@ def test_file_that_is_not_found_is_not_touched(window: Window):
 def test_error_of_a_touch_in_this_thread_is_raised(
     window: Window, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(module, "_SLOW_SECONDS", 1000.0)
+    monkeypatch.setattr(latency, "_SLOW_SECONDS", 1000.0)
 
     def fail(_: int) -> None:
         raise PermissionError("not yours")

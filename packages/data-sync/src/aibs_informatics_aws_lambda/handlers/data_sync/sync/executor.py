@@ -1,7 +1,6 @@
 """The execution of a plan: transfers first, and deletions only after all of them succeeded."""
 
 import logging
-import math
 import os
 import time
 from collections import deque
@@ -31,6 +30,7 @@ from .context import ExecutionContext
 from .deadline import OutOfTimeError
 from .deletions import delete_extraneous, hold_source, remove_sources
 from .diff import CHANGED, Step
+from .latency import Latency
 from .planner import Plan
 from .report import Evidence, ReportAction
 from .result import Outcome
@@ -59,11 +59,6 @@ _HAS_MEMORY_OF_A_FUNCTION = MEMORY_KEY in os.environ
 
 # Once a file is older than this, whatever changes it gives it another time in whole seconds.
 _RECENT_SECONDS = 2.0
-
-# Where publishing a file takes longer, as on NFS, several are published at a time.
-_SLOW_SECONDS = 0.001
-_MEASURED_FILES = 16
-_AVERAGED_FILES = 10
 
 # There, so many transfers are put in turns of their folders. Those that a deadline leaves over may
 # be listed in a response.
@@ -141,7 +136,7 @@ class _PlanExecution:
         self.plan = plan
         self.context = context
         self.folders = _target_folders(plan.route)
-        self.seconds_to_publish = _Average()
+        self.seconds_to_publish = Latency()
         on_published = self.seconds_to_publish.add
         self.method = _choose_method(plan.route, context, self.folders, on_published)
         target = plan.route.target
@@ -679,7 +674,7 @@ class _Transfer:
         execution = self._execution
         if execution.is_given_up:
             return
-        takes_long = execution.context.fsync or execution.seconds_to_publish.value >= _SLOW_SECONDS
+        takes_long = execution.context.fsync or execution.seconds_to_publish.is_slow
         if not takes_long or execution.plan.route.is_local:
             self._end(self._publish(result))
             return
@@ -748,25 +743,6 @@ class _Target(NamedTuple):
 def _end_touching(touched: tuple[_Transfer, Evidence], error: Exception | None) -> None:
     transfer, evidence = touched
     transfer.guard(transfer.end_touching, evidence, error)
-
-
-class _Average:
-    """An average of times in which recent values count more, once there are some."""
-
-    def __init__(self) -> None:
-        self.value = 0.0
-        self._count = 0
-        self._shortest = math.inf
-
-    def add(self, value: float) -> None:
-        self._count += 1
-        self.value += (value - self.value) / min(self._count, _AVERAGED_FILES)
-        if value < self._shortest:
-            self._shortest = value
-
-    def are_all_long(self) -> bool:
-        """Tell whether even the shortest is long, which a busy processor does not explain."""
-        return self._count >= _MEASURED_FILES and self._shortest >= _SLOW_SECONDS
 
 
 def _make_window(route: Route, context: ExecutionContext) -> Window:

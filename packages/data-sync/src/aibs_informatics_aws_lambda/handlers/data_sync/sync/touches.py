@@ -8,15 +8,12 @@ from time import perf_counter
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from ..local.threads import threads
+from .latency import Latency
 from .window import Window
 
 T = TypeVar("T")
 Found = TypeVar("Found")
 
-# Where touching a file takes longer, as on NFS, several are touched at a time.
-_SLOW_SECONDS = 0.001
-# A recent time counts as much, once there are some.
-_WEIGHT: Final = 0.1
 _FILES_OF_A_TASK: Final = 16
 
 
@@ -61,8 +58,7 @@ class Touches(Generic[T, Found]):
         self._touch = touch
         self._end = end
         self._most = 1 if in_s3 else _FILES_OF_A_TASK
-        self._seconds = 0.0
-        self._measured = 0
+        self._latency = Latency()
         self._waiting: list[T] = []
         self._started: set[Future[_Touched]] = set()
         self._stack = ExitStack()
@@ -78,10 +74,10 @@ class Touches(Generic[T, Found]):
         Raises:
             Exception: the error of the touch. One in another thread is passed to ``end``.
         """
-        if self._seconds < _SLOW_SECONDS:
+        if not self._latency.is_slow:
             found, start = self._find(file), perf_counter()
             self._touch(found)
-            self._measure(perf_counter() - start)
+            self._latency.add(perf_counter() - start)
             return True
         self._waiting.append(file)
         if len(self._waiting) >= self._most:
@@ -123,13 +119,9 @@ class Touches(Generic[T, Found]):
 
     def _end_all(self, files: Sequence[T], future: Future[_Touched]) -> None:
         touched = future.result()
-        self._measure(touched.seconds)
+        self._latency.add(touched.seconds)
         for file, error in zip(files, touched.errors, strict=True):
             self._end(file, error)
-
-    def _measure(self, seconds: float) -> None:
-        self._measured += 1
-        self._seconds += max(_WEIGHT, 1 / self._measured) * (seconds - self._seconds)
 
     def close(self) -> None:
         """Begin nothing more, cancel what has not begun, and wait for what has."""
