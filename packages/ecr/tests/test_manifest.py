@@ -36,6 +36,22 @@ def parse(document, media_type=None):
     return Manifest.parse(json.dumps(document).encode(), media_type)
 
 
+def test_manifests_are_equal_if_content_and_media_type_are():
+    content = json.dumps(image()).encode()
+    one = Manifest(content, OCI_MANIFEST)
+
+    same, *others = (
+        Manifest(content, OCI_MANIFEST),
+        Manifest(content, DOCKER_MANIFEST),
+        Manifest(content + b" ", OCI_MANIFEST),
+        content,
+    )
+
+    assert one == same
+    assert hash(one) == hash(same)
+    assert all(one != other for other in others)
+
+
 def test_blobs_are_the_layers_in_order_then_the_config():
     found = parse(image(descriptor(2), descriptor(1)))
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -22,6 +21,9 @@ class DecimalEncoder(json.JSONEncoder):
 
     def default(self, o: Any) -> Any:
         """Return the text of a `Decimal`; raise `TypeError` for other types."""
+        # A command starts a millisecond earlier without it.
+        from decimal import Decimal
+
         return str(o) if isinstance(o, Decimal) else super().default(o)
 
 

@@ -9,9 +9,8 @@ import binascii
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 from aibs_informatics_aws_lambda.common.json_io import JSONObject, parse_json
@@ -26,8 +25,7 @@ _HELPER_TIMEOUT_SECONDS = 60
 _IDENTITY_USER = "<token>"
 
 
-@dataclass(frozen=True)
-class Credentials:
+class Credentials(NamedTuple):
     """Credentials for a registry.
 
     Args:

@@ -1,8 +1,8 @@
 """Image and repository references, on the command line and in requests."""
 
 import re
-from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
@@ -20,8 +20,7 @@ _ECR_HOST = re.compile(r".*\.dkr\.ecr\..*")
 _DOCKER_HUB_HOSTS = ("docker.io", "index.docker.io", DOCKER_HUB_HOST)
 
 
-@dataclass(frozen=True)
-class Location:
+class Location(NamedTuple):
     """A repository, and optionally an image in it.
 
     Args:

@@ -9,9 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 from aibs_informatics_aws_lambda.common.json_io import JSONObject, parse_json
@@ -42,8 +41,7 @@ MAX_DEPTH = 16
 _ATTESTED_DIGEST = "vnd.docker.reference.digest"
 
 
-@dataclass(frozen=True)
-class Descriptor:
+class Descriptor(NamedTuple):
     """A descriptor: the reference of a manifest to a blob or another manifest.
 
     Args:
@@ -66,7 +64,6 @@ class Descriptor:
         return self.media_type.startswith(_FOREIGN_LAYERS)
 
 
-@dataclass(frozen=True)
 class Manifest:
     """An image manifest or image index, byte for byte.
 
@@ -75,8 +72,17 @@ class Manifest:
         media_type: the media type.
     """
 
-    content: bytes
-    media_type: str
+    def __init__(self, content: bytes, media_type: str) -> None:
+        self.content = content
+        self.media_type = media_type
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Manifest):
+            return NotImplemented
+        return (self.content, self.media_type) == (other.content, other.media_type)
+
+    def __hash__(self) -> int:
+        return hash((self.content, self.media_type))
 
     @classmethod
     def parse(cls, content: bytes, media_type: str | None = None) -> Manifest:

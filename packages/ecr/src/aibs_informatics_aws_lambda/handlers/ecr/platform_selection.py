@@ -1,7 +1,6 @@
 """Selection of the platforms of an image."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 from aibs_informatics_aws_lambda.common.json_io import JSONObject, parse_json
@@ -61,7 +60,7 @@ def _entries(
         if manifest.is_index:
             yield from _entries(source, manifest, depth + 1)
         else:
-            yield entry, replace(child, platform=_platform_of(source, manifest))
+            yield entry, child._replace(platform=_platform_of(source, manifest))
 
 
 def _platform_of(source: RegistryClient, image: Manifest) -> Platform | None:

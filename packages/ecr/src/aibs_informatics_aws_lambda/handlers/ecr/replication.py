@@ -6,8 +6,8 @@ leaves no incomplete image that can be pulled, and a repeated run resumes it.
 """
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import chain
+from typing import NamedTuple
 
 from aibs_informatics_aws_lambda.common.exceptions import ValidationError
 
@@ -32,8 +32,7 @@ COPY_ACTIONS = (
 """The IAM actions that a copy between two repositories of Amazon ECR requires."""
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """The manifests to copy.
 
     Args:
@@ -58,8 +57,7 @@ class Plan:
         return tuple(found.values())
 
 
-@dataclass
-class Report:
+class Report(NamedTuple):
     """The result of a replication or a dry run.
 
     Args:
@@ -73,8 +71,8 @@ class Report:
     plan: Plan
     tags: tuple[str, ...]
     missing: tuple[Descriptor, ...]
-    damaged: frozenset[ImageDigest] = frozenset()
-    transfers: list[Transfer] = field(default_factory=list)
+    damaged: frozenset[ImageDigest]
+    transfers: list[Transfer]
 
     @property
     def bytes_copied(self) -> int:
@@ -113,8 +111,7 @@ def make_plan(
     return Plan(root, tuple(children), tuple(referrers))
 
 
-@dataclass(frozen=True)
-class Replication:
+class Replication(NamedTuple):
     """Copies images from one repository to another.
 
     Args:
@@ -125,7 +122,7 @@ class Replication:
 
     source: protocol.RegistryClient
     target: protocol.RegistryClient
-    progress: Progress = field(default_factory=NullProgress)
+    progress: Progress = NullProgress()
 
     def preview(self, plan: Plan, tags: Sequence[str] = ()) -> Report:
         """Return the report of a dry run."""
@@ -135,6 +132,7 @@ class Replication:
             tuple(dict.fromkeys(tags)),
             tuple(blob for blob in plan.blobs if blob.digest in check.digests),
             check.damaged,
+            [],
         )
 
     def run(self, plan: Plan, tags: Sequence[str] = ()) -> Report:
@@ -150,7 +148,7 @@ class Replication:
                 damaged after its transfer. No tag has been set.
         """
         report = self.preview(plan, tags)
-        report.transfers = self._copy(report.missing, report.damaged)
+        report.transfers.extend(self._copy(report.missing, report.damaged))
         self._put_children(plan.children, report)
         if plan.referrers:
             # Before the tag: whoever pulls the image by its tag finds its signatures.
@@ -187,7 +185,7 @@ class Replication:
             named = [blob for blob in report.plan.blobs if blob.digest in error.digests]
             if not named:
                 raise
-            report.transfers += self._copy(named)
+            report.transfers.extend(self._copy(named))
             self.target.put_manifest(manifest, tag)
 
     def _copy(

@@ -9,10 +9,9 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, as_completed
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from threading import BoundedSemaphore, Event
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from .manifest import Descriptor
 from .registry import protocol
@@ -63,8 +62,7 @@ class TransferCancelledError(protocol.RegistryError):
     """The transfer of a blob was cancelled because another one failed."""
 
 
-@dataclass(frozen=True)
-class Transfer:
+class Transfer(NamedTuple):
     """A completed transfer.
 
     Args:

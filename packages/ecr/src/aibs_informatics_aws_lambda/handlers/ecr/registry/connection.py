@@ -11,11 +11,11 @@ import json
 import logging
 import os
 import re
+import sys
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from .authorization import Authorizer, Gate
@@ -55,8 +55,7 @@ _MAX_MESSAGE_LENGTH = 500
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Response:
+class Response(NamedTuple):
     """A response of a registry.
 
     Args:
@@ -470,8 +469,6 @@ def _body(chunks: Iterable[bytes] | bytes, watchdog: Watchdog) -> Iterable[bytes
 
 
 def _make_pool(url: SplitResult) -> urllib3.PoolManager:
-    from urllib.request import getproxies, proxy_bypass
-
     import urllib3
 
     options = {
@@ -481,10 +478,21 @@ def _make_pool(url: SplitResult) -> urllib3.PoolManager:
         "cert_reqs": "CERT_REQUIRED",
         "ca_certs": os.environ.get("AWS_CA_BUNDLE") or None,
     }
-    proxy = getproxies().get(url.scheme)
-    if proxy and not proxy_bypass(url.netloc):
+    if proxy := _find_proxy(url):
         return urllib3.ProxyManager(proxy, **options)  # type: ignore[arg-type]
     return urllib3.PoolManager(**options)  # type: ignore[arg-type]
+
+
+def _find_proxy(url: SplitResult) -> str | None:
+    """Return the URL of the proxy for requests to a registry, if there is one."""
+    # macOS and Windows have settings of proxies as well.
+    if sys.platform == "linux" and not any(name.lower().endswith("_proxy") for name in os.environ):
+        return None
+    # It takes as long as several requests.
+    from urllib.request import getproxies, proxy_bypass
+
+    proxy = getproxies().get(url.scheme)
+    return None if proxy_bypass(url.netloc) else proxy
 
 
 def _timeout(seconds: float) -> urllib3.Timeout:

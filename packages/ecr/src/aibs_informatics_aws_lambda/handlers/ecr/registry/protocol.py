@@ -5,9 +5,8 @@
 """
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 
@@ -48,8 +47,7 @@ class MissingBlobsError(RegistryError):
         self.digests = frozenset(digests)
 
 
-@dataclass(frozen=True)
-class Referrer:
+class Referrer(NamedTuple):
     """A manifest that refers to another one: a signature, an attestation or an SBOM.
 
     Args:
@@ -61,8 +59,7 @@ class Referrer:
     tag: str | None = None
 
 
-@dataclass(frozen=True)
-class BlobCheck:
+class BlobCheck(NamedTuple):
     """The blobs that a repository lacks.
 
     Args:
