@@ -37,10 +37,9 @@ def test_objects_are_listed_once(s3: FaultyS3, arguments: list[str], requests: i
 
 def test_only_objects_that_were_listed_are_removed(s3: FaultyS3):
     def add_another(call: Call, respond: Callable[[], Reply]) -> Reply:
-        reply = respond()
-        if call.operation == "ListObjectsV2":
+        if call.operation == "DeleteObjects":
             s3.put("bucket", "a/later", b"x")
-        return reply
+        return respond()
 
     s3.put("bucket", "a/1", b"x")
     s3.fault = add_another
