@@ -1,7 +1,8 @@
 """Round trips and requests of listings by ranges of keys, for the layouts that buckets have.
 
 The service is simulated: a response takes one round trip, and to read a page takes a tenth of one.
-Pages have a tenth of the objects that those of S3 have, and layouts a tenth of the objects.
+Pages have a tenth of the objects and folders that those of S3 have, and layouts a tenth of the
+objects.
 """
 
 from __future__ import annotations
@@ -13,14 +14,17 @@ from concurrent.futures import Future
 from datetime import date, timedelta
 from hashlib import sha256
 from heapq import heappop, heappush
+from itertools import count as count_from
 from uuid import NAMESPACE_URL, uuid5
 
 import pytest
 from aibs_informatics_aws_lambda.handlers.data_sync.entries import Entry
 from aibs_informatics_aws_lambda.handlers.data_sync.evidence import ListedPage, ListingEvidence
-from aibs_informatics_aws_lambda.handlers.data_sync.s3 import key_ranges
+from aibs_informatics_aws_lambda.handlers.data_sync.s3 import key_folders, key_ranges
+from aibs_informatics_aws_lambda.handlers.data_sync.s3.key_folders import find_folders
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.key_ranges import Page, list_ranges
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.requests import Response
+from common_prefixes import common_prefixes
 from tables import table
 
 PAGE_SIZE = 100
@@ -37,7 +41,7 @@ class SimulatedService:
     Attributes:
         now: the time, in round trips.
         pages: the number of pages that were requested.
-        probes: the number of requests for a single name.
+        probes: the number of requests for a single name, or for folders.
     """
 
     def __init__(self, names: list[str]) -> None:
@@ -68,6 +72,17 @@ class SimulatedService:
     def evidence(self, after=None):
         return ListingEvidence("bucket", "", after)
 
+    def request_folders(self, parent, after):
+        self.probes += 1
+        response = Response({"names": common_prefixes(parent, self._names, after)}, b"")
+        future: Future[Response] = Future()
+        heappush(self._sent, (self.now + 1, self.pages + self.probes, future, response))
+        return future
+
+    def read_folders(self, awaited, parent):
+        names = awaited.result().headers["names"]
+        return Page([], "more" if len(names) > PAGE_SIZE else None, names[:PAGE_SIZE])
+
     def receive(self) -> None:
         """Let the next response arrive."""
         arrival, _, future, response = heappop(self._sent)
@@ -76,14 +91,16 @@ class SimulatedService:
 
     def names(self) -> Iterator[str]:
         """Yield all names: those of some pages of a chain, and the rest by ranges."""
-        evidence, following, listed = self.evidence(), self.request(), []
-        for _ in range(CHAINED_PAGES):
+        evidence, following = self.evidence(), self.request()
+        for count in count_from(1):
             self.receive()
             page = self.read(following.result(), evidence)
-            listed += page.objects
-            yield from (entry.relative for entry in page.objects)
+            names = [entry.relative for entry in page.objects]
+            yield from names
             following = self.request(page.next_token)
-        for objects in list_ranges(self, listed[0].relative, CHAINED_PAGES, page, following):
+            if count == CHAINED_PAGES or find_folders(names):
+                break
+        for objects in list_ranges(self, self._names[0], count, page, following):
             yield from (entry.relative for entry in objects)
 
 
@@ -105,6 +122,7 @@ def simulate(monkeypatch):
                 return self.popleft()
 
         monkeypatch.setattr(key_ranges, "SimpleQueue", Arrivals)
+        monkeypatch.setattr(key_folders, "_MOST_ON_A_PAGE", key_folders._MOST_ON_A_PAGE // 10)
         return service
 
     return simulate
@@ -135,23 +153,24 @@ def hashed(count: int) -> Iterable[str]:
         "10,000 numbers": (numbered(10_000, "f{:07d}"), 19),
         "2,000 hashes": (hashed(2000), 16.4),
         "10,000 hashes": (hashed(10_000), 25),
-        "hashes in folders": ((f"{name[:2]}/{name}" for name in hashed(10_000)), 25),
+        "hashes in folders": ((f"{name[:2]}/{name}" for name in hashed(10_000)), 16),
         "UUIDs": ((str(uuid5(NAMESPACE_URL, name)) for name in hashed(10_000)), 25),
-        "short days of a year": (dated(366, "%Y-%m-%d", 5), 14),
-        "days of a year": (dated(366, "%Y-%m-%d", 27), 30),
-        "days of three years": (dated(1096, "%Y-%m-%d", 9), 35),
-        "folders of years, months and days": (dated(1096, "data/%Y/%m/%d", 9), 35),
-        "partitions of Hive": (dated(731, "year=%Y/month=%m/day=%d", 14), 58),
+        "short days of a year": (dated(366, "%Y-%m-%d", 5), 11),
+        "days of a year": (dated(366, "%Y-%m-%d", 27), 15),
+        "days of three years": (dated(1096, "%Y-%m-%d", 9), 21),
+        "folders of years, months and days": (dated(1096, "data/%Y/%m/%d", 9), 23),
+        "partitions of Hive": (dated(731, "year=%Y/month=%m/day=%d", 14), 38),
         "one deep folder": (numbered(10_000, "a/b/c/d/e/f/{:06d}"), 19),
         "a few large folders among many small ones": (
             [
                 *(f"{folder:03d}/0" for folder in range(500)),
                 *(f"{folder}/{file:06d}" for folder in (150, 300, 450) for file in range(3000)),
             ],
-            65,
+            60.1,
         ),
-        "a thousand folders of ten": ((f"d{n % 1000:04d}/k{n:07d}" for n in range(10_000)), 19),
-        "fifty folders of twenty": ((f"d{n % 50:02d}/f{n:05d}" for n in range(1000)), 12),
+        "a thousand folders of ten": ((f"d{n % 1000:04d}/k{n:07d}" for n in range(10_000)), 20),
+        "fifty folders of twenty": ((f"d{n % 50:02d}/f{n:05d}" for n in range(1000)), 4.2),
+        "fifty folders of ten": ((f"d{n % 50:02d}/f{n:05d}" for n in range(500)), 3.6),
     },
 )
 def test_listings_take_few_round_trips_and_pages(simulate, names, most_round_trips):

@@ -11,17 +11,18 @@ from aibs_informatics_aws_lambda.common.exceptions import AWSError
 from aibs_informatics_aws_lambda.handlers.data_sync.entries import Entry
 from aibs_informatics_aws_lambda.handlers.data_sync.evidence import ListedPage, ListingEvidence
 from aibs_informatics_aws_lambda.handlers.data_sync.s3 import key_ranges
+from aibs_informatics_aws_lambda.handlers.data_sync.s3.key_folders import Folders, count_shared
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.key_ranges import (
     Listed,
     Page,
     choose_probes,
-    count_shared,
     list_ranges,
     points_before,
     remove_empty,
     split_points,
 )
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.requests import Response
+from common_prefixes import common_prefixes
 from hypothesis import given, strategies as st
 from tables import table
 
@@ -60,6 +61,17 @@ class Service:
         names, more = response.headers["names"], response.headers["more"]
         evidence.check(ListedPage("bucket", "", more is not None, more, names))
         return Page([Entry(name, 1, 0.0, "etag") for name in names], more)
+
+    def request_folders(self, parent, after):
+        self.requests += 1
+        names = common_prefixes(parent, self.names, after if self.knows_start_after else "")
+        future: Future[Response] = Future()
+        future.set_result(Response({"names": names}, b""))
+        return future
+
+    def read_folders(self, awaited, parent):
+        names = awaited.result().headers["names"]
+        return Page([], "more" if len(names) > self.page_size else None, names[: self.page_size])
 
     def evidence(self, after=None):
         return ListingEvidence("bucket", "", after)
@@ -284,6 +296,13 @@ def test_range_is_put_together_from_parts():
     one, *others = map(a_range, "abc")
     one.extend(others)
     assert one.parts == 3
+
+
+def test_range_that_is_put_together_searches_as_its_last_part_does():
+    one, other = a_range("a", "b"), a_range("b")
+    other._folders, other._pages_before_split = Folders("", "c", 2), 1
+    one.extend([other])
+    assert (one._folders, one._pages_before_split) == (Folders("", "c", 2), 1)
 
 
 @table(

@@ -73,6 +73,16 @@ def test_all_pages_are_read(aws, bucket: str, s3: S3):
     assert [entry.relative for entry in list_below(s3, bucket, "")] == keys
 
 
+def test_folders_are_listed_side_by_side(aws, bucket: str, s3: S3):
+    keys = [f"src/{n // 100:02}/{n:04}" for n in range(4500)]
+    aws.put_all(bucket, dict.fromkeys(keys, b""))
+    before = sent_requests["ListObjectsV2"]
+    listed = ["src/" + entry.relative for entry in list_below(s3, bucket, "src/")]
+    assert listed == keys
+    # Five pages, and one of folders.
+    assert sent_requests["ListObjectsV2"] - before == 6
+
+
 @pytest.mark.parametrize("count", [0, 1, 1005])
 def test_listing_that_was_begun_is_taken_by_the_next_one(aws, bucket: str, s3: S3, count: int):
     keys = [f"a/{n:04}" for n in range(count)]

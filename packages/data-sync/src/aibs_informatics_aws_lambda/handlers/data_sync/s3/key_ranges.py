@@ -3,7 +3,8 @@
 Each page of a listing names the next one: at 40 ms a page, a million objects take 40 seconds. A
 page can also start after any key (``StartAfter``), whether or not there is such a key: ranges of
 keys are listed side by side, and their objects given in order. A range that proves long is split
-again, and ranges that prove short are put together before they are requested. Where to split is a
+again, and ranges that prove short are put together before they are requested. Where names go
+through folders, one request tells those to come (``key_folders``). Elsewhere, where to split is a
 guess from the names so far, which small requests check while the range is listed; a bad one costs
 time and requests, but no object.
 """
@@ -23,6 +24,7 @@ from typing import NamedTuple, Protocol
 
 from ..entries import Entry
 from ..evidence import ListingEvidence
+from .key_folders import Folders, count_shared, find_folders, split_at_folders
 from .requests import Response
 
 _PARALLEL_RANGES = 24
@@ -69,6 +71,15 @@ class Pages(Protocol):
     def evidence(self, after: str | None = None) -> ListingEvidence:
         """Return the evidence of a listing that starts after a name."""
 
+    def request_folders(self, parent: str, after: str) -> Future[Response]:
+        """Request the names of the folders in another one that come after a name."""
+
+    def read_folders(self, awaited: Future[Response], parent: str) -> Page:
+        """Return the page of such a response, with the folders as its prefixes.
+
+        It is empty if the service refuses the request.
+        """
+
 
 class Listed(NamedTuple):
     """What is known of the names of a range.
@@ -101,16 +112,9 @@ def list_ranges(
     Raises:
         AWSError: a response is not the page that was requested.
     """
-    last = page.objects[-1].relative
-    rest = _Range(pages, last, following=following)
-    rest.find_split(Listed(first, last, count, _alphabet(page.objects)))
+    rest = _Range(pages, page.objects[-1].relative, following=following)
+    rest.begin_search(first, count, page.objects)
     yield from _Listing(rest, len(page.objects)).objects()
-
-
-def count_shared(one: str, other: str) -> int:
-    """Return with how many equal characters two names begin."""
-    pairs = enumerate(zip(one, other, strict=False))
-    return next((n for n, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def split_points(listed: Listed, following: Sequence[str]) -> list[str]:
@@ -254,6 +258,8 @@ class _Range:
         self._points: list[str] = []
         self._probes: list[str] = []
         self._rounds = 0
+        self._folders: Folders | None = None
+        self._has_folders = True
 
     def is_empty_after(self, other: _Range) -> bool:
         """Tell whether nothing is in the range, as one before it has shown."""
@@ -266,21 +272,30 @@ class _Range:
     def extend(self, following: Sequence[_Range]) -> None:
         """Add the ranges that follow, of which none is begun."""
         if following:
+            last = following[-1]
             self.parts += len(following)
-            self._through = following[-1]._through
+            self._through, self._folders = last._through, last._folders
+            self._pages_before_split = last._pages_before_split
 
     def request(self) -> list[Future[Response]]:
         """Send the next requests: for a page, unless it was requested already, and probes."""
         self.is_begun = True
         probes = [self._pages.request(after=probe, limit=1) for probe in self._probes]
+        if self._folders is not None:
+            parent, end = self._folders.parent, self._folders.end
+            probes.append(self._pages.request_folders(parent, end))
         self.awaited = [self._request_page(), *probes]
         return self.awaited
 
     def take(self) -> list[_Range]:
         """Take the responses, and return the ranges that are split off behind this one."""
-        page, *found = (future.result() for future in self.awaited)
+        page, *sent = self.awaited
         probes, self.awaited = self._probes, []
-        self._add(self._pages.read(page, self._evidence))
+        folders, self._folders = self._folders, None
+        self._add(self._pages.read(page.result(), self._evidence))
+        if folders is not None:
+            return [] if self.is_complete else self._split_before(folders, sent[0])
+        found = [future.result() for future in sent]
         names = [self._first_name(response) for response in found]
         if self.is_complete or not names:
             return []
@@ -290,10 +305,47 @@ class _Range:
         names = [name if name and self._is_within(name) else None for name in names]
         return self._check(probes, names) if self._points else self._follow(names)
 
+    def begin_search(self, first: str, pages: int, objects: Sequence[Entry]) -> None:
+        """Let the next requests find where to split the range.
+
+        Args:
+            first: the first name.
+            pages: the number of pages so far.
+            objects: the objects of the latest page.
+        """
+        if self._has_folders:
+            self._folders = find_folders([entry.relative for entry in objects])
+        if self._folders is None:
+            self.find_split(Listed(first, objects[-1].relative, pages, _alphabet(objects)))
+
     def find_split(self, listed: Listed) -> None:
-        """Let the next requests find where to split the range."""
+        """Let the next requests find where to split the range, without folders."""
         self._listed, self._following, self._points = listed, [], []
         self._look_behind(count_shared(listed.first, listed.last))
+
+    def _split_before(self, folders: Folders, awaited: Future[Response]) -> list[_Range]:
+        """Split the range before the folders that follow."""
+        page = self._pages.read_folders(awaited, folders.parent)
+        if any(name <= folders.end for name in page.prefixes):
+            # The service does not know StartAfter.
+            return self._stay_whole(sys.maxsize)
+        following = [
+            name for name in page.prefixes if self._after < name and self._is_within(name)
+        ]
+        if not following:
+            self._has_folders, self._pages_before_split = False, self._listed_pages + 1
+            return []
+        is_all = page.next_token is None
+        split = split_at_folders(
+            folders, following, _PARALLEL_RANGES, _PAGES_OF_A_RANGE, is_all=is_all
+        )
+        parts = self._split(split.points)
+        if parts and parts[-1]._after == split.points[-1]:
+            parts[-1]._folders = split.rest
+        if split.pages > _PAGES_BEFORE_SPLIT:
+            for part in parts:
+                part._pages_before_split = 1
+        return parts
 
     def _request_page(self) -> Future[Response]:
         if self._requested is not None:
@@ -328,8 +380,7 @@ class _Range:
         self.waiting.append(objects)
         is_long = self._listed_pages >= self._pages_before_split
         if is_long and not (self.is_complete or self._probes):
-            alphabet = _alphabet(objects)
-            self.find_split(Listed(self._first, self._after, self._listed_pages, alphabet))
+            self.begin_search(self._first, self._listed_pages, objects)
 
     def _look_behind(self, shared: int) -> list[_Range]:
         """Look for names that have fewer characters in common with the last one, if any can."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
 from concurrent.futures import Future, wait
 from datetime import datetime
-from itertools import chain, islice
+from itertools import chain
 from typing import NamedTuple
 from urllib.parse import quote, unquote_plus
 
@@ -18,9 +19,12 @@ from ..evidence import ListedPage, ListingEvidence, NoEvidenceError
 from ..locations import s3_uri
 from ..progress import activity
 from .client import S3, SILENCE_SECONDS, warn_of_silence
+from .key_folders import find_folders
 from .key_ranges import Page, list_ranges
 from .requests import Request, Response, head, read_stored
 from .xml import find_blocks, find_text, unescape
+
+logger = logging.getLogger(__name__)
 
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html. A page of 1,000 objects
 # is text that S3 itself writes, in one form: expressions read it three times as fast as a parser.
@@ -38,7 +42,8 @@ _PAGE = re.compile(r"<ListBucketResult\b.*</ListBucketResult>\s*$", re.DOTALL)
 _IS_TRUNCATED = b"<IsTruncated>true</IsTruncated>"
 _TOKEN = re.compile(b"<NextContinuationToken>([^<]+)</NextContinuationToken>")
 _BOOLEANS = {"true": True, "false": False}
-# A page is soon there; after so many, several ranges of keys are listed at a time.
+# A page is soon there; after so many, several ranges of keys are listed at a time. Folders, which
+# one request tells, are split off after the first page.
 _CHAINED_PAGES = 2
 # Pages of 1,000 objects take about 0.3 MB each.
 _MOST_PAGES_AHEAD = 8
@@ -118,13 +123,9 @@ def list_below(s3: S3, bucket: str, prefix: str) -> Iterator[Entry]:
     """
     if (bucket, prefix) in s3.begun_listings:
         found = s3.begun_listings.pop((bucket, prefix)).take()
-        return chain(next(found), chain.from_iterable(found))
-    pages = _Pages(s3, bucket, prefix)
-    chained = pages.chained()
-    first, _ = next(chained)
-    if first.next_token is None:
-        return iter(first.objects)
-    return chain(first.objects, chain.from_iterable(_further_objects(pages, first, chained)))
+    else:
+        found = _objects_by_page(_Pages(s3, bucket, prefix))
+    return chain(next(found), chain.from_iterable(found))
 
 
 def begin_listing(s3: S3, bucket: str, prefix: str) -> None:
@@ -132,29 +133,20 @@ def begin_listing(s3: S3, bucket: str, prefix: str) -> None:
 
     The first one is sent at once. Errors are raised by `list_below`.
     """
-    found = _all_objects(_Pages(s3, bucket, prefix))
+    found = _objects_by_page(_Pages(s3, bucket, prefix))
     s3.begun_listings[bucket, prefix] = BegunIterator(found, _MOST_PAGES_AHEAD)
 
 
-def _all_objects(pages: _Pages) -> Iterator[list[Entry]]:
-    chained = pages.chained()
-    first, _ = next(chained)
-    yield first.objects
-    yield from _further_objects(pages, first, chained)
-
-
-def _further_objects(
-    pages: _Pages, first: Page, chained: Iterator[_ChainedPage]
-) -> Iterator[list[Entry]]:
-    latest, count = _ChainedPage(first, None), 1
-    for latest in islice(chained, _CHAINED_PAGES):
-        count += 1
-        yield latest.page.objects
-    page, following = latest
-    if following is not None and first.objects and page.objects:
-        yield from list_ranges(pages, first.objects[0].relative, count, page, following)
-    else:
-        yield from (page.objects for page, _ in chained)
+def _objects_by_page(pages: _Pages) -> Iterator[list[Entry]]:
+    first = ""
+    for count, (page, following) in enumerate(pages.chained(), 1):
+        yield page.objects
+        if following is None or not page.objects:
+            continue
+        first = first or page.objects[0].relative
+        if count > _CHAINED_PAGES or find_folders([entry.relative for entry in page.objects]):
+            yield from list_ranges(pages, first, count, page, following)
+            return
 
 
 class _ChainedPage(NamedTuple):
@@ -196,8 +188,24 @@ class _Pages(NamedTuple):
 
     def read(self, response: Response, evidence: ListingEvidence) -> Page:
         page = _read_page(self.s3, response.body, self.bucket, self.prefix, evidence)
+        activity.listed += len(page.objects) + len(page.prefixes)
         served = _with_served_sizes(self.s3, self.bucket, self.prefix, page.objects)
         return page if served is page.objects else page._replace(objects=served)
+
+    def request_folders(self, parent: str, after: str) -> Future[Response]:
+        prefix, start = self.prefix + parent, self.prefix + after
+        return self.s3.send(_page_request(self.bucket, prefix, None, start, delimiter="/"))
+
+    def read_folders(self, awaited: Future[Response], parent: str) -> Page:
+        prefix = self.prefix + parent
+        evidence = ListingEvidence(self.bucket, prefix)
+        try:
+            page = _read_page(self.s3, awaited.result().body, self.bucket, prefix, evidence)
+        except AWSError as error:
+            # Policies may allow no other prefix than the one that is listed.
+            logger.debug("Folders are not listed side by side: %s", error)
+            return Page([], None)
+        return page._replace(prefixes=[parent + name for name in page.prefixes])
 
     def evidence(self, after: str | None = None) -> ListingEvidence:
         start = None if after is None else self.prefix + after
@@ -311,7 +319,6 @@ def _parse_page(text: str, prefix: str, evidence: ListingEvidence) -> Page:
     ]
     if contents and _MAY_BE_ARCHIVED.search(contents[0]):
         objects = _with_storage_classes(objects, contents[0])
-    activity.listed += len(listed)
     return Page(objects, token if is_truncated else None, [name[start:] for name in names])
 
 
