@@ -34,7 +34,7 @@ def commands() -> dict[str, dict[str, argparse.ArgumentParser]]:
             }
         ),
         "data-sync": _parsers(_data_sync_modules()),
-        "replicate-image": _parsers({"replicate-image": f"{_ECR}.cli"}),
+        "replicate-image": _parsers({"replicate-image": f"{_ECR}.command"}),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, wait
 from datetime import datetime
 from itertools import chain
@@ -123,9 +123,13 @@ def list_below(s3: S3, bucket: str, prefix: str) -> Iterator[Entry]:
     """
     if (bucket, prefix) in s3.begun_listings:
         found = s3.begun_listings.pop((bucket, prefix)).take()
-    else:
-        found = _objects_by_page(_Pages(s3, bucket, prefix))
-    return chain(next(found), chain.from_iterable(found))
+        return chain(next(found), chain.from_iterable(found))
+    pages = _Pages(s3, bucket, prefix)
+    chained = pages.chained()
+    first = next(chained)
+    if first.following is None:
+        return iter(first.page.objects)
+    return chain.from_iterable(_objects_by_page(pages, chain([first], chained)))
 
 
 def begin_listing(s3: S3, bucket: str, prefix: str) -> None:
@@ -133,13 +137,14 @@ def begin_listing(s3: S3, bucket: str, prefix: str) -> None:
 
     The first one is sent at once. Errors are raised by `list_below`.
     """
-    found = _objects_by_page(_Pages(s3, bucket, prefix))
+    pages = _Pages(s3, bucket, prefix)
+    found = _objects_by_page(pages, pages.chained())
     s3.begun_listings[bucket, prefix] = BegunIterator(found, _MOST_PAGES_AHEAD)
 
 
-def _objects_by_page(pages: _Pages) -> Iterator[list[Entry]]:
+def _objects_by_page(pages: _Pages, chained: Iterable[_ChainedPage]) -> Iterator[list[Entry]]:
     first = ""
-    for count, (page, following) in enumerate(pages.chained(), 1):
+    for count, (page, following) in enumerate(chained, 1):
         yield page.objects
         if following is None or not page.objects:
             continue
