@@ -300,7 +300,7 @@ def odd_keys(world: World) -> str:
 
 
 def long_listings(world: World) -> str:
-    contents = {f"{number:04}": b"x" for number in range(1100)}
+    contents = {f"{number // 100:02}/{number:04}": b"x" for number in range(2300)}
     root = world.write(contents)
     sync(root, world.uri("up/"))
     again(root, world.uri("up/"))

@@ -174,6 +174,15 @@ def test_common_prefixes_in_another_form_are_not_left_out_silently(common: str):
         list(list_level(PagesS3(body), "bucket", "s/"))
 
 
+def test_folders_are_in_order_however_a_service_lists_them():
+    common = "".join(
+        f"<CommonPrefixes><Prefix>s/x/{name}/</Prefix></CommonPrefixes>" for name in "bca"
+    )
+    pages = listing._Pages(PagesS3(PAGE.replace("s/<", "s/x/<").format(common)), "bucket", "s/")
+    awaited = pages.request_folders("x/", "x/")
+    assert pages.read_folders(awaited, "x/").prefixes == ["x/a/", "x/b/", "x/c/"]
+
+
 @pytest.mark.parametrize("common", ["<CommonPrefixes />", "<CommonPrefixes> </CommonPrefixes>"])
 def test_empty_element_of_common_prefixes_has_none(common: str):
     [page] = list_level(PagesS3(PAGE.format(common)), "bucket", "s/")

@@ -210,7 +210,8 @@ class _Pages(NamedTuple):
             # Policies may allow no other prefix than the one that is listed.
             logger.debug("Folders are not listed side by side: %s", error)
             return Page([], None)
-        return page._replace(prefixes=[parent + name for name in page.prefixes])
+        # Some services list them in another order.
+        return page._replace(prefixes=sorted(parent + name for name in page.prefixes))
 
     def evidence(self, after: str | None = None) -> ListingEvidence:
         start = None if after is None else self.prefix + after
