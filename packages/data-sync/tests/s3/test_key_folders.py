@@ -55,19 +55,19 @@ DIGITS = [f"{number}/" for number in range(10)]
     "on_a_page, most_pages, is_all, split",
     {
         "a part has a little less than a page": (
-            4, 5, True, Split(["3/", "6/", "9/"], None, 0.75),
+            4, 5, True, Split(["3/", "6/", "9/"], None),
         ),
-        "it has a folder at least": (0.5, 1, True, Split(DIGITS[1:], None, 2)),
+        "it has a folder at least": (1, 1, True, Split(DIGITS[1:], None)),
         "and more, where there are too many for all to be listed side by side": (
-            1, 5, True, Split(["2/", "4/", "6/", "8/"], None, 2),
+            1, 5, True, Split(["2/", "4/", "6/", "8/"], None),
         ),
         "as many as it may have, where others follow": (
-            1, 4, False, Split(["4/", "8/", "9/"], Folders("", "9", 1), 4),
+            1, 4, False, Split(["4/", "8/", "9/"], Folders("", "9", 1)),
         ),
         "the last one that is known is where others follow": (
-            1, 3, False, Split(["3/", "6/", "9/"], Folders("", "9", 1), 3),
+            1, 3, False, Split(["3/", "6/", "9/"], Folders("", "9", 1)),
         ),
-        "nothing is split that is expected on a page": (20, 5, True, Split([], None, 0.9)),
+        "nothing is split that is expected on a page": (20, 5, True, Split([], None)),
     },
 )  # fmt: skip
 def test_folders_at_which_a_listing_is_split(on_a_page, most_pages, is_all, split):
@@ -79,7 +79,7 @@ def test_folders_above_go_on_behind_the_last_one():
     folders = Folders("x/2024/", "-", 5)
     following = [f"x/2024/{number}/" for number in range(5)]
     split = split_at_folders(folders, following, 2, 5, is_all=True)
-    assert split == Split(["x/2024/4/", "x/20240"], Folders("x/", "2024", 0.5), 0.8)
+    assert split == Split(["x/2024/4/", "x/20240"], Folders("x/", "2024", 1))
 
 
 def test_objects_are_listed_where_a_policy_allows_no_other_prefix(

@@ -158,7 +158,7 @@ def hashed(count: int) -> Iterable[str]:
         "short days of a year": (dated(366, "%Y-%m-%d", 5), 11),
         "days of a year": (dated(366, "%Y-%m-%d", 27), 15),
         "days of three years": (dated(1096, "%Y-%m-%d", 9), 21),
-        "folders of years, months and days": (dated(1096, "data/%Y/%m/%d", 9), 23),
+        "folders of years, months and days": (dated(1096, "data/%Y/%m/%d", 9), 21),
         "partitions of Hive": (dated(731, "year=%Y/month=%m/day=%d", 14), 38),
         "one deep folder": (numbered(10_000, "a/b/c/d/e/f/{:06d}"), 19),
         "a few large folders among many small ones": (

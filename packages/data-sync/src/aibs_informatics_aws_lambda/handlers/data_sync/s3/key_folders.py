@@ -24,7 +24,7 @@ class Folders(NamedTuple):
 
     parent: str
     last: str
-    on_a_page: float
+    on_a_page: int
 
     @property
     def end(self) -> str:
@@ -38,12 +38,10 @@ class Split(NamedTuple):
     Args:
         points: the names at which to split it, in order.
         rest: the folders that go on behind the last point, if any may.
-        pages: the number of pages that a part is expected to have.
     """
 
     points: list[str]
     rest: Folders | None
-    pages: float
 
 
 def count_shared(one: str, other: str) -> int:
@@ -77,16 +75,17 @@ def split_at_folders(
     pages = len(following) / folders.on_a_page
     of_a_part = max(_PART_OF_A_PAGE, min(most_pages, pages / ranges if is_all else inf))
     step = max(1, int(folders.on_a_page * of_a_part))
-    points, of_a_part = list(following[step::step]), step / folders.on_a_page
+    points = list(following[step::step])
     if not is_all:
         last = following[-1]
         rest = folders._replace(last=last[len(folders.parent) : -1])
-        return Split([*(point for point in points if point < last), last], rest, of_a_part)
+        return Split([*(point for point in points if point < last), last], rest)
     if not folders.parent:
-        return Split(points, None, of_a_part)
+        return Split(points, None)
     above = _folder_above(folders.parent)
-    rest = Folders(above, folders.parent[len(above) : -1], 1 / (1 + pages))
-    return Split([*points, rest.end], rest, of_a_part)
+    # Of their sizes nothing is known; a part that has many pages is split again.
+    rest = Folders(above, folders.parent[len(above) : -1], 1)
+    return Split([*points, rest.end], rest)
 
 
 def _folder_above(folder: str) -> str:

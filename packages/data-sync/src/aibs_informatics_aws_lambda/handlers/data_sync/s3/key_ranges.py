@@ -275,7 +275,6 @@ class _Range:
             last = following[-1]
             self.parts += len(following)
             self._through, self._folders = last._through, last._folders
-            self._pages_before_split = last._pages_before_split
 
     def request(self) -> list[Future[Response]]:
         """Send the next requests: for a page, unless it was requested already, and probes."""
@@ -342,9 +341,6 @@ class _Range:
         parts = self._split(split.points)
         if parts and parts[-1]._after == split.points[-1]:
             parts[-1]._folders = split.rest
-        if split.pages > _PAGES_BEFORE_SPLIT:
-            for part in parts:
-                part._pages_before_split = 1
         return parts
 
     def _request_page(self) -> Future[Response]:
