@@ -9,12 +9,27 @@ from aibs_informatics_aws_lambda.handlers.data_sync.s3.client import S3
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.key_folders import (
     Folders,
     Split,
+    count_shared,
     find_folders,
     split_at_folders,
 )
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.listing import list_below
 from faulty_s3 import Call, FaultyS3, Reply, refusal
 from tables import table
+
+
+@table(
+    "one, other, shared",
+    {
+        "some characters": ("abc", "abd", 2),
+        "none": ("a", "b", 0),
+        "all of the shorter one": ("ab", "abc", 2),
+        "all of the shorter one, whichever comes first": ("abc", "ab", 2),
+        "all": ("ab", "ab", 2),
+    },
+)
+def test_shared_characters(one, other, shared):
+    assert count_shared(one, other) == shared
 
 
 @table(
@@ -25,15 +40,17 @@ from tables import table
             ["x/y/a/1", "x/y/b/1"], Folders("x/y/", "b", 2),
         ),
         "at the first level that differs": (["x/a/1/1", "x/b/2/2"], Folders("x/", "b", 2)),
+        "behind a slash that all names begin with": (["/a/1", "/b/1"], Folders("/", "b", 2)),
+        "as many as a response tells on a few pages": (
+            [f"{number:03}/1" for number in range(300)], Folders("", "299", 300),
+        ),
         "beside objects": (["a", "b/1", "c", "d/1"], Folders("", "d", 2)),
         "before an object": (["a/1", "b/1", "c"], Folders("", "c", 2)),
         "but not one that all names lie in": (["a/1", "a/2"], None),
         "nor one beside objects": (["a", "b/1"], None),
         "nor none": (["a", "b"], None),
         "nor names that begin alike": (["ab1", "ab2"], None),
-        "nor as many as a response tells on a few pages": (
-            [f"{number:04}/1" for number in range(301)], None,
-        ),
+        "nor more": ([f"{number:03}/1" for number in range(301)], None),
     },
 )  # fmt: skip
 def test_folders_that_names_go_through(names, folders):
@@ -75,11 +92,30 @@ def test_folders_at_which_a_listing_is_split(on_a_page, most_pages, is_all, spli
     assert split_at_folders(folders, DIGITS, 4, most_pages, is_all=is_all) == split
 
 
-def test_folders_above_go_on_behind_the_last_one():
-    folders = Folders("x/2024/", "-", 5)
-    following = [f"x/2024/{number}/" for number in range(5)]
-    split = split_at_folders(folders, following, 2, 5, is_all=True)
-    assert split == Split(["x/2024/4/", "x/20240"], Folders("x/", "2024", 1))
+def test_part_has_a_folder_at_least():
+    split = split_at_folders(Folders("", "-", 1), DIGITS, 24, 5, is_all=True)
+    assert split == Split(DIGITS[1:], None)
+
+
+def test_others_follow_the_last_one_that_is_known():
+    following = [f"x/2024/{number:03}/" for number in range(3)]
+    split = split_at_folders(Folders("x/2024/", "-", 5), following, 2, 5, is_all=False)
+    assert split == Split(["x/2024/002/"], Folders("x/2024/", "002", 5))
+
+
+@table(
+    "parent, end, rest",
+    {
+        "in a folder": ("x/2024/", "x/20240", Folders("x/", "2024", 1)),
+        "at the first level": ("2024/", "20240", Folders("", "2024", 1)),
+        "behind a slash that names begin with": ("/2024/", "/20240", Folders("/", "2024", 1)),
+        "behind two slashes": ("x//", "x/0", Folders("x/", "", 1)),
+    },
+)
+def test_folders_above_go_on_behind_the_last_one(parent, end, rest):
+    following = [f"{parent}{number}/" for number in range(5)]
+    split = split_at_folders(Folders(parent, "-", 5), following, 2, 5, is_all=True)
+    assert split == Split([f"{parent}4/", end], rest)
 
 
 def test_objects_are_listed_where_a_policy_allows_no_other_prefix(

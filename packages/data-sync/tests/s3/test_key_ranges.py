@@ -11,7 +11,7 @@ from aibs_informatics_aws_lambda.common.exceptions import AWSError
 from aibs_informatics_aws_lambda.handlers.data_sync.entries import Entry
 from aibs_informatics_aws_lambda.handlers.data_sync.evidence import ListedPage, ListingEvidence
 from aibs_informatics_aws_lambda.handlers.data_sync.s3 import key_ranges
-from aibs_informatics_aws_lambda.handlers.data_sync.s3.key_folders import Folders, count_shared
+from aibs_informatics_aws_lambda.handlers.data_sync.s3.key_folders import Folders
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.key_ranges import (
     Listed,
     Page,
@@ -132,20 +132,6 @@ DIGITS = "0123456789"
 )  # fmt: skip
 def test_split_points(listed, following, expected):
     assert split_points(listed, following) == expected
-
-
-@table(
-    "one, other, shared",
-    {
-        "some characters": ("abc", "abd", 2),
-        "none": ("a", "b", 0),
-        "all of the shorter one": ("ab", "abc", 2),
-        "all of the shorter one, whichever comes first": ("abc", "ab", 2),
-        "all": ("ab", "ab", 2),
-    },
-)
-def test_shared_characters(one, other, shared):
-    assert count_shared(one, other) == shared
 
 
 def test_split_points_are_bounded():
