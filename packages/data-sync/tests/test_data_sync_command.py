@@ -2,45 +2,22 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
+from interruptions import interrupt_start
 
-STARTED = """
-import os, signal, sys
-
-signal.signal(signal.SIGINT, {handler})
-
-
-class Interruption:
-    def find_spec(name, path=None, target=None):
-        if name == {module!r}:
-            os.kill(os.getpid(), signal.SIGINT)
-
-
-sys.meta_path.insert(0, Interruption)
-from aibs_informatics_aws_lambda.data_sync_command import main
-sys.argv[1:] = ["--version"]
-sys.exit(main())
-"""
+ENTRY = "aibs_informatics_aws_lambda.data_sync_command"
 PACKAGE = "aibs_informatics_aws_lambda.handlers.data_sync"
 
 
-@pytest.mark.parametrize("module", [PACKAGE, f"{PACKAGE}.cli.main", "importlib.metadata"])
+@pytest.mark.parametrize("module", [PACKAGE, f"{PACKAGE}.cli.main", f"{PACKAGE}.cli.messages"])
 def test_interruption_while_the_command_starts_ends_it_silently(module: str):
-    ended = _start("signal.default_int_handler", module)
+    ended = interrupt_start(ENTRY, module)
 
     assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "")
 
 
 def test_interruption_that_is_ignored_does_not_end_the_start():
-    ended = _start("signal.SIG_IGN", PACKAGE)
+    ended = interrupt_start(ENTRY, PACKAGE, "SIG_IGN")
 
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert ended.stdout.startswith("data-sync ")
-
-
-def _start(handler: str, module: str) -> subprocess.CompletedProcess[str]:
-    code = STARTED.format(handler=handler, module=module)
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ended.stdout.startswith("usage: data-sync ")

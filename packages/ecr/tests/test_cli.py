@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from importlib.metadata import version
 
 import pytest
+from interruptions import interrupt_start
 from registry import digest_of
 
 MODULE = "aibs_informatics_aws_lambda.handlers.ecr.cli"
@@ -59,6 +60,13 @@ def start():
             return process
 
         yield start
+
+
+@pytest.mark.parametrize("name", ["command", "transfer"])
+def test_interruption_while_the_command_starts_ends_it_silently(name):
+    ended = interrupt_start(MODULE, f"{MODULE.removesuffix('.cli')}.{name}")
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "")
 
 
 def test_copy_reports_every_digest(source, target, name, run):

@@ -20,6 +20,7 @@ from .common.constants import (
     AWS_LAMBDA_FUNCTION_HANDLER_KEY as AWS_LAMBDA_FUNCTION_HANDLER_KEY,
     AWS_LAMBDA_FUNCTION_HANDLER_STANDARD_KEY as AWS_LAMBDA_FUNCTION_HANDLER_STANDARD_KEY,
 )
+from .common.interruption import exit_if_interrupted
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -72,6 +73,7 @@ def handle_cli(args: Sequence[str] | None = None) -> None:
 
 def main() -> int:
     """Run the command as a process and return the exit status."""
+    exit_if_interrupted()
     collect_rarely()
     with paused_collector():
         from .common.cli.arguments import PROGRAM

@@ -3,6 +3,7 @@
 import sys
 
 from aibs_informatics_aws_lambda.common.collector import collect_rarely, paused_collector
+from aibs_informatics_aws_lambda.common.interruption import exit_if_interrupted
 
 
 def main() -> int:
@@ -10,6 +11,7 @@ def main() -> int:
 
     A failure is printed to stderr as one line, after the traceback with ``--debug``.
     """
+    exit_if_interrupted()
     collect_rarely()
     with paused_collector():
         from aibs_informatics_aws_lambda.common.cli.process import run_as_process
