@@ -48,7 +48,7 @@ class Running(syncs.DataSyncHandler):
     ends = False
 
     def handle(self, request: Any) -> Any:
-        with closing(syncs._logged_progress(self)) as progress:
+        with closing(syncs.logged_progress(self)) as progress:
             progress.plan(10, 9000)
             before = 0
             for seconds, files, size in self.lines:

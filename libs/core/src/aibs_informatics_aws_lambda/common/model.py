@@ -132,7 +132,8 @@ class PydanticBaseModel(BaseModel, ModelBase):
     """
 
     model_config = ConfigDict(
-        alias_generator=to_camel,
+        # Cold start: models share most names of their fields with their base classes.
+        alias_generator=cache(to_camel),
         extra="ignore",
         # For cold starts: a process builds only the validators of the models that it uses.
         defer_build=True,

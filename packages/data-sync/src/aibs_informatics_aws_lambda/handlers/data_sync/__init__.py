@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     # The engine and the command need neither handlers nor their imports.
     from aibs_informatics_aws_lambda.common.handler import LambdaHandlerType
 
+    from .batch_syncs import BatchDataSyncHandler as BatchDataSyncHandler
     from .file_system import (
         GetDataPathStatsHandler as GetDataPathStatsHandler,
         ListDataPathsHandler as ListDataPathsHandler,
@@ -25,10 +26,7 @@ if TYPE_CHECKING:
     from .summarize.handler import (
         SummarizeBatchDataSyncHandler as SummarizeBatchDataSyncHandler,
     )
-    from .syncs import (
-        BatchDataSyncHandler as BatchDataSyncHandler,
-        DataSyncHandler as DataSyncHandler,
-    )
+    from .syncs import DataSyncHandler as DataSyncHandler
 
 batch_data_sync_handler: LambdaHandlerType
 data_sync_handler: LambdaHandlerType
@@ -42,7 +40,7 @@ remove_data_paths_handler: LambdaHandlerType
 summarize_batch_data_sync_handler: LambdaHandlerType
 
 _CLASSES = {
-    "batch_data_sync_handler": "syncs.BatchDataSyncHandler",
+    "batch_data_sync_handler": "batch_syncs.BatchDataSyncHandler",
     "data_sync_handler": "syncs.DataSyncHandler",
     "get_data_path_stats_handler": "file_system.GetDataPathStatsHandler",
     "get_json_from_file_handler": "json_documents.GetJSONFromFileHandler",

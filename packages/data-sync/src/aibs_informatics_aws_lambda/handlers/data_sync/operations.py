@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from aibs_informatics_aws_lambda.storage.data_sync import *
 
+    from .batch_syncs import BatchDataSyncHandler as BatchDataSyncHandler
     from .json_documents import (
         GetJSONFromFileHandler as GetJSONFromFileHandler,
         PutJSONToFileHandler as PutJSONToFileHandler,
@@ -21,16 +22,13 @@ if TYPE_CHECKING:
         DEFAULT_BUCKET_NAME_ENV_VAR as DEFAULT_BUCKET_NAME_ENV_VAR,
         SCRATCH_EXTRA_ARGS as SCRATCH_EXTRA_ARGS,
     )
-    from .syncs import (
-        BatchDataSyncHandler as BatchDataSyncHandler,
-        DataSyncHandler as DataSyncHandler,
-    )
+    from .syncs import DataSyncHandler as DataSyncHandler
 
 _MODELS = "aibs_informatics_aws_lambda.storage.data_sync"
 _MODULES = {
     "DEFAULT_BUCKET_NAME_ENV_VAR": ".settings",
     "SCRATCH_EXTRA_ARGS": ".settings",
-    "BatchDataSyncHandler": ".syncs",
+    "BatchDataSyncHandler": ".batch_syncs",
     "DataSyncHandler": ".syncs",
     "GetJSONFromFileHandler": ".json_documents",
     "PrepareBatchDataSyncHandler": ".prepare.handler",

@@ -1,4 +1,4 @@
-"""Handlers that run one sync, or a batch of syncs."""
+"""The handler that runs one sync, and what it shares with that of a batch."""
 
 from __future__ import annotations
 
@@ -7,16 +7,13 @@ from collections.abc import Callable
 from contextlib import closing
 from contextvars import copy_context
 from functools import partial
+from importlib import import_module
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 from aibs_informatics_aws_lambda.common.description import HandlerDescription
 from aibs_informatics_aws_lambda.common.handler import LambdaHandler
 from aibs_informatics_aws_lambda.common.json_io import JSON
-from aibs_informatics_aws_lambda.storage.data_sync.batch import (
-    BatchDataSyncRequest,
-    BatchDataSyncResponse,
-)
 from aibs_informatics_aws_lambda.storage.data_sync.sync import (
     DataSyncCounts,
     DataSyncRequest,
@@ -29,8 +26,7 @@ from .settings import SYNC_VARIABLES
 if TYPE_CHECKING:
     from .sync.engine import Engine
 
-
-_IAM_ACTIONS = (
+IAM_ACTIONS = (
     "s3:ListBucket",
     "s3:GetObject",
     "s3:GetObjectTagging",
@@ -43,6 +39,13 @@ _IAM_ACTIONS = (
 
 # Between two log lines of progress.
 _LOG_SECONDS = 30.0
+
+
+def __getattr__(name: str) -> Any:
+    # The handler of batches has been here. Single syncs do not need its models.
+    if name != "BatchDataSyncHandler":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return import_module(".batch_syncs", __package__).BatchDataSyncHandler
 
 
 class LoggedProgress:
@@ -136,7 +139,7 @@ class DataSyncHandler(LambdaHandler[DataSyncRequest, DataSyncResponse]):
     description = HandlerDescription(
         example={"source_path": "s3://bucket/run-1/", "destination_path": "/mnt/efs/run-1"},
         environment=SYNC_VARIABLES,
-        iam_actions=_IAM_ACTIONS,
+        iam_actions=IAM_ACTIONS,
         output_fields=("report_path", "include_detailed_response"),
         limits=(
             "A Lambda function runs for up to 15 minutes: set `deadline` to `auto` and continue, "
@@ -158,8 +161,8 @@ class DataSyncHandler(LambdaHandler[DataSyncRequest, DataSyncResponse]):
             OSError: a file cannot be read or written. Nothing was deleted.
             AWSError: a request to S3 failed.
         """
-        with closing(_logged_progress(self)) as progress:
-            response = _make_engine(self, progress).sync(request).to_model()
+        with closing(logged_progress(self)) as progress:
+            response = make_engine(self, progress).sync(request).to_model()
         result = response.result
         self.log.info(
             "%s %s to %s: %s files transferred, %s unchanged, %s deleted",
@@ -169,7 +172,7 @@ class DataSyncHandler(LambdaHandler[DataSyncRequest, DataSyncResponse]):
             result.files_transferred,
             result.files_unchanged,
             result.files_deleted,
-            extra=_summary(
+            extra=summary_fields(
                 result,
                 progress,
                 incomplete=bool(response.incomplete),
@@ -192,75 +195,16 @@ class DataSyncHandler(LambdaHandler[DataSyncRequest, DataSyncResponse]):
         return isinstance(result, dict) and bool(result.get("files_failed"))
 
 
-class BatchDataSyncHandler(LambdaHandler[BatchDataSyncRequest, BatchDataSyncResponse]):
-    """Run several syncs, one after another."""
+def logged_progress(handler: LambdaHandler[Any, Any]) -> LoggedProgress:
+    """Start to log the progress of the syncs of a handler."""
 
-    description = HandlerDescription(
-        example={
-            "requests": [
-                {"source_path": "/mnt/efs/run-1", "destination_path": "s3://bucket/run-1/"},
-                {"source_path": "/mnt/efs/run-2", "destination_path": "s3://bucket/run-2/"},
-            ],
-            "allow_partial_failure": True,
-        },
-        environment=SYNC_VARIABLES,
-        iam_actions=_IAM_ACTIONS,
-        limits=(
-            "All syncs of a batch share the timeout of the function; with `deadline`, the "
-            "response has a continuation.",
-            "The response of a Lambda function is limited to 6 MB, and between states to 256 KiB: "
-            "about 400 failed requests.",
-        ),
-        cost="As for each of its syncs.",
-    )
-
-    def handle(self, request: BatchDataSyncRequest) -> BatchDataSyncResponse:
-        """Run the syncs in order.
-
-        Raises:
-            ValidationError: the stored requests are not a list of syncs. No sync was run.
-            Exception: the error of the first failed sync, unless ``allow_partial_failure`` is set.
-        """
-        from .sync.batch import sync_batch
-
-        with closing(_logged_progress(self)) as progress:
-            response = sync_batch(_make_engine(self, progress), request)
-        result = response.result
-        failed = result.failed_requests_count
-        self.log.info(
-            "%s: %s of %s syncs succeeded, %s failed, %s files transferred",
-            "Stopped at the deadline" if response.incomplete else "Synced a batch",
-            result.successful_requests_count,
-            result.total_requests_count,
-            failed,
-            result.files_transferred,
-            extra=_summary(
-                result, progress, incomplete=bool(response.incomplete), syncs_failed=failed
-            ),
-        )
-        emit_result(
-            self,
-            result,
-            seconds=progress.seconds_elapsed,
-            syncs_failed=failed,
-            is_incomplete=bool(response.incomplete),
-        )
-        return response
-
-    @classmethod
-    def partly_failed(cls, response: JSON) -> bool:
-        """Return whether a response reports failed syncs."""
-        return isinstance(response, dict) and bool(response.get("failed_requests"))
-
-
-def _logged_progress(handler: LambdaHandler[Any, Any]) -> LoggedProgress:
     def log(message: str, fields: dict[str, Any]) -> None:
         handler.log.info(message, fields, extra=fields)
 
     return LoggedProgress(log, partial(emit_age, handler))
 
 
-def _summary(
+def summary_fields(
     counts: DataSyncCounts, progress: LoggedProgress, *, incomplete: bool, **failed: int
 ) -> dict[str, int | float | str]:
     """Return the fields of the log line at the end of a call."""
@@ -276,7 +220,8 @@ def _summary(
     }
 
 
-def _make_engine(handler: LambdaHandler[Any, Any], progress: LoggedProgress) -> Engine:
+def make_engine(handler: LambdaHandler[Any, Any], progress: LoggedProgress) -> Engine:
+    """Return the engine that runs the syncs of a handler."""
     # Imported once the request is valid: it takes as long as all other imports together.
     from .sync.engine import Engine
 
