@@ -37,6 +37,7 @@ class SimulatedService:
 
     Args:
         names: the names, in order.
+        round_trips_of_folders: the round trips that a response with folders takes.
 
     Attributes:
         now: the time, in round trips.
@@ -44,11 +45,12 @@ class SimulatedService:
         probes: the number of requests for a single name, or for folders.
     """
 
-    def __init__(self, names: list[str]) -> None:
+    def __init__(self, names: list[str], round_trips_of_folders: float = 1) -> None:
         self.now = 0.0
         self.pages = 0
         self.probes = 0
         self._names = names
+        self._round_trips_of_folders = round_trips_of_folders
         self._sent: list[tuple[float, int, Future[Response], Response]] = []
 
     def request(self, token=None, *, after=None, limit=1000):
@@ -76,7 +78,8 @@ class SimulatedService:
         self.probes += 1
         response = Response({"names": common_prefixes(parent, self._names, after)}, b"")
         future: Future[Response] = Future()
-        heappush(self._sent, (self.now + 1, self.pages + self.probes, future, response))
+        arrival = self.now + self._round_trips_of_folders
+        heappush(self._sent, (arrival, self.pages + self.probes, future, response))
         return future
 
     def read_folders(self, awaited, parent):
@@ -108,8 +111,8 @@ class SimulatedService:
 def simulate(monkeypatch):
     """Return a function that returns the service of some names, whose responses are waited for."""
 
-    def simulate(names):
-        service = SimulatedService(names)
+    def simulate(names, round_trips_of_folders=1):
+        service = SimulatedService(names, round_trips_of_folders)
 
         class Arrivals(deque):
             """A queue that lets responses arrive while it is empty."""
@@ -158,8 +161,8 @@ def hashed(count: int) -> Iterable[str]:
         "short days of a year": (dated(366, "%Y-%m-%d", 5), 11),
         "days of a year": (dated(366, "%Y-%m-%d", 27), 15),
         "days of three years": (dated(1096, "%Y-%m-%d", 9), 21),
-        "folders of years, months and days": (dated(1096, "data/%Y/%m/%d", 9), 21),
-        "partitions of Hive": (dated(731, "year=%Y/month=%m/day=%d", 14), 38),
+        "folders of years, months and days": (dated(1096, "data/%Y/%m/%d", 9), 18.7),
+        "partitions of Hive": (dated(731, "year=%Y/month=%m/day=%d", 14), 33.4),
         "one deep folder": (numbered(10_000, "a/b/c/d/e/f/{:06d}"), 19),
         "a few large folders among many small ones": (
             [
@@ -168,7 +171,7 @@ def hashed(count: int) -> Iterable[str]:
             ],
             60.1,
         ),
-        "a thousand folders of ten": ((f"d{n % 1000:04d}/k{n:07d}" for n in range(10_000)), 20),
+        "a thousand folders of ten": ((f"d{n % 1000:04d}/k{n:07d}" for n in range(10_000)), 18.6),
         "fifty folders of twenty": ((f"d{n % 50:02d}/f{n:05d}" for n in range(1000)), 4.2),
         "fifty folders of ten": ((f"d{n % 50:02d}/f{n:05d}" for n in range(500)), 3.6),
     },
@@ -179,3 +182,11 @@ def test_listings_take_few_round_trips_and_pages(simulate, names, most_round_tri
     assert list(service.names()) == expected
     assert service.pages <= 1.2 * len(expected) / PAGE_SIZE
     assert service.now <= most_round_trips
+
+
+def test_pages_do_not_wait_for_folders(simulate):
+    names = [f"d{number // 30:03d}/f{number % 30:02d}" for number in range(6000)]
+    service = simulate(names, round_trips_of_folders=1000)
+    assert list(service.names()) == names
+    assert service.pages <= 1.2 * len(names) / PAGE_SIZE
+    assert service.now <= 29

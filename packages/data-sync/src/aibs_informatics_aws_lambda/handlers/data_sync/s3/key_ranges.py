@@ -206,11 +206,19 @@ def _alphabet(objects: Sequence[Entry]) -> list[str]:
     return sorted(set().union(*(entry.relative for entry in objects)))
 
 
+class _AwaitedFolders(NamedTuple):
+    """The folders so far, and the response that will have those that follow."""
+
+    known: Folders
+    response: Future[Response]
+
+
 class _Range:
     """The objects after one name, up to and including another.
 
     It requests one page after the other. If it proves long, it looks for names to come, with small
-    requests (probes) beside those for its pages, and is split before them.
+    requests (probes) beside those for its pages, and is split before them. A request for folders
+    holds up no page: some services look at all objects in them first.
 
     Args:
         pages: the pages of the listing.
@@ -259,6 +267,7 @@ class _Range:
         self._probes: list[str] = []
         self._rounds = 0
         self._folders: Folders | None = None
+        self._awaited_folders: _AwaitedFolders | None = None
         self._has_folders = True
 
     def is_empty_after(self, other: _Range) -> bool:
@@ -277,23 +286,37 @@ class _Range:
             self._through, self._folders = last._through, last._folders
 
     def request(self) -> list[Future[Response]]:
-        """Send the next requests: for a page, unless it was requested already, and probes."""
+        """Send the next requests: for a page, unless it was requested already, and others."""
         self.is_begun = True
         probes = [self._pages.request(after=probe, limit=1) for probe in self._probes]
-        if self._folders is not None:
-            parent, end = self._folders.parent, self._folders.end
-            probes.append(self._pages.request_folders(parent, end))
+        folders = self._request_folders()
         self.awaited = [self._request_page(), *probes]
-        return self.awaited
+        return [*self.awaited, *folders]
 
     def take(self) -> list[_Range]:
-        """Take the responses, and return the ranges that are split off behind this one."""
+        """Take what has arrived, and return the ranges that are split off behind this one."""
+        if self.awaited and all(future.done() for future in self.awaited):
+            parts = self._take_page()
+            if parts or self.is_complete:
+                return parts
+        folders = self._awaited_folders
+        if folders is None or not folders.response.done():
+            return []
+        self._awaited_folders = None
+        return self._split_before(folders)
+
+    def _request_folders(self) -> list[Future[Response]]:
+        if self._folders is None:
+            return []
+        folders, self._folders = self._folders, None
+        response = self._pages.request_folders(folders.parent, folders.end)
+        self._awaited_folders = _AwaitedFolders(folders, response)
+        return [response]
+
+    def _take_page(self) -> list[_Range]:
         page, *sent = self.awaited
         probes, self.awaited = self._probes, []
-        folders, self._folders = self._folders, None
         self._add(self._pages.read(page.result(), self._evidence))
-        if folders is not None:
-            return [] if self.is_complete else self._split_before(folders, sent[0])
         found = [future.result() for future in sent]
         names = [self._first_name(response) for response in found]
         if self.is_complete or not names:
@@ -312,19 +335,25 @@ class _Range:
             pages: the number of pages so far.
             objects: the objects of the latest page.
         """
+        if self._awaited_folders is not None:
+            # By now, probes would have told where to split it.
+            self._awaited_folders, self._has_folders = None, False
         if self._has_folders:
             self._folders = find_folders([entry.relative for entry in objects])
         if self._folders is None:
             self.find_split(Listed(first, objects[-1].relative, pages, _alphabet(objects)))
+        else:
+            self._pages_before_split = self._listed_pages + _PAGES_BEFORE_SPLIT
 
     def find_split(self, listed: Listed) -> None:
         """Let the next requests find where to split the range, without folders."""
         self._listed, self._following, self._points = listed, [], []
         self._look_behind(count_shared(listed.first, listed.last))
 
-    def _split_before(self, folders: Folders, awaited: Future[Response]) -> list[_Range]:
+    def _split_before(self, awaited: _AwaitedFolders) -> list[_Range]:
         """Split the range before the folders that follow."""
-        page = self._pages.read_folders(awaited, folders.parent)
+        folders = awaited.known
+        page = self._pages.read_folders(awaited.response, folders.parent)
         if any(name <= folders.end for name in page.prefixes):
             # The service does not know StartAfter.
             return self._stay_whole(sys.maxsize)
@@ -502,7 +531,8 @@ class _Listing:
 
     def _take(self) -> None:
         one = self._arrived.get()
-        if not (one.awaited and all(future.done() for future in one.awaited)):
+        if one.is_complete:
+            # What arrived is about folders, and no longer needed.
             return
         parts, position = one.take(), self._ranges.index(one)
         self._ranges[position:position] = reversed(parts)
