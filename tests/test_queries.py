@@ -16,7 +16,7 @@ from unittest import mock
 
 import pytest
 from aibs_informatics_aws_lambda.common.handler import LambdaHandler
-from aibs_informatics_aws_lambda.handlers.data_sync import syncs
+from aibs_informatics_aws_lambda.handlers.data_sync import BatchDataSyncHandler, syncs
 from logs_insights import LogEvent, fields_of, run_query
 
 OPERATIONS = (Path(__file__).parents[1] / "docs" / "operations.md").read_text()
@@ -118,7 +118,7 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Log:
     assert log.invoke(9 * 60 + 10, "partial", syncs.DataSyncHandler, some) is None
     missing = {**paths, "source_path": str(tmp_path / "missing")}
     batch = {"requests": [missing], "allow_partial_failure": True}
-    assert log.invoke(9 * 60 + 20, "batch", syncs.BatchDataSyncHandler, batch) is None
+    assert log.invoke(9 * 60 + 20, "batch", BatchDataSyncHandler, batch) is None
 
     # Two that run, one at 100 bytes a second, the other without progress for 100 seconds; one that
     # has ended.

@@ -3,7 +3,6 @@ import sys
 import pytest
 from aibs_informatics_aws_lambda.common.models import deserialize_handler, serialize_handler
 from aibs_informatics_aws_lambda.handlers import data_sync
-from aibs_informatics_aws_lambda.handlers.data_sync import operations, syncs
 
 PACKAGE = "aibs_informatics_aws_lambda.handlers.data_sync"
 
@@ -25,12 +24,6 @@ def test_handler_of_one_sync_loads_no_models_of_batches(modules_loaded_by):
     loaded = modules_loaded_by(f"{PACKAGE}.syncs")
 
     assert "aibs_informatics_aws_lambda.storage.data_sync.batch" not in loaded
-
-
-def test_handler_of_batches_has_its_earlier_name_as_well():
-    assert syncs.BatchDataSyncHandler is operations.BatchDataSyncHandler
-    with pytest.raises(AttributeError, match="has no attribute 'missing'"):
-        _ = syncs.missing
 
 
 def test_command_imports_handlers_processes_and_progress_bars_only_when_used(

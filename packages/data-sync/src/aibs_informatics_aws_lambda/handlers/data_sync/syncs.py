@@ -7,7 +7,6 @@ from collections.abc import Callable
 from contextlib import closing
 from contextvars import copy_context
 from functools import partial
-from importlib import import_module
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
@@ -39,13 +38,6 @@ IAM_ACTIONS = (
 
 # Between two log lines of progress.
 _LOG_SECONDS = 30.0
-
-
-def __getattr__(name: str) -> Any:
-    # The handler of batches has been here. Single syncs do not need its models.
-    if name != "BatchDataSyncHandler":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return import_module(".batch_syncs", __package__).BatchDataSyncHandler
 
 
 class LoggedProgress:
