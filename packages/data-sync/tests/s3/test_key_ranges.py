@@ -568,6 +568,76 @@ def test_requests_of_a_listing(few_pages, names, requests):
     assert made == requests.split()
 
 
+IN_FOLDERS = [f"{folder}/{number}" for folder in "abcdefgh" for number in range(2)]
+
+
+# As above, with ``parent/*>b0`` for the folders in a parent after a name.
+@table(
+    "names, requests",
+    {
+        "some folders at a time, as many as a response tells": (
+            IN_FOLDERS,
+            "=None =b/0 *>b0 =c/1 *>e0 >e/ =f/0 >h/ =g/1",
+        ),
+        "then those of the folder above": (
+            [f"{above}/{name}" for above in "xyz" for name in IN_FOLDERS[:10]],
+            "=None =x/b/0 x/*>x/b0 =x/c/1 >x/e/ *>x0 >x0 =y/b/0 =y/c/1 =y/e/0 *>z0 =z/a/1 =z/c/0 "
+            "=z/d/1",
+        ),
+        "if none follow, probes tell where to split": (
+            ["a/0", "a/1", "b/0", *numbered(20, "b/c")],
+            "=None =b/0 *>b0 =b/c02 >b/c0~? >b/c~? =b/c05 =b/c08 >b/c3? >b/c4? >b/c5? >b/c1 "
+            "=b/c12 =b/c15 =b/c18",
+        ),
+    },
+)
+def test_requests_of_a_listing_in_folders(few_pages, names, requests):
+    service = Service(names, page_size=3)
+    made = note_requests(service)
+    assert service.list_after(1) == names
+    assert made == requests.split()
+
+
+def test_service_that_ignores_start_after_tells_no_folders():
+    service = Service(IN_FOLDERS, page_size=3, knows_start_after=False)
+    made = note_requests(service)
+    assert service.list_after(1) == IN_FOLDERS
+    assert made == ["=None", "=b/0", "*>b0", "=c/1", "=e/0", "=f/1", "=h/0"]
+
+
+def test_probes_tell_where_to_split_if_no_folders_arrive(few_pages):
+    names = [f"{folder}{name}" for folder in "rst" for name in IN_FOLDERS]
+    service = Service(names, page_size=3)
+    service.request_folders = lambda parent, after: Future()
+    made = note_requests(service)
+    assert service.list_after(1) == names
+    assert made[:7] == ["=None", "=rb/0", "*>rb0", "=rc/1", "=re/0", "=rf/1", ">r~?"]
+    assert sum("*" in request for request in made) == 1
+
+
+def test_folders_are_split_off_while_a_page_is_awaited():
+    one = a_range("a/1", None, IN_FOLDERS, page_size=4)
+    awaited: Future[Response] = Future()
+    response = one._pages.request_folders("", "a0").result()
+    one._pages.request_folders = lambda parent, after: awaited
+    one._folders = Folders("", "a", 1)
+    one.request()
+    assert one.take() == []
+    one.request()
+    one.awaited[0] = Future()
+    awaited.set_result(response)
+    assert [part._after for part in one.take()] == ["e/"]
+    assert one.take() == []
+
+
+def test_parts_that_probes_tell_are_not_lost_where_folders_arrive_as_well(monkeypatch):
+    one, part = a_range("a/1", None, IN_FOLDERS), a_range("c")
+    one._folders = Folders("", "a", 1)
+    one.request()
+    monkeypatch.setattr(one, "_take_page", lambda: [part])
+    assert one.take() == [part]
+
+
 def test_range_that_cannot_be_split_is_tried_again_after_four_times_as_many_pages(few_pages):
     service = Service(["x" * length for length in range(1, 70)], page_size=2)
     made = note_requests(service)
@@ -585,12 +655,16 @@ def few_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def note_requests(service: Service) -> list[str]:
     """Return the requests of a service, to which further ones are added."""
-    made, request = [], service.request
+    made, request, request_folders = [], service.request, service.request_folders
 
     def note(token=None, *, after=None, limit=1000):
         made.append(f"={token}" if after is None else f">{after}" + "?" * (limit == 1))
         assert limit in (1, 1000)
         return request(token, after=after, limit=limit)
 
-    service.request = note
+    def note_folders(parent, after):
+        made.append(f"{parent}*>{after}")
+        return request_folders(parent, after)
+
+    service.request, service.request_folders = note, note_folders
     return made
