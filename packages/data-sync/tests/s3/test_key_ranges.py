@@ -366,6 +366,7 @@ def test_rounds_of_probes(rounds, next_round, probes):
 def test_search_begins_with_the_first_round_of_probes():
     one = a_range("k02")
     one.find_split(Listed("k00", "k02", 3, "0257k"))
+    assert one._look_behind(2) == []
     [behind] = one._follow(["k20", "k20"])
     assert behind._points == behind._probes == ["k5", "k7"]
     assert behind._rounds == 0
@@ -599,10 +600,17 @@ def test_requests_of_a_listing_in_folders(few_pages, names, requests):
 
 
 def test_service_that_ignores_start_after_tells_no_folders():
-    service = Service(IN_FOLDERS, page_size=3, knows_start_after=False)
+    service = Service(IN_FOLDERS, page_size=4, knows_start_after=False)
     made = note_requests(service)
     assert service.list_after(1) == IN_FOLDERS
-    assert made == ["=None", "=b/0", "*>b0", "=c/1", "=e/0", "=f/1", "=h/0"]
+    assert made == ["=None", "=b/1", "*>b0", "=d/1", "=f/1"]
+
+
+def test_folders_may_arrive_some_pages_later():
+    one = a_range("a/1")
+    one._listed_pages = 9
+    one.begin_search("a/0", 9, [Entry(name, 1, 0.0, "etag") for name in IN_FOLDERS])
+    assert one._pages_before_split == 16
 
 
 def test_probes_tell_where_to_split_if_no_folders_arrive(few_pages):
