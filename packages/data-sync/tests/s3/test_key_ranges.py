@@ -600,10 +600,11 @@ def test_requests_of_a_listing_in_folders(few_pages, names, requests):
 
 
 def test_service_that_ignores_start_after_tells_no_folders():
-    service = Service(IN_FOLDERS, page_size=4, knows_start_after=False)
+    names = [f"{folder}/{number}" for folder in "abcdefgh" for number in range(4)]
+    service = Service(names, page_size=6, knows_start_after=False)
     made = note_requests(service)
-    assert service.list_after(1) == IN_FOLDERS
-    assert made == ["=None", "=b/1", "*>b0", "=d/1", "=f/1"]
+    assert service.list_after(1) == names
+    assert made == ["=None", "=b/1", "*>b0", "=c/3", "=e/1", "=f/3", "=h/1"]
 
 
 def test_folders_may_arrive_some_pages_later():
