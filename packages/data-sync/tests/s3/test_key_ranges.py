@@ -34,12 +34,14 @@ class Service:
         names: the names, in order.
         page_size: the number of names on a page.
         knows_start_after: whether the service honours StartAfter.
+        tokens_skip: whether, after a name that is none of those, a token leaves out a name.
     """
 
-    def __init__(self, names, page_size=10, *, knows_start_after=True) -> None:
+    def __init__(self, names, page_size=10, *, knows_start_after=True, tokens_skip=False) -> None:
         self.names = names
         self.page_size = page_size
         self.knows_start_after = knows_start_after
+        self.tokens_skip = tokens_skip
         self.requests = 0
         self.waiting: list[tuple[Future[Response], Response]] = []
         self.most_waiting = 0
@@ -53,6 +55,8 @@ class Service:
         end = position + min(limit, self.page_size)
         names = self.names[position:end]
         more = names[-1] if end < len(self.names) else None
+        if more and self.tokens_skip and after is not None and after not in self.names:
+            more = self.names[end]
         future: Future[Response] = Future()
         future.set_result(Response({"names": names, "more": more}, b""))
         return future
@@ -216,6 +220,12 @@ NAMES = {
 def test_all_objects_are_listed_in_order(names):
     service = Service(names)
     assert service.list_after(3) == names
+
+
+@pytest.mark.parametrize("names", NAMES.values(), ids=NAMES.keys())
+def test_names_that_tokens_leave_out_are_listed(names):
+    service = Service(names, tokens_skip=True)
+    assert service.list_after(1 if "/" in names[0] else 3) == names
 
 
 @pytest.mark.parametrize("names", NAMES.values(), ids=NAMES.keys())
@@ -518,14 +528,14 @@ def numbered(count: int, prefix: str = "") -> list[str]:
         ),
         "a range that proves long is split again": (
             numbered(60),
-            "=None =01 =03 =05 >0~? =07 >4? >5? >1 =09 =11 >4 =13 =15 =17 =41 >1~? =19 =21 =23 "
-            "=25 =27 =29 =31 =33 =35 =37 =39 =43 =45 >4~? =47 =49 >6? >7? >5 =51 =53 =55 >5~? "
-            "=57",
+            "=None =01 =03 =05 >0~? =07 >4? >5? >1 =09 >11 >4 >13 >15 >17 >41 >1~? >19 >21 >23 "
+            ">25 >27 >29 >31 >33 >35 >37 >39 >43 >45 >4~? >47 >49 >6? >7? >5 >51 >53 >55 >5~? "
+            ">57",
         ),
         "names that are split points are in one range": (
             sorted(["1", "5", *numbered(30)]),
-            "=None =01 =03 =05 >0~? >1? >4? >5? =07 =09 >1 >4 =11 =13 =15 >1~? =17 =19 >2 =21 "
-            "=23 =25 >2~? =27 =29",
+            "=None =01 =03 =05 >0~? >1? >4? >5? =07 =09 >1 >4 >11 >13 >15 >1~? >17 >19 >2 >21 "
+            ">23 >25 >2~? >27 >29",
         ),
         "a range that ends with its page needs no other one": (
             sorted(["1", *numbered(30)[1:]]),
@@ -533,32 +543,32 @@ def numbered(count: int, prefix: str = "") -> list[str]:
         ),
         "a range whose first page crosses folders is split before them": (
             [name for name in numbered(60) if not "10" <= name <= "18"],
-            "=None =01 =03 =05 >0~? =07 >4? >5? >1 =09 =20 >4 =22 =24 =26 =41 >2~? =28 =30 =32 "
-            "=34 =36 =38 =43 =45 >4~? =47 =49 >6? >7? >5 =51 =53 =55 >5~? =57",
+            "=None =01 =03 =05 >0~? =07 >4? >5? >1 =09 >20 >4 >22 >24 >26 >41 >2~? >28 >30 >32 "
+            ">34 >36 >38 >43 >45 >4~? >47 >49 >6? >7? >5 >51 >53 >55 >5~? >57",
         ),
         "the prefix that all share is not split": (
             numbered(20, "a/b/"),
             "=None =a/b/01 =a/b/03 =a/b/05 >a/b/0~? >a/b/~? =a/b/07 >a/b/4? >a/b/5? >a/b/1 "
-            "=a/b/09 =a/b/11 =a/b/13 =a/b/15 >a/b/1~? >a/b/~? =a/b/17",
+            "=a/b/09 >a/b/11 >a/b/13 >a/b/15 >a/b/1~? >a/b/~? >a/b/17",
         ),
         "folders are split as well": (
             numbered(20, "a") + numbered(20, "b"),
-            "=None =a01 =a03 =a05 >a0~? >a~? =a07 >a4? >a5? >a1 >b4? >b =a09 =a11 =a13 =a15 "
-            "=b01 >a1~? >a~? =a17 =a19 =b03 =b05 >b0~? >b~? =b07 =b09 >b6? >b7? >b1 =b11 =b13 "
-            "=b15 >b1~? >b~? =b17",
+            "=None =a01 =a03 =a05 >a0~? >a~? =a07 >a4? >a5? >a1 >b4? >b =a09 >a11 >a13 >a15 "
+            ">b01 >a1~? >a~? >a17 >a19 >b03 >b05 >b0~? >b~? >b07 >b09 >b6? >b7? >b1 >b11 >b13 "
+            ">b15 >b1~? >b~? >b17",
         ),
         "values that days and months end before are not tried again": (
             [f"{month:02d}-{day:02d}" for month in range(1, 13) for day in range(1, 11)],
             "=None =01-02 =01-04 =01-06 >01-0~? >01-~? >0~? =01-08 >01-5? >01-6? =01-10 >02-5? "
-            ">05? >05-5? >06? >06-5? >02 >12-5? >50-5? >55-5? >61-5? >66-5? >1 =02-02 >05 "
-            "=02-04 =02-06 =02-08 >02-~? >02~? =02-10 >0~? =03-02 >10-5? >11? >11-5? >12? "
-            "=10-02 >03-9? =03-04 =05-02 =03-06 =03-08 =03-10 =04-02 =04-04 =04-06 =04-08 "
-            "=04-10 >11 =05-04 =11-02 =05-06 >05-0~? >05-~? =05-08 >0~? =05-10 >06-5? >07? "
-            ">07-7? >08-1? >08-8? =06-02 >06-1? =06-04 >07-1? >07 >08 =06-06 >06-1 =06-08 "
-            "=07-02 >07-1 =07-04 =08-02 =07-06 =07-08 >08-1 =08-04 =09-01 =08-06 >08-0~? >08-~? "
-            "=08-08 =09-03 =09-05 >0~? =09-07 =09-09 =10-04 >12 =10-06 =12-02 =10-08 =10-10 "
-            "=11-04 =11-06 >11-0~? >11-~? =11-08 >11-7? >11-8? =11-10 =12-04 =12-06 >12-0~? "
-            ">12-~? =12-08",
+            ">05? >05-5? >06? >06-5? >02 >12-5? >50-5? >55-5? >61-5? >66-5? >1 >02-02 >05 "
+            ">02-04 >02-06 >02-08 >02-~? >02~? >02-10 >0~? >03-02 >10-5? >11? >11-5? >12? "
+            ">10-02 >03-9? >03-04 >05-02 >03-06 >03-08 >03-10 >04-02 >04-04 >04-06 >04-08 "
+            ">04-10 >11 >05-04 >11-02 >05-06 >05-0~? >05-~? >05-08 >0~? >05-10 >06-5? >07? "
+            ">07-7? >08-1? >08-8? >06-02 >06-1? >06-04 >07-1? >07 >08 >06-06 >06-1 >06-08 "
+            ">07-02 >07-1 >07-04 >08-02 >07-06 >07-08 >08-1 >08-04 >09-01 >08-06 >08-0~? >08-~? "
+            ">08-08 >09-03 >09-05 >0~? >09-07 >09-09 >10-04 >12 >10-06 >12-02 >10-08 >10-10 "
+            ">11-04 >11-06 >11-0~? >11-~? >11-08 >11-7? >11-8? >11-10 >12-04 >12-06 >12-0~? "
+            ">12-~? >12-08",
         ),
     },
 )
@@ -578,17 +588,17 @@ IN_FOLDERS = [f"{folder}/{number}" for folder in "abcdefgh" for number in range(
     {
         "some folders at a time, as many as a response tells": (
             IN_FOLDERS,
-            "=None =b/0 *>b0 =c/1 *>e0 >e/ =f/0 >h/ =g/1",
+            "=None =b/0 *>b0 =c/1 *>e0 >e/ >f/0 >h/ >g/1",
         ),
         "then those of the folder above": (
             [f"{above}/{name}" for above in "xyz" for name in IN_FOLDERS[:10]],
-            "=None =x/b/0 x/*>x/b0 =x/c/1 >x/e/ *>x0 >x0 =y/b/0 =y/c/1 =y/e/0 *>z0 =z/a/1 =z/c/0 "
-            "=z/d/1",
+            "=None =x/b/0 x/*>x/b0 =x/c/1 >x/e/ *>x0 >x0 >y/b/0 >y/c/1 >y/e/0 *>z0 >z/a/1 >z/c/0 "
+            ">z/d/1",
         ),
         "if none follow, probes tell where to split": (
             ["a/0", "a/1", "b/0", *numbered(20, "b/c")],
             "=None =b/0 *>b0 =b/c02 >b/c0~? >b/c~? =b/c05 =b/c08 >b/c3? >b/c4? >b/c5? >b/c1 "
-            "=b/c12 =b/c15 =b/c18",
+            ">b/c12 >b/c15 >b/c18",
         ),
     },
 )

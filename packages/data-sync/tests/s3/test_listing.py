@@ -304,6 +304,23 @@ def test_next_page_is_requested_before_a_page_is_read(monkeypatch):
     assert requested == [2, 2]
 
 
+def test_key_that_a_page_starts_after_is_not_listed_again():
+    archived = OBJECT.replace("</Contents>", "<StorageClass>GLACIER</StorageClass></Contents>")
+    page = PAGE.format(archived.format("s/a1") + archived.format("s/a2"))
+    s3 = PagesS3(truncated_page("s/a1"), page)
+    listed = list(list_below(s3, "bucket", "s/"))
+    assert [(entry.relative, entry.storage_class) for entry in listed] == [
+        ("a1", None),
+        ("a2", "GLACIER"),
+    ]
+
+
+def test_pages_that_list_the_same_key_again_and_again_are_no_listing():
+    pages = [truncated_page("s/a").replace("after s/a", f"{n}") for n in range(200)]
+    with pytest.raises(AWSError, match="more than 100 pages in a row are empty"):
+        list(list_below(PagesS3(*pages), "bucket", "s/"))
+
+
 def test_token_of_the_last_page_is_not_followed():
     token = "<NextContinuationToken>t</NextContinuationToken>"
     s3 = PagesS3(PAGE.format(OBJECT.format("s/a") + token))

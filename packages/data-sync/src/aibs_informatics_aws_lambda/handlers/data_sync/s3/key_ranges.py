@@ -257,6 +257,7 @@ class _Range:
         self._after = after
         self._through = through
         self._token: str | None = None
+        self._has_tokens = following is not None
         self._requested = following
         self._first: str | None = None
         self._listed_pages = 0
@@ -389,7 +390,10 @@ class _Range:
 
     def _add(self, page: Page) -> None:
         self._listed_pages += 1
-        objects, self._token = page.objects, page.next_token
+        objects = page.objects
+        # Of a page that starts after a name that is no key, MinIO gives a token that leaves out a
+        # key, https://github.com/minio/minio/issues/21463: the next one starts after the last key.
+        self._token = page.next_token if self._has_tokens or not objects else None
         self.is_complete = self.is_last = page.next_token is None
         through = self._through
         if through is not None and objects and objects[-1].relative >= through:

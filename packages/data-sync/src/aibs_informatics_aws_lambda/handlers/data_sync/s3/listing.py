@@ -297,6 +297,11 @@ def _parse_page(text: str, prefix: str, evidence: ListingEvidence) -> Page:
         raise NoEvidenceError("objects have no key, size, time or ETag")
     decode = _decode_url if _ENCODED.search(text) else unescape
     keys = [decode(key) if "%" in key or "+" in key or "&" in key else key for key in keys]
+    if keys[:1] == [evidence.last]:
+        # Some services list the key that a page starts after as well, such as RustFS,
+        # https://github.com/rustfs/rustfs/issues/1165.
+        del keys[0]
+        columns = [column[1:] for column in columns]
     # All that is not about objects.
     head = f"{text[: contents.start()]}{text[contents.end() :]}" if contents else text
     names = list(map(decode, _find_common_prefixes(text))) if _HAS_COMMON in text else []
@@ -337,9 +342,10 @@ def _find_common_prefixes(text: str) -> list[str]:
 
 def _with_storage_classes(objects: list[Entry], contents: str) -> list[Entry]:
     """Return entries with those storage classes that may have to be restored."""
+    blocks = find_blocks(contents, "Contents")
     found = [
         None if "<RestoreExpiryDate>" in block else _MAY_BE_ARCHIVED.search(block)
-        for block in find_blocks(contents, "Contents")
+        for block in blocks[len(blocks) - len(objects) :]
     ]
     return [
         entry._replace(storage_class=match[1]) if match else entry
