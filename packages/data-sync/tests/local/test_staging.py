@@ -254,6 +254,24 @@ def test_error_of_a_read_only_file_system_names_the_target(
         staged.discard()
 
 
+def test_file_is_deleted_if_an_interruption_comes_as_soon_as_it_is_there(
+    tmp_path: Path, folders, monkeypatch: pytest.MonkeyPatch
+):
+    staged, make = Staging(folders).file(f"{tmp_path}/target"), os.open
+
+    def interrupted(*arguments, **options):
+        os.close(make(*arguments, **options))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(staging.os, "open", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        staged.open()
+    monkeypatch.undo()
+    assert len(list(tmp_path.iterdir())) == 1
+    staged.discard()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_file_that_is_discarded_is_closed_and_deleted(tmp_path: Path, folders):
     staged = Staging(folders).file(f"{tmp_path}/a")
     fd = staged.open()

@@ -79,7 +79,7 @@ class StagedFile:
         target_folder: the directory of its target.
         target_name: the name of its target.
         fd: its file descriptor, as long as it is open.
-        was_made: whether it was created.
+        may_exist: whether it is to be deleted if it is not published.
     """
 
     folder: Folder
@@ -87,7 +87,7 @@ class StagedFile:
     target_folder: Folder
     target_name: str
     fd: int = -1
-    was_made: bool = False
+    may_exist: bool = False
 
     @property
     def target(self) -> str:
@@ -217,7 +217,7 @@ class StagedFile:
             OSError: it cannot be deleted.
         """
         self._close()
-        if not self.was_made:
+        if not self.may_exist:
             # On a read-only file system, even the deletion of no file is an error.
             return
         try:
@@ -229,12 +229,13 @@ class StagedFile:
             raise
 
     def _create(self, mode: int) -> int:
+        # Before it is: an interruption may come as soon as it is there.
+        self.may_exist = True
         try:
-            fd = os.open(self.name, _NEW, mode, dir_fd=self.folder.fd)
+            return os.open(self.name, _NEW, mode, dir_fd=self.folder.fd)
         except OSError as error:
+            self.may_exist = False
             raise OSError(error.errno, error.strerror, self.target) from None
-        self.was_made = True
-        return fd
 
     def _close(self) -> None:
         if self.fd >= 0:
