@@ -11,7 +11,7 @@ import threading
 import time
 import weakref
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future, wait
 from contextlib import nullcontext
 from functools import cache, cached_property, lru_cache, partial
@@ -70,12 +70,6 @@ from .thread_state import keep_thread_state
 
 PART_BYTES = 8 * 2**20
 """The size of the parts of large objects, unless these would be too many."""
-
-# Of files that are downloaded from a service nearby. Up to four parts for each connection are in
-# memory, received or about to be, and the kernel has to clear each page that is new.
-_NEAR_PART_BYTES = 2 * 2**20
-# So many of them have all the connections that one may have.
-_NEAR_OBJECTS = 2
 
 # The library refuses parts that are larger than a part of its memory.
 _MEMORY_BYTES = 256 * 2**20
@@ -198,7 +192,6 @@ class S3:
             min(self._connections, max(1, most // WORKERS))
             for most in (max(4, 2 * self._cores), 32)
         )
-        self._most_near = min(self._connections, _NEAR_OBJECTS * self._most_of_one_near)
         self._retries = _RETRIES if retries is None else retries
         self._repeats_throttled = retries is None
         self._shortest_response = float("inf")
@@ -208,7 +201,7 @@ class S3:
         self._encrypted = self._connection.encrypted
         self._credentials = make_credentials(connection)
         self._payer = payer_headers().items()
-        self._clients: dict[tuple[str, int, bool, int, bool], S3Client] = {}
+        self._clients: dict[tuple[str, int, bool, int], S3Client] = {}
         self._regions: dict[str, str] = {}
         self._addresses: dict[str, _Address] = {}
         self._in_flight: dict[Awaited, tuple[Request, Any, _Collector]] = {}
@@ -318,8 +311,9 @@ class S3:
     def _operations(self, request: Request, *, is_stream: bool) -> dict[str, int]:
         if self._is_in_one_piece(request):
             return {request.operation: 1}
+        part_bytes = request.part_bytes or self._part_bytes
         is_download = request.receive_file is not None or is_stream
-        return operations_of(request, self._part_bytes_of(request), is_download=is_download)
+        return operations_of(request, part_bytes, is_download=is_download)
 
     def _is_paced(self, request: Request, *, is_stream: bool = False) -> bool:
         """Tell whether the bytes of a file are taken from the limits one by one."""
@@ -386,7 +380,6 @@ class S3:
             # Other clients send requests about a bucket without a slash at its end.
             path = path.rstrip("/") or "/"
         response = collect()
-        part_bytes = self._part_bytes_of(request)
         in_one_piece = self._is_in_one_piece(request)
         checksums = self._checksums(request.operation, in_one_piece)
         is_transfer = bool(request.send_file or request.receive_file)
@@ -451,7 +444,7 @@ class S3:
 
         try:
             if self._limits is not None and is_paced and is_transfer:
-                paced = PacedFile(request, self._limits, part_bytes)
+                paced = PacedFile(request, self._limits, request.part_bytes or self._part_bytes)
             http, s3 = _library()
             client = self._client(region, request, is_paced=is_paced)
             # The first client takes as long to make as a service nearby takes to respond.
@@ -469,7 +462,7 @@ class S3:
                 send_filepath=None if paced else request.send_file,
                 recv_filepath=None if paced else request.receive_file,
                 checksum_config=checksums,
-                part_size=None if part_bytes == PART_BYTES else part_bytes,
+                part_size=request.part_bytes or (self._part_bytes if self._limits else None),
                 multipart_upload_threshold=request.part_bytes,
                 fio_options=_streamed() if is_streamed else None,
                 max_active_connections_override=1 if is_paced else self._connections_of_one(),
@@ -570,7 +563,8 @@ class S3:
             # One that was ended may take a moment.
             if request.operation not in _SLOW_OPERATIONS and response.too_slow is None
         }
-        is_queue = self._is_queue([(in_flight[key][0], known[key]) for key in known])
+        parts = sum(math.ceil(state.unknown / self._part_bytes) for state in known.values())
+        is_queue = parts > min(self._connections, _MEMORY_BYTES // PART_BYTES)
         traffic, now = self._traffic.read(), time.monotonic()
         found = self._throughputs.find_slow(now, known, traffic, is_queue=is_queue)
         for response, throughput in found.items():
@@ -580,21 +574,12 @@ class S3:
             sent.cancel()
         self._look_later()
 
-    def _is_queue(self, requests: Sequence[tuple[Request, InFlight]]) -> bool:
-        """Tell whether some parts of requests may wait for others."""
-        parts = sum(
-            math.ceil(state.unknown / self._part_bytes_of(each)) for each, state in requests
-        )
-        is_near = any(self._is_near_download(request) for request, _ in requests)
-        connections = self._most_near if is_near else self._connections
-        return parts > min(connections, _MEMORY_BYTES // PART_BYTES)
-
     def _state_of(self, request: Request, response: _Collector) -> InFlight:
         from .throughput import InFlight
 
         size, done = request.size, response.size
         rest = _UNKNOWN_BYTES if size is None else max(0, size - done)
-        most = self._connections_of_one() * self._part_bytes_of(request)
+        most = self._connections_of_one() * (request.part_bytes or self._part_bytes)
         is_upload = request.operation in _UPLOADS
         # S3 takes its time to put the parts of an upload together.
         is_held = response.is_taking or (is_upload and not rest)
@@ -643,24 +628,6 @@ class S3:
         share of a worker limits its memory as well: the library accepts no lower memory limit.
         """
         return self._most_of_one_far if self.is_far else self._most_of_one_near
-
-    def _part_bytes_of(self, request: Request) -> int:
-        """Return the size of the parts in which a large file is transferred."""
-        near = _NEAR_PART_BYTES if self._is_near_download(request) else self._part_bytes
-        return request.part_bytes or near
-
-    def _is_near_download(self, request: Request) -> bool:
-        """Tell whether a large file is downloaded, without limits, from a service nearby.
-
-        It arrives as fast as it can be written: 512 MiB take 0.71 s of CPU in many large parts,
-        and 0.61 s in a few small ones, which find memory that was in use before. AWS is never so
-        near: it gives each connection some of its throughput only.
-        """
-        is_large = request.receive_file is not None and (request.size or 0) > PART_BYTES
-        if not is_large or self._limits is not None or self._connection.is_aws:
-            return False
-        # It takes a client of its own, unless few files may be open.
-        return self._shortest_response <= _FAR_SECONDS and _MOST_THREADS > 1
 
     def _address(self, bucket: str) -> _Address:
         """Return where the objects of a bucket are."""
@@ -729,7 +696,7 @@ class S3:
             self.send(head(version.bucket, version.key)).add_done_callback(repeat)
 
     def _is_in_one_piece(self, request: Request) -> bool:
-        return (request.size or 0) <= self._part_bytes_of(request)
+        return (request.size or 0) <= (request.part_bytes or self._part_bytes)
 
     def _checksums(self, operation: str, in_one_piece: bool) -> Any:
         """Return which checksums are sent and verified."""
@@ -749,15 +716,12 @@ class S3:
         is_large = (request.size or 0) > PART_BYTES and not is_paced
         threads = max(1, min(self._cores, _MOST_THREADS) // WORKERS) if is_large else 1
         memory = max(_MEMORY_BYTES, _PARTS_IN_MEMORY * (request.part_bytes or 0))
-        is_near = self._is_near_download(request)
-        key = region, threads, is_paced, memory, is_near
+        key = region, threads, is_paced, memory
         client = self._clients.get(key)
         if client is None:
             connections = self._paced_connections() if is_paced else self._connections
             if is_large:
                 connections = min(connections, max(1, _MOST_CONNECTIONS_FOR_LARGE // WORKERS))
-            if is_near:
-                connections = min(connections, self._most_near)
             # Several threads encrypt and hash at the same time.
             with nullcontext() if threads == 1 else all_cpus():
                 client = self._make_client(region, threads, connections, memory)
