@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import inf
 from typing import NamedTuple
 
 # If a page goes through more, the 1,000 folders that a response names are few pages.
@@ -73,13 +72,13 @@ def split_at_folders(
         is_all: whether no others follow in the same parent.
     """
     pages = len(following) / folders.on_a_page
-    of_a_part = max(_PART_OF_A_PAGE, min(most_pages, pages / ranges if is_all else inf))
-    step = max(1, int(folders.on_a_page * of_a_part))
-    points = list(following[step::step])
+    of_a_part = min(most_pages, pages / ranges) if is_all else most_pages
+    step = max(1, int(folders.on_a_page * max(_PART_OF_A_PAGE, of_a_part)))
     if not is_all:
         last = following[-1]
         rest = folders._replace(last=last[len(folders.parent) : -1])
-        return Split([*(point for point in points if point < last), last], rest)
+        return Split([*following[step:-1:step], last], rest)
+    points = list(following[step::step])
     if not folders.parent:
         return Split(points, None)
     above = _folder_above(folders.parent)
