@@ -282,6 +282,45 @@ def test_file_that_is_discarded_is_closed_and_deleted(tmp_path: Path, folders):
         os.fstat(fd)
 
 
+@pytest.mark.parametrize("call", ["write_whole", "complete"])
+def test_error_of_a_close_names_the_target_and_closes_no_other_file(
+    tmp_path: Path, folders, monkeypatch: pytest.MonkeyPatch, call
+):
+    staged, close = Staging(folders).file(f"{tmp_path}/a"), os.close
+    if call == "complete":
+        staged.open()
+
+    def lose(fd: int) -> None:
+        """Close a file as NFS does where it cannot write what it was given."""
+        close(fd)
+        raise OSError(errno.EDQUOT, "Disk quota exceeded")
+
+    with monkeypatch.context() as full:
+        full.setattr(staging.os, "close", lose)
+        with pytest.raises(OSError, match=f"Disk quota exceeded: '{tmp_path}/a'"):
+            getattr(staged, call)(*([b"x"] if call == "write_whole" else []))
+    # Most likely with the number of the one that was closed.
+    with (tmp_path / "other").open("w") as other:
+        staged.discard()
+        assert not closes(other.fileno())
+    assert [path.name for path in tmp_path.iterdir()] == ["other"]
+
+
+def test_file_is_discarded_although_its_close_fails(
+    tmp_path: Path, folders, monkeypatch: pytest.MonkeyPatch
+):
+    staged, close = Staging(folders).file(f"{tmp_path}/a"), os.close
+    staged.open()
+
+    def lose(fd: int) -> None:
+        close(fd)
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(staging.os, "close", lose)
+    staged.discard()
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("call", ["open", "write_whole", "publish"])
 def test_error_names_the_target(tmp_path: Path, folders, call):
     staged = Staging(folders).file(f"{tmp_path}/new/a")

@@ -9,7 +9,7 @@ import stat
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -216,7 +216,9 @@ class StagedFile:
         Raises:
             OSError: it cannot be deleted.
         """
-        self._close()
+        # Of content that nobody wants, an error does not matter.
+        with suppress(OSError):
+            self._close()
         if not self.may_exist:
             # On a read-only file system, even the deletion of no file is an error.
             return
@@ -238,9 +240,20 @@ class StagedFile:
             raise OSError(error.errno, error.strerror, self.target) from None
 
     def _close(self) -> None:
-        if self.fd >= 0:
-            os.close(self.fd)
-            self.fd = -1
+        """Close the file, if it is open.
+
+        Raises:
+            OSError: what was written is not on the disk, as network file systems may say only now.
+        """
+        if self.fd < 0:
+            return
+        # An error closes it as well: by then, its number may be that of another thread's file.
+        fd, self.fd = self.fd, -1
+        try:
+            os.close(fd)
+        except OSError as error:
+            error.filename = self.target
+            raise
 
     def _rename(self) -> None:
         os.replace(
