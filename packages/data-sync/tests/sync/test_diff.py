@@ -362,6 +362,7 @@ def test_decision(source, destination, options, action, reason):
 UPDATE = DiffOptions(existing="update")
 IGNORE = DiffOptions(existing="ignore", force=True)
 IMMUTABLE = DiffOptions(existing="immutable")
+MOVE = DiffOptions(existing="ignore", moves=True)
 
 
 @table(
@@ -372,6 +373,20 @@ IMMUTABLE = DiffOptions(existing="immutable")
         "update replaces what is older": (file(modified=300.0), file(), UPDATE, "transfer"),
         "ignore keeps everything": (file(size=1), file(size=2), IGNORE, "keep"),
         "ignore transfers what is missing": (file(), None, IGNORE, "transfer"),
+        "a move compares what it may not replace": (file(), file(), MOVE, "compare"),
+        "a move compares what it may not replace even if the size differs": (
+            file(size=1),
+            file(size=2),
+            MOVE,
+            "compare",
+        ),
+        "a move compares what is newer": (
+            file(),
+            file(modified=200.0),
+            UPDATE._replace(moves=True),
+            "compare",
+        ),
+        "a move keeps equal ETags": (an_object("e"), an_object("e"), MOVE, "keep"),
         "immutable compares": (file(modified=300.0), file(), IMMUTABLE, "compare"),
         "immutable keeps equal ETags": (an_object("e"), an_object("e"), IMMUTABLE, "keep"),
         "immutable reads objects of two ETags": (

@@ -133,6 +133,17 @@ def test_etags_of_what_was_stored_are_noted_by_number():
         assert arrivals.agrees(8, "a") is None
 
 
+def test_what_stays_at_the_source_is_noted_by_number():
+    with closing(Arrivals()) as arrivals:
+        assert not arrivals.is_partial
+        arrivals.note(3, "b")
+        assert not arrivals.stays(3)
+        arrivals.note_stays(7)
+        assert arrivals.is_partial
+        assert [number for number in range(9) if arrivals.stays(number)] == [7]
+        assert arrivals.agrees(3, "b") is True
+
+
 def test_etags_that_cannot_be_noted_are_an_error(no_disk):
     with pytest.raises(OSError, match="No space left") as error:
         Arrivals().note(0, "a")

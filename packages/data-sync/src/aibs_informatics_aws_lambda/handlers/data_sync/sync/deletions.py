@@ -32,6 +32,7 @@ from .move_marker import move_marker
 from .planner import Plan
 from .result import Outcome
 from .routes import Route
+from .steps import Steps
 from .window import Window
 
 OnDeleted: TypeAlias = Callable[[Step], None]
@@ -172,6 +173,8 @@ def _check_arrivals(plan: Plan, context: ExecutionContext) -> None:
     source, target = plan.route.source, plan.route.target
     arrived = _find_arrivals(plan, context)
     for (number, step), found in zip(plan.steps.numbered(), arrived, strict=True):
+        if plan.arrivals.stays(number):
+            continue
         is_stored = _is_stored(plan, number, step, found)
         if target.bucket is not None and not (
             found and found.size == step.entry.size and is_stored
@@ -248,7 +251,7 @@ def _remove_source(
         outcome.counts.files_removed += 1
         context.report.add(plan.route, step, "remove")
 
-    for wave in plan.steps.deletion_waves():
+    for wave in _arrived(plan).deletion_waves():
         deletions = (Deletion(source.at(s.entry.relative), s, s.entry.etag) for s in wave)
         if not context.changes:
             for deletion in deletions:
@@ -264,6 +267,17 @@ def _remove_source(
         delete_empty_parents(source.path, _files_of(plan.steps))
     else:
         delete_empty_directories(source.path)
+
+
+def _arrived(plan: Plan) -> Steps:
+    """Return the steps on entries that are at their targets, without those that stay."""
+    if not plan.arrivals.is_partial:
+        return plan.steps
+    steps = Steps()
+    for number, step in plan.steps.numbered():
+        if not plan.arrivals.stays(number):
+            plan.add(steps, step)
+    return steps
 
 
 def _files_of(steps: Iterable[Step]) -> Iterator[str]:

@@ -62,6 +62,8 @@ class DiffOptions(NamedTuple):
         ignore_times: transfer what differs in content, and not what is newer.
         preserve: compare files of one size, whatever their times: these are preserved.
         existing: what is done with files at the destination that differ.
+        moves: whether the source is removed: then the content decides whether a file that may not
+            be replaced is that of the source, which otherwise stays.
         is_listed: whether the destination was listed. Otherwise all is transferred, and nothing is
             known of what is replaced.
     """
@@ -76,6 +78,7 @@ class DiffOptions(NamedTuple):
     ignore_times: bool = False
     preserve: bool = False
     existing: Literal["replace", "update", "ignore", "immutable"] = "replace"
+    moves: bool = False
     is_listed: bool = True
 
     def selects(self, entry: Entry) -> bool:
@@ -147,10 +150,10 @@ def _decide_existing(target: str, entry: Entry, there: Entry, options: DiffOptio
         FileExistsError: files at the destination are immutable, and this one has another size.
     """
     if options.existing == "ignore":
-        return Step("keep", "", target, entry, there)
+        return _keep_existing(target, entry, there, options)
     if options.existing == "update":
         is_newer = there.modified > entry.modified
-        return Step("keep", "", target, entry, there) if is_newer else None
+        return _keep_existing(target, entry, there, options) if is_newer else None
     if entry.size != there.size:
         raise FileExistsError(
             f"{target!r} exists at the destination with another size, and existing files are "
@@ -160,6 +163,14 @@ def _decide_existing(target: str, entry: Entry, there: Entry, options: DiffOptio
     if is_same or not entry.size or options.size_only:
         return Step("keep", "", target, entry, there)
     return Step("compare", "immutable", target, entry, there)
+
+
+def _keep_existing(target: str, entry: Entry, there: Entry, options: DiffOptions) -> Step:
+    """Return the step for an entry whose target stays as it is, whatever its content."""
+    is_same = entry.etag is not None and entry.etag == there.etag
+    if options.moves and not is_same:
+        return Step("compare", "existing", target, entry, there)
+    return Step("keep", "", target, entry, there)
 
 
 def _is_settled(target: str, age: int, before: Resumption, options: DiffOptions) -> bool:

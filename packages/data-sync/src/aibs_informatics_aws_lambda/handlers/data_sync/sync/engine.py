@@ -474,6 +474,7 @@ class _Call:
             ignore_times=bool(request.ignore_times),
             preserve=bool(request.preserve) and not is_within_s3,
             existing=request.existing or "replace",
+            moves=moves,
             resumption=_resumption(before, route),
             clock_skew=_CLOCK_SKEW_OF_MOVES if moves else 1,
             is_entry_file=lambda target: rule_at(route, target) is not None,

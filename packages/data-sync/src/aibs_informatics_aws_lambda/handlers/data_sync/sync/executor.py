@@ -32,7 +32,7 @@ from .deletions import delete_extraneous, hold_source, remove_sources
 from .diff import CHANGED, Step
 from .latency import Latency
 from .planner import Plan
-from .report import Evidence, ReportAction
+from .report import NO_EVIDENCE, Evidence, ReportAction
 from .result import Outcome
 from .resumption import Resumption, latest
 from .routes import Route
@@ -397,6 +397,11 @@ class _PlanExecution:
         counts.bytes_transferred += step.entry.size
         self.window.note_work(step.entry.size)
 
+    def note_stays(self, step: Step, number: int) -> None:
+        """Count and report an entry that stays at both sides, as it may not replace its target."""
+        self.plan.arrivals.note_stays(number)
+        self.note_unchanged(step, NO_EVIDENCE)
+
     def _note_difference(self, step: Step, evidence: Evidence) -> None:
         action: ReportAction = "missing" if step.reason == "missing" else "different"
         if action == "missing":
@@ -614,7 +619,9 @@ class _Transfer:
 
     def _is_same(self) -> bool | None:
         """Tell whether the target has the content; `None` if only size and time say so."""
-        method, context = self._execution.method, self._execution.context
+        method, context, there = self._execution.method, self._execution.context, self.step.there
+        if there is not None and there.size != self.step.entry.size:
+            return False
         is_same = method.has_same_checksum(self.step, context.budget.check)
         if is_same or not context.verifies:
             return is_same
@@ -626,12 +633,20 @@ class _Transfer:
             return
         is_same = self._attempt(future.result)
         self.state = "compared"
-        if is_same is not False and not self._execution.is_given_up:
+        if self.step.reason == "existing" and not is_same:
+            self._stay()
+        elif is_same is not False and not self._execution.is_given_up:
             self._execution.context.progress.advance(1, self.step.entry.size)
             evidence = _evidence_of(self.step)._replace(verified=bool(is_same))
             self._keep(evidence)
         else:
             self._execution.differing.append(self)
+
+    def _stay(self) -> None:
+        """Leave an entry at the source whose target has another content, and is not replaced."""
+        if not self._execution.is_given_up:
+            self._execution.context.progress.advance(1, self.step.entry.size)
+            self._execution.note_stays(self.step, self._number)
 
     def _keep(self, evidence: Evidence) -> None:
         """Touch an entry that is in sync, several at a time where that takes long."""

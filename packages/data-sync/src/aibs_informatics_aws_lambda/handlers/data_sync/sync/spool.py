@@ -16,6 +16,7 @@ from .diff import Step
 _IN_MEMORY = 10_000
 
 _DIGEST_BYTES = 8
+_STAYS = b"\xff" * _DIGEST_BYTES
 
 
 def text_of(step: Step) -> str:
@@ -83,9 +84,14 @@ class Spool:
 
 
 class Arrivals:
-    """The ETags of what was stored for the steps of a plan, as digests in a temporary file."""
+    """What was stored for the steps of a plan: digests of ETags, in a temporary file.
+
+    Attributes:
+        is_partial: whether entries stay at the source, as they are not at their targets.
+    """
 
     def __init__(self) -> None:
+        self.is_partial = False
         self._file: IO[bytes] | None = None
 
     def note(self, number: int, etag: str) -> None:
@@ -94,17 +100,36 @@ class Arrivals:
         Raises:
             OSError: it cannot be written to the temporary directory.
         """
-        with filename_in_errors(tempfile.gettempdir()):
-            if self._file is None:
-                self._file = tempfile.TemporaryFile()  # noqa: SIM115 - see `close`
-            os.pwrite(self._file.fileno(), _digest(etag), number * _DIGEST_BYTES)
+        self._write(number, _digest(etag))
+
+    def note_stays(self, number: int) -> None:
+        """Note that the entry of a step stays at the source: its target has another content.
+
+        Raises:
+            OSError: it cannot be written to the temporary directory.
+        """
+        self.is_partial = True
+        self._write(number, _STAYS)
+
+    def stays(self, number: int) -> bool:
+        """Tell whether the entry of a step stays at the source."""
+        return self.is_partial and self._read(number) == _STAYS
 
     def agrees(self, number: int, etag: str) -> bool | None:
         """Tell whether an ETag is the one of a step; `None` if that one was not noted."""
-        if self._file is None:
-            return None
-        noted = os.pread(self._file.fileno(), _DIGEST_BYTES, number * _DIGEST_BYTES)
+        noted = self._read(number)
         return noted == _digest(etag) if any(noted) else None
+
+    def _write(self, number: int, noted: bytes) -> None:
+        with filename_in_errors(tempfile.gettempdir()):
+            if self._file is None:
+                self._file = tempfile.TemporaryFile()  # noqa: SIM115 - see `close`
+            os.pwrite(self._file.fileno(), noted, number * _DIGEST_BYTES)
+
+    def _read(self, number: int) -> bytes:
+        if self._file is None:
+            return b""
+        return os.pread(self._file.fileno(), _DIGEST_BYTES, number * _DIGEST_BYTES)
 
     def close(self) -> None:
         """Free the disk space."""
