@@ -115,3 +115,13 @@ def test_full_disk_is_an_error_that_names_the_folder(steps, monkeypatch, tmp_pat
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with pytest.raises(OSError, match=r"database or disk is full.*" + str(tmp_path)):
         add(steps, "zarr.json")
+
+
+def test_steps_that_an_error_leaves_half_read_are_closed_silently(steps):
+    add(steps, "x/zarr.json", "y/zarr.json")
+    for read in (steps.numbered(), steps.deletion_waves()):
+        next(read)
+        steps.close()
+        # As the interpreter does with a generator, whose error it would print.
+        read.close()
+        add(steps, "x/zarr.json", "y/zarr.json")

@@ -6,7 +6,7 @@ import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from functools import partial
 from itertools import groupby, islice
 from typing import NamedTuple, TypeAlias
@@ -251,16 +251,17 @@ def _remove_source(
         outcome.counts.files_removed += 1
         context.report.add(plan.route, step, "remove")
 
-    for wave in _arrived(plan).deletion_waves():
-        deletions = (Deletion(source.at(s.entry.relative), s, s.entry.etag) for s in wave)
-        if not context.changes:
-            for deletion in deletions:
-                on_deleted(deletion.step)
-        elif source.bucket is not None:
-            delete_objects(source, deletions, context, on_deleted, context.the_source_s3())
-        else:
-            left = context.budget.limit(deletions)
-            delete_source_files(folders, left, on_deleted, context.pool, context.listed)
+    with _arrived(plan) as arrived:
+        for wave in arrived.deletion_waves():
+            deletions = (Deletion(source.at(s.entry.relative), s, s.entry.etag) for s in wave)
+            if not context.changes:
+                for deletion in deletions:
+                    on_deleted(deletion.step)
+            elif source.bucket is not None:
+                delete_objects(source, deletions, context, on_deleted, context.the_source_s3())
+            else:
+                left = context.budget.limit(deletions)
+                delete_source_files(folders, left, on_deleted, context.pool, context.listed)
     if source.bucket is not None or plan.route.single or not context.changes:
         return
     if plan.is_filtered:
@@ -269,15 +270,17 @@ def _remove_source(
         delete_empty_directories(source.path)
 
 
-def _arrived(plan: Plan) -> Steps:
-    """Return the steps on entries that are at their targets, without those that stay."""
+@contextmanager
+def _arrived(plan: Plan) -> Iterator[Steps]:
+    """Give the steps on entries that are at their targets, without those that stay."""
     if not plan.arrivals.is_partial:
-        return plan.steps
-    steps = Steps()
-    for number, step in plan.steps.numbered():
-        if not plan.arrivals.stays(number):
-            plan.add(steps, step)
-    return steps
+        yield plan.steps
+        return
+    with closing(Steps()) as steps:
+        for number, step in plan.steps.numbered():
+            if not plan.arrivals.stays(number):
+                plan.add(steps, step)
+        yield steps
 
 
 def _files_of(steps: Iterable[Step]) -> Iterator[str]:

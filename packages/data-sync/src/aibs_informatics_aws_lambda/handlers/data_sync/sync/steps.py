@@ -139,7 +139,11 @@ class _EntryFiles:
     def _rows(self, clause: str, *values: bytes) -> Iterator[_Row]:
         with _named_errors():
             # The clause is one of those above, without any value.
-            yield from self._table.execute(f"SELECT *, rowid FROM steps {clause}", values)  # noqa: S608
+            rows = self._table.execute(f"SELECT *, rowid FROM steps {clause}", values)  # noqa: S608
+            # Not `yield from`, which also closes the cursor of what an error has left half read:
+            # by then, the table may be closed.
+            for row in rows:  # noqa: UP028
+                yield row
 
     def close(self) -> None:
         self._table.close()
