@@ -109,7 +109,10 @@ def test_wrong_usage_ends_with_2(arguments, capsys):
         parse_arguments(["--handler", "a.b", *arguments])
 
     assert caught.value.code == 2
-    assert "usage: handle-lambda-request" in capsys.readouterr().err
+    message = capsys.readouterr().err
+    assert message.startswith("handle-lambda-request: error: ")
+    assert message.endswith("(see handle-lambda-request --help)\n")
+    assert message.count("\n") == 1
 
 
 def test_help_teaches_by_example(capsys):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from urllib.request import Request, urlopen
 
@@ -164,6 +165,25 @@ def test_abbreviated_and_misspelt_options_are_refused_with_a_suggestion(handle_l
 
     assert result.returncode == 2
     assert "did you mean --handler?" in result.stderr
+
+
+@pytest.mark.parametrize("word", ["help", "list", "version"])
+def test_a_word_that_is_an_option_is_refused_with_a_suggestion(handle_lambda_request, word):
+    result = handle_lambda_request(word)
+
+    assert result.returncode == 2
+    assert result.stderr == (
+        f"handle-lambda-request: error: unrecognized arguments: {word}; did you mean --{word}? "
+        "(see handle-lambda-request --help)\n"
+    )
+
+
+def test_version_is_that_of_the_distribution(handle_lambda_request):
+    result = handle_lambda_request("--version")
+
+    assert (
+        result.stdout == f"handle-lambda-request {version('aibs-informatics-aws-lambda-core')}\n"
+    )
 
 
 def test_wrong_usage_ends_with_2(handle_lambda_request):

@@ -219,6 +219,7 @@ def make_parser() -> CommandParser:
     )
     # `process` looks for it in the arguments of the process: parsing them may be what fails.
     parser.add_argument("--debug", action="store_true", help="print the traceback of a failure")
+    parser.add_version("aibs-informatics-aws-lambda-core")
     return parser
 
 

@@ -351,7 +351,7 @@ def make_parser() -> CommandParser:
         metavar="SECONDS",
         type=number_between(float, 0.1, 86_400, "a number of seconds"),
         default=_SECONDS,
-        help="the time between two looks (default: 5)",
+        help="the time between two polls (default: 5)",
     )
     parser.add_argument("--debug", action="store_true", help="print the traceback of a failure")
     return parser

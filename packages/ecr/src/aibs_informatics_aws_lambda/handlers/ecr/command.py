@@ -6,7 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import NoReturn, TypeVar
+from typing import TypeVar
 
 from aibs_informatics_aws_lambda.common.cli.errors import ExitCode, error_message
 from aibs_informatics_aws_lambda.common.cli.output import print_to
@@ -284,20 +284,8 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.add_argument("--debug", action="store_true", help="print the traceback of a failure")
-    parser.add_argument(
-        "--version", action=_Version, nargs=0, help="show the version of the command and exit"
-    )
+    parser.add_version(_DISTRIBUTION)
     return parser
-
-
-class _Version(argparse.Action):
-    """Prints the version, which is read from the metadata of the distribution, and exits."""
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
-        from importlib.metadata import version
-
-        print_to(sys.stdout, f"{PROGRAM} {version(_DISTRIBUTION)}")
-        parser.exit()
 
 
 def _parse_count(text: str) -> int:
