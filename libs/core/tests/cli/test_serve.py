@@ -47,7 +47,7 @@ def test_help_says_how_to_serve(run_command):
     ("target", "message"),
     [
         ("no_such_module:api", "cannot serve no_such_module:api: ModuleNotFoundError"),
-        ("shelf", "is not of the form MODULE:NAME"),
+        ("shelf", "cannot serve shelf: 'shelf' is not of the form MODULE:NAME, such as api:api"),
         ("shelf.items.SHELF", "shelf.items:SHELF is not an API: expected an ApiResolverBuilder"),
         ("shelf.items:SHELF", "shelf.items:SHELF is not an API: expected an ApiResolverBuilder"),
     ],
@@ -66,6 +66,14 @@ def test_port_in_use_is_a_usage_error_of_one_line(run_command):
     assert result.returncode == 2
     assert f"cannot serve on 127.0.0.1 port {port}: Address already in use" in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "host.invalid"])
+def test_an_address_of_another_machine_is_a_usage_error(host, run_command):
+    result = run_command(*COMMAND, "shelf.app:api", "--host", host, folder=EXAMPLE)
+
+    assert result.returncode == 2
+    assert result.stderr.endswith(". Choose another address with --host\n")
 
 
 def test_a_missing_server_is_said_with_how_to_install_it(run_command, tmp_path):

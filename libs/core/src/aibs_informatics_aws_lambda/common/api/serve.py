@@ -130,7 +130,7 @@ def find_api(target: str) -> ApiResolverBuilder:
     """
     module_name, _, name = target.partition(":")
     if not (module_name and name):
-        raise ValueError(f"{target!r} is not of the form MODULE:NAME")
+        raise ValueError(f"{target!r} is not of the form MODULE:NAME, such as api:api")
     # The folder of the program is on the module search path, the current folder is not.
     folder = str(Path.cwd())
     if folder not in sys.path:

@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Sequence
+from errno import EADDRNOTAVAIL
 from importlib.util import find_spec
 
 from ..constants import HANDLER_SERVE_TARGET_KEY
@@ -46,9 +47,8 @@ def serve(args: Sequence[str]) -> ExitCode:
     try:
         server = local.LocalServer(local.find_api(options.target))
     except Exception as error:
-        raise UsageError(
-            f"cannot serve {options.target}: {type(error).__name__}: {error_message(error)}"
-        ) from error
+        kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+        raise UsageError(f"cannot serve {options.target}: {kind}{error_message(error)}") from error
     _check_port(options.host, options.port)
     settings = {"host": options.host, "port": options.port, "lifespan": "off"}
     if options.reload:
@@ -69,9 +69,11 @@ def _check_port(host: str, port: int) -> None:
             probe.bind(address)
             probe.listen()
     except OSError as error:
+        is_no_address = isinstance(error, socket.gaierror) or error.errno == EADDRNOTAVAIL
+        remedy = "address with --host" if is_no_address else "port with --port"
         raise UsageError(
             f"cannot serve on {host} port {port}: {error.strerror or error}. "
-            "Choose another port with --port"
+            f"Choose another {remedy}"
         ) from error
 
 
