@@ -102,11 +102,12 @@ class TestEverySource:
         assert Fill.handled == [(1, 7, request_id), (2, 7, request_id), (3, 7, request_id)]
 
     def test_an_event_without_records_is_an_empty_batch(
-        self, event, builder, arguments, lambda_context
+        self, event, builder, arguments, lambda_context, capsys
     ):
         handler = getattr(Fill, builder)(**arguments)
-        for empty in ({}, {"Records": []}, {"Records": None}):
+        for empty in ({}, {"Records": []}, {"Records": None}, {"number": 1}):
             assert handler(empty, lambda_context) == {"batchItemFailures": []}
+            assert "The event has no records: nothing is handled" in capsys.readouterr().out
 
     @pytest.mark.parametrize("other", [None, [], "text", {"Records": "x"}, {"Records": [5]}])
     def test_an_event_of_another_form_is_rejected(

@@ -108,6 +108,8 @@ def make_batch_function(
 
     def handle_batch(event: JSON, context: LambdaContext) -> JSON:
         records = _records_of(event)
+        if not records:
+            logger.warning("The event has no records: nothing is handled")
         metrics = new_metrics()
         # A processor per invocation: it keeps the failures of its batch.
         processor = make_processor(records)
