@@ -127,7 +127,8 @@ class ApiResolverBuilder(LoggingMixins, MetricsMixins):
             return self.app.resolve(event, context)
         except (AttributeError, KeyError, TypeError) as error:
             raise ValueError(
-                f"{app_name} expects an event of its integration: {error!r}"
+                f"{app_name} expects an event of its integration, and this is another: {error!r}. "
+                "Choose the integration by ApiResolverBuilder(app=...)"
             ) from error
 
     def validate_event(self, event: BaseProxyEvent) -> None:
