@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 import sysconfig
 import time
 import tomllib
@@ -68,6 +69,19 @@ def test_commands_print_what_the_guide_shows(guide, world, run_command):
         assert run.returncode == 0 or "error:" in session.output, run.stderr
         printed = run.stdout.replace(str(world), "/home/ann")
         assert _without_times(printed) == _without_times(session.output)
+
+
+@pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.stem)
+def test_tests_of_the_guides_pass(guide, world, run_command):
+    modules = modules_of(guide)
+    for name, text in modules.items():
+        (world / name).write_text(text)
+
+    for name in modules:
+        if name.startswith("test_"):
+            run = run_command(sys.executable, "-m", "pytest", "-q", name)
+
+            assert run.returncode == 0, run.stdout
 
 
 def _without_times(text: str) -> str:
