@@ -39,6 +39,7 @@ TAKES_EFFECT = (
     "--requests-per-second",
 )
 VALUES = {
+    "destination_role_arn": "arn:aws:iam::123456789012:role/NAME",
     "part_size": "16MiB",
     "retries": "2",
     "stats": "3",
@@ -305,6 +306,7 @@ def test_dry_run_copies_nothing(run, disk, data):
     ("arguments", "status", "reason"),
     [
         (["cp", "dir", "new"], 2, "dir is a folder: give -r to copy it"),
+        (["mv", "dir", "new"], 2, "dir is a folder: give -r to move it"),
         (["cp", "s3://bucket/x/", "new"], 2, "s3://bucket/x/ is a prefix: give -r to copy it"),
         (["cp", "a", "dir/b", "new"], 2, "new is not an existing folder"),
         (["cp", "a", "dir/sub/../../a", "there/"], 2, "would both become there/a: copy one"),

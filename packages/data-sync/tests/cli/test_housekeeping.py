@@ -455,7 +455,11 @@ def test_rm_refuses_mount_points(run, disk, arguments):
         (["ls", "--include-regex", "[", "data"], 2, "argument --include-regex"),
         (["stats", "s3://X/"], 2, "argument PATH"),
         (["stats", "--stores", "--files-from", "l", "data"], 2, "--files-from has no effect with"),
-        (["stats", "--inventory", "m", "--files-from", "l", "s3://bucket/"], 2, "exclude each"),
+        (
+            ["stats", "--inventory", "m", "--files-from", "l", "s3://bucket/"],
+            2,
+            "mutually exclusive",
+        ),
     ],
 )
 def test_invalid_arguments_are_refused(monkeypatch, disk, arguments, status, reason):

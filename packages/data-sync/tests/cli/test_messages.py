@@ -116,8 +116,9 @@ def test_short_option_for_readable_sizes(verb, capsys):
             "--source-prefix 'a' is not a prefix of the key of 's3://b/c'",
         ),
         (
-            "switch and skip_archived exclude each other: the new tree would not be complete",
-            "--switch and --skip-archived exclude each other: the new tree would not be complete",
+            "switch and skip_archived are mutually exclusive: the new tree would not be complete",
+            "--switch and --skip-archived are mutually exclusive: the new tree would not be "
+            "complete",
         ),
         (
             "/a is not below the filter_root /b, to which the paths of files_from are relative",

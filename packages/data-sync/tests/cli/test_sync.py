@@ -399,8 +399,8 @@ def test_missing_credentials_error_says_what_to_set(run, aws, monkeypatch):
 
     assert result.returncode == 1
     assert result.stderr == (
-        "data-sync: error: no AWS credentials found: set AWS_PROFILE, or AWS_ACCESS_KEY_ID "
-        "and AWS_SECRET_ACCESS_KEY, or run with an IAM role attached\n"
+        "data-sync: error: no AWS credentials found. Set AWS_PROFILE, or AWS_ACCESS_KEY_ID "
+        "and AWS_SECRET_ACCESS_KEY, or attach an IAM role\n"
     )
 
 
@@ -443,7 +443,7 @@ def test_unreadable_file_error_names_it(run, disk, bucket):
         (["--include", "/", "data", "s3://bucket/"], "'/' is not a glob"),
         (["--endpoint-url", "minio:9000", "a", "s3://b"], "'minio:9000' is not a URL"),
         (["--delete-excluded", "data", "s3://bucket/"], "--delete-excluded require --delete"),
-        (["--move", "--delete", "data", "copy"], "--move and --delete exclude each other"),
+        (["--move", "--delete", "data", "copy"], "--move and --delete are mutually exclusive"),
         (["--max-delete", "1", "data", "s3://bucket/"], "require --delete"),
         (["--move", "s3://bucket/x/", "copy"], "--move has no effect"),
         (["--require-lock", "data", "s3://bucket/"], "--require-lock is only for"),
@@ -481,7 +481,7 @@ def test_invalid_arguments_are_one_line_and_change_nothing(run, disk):
 
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr == (
-        "data-sync: error: --move and --delete exclude each other between local paths\n"
+        "data-sync: error: --move and --delete are mutually exclusive between local paths\n"
     )
     assert disk.read() == {"data/a": "a"}
 

@@ -196,7 +196,7 @@ def test_staging_folder():
 @table(
     "line, message",
     {
-        "a local move does not delete": (f"--move --delete {LOCAL}", "exclude each other"),
+        "a local move does not delete": (f"--move --delete {LOCAL}", "mutually exclusive"),
         "--max-delete needs --delete": (f"--max-delete 3 {UP}", "require --delete"),
         "--delete-excluded needs --delete": (f"--delete-excluded {UP}", "require --delete"),
         "--move does nothing on the way down": (f"--move {DOWN}", "--move has no effect"),
@@ -210,14 +210,22 @@ def test_staging_folder():
         "--metadata has pairs": (f"--metadata a {UP}", "'a' is not KEY=VALUE"),
         "a plan may not be complete": (f"--switch --plan p {DOWN}", "--plan and --switch"),
         "batches are not switched at once": (f"--switch --jobs 2 {DOWN}", "--jobs and --switch"),
-        "--size-only has no checksums": (f"--size-only --checksum {UP}", "exclude each other"),
+        "--size-only has no checksums": (f"--size-only --checksum {UP}", "mutually exclusive"),
         "--update is not --immutable": (f"--update --immutable {UP}", "not allowed with"),
         "--batch-bytes needs --jobs": (f"--batch-bytes 1MB {UP}", "--batch-bytes requires --jobs"),
         "a list deletes nothing": (f"--delete --files-from l {UP}", "--delete has no effect with"),
         "a plan reads a list again": (f"--plan p --files-from - {UP}", "instead of -"),
         "an inventory lists objects": (f"--inventory m {UP}", "--inventory is only for a source"),
         "--verify is one process": (f"--jobs 2 --verify {UP}", "--verify runs in one process"),
-        "--max-delete is a number or a share": (f"--delete --max-delete x {UP}", "max.delete"),
+        "--max-delete is a number or a share": (
+            f"--delete --max-delete x {UP}",
+            "^argument --max-delete: not a number",
+        ),
+        "headers are ASCII": (
+            f"--cache-control é {UP}",
+            "^argument --cache-control: not printable ASCII",
+        ),
+        "metadata is ASCII": (f"--metadata a=é {UP}", "^argument --metadata: not printable ASCII"),
     },
 )
 def test_option_without_an_effect_is_refused(line, message):
@@ -332,9 +340,14 @@ def test_connection_of_one_side(line, source, destination):
 @table(
     "line, message",
     {
-        "no role": (f"--source-role-arn r {WITHIN}", "not the ARN of a role"),
-        "a local source": (f"--source-profile p {UP}", "only for a source in S3"),
-        "a local destination": (f"--destination-region r-1 {DOWN}", "only for a destination"),
+        "no role": (f"--source-role-arn r {WITHIN}", "argument --source-role-arn: not the ARN"),
+        "no role of both": (
+            f"--role-arn r {WITHIN}",
+            "argument --role-arn: not the ARN of a role",
+        ),
+        "no region": (f"--source-region r_1 {WITHIN}", "argument --source-region: not a region"),
+        "a local source": (f"--source-profile p {UP}", "require a source in S3"),
+        "a local destination": (f"--destination-region r-1 {DOWN}", "require a destination in"),
     },
 )
 def test_invalid_connection_of_one_side_is_refused(line, message):

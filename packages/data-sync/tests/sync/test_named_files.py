@@ -219,7 +219,7 @@ def test_stats_of_a_missing_file_are_an_error_that_names_it(source, listed, tmp_
 
 @pytest.mark.parametrize("other", [{"stores": True}, {"inventory": "s3://reports/manifest.json"}])
 def test_stats_by_a_list_exclude_other_ways_to_list(source, listed, other):
-    with pytest.raises(ValueError, match="files_from exclude each other"):
+    with pytest.raises(ValueError, match="files_from are mutually exclusive"):
         stats(path=source, files_from=str(listed("a")), **other)
 
 

@@ -201,7 +201,7 @@ def test_excluded_files_are_deleted_whether_the_source_has_them_or_not(world):
     ("options", "reason"),
     [
         ({"retain_source_data": False, "delete": False}, "a move needs a listing"),
-        ({"switch": True}, "switch and inventory exclude each other"),
+        ({"switch": True}, "switch and inventory are mutually exclusive"),
         ({"source": "/data", "destination": "s3://copies/x/"}, "is a local path"),
     ],
 )

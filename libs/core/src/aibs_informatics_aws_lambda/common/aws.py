@@ -10,6 +10,11 @@ from typing import Any
 from .constants import AWS_REGION_KEY, REGION_KEY
 from .exceptions import AWSError, ResourceNotFoundError
 
+SET_CREDENTIALS = (
+    "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or attach an IAM role"
+)
+"""What to do if there are no credentials."""
+
 # us-west-2, ap-southeast-1, us-gov-east-1, us-isob-east-1, eusc-de-east-1, ...
 REGION_NAME = re.compile(r"[a-z]{2,}(-[a-z]+)+-\d+", re.ASCII)
 """The format of region names, in every partition."""
@@ -158,10 +163,7 @@ def named_errors(action: str, permission: str) -> Iterator[None]:
         text = f"cannot {action}: {cause}{f'. {remedy}' if remedy else ''}"
         raise (ResourceNotFoundError if code in _NOT_FOUND else AWSError)(text) from error
     except (errors.NoCredentialsError, errors.PartialCredentialsError) as error:
-        raise AWSError(
-            f"cannot {action}: {error}. Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and "
-            "AWS_SECRET_ACCESS_KEY, or attach a role."
-        ) from error
+        raise AWSError(f"cannot {action}: {error}. {SET_CREDENTIALS}") from error
     except errors.NoRegionError as error:
         raise AWSError(f"cannot {action}: {error} Set {AWS_REGION_KEY}.") from error
     except errors.ProxyConnectionError as error:

@@ -64,7 +64,7 @@ class GetDataPathStatsHandler(LambdaHandler[GetDataPathStatsRequest, GetDataPath
         """Return sizes, counts and times. They are zero for a missing path.
 
         Raises:
-            ValueError: the EFS file system is not mounted, fields exclude each other, or the
+            ValueError: the EFS file system is not mounted, fields are mutually exclusive, or the
                 inventory or the list of files cannot be used.
             OSError: a local path cannot be read, or a listed file does not exist.
             AWSError: the bucket does not exist, or a request to S3 failed.
@@ -72,7 +72,9 @@ class GetDataPathStatsHandler(LambdaHandler[GetDataPathStatsRequest, GetDataPath
         ways = ("stores", "inventory", "files_from")
         given = [name for name in ways if getattr(request, name)]
         if len(given) > 1:
-            raise ValueError(f"{' and '.join(given)} exclude each other: leave one of them out")
+            raise ValueError(
+                f"{' and '.join(given)} are mutually exclusive: leave one of them out"
+            )
         if request.stores:
             # It reads entry files, for which listings have no use.
             from .housekeeping.stores import sum_up_stores

@@ -9,9 +9,10 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
-from aibs_informatics_aws_lambda.common.cli.errors import UsageError, error_message
+from aibs_informatics_aws_lambda.common.cli.errors import UsageError
 
 from .arguments import Parser, as_argument
+from .messages import invalid_argument
 
 if TYPE_CHECKING:
     from aibs_informatics_aws_lambda.storage.data_sync.connection import S3Connection
@@ -78,7 +79,9 @@ def _add_service_options(group: argparse._ArgumentGroup, side: str) -> None:
 
 def _add_role_options(group: argparse._ArgumentGroup, side: str) -> None:
     of = f" for the {side[:-1]}" if side else ""
-    group.add_argument(f"--{side}role-arn", metavar="ARN", help=f"IAM role to assume{of}")
+    group.add_argument(
+        f"--{side}role-arn", metavar="ARN", type=_parse_role, help=f"IAM role to assume{of}"
+    )
     group.add_argument(
         f"--{side}role-session-name",
         metavar="NAME",
@@ -128,7 +131,7 @@ def find_side_connection(options: argparse.Namespace, side: Side) -> S3Connectio
     try:
         return S3Connection.from_dict(given)
     except ValueError as error:
-        raise UsageError(f"--{side}-...: {error_message(error)}") from error
+        raise UsageError(invalid_argument(error, side)) from error
 
 
 def use_connection(options: argparse.Namespace) -> None:
@@ -236,6 +239,14 @@ def _is_in_s3(value: Any) -> bool:
     """Tell whether a location, or one of several, is in S3."""
     several = value if isinstance(value, list | tuple) else [value]
     return any(isinstance(one, str) and one.startswith("s3://") for one in several)
+
+
+@as_argument
+def _parse_role(text: str) -> str:
+    # Few have one, and models take most of the start-up time.
+    from aibs_informatics_aws_lambda.storage.data_sync.connection import parse_role_arn
+
+    return parse_role_arn(text)
 
 
 @as_argument

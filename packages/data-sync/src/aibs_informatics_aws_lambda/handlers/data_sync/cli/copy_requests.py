@@ -100,7 +100,7 @@ def _request(
 ) -> SyncRequest:
     location = resolve(source)
     if not options.recursive:
-        _check_is_file(location)
+        _check_is_file(location, "move" if options.move else "copy")
     to = _joined(target, location.name) if is_folder else target
     if is_folder and options.recursive and options.backup is not None:
         # Files of several folders keep apart.
@@ -148,12 +148,12 @@ def _only(pattern: str) -> PlainFilters:
     return PlainFilters(include=pattern)
 
 
-def _check_is_file(location: Location) -> None:
+def _check_is_file(location: Location, action: str) -> None:
     if isinstance(location, S3Path):
         if not location.key or location.has_folder_suffix():
-            raise UsageError(f"{location} is a prefix: give -r to copy it")
+            raise UsageError(f"{location} is a prefix: give -r to {action} it")
     elif location.is_dir():
-        raise UsageError(f"{location} is a folder: give -r to copy it")
+        raise UsageError(f"{location} is a folder: give -r to {action} it")
 
 
 def _is_existing_folder(target: DataLocation) -> bool:

@@ -28,10 +28,10 @@ _OPTIONS = {
     r"(?<!\S)max_delete(?= allows )": "--max-delete",
     r"\bset custom_tmp_dir$": "choose another --staging-folder",
     r"^source_path_prefix(?= ')": "--source-prefix",
-    r"^files_from and inventory(?= exclude each other)": "--files-from and --inventory",
-    r"^switch and files_from(?= exclude each other)": "--switch and --files-from",
-    r"^switch and inventory(?= exclude each other)": "--switch and --inventory",
-    r"^switch and skip_archived(?= exclude each other)": "--switch and --skip-archived",
+    r"^files_from and inventory(?= are mutually exclusive)": "--files-from and --inventory",
+    r"^switch and files_from(?= are mutually exclusive)": "--switch and --files-from",
+    r"^switch and inventory(?= are mutually exclusive)": "--switch and --inventory",
+    r"^switch and skip_archived(?= are mutually exclusive)": "--switch and --skip-archived",
     r"\bfilter_root (.*), to which the paths of files_from are relative$": (
         r"--filter-root \1, to which the paths of --files-from are relative"
     ),
@@ -41,6 +41,25 @@ _OPTIONS = {
 _ADVICE_FOR_SYNCS = (
     r"(, or set fail_if_missing: false|\. To sync all other objects, set skip_archived: true)$"
 )
+
+# How a message begins that names a field of a request, or of the connection of one side.
+_MODEL = r"^(?:S3Connection|DataSyncRequest): (?:object_settings\.|(\w+)_connection\.)?"
+_FIELD = rf"{_MODEL}(\w+)(?:\.[^:]*)?: (?:Value error, )?"
+
+
+def invalid_argument(error: ValueError, side: str = "") -> str:
+    """Return the message about a field of a request as one about the option that sets it.
+
+    Args:
+        error: the error of the model.
+        side: the side whose connection the field belongs to.
+    """
+
+    def name(field: re.Match[str]) -> str:
+        words = (field[1] or side, field[2].replace("_", "-"))
+        return f"argument --{'-'.join(filter(None, words))}: "
+
+    return re.sub(_FIELD, name, error_message(error))
 
 
 def format_error(error: BaseException, verb: str = "sync") -> str:

@@ -62,7 +62,9 @@ def run(arguments: Sequence[str]) -> ExitCode:
         if options.stores and value:
             raise UsageError(f"{option} has no effect with --stores: leave one of them out")
     if options.inventory and options.files_from:
-        raise UsageError("--inventory and --files-from exclude each other: leave one of them out")
+        raise UsageError(
+            "--inventory and --files-from are mutually exclusive: leave one of them out"
+        )
     if options.inventory and not isinstance(options.path, S3Path):
         raise UsageError("--inventory is only for a path in S3")
     configure_logging(_PROGRAM, verbose=options.verbose, form=options.log_format)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from aibs_informatics_aws_lambda.common.cli.errors import CommandError, UsageError, error_message
+from aibs_informatics_aws_lambda.common.cli.errors import CommandError, UsageError
 from aibs_informatics_aws_lambda.common.s3 import S3Path
 
 from ..sync.plain_request import PlainRequest
@@ -17,11 +17,9 @@ from ..sync.planner import Plan
 from ..sync.request import SyncRequest
 from .connection import Side, given_side_options, make_side_connection
 from .filters import make_filters
+from .messages import invalid_argument
 from .object_options import make_settings
 from .validation import validated_request
-
-_MAX_DELETE = "DataSyncRequest: max_delete: Value error, "
-"""How the message about the one option begins that only the model validates."""
 
 
 def make_request(options: argparse.Namespace) -> SyncRequest:
@@ -33,8 +31,7 @@ def make_request(options: argparse.Namespace) -> SyncRequest:
     try:
         request = validated_request(_fields(options))
     except ValueError as error:
-        message = error_message(error).replace(_MAX_DELETE, "argument --max-delete: ")
-        raise UsageError(message) from error
+        raise UsageError(invalid_argument(error)) from error
     for problem in _problems(request, options):
         raise UsageError(problem)
     return _with_absolute_paths(request) if options.plan_file else request
@@ -112,7 +109,7 @@ def _problems(request: SyncRequest, options: argparse.Namespace) -> Iterator[str
     from_s3 = isinstance(request.source_path, S3Path)
     to_s3 = isinstance(request.destination_path, S3Path)
     if request.delete and not request.retain_source_data and not from_s3 and not to_s3:
-        yield "--move and --delete exclude each other between local paths"
+        yield "--move and --delete are mutually exclusive between local paths"
     # Excluded files at the destination count as extra.
     deletes_excluded = options.delete_excluded and not request.verify
     if not request.delete and (request.max_delete is not None or deletes_excluded):
@@ -124,20 +121,20 @@ def _problems(request: SyncRequest, options: argparse.Namespace) -> Iterator[str
     if request.source_path_prefix and not (from_s3 and to_s3):
         yield "--source-prefix is only for syncs from S3 to S3"
     if request.size_only and request.ignore_times:
-        yield "--size-only and --checksum exclude each other"
+        yield "--size-only and --checksum are mutually exclusive"
     sides: tuple[tuple[Side, bool], ...] = (("source", from_s3), ("destination", to_s3))
     for side, is_in_s3 in sides:
         if given_side_options(options, side) and not is_in_s3:
-            yield f"--{side}-profile and others of its kind are only for a {side} in S3"
+            yield f"--{side}-profile and other options of this side require a {side} in S3"
     if options.switch and options.plan_file:
         yield (
-            "--plan and --switch exclude each other: apply leaves out files that have changed, so "
-            "that the new folder would not be complete"
+            "--plan and --switch are mutually exclusive: apply leaves out changed files, so that "
+            "the new folder would not be complete"
         )
     if options.switch and options.jobs > 1:
         yield (
-            "--jobs and --switch exclude each other: each batch would be switched by itself, and "
-            "readers would see a mixture of batches"
+            "--jobs and --switch are mutually exclusive: each batch would be switched by itself, "
+            "and readers would see a mixture of batches"
         )
     if request.files_from is not None and request.delete:
         yield "--delete has no effect with --files-from: nothing that a list leaves out is deleted"

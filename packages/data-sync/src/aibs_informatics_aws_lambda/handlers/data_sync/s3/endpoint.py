@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
-from aibs_informatics_aws_lambda.common.aws import REGION_NAME
+from aibs_informatics_aws_lambda.common.aws import REGION_NAME, SET_CREDENTIALS
 from aibs_informatics_aws_lambda.common.constants import AWS_REGION_KEY, REGION_KEY
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 
@@ -253,10 +253,7 @@ def make_credentials(connection: S3Connection | None = None) -> Any:
 
     credentials = sessions.make_session(connection).get_credentials()
     if credentials is None:
-        raise AWSError(
-            "no AWS credentials found: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and "
-            "AWS_SECRET_ACCESS_KEY, or run with an IAM role attached"
-        )
+        raise AWSError(f"no AWS credentials found. {SET_CREDENTIALS}")
 
     def current() -> Any:
         try:

@@ -83,7 +83,9 @@ def resolve_sync(
     if request.inventory is not None:
         _check_inventory(request, source)
     if request.files_from is not None and request.switch:
-        raise ValueError("switch and files_from exclude each other: the new folder is not whole")
+        raise ValueError(
+            "switch and files_from are mutually exclusive: the new folder would be incomplete"
+        )
     if source.bucket is None and destination.bucket is None:
         _check_local_mirror(request)
     selects, limits = None, None
@@ -134,7 +136,7 @@ def _find_named(
 def _check_inventory(request: SyncRequest, source: Root) -> None:
     """Raise `ValueError` if a source cannot be listed by an S3 Inventory report."""
     if request.files_from is not None:
-        raise ValueError("files_from and inventory exclude each other: leave one of them out")
+        raise ValueError("files_from and inventory are mutually exclusive: leave one of them out")
     if source.bucket is None:
         raise ValueError(f"an inventory lists objects, and {source.name()} is a local path")
     if not request.retain_source_data:
@@ -144,8 +146,8 @@ def _check_inventory(request: SyncRequest, source: Root) -> None:
         )
     if request.switch:
         raise ValueError(
-            "switch and inventory exclude each other: the new folder would lack what was written "
-            "since the inventory"
+            "switch and inventory are mutually exclusive: the new folder would lack what was "
+            "written since the inventory"
         )
 
 

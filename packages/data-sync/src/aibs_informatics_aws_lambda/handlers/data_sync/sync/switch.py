@@ -58,8 +58,8 @@ def check_possible(request: SyncRequest, resolved: ResolvedSync) -> None:
     ):
         if is_given:
             raise ValueError(
-                f"switch and {name} exclude each other: the new tree would not be complete. Leave "
-                "one of them out"
+                f"switch and {name} are mutually exclusive: the new tree would not be complete. "
+                "Leave one of them out"
             )
 
 
