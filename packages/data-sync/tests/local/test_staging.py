@@ -16,6 +16,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.local.staging import (
     find_staging_root,
     staging_folder,
 )
+from ignored_case import IgnoredCase
 from tables import table
 
 
@@ -594,3 +595,72 @@ def test_file_is_private_whatever_the_umask(tmp_path: Path, folders, umask):
     [temporary] = tmp_path.iterdir()
     assert mode_of(temporary) == 0o600
     staged.discard()
+
+
+@pytest.fixture
+def ignored_case(monkeypatch: pytest.MonkeyPatch) -> IgnoredCase:
+    """The file system ignores case."""
+    ignored = IgnoredCase()
+    monkeypatch.setattr(os, "stat", ignored.stat)
+    monkeypatch.setattr(os, "replace", ignored.replace)
+    return ignored
+
+
+def publish(made: Staging, target: Path, content: bytes, *, is_new: bool = True) -> None:
+    staged = made.file(str(target))
+    staged.write_whole(content)
+    try:
+        made.publish(staged, is_new=is_new)
+    except BaseException:
+        staged.discard()
+        raise
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_new_file_is_not_published_over_one_whose_name_differs_in_case(
+    tmp_path: Path, folders, ignored_case
+):
+    made = Staging(folders)
+    publish(made, tmp_path / "A", b"of A")
+    with pytest.raises(FileExistsError, match=f"{tmp_path}/a exists under a name in other case"):
+        publish(made, tmp_path / "a", b"of a")
+    publish(made, tmp_path / "b", b"of b")
+    assert contents(tmp_path) == {"A": b"of A", "b": b"of b"}
+
+
+def test_file_that_was_listed_is_replaced_where_case_is_ignored(
+    tmp_path: Path, folders, ignored_case
+):
+    made = Staging(folders)
+    publish(made, tmp_path / "A", b"of A")
+    publish(made, tmp_path / "A", b"newer", is_new=False)
+    assert contents(tmp_path) == {"A": b"newer"}
+
+
+def test_symlink_is_replaced_where_case_is_ignored(tmp_path: Path, folders, ignored_case):
+    (tmp_path / "a").symlink_to("nowhere")
+    publish(Staging(folders), tmp_path / "a", b"of a")
+    assert not (tmp_path / "a").is_symlink()
+    assert contents(tmp_path) == {"a": b"of a"}
+
+
+def test_case_is_looked_at_once(tmp_path: Path, folders, monkeypatch: pytest.MonkeyPatch):
+    looked_up, find = [], os.stat
+
+    def look_up(path, **options):
+        looked_up.append(path)
+        return find(path, **options)
+
+    monkeypatch.setattr(staging.os, "stat", look_up)
+    made = Staging(folders)
+    publish(made, tmp_path / "a", b"of a")
+    # As another sync has made it meanwhile.
+    publish(made, tmp_path / "a", b"again")
+    publish(made, tmp_path / "A", b"of A")
+    assert contents(tmp_path) == {"a": b"again", "A": b"of A"}
+    assert [name[-4:] for name in looked_up if ".a." in str(name) or ".A." in str(name)] == [
+        ".TMP"
+    ]

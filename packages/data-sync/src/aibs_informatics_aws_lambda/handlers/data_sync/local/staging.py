@@ -10,8 +10,9 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 
 from .folders import Folder, Folders, make_directories, open_folder
 
@@ -230,6 +231,15 @@ class StagedFile:
             error.filename = self.folder.path + self.name
             raise
 
+    def is_in_other_case(self) -> bool:
+        """Tell whether the file is there under its name in other case as well."""
+        return _find(f"{self.name[:-3]}{self.name[-3:].swapcase()}", self.folder) is not None
+
+    def is_target_there(self) -> bool:
+        """Tell whether there is a file at the target."""
+        found = _find(self.target_name, self.target_folder)
+        return found is not None and stat.S_ISREG(found.st_mode)
+
     def _create(self, mode: int) -> int:
         # Before it is: an interruption may come as soon as it is there.
         self.may_exist = True
@@ -295,6 +305,8 @@ class Staging:
 
     folders: Folders
     directory: str | None = None
+    _ignores_case: bool | None = field(default=None, init=False)
+    _lock: Lock = field(default_factory=Lock, init=False)
 
     def file(self, target: str) -> StagedFile:
         """Return the temporary file for a target, which does not exist yet.
@@ -308,6 +320,47 @@ class Staging:
         if self.directory is None:
             return StagedFile(parent, temporary, parent, name)
         return StagedFile(open_folder(os.path.realpath(self.directory)), temporary, parent, name)
+
+    def publish(self, staged: StagedFile, *, is_new: bool) -> None:
+        """Rename a temporary file to its target.
+
+        On a file system that ignores case, as many of other systems do, a target at which nothing
+        was listed may be there under another name. That file is another one of this sync, whose
+        content would be lost, or one that would be deleted as extraneous.
+
+        Args:
+            staged: the temporary file.
+            is_new: whether nothing was listed at the target.
+
+        Raises:
+            FileExistsError: the target is there under another name.
+            OSError: the file cannot be renamed.
+        """
+        if not is_new or not self._is_case_ignored(staged):
+            staged.publish()
+            return
+        # One at a time: two files of one name may be published at once.
+        with self._lock:
+            if staged.is_target_there():
+                raise FileExistsError(
+                    f"{staged.target} exists under a name in other case, as its file system "
+                    "ignores case, or was made during the sync: rename or exclude one of the two, "
+                    "and sync again"
+                )
+            staged.publish()
+
+    def _is_case_ignored(self, staged: StagedFile) -> bool:
+        if self._ignores_case is None:
+            self._ignores_case = staged.is_in_other_case()
+        return self._ignores_case
+
+
+def _find(name: str, folder: Folder) -> os.stat_result | None:
+    """Return what there is at a name in a folder, if anything."""
+    try:
+        return os.stat(name, dir_fd=folder.fd, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
 
 
 def _umask() -> int:

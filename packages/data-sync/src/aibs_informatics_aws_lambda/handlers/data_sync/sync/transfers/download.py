@@ -104,7 +104,7 @@ class Download:
             staged.complete(None, modified, fsync=self.context.fsync)
         if self.context.backup is not None:
             self.context.backup.keep(self.route, step)
-        staged.publish()
+        self.staging.publish(staged, is_new=step.there is None)
         if checksums and received > _SMALL_BYTES:
             self._note_etag(step, staged, modified or 0.0, checksums)
         del self._staged[step.target]

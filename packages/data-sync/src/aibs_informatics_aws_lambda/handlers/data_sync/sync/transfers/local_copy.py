@@ -145,7 +145,7 @@ class LocalCopy:
             check_unchanged(source, step.entry)
             if self._context.backup is not None:
                 self._context.backup.keep(self._route, step)
-            staged.publish()
+            self._staging.publish(staged, is_new=step.there is None)
             if content is not None:
                 self._on_published(time.perf_counter() - start)
             elif checksums and modified:
