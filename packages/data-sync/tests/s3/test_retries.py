@@ -13,6 +13,9 @@ from tables import table
     {
         "too many requests": (429, "", True),
         "a service that throttles with another status": (400, "Throttling", True),
+        "a key service that throttles": (400, "KMS.ThrottlingException", True),
+        "a request to a key that another one is about": (409, "OperationAborted", True),
+        "a request that came before another one was done": (400, "PriorRequestNotComplete", True),
         "SlowDown with another status": (429, "SlowDown", True),
         "a request that took too long": (408, "RequestTimeout", True),
         "a gateway without a response": (502, "", True),

@@ -18,9 +18,14 @@ _STATUSES = frozenset(
 )
 _OF_THE_LIBRARY = frozenset({HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.SERVICE_UNAVAILABLE})
 # https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
-_THROTTLING_CODES = frozenset(
+_TRANSIENT_CODES = frozenset(
     {
         "BandwidthLimitExceeded",
+        # S3 passes on, with status 400, that KMS throttles it.
+        "KMS.ThrottlingException",
+        # Another request to the same key is not done yet: "Try again", the documentation says.
+        "OperationAborted",
+        "PriorRequestNotComplete",
         "RequestLimitExceeded",
         "RequestThrottled",
         "RequestThrottledException",
@@ -41,7 +46,7 @@ def is_transient(status: int | None, code: str) -> bool:
     """Tell whether an error that the library does not retry may not come again."""
     if status is None or status in _OF_THE_LIBRARY:
         return False
-    return status in _STATUSES or code in _THROTTLING_CODES
+    return status in _STATUSES or code in _TRANSIENT_CODES
 
 
 def is_throttled(code: str) -> bool:
