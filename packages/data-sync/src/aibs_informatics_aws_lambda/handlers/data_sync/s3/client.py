@@ -61,6 +61,7 @@ from .requests import (
     ResponseFuture,
     head,
     head_bucket,
+    left_to_delete,
     read_stored,
     settle,
 )
@@ -417,7 +418,8 @@ class S3:
                 self.is_far = self._shortest_response > _FAR_SECONDS
             try:
                 if error is None:
-                    future.set_result(response.as_response(verified=did_validate_checksum))
+                    received = response.as_response(verified=did_validate_checksum)
+                    self._end(request, received, future, collect, attempt)
                 elif failure := response.failure or (paced.failure if paced else None):
                     future.set_exception(failure)
                 elif response.too_slow and not self._is_stopped:
@@ -494,6 +496,22 @@ class S3:
             # Meanwhile, and perhaps too late for this request.
             sent.cancel()
 
+    def _end(
+        self,
+        request: Request,
+        response: Response,
+        future: Awaited,
+        collect: Callable[[], _Collector],
+        attempt: int,
+    ) -> None:
+        """Give out a response, or send a request for the objects that could not be deleted yet."""
+        is_deletion = request.operation == "DeleteObjects" and attempt < self._retries
+        left = left_to_delete(request, response) if is_deletion else None
+        if left is None:
+            future.set_result(response)
+        else:
+            self._repeat(left, future, collect, attempt)
+
     def _is_repeated(self, attempt: int, error: Exception) -> bool:
         """Tell whether to send a request again after an error that may not recur."""
         code = error_code(error)
@@ -508,7 +526,7 @@ class S3:
         future: Awaited,
         collect: Callable[[], _Collector],
         attempt: int,
-        error: Exception,
+        error: Exception | None = None,
     ) -> None:
         """Send a request again, after a while."""
         headers = dict(getattr(error, "headers", None) or ())

@@ -15,6 +15,7 @@ from ..entries import Entry
 from ..evidence import StoredObject, is_served
 from ..locations import Root, s3_uri
 from .endpoint import escape_key
+from .retries import is_transient_of_object
 from .xml import NAMESPACE, escape, find_blocks, find_fields, find_text
 
 _COPY_CONDITION = "x-amz-copy-source-if-match"
@@ -522,6 +523,24 @@ def delete_several(bucket: str, objects: Sequence[tuple[str, str | None]]) -> Re
     return Request(
         "DeleteObjects", "s3:DeleteObject", bucket, "", "POST", "delete", body=body.encode()
     )
+
+
+def left_to_delete(request: Request, response: Response) -> Request | None:
+    """Return the request for the objects that a service can delete later only, if it says so.
+
+    A response with another error is final: `None`.
+
+    Args:
+        request: the request that deletes objects.
+        response: its response.
+    """
+    errors = find_blocks(response.body.decode(errors="replace"), "Error")
+    failed = {fields.get("Key"): fields.get("Code", "") for fields in map(find_fields, errors)}
+    if not failed or not all(map(is_transient_of_object, failed.values())):
+        return None
+    objects = [find_fields(each) for each in find_blocks(request.body.decode(), "Object")]
+    left = [(each["Key"], each.get("ETag")) for each in objects if each["Key"] in failed]
+    return delete_several(request.bucket, left) if len(left) == len(failed) else None
 
 
 def copied_etag(response: Response) -> str:

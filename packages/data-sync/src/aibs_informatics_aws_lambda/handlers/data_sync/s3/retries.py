@@ -38,6 +38,9 @@ _TRANSIENT_CODES = frozenset(
     }
 )
 
+# Of single objects, in a response whose status is 200.
+_TRANSIENT_OF_OBJECTS = _TRANSIENT_CODES | {"InternalError", "ServiceUnavailable"}
+
 LONGEST_WAIT_SECONDS = 20.0
 """The longest wait before a retry, whatever a service asks for."""
 
@@ -47,6 +50,11 @@ def is_transient(status: int | None, code: str) -> bool:
     if status is None or status in _OF_THE_LIBRARY:
         return False
     return status in _STATUSES or code in _TRANSIENT_CODES
+
+
+def is_transient_of_object(code: str) -> bool:
+    """Tell whether the error of one object, in the response to a request, may not come again."""
+    return code in _TRANSIENT_OF_OBJECTS
 
 
 def is_throttled(code: str) -> bool:
