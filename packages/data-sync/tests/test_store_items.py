@@ -52,6 +52,15 @@ def told(paths: str, location: str = "", *, lists_files: bool = False) -> str:
             "r/refs/branch.main/ref.json r/snapshots/A",
             "r/:Icechunk:1:2:40 others:0:0",
         ),
+        "a precomputed volume": (
+            "v/8_8_8/0-64_-64-0_0-64.gz v/info",
+            "v/:Precomputed:None:2:32 others:0:0",
+        ),
+        "a precomputed volume of shards": (
+            "v/8_8_8/0.shard v/info",
+            "v/:Precomputed:None:2:21 others:0:0",
+        ),
+        "a file called info": ("v/0-64_0-64 v/info", "others:2:17"),
         "a file called repo": ("r/repo r/a", "others:2:9"),
         "the root": ("zarr.json c/0", ":Zarr:3:2:12 others:0:0"),
         "a file with an index": ("x.bam x.bam.bai y", "x.bam:BAM:None:2:14 others:1:1"),
@@ -62,6 +71,10 @@ def told(paths: str, location: str = "", *, lists_files: bool = False) -> str:
         "a file with two indexes": (
             "v.vcf.gz v.vcf.gz.gzi v.vcf.gz.tbi",
             "v.vcf.gz:VCF:None:3:32 others:0:0",
+        ),
+        "a genome with its indexes": (
+            "g.fa.gz g.fa.gz.fai g.fa.gz.gzi h.fa",
+            "g.fa.gz:FASTA:None:3:29 others:1:4",
         ),
         "an index without its file": ("x.bam.bai y", "others:2:10"),
         "an indexed file in a store": (

@@ -24,8 +24,10 @@ from tables import table
         "a commit of TileDB": ("a/__commits/__1_1_x_22.wrt", "TileDB", "a/"),
         "the state of Icechunk 2": ("r/repo", "Icechunk", "r/"),
         "a branch of Icechunk 1": ("r/refs/branch.main/ref.json", "Icechunk", "r/"),
+        "a precomputed volume": ("v/info", "Precomputed", "v/"),
         "the index of a BAM file": ("s/x.bam.bai", "BAM", "s/"),
         "the index of a CRAM file": ("x.cram.crai", "CRAM", ""),
+        "the index of a FASTA file": ("g/x.fa.fai", "FASTA", "g/"),
     },
 )
 def test_entry_files_belong_to_a_store(path, store, folder):
@@ -43,6 +45,8 @@ def test_entry_files_belong_to_a_store(path, store, folder):
         "a/0.0.0",
         "my.zarray.txt",
         "xzarr.json",
+        "myinfo",
+        "info/0-1_0-1_0-1",
         "a/report",
         "ref.json",
         "refs/genome/hg38.fa",

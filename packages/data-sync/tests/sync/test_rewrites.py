@@ -46,6 +46,20 @@ def found(paths: str, replaced: str) -> str:
         "two stores": ("a/c/0 a/zarr.json b/c/0 b/zarr.json", "a/c/0 b/c/0", "a/ b/"),
         "parts of Parquet": ("t/_metadata t/part-0.parquet", "t/part-0.parquet", "t/"),
         "a file and its index": ("x.bam x.bam.bai y.bam y.bam.bai", "x.bam", "x.bam"),
+        "chunks of a precomputed volume": (
+            "v/8_8_8/0-64_0-64_0-64 v/8_8_8/provenance v/info",
+            "v/8_8_8/0-64_0-64_0-64 v/8_8_8/provenance",
+            "v/",
+        ),
+        "a file beside one called info": ("v/a v/info v/x", "v/a v/x", ""),
+        "a file beside attributes of something else": ("v/attributes.json v/x", "v/x", ""),
+        "a chunk after the attributes of its array": ("v/attributes.json v/x/0", "v/x/0", "v/"),
+        "a file and its index beside one called info": (
+            "v/info v/x.bam v/x.bam.bai",
+            "v/x.bam",
+            "v/x.bam",
+        ),
+        "a genome and its index": ("g.fa g.fa.fai", "g.fa", "g.fa"),
         "files of Delta are never replaced": ("_delta_log/1.json a.parquet", "a.parquet", ""),
     },
 )

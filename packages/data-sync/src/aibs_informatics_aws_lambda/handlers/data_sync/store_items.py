@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from .stores import Rule, find_rule, is_index, store_path
+from .stores import REWRITTEN, Rule, evidence, find_rule, is_index, store_path
 
 _VERSIONS: Final = {
     ".zarray": "2",
@@ -32,24 +32,20 @@ _VERSIONS: Final = {
 _OF_A_COMMIT: Final = re.compile(r"_(\d+)\.\w+\Z").search
 """Finds the version of TileDB at the end of the name of a commit."""
 
-_EVIDENCE: Final = {
-    "N5": re.compile(r"(?:.*/)?\d+\Z", re.DOTALL),
-    "Parquet": re.compile(r".*\.(?:parquet|parq|pq)\Z", re.DOTALL),
-    "Icechunk": re.compile(r"(?:.*/)?(?:snapshots|manifests|transactions)/[^/]+\Z", re.DOTALL),
-}
-"""Paths of which a store of a kind has at least one: names of its entry files are common ones."""
-
 _INDEXED: Final = {
     ".bam": "BAM",
     ".cram": "CRAM",
     ".vcf.gz": "VCF",
     ".vcf.bgz": "VCF",
     ".bcf": "VCF",
+    ".fa": "FASTA",
+    ".fa.gz": "FASTA",
+    ".fasta": "FASTA",
+    ".fasta.gz": "FASTA",
+    ".fna": "FASTA",
+    ".fna.gz": "FASTA",
 }
 """The kinds of files that make a store together with their index."""
-
-_REWRITTEN: Final = frozenset({"Zarr", "N5", "Parquet", "BAM", "CRAM", "VCF"})
-"""The kinds of stores whose data files are replaced. Others write another file instead."""
 
 # Enough to find the version of a table, which each of its commits may change.
 _COMMITS: Final = 16
@@ -91,7 +87,7 @@ class Item(NamedTuple):
     @property
     def is_rewritten(self) -> bool:
         """Whether it is a store that is rewritten in place."""
-        return self.replaces and self.kind in _REWRITTEN
+        return self.replaces and self.kind in REWRITTEN
 
 
 @dataclass
@@ -143,13 +139,16 @@ class _Folder:
 
     @property
     def is_store(self) -> bool:
-        return self.kind is not None and (self.kind not in _EVIDENCE or self.kind in self.evidence)
+        return self.kind is not None and (
+            self.kind not in evidence() or self.kind in self.evidence
+        )
 
 
 class Stores:
     """Finds the stores among files, each as one item; what is in no store stays as it is.
 
-    A store within another one is part of it. A BAM, CRAM or VCF file with an index is a store.
+    A store within another one is part of it. A BAM, CRAM, VCF or FASTA file with an index
+    is a store.
 
     Args:
         location: the path of the root, which may be within a store.
@@ -205,8 +204,8 @@ class Stores:
                 return
         elif rule is not None:
             _note_entry_file(item, rule, folders)
-        for kind, pattern in _EVIDENCE.items():
-            if kind not in folder.evidence and pattern.match(item.path):
+        for kind, is_data in evidence().items():
+            if kind not in folder.evidence and is_data(item.path):
                 folder.evidence.add(kind)
         self._settle_indexed(folder, spool)
         if item.path.endswith(tuple(_INDEXED)):

@@ -6,7 +6,7 @@ deleted first.
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Final, NamedTuple
 
@@ -47,7 +47,11 @@ _TILEDB: Final = (
     "https://github.com/TileDB-Inc/TileDB/blob/main/format_spec/array_file_hierarchy.md"
 )
 _ICECHUNK: Final = "https://icechunk.io/en/latest/reference/spec/"
+_PRECOMPUTED: Final = (
+    "https://github.com/google/neuroglancer/blob/master/src/datasource/precomputed/volume.md"
+)
 _SAMTOOLS: Final = "https://samtools.github.io/hts-specs/"
+_FAIDX: Final = "https://www.htslib.org/doc/faidx.html"
 
 RULES: Final = (
     Rule("Zarr", ".zarray", 0, 0, _ZARR_2),
@@ -67,13 +71,27 @@ RULES: Final = (
     Rule("Icechunk", "repo", 0, 0, _ICECHUNK),
     Rule("Icechunk", "refs/*/ref.json", 0, 0, _ICECHUNK),
     Rule("Icechunk", "refs/*/ref.json.deleted", 0, 0, _ICECHUNK),
+    Rule("Precomputed", "info", 0, 0, _PRECOMPUTED),
     Rule("BAM", "*.bai", 0, 0, _SAMTOOLS),
     Rule("BAM", "*.csi", 0, 0, _SAMTOOLS),
     Rule("CRAM", "*.crai", 0, 0, _SAMTOOLS),
     Rule("VCF", "*.tbi", 0, 0, _SAMTOOLS),
     Rule("VCF", "*.gzi", 0, 0, _SAMTOOLS),
+    Rule("FASTA", "*.fai", 0, 0, _FAIDX),
 )
 """The rules; the first that matches counts."""
+
+_EVIDENCE: Final = {
+    "N5": r"(?:.*/)?\d+",
+    "Parquet": r".*\.(?:parquet|parq|pq)",
+    "Icechunk": r"(?:.*/)?(?:snapshots|manifests|transactions)/[^/]+",
+    "Precomputed": r".*(?:/(?:-?\d+--?\d+_){2}-?\d+--?\d+(?:\.\w+)?|\.shard)",
+}
+
+REWRITTEN: Final = frozenset(
+    {"Zarr", "N5", "Parquet", "Precomputed", "BAM", "CRAM", "VCF", "FASTA"}
+)
+"""The kinds of stores whose data files are replaced. Others write another file instead."""
 
 
 def _matcher(pattern: str) -> Callable[[str], object]:
@@ -107,10 +125,19 @@ def find_rule(path: str) -> Rule | None:
     return next((rule for matches, rule in _matchers() if matches(path)), None)
 
 
-# Both not at import, as many syncs have no store: expressions take milliseconds to compile.
+# None at import, as many syncs have no store: expressions take milliseconds to compile.
 @cache
 def _matchers() -> Sequence[tuple[Callable[[str], object], Rule]]:
     return [(_matcher(rule.pattern), rule) for rule in RULES]
+
+
+@cache
+def evidence() -> Mapping[str, Callable[[str], object]]:
+    """Return what finds the data files of kinds of stores whose entry files have common names.
+
+    A store of such a kind has at least one.
+    """
+    return {kind: re.compile(pattern, re.DOTALL).fullmatch for kind, pattern in _EVIDENCE.items()}
 
 
 @cache

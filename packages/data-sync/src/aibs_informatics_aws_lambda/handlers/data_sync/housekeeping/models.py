@@ -70,7 +70,7 @@ class GetDataPathStatsRequest(WithDataPath, ResponseByReference):
 
 
 class StoreStats(DataPathStats):
-    """A store: a data set of many files, or a BAM, CRAM or VCF file with its index."""
+    """A store: a data set of many files, or a BAM, CRAM, VCF or FASTA file with its index."""
 
     path: str = Field(description="S3 URI or path")
     kind: str = Field(description="such as Zarr, OME-Zarr, Delta or BAM")

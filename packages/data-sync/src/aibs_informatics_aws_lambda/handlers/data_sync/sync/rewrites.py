@@ -2,10 +2,8 @@
 
 from typing import Final
 
-from ..stores import Rule, is_index, store_path
+from ..stores import REWRITTEN, Rule, evidence, is_index, store_path
 
-# Those of other kinds never change a file: they write another one.
-_REWRITTEN: Final = frozenset({"Zarr", "N5", "Parquet", "BAM", "CRAM", "VCF"})
 _MOST: Final = 1000
 
 
@@ -20,33 +18,46 @@ class Rewrites:
     def __init__(self) -> None:
         self.found: list[str] = []
         self.count = 0
-        # Stores that the path may be in, outermost first.
-        self._open: list[str] = []
-        self._replaced: str | None = None
+        # Stores that the path may be in and their kinds, outermost first.
+        self._open: list[tuple[str, str]] = []
+        # The last replaced file, and the last that is evidence of a kind of stores.
+        self._replaced = ""
+        self._evidence: dict[str, str] = {}
 
     def note_replaced(self, path: str) -> None:
         """Note a file that is not an entry file, and is replaced by another content."""
         self._replaced = path
+        for kind, is_data in evidence().items():
+            if is_data(path):
+                self._evidence[kind] = path
         self._close(path)
-        if self._open:
-            self._add(self._open[0])
+        self._add_outermost()
 
     def note_entry_file(self, path: str, rule: Rule) -> None:
         """Note an entry file, whether it changes or not."""
-        if rule.store not in _REWRITTEN:
+        if rule.store not in REWRITTEN:
             return
         # The file of an index has its name, without the suffix.
         root = path.rpartition(".")[0] if is_index(rule) else store_path(path, rule)
         self._close(root)
-        if not is_index(rule) and root not in self._open:
-            self._open.append(root)
+        if not is_index(rule) and (root, rule.store) not in self._open:
+            self._open.append((root, rule.store))
         # Files of one folder follow one another: if one was replaced, so was the last one.
-        if self._replaced is not None and self._replaced.startswith(root):
-            self._add(self._open[0] if self._open else root)
+        if not self._add_outermost() and is_index(rule) and self._replaced.startswith(root):
+            self._add(root)
 
     def _close(self, path: str) -> None:
-        while self._open and not path.startswith(self._open[-1]):
+        while self._open and not path.startswith(self._open[-1][0]):
             self._open.pop()
+
+    def _add_outermost(self) -> bool:
+        """Add the outermost store with a replaced data file, and tell whether there is one."""
+        for root, kind in self._open:
+            replaced = self._evidence.get(kind, "") if kind in evidence() else self._replaced
+            if replaced and replaced.startswith(root):
+                self._add(root)
+                return True
+        return False
 
     def _add(self, root: str) -> None:
         if self.found and self.found[-1] == root:

@@ -31,7 +31,7 @@ MAX_LISTED: Final = 100
 
 _NOT_CHECKED: Final = {
     kind: [f"not checked: whether the files that the metadata of {kind} name are there"]
-    for kind in ("Lance", "TileDB", "Icechunk")
+    for kind in ("Lance", "TileDB", "Icechunk", "Precomputed")
 }
 _NOT_WHOLE: Final = (
     "metadata of stores are not checked in a comparison with filters, a deadline or skipped files"
