@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import subprocess
 import tempfile
 import urllib.error
 import urllib.request
@@ -197,6 +198,17 @@ class Registry:
         """Return the file that the registry keeps a blob in."""
         name = digest.removeprefix("sha256:")
         return self.folder / "docker/registry/v2/blobs/sha256" / name[:2] / name / "data"
+
+    def collect_garbage(self, folder: Path) -> None:
+        """Delete manifests without a tag, and all blobs that no other manifest refers to.
+
+        Args:
+            folder: a folder for the configuration.
+        """
+        configuration = folder / "garbage.yml"
+        configuration.write_text(_CONFIGURATION.format(folder=self.folder))
+        command = ["docker-registry", "garbage-collect", "--delete-untagged", str(configuration)]
+        subprocess.run(command, check=True, capture_output=True)
 
     def _read(self, path: str) -> bytes | None:
         try:

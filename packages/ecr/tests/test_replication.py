@@ -76,6 +76,21 @@ def test_index_is_copied_with_its_children_and_only_the_index_is_tagged(source, 
     assert [manifest.digest for manifest in report.plan.manifests] == [amd64, arm64, about, index]
 
 
+def test_images_that_garbage_collection_took_from_an_index_are_copied_again(
+    source, target, name, tmp_path
+):
+    index, *images = push_two_platforms(source, name)
+    replicate(source, target, name, index, "v1")
+
+    # It deletes manifests without a tag of their own, those of a tagged index as well.
+    target.collect_garbage(tmp_path)
+    assert target.tags(name) == {"v1": index}
+    assert [target.read(name, image) for image in images] == [None] * 3
+
+    replicate(source, target, name, index, "v1")
+    assert_whole(target, name, index)
+
+
 def test_nested_index_is_copied(source, target, name):
     inner, *_ = push_two_platforms(source, name)
     outer = source.push_index(name, {"digest": inner}, tag="outer")
