@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import subprocess
@@ -13,6 +14,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.local import folders as modu
 from aibs_informatics_aws_lambda.handlers.data_sync.local.folders import (
     Folders,
     make_directories,
+    set_mode,
 )
 from descriptors import descriptors_below
 
@@ -179,3 +181,23 @@ def test_directory_in_place_of_a_file_is_not_made(tmp_path):
 
     with pytest.raises(OSError, match="file"):
         make_directories(f"{tmp_path}/file/below")
+
+
+@pytest.mark.parametrize("error", [errno.EPERM, errno.ENOTSUP, errno.ENOSYS])
+def test_permissions_are_left_to_a_file_system_that_has_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error
+):
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(error, os.strerror(error))
+
+    for name in ("chmod", "fchmod"):
+        monkeypatch.setattr(os, name, refuse)
+    folders = Folders(f"{tmp_path}/root/", lambda _: 0o500)
+    write(folders, "a/b")
+    folders.set_modes()
+    assert below(tmp_path / "root") == ["a/", "a/b"]
+
+
+def test_permissions_that_cannot_be_set_for_other_reasons_are_an_error(tmp_path: Path):
+    with pytest.raises(FileNotFoundError):
+        set_mode(f"{tmp_path}/none", 0o600)

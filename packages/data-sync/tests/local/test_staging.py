@@ -664,3 +664,24 @@ def test_case_is_looked_at_once(tmp_path: Path, folders, monkeypatch: pytest.Mon
     assert [name[-4:] for name in looked_up if ".a." in str(name) or ".A." in str(name)] == [
         ".TMP"
     ]
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_file_is_published_where_there_are_no_permissions(
+    tmp_path: Path, folders, monkeypatch: pytest.MonkeyPatch, umask, whole
+):
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    umask(0o022)
+    for name in ("chmod", "fchmod"):
+        monkeypatch.setattr(os, name, refuse)
+    staged = Staging(folders).file(f"{tmp_path}/a")
+    if whole:
+        staged.write_whole(b"content", mode=0o777)
+    else:
+        staged.open()
+        staged.write(b"content")
+        staged.complete(0o644)
+    staged.publish()
+    assert (tmp_path / "a").read_bytes() == b"content"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import time
 from pathlib import Path
 
@@ -134,3 +136,32 @@ class TestSizeOnly:
         sync("s3://bucket/src/", tmp_path, size_only=size_only)
         is_younger = (tmp_path / "a").stat().st_mtime >= start - 1
         assert is_younger is not size_only
+
+    @pytest.mark.parametrize("error", [errno.EACCES, errno.EPERM, errno.EROFS])
+    @pytest.mark.parametrize("size_only", [True, False])
+    def test_file_in_sync_whose_time_cannot_be_changed_is_in_sync(
+        self, bucket, tmp_path, monkeypatch, caplog, size_only, error
+    ):
+        bucket.put_all({"src/a": b"one", "src/b": b"two"}, 1000)
+        write(tmp_path, {"a": "one", "b": "two"}, age=500)
+
+        def refuse(folder: Folder, name: str, seconds: float | None = None) -> None:
+            raise OSError(error, os.strerror(error), folder.path + name)
+
+        monkeypatch.setattr(executor, "set_modified", refuse)
+        done = sync("s3://bucket/src/", tmp_path, size_only=size_only)
+        assert (done.files_transferred, done.files_unchanged) == (0, 2)
+        warned = [f"{tmp_path}/a: {os.strerror(error)}" in line for line in caplog.messages]
+        assert warned == ([] if size_only else [True])
+
+    def test_disk_that_fails_as_a_file_is_touched_is_an_error(self, bucket, tmp_path, monkeypatch):
+        bucket.put_all({"src/a": b"one"}, 1000)
+        write(tmp_path, {"a": "one"}, age=500)
+
+        def fail(folder: Folder, name: str, seconds: float | None = None) -> None:
+            number = errno.EIO if seconds is None else errno.EPERM
+            raise OSError(number, os.strerror(number), folder.path + name)
+
+        monkeypatch.setattr(executor, "set_modified", fail)
+        with pytest.raises(OSError, match="Input/output error"):
+            sync("s3://bucket/src/", tmp_path)

@@ -21,6 +21,9 @@ _HOLD = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW
 READ = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 """Flags to open a directory that is read."""
 
+# Its maker may set the permissions of a file, unless there are none.
+_NO_PERMISSIONS = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS})
+
 _MOST_HELD = count_held(count_open_files())
 
 
@@ -105,7 +108,7 @@ class Folders:
             folder = self.make(relative)
             fd = os.open(".", READ, dir_fd=folder.fd)
             try:
-                os.fchmod(fd, self._modes.pop(relative))
+                set_mode(fd, self._modes.pop(relative))
             finally:
                 os.close(fd)
 
@@ -168,7 +171,7 @@ class Folders:
         if mode is None:
             return Folder(os.open(name, _HOLD, dir_fd=parent.fd), path)
         folder = Folder(os.open(name, READ, dir_fd=parent.fd), path)
-        os.fchmod(folder.fd, self._mode_while_written(path, mode))
+        set_mode(folder.fd, self._mode_while_written(path, mode))
         return folder
 
     def _make_root(self) -> None:
@@ -177,7 +180,7 @@ class Folders:
         with suppress(FileExistsError):
             os.mkdir(self.root, 0o777 if mode is None else stat.S_IRWXU)  # noqa: PTH102
             if mode is not None:
-                os.chmod(self.root, self._mode_while_written(self.root, mode))  # noqa: PTH101
+                set_mode(self.root, self._mode_while_written(self.root, mode))
 
     def _mode_while_written(self, path: str, mode: int) -> int:
         """Return a mode with which the owner can write to a directory; note one without."""
@@ -189,6 +192,26 @@ class Folders:
 def mode_below(root: str, relative: str) -> int:
     """Return the permissions of a directory below a root."""
     return stat.S_IMODE(os.stat(root + relative).st_mode)  # noqa: PTH116
+
+
+def set_mode(made: int | str, mode: int) -> None:
+    """Set the permissions of a file or directory that this process has made.
+
+    Where its file system has none, as those of other systems that are mounted or shared, it keeps
+    those that it was given.
+
+    Args:
+        made: its file descriptor or its path.
+        mode: the permissions.
+
+    Raises:
+        OSError: they cannot be set.
+    """
+    try:
+        os.chmod(made, mode)  # noqa: PTH101
+    except OSError as error:
+        if error.errno not in _NO_PERMISSIONS:
+            raise
 
 
 def open_folder(path: str) -> Folder:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 
-from .folders import Folder, Folders, make_directories, open_folder
+from .folders import Folder, Folders, make_directories, open_folder, set_mode
 
 # Longer than from one write of a file to the next. Older files are left over from killed syncs.
 _LEFTOVER_SECONDS = 86400.0
@@ -140,7 +140,7 @@ class StagedFile:
         try:
             self.write(content)
             if mode is not None and stat.S_IMODE(os.fstat(self.fd).st_mode) != mode:
-                os.fchmod(self.fd, mode)
+                set_mode(self.fd, mode)
             self._finish(modified, fsync=fsync)
         finally:
             self._close()
@@ -182,7 +182,7 @@ class StagedFile:
             OSError: it cannot be written.
         """
         try:
-            os.fchmod(self.fd, 0o666 & ~_umask() if mode is None else mode)
+            set_mode(self.fd, 0o666 & ~_umask() if mode is None else mode)
             self._finish(modified, fsync=fsync)
         finally:
             self._close()

@@ -1,5 +1,6 @@
 """The execution of a plan: transfers first, and deletions only after all of them succeeded."""
 
+import errno
 import logging
 import os
 import time
@@ -59,6 +60,9 @@ _HAS_MEMORY_OF_A_FUNCTION = MEMORY_KEY in os.environ
 
 # Once a file is older than this, whatever changes it gives it another time in whole seconds.
 _RECENT_SECONDS = 2.0
+
+# Errors about the time of a file of another user, or on a disk that cannot be written.
+_NOT_PERMITTED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 # There, so many transfers are put in turns of their folders. Those that a deadline leaves over may
 # be listed in a response.
@@ -150,6 +154,7 @@ class _PlanExecution:
         # Scanners take a file for stale by its time, and one that is in sync was just asked for.
         is_local = plan.route.target.bucket is None
         self.touches = (is_local or context.preserves) and context.changes
+        self._has_warned_of_touches = False
         # Files are kept where they are published.
         self.keeps_objects = context.backup is not None and not is_local
         self._outcome = outcome
@@ -441,11 +446,29 @@ class _PlanExecution:
         try:
             if not (checksums and checksums.touch(folder, name, step.entry.size, modified)):
                 set_modified(folder, name, modified)
-        except PermissionError:
+        except OSError as error:
+            if error.errno not in _NOT_PERMITTED:
+                raise
             # Only its owner may give a file another time than now, which would hide changes
             # where times alone tell them.
             if not self.context.size_only:
-                set_modified(folder, name)
+                self._touch_now(folder, name)
+
+    def _touch_now(self, folder: Folder, name: str) -> None:
+        """Give a file the time of now, if that is permitted: it is in sync all the same."""
+        try:
+            set_modified(folder, name)
+        except OSError as error:
+            if error.errno not in _NOT_PERMITTED:
+                raise
+            if not self._has_warned_of_touches:
+                self._has_warned_of_touches = True
+                logger.warning(
+                    "The times of files that are in sync stay as they are, such as %s: %s. A scan "
+                    "may take them for stale",
+                    folder.path + name,
+                    error.strerror,
+                )
 
     def note_unchanged(self, step: Step, evidence: Evidence) -> None:
         """Count and report an entry that is in sync."""
