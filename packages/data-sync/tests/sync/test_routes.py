@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from aibs_informatics_aws_lambda.common.s3 import S3Path
+from aibs_informatics_aws_lambda.handlers.data_sync.local import mounts
 from aibs_informatics_aws_lambda.handlers.data_sync.locations import find_root
 from aibs_informatics_aws_lambda.handlers.data_sync.sync.routes import (
     Root,
@@ -495,3 +496,52 @@ def test_access_point_may_be_that_of_the_other_bucket(source, target, changes, i
         return
     with pytest.raises(ValueError, match="may be the same location, as an access point"):
         check_overlap(route, **changes)
+
+
+MOUNTS = """\
+21 1 8:1 / / rw - ext4 /dev/sda1 rw
+22 21 8:1 /data/x /m rw - ext4 /dev/sda1 rw
+23 21 8:2 / /other rw - ext4 /dev/sdb1 rw
+24 21 8:2 / /with\\040blank rw - ext4 /dev/sdb1 rw
+25 24 8:1 / /with\\040blank rw - ext4 /dev/sda1 rw
+"""
+
+
+@pytest.fixture
+def mounted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that is mounted at another path as well, and another file system."""
+    (tmp_path / "mountinfo").write_text(MOUNTS)
+    monkeypatch.setattr(mounts, "_MOUNTS", tmp_path / "mountinfo")
+
+
+@table(
+    "source, destination, changes, result",
+    {
+        "a copy to the same folder": ("/data/x", "/m", {}, True),
+        "a copy to the same folder below both": ("/data/x/y", "/m/y", {}, True),
+        "a move": ("/data/x", "/m", {"retain": False}, "the same location"),
+        "a copy into the source": ("/data", "/m", {}, "overlap"),
+        "a mirror that the source is in": ("/m/y", "/data", {"delete": True}, "overlap"),
+        "a mount over another one": ("/with blank/data", "/data", {}, True),
+        "a mount under another one": ("/with blank/data", "/other/data", {}, False),
+        "another folder": ("/data/x", "/m2", {}, False),
+        "another file system": ("/data/x", "/other/data/x", {"retain": False}, False),
+        "a folder beside the one that is mounted": ("/data/xy", "/m", {"retain": False}, False),
+    },
+)
+def test_folder_that_is_mounted_twice_is_one_location(
+    mounted, source, destination, changes, result
+):
+    route = folder_route(location(source), location(destination))
+    check(route, result, **{"delete": False, "retain": True, **changes})
+
+
+def test_file_below_a_folder_that_is_mounted_twice_is_not_moved_onto_itself(mounted):
+    route = single_route(location("/data/x/f"), location("/m/f"))
+    check(route, "the same location", delete=False, retain=False)
+
+
+def test_mounts_need_not_be_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(mounts, "_MOUNTS", tmp_path / "none")
+    route = folder_route(location("/data/x"), location("/m"))
+    check(route, result=False, delete=True, retain=False)

@@ -26,7 +26,38 @@ def find_mount(folder: str) -> str | None:
 def list_mounts() -> Iterator[str]:
     """Yield the mount points, as the operating system reports them."""
     for fields in _read_mounts():
-        yield _OCTAL.sub(lambda found: chr(int(found[1], 8)), fields[4])
+        yield _unescape(fields[4])
+
+
+class Place(NamedTuple):
+    """Where a path is in a file system, wherever that is mounted.
+
+    Args:
+        device: the device number of the file system.
+        path: the path from its root.
+    """
+
+    device: str
+    path: str
+
+
+def find_place(path: str) -> Place | None:
+    """Return where a path is in its file system, or `None` if the operating system does not say.
+
+    A file system, or a folder of one, may be mounted at several paths (``mount --bind``, volumes
+    of containers): these are different paths of one place.
+
+    Args:
+        path: the absolute path, without symlinks; it may end in a slash.
+    """
+    place, longest = None, -1
+    for fields in _read_mounts():
+        mount = _unescape(fields[4]).rstrip("/")
+        # Of several at one path, the last one is what is seen there.
+        if f"{path}/".startswith(f"{mount}/") and len(mount) >= longest:
+            root = _unescape(fields[3]).rstrip("/")
+            place, longest = Place(fields[2], f"{root}{path[len(mount) :]}"), len(mount)
+    return place
 
 
 class FileSystem(NamedTuple):
@@ -49,6 +80,10 @@ def file_systems() -> dict[int, FileSystem]:
         kind, source = fields[fields.index("-", 6) + 1 :][:2]
         found[os.makedev(int(major), int(minor))] = FileSystem(kind, source)
     return found
+
+
+def _unescape(path: str) -> str:
+    return _OCTAL.sub(lambda found: chr(int(found[1], 8)), path)
 
 
 def _read_mounts() -> Iterator[list[str]]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from aibs_informatics_aws_lambda.common.s3 import is_access_point
 
+from ..local.mounts import find_place
 from ..locations import Root as Root
 
 
@@ -93,7 +94,15 @@ def check_overlap(route: Route, *, delete: bool, retain: bool) -> bool:
         if delete or not retain:
             _check_access_points(source, target)
         return False
-    if source.path == target.path + route.kept_prefix:
+    if _are_same(route, source.path, target.path, delete=delete, retain=retain):
+        return True
+    places = _find_places(source, target) if route.is_local else None
+    return places is not None and _are_same(route, *places, delete=delete, retain=retain)
+
+
+def _are_same(route: Route, source: str, target: str, *, delete: bool, retain: bool) -> bool:
+    """Tell whether the source and the target of a route are at one path; see `check_overlap`."""
+    if source == target + route.kept_prefix:
         if retain:
             return True
         raise ValueError(
@@ -102,8 +111,8 @@ def check_overlap(route: Route, *, delete: bool, retain: bool) -> bool:
         )
     if route.single:
         return False
-    mirror = target.path if delete else target.path + route.kept_prefix
-    inside = source.path.startswith(mirror) or mirror.startswith(source.path)
+    mirror = target if delete else target + route.kept_prefix
+    inside = source.startswith(mirror) or mirror.startswith(source)
     if inside and (delete or not retain or route.is_local):
         raise ValueError(
             f"source and destination overlap: {route.source.name()} and {route.target.name()}. "
@@ -111,6 +120,14 @@ def check_overlap(route: Route, *, delete: bool, retain: bool) -> bool:
             + ("" if route.is_local else ", or set delete: false and retain_source_data: true")
         )
     return False
+
+
+def _find_places(source: Root, target: Root) -> tuple[str, str] | None:
+    """Return the paths of two local paths in one file system, which may be mounted twice."""
+    one, other = find_place(source.path), find_place(target.path)
+    if one is None or other is None or one.device != other.device:
+        return None
+    return one.path, other.path
 
 
 def _check_access_points(source: Root, target: Root) -> None:
