@@ -54,6 +54,23 @@ def check_unchanged(path: str, entry: Entry, folder: Folder | None = None) -> No
         )
 
 
+def is_seen_twice(path: str, other: str) -> bool:
+    """Tell whether two paths lead to one file by two mounts of a file system.
+
+    Such mounts may have device numbers of their own. Files of two file systems may have one inode
+    number, but not one time of their last change in nanoseconds as well.
+
+    Raises:
+        OSError: one of them cannot be looked at.
+    """
+    found, there = os.stat(path), os.stat(other)  # noqa: PTH116
+    return found.st_dev != there.st_dev and _identity(found) == _identity(there)
+
+
+def _identity(found: os.stat_result) -> tuple[int, int, int, int]:
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
 def _describe_change(entry: Entry, found: os.stat_result) -> str:
     if entry.inode not in (None, found.st_ino):
         return "another file replaced it"

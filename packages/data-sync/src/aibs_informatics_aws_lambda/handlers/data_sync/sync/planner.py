@@ -14,6 +14,7 @@ from aibs_informatics_aws_lambda.common.s3 import MAX_KEY_BYTES
 
 from ..entries import Entry, EntryKind
 from ..evidence import is_absent
+from ..local.files import is_seen_twice
 from ..local.walk import OnFailure, list_destination
 from ..s3.client import S3
 from ..s3.listing import find_object, list_below
@@ -243,6 +244,7 @@ class _Planner:
             by_size = options.retain or options.diff.size_only
             self._diff = self._diff._replace(force=False, size_only=by_size)
         is_local = route.target.bucket is None
+        self._removes_files = route.is_local and not options.retain
         self._lists_unchanged = options.lists_all or not options.retain or is_local
         self._non_canonical = NonCanonicalKeys()
         self._conflicts = FileFolderConflicts(route.target.path) if is_local else None
@@ -296,6 +298,8 @@ class _Planner:
             self._add_extraneous(step)
             return
         self.plan.there += step.there is not None
+        if self._removes_files and step.there is not None:
+            self._check_two_files(step, step.there)
         reserved = self._options.reserved_paths
         if reserved and self._route.target.at(step.target) in reserved:
             raise ValueError(_two_sources(self._route, step))
@@ -317,6 +321,18 @@ class _Planner:
                 self.plan.steps.append_entry_file(step, rule)
             else:
                 self.plan.steps.append(step)
+
+    def _check_two_files(self, step: Step, there: Entry) -> None:
+        """Check that a source file, which is to be removed, is not the file at its own target."""
+        entry = step.entry
+        if (entry.inode, entry.size, entry.modified) != (there.inode, there.size, there.modified):
+            return
+        path, target = self._route.source.at(entry.relative), self._route.target.at(step.target)
+        if is_seen_twice(path, target):
+            raise ValueError(
+                f"{path} and {target} are the same file, by two mounts of its file system: "
+                "removing the source would lose the data. Set retain_source_data: true"
+            )
 
     def _is_archived(self, step: Step) -> bool:
         if step.entry.storage_class is None or step.action != "transfer":
