@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from mutate import Survivor, compare, read_configuration
+from mutate import Survivor, compare, main, read_configuration
 from tables import table
 
 CONFIGURATION = read_configuration()
@@ -34,6 +34,13 @@ OTHER = Survivor("sync/diff", "decide", "if a < b:", "if a >= b:")
 )
 def test_difference_to_the_list(found, known, problems):
     assert [problem.partition(":")[0] for problem in compare(found, known)] == problems
+
+
+def test_unknown_module_is_named(capsys):
+    with pytest.raises(SystemExit):
+        main(["sync/dif"])
+
+    assert "sync/dif is not a module of" in capsys.readouterr().err
 
 
 def test_problem_shows_the_change():

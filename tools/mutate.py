@@ -140,6 +140,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=2 * (os.cpu_count() or 1))
     options = parser.parse_args(arguments)
     configuration = read_configuration()
+    unknown = [name for name in options.modules if not configuration.path_of(name).is_file()]
+    if unknown:
+        parser.error(f"{unknown[0]} is not a module of {configuration.package}, such as sync/diff")
     modules = options.modules or configuration.modules
     _print(f"{'module':24} mutants  killed  listed  not listed  seconds")
     failed = False
@@ -165,7 +168,7 @@ def _run_module(configuration: Configuration, module: str, jobs: int) -> list[st
         f"{module:24} {total:7} {killed:7} {len(found) - unlisted:7} {unlisted:11} {seconds:8.0f}"
     )
     if killed < _LEAST_KILLED * total:
-        problems.append(f"{module}: {killed} of {total} mutants die, and nine in ten have to")
+        problems.append(f"{module}: {killed} of {total} mutants die, and nine in ten must")
     return problems
 
 

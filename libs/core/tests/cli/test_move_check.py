@@ -36,7 +36,7 @@ def test_names_that_exist_are_not_reported(project):
         f"NAME = '{OURS}.main.handle'\n"
     )
 
-    assert project(app=source) == (["checked: 2, problems: 0, names with another home: 0"], True)
+    assert project(app=source) == (["checked: 2, problems: 0, names that have moved: 0"], True)
 
 
 @pytest.mark.parametrize(
@@ -54,8 +54,8 @@ def test_names_that_exist_are_not_reported(project):
         ),
         (
             "def later():\n    from aibs_informatics_core.exceptions import ValidationError",
-            "project/app.py:2: aibs_informatics_core.exceptions.ValidationError is not raised any "
-            f"more. Import it from {OURS}.common.exceptions.",
+            "project/app.py:2: aibs_informatics_core.exceptions.ValidationError is no longer "
+            f"raised. Import it from {OURS}.common.exceptions.",
         ),
         (
             "import no_such_module",
@@ -77,7 +77,7 @@ def test_missing_names_and_failing_imports_are_problems(project, source, line):
     lines, works = project(app=source)
 
     assert (lines, works) == (
-        [line, "checked: 2, problems: 1, names with another home: 0"],
+        [line, "checked: 2, problems: 1, names that have moved: 0"],
         False,
     )
 
@@ -100,7 +100,7 @@ def test_names_of_the_support_libraries_are_reported_with_their_home(project):
         "packages. Keep aibs-informatics-aws-utils as a requirement.",
         "project/app.py:3: aibs_informatics_aws_utils.s3.upload_json has moved. "
         f"Import it from {OURS}.common.s3.",
-        "checked: 2, problems: 0, names with another home: 3",
+        "checked: 2, problems: 0, names that have moved: 3",
     ]
 
 
@@ -126,7 +126,7 @@ def test_a_package_that_is_not_installed_is_named(project, monkeypatch):
 def test_modules_that_are_programs_are_not_run(project):
     lines, works = project(__main__="raise AssertionError", app="")
 
-    assert (lines, works) == (["checked: 2, problems: 0, names with another home: 0"], True)
+    assert (lines, works) == (["checked: 2, problems: 0, names that have moved: 0"], True)
 
 
 def test_a_module_that_does_not_exist_is_a_problem():
@@ -164,7 +164,5 @@ def test_the_command_prints_the_report(handle_lambda_request, work):
     result = handle_lambda_request("--check-move", "work", "app")
 
     assert result.returncode == 1
-    assert result.stdout.splitlines()[-1] == (
-        "checked: 2, problems: 1, names with another home: 0"
-    )
+    assert result.stdout.splitlines()[-1] == ("checked: 2, problems: 1, names that have moved: 0")
     assert handle_lambda_request("--check-move", "work").returncode == 0

@@ -35,6 +35,11 @@ def test_verbs_options_and_paths_are_completed(complete, disk):
     assert complete("data-sync cp va") == ["vast/"]
 
 
+def test_options_are_listed_once_a_dash_is_typed(complete):
+    assert not any(found.startswith("-") for found in complete("data-sync "))
+    assert {"--delete", "--dry-run"} <= set(complete("data-sync --"))
+
+
 def test_buckets_and_keys_are_completed(complete, aws):
     aws.make_bucket()
     aws.put("bucket", "run-1/a", "a")

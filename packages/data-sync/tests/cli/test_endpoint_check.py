@@ -122,7 +122,11 @@ NGINX = response("400 Bad Request", "text/html", "plain HTTP request was sent to
         "plain HTTP": ("https", response("200 OK", "text/xml", XML), "does not speak TLS"),
         "TLS, says nginx": ("http", NGINX, "speaks TLS: write https://"),
         "TLS, by an alert": ("http", b"\x15\x03\x01\x00\x02\x02F", "speaks TLS: write https://"),
-        "a web site": ("http", response("200 OK", "text/html", "<html>"), "no service compatible"),
+        "a web site": (
+            "http",
+            response("200 OK", "text/html", "<html>"),
+            "not compatible with S3",
+        ),
     },
 )
 def test_server_that_is_no_s3_is_one_sentence(serve, scheme, received, problem):

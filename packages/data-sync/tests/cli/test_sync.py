@@ -112,7 +112,7 @@ def test_files_are_selected_by_name_and_size_and_others_are_protected(run, disk,
     sized = run("--delete", "--max-size", "2", "data", "s3://bucket/data/")
 
     assert listed.returncode == 4
-    assert "data/missing does not exist, and is listed: correct the list" in listed.stderr
+    assert "data/missing is in the list, but does not exist: correct the list" in listed.stderr
     assert listed.stdout.startswith("2 files (3 B) transferred")
     assert "2 unchanged, 1 deleted" in sized.stdout
     assert aws.get(bucket, "data/sub/deep/c.csv") == b"old"

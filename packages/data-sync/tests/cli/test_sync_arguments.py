@@ -375,8 +375,8 @@ def test_limits_are_request_fields(arguments, fields):
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        ("--bandwidth", "0", "'0' is not a size a second, of 1kB at least, such as 50MB or 1GiB"),
-        ("--bandwidth", "10", "'10' is not a size a second, of 1kB at least"),
+        ("--bandwidth", "0", "'0' is not a rate of at least 1kB per second, such as 50MB or 1GiB"),
+        ("--bandwidth", "10", "'10' is not a rate of at least 1kB per second"),
         ("--filter-from", "nothing", "argument --filter-from: nothing: No such file or directory"),
         ("--bandwidth", "fast", "'fast' is not a size such as 500MB or 16GiB"),
         ("--requests-per-second", "0", "'0' is not a positive number"),

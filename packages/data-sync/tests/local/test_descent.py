@@ -98,7 +98,7 @@ def test_directory_that_was_moved_on_the_way_is_an_error(tmp_path: Path, pace: P
             (tmp_path / "root" / "a" / "b").rename(tmp_path / "other" / "b")
         return {"root": ["a"], "root/a": ["b"]}.get(path, [])
 
-    with pytest.raises(OSError, match="moved meanwhile") as caught:
+    with pytest.raises(OSError, match="moved in the meantime") as caught:
         descend(open_folder(str(tmp_path)), "root", enter, pace=pace)
     assert (caught.value.errno, caught.value.filename) == (errno.ESTALE, "root/a")
 

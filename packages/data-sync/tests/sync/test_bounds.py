@@ -150,7 +150,9 @@ def test_wait_that_a_service_asks_for_does_not_outlast_the_deadline(s3, tmp_path
         return asks
 
     s3.fault = fault
-    with pytest.raises(NoProgressError, match="time was up before s3://bucket/src/ was listed"):
+    with pytest.raises(
+        NoProgressError, match="deadline passed before s3://bucket/src/ was listed"
+    ):
         sync("s3://bucket/src/", tmp_path / "dst", deadline=500)
     assert len(s3.calls) == 1
 

@@ -76,7 +76,7 @@ def test_nothing_that_the_list_leaves_out_is_deleted(source, listed, s3):
 
 
 def test_missing_file_is_an_error_that_names_it(source, listed, s3):
-    with pytest.raises(FileNotFoundError, match="data/none does not exist, and is listed"):
+    with pytest.raises(FileNotFoundError, match="data/none is in the list, but does not exist"):
         sync(source, listed("a", "none"))
     assert s3.read("copies") == {}
 
@@ -211,7 +211,7 @@ def test_stats_count_what_the_list_names_without_a_listing(source, listed, s3):
 
 
 def test_stats_of_a_missing_file_are_an_error_that_names_it(source, listed, tmp_path):
-    with pytest.raises(FileNotFoundError, match="data/none does not exist, and is listed"):
+    with pytest.raises(FileNotFoundError, match="data/none is in the list, but does not exist"):
         stats(path=source, files_from=str(listed("none")))
     with pytest.raises(FileNotFoundError, match=r"nowhere does not exist, and .* lists files"):
         stats(path=str(tmp_path / "nowhere"), files_from=str(listed("a")))

@@ -175,7 +175,7 @@ def test_each_array_of_a_group_is_checked(verify):
             {log(0): added("a", "b"), "a": ""},
             {},
             {},
-            ["b is named, and on neither side"],
+            ["b is named, but exists on neither side"],
         ),
     },
 )
@@ -189,9 +189,9 @@ def test_damage_is_named(verify, both, source, target, faults):
 @table(
     "both, reason",
     {
-        "a log that goes on from a checkpoint": (
+        "a log that continues from a checkpoint": (
             {log(11): added("a"), "a": ""},
-            "goes on from a checkpoint",
+            "continues from a checkpoint",
         ),
         "files elsewhere": ({log(0): added("s3://b/a")}, "files outside of its folder"),
         "another chunk grid": (

@@ -256,9 +256,12 @@ def test_folders_are_flushed_before_the_switch(source, destination, monkeypatch)
 @table(
     "options, message",
     {
-        "the parts of a split store": ({"entry_files": "skip"}, "switch and entry_files exclude"),
-        "deletions alone": ({"delete_only": ["x"]}, "switch and delete_only exclude"),
-        "archived objects": ({"skip_archived": True}, "switch and skip_archived exclude"),
+        "the parts of a split store": (
+            {"entry_files": "skip"},
+            "switch and entry_files are mutually",
+        ),
+        "deletions alone": ({"delete_only": ["x"]}, "switch and delete_only are mutually"),
+        "archived objects": ({"skip_archived": True}, "switch and skip_archived are mutually"),
     },
 )
 @pytest.mark.parametrize("dry_run", [True, False])
@@ -497,7 +500,7 @@ def test_time_that_is_up_while_files_are_linked_is_an_error(
 
     real = os.link
     monkeypatch.setattr(os, "link", slowly)
-    with pytest.raises(NoProgressError, match=r"the time was up before .*dst was listed"):
+    with pytest.raises(NoProgressError, match=r"the deadline passed before .*dst was listed"):
         sync(source, destination, timed, deadline=2)
     assert read(destination) == OLD
     assert hidden(destination) == []

@@ -256,7 +256,7 @@ def test_copy_under_another_etag_is_looked_at_except_on_aws(content, reads):
         if content == b"x":
             assert mover.publish(step("bucket"), response).verified is False
         else:
-            message = "cannot copy s3://bucket/src/a to s3://other/dst/a: .* other content"
+            message = "cannot copy s3://bucket/src/a to s3://other/dst/a: .* different content"
             with pytest.raises(AWSError, match=message):
                 mover.publish(step("bucket"), response)
     conditions = [read.headers["If-Match"] for read in s3.named("GetObject")]

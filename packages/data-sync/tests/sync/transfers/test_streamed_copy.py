@@ -143,7 +143,7 @@ def other_content(there: FaultyS3, call: Call, proceed: Callable[[], Reply]) -> 
     "fault, message",
     {
         "nothing is stored": (page, "does not exist, although"),
-        "something else is stored": (other_content, "other content"),
+        "something else is stored": (other_content, "differs from its source"),
     },
 )
 def test_nothing_is_removed_without_evidence(bucket, there: FaultyS3, fault, message):

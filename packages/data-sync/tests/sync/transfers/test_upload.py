@@ -128,12 +128,12 @@ def test_unconfirmed_upload_is_an_error(
     "headers, content, message",
     {
         "a checksum of the content": (CRC, None, None),
-        "a checksum of other content": (OTHER_CRC, b"y\n", "other content"),
+        "a checksum of other content": (OTHER_CRC, b"y\n", "differs from the file"),
         "the ETag of the content": (ETAG, None, None),
         "another ETag, and the content": (OTHER_ETAG, CONTENT, None),
-        "another ETag, and other content": (OTHER_ETAG, b"y\n", "other content"),
+        "another ETag, and other content": (OTHER_ETAG, b"y\n", "differs from the file"),
         "an encrypted ETag, and the content": ({**OTHER_ETAG, **KMS}, CONTENT, None),
-        "an encrypted ETag, and other content": ({**ETAG, **KMS}, b"y\n", "other content"),
+        "an encrypted ETag, and other content": ({**ETAG, **KMS}, b"y\n", "differs from the file"),
     },
 )
 def test_file_is_moved_once_its_content_was_seen(tmp_path: Path, headers, content, message):

@@ -77,7 +77,7 @@ def check_move(names: Sequence[str]) -> tuple[str, bool]:
         found += _of_module(module)
     problems = sum(finding.is_problem for finding in found)
     moved = len(found) - problems
-    summary = f"checked: {len(modules)}, problems: {problems}, names with another home: {moved}"
+    summary = f"checked: {len(modules)}, problems: {problems}, names that have moved: {moved}"
     return "\n".join([*(finding.text for finding in found), summary]), problems == 0
 
 
@@ -164,7 +164,7 @@ def _of_support_library(name: str) -> Iterator[tuple[str, bool]]:
         yield f"{name} has moved to {home}. Install {distribution}.", False
     elif home.endswith(".exceptions"):
         # `except` does not catch an error of the other class.
-        yield f"{name} is not raised any more. Import it from {home}.", True
+        yield f"{name} is no longer raised. Import it from {home}.", True
     else:
         yield f"{name} has moved. Import it from {home}.", False
 

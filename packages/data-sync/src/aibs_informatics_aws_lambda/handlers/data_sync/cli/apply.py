@@ -128,7 +128,7 @@ def _print_changed(plan: PlanFile) -> int:
 
 def make_parser() -> shared.Parser:
     """Return the parser."""
-    parser = shared.Parser(_PROGRAM, _DESCRIPTION, _EXAMPLES)
+    parser = shared.Parser(_PROGRAM, _DESCRIPTION, _EXAMPLES, usage="%(prog)s [options] FILE")
     parser.add_argument(
         "plan_file", metavar="FILE", type=Path, help="plan written by data-sync --plan"
     )

@@ -230,7 +230,7 @@ def add_output_options(
             metavar="SECONDS",
             type=not_negative,
             default=15.0,
-            help="without a terminal: a line of progress each time (default: 15; 0: none)",
+            help="without a terminal: interval of progress lines (default: 15; 0: none)",
         )
     # `run_as_process` reads it from `sys.argv`: parsing the arguments may be what fails.
     group.add_argument("--debug", action="store_true", help="show the traceback of an error")

@@ -215,8 +215,8 @@ def _times_agree(probe: Probe) -> bool:
     return bool(listed.replace(microsecond=0) == served)
 
 
-_MAY_MIX = "an object that changes during a sync may be transferred in part old, in part new"
-_NOT_CHECKED = "damage on the way is not noticed: check with data-sync verify"
+_MAY_MIX = "a copy of an object that changes during a sync may mix both versions"
+_NOT_CHECKED = "damage in transit is not detected: check with data-sync verify"
 
 BEHAVIORS: Sequence[Behavior] = (
     Behavior(
@@ -225,7 +225,7 @@ BEHAVIORS: Sequence[Behavior] = (
         "syncs stop with an error: listings cannot be compared",
     ),
     Behavior(
-        "lists from a given key on (start-after)",
+        "lists from a given key (start-after)",
         _starts_after,
         "long listings are not split into ranges",
     ),
@@ -279,7 +279,7 @@ BEHAVIORS: Sequence[Behavior] = (
     Behavior(
         "has the MD5 of an object as its ETag",
         _has_md5,
-        "unchanged files cannot be told by their ETag: use --size-only",
+        "unchanged files cannot be recognized by their ETag: use --size-only",
     ),
     Behavior(
         "keeps the ETag of an upload in parts",

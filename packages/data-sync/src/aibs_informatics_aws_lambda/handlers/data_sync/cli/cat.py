@@ -58,7 +58,7 @@ def run(arguments: Sequence[str]) -> ExitCode:
 
 def make_parser() -> Parser:
     """Return the parser."""
-    parser = Parser(_PROGRAM, _DESCRIPTION, _EXAMPLES)
+    parser = Parser(_PROGRAM, _DESCRIPTION, _EXAMPLES, usage="%(prog)s [options] SRC...")
     parser.add_argument(
         "sources", metavar="SRC", nargs="+", help="S3 URI, EFS path or local path of a file"
     )

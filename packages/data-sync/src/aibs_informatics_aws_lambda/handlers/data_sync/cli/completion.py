@@ -63,7 +63,7 @@ def complete() -> None:
         if completer is not None and action.option_strings:
             action.completer = completer
     argcomplete.autocomplete(
-        parser, always_complete_options="long", default_completer=_PathCompleter()
+        parser, always_complete_options=False, default_completer=_PathCompleter()
     )
     sys.exit(ExitCode.FAILED)
 

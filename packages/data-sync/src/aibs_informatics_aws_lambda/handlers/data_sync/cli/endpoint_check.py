@@ -226,7 +226,7 @@ def judge_response(response: bytes) -> str | None:
     head, _, body = response.partition(b"\r\n\r\n")
     status_line = re.match(rb"HTTP/\S+ (\d{3})", head)
     if status_line is None:
-        return "the server does not speak HTTP: it is no service compatible with S3"
+        return "the server does not speak HTTP: it is not compatible with S3"
     status = int(status_line[1])
     headers = head.decode("latin-1").lower()
     if re.search(r"^x-amz-", headers, re.MULTILINE):
@@ -241,5 +241,5 @@ def judge_response(response: bytes) -> str | None:
     is_other = (is_success and body.strip()) or status in _OTHER_STATUSES
     if is_other and (kind in _OTHER_TYPES or is_page):
         content = kind if kind in _OTHER_TYPES else "a page of HTML"
-        return f"the server is no service compatible with S3: it responds {status} with {content}"
+        return f"the server is not compatible with S3: it responds {status} with {content}"
     return None

@@ -75,20 +75,36 @@ def add_file_filters(group: argparse._ArgumentGroup) -> None:
         help="look up only the paths in FILE, one a line, relative to SRC; - is stdin",
     )
     for option, dest, parse, metavar, effect in (
-        ("--min-size", "min_size_bytes", parse_size, "SIZE", "skip files smaller than 10MB"),
-        ("--max-size", "max_size_bytes", parse_size, "SIZE", "skip files larger than 2GiB"),
-        ("--newer-than", "modified_after", parse_time, "TIME", "skip files older than 7d or 36h"),
+        (
+            "--min-size",
+            "min_size_bytes",
+            parse_size,
+            "SIZE",
+            "skip files smaller than SIZE, such as 10MB",
+        ),
+        (
+            "--max-size",
+            "max_size_bytes",
+            parse_size,
+            "SIZE",
+            "skip files larger than SIZE, such as 2GiB",
+        ),
+        (
+            "--newer-than",
+            "modified_after",
+            parse_time,
+            "TIME",
+            "skip files older than TIME, such as 7d",
+        ),
         (
             "--older-than",
             "modified_before",
             parse_time,
             "TIME",
-            "skip files modified since, such as 2026-01-31",
+            "skip files modified since TIME, such as 2026-01-31",
         ),
     ):
-        group.add_argument(
-            option, metavar=metavar, dest=dest, type=parse, help=f"{effect}, for example"
-        )
+        group.add_argument(option, metavar=metavar, dest=dest, type=parse, help=effect)
 
 
 class _ExtendRules(argparse.Action):

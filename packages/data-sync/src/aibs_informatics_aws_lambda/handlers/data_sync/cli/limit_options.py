@@ -19,7 +19,7 @@ def add_bandwidth(group: argparse._ArgumentGroup) -> None:
         "--bandwidth",
         metavar="SIZE",
         type=_parse_bandwidth,
-        help="transfer at most 50MB, for example, a second, up and down together",
+        help="maximum bytes per second, up and down together, such as 50MB",
     )
 
 
@@ -40,7 +40,7 @@ def add_limits(group: argparse._ArgumentGroup) -> None:
         "--requests-per-second",
         metavar="N",
         type=_parse_rate,
-        help="send at most N requests to S3 a second, each part of a large file included",
+        help="send at most N requests per second to S3, including each part of a large file",
     )
     group.add_argument(
         "--retries",
@@ -62,7 +62,9 @@ def given_limits(options: argparse.Namespace) -> dict[str, Any]:
 def _parse_bandwidth(text: str) -> int:
     size: int = arguments.parse_size(text)
     if size < _LEAST_BANDWIDTH:
-        raise ValueError(f"{text!r} is not a size a second, of 1kB at least, such as 50MB or 1GiB")
+        raise ValueError(
+            f"{text!r} is not a rate of at least 1kB per second, such as 50MB or 1GiB"
+        )
     return size
 
 

@@ -70,7 +70,7 @@ class ObjectReader:
                 piece.
 
         Raises:
-            AWSError: the object does not exist or cannot be read, or has changed meanwhile.
+            AWSError: the object does not exist or cannot be read, or has changed in the meantime.
         """
         key, _, version = location.key.partition(VERSION)
         arguments = {"VersionId": version} if version else {}
@@ -164,7 +164,7 @@ def _read_part(response: Response, found: ObjectVersion, size: int) -> bytes:
         )
     # Some services ignore the condition of the request.
     if bare_etag(response.headers.get("etag", "")) != found.etag:
-        raise ChangedError(f"cannot read {uri}: the object has changed meanwhile. Try again")
+        raise ChangedError(f"cannot read {uri}: the object changed while it was read. Try again")
     return response.body
 
 
@@ -185,7 +185,7 @@ def _checked(
             yield block
     if digest and base64.b64encode(digest.digest()).decode() != stored:
         raise AWSError(
-            f"cannot read {location}: what was received does not have the checksum that the "
+            f"cannot read {location}: the received data does not match the checksum that the "
             "service has stored. Try again, and check the network"
         )
 

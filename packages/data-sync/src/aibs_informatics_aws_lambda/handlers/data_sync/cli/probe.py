@@ -21,7 +21,7 @@ _PROGRAM = f"{PROGRAM} probe"
 
 _DESCRIPTION = """\
 Find out how a service compatible with S3 differs from S3, and what follows for syncs.
-Some objects are written below a prefix of their own, and deleted at the end.
+It writes some objects below a new prefix, and deletes them at the end.
 """
 
 _EXAMPLES = f"""\
@@ -70,7 +70,7 @@ def run(arguments: Sequence[str]) -> ExitCode:
 
 def make_parser() -> Parser:
     """Return the parser."""
-    parser = Parser(_PROGRAM, _DESCRIPTION, _EXAMPLES)
+    parser = Parser(_PROGRAM, _DESCRIPTION, _EXAMPLES, usage="%(prog)s [options] LOCATION")
     parser.add_argument(
         "location", metavar="LOCATION", type=parse_path, help="S3 URI of a prefix to write below"
     )

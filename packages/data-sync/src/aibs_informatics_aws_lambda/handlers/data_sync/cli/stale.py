@@ -78,7 +78,7 @@ def run(arguments: Sequence[str]) -> ExitCode:
 
 def _check_plan(plan: Path, path: object) -> None:
     if isinstance(path, S3Path):
-        raise UsageError("--plan is not supported for S3, where rm removes nothing")
+        raise UsageError("--plan is not supported for S3: rm --plan removes local files only")
     problem = unwritable_reason(plan)
     if problem:
         raise UsageError(f"cannot write the plan to {plan}: {problem}")
@@ -86,7 +86,7 @@ def _check_plan(plan: Path, path: object) -> None:
 
 def make_parser() -> Parser:
     """Return the parser."""
-    parser = Parser(_PROGRAM, _DESCRIPTION, _EXAMPLES)
+    parser = Parser(_PROGRAM, _DESCRIPTION, _EXAMPLES, usage="%(prog)s --days N [options] PATH")
     parser.add_argument(
         "path", metavar="PATH", type=parse_path, help="S3 URI, EFS path or local path"
     )

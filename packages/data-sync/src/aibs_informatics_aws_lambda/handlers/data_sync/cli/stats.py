@@ -209,7 +209,7 @@ def _row(node: Node, name: str) -> tuple[str, str, str, str]:
 
 def make_parser() -> Parser:
     """Return the parser."""
-    parser = Parser(_PROGRAM, _DESCRIPTION, _EXAMPLES, shows_sizes=True)
+    parser = Parser(_PROGRAM, _DESCRIPTION, _EXAMPLES, "%(prog)s [options] PATH", shows_sizes=True)
     parser.add_argument(
         "path", metavar="PATH", type=parse_path, help="S3 URI, EFS path or local path"
     )

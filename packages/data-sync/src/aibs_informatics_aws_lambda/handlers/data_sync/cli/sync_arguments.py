@@ -172,12 +172,12 @@ def _add_deletions(group: Group) -> None:
     group.add_argument(
         "--delete",
         action="store_true",
-        help="delete extraneous files at DST, but no excluded ones (default: off)",
+        help="delete extraneous files at DST, but not excluded ones (default: off)",
     )
     group.add_argument(
         "--max-delete",
         metavar="N|SHARE",
-        help="fail before any change if more would be deleted; as 100 or 5%%",
+        help="fail before any change if more would be deleted; such as 100 or 5%%",
     )
     group.add_argument(
         "--delete-excluded", action="store_true", help="with --delete: delete excluded files too"

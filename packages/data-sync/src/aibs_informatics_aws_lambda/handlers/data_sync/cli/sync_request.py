@@ -137,7 +137,7 @@ def _problems(request: SyncRequest, options: argparse.Namespace) -> Iterator[str
             "and readers would see a mixture of batches"
         )
     if request.files_from is not None and request.delete:
-        yield "--delete has no effect with --files-from: nothing that a list leaves out is deleted"
+        yield "--delete has no effect with --files-from: other files are never deleted"
     if request.files_from == Path("-") and options.plan_file:
         yield "--plan needs a list that can be read again: name a file instead of -"
     if request.inventory is not None and not from_s3:
@@ -145,7 +145,7 @@ def _problems(request: SyncRequest, options: argparse.Namespace) -> Iterator[str
     if options.batch_bytes and options.jobs == 1:
         yield "--batch-bytes requires --jobs"
     if request.stores and str(request.report_path).lower().endswith((".html", ".htm")):
-        yield "a report by --stores is no page: choose another suffix than .html"
+        yield "--report with --stores is not a page: choose another suffix than .html"
     if options.jobs > 1 and request.stores and not request.dry_run:
         yield "--stores runs in one process: leave --jobs out"
     if options.jobs > 1 and request.verify:

@@ -120,7 +120,7 @@ class ChecksumCache:
         return self._state(found)
 
     def end(self, begun: FileState | None, path: str, kind: str, value: str) -> None:
-        """Store a checksum of a file that was read, unless it has changed meanwhile.
+        """Store a checksum of a file that was read, unless it has changed in the meantime.
 
         Args:
             begun: what `begin` has returned.

@@ -81,7 +81,7 @@ def descend(
             threads; by default, all are visited in this one.
 
     Raises:
-        OSError: a directory cannot be read, or was moved meanwhile.
+        OSError: a directory cannot be read, or was moved in the meantime.
     """
     _Descent(enter, leave, pace).run(parent, name)
 
@@ -248,7 +248,7 @@ class _Descent:
 def _check_parent(fd: int, parent: os.stat_result, path: str) -> None:
     """Raise an error if a directory is in another one now."""
     if not os.path.samestat(parent, os.stat("..", dir_fd=fd)):
-        raise OSError(errno.ESTALE, "a directory in it was moved meanwhile", path)
+        raise OSError(errno.ESTALE, "a directory in it was moved in the meantime", path)
 
 
 class _Level(NamedTuple):
@@ -298,7 +298,7 @@ def _descend_in_turn(
 
 def _check_parent_is(level: _Level, fd: int) -> None:
     if not os.path.samestat(level.stat, os.fstat(fd)):
-        raise OSError(errno.ESTALE, "a directory in it was moved meanwhile", level.path)
+        raise OSError(errno.ESTALE, "a directory in it was moved in the meantime", level.path)
 
 
 def _enter_in_turn(enter: Enter, fd: int, path: str) -> Iterator[str]:

@@ -30,7 +30,7 @@ _OFFSETS: Final = (0, 512, 1024, 2048)
 _MARKED_VERSIONS: Final = (2, 3)
 _VERSION_INDEX, _FLAGS_INDEX = 8, 11
 _OPEN_FOR_WRITING: Final = 0b101
-"""Bit 0: open for writing; bit 2: by a writer that lets others read meanwhile (SWMR)."""
+"""Bit 0: open for writing; bit 2: by a writer that lets others read (SWMR)."""
 
 
 def check_closed(path: str) -> None:

@@ -21,7 +21,7 @@ def sync_batch(
 
     Raises:
         ValidationError: the stored requests are not a list of syncs; none was run.
-        NoProgressError: the time was up before anything was done.
+        NoProgressError: the deadline passed before anything was done.
         Exception: that of the first sync that fails, unless ``allow_partial_failure`` is set.
     """
     syncs = read_requests(request.requests)
@@ -39,7 +39,7 @@ def sync_batch(
             if isinstance(error, NoProgressError):
                 raise
             raise NoProgressError(
-                "the time was up before the batch began: allow more time"
+                "the deadline passed before the batch began: allow more time"
             ) from None
         except Exception:
             if not request.allow_partial_failure:

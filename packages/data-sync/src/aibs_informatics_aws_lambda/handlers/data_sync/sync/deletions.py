@@ -64,7 +64,7 @@ def delete_extraneous(plan: Plan, context: ExecutionContext, outcome: Outcome) -
     Raises:
         OSError: a file cannot be deleted.
         AWSError: an object cannot be deleted.
-        OutOfTimeError: the time was up before all of them were deleted.
+        OutOfTimeError: the deadline passed before all of them were deleted.
     """
     target = plan.route.target
 
@@ -146,8 +146,8 @@ def remove_sources(
         outcome: receives the counts.
 
     Raises:
-        OSError: a file has changed meanwhile, or cannot be deleted.
-        AWSError: an object has changed meanwhile, or cannot be deleted.
+        OSError: a file has changed in the meantime, or cannot be deleted.
+        AWSError: an object has changed in the meantime, or cannot be deleted.
     """
     if any(plan.route.is_remote_to_local for plan in plans):
         logger.warning("The source stays: objects are not removed after a sync to local files")
@@ -305,7 +305,7 @@ def delete_objects(
 
     Raises:
         AWSError: one of them has changed, or cannot be deleted.
-        OutOfTimeError: the time was up before the next request.
+        OutOfTimeError: the deadline passed before the next request.
     """
     window = Window(context.concurrency)
     deleter = _Deleter(root, s3, context.pool, window, on_deleted)

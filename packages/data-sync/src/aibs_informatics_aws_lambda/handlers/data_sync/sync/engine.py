@@ -143,7 +143,7 @@ class Engine:
         Raises:
             FileNotFoundError: the source is missing, and ``fail_if_missing`` is set.
             ValueError: the request, or a name in the source, is invalid; nothing was changed.
-            NoProgressError: the time was up before anything was done.
+            NoProgressError: the deadline passed before anything was done.
             OSError: a file cannot be read or written.
             AWSError: S3 refuses or cannot be reached.
         """
@@ -316,7 +316,7 @@ class _Call:
             self._there = switch.there()
             before = request.continuation
             if before and not before.only_removes and not switch.is_resumed:
-                logger.info("The new tree of the calls before is gone: the sync starts again")
+                logger.info("The new tree of the previous calls is gone: the sync starts again")
                 again = type(before)(calls=before.calls)
                 self._request = request.model_copy(update={"continuation": again})
             yield switch
@@ -581,7 +581,7 @@ def _make_store_summary(
 
 def _too_slow(source: str) -> NoProgressError:
     return NoProgressError(
-        f"the time was up before {source} was listed: allow more time, or sync parts of it"
+        f"the deadline passed before {source} was listed: allow more time, or sync parts of it"
     )
 
 

@@ -74,7 +74,7 @@ def execute(plans: Sequence[Plan], context: ExecutionContext) -> Outcome:
     """Transfer and delete what the plans say.
 
     Returns:
-        What was done until the end, or until the time was up.
+        What was done until the end, or until the deadline passed.
 
     Raises:
         OSError: a file cannot be read or written, or has changed.
@@ -171,7 +171,7 @@ class _PlanExecution:
         """Run the transfers.
 
         Raises:
-            OutOfTimeError: the time was up; the outcome says which entries are done.
+            OutOfTimeError: the deadline passed; the outcome says which entries are done.
         """
         activity.items = self._transferring
         try:

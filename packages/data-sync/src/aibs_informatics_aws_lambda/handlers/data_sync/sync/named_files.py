@@ -187,7 +187,7 @@ def _entry_of(name: str, uri: str, sent: Future) -> Entry:  # type: ignore[type-
     response = sent.result()
     found = read_stored(response, is_head=True)
     if found.size is None or found.modified is None or not found.etag:
-        raise ValueError(f"the service does not tell size, time and ETag of {uri}")
+        raise ValueError(f"the response for {uri} lacks its size, time or ETag")
     storage_class = response.headers.get("x-amz-storage-class")
     archived = storage_class if is_archived(response.headers) else None
     return Entry(name, found.size, found.modified, found.etag, storage_class=archived)
@@ -210,7 +210,7 @@ def _in_order(
         except (FileNotFoundError, NotADirectoryError, ResourceNotFoundError):
             check_root()
             error: Exception = FileNotFoundError(
-                f"{root.name(name)} does not exist, and is listed: correct the list"
+                f"{root.name(name)} is in the list, but does not exist: correct the list"
             )
         except (OSError, ValueError) as failure:
             error = failure

@@ -132,7 +132,7 @@ class _Files:
         self._check.absent = absent
         for (path,) in self._table.execute("SELECT path FROM files LIMIT ?", [_EXAMPLES]):
             name = path.decode(errors="surrogateescape")
-            self._check.damaged.append(f"{name} is named, and on neither side")
+            self._check.damaged.append(f"{name} is named, but exists on neither side")
 
     def close(self) -> None:
         self._table.close()
@@ -307,7 +307,7 @@ class _DeltaLog:
     def _add_commit(self, number: int, document: str) -> None:
         if self._next is None and number > 0:
             self._root.check.not_checked = (
-                f"{document} is the first commit of its log, which goes on from a checkpoint"
+                f"{document} is the first commit of its log, which continues from a checkpoint"
             )
             return
         if self._next is not None and number < self._next:

@@ -37,7 +37,7 @@ ReportAction: TypeAlias = Literal[
 source. Of a comparison: its result, ``missing`` and ``extra`` at the destination."""
 
 Shape: TypeAlias = Callable[[Path, IO[str]], None]
-"""Writes a report anew: takes one whose lines are in order, and the file to write to."""
+"""Rewrites a report: takes one whose lines are in order, and the file to write to."""
 
 CHANGES: Final[frozenset[ReportAction]] = frozenset({"transfer", "delete", "remove"})
 """The actions that change one of both sides."""

@@ -1,4 +1,4 @@
-"""The result of a sync, with a continuation if the time was up."""
+"""The result of a sync, with a continuation if the deadline passed."""
 
 from __future__ import annotations
 
@@ -148,8 +148,8 @@ def make_response(
     before = request.continuation
     if not outcome.is_complete and not _has_come_further(outcome, before):
         raise NoProgressError(
-            f"the time was up before {outcome.unfinished or request.destination_path} was done: "
-            "allow more time, or run the sync where there is no limit, such as in AWS Batch"
+            f"the deadline passed before {outcome.unfinished or request.destination_path} was "
+            "done: allow more time, or run the sync where there is no limit, such as in AWS Batch"
         )
     counts = replace(outcome.counts)
     comparison = replace(outcome.verification) if request.verify else None

@@ -165,13 +165,13 @@ class S3Switch:
         """Copy the unchanged objects to the new prefix, and let the plans write there.
 
         Returns:
-            `None`, or the outcome of a sync that ends here: nothing differs, or the time was up
-            before all were copied.
+            `None`, or the outcome of a sync that ends here: nothing differs, or the deadline
+            passed before all were copied.
 
         Raises:
             TakenOverError: another sync has begun meanwhile.
             AWSError: an object cannot be copied.
-            OutOfTimeError: the time was up before any was.
+            OutOfTimeError: the deadline passed before any was.
         """
         [plan] = plans
         is_first = self._object.found is None and (plan.there or len(plan.steps))
@@ -234,8 +234,8 @@ class S3Switch:
         if self.changes_pointer:
             self._object.write(pointers.stop(self._begun))
             logger.warning(
-                "%s names the version before, since the sync is not complete: sync again to "
-                "complete %s",
+                "%s still names the previous version, since the sync is not complete: sync again "
+                "to complete %s",
                 self._object.uri,
                 self._version.name(),
             )
@@ -332,7 +332,7 @@ def s3_switch(request: SyncRequest, route: Route, s3: S3, purpose: str) -> Itera
         try:
             switch.stop()
         except AWSError as error:
-            logger.warning("The next sync begins anew: %s", error)
+            logger.warning("The next sync starts over: %s", error)
         raise
     else:
         switch.stop()

@@ -34,7 +34,7 @@ _NOT_CHECKED: Final = {
     for kind in ("Lance", "TileDB", "Icechunk", "Precomputed")
 }
 _NOT_WHOLE: Final = (
-    "metadata of stores are not checked in a comparison with filters, a deadline or skipped files"
+    "metadata of stores is not checked in a comparison with filters, a deadline or skipped files"
 )
 _ADDED: Final = "added"
 _BYTES: Final = "bytes"

@@ -108,7 +108,7 @@ class LocalSwitch:
 
         Raises:
             OSError: the new tree cannot be made.
-            OutOfTimeError: the time was up before all files were linked.
+            OutOfTimeError: the deadline passed before all files were linked.
         """
         self._plans = plans
         if self._tree is None and any(plan.pending or len(plan.extraneous) for plan in plans):
@@ -125,7 +125,7 @@ class LocalSwitch:
             outcome: what was transferred and deleted.
 
         Raises:
-            SwitchError: the destination has changed meanwhile.
+            SwitchError: the destination has changed in the meantime.
             OSError: the tree cannot be renamed.
         """
         self.is_done = True
@@ -151,7 +151,7 @@ class LocalSwitch:
             return
         if not self.is_done:
             logger.warning(
-                "%s is as it was, since the sync is not complete: sync again to complete the new "
+                "%s is unchanged, since the sync is not complete: sync again to complete the new "
                 "tree, which is in %s",
                 name,
                 tree.folder,

@@ -136,7 +136,7 @@ class Window:
                     raise
                 logger.warning(
                     "Nothing has ended for %.0f seconds, not even a part of a large file: still "
-                    "waiting. After 30 seconds without a byte, S3 is asked again",
+                    "waiting. A request is retried after 30 seconds without a byte",
                     SILENCE_SECONDS,
                 )
 

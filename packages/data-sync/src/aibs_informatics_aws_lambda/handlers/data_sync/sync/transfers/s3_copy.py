@@ -233,7 +233,7 @@ class S3Copy:
         if source.size == copied.size and self._are_same(step, copy, self._check):
             return
         raise AWSError(
-            "the service has stored other content than that of the source. Delete the copy, and "
+            "the service has stored different content. Delete the copy, and "
             "copy the object by a download and an upload"
         )
 

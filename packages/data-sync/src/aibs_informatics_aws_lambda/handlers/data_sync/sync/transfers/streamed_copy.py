@@ -194,8 +194,8 @@ class StreamedCopy:
 
     def _corrupt(self, step: Step) -> AWSError:
         return AWSError(
-            f"cannot copy {self._name(step)}: what was received does not have the checksum that "
-            "the source has stored. Sync again, and check the network"
+            f"cannot copy {self._name(step)}: the received data does not match the checksum of "
+            "the source. Sync again, and check the network"
         )
 
     def _copy_in_parts(self, step: Step, number: int | None, on_bytes: OnBytes | None) -> _Sent:
@@ -341,10 +341,10 @@ class StreamedCopy:
             raise self._unconfirmed(step, "the object has another checksum than was sent")
         if self._context.removes_sources:
             if self._stored_crc(step, found.etag) != sent.crc:
-                raise self._unconfirmed(step, "the object has other content than its source")
+                raise self._unconfirmed(step, "the object differs from its source")
             return True
         if found.etag == step.target_etag:
-            raise self._unconfirmed(step, "the object is the one that was there before")
+            raise self._unconfirmed(step, "the object is still the previous one")
         return False
 
     def _stored_crc(self, step: Step, etag: str) -> str:

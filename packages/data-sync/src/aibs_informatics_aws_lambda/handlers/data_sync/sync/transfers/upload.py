@@ -164,7 +164,7 @@ class Upload:
             return NO_EVIDENCE
         is_same = self._is_stored(step, stored)
         if self._moves and not is_same and not self._reads_same(step, stored.etag, self._check):
-            raise self._unconfirmed(step, "the object has other content than the file")
+            raise self._unconfirmed(step, "the object differs from the file")
         checksum = f"crc64nvme:{stored.crc64nvme}" if stored.crc64nvme else f"etag:{stored.etag}"
         return Evidence(checksum, verified=bool(is_same) or self._moves, etag=stored.etag)
 
@@ -215,7 +215,7 @@ class Upload:
             return ""
         try:
             if not etag:
-                raise AWSError("the response names no ETag")
+                raise AWSError("the response has no ETag")
             delete_version(self._s3, target._replace(etag=etag, modified=None))
         except AWSError as error:
             uri = self._route.target.name(step.target)
@@ -244,7 +244,7 @@ class Upload:
             raise self._unconfirmed(step, reason)
         # Some services serve what came in parts under another ETag than they respond with.
         if told.etag != found.etag and not self._is_new(step, found):
-            reason = "the service names no ETag or checksum"
+            reason = "the response has no ETag or checksum"
             if told.etag:
                 reason = f"the object has the ETag {found.etag} instead of {told.etag}"
             raise self._unconfirmed(step, reason)
