@@ -166,7 +166,7 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServ
 
 @pytest.fixture(scope="session")
 def moto_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of moto's server, a process of its own."""
+    """The URL of moto's server, a separate process."""
     with moto_server(tmp_path_factory.mktemp("moto") / "log.txt") as url:
         yield url
 

@@ -50,7 +50,7 @@ HEAVY = [
     str(path.relative_to(ROOT))
     for folder in ("libs", "packages", "tests")
     for path in sorted((ROOT / folder).rglob("test_*.py"))
-    # The suite of stores has a job and an environment of its own.
+    # The suite of stores has a job and a separate environment.
     if "stores" not in path.parts and is_marked_heavy(path)
 ]
 

@@ -42,7 +42,7 @@ def requirements_of_tests(root: Path) -> list[str]:
 
 
 def run_alone(project: Project, wheels: Path, arguments: Sequence[str] = ()) -> int:
-    """Run the tests of a project in an environment of its own; return the exit status of pytest.
+    """Run the tests of a project in a separate environment; return the exit status of pytest.
 
     Args:
         project: the project.

@@ -258,7 +258,7 @@ def _format_dashboard(stack: Stack) -> str:
 
 
 def _format_widget(widget: dict[str, Any]) -> str:
-    """Return a widget as JSON, with each metric in a line of its own."""
+    """Return a widget as JSON, with each metric on its own line."""
     metrics = ",\n".join(map(json.dumps, widget["properties"]["metrics"]))
     rest = {**widget, "properties": {**widget["properties"], "metrics": []}}
     return json.dumps(rest).replace("[]", f"[\n{indent(metrics, '  ')}\n]")

@@ -166,7 +166,7 @@ def _default(field: Schema, required: bool) -> str:
 
 
 def _meaning(field: Schema) -> Iterator[str]:
-    """Yield what is said of a field, or of the one kind of value it has beside null."""
+    """Yield what is said of a field, or of the one kind of value it has besides null."""
     kinds = [one for one in field.get("anyOf", ()) if not _is_null(one)]
     texts = [field, *(kinds if len(kinds) == 1 else ())]
     for text in texts:

@@ -178,7 +178,7 @@ class World:
         return {"source_path": self.source, "destination_path": self.destination}
 
     def start(self, *options: str, **streams: Any) -> subprocess.Popen[str]:
-        """Start a sync in a process of its own."""
+        """Start a sync in a separate process."""
         program = "aibs_informatics_aws_lambda.handlers.data_sync.cli"
         command = [sys.executable, "-m", program, *options, self.source, self.destination]
         environment = {**os.environ, **aws_settings(self.s3.url)}

@@ -13,7 +13,7 @@ FS_OF_README = "fs-0123456789abcdef0"
 
 
 def holds(whole, part) -> bool:
-    """Tell whether a document has all that an excerpt of it shows."""
+    """Return whether a document has all that an excerpt of it shows."""
     if isinstance(part, dict):
         return all(key in whole and holds(whole[key], value) for key, value in part.items())
     if isinstance(part, list):

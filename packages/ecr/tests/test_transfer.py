@@ -370,7 +370,7 @@ print(status, peak, file=sys.stderr)
 
 
 def peak_mb_of_copying(source, target, name, run_command):
-    """Copy v1 in a process of its own and return its peak memory, in MB."""
+    """Copy v1 in a separate process and return its peak memory, in MB."""
     locations = f"{source.url}/{name}:v1", f"{target.url}/{name}:v1"
     result = run_command(sys.executable, "-c", MEASURE, *locations)
     status, peak_kib = result.stderr.split()[-2:]

@@ -97,7 +97,7 @@ def call(server, name, arguments, **options):
 
 @pytest.fixture
 def stdio(tmp_path):
-    """Parameters of a server that is a process of its own."""
+    """Parameters of a server that is a separate process."""
     (tmp_path / "texts.py").write_text(HANDLERS)
 
     def parameters(*arguments):

@@ -80,7 +80,7 @@ def run(line: str, *options: str) -> None:
 
 
 def is_look(call) -> bool:
-    """Tell whether a request looks whether the endpoint is one of S3."""
+    """Return whether a request looks whether the endpoint is one of S3."""
     return not call.bucket
 
 

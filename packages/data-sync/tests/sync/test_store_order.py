@@ -69,7 +69,7 @@ def requested(faults, method: str, prefix: str) -> list[str]:
 
 
 def in_order(names: list[str]) -> bool:
-    """Tell whether all data comes first, and then the entry files as a reader needs them."""
+    """Return whether all data comes first, and then the entry files as a reader needs them."""
     names = [name for name in names if name in STORE]
     return sorted(names[: len(DATA)]) == sorted(DATA) and names[len(DATA) :] == ENTRY_FILES
 

@@ -23,7 +23,7 @@ class HandlerDescription:
         output_fields: the request fields with which a handler that changes nothing else writes
             its response somewhere.
         limits: limits of the handler, and of the services that it uses, a sentence each.
-        cost: what AWS charges for beside the time of the function.
+        cost: what AWS charges for besides the time of the function.
     """
 
     example: JSONObject = field(default_factory=dict)

@@ -114,7 +114,7 @@ LOGGING_ATTR = "_logger"
 
 
 class LoggingMixins(HandlerMixins):
-    """Gives a handler a logger of its own, created on first use."""
+    """Gives a handler its own logger, created on first use."""
 
     _logger: Logger | None = None
 

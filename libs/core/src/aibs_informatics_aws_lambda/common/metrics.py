@@ -59,7 +59,7 @@ def add_duration_metric(
 
 
 class EnhancedMetrics(Metrics):
-    """Powertools' `Metrics` with collections of its own, and with shortcuts for common metrics.
+    """Powertools' `Metrics` with separate collections, and with shortcuts for common metrics.
 
     Unlike those of `Metrics`, instances share nothing: the metrics of one invocation are never
     printed with those of another. A handler never fails because of its metrics: an invalid metric
@@ -153,7 +153,7 @@ class EnhancedMetrics(Metrics):
                 self.clear_metrics()
 
     def print_cold_start(self, context: LambdaContext) -> None:
-        """Print ``ColdStart`` at the first invocation of a process, in a blob of its own."""
+        """Print ``ColdStart`` at the first invocation of a process, in a separate blob."""
         if self.namespace and not _powertools.metrics_are_disabled():
             _powertools.add_cold_start_metric(self, context)
 
@@ -199,7 +199,7 @@ METRICS_ATTR = "_enhanced_metrics"
 
 
 class MetricsMixins(HandlerMixins):
-    """Gives a handler metrics of its own, created on first use."""
+    """Gives a handler its own metrics, created on first use."""
 
     _enhanced_metrics: EnhancedMetrics | None = None
 

@@ -35,7 +35,7 @@ _BODY_RETRIES = 3
 
 
 def is_access_point(bucket: str) -> bool:
-    """Tell whether the name of a bucket is the ARN or the alias of an access point."""
+    """Return whether the name of a bucket is the ARN or the alias of an access point."""
     return bucket.startswith("arn:") or bucket.endswith("-s3alias")
 
 

@@ -151,7 +151,7 @@ def _invoke(handler: LambdaHandlerType, event: JSONObject) -> JSON | None:
     try:
         return handler(event, DefaultLambdaContext())
     except SystemExit as error:
-        # The process must exit with a status that tells whether there is a response.
+        # The process must exit with a status that shows whether there is a response.
         raise exited(error) from error
     except ValueError as error:
         handler_cls = handler_class_of(handler)

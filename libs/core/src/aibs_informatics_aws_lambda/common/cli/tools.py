@@ -131,7 +131,7 @@ class Tool:
     def failure(self, error: BaseException) -> JSONObject:
         """Return the error document of a failed call.
 
-        Its ``request_rejected`` tells whether another request may succeed: nothing has run.
+        Its ``request_rejected`` says whether another request may succeed: nothing has run.
         """
         is_rejected = isinstance(error, ToolError) or (
             isinstance(error, ValueError)

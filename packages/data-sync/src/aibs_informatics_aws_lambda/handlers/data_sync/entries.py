@@ -38,7 +38,7 @@ class Entry(NamedTuple):
 
 
 def is_placeholder(entry: Entry) -> bool:
-    """Tell whether an object only stands for a folder, as the S3 console makes them."""
+    """Return whether an object only stands for a folder, as the S3 console makes them."""
     return entry.size == 0 and (not entry.relative or entry.relative.endswith("/"))
 
 

@@ -107,7 +107,7 @@ class ListingEvidence:
 
 
 def is_absent(error: OSError) -> bool:
-    """Tell whether an error about a path is evidence that there is nothing at it.
+    """Return whether an error about a path is evidence that there is nothing at it.
 
     A stale handle, a file in place of a folder, a loop of symlinks or a disk that fails is none.
     """
@@ -115,7 +115,7 @@ def is_absent(error: OSError) -> bool:
 
 
 def is_digest(etag: str) -> bool:
-    """Tell whether an ETag has the form of a digest of the content.
+    """Return whether an ETag has the form of a digest of the content.
 
     Some services also have others, which say nothing of the content.
     """
@@ -143,7 +143,7 @@ class StoredObject(NamedTuple):
 
 
 def is_served(size: int | None, modified: float | None, found: StoredObject) -> bool:
-    """Tell whether an object that is served under another ETag may be the one that was listed.
+    """Return whether an object that is served under another ETag may be the one that was listed.
 
     Args:
         size: the listed size in bytes.
@@ -158,7 +158,7 @@ def is_served(size: int | None, modified: float | None, found: StoredObject) -> 
 def is_unchanged(
     size: int | None, modified: float | None, found: StoredObject, seconds: float
 ) -> bool:
-    """Tell whether an object that is served under another ETag is the one that was listed.
+    """Return whether an object that is served under another ETag is the one that was listed.
 
     Times have whole seconds: they are evidence only if the object was there some seconds before.
 
@@ -174,7 +174,7 @@ def is_unchanged(
 
 
 def have_same_content(one: StoredObject, other: StoredObject) -> bool:
-    """Tell whether two objects have the same content, by their checksums or ETags."""
+    """Return whether two objects have the same content, by their checksums or ETags."""
     if one.size != other.size:
         return False
     if one.crc64nvme and other.crc64nvme:

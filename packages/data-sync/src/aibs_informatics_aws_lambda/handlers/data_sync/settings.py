@@ -18,11 +18,11 @@ WORKERS_KEY = "AWS_LAMBDA_MAX_CONCURRENCY"
 MEMORY_KEY = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"
 
 DEFAULT_BUCKET_NAME_ENV_VAR = "DEFAULT_BUCKET_NAME"
-"""Bucket for scratch data: documents and reports without a location of their own."""
+"""Bucket for scratch data: documents and reports without a location."""
 
 SYNC_VARIABLES = {
     LOCK_ROOT_KEY: "directory for the lock files of require_lock",
-    DEFAULT_BUCKET_NAME_ENV_VAR: "bucket for reports without a location of their own",
+    DEFAULT_BUCKET_NAME_ENV_VAR: "bucket for reports without a location",
     CHECKSUM_KEY: "when_required: upload files without a checksum",
     NO_SIGN_REQUEST_KEY: "true: send requests without credentials, to public buckets",
     REQUEST_PAYER_KEY: "requester: pay for requests to buckets with Requester Pays",

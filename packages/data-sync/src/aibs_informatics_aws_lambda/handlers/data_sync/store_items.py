@@ -219,7 +219,7 @@ class Stores:
             spool.append(item)
 
     def _join_index(self, item: Item, folder: _Folder) -> bool:
-        """Tell whether an index is that of the last file, and join both if it is."""
+        """Return whether an index is that of the last file, and join both if it is."""
         file = folder.indexed
         if file is None or file.path != item.path.rpartition(".")[0]:
             return False

@@ -163,7 +163,7 @@ def store_of_folder(path: str) -> str | None:
 
 
 def is_index(rule: Rule) -> bool:
-    """Tell whether entry files are indexes, each of the one file whose name they extend."""
+    """Return whether entry files are indexes, each of the one file whose name they extend."""
     return rule.pattern.startswith("*")
 
 

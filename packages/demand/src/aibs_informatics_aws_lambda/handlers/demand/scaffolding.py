@@ -74,7 +74,7 @@ class PrepareDemandScaffoldingHandler(
             "characters together.",
             "Shared inputs are removed after the job unless `cleanup_inputs` is false.",
         ),
-        cost="Nothing beside the function: it transfers no data and submits no job.",
+        cost="Nothing besidess the function: it transfers no data and submits no job.",
     )
 
     def handle(self, request: PrepareDemandScaffoldingRequest) -> PrepareDemandScaffoldingResponse:

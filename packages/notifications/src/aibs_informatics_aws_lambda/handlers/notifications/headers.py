@@ -15,7 +15,7 @@ _WORD_OVERHEAD = len(_WORD.format(""))
 _PLAIN = re.compile(r"(?!.*=\?)[!-~]+(?: [!-~]+)*")
 # A file name that is sent as a quoted string.
 _FILE_NAME = re.compile(r"[A-Za-z0-9_.-](?:[A-Za-z0-9_. -]{0,48}[A-Za-z0-9_.-])?")
-# Percent-encoded characters in a line, beside the name of the parameter.
+# Percent-encoded characters in a line, besides the name of the parameter.
 _MAX_SECTION = 48
 _NAME_CHARACTERS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
 

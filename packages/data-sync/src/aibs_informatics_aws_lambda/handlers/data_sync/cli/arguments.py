@@ -61,7 +61,7 @@ class Parser(CommandParser):
         description: the description.
         examples: the examples, which come first.
         usage: the usage line; by default argparse generates it.
-        shows_sizes: whether ``-h`` beside other arguments stands for readable sizes, as in ls.
+        shows_sizes: whether ``-h`` with other arguments means readable sizes, as in ls.
     """
 
     def __init__(
@@ -201,7 +201,7 @@ def check_stdout(other: str = "") -> None:
     """Raise `CommandError` if stdout is closed.
 
     Args:
-        other: what can be done beside redirecting it.
+        other: what can be done besides redirecting it.
     """
     if sys.stdout is None:
         raise CommandError(f"cannot print: stdout is closed. Redirect it to /dev/null{other}")

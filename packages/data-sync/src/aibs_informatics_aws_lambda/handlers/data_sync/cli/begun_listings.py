@@ -147,6 +147,6 @@ def _is_folder(source: object) -> bool:
 
 
 def _lists_all(options: argparse.Namespace) -> bool:
-    """Tell whether the destination is listed even if all files are transferred."""
+    """Return whether the destination is listed even if all files are transferred."""
     is_planned = options.dry_run or options.plan_file
     return bool(options.delete or options.verify or options.backup_path or is_planned)

@@ -236,7 +236,7 @@ def _setting_of(url: str, options: argparse.Namespace, side: Side) -> str:
 
 
 def _is_in_s3(value: Any) -> bool:
-    """Tell whether a location, or one of several, is in S3."""
+    """Return whether a location, or one of several, is in S3."""
     several = value if isinstance(value, list | tuple) else [value]
     return any(isinstance(one, str) and one.startswith("s3://") for one in several)
 

@@ -103,7 +103,7 @@ def _request(
         _check_is_file(location, "move" if options.move else "copy")
     to = _joined(target, location.name) if is_folder else target
     if is_folder and options.recursive and options.backup is not None:
-        # Files of several folders keep apart.
+        # Files of several folders are kept apart.
         options = options._replace(backup=_joined(options.backup, location.name))
     if isinstance(location, S3Path) and not options.recursive:
         return _sync(source, to, options, _only(re.escape(location.name)), str(location.parent))

@@ -77,7 +77,7 @@ examples:
 """,
 }
 
-# Options that have an effect where DST is stdout, beside those of the connection to the source.
+# Options that have an effect where DST is stdout, besides those of the connection to the source.
 _OF_STREAMS = (
     *("bandwidth", "requests_per_second", "verbose", "quiet", "log_format", "debug"),
     *("profile", "region", "endpoint_url", "no_sign_request", "request_payer"),

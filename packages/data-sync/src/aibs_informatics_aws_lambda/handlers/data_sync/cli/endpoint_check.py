@@ -168,7 +168,7 @@ def _encrypt(connection: socket.socket) -> SSLSocket:
     # Not for plain HTTP: it takes milliseconds.
     import ssl
 
-    # Whether the certificate is trusted is told, with the remedy, by the first request.
+    # The first request reports, with the remedy, whether the certificate is trusted.
     # So the CAs of the system, which take a while to read, are left out.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
@@ -206,7 +206,7 @@ def _request(connection: socket.socket, parts: SplitResult) -> bytes:
 
 
 def _is_about_tls(response: bytes) -> bool:
-    """Tell whether a response to plain HTTP says that TLS is expected."""
+    """Return whether a response to plain HTTP says that TLS is expected."""
     is_refusal = response.startswith(b"HTTP/") and b" 400 " in response[:16]
     return response.startswith(_TLS_ALERT) or (is_refusal and b"HTTPS" in response)
 

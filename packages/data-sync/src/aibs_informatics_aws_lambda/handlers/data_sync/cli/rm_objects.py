@@ -118,7 +118,7 @@ def _find(s3: S3, uri: S3Path, options: argparse.Namespace, earlier: Sequence[S3
 
 
 def _name_test(uri: S3Path, *, recursive: bool) -> Callable[[str], bool]:
-    """Return a function that tells whether a URI names the object with a key."""
+    """Return a function that returns whether a URI names the object with a key."""
     glob = split_glob(uri)
     if glob is not None:
         start = S3Path(str(glob.base)).with_folder_suffix.key

@@ -198,7 +198,7 @@ class _Json(_Children):
 
 
 def _shows_bars() -> bool:
-    """Tell whether stdout is a terminal that has the characters of the bars."""
+    """Return whether stdout is a terminal that has the characters of the bars."""
     return sys.stdout.isatty() and sys.stdout.encoding.lower().startswith("utf")
 
 

@@ -41,7 +41,7 @@ def list_with_stores(
 
     Args:
         path: the path.
-        selects: tells whether an entry is listed, by its path below the root.
+        selects: returns whether an entry is listed, by its path below the root.
         recursive: whether all files and stores below the path are listed, by their full names;
             else those directly below it, and the folders there that are no stores.
 

@@ -104,7 +104,7 @@ def _run(request: SyncRequest, options: argparse.Namespace, begun: BegunListings
 
 
 def _is_shown(request: SyncRequest, options: argparse.Namespace) -> bool:
-    """Tell whether each action is shown on stdout."""
+    """Return whether each action is shown on stdout."""
     is_detailed = options.verbose or request.dry_run or request.verify
     return bool(is_detailed) and not (options.json or options.quiet)
 

@@ -59,7 +59,7 @@ def validated_request(fields: dict[str, Any]) -> SyncRequest:
 
 
 def _is_valid(name: str, value: Any) -> bool:
-    """Tell whether a value needs no validation by a model."""
+    """Return whether a value needs no validation by a model."""
     if isinstance(value, PlainFilters):
         return value == PlainFilters(include=value.include, exclude=value.exclude)
     if isinstance(value, dict):

@@ -98,7 +98,7 @@ def remove_path(path: Path, real: Path, found: TreeStat) -> None:
 
 
 def exists(path: Path) -> bool:
-    """Tell whether there is a file, folder or symbolic link at a path.
+    """Return whether there is a file, folder or symbolic link at a path.
 
     Raises:
         OSError: that cannot be told.

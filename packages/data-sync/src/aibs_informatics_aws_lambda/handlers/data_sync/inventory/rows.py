@@ -157,7 +157,7 @@ def _entries(
 
 
 def _is_current(row: Sequence[Any], columns: _Columns, name: str, number: int) -> bool:
-    """Tell whether a row is about the version that is read where none is named."""
+    """Return whether a row is about the version that is read where none is named."""
     latest = _truth(row, columns.is_latest, True, name, number)
     return latest and not _truth(row, columns.is_delete_marker, False, name, number)
 

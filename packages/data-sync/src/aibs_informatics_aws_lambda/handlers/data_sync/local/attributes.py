@@ -94,7 +94,7 @@ def from_headers(headers: Mapping[str, str]) -> Attributes:
 
 
 def differ(wanted: Attributes, found: Attributes) -> bool:
-    """Tell whether the attributes of a file or an object are not those wanted.
+    """Return whether the attributes of a file or an object are not those wanted.
 
     The time of the last access does not count, as each reading changes it. An owner counts only
     where it could be set.

@@ -100,7 +100,7 @@ class ChecksumCache:
         return self._find(found)
 
     def is_cheap(self, path: str) -> bool:
-        """Tell whether a file is read as fast as it is looked up."""
+        """Return whether a file is read as fast as it is looked up."""
         try:
             return not self._is_worth(os.stat(path))  # noqa: PTH116
         except OSError:
@@ -138,7 +138,7 @@ class ChecksumCache:
             self._add(begun, kind, value)
 
     def are_same(self, path: str, other: str) -> bool:
-        """Tell whether two files are known to have the same content."""
+        """Return whether two files are known to have the same content."""
         token = self.find(path).get(SAME_CONTENT)
         return token is not None and token == self.find(other).get(SAME_CONTENT)
 
@@ -296,7 +296,7 @@ class ChecksumCache:
             self._add(self._state(found), kind, value, settled_at)
 
     def _is_written(self, path: str, found: os.stat_result) -> bool:
-        """Tell whether a process may be changing a file without changing its state.
+        """Return whether a process may be changing a file without changing its state.
 
         A write sets the time of change before it copies the data, and so does the first one to a
         page of a mapping, but not those after it. Servers set the time whenever data arrive.
@@ -347,7 +347,7 @@ class ChecksumCache:
         return bool(found.st_size) and not is_small and stat.S_ISREG(found.st_mode)
 
     def _is_trusted(self, found: os.stat_result) -> bool:
-        """Tell whether a file has a time of change that tells of each change.
+        """Return whether a file has a time of change that tells of each change.
 
         Some file systems have none, and repeat the time of modification, which programs can set.
         """
@@ -393,7 +393,7 @@ def _take_lease(fd: int) -> None:
 
 
 def _has_writer(path: str) -> bool | None:
-    """Tell whether a process has a file open, or mapped, to write; `None` if that is unknown."""
+    """Return whether a process has a file open, or mapped, to write; `None` if that is unknown."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:

@@ -1,7 +1,7 @@
 """The file of a checksum cache: an SQLite database that several processes use at a time.
 
 Nothing in it is worth an error: what cannot be read is computed again, and what cannot be written
-is left out. Nothing in it is believed that is not whole: each row has a checksum of its own.
+is left out. Each row has a checksum, and damaged rows are ignored.
 """
 
 from __future__ import annotations
@@ -338,7 +338,7 @@ def _make(path: str) -> None:
 
 
 def _may_be_ours(path: str) -> bool:
-    """Tell whether a damaged file was a checksum cache, or has nothing in it that could be lost.
+    """Return whether a damaged file was a checksum cache, or has nothing in it that could be lost.
 
     Not for files that SQLite has open: to close a file ends all locks of the process on it.
     """

@@ -59,7 +59,7 @@ class Pace:
             insort(self._seconds, seconds / operations)
 
     def is_slow(self) -> bool:
-        """Tell whether operations are so slow that it is faster to have several at a time."""
+        """Return whether operations are so slow that it is faster to have several at a time."""
         if self.operations < _MEASURED_OPERATIONS:
             return False
         return self._seconds[len(self._seconds) // 4] > _SLOW_SECONDS

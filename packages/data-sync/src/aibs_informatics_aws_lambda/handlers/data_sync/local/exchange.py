@@ -48,7 +48,7 @@ def move(name: str, source: Folder, target: Folder) -> None:
 
 
 def exists(name: str, folder: Folder) -> bool:
-    """Tell whether a name in a folder is taken.
+    """Return whether a name in a folder is taken.
 
     Raises:
         OSError: the folder cannot be read.

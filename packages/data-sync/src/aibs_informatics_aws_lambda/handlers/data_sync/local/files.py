@@ -55,7 +55,7 @@ def check_unchanged(path: str, entry: Entry, folder: Folder | None = None) -> No
 
 
 def is_seen_twice(path: str, other: str) -> bool:
-    """Tell whether two paths lead to one file by two mounts of a file system.
+    """Return whether two paths lead to one file by two mounts of a file system.
 
     Such mounts may have device numbers of their own. Files of two file systems may have one inode
     number, but not one time of their last change in nanoseconds as well.
@@ -136,7 +136,7 @@ def _untrue_size(path: str, size: int, more: str) -> str:
 
 
 def same_content(path: str, other: str, check: CheckDeadline) -> bool:
-    """Tell whether two files of one size have the same bytes.
+    """Return whether two files of one size have the same bytes.
 
     ``check`` is called at each block; an error that it raises ends the comparison.
 
@@ -182,7 +182,7 @@ def set_modified(folder: Folder, name: str, seconds: float | None = None) -> Non
 
 
 def has_no_holes(found: os.stat_result, size: int | None = None) -> bool:
-    """Tell whether a file takes as much space as its size, or as a given size."""
+    """Return whether a file takes as much space as its size, or as a given size."""
     return found.st_blocks * _STAT_BLOCK_BYTES >= (found.st_size if size is None else size)
 
 

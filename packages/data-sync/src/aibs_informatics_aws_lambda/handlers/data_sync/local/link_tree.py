@@ -160,7 +160,7 @@ def _copy(source: Folder, name: str, target: Folder) -> None:
 
 
 def _clone(reader: int, writer: int) -> bool:
-    """Let a file share the blocks of another one. Tell whether the file system can."""
+    """Let a file share the blocks of another one. Return whether the file system can."""
     import fcntl
 
     try:

@@ -148,7 +148,7 @@ class NewTree:
             _fsync(self._above)
 
     def is_current(self) -> bool:
-        """Tell whether the destination still is what the new tree was built from."""
+        """Return whether the destination still is what the new tree was built from."""
         header = self._read_header()
         return header is not None and (header.old is None or self._find_change() is None)
 
@@ -190,7 +190,7 @@ class NewTree:
         return find_state(self._read_header(), there, *map(find_identity, trees))
 
     def is_for(self, purpose: str) -> bool:
-        """Tell whether the tree was built for a purpose."""
+        """Return whether the tree was built for a purpose."""
         header = self._read_header()
         return header is not None and header.purpose == purpose
 

@@ -40,7 +40,7 @@ def renamable(path: str) -> Iterator[None]:
         if mode & stat.S_IWUSR:
             yield
             return
-        # Of another user's folder, the mode stays; the rename tells whether that matters.
+        # Of another user's folder, the mode stays; the rename shows whether that matters.
         with suppress(PermissionError):
             os.fchmod(fd, mode | stat.S_IWUSR)
         try:

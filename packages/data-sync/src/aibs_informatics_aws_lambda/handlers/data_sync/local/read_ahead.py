@@ -68,7 +68,7 @@ class SymlinkPolicy(Protocol):
     follows_symlinks: bool
 
     def enters(self, directory: str) -> bool:
-        """Tell whether to read a directory at or below a symlink, in the order of a walk."""
+        """Return whether to read a directory at or below a symlink, in the order of a walk."""
 
     def leaves_out(self, path: str, error: Exception) -> bool:
         """Note an error, from any thread, and tell whether the name is left out instead."""

@@ -232,11 +232,11 @@ class StagedFile:
             raise
 
     def is_in_other_case(self) -> bool:
-        """Tell whether the file is there under its name in other case as well."""
+        """Return whether the file is there under its name in other case as well."""
         return _find(f"{self.name[:-3]}{self.name[-3:].swapcase()}", self.folder) is not None
 
     def is_target_there(self) -> bool:
-        """Tell whether there is a file at the target."""
+        """Return whether there is a file at the target."""
         found = _find(self.target_name, self.target_folder)
         return found is not None and stat.S_ISREG(found.st_mode)
 

@@ -172,7 +172,7 @@ class _Followed:
 
 
 class _NotFollowed:
-    """Symlinks of a destination: entries of their own."""
+    """Symlinks of a destination: separate entries."""
 
     lists_directories = True
     follows_symlinks = False
@@ -316,7 +316,7 @@ def _scan(folder: Folder, policy: SymlinkPolicy) -> Iterator[Name]:
 
 
 def _is_new_tree(child: os.DirEntry[str], policy: SymlinkPolicy) -> bool:
-    """Tell whether a directory is one in which a sync builds a new tree, or was killed."""
+    """Return whether a directory is one in which a sync builds a new tree, or was killed."""
     if policy.follows_symlinks:
         # A source: as its temporary files.
         return is_temporary(child.name)

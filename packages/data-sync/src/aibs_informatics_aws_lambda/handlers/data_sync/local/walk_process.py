@@ -1,4 +1,4 @@
-"""Walks of slow file systems, each in a process of its own.
+"""Walks of slow file systems, each in a separate process.
 
 On NFS and EFS, a walk has many operations in flight, each in a thread. The threads of a process
 take turns at its interpreter lock: importing modules, or sending requests, would hold up a walk in
@@ -119,7 +119,7 @@ class WalkProcess:
 def begin_walk(
     folder: Path, walk: Callable[[OnFailure], Iterable[Entry]], stack: ExitStack
 ) -> BegunWalk | None:
-    """Begin to walk a folder in a process of its own.
+    """Begin to walk a folder in a separate process.
 
     Args:
         folder: the folder.
@@ -144,7 +144,7 @@ def begin_walk(
 
 
 def is_worthwhile(folder: Path) -> bool:
-    """Tell whether a process of its own is possible, and faster than walking a folder here.
+    """Return whether a separate process is possible, and faster than walking a folder here.
 
     It is faster on a slow file system, with more than one CPU. A fork has one thread: what others
     do in this process would stay half done in it. So only a process with a single thread forks,

@@ -25,7 +25,7 @@ class SplitParts(NamedTuple):
     final: list[Node]
 
     def is_split(self, part: Node) -> bool:
-        """Tell whether a part belongs to a store that is split."""
+        """Return whether a part belongs to a store that is split."""
         return part.relative.startswith(tuple(_roots(self.final)))
 
     def deleting(self) -> list[Node]:
@@ -35,7 +35,7 @@ class SplitParts(NamedTuple):
 
 
 def set_entry_files_apart(parts: Sequence[Node], destination: str) -> SplitParts:
-    """Return the parts of a sync, with those apart that are synced at last.
+    """Return the parts of a sync, and separately those that are synced last.
 
     Args:
         parts: the parts, in path order.

@@ -1,7 +1,7 @@
 """Extraneous entries at a destination that no part of a prepared sync deletes.
 
 A part that is a folder deletes the extraneous entries in that folder. Those directly in split
-folders, and folders that exist only at the destination, are left to requests of their own.
+folders, and folders that exist only at the destination, are left to separate requests.
 """
 
 import logging
@@ -80,7 +80,7 @@ def deletion_requests(
     Args:
         request: the sync of the whole source.
         parts: the parts of its source.
-        destination: tells whether the destination is empty.
+        destination: returns whether the destination is empty.
 
     Raises:
         ValueError: an entry cannot be written to its target, or ``max_delete`` is exceeded.
@@ -144,7 +144,7 @@ def _extraneous(
 
 
 def _is_empty(request: PrepareBatchDataSyncRequest) -> bool:
-    """Tell whether there is nothing below the destination of a sync."""
+    """Return whether there is nothing below the destination of a sync."""
     destination = find_root(request.destination_path)
     if destination.bucket is not None:
         folder = f"{destination.path.rstrip('/')}/" if destination.path else ""

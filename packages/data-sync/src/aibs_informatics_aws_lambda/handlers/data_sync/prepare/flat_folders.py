@@ -37,5 +37,5 @@ class FlatFolders:
         return folder in self.paths
 
     def cover(self, parts: list[Node]) -> bool:
-        """Tell whether all parts are folders that are not divided."""
+        """Return whether all parts are folders that are not divided."""
         return all(part.kind == "folder" and part.relative in self.paths for part in parts)

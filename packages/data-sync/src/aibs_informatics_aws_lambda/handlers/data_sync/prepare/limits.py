@@ -38,7 +38,7 @@ class BatchLimits(NamedTuple):
     seconds: float | None = None
 
     def fit(self, node: Node) -> bool:
-        """Tell whether a node is within the limits."""
+        """Return whether a node is within the limits."""
         return all(amount <= limit for amount, limit in self._amounts(node))
 
     def pack(self, nodes: Iterable[Node]) -> list[list[Node]]:

@@ -159,7 +159,7 @@ class SubRequests:
         return self._whole.model_copy(update={**paths, **alone, **own})
 
     def split(self, parts: Sequence[Node]) -> SplitParts:
-        """Return the parts, with those apart that are synced after all others."""
+        """Return the parts, and separately those that are synced after all others."""
         changes_nothing = self._whole.dry_run or self._whole.verify
         if len(parts) == 1 or changes_nothing:
             return SplitParts(list(parts), [])
@@ -211,7 +211,7 @@ class SubRequests:
     def _alone(self, path: DataLocation) -> dict[str, object]:
         if self._whole.files_from is not None:
             raise ValueError(
-                f"{path} is an object and also a key prefix: name it in a list of its own"
+                f"{path} is an object and also a key prefix: name it in a separate list"
             )
         return _alone(path)
 

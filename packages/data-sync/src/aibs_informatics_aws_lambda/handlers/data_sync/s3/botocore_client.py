@@ -1,4 +1,4 @@
-"""The botocore client of S3, for single requests beside those of a sync."""
+"""The botocore client of S3, for single requests besides those of a sync."""
 
 from __future__ import annotations
 

@@ -222,7 +222,7 @@ class S3:
         return Service(self._connection.endpoint, is_aws=self._connection.is_aws)
 
     def can_copy_from(self, source: S3) -> bool:
-        """Tell whether the service can copy objects of another client by itself.
+        """Return whether the service can copy objects of another client by itself.
 
         The service must be one for both, and so must the credentials: a copy is a single request,
         which reads the source as well.
@@ -317,7 +317,7 @@ class S3:
         return operations_of(request, part_bytes, is_download=is_download)
 
     def _is_paced(self, request: Request, *, is_stream: bool = False) -> bool:
-        """Tell whether the bytes of a file are taken from the limits one by one."""
+        """Return whether the bytes of a file are taken from the limits one by one."""
         if self._limits is None or not (request.send_file or request.receive_file or is_stream):
             return False
         return (request.size or 0) > (self._limits.block_bytes or PART_BYTES)
@@ -513,7 +513,7 @@ class S3:
             self._repeat(left, future, collect, attempt)
 
     def _is_repeated(self, attempt: int, error: Exception) -> bool:
-        """Tell whether to send a request again after an error that may not recur."""
+        """Return whether to send a request again after an error that may not recur."""
         code = error_code(error)
         if is_throttled(code):
             return self._repeats_throttled and attempt < _ROUNDS_IF_THROTTLED
@@ -661,7 +661,7 @@ class S3:
         self._in_flight.pop(future, None)
 
     def _is_elsewhere(self, request: Request, region: str, error: Exception) -> bool:
-        """Tell whether the bucket is in another region, and remember that region."""
+        """Return whether the bucket is in another region, and remember that region."""
         headers = dict(getattr(error, "headers", None) or ())
         named = find_header(headers, _REGION_HEADER)
         if named is None or named == region:
@@ -671,7 +671,7 @@ class S3:
         return True
 
     def _refuses_trailer(self, checksums: Any, error: Exception) -> bool:
-        """Tell whether the service refuses the trailing checksums of a request, and note it."""
+        """Return whether the service refuses the trailing checksums of a request, and note it."""
         if self.service.is_aws or not checksums or not _is_trailing(checksums):
             return False
         status, code = getattr(error, "status_code", None), error_code(error)
@@ -681,7 +681,7 @@ class S3:
         return True
 
     def _is_in_doubt(self, request: Request, error: Exception) -> bool:
-        """Tell whether a condition may have failed because a listing had another ETag."""
+        """Return whether a condition may have failed because a listing had another ETag."""
         status = getattr(error, "status_code", None)
         is_refused = request.version is not None and status == HTTPStatus.PRECONDITION_FAILED
         return is_refused and not self.service.is_aws
@@ -990,6 +990,6 @@ def _checksums_of(operation: str, in_one_piece: bool) -> Any:
 
 
 def sends_checksums() -> bool:
-    """Tell whether files are uploaded with a checksum, which S3 verifies."""
+    """Return whether files are uploaded with a checksum, which S3 verifies."""
     # https://docs.aws.amazon.com/sdkref/latest/guide/feature-dataintegrity.html
     return os.environ.get(CHECKSUM_KEY, "").lower() != "when_required"

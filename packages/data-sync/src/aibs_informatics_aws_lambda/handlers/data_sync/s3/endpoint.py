@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 _HOST_LABEL = re.compile(r"[a-z0-9-]+")
 
 is_plain_key = re.compile(r"[\w./~-]*", re.ASCII).fullmatch
-"""Tell whether a key stands in a URL path as it is. Most do, and each request asks."""
+"""Return a match for a key that needs no encoding in a URL path, as most keys, else `None`."""
 
 _CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 # The variables with the paths of the files of AWS, and the paths by default.
@@ -194,7 +194,7 @@ def _find_of_connection(connection: S3Connection) -> Endpoint:
 
 
 def is_one_service(one: Endpoint, other: Endpoint) -> bool:
-    """Tell whether two endpoints are those of one service, whose buckets have unique names."""
+    """Return whether two endpoints are those of one service, whose buckets have unique names."""
     names = [urlsplit(endpoint.endpoint) for endpoint in (one, other)]
     if one.is_aws and other.is_aws:
         first, second = (_domain_of(name.hostname or "") for name in names)
@@ -214,7 +214,7 @@ def identity_of(connection: S3Connection | None) -> tuple[Any, ...]:
 
 
 def are_signed(connection: S3Connection | None = None) -> bool:
-    """Tell whether requests are signed, with credentials."""
+    """Return whether requests are signed, with credentials."""
     if connection is not None and connection.no_sign_request is not None:
         return not connection.no_sign_request
     if connection is not None and (connection.profile or connection.role_arn):
@@ -272,7 +272,7 @@ def _needs_botocore() -> bool:
 
 
 def config_mentions(setting: str) -> bool:
-    """Tell whether the configuration file of AWS has a setting, of whatever profile."""
+    """Return whether the configuration file of AWS has a setting, of whatever profile."""
     try:
         return setting in _config_file().read_text(encoding="utf-8", errors="replace")
     except OSError:

@@ -130,7 +130,7 @@ def etag_kind(sizes: Sequence[int] | None) -> str:
 
 
 def starts_with_object(path: str, size: int, etag: str, check: CheckDeadline) -> bool:
-    """Tell whether a file starts with an object that was uploaded in parts of the usual size.
+    """Return whether a file starts with an object that was uploaded in parts of the usual size.
 
     Args:
         path: the file.
@@ -150,7 +150,7 @@ def starts_with_object(path: str, size: int, etag: str, check: CheckDeadline) ->
 def find_part_sizes(s3: S3, version: ObjectVersion, size: int) -> Iterator[list[int]]:
     """Yield the sizes that the parts of an object may have.
 
-    These are the sizes that S3 tells or, if it tells none, those of common tools, and an empty
+    These are the sizes that S3 reports or, if it reports none, those of common tools, and an empty
     list at the end: there may be others.
     """
     is_told = False
@@ -219,7 +219,7 @@ class _File:
         self._known = checksums.find(path) if checksums else {}
 
     def had_etag(self, etag: str) -> bool:
-        """Tell whether the file is known to have an ETag, with parts of any size."""
+        """Return whether the file is known to have an ETag, with parts of any size."""
         return etag in self._known.values()
 
     def etag(self, sizes: Sequence[int] | None) -> str:

@@ -1,4 +1,4 @@
-"""Where to split listings whose keys go through folders: one request tells up to 1,000 of them."""
+"""Where to split listings whose keys go through folders: one request lists up to 1,000 of them."""
 
 from __future__ import annotations
 

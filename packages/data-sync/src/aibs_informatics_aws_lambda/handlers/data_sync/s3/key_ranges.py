@@ -4,7 +4,7 @@ Each page of a listing names the next one: at 40 ms a page, a million objects ta
 page can also start after any key (``StartAfter``), whether or not there is such a key: ranges of
 keys are listed side by side, and their objects given in order. A range that proves long is split
 again, and ranges that prove short are put together before they are requested. Where names go
-through folders, one request tells those to come (``key_folders``). Elsewhere, where to split is a
+through folders, one request lists those to come (``key_folders``). Elsewhere, where to split is a
 guess from the names so far, which small requests check while the range is listed; a bad one costs
 time and requests, but no object.
 """
@@ -272,7 +272,7 @@ class _Range:
         self._has_folders = True
 
     def is_empty_after(self, other: _Range) -> bool:
-        """Tell whether nothing is in the range, as one before it has shown."""
+        """Return whether nothing is in the range, as one before it has shown."""
         if other.is_last:
             return True
         if self._through is None or other.next_name is None:

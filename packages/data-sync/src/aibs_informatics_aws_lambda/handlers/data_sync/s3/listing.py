@@ -43,7 +43,7 @@ _IS_TRUNCATED = b"<IsTruncated>true</IsTruncated>"
 _TOKEN = re.compile(b"<NextContinuationToken>([^<]+)</NextContinuationToken>")
 _BOOLEANS = {"true": True, "false": False}
 # A page is soon there; after so many, several ranges of keys are listed at a time. Folders, which
-# one request tells, are split off after the first page.
+# one request lists, are split off after the first page.
 _CHAINED_PAGES = 2
 # Pages of 1,000 objects take about 0.3 MB each.
 _MOST_PAGES_AHEAD = 8

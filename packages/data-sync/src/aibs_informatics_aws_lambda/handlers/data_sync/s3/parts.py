@@ -67,7 +67,7 @@ def parts_of(etag: str) -> int | None:
 
 
 def known_part_sizes(s3: S3, version: ObjectVersion, size: int) -> Iterator[list[int]]:
-    """Yield the sizes that the parts of an object may have, as the service tells them.
+    """Yield the sizes that the parts of an object may have, as the service reports them.
 
     First the sizes if all but the last part have the size of the first one, then, if other sizes
     are asked for, the sizes of all parts. A service may not tell any.
@@ -113,5 +113,5 @@ def common_part_sizes(size: int, number: int) -> Iterator[list[int]]:
 
 
 def is_copyable(sizes: Sequence[int]) -> bool:
-    """Tell whether an object can be put together from parts of some sizes."""
+    """Return whether an object can be put together from parts of some sizes."""
     return bool(sizes[-1]) and all(size >= _MIN_PART_BYTES for size in sizes[:-1])

@@ -409,7 +409,7 @@ def put_tags(bucket: str, key: str, tags: str) -> Request:
 
 
 def has_tags(response: Response) -> bool:
-    """Tell whether a response is a set of tags, which may be empty, and not the object itself."""
+    """Return whether a response is a set of tags, even an empty one, and not the object."""
     return b"<TagSet" in response.body and b"<Tagging" in response.body
 
 
@@ -439,12 +439,12 @@ def head(bucket: str, key: str, headers: Mapping[str, str] = _NO_HEADERS) -> Req
 
 
 def head_bucket(bucket: str) -> Request:
-    """Return the request that tells whether a bucket exists."""
+    """Return the request that finds out whether a bucket exists."""
     return Request("HeadBucket", "s3:ListBucket", bucket, method="HEAD")
 
 
 def get_versioning(bucket: str) -> Request:
-    """Return the request that tells whether a bucket keeps versions."""
+    """Return the request that finds out whether a bucket keeps versions."""
     return Request("GetBucketVersioning", "s3:GetBucketVersioning", bucket, query="versioning")
 
 

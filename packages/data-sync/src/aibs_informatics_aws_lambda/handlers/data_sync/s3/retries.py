@@ -46,19 +46,19 @@ LONGEST_WAIT_SECONDS = 20.0
 
 
 def is_transient(status: int | None, code: str) -> bool:
-    """Tell whether an error that the library does not retry may not come again."""
+    """Return whether an error that the library does not retry may not come again."""
     if status is None or status in _OF_THE_LIBRARY:
         return False
     return status in _STATUSES or code in _TRANSIENT_CODES
 
 
 def is_transient_of_object(code: str) -> bool:
-    """Tell whether the error of one object, in the response to a request, may not come again."""
+    """Return whether the error of one object, in the response to a request, may not come again."""
     return code in _TRANSIENT_OF_OBJECTS
 
 
 def is_throttled(code: str) -> bool:
-    """Tell whether a service throttled a request until the library gave up."""
+    """Return whether a service throttled a request until the library gave up."""
     return code == "AWS_ERROR_S3_SLOW_DOWN"
 
 

@@ -54,7 +54,7 @@ class Service:
         return time.monotonic() - self._start
 
     def supports(self, feature: Feature) -> bool:
-        """Tell whether the service supports a feature, as far as that is known."""
+        """Return whether the service supports a feature, as far as that is known."""
         return feature not in self._lacks
 
     def note_lack(self, feature: Feature) -> None:
@@ -73,5 +73,5 @@ class Service:
 
 
 def refuses_trailer(status: int | None, code: str) -> bool:
-    """Tell whether a refused upload may succeed without a trailing checksum."""
+    """Return whether a refused upload may succeed without a trailing checksum."""
     return status in _TRAILER_STATUSES or code in _TRAILER_CODES

@@ -63,7 +63,7 @@ def _read_connections() -> Iterator[tuple[str, Traffic]]:
 
 
 def _read(descriptor: int) -> Traffic | None:
-    # A descriptor of its own, since the other one may be closed at any time.
+    # A separate descriptor, since the other one may be closed at any time.
     copy = os.dup(descriptor)
     try:
         connection = socket.socket(fileno=copy)

@@ -1,4 +1,4 @@
-"""The minimum throughput of requests: a peer that trickles is told from a line that is slow.
+"""The minimum throughput of requests, which distinguishes a peer that trickles from a slow line.
 
 The library ends an attempt after 30 seconds without a byte. A byte every few seconds would keep it
 waiting for as long as the peer likes.
@@ -80,7 +80,7 @@ class InFlight(NamedTuple):
 def is_too_slow(
     minimum: Minimum, seconds: float, done: float, line: float | None, sharing: int
 ) -> bool:
-    """Tell whether a request is below the minimum throughput.
+    """Return whether a request is below the minimum throughput.
 
     Args:
         minimum: the minimum.

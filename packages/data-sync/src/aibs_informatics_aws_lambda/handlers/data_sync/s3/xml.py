@@ -64,7 +64,7 @@ def escape(text: str) -> str:
 
 
 def fits_xml(text: str) -> bool:
-    """Tell whether a document can hold a text."""
+    """Return whether a document can hold a text."""
     return not re.search(_NOT_IN_XML, text)
 
 

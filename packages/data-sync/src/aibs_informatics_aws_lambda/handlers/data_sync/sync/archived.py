@@ -1,7 +1,7 @@
 """Archived objects, which must be restored before they can be read.
 
 Listings tell the storage class, and on AWS whether an object of it is restored. Only a request for
-an object tells whether it is in an archive tier of Intelligent-Tiering.
+an object shows whether it is in an archive tier of Intelligent-Tiering.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ _RESTORED = 'ongoing-request="false"'
 
 
 def must_restore(s3: S3, bucket: str, key: str, entry: Entry) -> bool:
-    """Tell whether an object must be restored before it can be read, as far as a listing tells.
+    """Return whether an object must be restored before it can be read, as far as a listing tells.
 
     Raises:
         AWSError: the listing does not tell, and the metadata of the object cannot be read.

@@ -191,7 +191,7 @@ def _check_arrivals(plan: Plan, context: ExecutionContext) -> None:
 
 
 def _is_stored(plan: Plan, number: int, step: Step, found: StoredObject | None) -> bool:
-    """Tell whether the ETag at a target is the one that was stored, as far as that is known."""
+    """Return whether the ETag at a target is the one that was stored, as far as that is known."""
     if found is None or not found.etag:
         return True
     agrees = plan.arrivals.agrees(number, found.etag)
@@ -449,7 +449,7 @@ def delete_source_files(
 
 
 def _is_symlink_since(folder: Folder, path: str, listed: float) -> bool:
-    """Tell whether a path is a symlink that has not changed since some time."""
+    """Return whether a path is a symlink that has not changed since some time."""
     try:
         found = os.lstat(path.rpartition("/")[2], dir_fd=folder.fd)
     except FileNotFoundError:
@@ -465,7 +465,7 @@ class _FileDeleter:
 
     Args:
         locate: returns the directory of a file, if it is one to look at.
-        delete: deletes a file in a directory, from any thread, and tells whether it counts.
+        delete: deletes a file in a directory, from any thread, and returns whether it counts.
         on_deleted: called with each entry that counts.
         pool: the threads, if there are any.
     """

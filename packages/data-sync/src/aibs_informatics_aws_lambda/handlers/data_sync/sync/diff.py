@@ -56,9 +56,9 @@ class DiffOptions(NamedTuple):
         resumption: what earlier calls of the same sync have done. Those entries are not copied
             again, not even by ``force``, and only read again if they may have changed since.
         clock_skew: the seconds that the clocks of both sides may differ by.
-        is_entry_file: tells whether a target is an entry file of a store, which is not among
+        is_entry_file: returns whether a target is an entry file of a store, which is not among
             those that ``resumption`` is about.
-        allows: tells whether an entry is selected by its size and time; `None` if all are.
+        allows: returns whether an entry is selected by its size and time; `None` if all are.
         ignore_times: transfer what differs in content, and not what is newer.
         preserve: compare files of one size, whatever their times: these are preserved.
         existing: what is done with files at the destination that differ.
@@ -82,7 +82,7 @@ class DiffOptions(NamedTuple):
     is_listed: bool = True
 
     def selects(self, entry: Entry) -> bool:
-        """Tell whether an entry is selected by its size and time."""
+        """Return whether an entry is selected by its size and time."""
         return self.allows is None or self.allows(entry)
 
 
@@ -174,7 +174,7 @@ def _keep_existing(target: str, entry: Entry, there: Entry, options: DiffOptions
 
 
 def _is_settled(target: str, age: int, before: Resumption, options: DiffOptions) -> bool:
-    """Tell whether an entry, which was done, has not changed since."""
+    """Return whether an entry, which was done, has not changed since."""
     return options.verify or age > options.clock_skew or before.has_compared(target)
 
 

@@ -73,7 +73,7 @@ class Engine:
     Args:
         progress: receives the progress of the syncs.
         seconds_left: returns the time until the Lambda function times out; 0 outside of Lambda.
-        listener: receives what is done with each entry, beside the report.
+        listener: receives what is done with each entry, in addition to the report.
         shared: the states of rate limits, if other processes share them.
         clients: returns the S3 client for a number of connections, and so on; by default new ones,
             one for each number of connections, service and identity.
@@ -136,7 +136,7 @@ class Engine:
 
         Args:
             request: the sync.
-            limit: a time budget beside the deadline of the request.
+            limit: a time budget in addition to the deadline of the request.
             restrict: drops steps of the plans that are not to be executed.
             lists_targets: whether the destination is listed even if all files are transferred.
 
@@ -443,7 +443,7 @@ class _Call:
         return make_response(request, Outcome(), None)
 
     def _finishes_move(self, resolved: ResolvedSync) -> bool:
-        """Finish a move that was killed once its source was gone. Tell whether there was one."""
+        """Finish a move that was killed once its source was gone. Return whether there was one."""
         request, destination = self._request, resolved.destination
         if request.retain_source_data or not self._changes or destination.bucket is None:
             return False

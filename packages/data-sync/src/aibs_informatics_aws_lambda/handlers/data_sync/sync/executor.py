@@ -303,7 +303,7 @@ class _PlanExecution:
         self.context.progress.advance(1, step.entry.size)
 
     def _is_of_source(self, error: OSError) -> bool:
-        """Tell whether an error is that of a local source file."""
+        """Return whether an error is that of a local source file."""
         source, target = self.plan.route.source, self.plan.route.target
         if source.bucket is not None or target.bucket is not None:
             return source.bucket is None
@@ -312,7 +312,7 @@ class _PlanExecution:
         return isinstance(name, str | bytes) and os.fsdecode(name).startswith(source.path)
 
     def skips(self, error: Exception) -> bool:
-        """Tell whether an error is that of an archived object that is left out."""
+        """Return whether an error is that of an archived object that is left out."""
         # A move would remove it.
         skips = self.context.skips_archived and not self.context.removes_sources
         return skips and isinstance(error, ArchivedError)
@@ -586,7 +586,7 @@ class _Transfer:
         self._execution.window.add(self._receive, end, self._weight, self._buffered_bytes)
 
     def _is_outdated(self, future: AnyFuture[Any]) -> bool:
-        """Tell whether a request failed because the object was replaced or deleted long ago."""
+        """Return whether a request failed because the object was replaced or deleted long ago."""
         if self._is_settled or self._execution.is_given_up:
             return False
         return isinstance(future.exception(), ChangedError | ResourceNotFoundError)
@@ -641,7 +641,7 @@ class _Transfer:
         return self._execution.context.pool.submit(self._is_same)
 
     def _is_same(self) -> bool | None:
-        """Tell whether the target has the content; `None` if only size and time say so."""
+        """Return whether the target has the content; `None` if only size and time say so."""
         method, context, there = self._execution.method, self._execution.context, self.step.there
         if there is not None and there.size != self.step.entry.size:
             return False

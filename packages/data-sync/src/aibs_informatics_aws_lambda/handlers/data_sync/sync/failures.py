@@ -91,7 +91,7 @@ class Failures:
 
 
 def _is_general(error: Exception) -> bool:
-    """Tell whether an error is not about one file."""
+    """Return whether an error is not about one file."""
     if isinstance(error, OSError):
         return error.errno in _GENERAL
     return not isinstance(error, ValueError) or (isinstance(error, AWSError) and error.is_general)

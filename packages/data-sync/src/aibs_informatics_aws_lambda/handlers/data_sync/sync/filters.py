@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from aibs_informatics_aws_lambda.storage.data_sync.filters import Patterns
 
 PathFilter = Callable[[str], bool]
-"""Tells whether an entry is selected, by its path below the source (empty: the source itself)."""
+"""Returns whether an entry is selected, by its path below the source (empty: the source)."""
 
 
 class Limits(NamedTuple):
@@ -37,7 +37,7 @@ class Limits(NamedTuple):
     before: float = math.inf
 
     def allow(self, entry: Entry) -> bool:
-        """Tell whether an entry is within the limits."""
+        """Return whether an entry is within the limits."""
         is_sized = self.min_size <= entry.size <= self.max_size
         return is_sized and self.after <= entry.modified < self.before
 
@@ -56,7 +56,7 @@ def find_limits(config: Filters) -> Limits | None:
 
 
 def has_patterns(config: Filters | None) -> bool:
-    """Tell whether a filter has any patterns."""
+    """Return whether a filter has any patterns."""
     return config is not None and bool(_listed(config.include) or _listed(config.exclude))
 
 
@@ -108,7 +108,7 @@ def matches(
     *,
     match: Literal["whole", "start"],
 ) -> bool:
-    """Tell whether a path is included and not excluded.
+    """Return whether a path is included and not excluded.
 
     Args:
         path: the path.

@@ -32,5 +32,5 @@ class Latency:
             self._shortest = seconds
 
     def are_all_long(self) -> bool:
-        """Tell whether even the shortest is long, which a busy processor does not explain."""
+        """Return whether even the shortest is long, which a busy processor does not explain."""
         return self._count >= _MEASURED and self._shortest >= _SLOW_SECONDS

@@ -21,7 +21,7 @@ METADATA: Final = frozenset(
         "x-amz-website-redirect-location",
     }
 )
-"""The headers that are metadata of an object, beside those with the prefix of user metadata."""
+"""The headers that are metadata of an object, besides those with the prefix of user metadata."""
 
 _USER_METADATA = "x-amz-meta-"
 _ENCRYPTION = "x-amz-server-side-encryption"
@@ -120,14 +120,14 @@ def streamed_headers(
 
 
 def needs_source(settings: StorageSettings) -> bool:
-    """Tell whether a copy needs the headers of its source."""
+    """Return whether a copy needs the headers of its source."""
     given = _given(settings)
     keeps = settings.keep and not {_STORAGE_CLASS, _ENCRYPTION} <= given.keys()
     return bool(keeps) or any(map(is_metadata, given))
 
 
 def _kept_beside(given: Mapping[str, str], source: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers of a source that its copy has beside given ones."""
+    """Return the headers of a source that its copy has besides the given ones."""
     kept = kept_headers(source)
     if _ENCRYPTION not in given:
         return kept
@@ -148,7 +148,7 @@ def kept_headers(source: Mapping[str, str]) -> dict[str, str]:
 
 
 def is_metadata(name: str) -> bool:
-    """Tell whether a header, in lower case, is metadata of an object."""
+    """Return whether a header, in lower case, is metadata of an object."""
     return name in METADATA or name.startswith(_USER_METADATA)
 
 

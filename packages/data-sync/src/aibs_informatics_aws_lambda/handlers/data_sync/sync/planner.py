@@ -120,12 +120,12 @@ class Plan:
     resumes_move: bool = False
 
     def was_counted(self, step: Step) -> bool:
-        """Tell whether an earlier call, or another sync, has counted an entry."""
+        """Return whether an earlier call, or another sync, has counted an entry."""
         is_done = self.resumption is not None and self.resumption.has_done(step.target)
         return (is_done or self.finishes) and rule_at(self.route, step.target) is None
 
     def was_in_other_sync(self, step: Step) -> bool:
-        """Tell whether another sync has counted an entry."""
+        """Return whether another sync has counted an entry."""
         return self.finishes and rule_at(self.route, step.target) is None
 
     def add(self, steps: Steps, step: Step) -> None:
@@ -468,7 +468,7 @@ def _list_targets(route: Route, options: PlanOptions, s3: S3 | None) -> Iterable
 
 
 def _lists_targets(route: Route, options: PlanOptions) -> bool:
-    """Tell whether what is at the destination is known: else all entries are transferred."""
+    """Return whether what is at the destination is known: else all entries are transferred."""
     if not options.diff.force or route.target.bucket is None:
         return True
     mirrors = options.mirror and not route.single
@@ -509,7 +509,7 @@ def _find_file(path: str) -> Entry | None:
 
 
 def _is_special(path: str) -> bool:
-    """Tell whether a path leads to a device, a pipe or a socket."""
+    """Return whether a path leads to a device, a pipe or a socket."""
     try:
         mode = os.stat(path).st_mode  # noqa: PTH116
     except OSError:

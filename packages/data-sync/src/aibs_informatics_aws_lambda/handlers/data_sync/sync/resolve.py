@@ -202,7 +202,7 @@ def _branches(
 
 
 def _are_apart(request: SyncRequest) -> bool:
-    """Tell whether source and destination are on two services, which may have a bucket each."""
+    """Return whether source and destination are on two services, which may have a bucket each."""
     one, other = request.source_connection, request.destination_connection
     if one == other:
         return False

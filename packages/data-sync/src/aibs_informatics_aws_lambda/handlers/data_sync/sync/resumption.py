@@ -23,7 +23,7 @@ class Resumption(NamedTuple):
     compared: str | None = None
 
     def has_done(self, target: str) -> bool:
-        """Tell whether an earlier call has transferred an entry, or found it in sync."""
+        """Return whether an earlier call has transferred an entry, or found it in sync."""
         if self.through is not None and target <= self.through:
             return True
         if self.started is None or target > self.started:
@@ -31,7 +31,7 @@ class Resumption(NamedTuple):
         return target not in self.unfinished
 
     def has_compared(self, target: str) -> bool:
-        """Tell whether an earlier call has compared the contents of an entry once more."""
+        """Return whether an earlier call has compared the contents of an entry once more."""
         return self.compared is not None and target <= self.compared
 
     def after(

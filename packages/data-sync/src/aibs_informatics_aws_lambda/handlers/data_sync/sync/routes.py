@@ -83,7 +83,7 @@ def single_route(source: Root, destination: Root, prefix: str | None = None) -> 
 
 
 def check_overlap(route: Route, *, delete: bool, retain: bool) -> bool:
-    """Tell whether source and target are one location.
+    """Return whether source and target are one location.
 
     Raises:
         ValueError: they are, and the source is to be removed; or one is inside the other, and the
@@ -101,7 +101,7 @@ def check_overlap(route: Route, *, delete: bool, retain: bool) -> bool:
 
 
 def _are_same(route: Route, source: str, target: str, *, delete: bool, retain: bool) -> bool:
-    """Tell whether the source and the target of a route are at one path; see `check_overlap`."""
+    """Return whether the source and the target of a route are at one path; see `check_overlap`."""
     if source == target + route.kept_prefix:
         if retain:
             return True

@@ -241,7 +241,7 @@ class S3Switch:
             )
 
     def _may_be_equal(self, plan: Plan, context: ExecutionContext) -> bool:
-        """Tell whether only comparisons are left, which need no copies of unchanged objects."""
+        """Return whether only comparisons are left, which need no copies of unchanged objects."""
         # With little time, comparisons go on in the next call, where copies are as well.
         is_compared = all(step.action != "transfer" for step in plan.steps)
         return is_compared and not plan.extraneous and not context.budget.is_limited

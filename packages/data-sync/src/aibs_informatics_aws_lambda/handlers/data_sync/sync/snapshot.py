@@ -97,7 +97,7 @@ def _source_keys(plan: Plan, selects: PathFilter | None) -> Iterable[tuple[Step,
 
 
 def _is_valid_key(key: str) -> bool:
-    """Tell whether an object can have a key: the names of files may be longer, or not UTF-8."""
+    """Return whether an object can have a key: the names of files may be longer, or not UTF-8."""
     try:
         return len(key.encode()) <= MAX_KEY_BYTES
     except UnicodeEncodeError:

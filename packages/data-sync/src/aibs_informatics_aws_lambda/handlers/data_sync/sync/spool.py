@@ -112,11 +112,11 @@ class Arrivals:
         self._write(number, _STAYS)
 
     def stays(self, number: int) -> bool:
-        """Tell whether the entry of a step stays at the source."""
+        """Return whether the entry of a step stays at the source."""
         return self.is_partial and self._read(number) == _STAYS
 
     def agrees(self, number: int, etag: str) -> bool | None:
-        """Tell whether an ETag is the one of a step; `None` if that one was not noted."""
+        """Return whether an ETag is the one of a step; `None` if that one was not noted."""
         noted = self._read(number)
         return noted == _digest(etag) if any(noted) else None
 

@@ -82,7 +82,7 @@ class Steps(Spool):
         return ((self.length + number, step) for number, step in steps)
 
     def has_entry_file(self, target: str) -> bool:
-        """Tell whether there is a step on an entry file with this target."""
+        """Return whether there is a step on an entry file with this target."""
         return self._entry_files is not None and self._entry_files.has(target)
 
     def close(self) -> None:

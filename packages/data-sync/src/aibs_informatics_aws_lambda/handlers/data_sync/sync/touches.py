@@ -40,7 +40,7 @@ class Touches(Generic[T, Found]):
         touch: touches a file that was found, in the same thread.
         end: called with each file that was touched in another thread, and the error if there was
             one, in the thread that waits for the window.
-        in_s3: whether the targets are objects, each of which is a task of its own: a request takes
+        in_s3: whether the targets are objects, each of which is a separate task: a request takes
             longer than a task.
     """
 

@@ -172,7 +172,7 @@ class Watchdog:
 
 
 def is_too_slow(seconds: float, size: int) -> bool:
-    """Tell whether a response is below the minimum throughput.
+    """Return whether a response is below the minimum throughput.
 
     Args:
         seconds: the time spent waiting for a chunk.

@@ -20,7 +20,7 @@ _MAX_FAILURES: Final = 1_000
 
 @dataclass
 class SyncRun:
-    """What is known of a sync beside the lines of its report.
+    """What is known of a sync besides the lines of its report.
 
     Args:
         source: the source.

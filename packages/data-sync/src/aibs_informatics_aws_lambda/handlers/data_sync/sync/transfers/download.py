@@ -114,14 +114,14 @@ class Download:
         return Evidence(f"etag:{step.entry.etag}", verified=is_verified)
 
     def has_same_checksum(self, step: Step, check: CheckDeadline) -> bool | None:
-        """Tell whether the file at the target has the ETag of an object."""
+        """Return whether the file at the target has the ETag of an object."""
         path = self.route.target.at(step.target)
         source, size = self._source(step), step.entry.size
         sizes = partial(find_part_sizes, self.s3, source, size)
         return file_has_etag(path, size, source.etag, sizes, check, self.context.checksums)
 
     def has_same_bytes(self, step: Step, check: CheckDeadline) -> bool:
-        """Tell whether the file at the target has the content of an object, by downloading it."""
+        """Download an object, and return whether the file at the target has its content."""
         request = get_version(self._source(step), step.entry.size)
         digest = file_digest(self.route.target.at(step.target), check)
         return digest == object_digest(self.s3, request, check)

@@ -85,7 +85,7 @@ class LocalCopy:
         return NO_EVIDENCE
 
     def has_same_checksum(self, step: Step, check: CheckDeadline) -> bool:
-        """Tell whether the file at the target has the same content."""
+        """Return whether the file at the target has the same content."""
         source = self._route.source.at(step.entry.relative)
         target, checksums = self._route.target.at(step.target), self._context.checksums
         if checksums is None or checksums.is_cheap(source):

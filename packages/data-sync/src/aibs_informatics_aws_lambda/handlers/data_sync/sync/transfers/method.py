@@ -35,13 +35,13 @@ class TransferMethod(Protocol):
         """Check what was transferred, and make it visible at its target."""
 
     def has_same_checksum(self, step: Step, check: CheckDeadline) -> bool | None:
-        """Tell whether the target has the content of an entry; `None` if no checksum tells.
+        """Return whether the target has the content of an entry; `None` if no checksum tells.
 
         ``check`` is called now and then; an error that it raises ends the comparison.
         """
 
     def has_same_bytes(self, step: Step, check: CheckDeadline) -> bool:
-        """Tell whether the target has the content of an entry, by reading both."""
+        """Return whether the target has the content of an entry, by reading both."""
 
     def restore(self, step: Step, folder: Folder | None, name: str) -> None:
         """Give the target the attributes of an entry that has the same content, if they differ.

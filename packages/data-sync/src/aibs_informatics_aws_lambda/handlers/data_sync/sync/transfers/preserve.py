@@ -68,7 +68,7 @@ class PreservingUpload(Upload):
         self._compared: dict[str, _Compared] = {}
 
     def has_same_checksum(self, step: Step, check: CheckDeadline) -> bool | None:
-        """Tell whether the object has the preserved time of the file, or else its ETag."""
+        """Return whether the object has the preserved time of the file, or else its ETag."""
         headers = _head(self._s3, self._target(step))
         compared = _Compared(_stat(self._path(step)), files.from_headers(headers), headers)
         self._compared[step.target] = compared
@@ -139,7 +139,7 @@ class PreservingDownload(Download):
         return evidence
 
     def has_same_checksum(self, step: Step, check: CheckDeadline) -> bool | None:
-        """Tell whether the file has the preserved time of the object, or else its ETag."""
+        """Return whether the file has the preserved time of the object, or else its ETag."""
         headers = _head(self.s3, self._source(step))
         found = _stat(self.route.target.at(step.target))
         compared = _Compared(files.from_headers(headers), found, headers)
@@ -171,7 +171,7 @@ class PreservingLocalCopy(LocalCopy):
         self._compared: dict[str, _Compared] = {}
 
     def has_same_checksum(self, step: Step, check: CheckDeadline) -> bool:
-        """Tell whether both files have the same time, or else the same content."""
+        """Return whether both files have the same time, or else the same content."""
         source, target = self._route.source, self._route.target
         wanted, found = _stat(source.at(step.entry.relative)), _stat(target.at(step.target))
         compared = _Compared(wanted, found, {})

@@ -120,7 +120,7 @@ class S3Copy:
         return Evidence(f"etag:{etag}", verified=etag == step.entry.etag, etag=etag)
 
     def has_same_checksum(self, step: Step, check: CheckDeadline) -> bool:  # noqa: ARG002
-        """Tell whether both objects have the same ETag, as it is listed or served, or checksum."""
+        """Return whether both objects have one checksum, or one ETag as it is listed or served."""
         if step.entry.etag == step.target_etag:
             return True
         source, target = self._source(step), self._target(step)
@@ -132,7 +132,7 @@ class S3Copy:
             return False
 
     def has_same_bytes(self, step: Step, check: CheckDeadline) -> bool:
-        """Tell whether both objects have the same content, by downloading both."""
+        """Return whether both objects have the same content, by downloading both."""
         return self._are_same(step, self._target(step), check)
 
     def restore(self, step: Step, folder: Folder | None, name: str) -> None:
@@ -142,7 +142,7 @@ class S3Copy:
         """Do nothing: S3 makes objects whole or not at all."""
 
     def _is_large(self, step: Step) -> bool:
-        """Tell whether an object was uploaded in parts, or is too large for one request."""
+        """Return whether an object was uploaded in parts, or is too large for one request."""
         return step.entry.size > _MAX_COPY_BYTES or parts_of(step.entry.etag or "") is not None
 
     def _source(self, step: Step) -> requests.ObjectVersion:

@@ -97,7 +97,7 @@ class StreamedCopy:
         return Evidence(text, verified=is_same, etag=found.etag)
 
     def has_same_checksum(self, step: Step, check: CheckDeadline) -> bool | None:  # noqa: ARG002
-        """Tell whether both objects have the same checksum or ETag; `None` if neither tells.
+        """Return whether both objects have the same checksum or ETag; `None` if neither tells.
 
         Objects that were uploaded in other parts, or encrypted, have other ETags.
         """
@@ -114,7 +114,7 @@ class StreamedCopy:
         return False if is_told and in_same_parts else None
 
     def has_same_bytes(self, step: Step, check: CheckDeadline) -> bool:
-        """Tell whether both objects have the same content, by downloading both."""
+        """Return whether both objects have the same content, by downloading both."""
         versions = self._source(step), self._target(step)
         source, target = (requests.get_version(version, step.entry.size) for version in versions)
         digest = object_digest(self._source_s3, source, check)

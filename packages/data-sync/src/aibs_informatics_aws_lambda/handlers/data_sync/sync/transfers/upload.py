@@ -169,14 +169,14 @@ class Upload:
         return Evidence(checksum, verified=bool(is_same) or self._moves, etag=stored.etag)
 
     def has_same_checksum(self, step: Step, check: CheckDeadline) -> bool | None:
-        """Tell whether a file has the ETag of the object at its target."""
+        """Return whether a file has the ETag of the object at its target."""
         target, size = self._target(step), step.entry.size
         sizes = partial(etags.find_part_sizes, self._s3, target, size)
         path = self._path(step)
         return etags.file_has_etag(path, size, target.etag, sizes, check, self._checksums)
 
     def has_same_bytes(self, step: Step, check: CheckDeadline) -> bool:
-        """Tell whether a file has the content of the object at its target, by downloading it."""
+        """Return whether a file has the content of the object at its target, by downloading it."""
         return self._reads_same(step, step.target_etag or "", check)
 
     def discard(self, received: Sequence[tuple[Step, Any]]) -> None:
@@ -265,7 +265,7 @@ class Upload:
         self._checksums.end(begun, self._path(step), etags.etag_kind(sizes), stored.etag)
 
     def _is_new(self, step: Step, found: StoredObject) -> bool:
-        """Tell whether an object is not the one that was at the target before."""
+        """Return whether an object is not the one that was at the target before."""
         is_same = self._is_stored(step, found)
         return found.etag != step.target_etag if is_same is None else is_same
 
@@ -280,7 +280,7 @@ class Upload:
         return upload_part_bytes(size, is_aws=self._s3.service.is_aws, wanted=wanted)
 
     def _is_told(self, step: Step, response: requests.Response, told: StoredObject) -> bool:
-        """Tell whether the response to an upload is evidence enough of what was stored."""
+        """Return whether the response to an upload is evidence enough of what was stored."""
         if told.crc64nvme or not told.etag:
             return bool(told.crc64nvme)
         if step.entry.size > PART_BYTES:
