@@ -52,6 +52,7 @@ def test_text_with_a_scheme_must_be_valid(text):
         "S3://bucket/key",
         "s3:/bucket/key",
         "s3:bucket",
+        "s3//bucket/key",
         "EFS://fs-12345678/a",
         "gs://bucket/key",
         "file:///tmp/a",

@@ -13,8 +13,8 @@ from .quoted_names import unquote_name
 DataLocation: TypeAlias = S3Path | EFSPath | Path
 """A location in S3, on EFS or on a local disk."""
 
-# A URI, and also s3: or efs: with too few slashes or in capitals.
-_URI = r"[A-Za-z][A-Za-z0-9+.-]*://|(s3|efs):"
+# A URI, and also s3: or efs: with too few slashes, without the colon, or in capitals.
+_URI = r"[A-Za-z][A-Za-z0-9+.-]*://|(s3|efs)(:|//)"
 
 
 def parse_data_path(value: Any) -> DataLocation:
@@ -55,7 +55,7 @@ def parse_removable_path(value: Any) -> DataLocation:
 def _parse_local(text: str) -> Path:
     if not text.strip():
         raise ValidationError("the path is empty: write the current folder as .")
-    if ":" in text and re.match(_URI, text, re.IGNORECASE):
+    if (":" in text or "//" in text) and re.match(_URI, text, re.IGNORECASE):
         raise ValidationError(
             f"{text!r} is not a supported location: give an S3 URI (s3://BUCKET/KEY), an EFS path "
             "(efs://fs-ID:/PATH) or a local path. Write a local path of this form with ./ in front"
