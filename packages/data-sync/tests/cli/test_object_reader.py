@@ -159,6 +159,71 @@ def test_object_is_read_in_spite_of(s3: FaultyS3, fault):
     assert b"".join(ObjectReader().read(SOURCE)) == content_of(5 * PART)
 
 
+@pytest.mark.parametrize("block_bytes", [None, 100])
+def test_rest_of_an_object_is_read_where_the_connection_breaks(
+    s3: FaultyS3, monkeypatch: pytest.MonkeyPatch, block_bytes
+):
+    monkeypatch.setattr(object_reader, "_FIRST_WAIT_SECONDS", 0.001)
+    size = 2 * PART if block_bytes is None else 50 * PART
+    s3.put("bucket", "broken", content_of(size))
+    s3.fault = lambda _, respond: replace(reply := respond(), sends=(len(reply.body) + 1) // 2)
+    blocks = ObjectReader().read(S3Path("s3://bucket/broken"), block_bytes)
+    assert b"".join(blocks) == content_of(size)
+
+
+def replace_object(s3: FaultyS3) -> Fault:
+    def fault(call: Call, respond: Callable[[], Reply]) -> Reply:
+        if "range" in call.headers:
+            s3.put("bucket", "a", content_of(PART)[::-1])
+            return respond()
+        return replace(respond(), sends=PART // 2)
+
+    return fault
+
+
+def ignore_ranges_of_the_rest(s3: FaultyS3) -> Fault:
+    def fault(call: Call, respond: Callable[[], Reply]) -> Reply:
+        headers = {name: value for name, value in call.headers.items() if name != "range"}
+        reply = s3.respond(replace(call, headers=headers))
+        return reply if "range" in call.headers else replace(reply, sends=PART // 2)
+
+    return fault
+
+
+def send_nothing(_: FaultyS3) -> Fault:
+    return lambda call, respond: replace(respond(), sends=0 if "range" in call.headers else 9)
+
+
+def name_no_etag(_: FaultyS3) -> Fault:
+    def fault(_: Call, respond: Callable[[], Reply]) -> Reply:
+        reply = replace(respond(), sends=PART // 2)
+        del reply.headers["ETag"]
+        return reply
+
+    return fault
+
+
+@table(
+    "fault, message, requests",
+    {
+        "the object is replaced": (replace_object, "the object has changed meanwhile", 2),
+        "ranges are ignored": (ignore_ranges_of_the_rest, "broke, and ranges are ignored", 2),
+        "nothing more arrives": (send_nothing, "cannot read s3://bucket/a: ", 10),
+        "there is no ETag": (name_no_etag, "cannot read s3://bucket/a: ", 1),
+    },
+)
+def test_rest_of_an_object_cannot_be_read_if(
+    s3: FaultyS3, monkeypatch: pytest.MonkeyPatch, fault, message, requests
+):
+    monkeypatch.setattr(object_reader, "_FIRST_WAIT_SECONDS", 0.001)
+    s3.put("bucket", "a", content_of(PART))
+    s3.fault, read = fault(s3), []
+    with pytest.raises(AWSError, match=message):
+        read.extend(ObjectReader().read(SOURCE))
+    assert content_of(PART).startswith(b"".join(read))
+    assert count_requests(s3, SOURCE) == requests
+
+
 def test_part_of_another_length_is_an_error(s3: FaultyS3):
     def shorten(call: Call, respond: Callable[[], Reply]) -> Reply:
         reply = respond()

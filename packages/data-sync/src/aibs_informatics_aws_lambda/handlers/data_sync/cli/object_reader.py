@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import logging
+import time
 import zlib
 from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
@@ -21,6 +22,8 @@ from ..locations import s3_uri
 from ..s3.botocore_client import s3_client
 from ..s3.errors import ChangedError
 from ..s3.requests import ObjectVersion, Response, bare_etag, get_range
+from ..s3.retries import retry_delay
+from ..settings import DEFAULT_RETRIES
 
 if TYPE_CHECKING:
     from aibs_informatics_aws_lambda.storage.data_sync.connection import S3Connection
@@ -35,6 +38,8 @@ logger = logging.getLogger(__name__)
 _BLOCK_BYTES = 2**20
 _PART_BYTES = 8 * 2**20
 _PARTS_AHEAD = 8
+# Waits double, with jitter.
+_FIRST_WAIT_SECONDS = 0.1
 
 
 class ObjectReader:
@@ -73,20 +78,53 @@ class ObjectReader:
             AWSError: the object does not exist or cannot be read, or has changed in the meantime.
         """
         key, _, version = location.key.partition(VERSION)
-        arguments = {"VersionId": version} if version else {}
+        arguments = {"Bucket": location.bucket, "Key": key}
+        if version:
+            arguments["VersionId"] = version
         permission = "s3:GetObjectVersion" if version else "s3:GetObject"
         with named_errors(f"read {location}", permission=permission):
-            response = self._client.get_object(Bucket=location.bucket, Key=key, **arguments)
+            response = self._client.get_object(**arguments)
             with closing(response["Body"]) as body:
                 size = response.get("ContentLength", 0)
                 etag = bare_etag(response.get("ETag", ""))
                 has_parts = etag and response.get("AcceptRanges") == "bytes"
                 if block_bytes or size <= 2 * _PART_BYTES or not has_parts:
-                    yield from body.iter_chunks(block_bytes or _BLOCK_BYTES)
+                    blocks = self._read_whole(response, arguments, block_bytes or _BLOCK_BYTES)
+                    yield from _checked(blocks, response, location)
                     return
                 found = ObjectVersion(location.bucket, key, etag, size)
                 blocks = self._read_parts(found, version, body)
                 yield from _checked(blocks, response, location)
+
+    def _read_whole(
+        self, response: Mapping[str, Any], arguments: Mapping[str, str], block_bytes: int
+    ) -> Generator[bytes]:
+        """Yield an object in one piece; where a connection breaks, the rest is requested again.
+
+        Args:
+            response: the response that has begun.
+            arguments: those of its request.
+            block_bytes: the maximum size of a block.
+        """
+        from botocore import exceptions as errors
+
+        broken = errors.IncompleteReadError, errors.ReadTimeoutError, errors.ResponseStreamingError
+        body, done, failed = response["Body"], 0, 0
+        while True:
+            try:
+                for block in body.iter_chunks(block_bytes):
+                    yield block
+                    done, failed = done + len(block), 0
+                return
+            except broken:
+                body.close()
+                if failed == DEFAULT_RETRIES or not response.get("ETag"):
+                    raise
+            time.sleep(retry_delay(failed, _FIRST_WAIT_SECONDS))
+            failed += 1
+            rest = self._client.get_object(**arguments, Range=f"bytes={done}-")
+            body = rest["Body"]
+            _check_rest(rest, response, done, s3_uri(arguments["Bucket"], arguments["Key"]))
 
     def _read_parts(self, found: ObjectVersion, version: str, body: Any) -> Generator[bytes]:
         """Yield an object part by part; the first one is that of a response that has begun.
@@ -131,6 +169,24 @@ class ObjectReader:
                 yield block
         finally:
             s3.cancel()
+
+
+def _check_rest(
+    rest: Mapping[str, Any], response: Mapping[str, Any], start: int, uri: str
+) -> None:
+    """Check that a response is the rest of the object that another one has begun with.
+
+    Raises:
+        AWSError: it is not.
+    """
+    if rest.get("ETag") == response["ETag"]:
+        if rest.get("ContentRange", "").startswith(f"bytes {start}-"):
+            return
+        error = AWSError(f"cannot read {uri}: the connection broke, and ranges are ignored")
+    else:
+        error = ChangedError(f"cannot read {uri}: the object has changed meanwhile. Try again")
+    rest["Body"].close()
+    raise error
 
 
 def _read_exactly(body: Any, size: int) -> bytes:
