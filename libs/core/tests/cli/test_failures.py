@@ -165,6 +165,8 @@ def test_abbreviated_and_misspelt_options_are_refused_with_a_suggestion(handle_l
 
     assert result.returncode == 2
     assert "did you mean --handler?" in result.stderr
+    other = handle_lambda_request("--json").stderr
+    assert "unrecognized arguments: --json (see" in other
 
 
 @pytest.mark.parametrize("word", ["help", "list", "version"])

@@ -22,4 +22,6 @@ from tables import table
 def test_number_out_of_its_range_is_named(capsys, module, arguments, message):
     with pytest.raises(SystemExit):
         module.make_parser().parse_args(arguments.split())
-    assert message in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1

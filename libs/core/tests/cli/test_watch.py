@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from aibs_informatics_aws_lambda.common.cli import watch as watching
-from aibs_informatics_aws_lambda.common.cli.errors import ExitCode, UsageError
+from aibs_informatics_aws_lambda.common.cli.errors import CommandError, ExitCode, UsageError
 from aibs_informatics_aws_lambda.common.cli.watch import Batch, View
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 
@@ -127,16 +127,24 @@ def test_oldest_running_batches_come_first_and_failed_ones_have_their_error():
     ]
 
 
+class Refusing(Client):
+    def list_map_runs(self, executionArn: str) -> dict[str, Any]:  # noqa: N803
+        from botocore.exceptions import ClientError
+
+        error = {"Error": {"Code": "AccessDeniedException", "Message": "no"}}
+        raise ClientError(error, "ListMapRuns")
+
+
 def test_refused_request_names_the_execution():
-    from botocore.exceptions import ClientError
-
-    class Refusing(Client):
-        def list_map_runs(self, executionArn: str) -> dict[str, Any]:  # noqa: N803
-            error = {"Error": {"Code": "AccessDeniedException", "Message": "no"}}
-            raise ClientError(error, "ListMapRuns")
-
     with pytest.raises(AWSError, match=f"cannot watch {ARN}: .*AccessDeniedException"):
         watching.read(Refusing(), ARN)
+
+
+def test_refused_request_is_not_a_failure_of_a_handler(monkeypatch):
+    monkeypatch.setattr(watching, "get_client", lambda service, region: Refusing())
+
+    with pytest.raises(CommandError, match=f"cannot watch {ARN}: .*AccessDeniedException"):
+        watching.watch([ARN])
 
 
 def test_view_is_printed_when_anything_but_the_time_changes(capsys, monkeypatch):

@@ -5,7 +5,6 @@ https://modelcontextprotocol.io/specification
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -18,7 +17,7 @@ from ..context import DefaultLambdaContext
 from .arguments import PROGRAM
 from .errors import ExitCode, UsageError
 from .output import reserved_stdout
-from .parser import number_between, parse_port
+from .parser import CommandParser, number_between, parse_port
 from .tools import Limits, Tool, find_tools
 
 if TYPE_CHECKING:
@@ -189,13 +188,12 @@ def _serve_http(server: Server[Any], port: int, limits: Limits) -> None:
     uvicorn.run(app, host="127.0.0.1", port=port)
 
 
-def make_parser() -> argparse.ArgumentParser:
+def make_parser() -> CommandParser:
     """Return the parser."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog=f"{PROGRAM} mcp",
         description="Serve handlers to agents as tools, by the Model Context Protocol (MCP).",
         epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--tool",

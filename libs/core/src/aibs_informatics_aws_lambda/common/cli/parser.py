@@ -38,12 +38,16 @@ class CommandParser(argparse.ArgumentParser):
         if not name.startswith("--"):
             option = f"--{name}"
             return f"; did you mean {option}?" if option in self._option_string_actions else ""
-        options = [text for text in self._option_string_actions if text.startswith(name)]
+        # Without the dashes, which all have in common.
+        word = name[2:]
+        words = [text[2:] for text in self._option_string_actions if text.startswith("--")]
         # Only for a mistake: it takes a millisecond.
         import difflib
 
-        similar = difflib.get_close_matches(name, self._option_string_actions, 1) or options
-        return f"; did you mean {similar[0]}?" if similar else ""
+        similar = difflib.get_close_matches(word, words, 1) or [
+            text for text in words if text.startswith(word)
+        ]
+        return f"; did you mean --{similar[0]}?" if similar else ""
 
     def add_version(self, distribution: str) -> None:
         """Add the option ``--version``.

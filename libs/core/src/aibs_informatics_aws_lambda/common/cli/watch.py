@@ -13,8 +13,9 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from ..aws import get_client, named_errors
+from ..exceptions import AWSError
 from .arguments import PROGRAM
-from .errors import ExitCode, UsageError
+from .errors import CommandError, ExitCode, UsageError
 from .parser import CommandParser, number_between
 
 _ARN: Final = re.compile(r"arn:[\w-]+:states:([\w-]+):\d{12}:execution:[^:]+:[^:]+")
@@ -96,7 +97,7 @@ def watch(args: Sequence[str]) -> ExitCode:
     Raises:
         SystemExit: the arguments are invalid (status 2), or include ``--help`` (status 0).
         UsageError: the ARN is not that of an execution.
-        AWSError: Step Functions refuses a request or cannot be reached.
+        CommandError: Step Functions refuses a request or cannot be reached.
     """
     options = make_parser().parse_args(args)
     found = _ARN.fullmatch(options.arn)
@@ -105,13 +106,16 @@ def watch(args: Sequence[str]) -> ExitCode:
             f"{options.arn!r} is not the ARN of an execution of a standard state machine, such as "
             "arn:aws:states:us-west-2:123456789012:execution:data-sync:nightly-1"
         )
-    client = get_client("stepfunctions", found[1])
     try:
+        client = get_client("stepfunctions", found[1])
         with _display() as show:
             view = follow(lambda: read(client, options.arn), show, options.interval)
     except KeyboardInterrupt:
         sys.stderr.write(f"{PROGRAM}: the execution continues: it was watched only\n")
         raise
+    except AWSError as error:
+        # No handler has failed.
+        raise CommandError(str(error)) from error
     return exit_code(view)
 
 
