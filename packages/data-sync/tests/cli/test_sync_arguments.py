@@ -197,6 +197,10 @@ def test_staging_folder():
     "line, message",
     {
         "a local move does not delete": (f"--move --delete {LOCAL}", "mutually exclusive"),
+        "a move that leaves sources does not delete": (
+            f"--move --delete --update {UP}",
+            "mutually exclusive with --update and --ignore-existing",
+        ),
         "--max-delete needs --delete": (f"--max-delete 3 {UP}", "require --delete"),
         "--delete-excluded needs --delete": (f"--delete-excluded {UP}", "require --delete"),
         "--move does nothing on the way down": (f"--move {DOWN}", "--move has no effect"),

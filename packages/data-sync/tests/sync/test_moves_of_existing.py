@@ -62,8 +62,7 @@ class Sides:
             source_path=self.path("src"),
             destination_path=self.path("dst"),
             retain_source_data=False,
-            delete=False,
-            **options,
+            **{"delete": False, **options},
         )
         return Engine().sync(request).result
 
@@ -88,3 +87,12 @@ def test_dry_run_tells_what_stays(sides):
     done = sides.move(existing="ignore", dry_run=True)
     assert (done.files_transferred, done.files_unchanged, done.files_removed) == (1, 4, 2)
     assert sides.read("src") == SOURCE
+
+
+@pytest.mark.parametrize("sides", ["local to s3", "s3 to s3"], indirect=True)
+@pytest.mark.parametrize("existing", ["ignore", "update"])
+def test_mirror_that_leaves_sources_is_refused(sides, existing):
+    with pytest.raises(ValueError, match="a second one would delete what the first one has moved"):
+        sides.move(existing=existing, delete=True)
+    assert sides.read("src") == SOURCE
+    assert sides.read("dst") == DESTINATION

@@ -110,6 +110,15 @@ def _problems(request: SyncRequest, options: argparse.Namespace) -> Iterator[str
     to_s3 = isinstance(request.destination_path, S3Path)
     if request.delete and not request.retain_source_data and not from_s3 and not to_s3:
         yield "--move and --delete are mutually exclusive between local paths"
+    if (
+        request.delete
+        and not request.retain_source_data
+        and request.existing in ("ignore", "update")
+    ):
+        yield (
+            "--move and --delete are mutually exclusive with --update and --ignore-existing: what "
+            "stays at the source would be all that a second run keeps at the destination"
+        )
     # Excluded files at the destination count as extra.
     deletes_excluded = options.delete_excluded and not request.verify
     if not request.delete and (request.max_delete is not None or deletes_excluded):

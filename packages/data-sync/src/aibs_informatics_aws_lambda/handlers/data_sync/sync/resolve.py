@@ -88,6 +88,8 @@ def resolve_sync(
         )
     if source.bucket is None and destination.bucket is None:
         _check_local_mirror(request)
+    elif destination.bucket is not None:
+        _check_move_of_existing(request)
     selects, limits = None, None
     if request.filter_config is not None:
         limits = find_limits(request.filter_config)
@@ -180,6 +182,17 @@ def _check_local_mirror(request: SyncRequest) -> None:
         raise ValueError(
             "a move from one local path to another cannot delete extraneous files: set delete: "
             "false or retain_source_data: true"
+        )
+
+
+def _check_move_of_existing(request: SyncRequest) -> None:
+    leaves_sources = not request.retain_source_data and request.existing in ("ignore", "update")
+    if leaves_sources and request.delete and request.files_from is None:
+        # All but what was left would be extraneous to a second one.
+        raise ValueError(
+            "a move that does not replace existing files leaves their sources, and cannot delete "
+            "extraneous files: a second one would delete what the first one has moved. Set "
+            "delete: false or existing: replace"
         )
 
 
