@@ -278,3 +278,35 @@ def test_parts_of_a_sync_keep_their_paths_in_the_backup(node, backup):
     )
 
     assert SubRequests(request).sync(node).backup_path == backup
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_file_that_was_replaced_already_takes_no_place_in_the_backup(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links
+):
+    source, target, kept = tmp_path / "src", tmp_path / "dst", tmp_path / "kept"
+    for folder, text in ((source, "new content"), (target, "old")):
+        folder.mkdir()
+        (folder / "a").write_text(text)
+    os.utime(target / "a", (1_000_000, 1_000_000))
+    rename, link, failed = os.replace, os.link, []
+
+    def lose_response(name, new, **folders) -> None:
+        """Rename a file, as NFS does where the response is lost and the request comes again."""
+        rename(name, new, **folders)
+        if new == "a" and (target / "a").read_text() == "new content" and not failed:
+            failed.append(new)
+            raise OSError(errno.EIO, "Input/output error")
+
+    def refuse(*_, **__) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "replace", lose_response)
+    monkeypatch.setattr(os, "link", link if links else refuse)
+    request = DataSyncRequest(source_path=source, destination_path=target, backup_path=kept)
+    with pytest.raises(OSError, match="dst/a changed after it was listed: it is neither kept"):
+        Engine().sync(request)
+    assert failed
+    assert (target / "a").read_text() == "new content"
+    assert {path.name: path.read_text() for path in kept.iterdir()} == {"a": "old"}
+    assert Engine().sync(request).result.files_unchanged == 1

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import suppress
+from functools import partial
 from threading import Lock
 from typing import Protocol
 
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 
 from ..local import folders, staging
+from ..local.files import FileChangedError
 from ..locations import Root, find_root
 from ..s3.client import S3
 from .diff import Step
@@ -96,6 +99,7 @@ class LocalBackup:
         """Keep the file or symlink at the target of a step, if there is one.
 
         Raises:
+            FileChangedError: it is not the file that was listed there, which may be in the backup.
             OSError: it cannot be linked or copied.
         """
         path = route.target.at(step.target)
@@ -108,19 +112,51 @@ class LocalBackup:
         except FileNotFoundError:
             return
         kept_name = kept.rpartition("/")[2]
+        check = partial(_check_listed, path, step)
         try:
-            _link(folder, name, beside, kept_name)
+            _link(folder, name, beside, kept_name, check)
+        except FileChangedError:
+            raise
         except OSError as error:
             if error.errno not in _NO_LINKS:
                 raise OSError(error.errno, error.strerror, kept) from None
+            check(os.stat(name, dir_fd=folder.fd, follow_symlinks=False))
             _copy(folder, name, beside, kept_name)
         with self._lock:
             self.count += 1
 
 
-def _link(folder: folders.Folder, name: str, beside: folders.Folder, kept_name: str) -> None:
+def _check_listed(path: str, step: Step, found: os.stat_result) -> None:
+    """Check that a file that is to be replaced is the one that was listed there.
+
+    Otherwise another sync has replaced it, or this one has, and was told an error all the same: by
+    now, the one that was listed may be in the backup, where this one would take its place.
+    """
+    there = step.there
+    if there is None:
+        return
+    if (found.st_size, found.st_mtime) != (there.size, there.modified):
+        raise FileChangedError(
+            f"{path} changed after it was listed: it is neither kept in the backup nor replaced. "
+            "Sync again"
+        )
+
+
+def _link(
+    folder: folders.Folder,
+    name: str,
+    beside: folders.Folder,
+    kept_name: str,
+    check: Callable[[os.stat_result], None],
+) -> None:
     temporary = staging.temporary_name(kept_name)
     os.link(name, temporary, src_dir_fd=folder.fd, dst_dir_fd=beside.fd, follow_symlinks=False)
+    try:
+        # Of the link, whatever becomes of the name.
+        check(os.stat(temporary, dir_fd=beside.fd, follow_symlinks=False))
+    except BaseException:
+        os.unlink(temporary, dir_fd=beside.fd)
+        raise
     os.replace(temporary, kept_name, src_dir_fd=beside.fd, dst_dir_fd=beside.fd)
     with suppress(FileNotFoundError):
         # Where both names are links to one file, as after a sync that was killed, it stays.
