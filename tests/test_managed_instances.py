@@ -209,7 +209,7 @@ def test_number_of_workers_is_that_of_concurrent_invocations(concurrency, worker
 def test_worker_has_its_share_of_transfers_and_connections(run_command, workers, share):
     code = (
         "from aibs_informatics_aws_lambda.handlers.data_sync.s3.client import S3; "
-        "s3 = S3(25); print(s3._connections, s3._connections_of_one() <= s3._connections)"
+        "s3 = S3(25); print(s3._connections, s3._most_of_one() <= s3._connections)"
     )
 
     environment = {**aws_settings("http://127.0.0.1:9"), settings.WORKERS_KEY: workers}

@@ -46,13 +46,13 @@ def test_small_request_tells_how_far_a_service_is(
 def test_time_that_a_client_takes_to_make_is_no_distance(
     s3: FaultyS3, monkeypatch: pytest.MonkeyPatch
 ):
-    now, make = [0.0], S3._make_client
+    now, make = [0.0], client_module.make_crt_client
 
-    def make_slowly(self, *arguments):
+    def make_slowly(*arguments, **options):
         now[0] += 5
-        return make(self, *arguments)
+        return make(*arguments, **options)
 
-    monkeypatch.setattr(S3, "_make_client", make_slowly)
+    monkeypatch.setattr(client_module, "make_crt_client", make_slowly)
     monkeypatch.setattr(client_module, "_MEASURE_SECONDS", 60.0)
     monkeypatch.setattr(client_module, "time", SimpleNamespace(monotonic=lambda: now[0]))
     client = S3(25)
@@ -63,10 +63,10 @@ def test_time_that_a_client_takes_to_make_is_no_distance(
 
 def test_objects_have_more_connections_at_a_distance(s3: FaultyS3):
     client = S3(256)
-    near = client._connections_of_one()
+    near = client._most_of_one()
     s3.fault = late
     client.measure_distance("bucket")
-    assert client._connections_of_one() > near
+    assert client._most_of_one() > near
 
 
 def test_service_that_does_not_respond_is_not_waited_for(

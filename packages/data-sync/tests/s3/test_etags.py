@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from aibs_informatics_aws_lambda.handlers.data_sync.evidence import StoredObject
-from aibs_informatics_aws_lambda.handlers.data_sync.s3.client import PART_BYTES
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.etags import (
     file_has_etag,
     file_is_stored,
@@ -17,6 +16,7 @@ from aibs_informatics_aws_lambda.handlers.data_sync.s3.etags import (
 )
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.parts import split_parts
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.requests import (
+    PART_BYTES,
     ObjectVersion,
     Request,
     Response,

@@ -1,11 +1,66 @@
 from __future__ import annotations
 
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.retries import (
+    FailedAttempt,
+    Reaction,
+    RetryPolicy,
     find_header,
     is_transient,
+    react,
     retry_delay,
 )
 from tables import table
+
+FAIL, REPEAT, REDIRECT, SETTLE = Reaction.FAIL, Reaction.REPEAT, Reaction.REDIRECT, Reaction.SETTLE
+DEFAULT = RetryPolicy(9, repeats_throttled=True, first_wait_ms=100)
+NO_RETRIES = RetryPolicy(0, repeats_throttled=False, first_wait_ms=100)
+THROTTLED = "AWS_ERROR_S3_SLOW_DOWN"
+
+
+def failed(number: int = 0, status: int | None = 502, code: str = "", **facts: bool):
+    return FailedAttempt(number, status, code, **facts)
+
+
+@table(
+    "attempt, policy, reaction",
+    {
+        "an error that may not come again": (failed(), DEFAULT, REPEAT),
+        "the last retry": (failed(8), DEFAULT, REPEAT),
+        "no retry is left": (failed(9), DEFAULT, FAIL),
+        "no retries at all": (failed(), NO_RETRIES, FAIL),
+        "an error that comes again": (failed(status=403), DEFAULT, FAIL),
+        "a body that was passed on in part": (failed(has_begun=True), DEFAULT, FAIL),
+        "an attempt that was too slow": (failed(status=None, is_too_slow=True), DEFAULT, REPEAT),
+        "the last one was too slow": (failed(9, None, is_too_slow=True), DEFAULT, FAIL),
+        "too slow, with a body that was passed on in part": (
+            failed(status=None, is_too_slow=True, has_begun=True),
+            DEFAULT,
+            FAIL,
+        ),
+        "another region": (failed(status=301, is_misdirected=True), DEFAULT, REDIRECT),
+        "another region, without retries": (
+            failed(2, 301, is_misdirected=True),
+            NO_RETRIES,
+            REDIRECT,
+        ),
+        "yet another region": (failed(3, 301, is_misdirected=True), NO_RETRIES, FAIL),
+        "throttled until the library gave up": (failed(1, 503, THROTTLED), DEFAULT, REPEAT),
+        "throttled for minutes": (failed(2, 503, THROTTLED), DEFAULT, FAIL),
+        "throttled, with a number of retries": (
+            failed(0, 503, THROTTLED),
+            RetryPolicy(9, repeats_throttled=False, first_wait_ms=100),
+            FAIL,
+        ),
+        "a condition that may have failed in error": (
+            failed(status=412, is_in_doubt=True),
+            DEFAULT,
+            SETTLE,
+        ),
+        "a condition that has failed": (failed(status=412), DEFAULT, FAIL),
+    },
+)
+def test_reaction_to_a_failed_attempt(attempt, policy, reaction):
+    assert react(attempt, policy) is reaction
 
 
 @table(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
-from aibs_informatics_aws_lambda.handlers.data_sync.s3 import client
+from aibs_informatics_aws_lambda.handlers.data_sync.s3 import handshakes
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.client import S3
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.listing import list_below
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.tls import find_ca_bundle
@@ -103,7 +103,7 @@ def test_ca_bundle_of_boto3_is_trusted(
 
 
 def test_handshake_that_fails_is_not_repeated_for_minutes(tls, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(client, "_HANDSHAKE_SECONDS", 0.1)
+    monkeypatch.setattr(handshakes, "_HANDSHAKE_SECONDS", 0.1)
     s3, start = S3(1), time.monotonic()
     for _ in range(2):
         with pytest.raises(AWSError, match=r"self-signed certificate\. .*set AWS_CA_BUNDLE"):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
-from aibs_informatics_aws_lambda.handlers.data_sync.s3 import client, listing
+from aibs_informatics_aws_lambda.handlers.data_sync.s3 import attempts, client, listing
 from aibs_informatics_aws_lambda.handlers.data_sync.sync import (
     deadline as deadline_module,
     engine as engine_module,
@@ -221,7 +221,7 @@ def test_redirects_between_regions_end(s3, tmp_path: Path):
 
 
 def test_page_without_an_end_is_an_error(s3, tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(client, "_MAX_BODY_BYTES", 2**20)
+    monkeypatch.setattr(attempts, "_MAX_BODY_BYTES", 2**20)
     s3.fault = first_of("ListObjectsV2", 1000, Reply(body=bytes(4 * 2**20)))
     with pytest.raises(AWSError, match="the response has more than 1048576 bytes"):
         sync("s3://bucket/src/", tmp_path / "dst")

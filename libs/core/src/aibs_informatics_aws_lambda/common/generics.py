@@ -13,12 +13,14 @@ class TypedExchange(Generic[REQUEST, RESPONSE]):
     """Base class of handlers and routes: their request model and their response model."""
 
     @classmethod
+    @cache
     def get_request_cls(cls) -> type[REQUEST]:
         """Return the request model; raise `TypeError` if the class does not bind it."""
         request_cls: type[REQUEST] = type_arguments(cls, TypedExchange)[0]
         return request_cls
 
     @classmethod
+    @cache
     def get_response_cls(cls) -> type[RESPONSE]:
         """Return the response model; raise `TypeError` if the class does not bind it."""
         response_cls: type[RESPONSE] = type_arguments(cls, TypedExchange)[1]

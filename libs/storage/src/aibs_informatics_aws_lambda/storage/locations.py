@@ -35,7 +35,7 @@ def parse_data_path(value: Any) -> DataLocation:
         return S3Path(value)
     if value.startswith("efs://") or (value.startswith("fs-") and EFSPath.is_valid(value)):
         return EFSPath(unquote_name(value))
-    return _parse_local(unquote_name(value))
+    return _parse_local(value)
 
 
 def parse_removable_path(value: Any) -> DataLocation:
@@ -65,4 +65,4 @@ def _parse_local(text: str) -> Path:
             f"{text!r} is not a supported location: ~ is not expanded here. Give the full path of "
             "the home directory, or write a local path of this form with ./ in front"
         )
-    return Path(text)
+    return Path(unquote_name(text))

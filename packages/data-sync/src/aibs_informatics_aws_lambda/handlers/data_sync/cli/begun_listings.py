@@ -67,7 +67,8 @@ def begin_listings(options: argparse.Namespace, stack: ExitStack) -> BegunListin
     if not prefixes:
         return begun
     # Not for local paths: it takes time.
-    from ..s3.client import DEFAULT_CONNECTIONS, S3
+    from ..s3.client import S3
+    from ..s3.crt_clients import DEFAULT_CONNECTIONS
     from ..s3.listing import begin_listing
 
     clients = cache(S3)

@@ -9,7 +9,8 @@ from tempfile import TemporaryDirectory
 from aibs_informatics_aws_lambda.storage.data_sync.sync import DataSyncRequest
 
 from ..locations import resolve
-from ..s3.client import DEFAULT_CONNECTIONS, S3
+from ..s3.client import S3
+from ..s3.crt_clients import DEFAULT_CONNECTIONS
 from ..sync.report import Publisher, join_reports, publishing
 
 

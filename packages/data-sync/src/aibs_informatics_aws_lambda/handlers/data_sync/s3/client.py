@@ -2,60 +2,45 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import math
 import os
-import sys
 import threading
 import time
 import weakref
 from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import Future, wait
-from contextlib import nullcontext
-from functools import cache, cached_property, lru_cache, partial
+from functools import cached_property, partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, overload
 
-from aibs_informatics_aws_lambda.common.exceptions import AWSError
-
-from ..cpu_affinity import all_cpus, shared_cpu
 from ..progress import OnBytes, OutOfTimeError, activity
+from ..settings import DEFAULT_RETRIES, MEMORY_KEY, WORKERS
+from .attempts import (
+    Attempt,
+    Awaited,
+    Call,
+    Collector,
+    are_trailing,
+    checksums_of,
+    checksums_of_upload,
+    make_options,
+)
+from .crt_clients import MOST_CONCURRENCY, MOST_THREADS, ClientOptions, make_crt_client
 from .endpoint import (
-    escape_key,
+    Addresses,
     find_endpoint,
     identity_of,
     is_one_service,
-    is_plain_key,
     make_credentials,
     payer_headers,
-)
-
-if TYPE_CHECKING:
-    from aibs_informatics_aws_lambda.storage.data_sync.connection import S3Connection
-    from awscrt.io import ClientBootstrap, TlsConnectionOptions
-    from awscrt.s3 import S3Client
-
-    from ..ahead import BegunIterator
-    from ..entries import Entry
-    from .tcp import TrafficMeter
-    from .throughput import InFlight, Throughputs
-
-from ..rate_limits import RateLimits
-from ..settings import (
-    CHECKSUM_KEY,
-    DEFAULT_RETRIES,
-    MEMORY_KEY,
-    WORKERS,
-    count_connections,
-    count_open_files,
-    count_threads,
-    most_concurrency,
+    sends_checksums,
 )
 from .errors import error_code, too_slow_error, translate_error
-from .pacing import PacedFile, body_bytes, operations_of
+from .handshakes import Handshakes
+from .pacing import Pacing, TakeBody, operations_of
 from .requests import (
+    PART_BYTES,
     Request,
     Response,
     ResponseFuture,
@@ -65,37 +50,38 @@ from .requests import (
     read_stored,
     settle,
 )
-from .retries import find_header, is_throttled, is_transient, retry_delay
+from .retries import (
+    FailedAttempt,
+    Reaction,
+    RetryPolicy,
+    find_header,
+    is_transient,
+    react,
+    retry_delay,
+)
 from .service import Feature, Service, refuses_trailer
 from .thread_state import keep_thread_state
 
-PART_BYTES = 8 * 2**20
-"""The size of the parts of large objects, unless these would be too many."""
+if TYPE_CHECKING:
+    from aibs_informatics_aws_lambda.storage.data_sync.connection import S3Connection
+    from awscrt.s3 import S3Client
 
-# The library refuses parts that are larger than a part of its memory.
-_MEMORY_BYTES = 256 * 2**20
-_PARTS_IN_MEMORY = 4
-_CONNECT_TIMEOUT_MS = 10_000
-# After so many seconds without a response from a host, its TLS handshake is looked at.
-_HANDSHAKE_SECONDS = 2.0
+    from ..ahead import BegunIterator
+    from ..entries import Entry
+    from ..rate_limits import RateLimits
+    from .tcp import TrafficMeter
+    from .throughput import InFlight, Throughputs
+
+_RETRIES: Final = DEFAULT_RETRIES
 # Waits double, with jitter.
-_RETRIES = DEFAULT_RETRIES
-# Throttling may last for minutes, and the library gives up within one: so often it starts again.
-_ROUNDS_IF_THROTTLED = 2
+_FIRST_WAIT_MS: Final = 100
 # These take their time, in which the service sends a blank now and then, or nothing.
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
-_SLOW_OPERATIONS = frozenset(
+_SLOW_OPERATIONS: Final = frozenset(
     {"CompleteMultipartUpload", "CopyObject", "DeleteObjects", "UploadPartCopy"}
 )
-_UPLOADS = frozenset({"PutObject", "UploadPart"})
-# With a limit, transfers in parts get about four times as many parts ahead of it.
-_PACED_CONNECTIONS = 2
-_BYTES_PER_SECOND_OF_A_CONNECTION = 10 * 10**6
-_REQUESTS_PER_SECOND_OF_A_CONNECTION = 10
-# Requests are sent to another region, or without trailing checksums, however few the retries.
-_REDIRECTIONS = 3
-_FIRST_WAIT_MS = 100
-
+_UPLOADS: Final = frozenset({"PutObject", "UploadPart"})
+_CANCELED: Final = "AWS_ERROR_S3_CANCELED"
 
 SILENCE_SECONDS = 15.0
 """A warning says after so many seconds that nothing arrives. After 30 seconds without a byte, the
@@ -105,47 +91,30 @@ SLOW_SECONDS = 60.0
 """An attempt ends if it is below the minimum throughput for so many seconds."""
 
 # How often the requests in flight are looked at in this time.
-_LOOKS = 4
+_LOOKS: Final = 4
+
+# The library refuses parts that are larger than a part of its memory.
+_MEMORY_BYTES: Final = 256 * 2**20
+_PARTS_IN_MEMORY: Final = 4
+
+# Each upload takes about 2 MiB, most of it in buffers of TLS and of the sockets.
+_MOST_CONNECTIONS_FOR_LARGE: Final = 64
+
+# For the parts of one object.
+_CONNECTIONS_OF_ONE_NEAR: Final = 4
+_CONNECTIONS_OF_ONE_FAR: Final = 32
 
 # What has no size known before, such as a page of a listing, is smaller.
-_UNKNOWN_BYTES = 4 * 2**20
+_UNKNOWN_BYTES: Final = 4 * 2**20
 
-# A page of 1,000 keys has at most 4 MiB.
-_MAX_BODY_BYTES = 16 * 2**20
-
-_REGION_HEADER = "x-amz-bucket-region"
-# By it, listings of AWS tell which archived objects are restored.
-_RESTORE_STATUS = ("x-amz-optional-object-attributes", "RestoreStatus")
-_CANCELED = "AWS_ERROR_S3_CANCELED"
+# Responses that take longer than this come from a distance.
+_FAR_SECONDS: Final = 0.01
+# As long the response is awaited that tells how far a service is.
+_MEASURE_SECONDS: Final = 1.0
 
 logger = logging.getLogger(__name__)
 
-Awaited: TypeAlias = Future[Response] | ResponseFuture
 AnyAwaited = TypeVar("AnyAwaited", Future[Response], ResponseFuture)
-
-_OPEN_FILES = count_open_files()
-DEFAULT_CONNECTIONS = count_connections(os.environ.get(MEMORY_KEY, ""), _OPEN_FILES)
-"""The maximum number of connections where the request leaves it open."""
-
-MOST_CONCURRENCY = most_concurrency(_OPEN_FILES)
-"""The maximum number of connections, whatever a request names."""
-
-_MOST_THREADS = count_threads(sys.maxsize, _OPEN_FILES)
-
-# The library opens no more connections than its throughput target takes, at 0.1 GB/s each.
-_GBPS_OF_A_CONNECTION = 0.8
-
-# Responses that take longer than this come from a distance.
-_FAR_SECONDS = 0.01
-# As long the response is awaited that tells how far a service is.
-_MEASURE_SECONDS = 1.0
-
-# Those of the event loops for a thread: without them, the library aborts the process.
-_FILES_OF_LOOPS = 9
-
-# Each upload takes about 2 MiB, most of it in buffers of TLS and of the sockets.
-_MOST_CONNECTIONS_FOR_LARGE = 64
-
 
 sent_requests: Counter[str] = Counter()
 """The number of requests that this process has sent, by operation. Those of a transfer in parts
@@ -153,6 +122,18 @@ follow from its size: the library does not count them, nor what it repeats."""
 
 # Requests are sent by several threads.
 _counts = threading.Lock()
+
+
+class _Sent(NamedTuple):
+    """An attempt in flight.
+
+    Args:
+        attempt: the attempt.
+        request: the request of the library, which can be cancelled.
+    """
+
+    attempt: Attempt
+    request: Any
 
 
 class S3:
@@ -184,17 +165,17 @@ class S3:
         if memory:
             logger.debug("Connections: up to %s, in %s MB of memory", self._connections, memory)
         self._limits = limits
-        block = limits.block_bytes if limits else None
+        self._pacing = Pacing(limits) if limits else None
         # Of downloads.
-        self._part_bytes = min(block or PART_BYTES, PART_BYTES)
+        self._part_bytes = self._pacing.part_bytes if self._pacing else PART_BYTES
         # Python asks the kernel each time, which takes 10 us.
         self._cores = os.cpu_count() or 1
         self._most_of_one_near, self._most_of_one_far = (
             min(self._connections, max(1, most // WORKERS))
-            for most in (max(4, 2 * self._cores), 32)
+            for most in (max(_CONNECTIONS_OF_ONE_NEAR, 2 * self._cores), _CONNECTIONS_OF_ONE_FAR)
         )
-        self._retries = _RETRIES if retries is None else retries
-        self._repeats_throttled = retries is None
+        attempts = _RETRIES if retries is None else retries
+        self._policy = RetryPolicy(attempts, retries is None, _FIRST_WAIT_MS)
         self._shortest_response = float("inf")
         self.is_far = False
         self._sends_checksums = sends_checksums()
@@ -202,18 +183,15 @@ class S3:
         self._encrypted = self._connection.encrypted
         self._credentials = make_credentials(connection)
         self._payer = payer_headers().items()
-        self._clients: dict[tuple[str, int, bool, int], S3Client] = {}
-        self._regions: dict[str, str] = {}
-        self._addresses: dict[str, _Address] = {}
-        self._in_flight: dict[Awaited, tuple[Request, Any, _Collector]] = {}
+        self._clients: dict[ClientOptions, S3Client] = {}
+        self._addresses = Addresses(self._connection)
+        self._handshakes = Handshakes() if self._encrypted else None
+        self._in_flight: dict[Awaited, _Sent] = {}
+        self._waiting: dict[Awaited, threading.Timer] = {}
+        self._is_stopped = False
         self._look: threading.Timer | None = None
         self._throughputs: Throughputs | None = None
         self._traffic: TrafficMeter | None = None
-        self._waiting: dict[Awaited, threading.Timer] = {}
-        self._is_stopped = False
-        self._hosts: set[str] = set()
-        self._handshakes: dict[str, threading.Timer] = {}
-        self._failed_handshakes: dict[str, Exception] = {}
         self.begun_listings: dict[tuple[str, str], BegunIterator[list[Entry]]] = {}
 
     @cached_property
@@ -248,7 +226,7 @@ class S3:
     def send(
         self,
         request: Request,
-        take: Callable[[bytes], None] | None = None,
+        take: TakeBody | None = None,
         on_bytes: OnBytes | None = None,
     ) -> Future[Response]: ...
 
@@ -256,7 +234,7 @@ class S3:
     def send(
         self,
         request: Request,
-        take: Callable[[bytes], None] | None = None,
+        take: TakeBody | None = None,
         on_bytes: OnBytes | None = None,
         *,
         future: AnyAwaited,
@@ -265,7 +243,7 @@ class S3:
     def send(
         self,
         request: Request,
-        take: Callable[[bytes], None] | None = None,
+        take: TakeBody | None = None,
         on_bytes: OnBytes | None = None,
         future: Awaited | None = None,
     ) -> Awaited:
@@ -282,45 +260,16 @@ class S3:
             A future that raises the errors of `ask`.
         """
         future = Future() if future is None else future
-        if self._limits is None:
-            self._send(request, future, partial(_Collector, take, on_bytes))
+        if self._pacing is None:
+            self._send(Call(request, future, take, on_bytes))
             return future
-        taken = partial(self._take_paced, take) if take else None
-        collect, seconds = partial(_Collector, taken, on_bytes), self._reserve(request, take)
+        call = Call(request, future, take and self._pacing.slow_down(take), on_bytes)
+        seconds = self._pacing.reserve(request, is_stream=take is not None)
         if seconds:
-            self._send_later(seconds, request, future, collect)
+            self._send_later(seconds, call)
         else:
-            self._send(request, future, collect)
+            self._send(call)
         return future
-
-    def _take_paced(self, take: Callable[[bytes], None], chunk: bytes) -> None:
-        if self._limits is not None:
-            self._limits.take(len(chunk))
-        take(chunk)
-
-    def _reserve(self, request: Request, take: Callable[[bytes], None] | None = None) -> float:
-        """Take what a request needs of the limits, and return the seconds to wait for it."""
-        if self._limits is None:
-            return 0.0
-        operations = self._operations(request, is_stream=take is not None)
-        if take is not None or not self._is_paced(request):
-            size = 0 if take else body_bytes(request)
-            return self._limits.reserve(size, sum(operations.values()))
-        # Parts and bytes are taken one by one.
-        return self._limits.reserve(0, sum(operations.values()) - max(operations.values()))
-
-    def _operations(self, request: Request, *, is_stream: bool) -> dict[str, int]:
-        if self._is_in_one_piece(request):
-            return {request.operation: 1}
-        part_bytes = request.part_bytes or self._part_bytes
-        is_download = request.receive_file is not None or is_stream
-        return operations_of(request, part_bytes, is_download=is_download)
-
-    def _is_paced(self, request: Request, *, is_stream: bool = False) -> bool:
-        """Return whether the bytes of a file are taken from the limits one by one."""
-        if self._limits is None or not (request.send_file or request.receive_file or is_stream):
-            return False
-        return (request.size or 0) > (self._limits.block_bytes or PART_BYTES)
 
     def measure_distance(self, bucket: str) -> None:
         """Find out how far the service is, by a small request, unless a response has told."""
@@ -352,8 +301,8 @@ class S3:
             self._limits.resume()
 
     def _cancel(self) -> None:
-        for _, sent, _ in list(self._in_flight.values()):
-            sent.cancel()
+        for sent in list(self._in_flight.values()):
+            sent.request.cancel()
         for future in list(self._waiting):
             # Either the timer takes it, or this.
             timer = self._waiting.pop(future, None)
@@ -361,195 +310,164 @@ class S3:
                 timer.cancel()
                 future.set_exception(OutOfTimeError("a retry was cancelled"))
 
-    def _send(
-        self,
-        request: Request,
-        future: Awaited,
-        collect: Callable[[], _Collector],
-        attempt: int = 0,
-    ) -> None:
+    def _send(self, call: Call, number: int = 0) -> None:
+        """Begin an attempt to send a request.
+
+        Args:
+            call: the request, and the future of its response.
+            number: the number of the attempt, from 0.
+        """
+        request, future, take, on_bytes = call
         if self._is_stopped:
             future.set_exception(OutOfTimeError())
             return
-        region, host, path = self._addresses.get(request.bucket) or self._address(request.bucket)
-        if host in self._failed_handshakes:
-            future.set_exception(translate_error(self._failed_handshakes[host], request, host))
+        address = self._addresses[request.bucket]
+        failure = self._handshakes and self._handshakes.find_failure(address.host)
+        if failure:
+            future.set_exception(translate_error(failure, request, address.host))
             return
-        if request.key:
-            path += request.key if is_plain_key(request.key) else escape_key(request.key)
-        else:
-            # Other clients send requests about a bucket without a slash at its end.
-            path = path.rstrip("/") or "/"
-        response = collect()
-        in_one_piece = self._is_in_one_piece(request)
-        checksums = self._checksums(request.operation, in_one_piece)
-        is_transfer = bool(request.send_file or request.receive_file)
-        # An upload in one piece has no progress until its response.
-        has_progress = request.receive_file or (request.send_file and not in_one_piece)
-        # Parts are read as they are sent, unless a header has their checksums.
-        is_streamed = (
-            request.send_file is not None
-            and not in_one_piece
-            and (checksums is None or _is_trailing(checksums))
-        )
-        # The library wants a stream for an upload, also of nothing.
-        is_upload = request.operation == "PutObject" and not request.send_file
-        has_body = bool(request.body) or is_upload
-        is_paced, paced = self._is_paced(request, is_stream=response.is_stream), None
-        headers = [("Host", host), *request.headers.items(), *self._payer]
-        if request.method not in ("GET", "HEAD"):
-            headers.append(_content_length(request))
-        elif request.operation == "ListObjectsV2" and ".amazonaws." in host:
-            headers.append(_RESTORE_STATUS)
-
-        def finish(
-            error: Exception | None, *, did_validate_checksum: bool = False, **_: Any
-        ) -> None:
-            keep_thread_state()
-            if paced:
-                paced.close()
-            if future.done():
-                # By a handshake that failed.
-                return
-            if host in self._handshakes:
-                self._handshakes.pop(host).cancel()
-            if not is_transfer:
-                self._shortest_response = min(self._shortest_response, time.monotonic() - start)
-                self.is_far = self._shortest_response > _FAR_SECONDS
-            try:
-                if error is None:
-                    received = response.as_response(verified=did_validate_checksum)
-                    self._end(request, received, future, collect, attempt)
-                elif failure := response.failure or (paced.failure if paced else None):
-                    future.set_exception(failure)
-                elif response.too_slow and not self._is_stopped:
-                    if attempt < self._retries and not response.has_begun:
-                        self._repeat(request, future, collect, attempt, error)
-                    else:
-                        future.set_exception(response.too_slow)
-                elif attempt >= max(self._retries, _REDIRECTIONS) or response.has_begun:
-                    future.set_exception(self._translate(error, request, host))
-                elif self._is_elsewhere(request, region, error) or self._refuses_trailer(
-                    checksums, error
-                ):
-                    self._send(request, future, collect, attempt + 1)
-                elif self._is_repeated(attempt, error):
-                    self._repeat(request, future, collect, attempt, error)
-                elif self._is_in_doubt(request, error):
-                    failure = self._translate(error, request, host)
-                    self._settle(request, failure, future, collect)
-                else:
-                    future.set_exception(self._translate(error, request, host))
-            except Exception as failure:
-                # Raised in a thread of the library, it would be lost, and the caller would wait.
-                future.set_exception(failure)
-
+        part_bytes = request.part_bytes or (self._part_bytes if self._pacing else None)
+        in_one_piece = (request.size or 0) <= (part_bytes or PART_BYTES)
+        checksums = self._find_checksums(request.operation, in_one_piece)
+        connections = 1 if self._is_paced(call) else self._most_of_one()
+        paced = None
         try:
-            if self._limits is not None and is_paced and is_transfer:
-                paced = PacedFile(request, self._limits, request.part_bytes or self._part_bytes)
-            http, s3 = _library()
-            client = self._client(region, request, is_paced=is_paced)
-            # The first client takes as long to make as a service nearby takes to respond.
-            start = time.monotonic()
-            sent = client.make_request(
-                type=s3.S3RequestType[_type_of(request, response)],
-                operation_name=request.operation,
-                request=http.HttpRequest(
-                    request.method,
-                    f"{path}?{request.query}" if request.query else path,
-                    http.HttpHeaders(headers),
-                    (paced if request.send_file else None)
-                    or (io.BytesIO(request.body) if has_body else None),
-                ),
-                send_filepath=None if paced else request.send_file,
-                recv_filepath=None if paced else request.receive_file,
-                checksum_config=checksums,
-                part_size=request.part_bytes or (self._part_bytes if self._limits else None),
-                multipart_upload_threshold=request.part_bytes,
-                fio_options=_streamed() if is_streamed else None,
-                max_active_connections_override=1 if is_paced else self._connections_of_one(),
-                on_headers=response.take_headers if request.keeps_headers else None,
-                on_body=(paced.write if paced and request.receive_file else None)
-                if is_transfer
-                else response.take_body,
-                on_progress=response.take_progress if has_progress else None,
-                on_done=finish,
+            client = self._client(address.region, call)
+            paced = self._pacing.open_file(request) if self._pacing else None
+            response = Collector(take, on_bytes)
+            attempt = Attempt(
+                call, number, address, response, checksums, part_bytes, in_one_piece, paced
             )
+            # The first client takes as long to make as a service nearby takes to respond.
+            end = partial(self._end, attempt, time.monotonic())
+            options = make_options(attempt, connections, self._payer)
+            sent = client.make_request(**options, on_done=end)
         except (OSError, RuntimeError) as error:
             # The file cannot be opened.
             if paced:
                 paced.close()
-            future.set_exception(translate_error(error, request, host))
+            future.set_exception(translate_error(error, request, address.host))
             return
-        with _counts:
-            if in_one_piece:
-                sent_requests[request.operation] += 1
-            else:
-                sent_requests.update(self._operations(request, is_stream=response.is_stream))
-        self._in_flight[future] = request, sent, response
+        self._count(attempt)
+        self._in_flight[future] = _Sent(attempt, sent)
         future.add_done_callback(self._forget)
         if self._look is None:
             self._look_later()
-        if self._encrypted and host not in self._hosts:
-            self._watch_handshake(host)
+        if self._handshakes:
+            self._handshakes.watch(address.host, self._end_all)
         if self._is_stopped:
             # Meanwhile, and perhaps too late for this request.
             sent.cancel()
 
+    def _is_paced(self, call: Call) -> bool:
+        if self._pacing is None:
+            return False
+        return self._pacing.is_paced(call.request, is_stream=call.take is not None)
+
+    def _count(self, attempt: Attempt) -> None:
+        request = attempt.call.request
+        with _counts:
+            if attempt.in_one_piece:
+                sent_requests[request.operation] += 1
+            else:
+                part_bytes = request.part_bytes or self._part_bytes
+                is_download = request.receive_file is not None or attempt.response.is_stream
+                sent_requests.update(operations_of(request, part_bytes, is_download=is_download))
+
     def _end(
         self,
-        request: Request,
-        response: Response,
-        future: Awaited,
-        collect: Callable[[], _Collector],
-        attempt: int,
+        attempt: Attempt,
+        start: float,
+        error: Exception | None,
+        *,
+        did_validate_checksum: bool = False,
+        **_: Any,
     ) -> None:
+        """End an attempt, in a thread of the library."""
+        keep_thread_state()
+        request, future = attempt.call.request, attempt.call.future
+        response, paced = attempt.response, attempt.paced
+        if paced:
+            paced.close()
+        if future.done():
+            # By a handshake that failed.
+            return
+        if self._handshakes:
+            self._handshakes.note_response(attempt.address.host)
+        if not (request.send_file or request.receive_file):
+            self._shortest_response = min(self._shortest_response, time.monotonic() - start)
+            self.is_far = self._shortest_response > _FAR_SECONDS
+        try:
+            if error is None:
+                self._respond(attempt, response.as_response(verified=did_validate_checksum))
+            elif failure := response.failure or (paced.failure if paced else None):
+                future.set_exception(failure)
+            else:
+                self._react(attempt, error)
+        except Exception as failure:
+            # Raised in a thread of the library, it would be lost, and the caller would wait.
+            future.set_exception(failure)
+
+    def _respond(self, attempt: Attempt, response: Response) -> None:
         """Give out a response, or send a request for the objects that could not be deleted yet."""
-        is_deletion = request.operation == "DeleteObjects" and attempt < self._retries
-        left = left_to_delete(request, response) if is_deletion else None
+        request, left = attempt.call.request, None
+        if request.operation == "DeleteObjects" and attempt.number < self._policy.retries:
+            left = left_to_delete(request, response)
         if left is None:
-            future.set_result(response)
+            attempt.call.future.set_result(response)
         else:
-            self._repeat(left, future, collect, attempt)
+            self._repeat(attempt._replace(call=attempt.call._replace(request=left)))
 
-    def _is_repeated(self, attempt: int, error: Exception) -> bool:
-        """Return whether to send a request again after an error that may not recur."""
-        code = error_code(error)
-        if is_throttled(code):
-            return self._repeats_throttled and attempt < _ROUNDS_IF_THROTTLED
-        status = getattr(error, "status_code", None)
-        return attempt < self._retries and is_transient(status, code)
+    def _react(self, attempt: Attempt, error: Exception) -> None:
+        """Send the request of a failed attempt again, or let it fail."""
+        reaction = react(self._describe(attempt, error), self._policy)
+        if reaction is Reaction.REPEAT:
+            self._repeat(attempt, error)
+        elif reaction is Reaction.REDIRECT:
+            self._send(attempt.call, attempt.number + 1)
+        elif reaction is Reaction.SETTLE:
+            self._settle(attempt, self._translate(attempt, error))
+        else:
+            attempt.call.future.set_exception(self._translate(attempt, error))
 
-    def _repeat(
-        self,
-        request: Request,
-        future: Awaited,
-        collect: Callable[[], _Collector],
-        attempt: int,
-        error: Exception | None = None,
-    ) -> None:
+    def _describe(self, attempt: Attempt, error: Exception) -> FailedAttempt:
+        status, code = getattr(error, "status_code", None), error_code(error)
+        request, response, address = attempt.call.request, attempt.response, attempt.address
+        is_misdirected = self._addresses.note_region(request.bucket, address.region, error)
+        is_misdirected = is_misdirected or self._refuses_trailer(attempt.checksums, status, code)
+        # Services may serve an object under another ETag than they list.
+        is_refused = request.version is not None and status == HTTPStatus.PRECONDITION_FAILED
+        return FailedAttempt(
+            attempt.number,
+            status,
+            code,
+            has_begun=response.has_begun,
+            is_too_slow=self._was_too_slow(response),
+            is_misdirected=is_misdirected,
+            is_in_doubt=is_refused and not self.service.is_aws,
+        )
+
+    def _was_too_slow(self, response: Collector) -> bool:
+        return response.too_slow is not None and not self._is_stopped
+
+    def _repeat(self, attempt: Attempt, error: Exception | None = None) -> None:
         """Send a request again, after a while."""
         headers = dict(getattr(error, "headers", None) or ())
-        seconds = retry_delay(attempt, _FIRST_WAIT_MS / 1000, find_header(headers, "retry-after"))
-        seconds = max(seconds, self._reserve(request))
+        asked = find_header(headers, "retry-after")
+        seconds = retry_delay(attempt.number, self._policy.first_wait_ms / 1000, asked)
+        if self._pacing:
+            seconds = max(seconds, self._pacing.reserve(attempt.call.request, is_stream=False))
         activity.retry_at = max(activity.retry_at, time.monotonic() + seconds)
-        self._send_later(seconds, request, future, collect, attempt + 1)
+        self._send_later(seconds, attempt.call, attempt.number + 1)
 
-    def _send_later(
-        self,
-        seconds: float,
-        request: Request,
-        future: Awaited,
-        collect: Callable[[], _Collector],
-        attempt: int = 0,
-    ) -> None:
+    def _send_later(self, seconds: float, call: Call, number: int = 0) -> None:
         def send() -> None:
-            if self._waiting.pop(future, None):
-                self._send(request, future, collect, attempt)
+            if self._waiting.pop(call.future, None):
+                self._send(call, number)
 
         timer = threading.Timer(seconds, send)
         timer.daemon = True
-        self._waiting[future] = timer
+        self._waiting[call.future] = timer
         timer.start()
         if self._is_stopped:
             self._cancel()
@@ -568,7 +486,7 @@ class S3:
 
         self._look = None
         # Each attempt has a response of its own.
-        in_flight = {found[2]: found for found in list(self._in_flight.values())}
+        in_flight = {sent.attempt.response: sent for sent in list(self._in_flight.values())}
         if not in_flight:
             self._throughputs = self._traffic = None
             return
@@ -576,69 +494,80 @@ class S3:
             self._throughputs = Throughputs(minimum_within(self._limits, SLOW_SECONDS))
             self._traffic = TrafficMeter()
         known = {
-            response: self._state_of(request, response)
-            for request, _, response in in_flight.values()
+            response: self._state_of(sent.attempt)
+            for response, sent in in_flight.items()
             # One that was ended may take a moment.
-            if request.operation not in _SLOW_OPERATIONS and response.too_slow is None
+            if sent.attempt.call.request.operation not in _SLOW_OPERATIONS
+            and not response.too_slow
         }
         parts = sum(math.ceil(state.unknown / self._part_bytes) for state in known.values())
         is_queue = parts > min(self._connections, _MEMORY_BYTES // PART_BYTES)
         traffic, now = self._traffic.read(), time.monotonic()
         found = self._throughputs.find_slow(now, known, traffic, is_queue=is_queue)
         for response, throughput in found.items():
-            request, sent, _ = in_flight[response]
-            response.too_slow = too_slow_error(request, throughput, self._throughputs.minimum)
+            attempt, request = in_flight[response]
+            minimum = self._throughputs.minimum
+            response.too_slow = too_slow_error(attempt.call.request, throughput, minimum)
             logger.warning("%s. This attempt is ended", response.too_slow)
-            sent.cancel()
+            request.cancel()
         self._look_later()
 
-    def _state_of(self, request: Request, response: _Collector) -> InFlight:
+    def _state_of(self, attempt: Attempt) -> InFlight:
         from .throughput import InFlight
 
+        request, response = attempt.call.request, attempt.response
         size, done = request.size, response.size
         rest = _UNKNOWN_BYTES if size is None else max(0, size - done)
-        most = self._connections_of_one() * (request.part_bytes or self._part_bytes)
+        most = self._most_of_one() * (request.part_bytes or self._part_bytes)
         is_upload = request.operation in _UPLOADS
         # S3 takes its time to put the parts of an upload together.
         is_held = response.is_taking or (is_upload and not rest)
         return InFlight(done, min(rest, most), sends=is_upload, is_held=is_held)
 
-    def _translate(self, error: Exception, request: Request, host: str) -> Exception:
+    def _translate(self, attempt: Attempt, error: Exception) -> Exception:
         if self._is_stopped and getattr(error, "name", "") == _CANCELED:
             return OutOfTimeError()
-        return translate_error(error, request, host, is_signed=self._credentials is not None)
+        if attempt.response.too_slow and not self._is_stopped:
+            return attempt.response.too_slow
+        is_signed = self._credentials is not None
+        return translate_error(
+            error, attempt.call.request, attempt.address.host, is_signed=is_signed
+        )
 
-    def _watch_handshake(self, host: str) -> None:
-        """Look for the reason if there is no response from a host within seconds."""
-        self._hosts.add(host)
-        timer = threading.Timer(_HANDSHAKE_SECONDS, self._check_handshake, [host])
-        timer.daemon = True
-        self._handshakes[host] = timer
-        timer.start()
+    def _end_all(self, host: str, error: Exception) -> None:
+        """End all requests, as the TLS handshake with a host fails: it does so for good."""
+        self._cancel()
+        # The library waits for up to half a minute before it ends a failed connection.
+        for future, sent in list(self._in_flight.items()):
+            if not future.done():
+                future.set_exception(translate_error(error, sent.attempt.call.request, host))
 
-    def _check_handshake(self, host: str) -> None:
-        """Cancel all requests if the TLS handshake with a host fails: it does so for good."""
-        from .tls import failed_handshake, find_ca_bundle
+    def _client(self, region: str, call: Call) -> S3Client:
+        """Return the client of the library for a request.
 
-        if self._handshakes.pop(host, None):
-            error = failed_handshake(host, find_ca_bundle())
-            if error is not None:
-                self._failed_handshakes[host] = error
-                self._cancel()
-                # The library waits for up to half a minute before it ends a failed connection.
-                for future, (request, _, _) in list(self._in_flight.items()):
-                    if not future.done():
-                        future.set_exception(translate_error(error, request, host))
+        Large files take one thread for each core. Small ones are faster with a single thread:
+        several would wait for the interpreter lock.
+        """
+        request, is_paced, connections = call.request, self._is_paced(call), self._connections
+        is_large = (request.size or 0) > PART_BYTES and not is_paced
+        if self._pacing and is_paced:
+            connections = self._pacing.connections(connections)
+        elif is_large:
+            connections = min(connections, max(1, _MOST_CONNECTIONS_FOR_LARGE // WORKERS))
+        options = ClientOptions(
+            region,
+            max(1, min(self._cores, MOST_THREADS) // WORKERS) if is_large else 1,
+            connections,
+            max(_MEMORY_BYTES, _PARTS_IN_MEMORY * (request.part_bytes or 0)),
+        )
+        client = self._clients.get(options)
+        if client is None:
+            client = self._clients[options] = make_crt_client(
+                options, self._policy, self._credentials, encrypted=self._encrypted
+            )
+        return client
 
-    def _find_tls_options(self) -> TlsConnectionOptions | None:
-        if not self._encrypted:
-            return None
-        from .tls import find_ca_bundle, make_tls_options
-
-        ca_bundle = find_ca_bundle()
-        return make_tls_options(ca_bundle) if ca_bundle else None
-
-    def _connections_of_one(self) -> int:
+    def _most_of_one(self) -> int:
         """Return the maximum number of connections for the parts of one object.
 
         Each takes its share of a core: more than a few for each core are slower, and hold more
@@ -647,63 +576,31 @@ class S3:
         """
         return self._most_of_one_far if self.is_far else self._most_of_one_near
 
-    def _address(self, bucket: str) -> _Address:
-        """Return where the objects of a bucket are."""
-        region = self._regions.get(bucket, self._connection.region)
-        if bucket.startswith("arn:"):
-            # An access point names its region.
-            region = bucket.split(":")[3]
-        host, path = self._connection.in_region(region).address(bucket)
-        self._addresses[bucket] = address = _Address(region, host, path)
-        return address
-
     def _forget(self, future: Awaited) -> None:
         self._in_flight.pop(future, None)
 
-    def _is_elsewhere(self, request: Request, region: str, error: Exception) -> bool:
-        """Return whether the bucket is in another region, and remember that region."""
-        headers = dict(getattr(error, "headers", None) or ())
-        named = find_header(headers, _REGION_HEADER)
-        if named is None or named == region:
-            return False
-        self._regions[request.bucket] = named
-        self._addresses.pop(request.bucket, None)
-        return True
-
-    def _refuses_trailer(self, checksums: Any, error: Exception) -> bool:
+    def _refuses_trailer(self, checksums: Any, status: int | None, code: str) -> bool:
         """Return whether the service refuses the trailing checksums of a request, and note it."""
-        if self.service.is_aws or not checksums or not _is_trailing(checksums):
+        if self.service.is_aws or not are_trailing(checksums):
             return False
-        status, code = getattr(error, "status_code", None), error_code(error)
         if is_transient(status, code) or not refuses_trailer(status, code):
             return False
         self.service.note_lack(Feature.TRAILERS)
         return True
 
-    def _is_in_doubt(self, request: Request, error: Exception) -> bool:
-        """Return whether a condition may have failed because a listing had another ETag."""
-        status = getattr(error, "status_code", None)
-        is_refused = request.version is not None and status == HTTPStatus.PRECONDITION_FAILED
-        return is_refused and not self.service.is_aws
-
-    def _settle(
-        self,
-        request: Request,
-        failure: Exception,
-        future: Awaited,
-        collect: Callable[[], _Collector],
-    ) -> None:
+    def _settle(self, attempt: Attempt, failure: Exception) -> None:
         """Send a request again, unless the object that it names has changed."""
-        version = request.version
+        call, version = attempt.call, attempt.call.request.version
+        future = call.future
 
         def repeat(awaited: Future[Response]) -> None:
             try:
                 found = read_stored(awaited.result(), is_head=True)
-                settled = settle(request, found)
+                settled = settle(call.request, found)
                 if version is None or settled is None:
                     raise failure
                 self.service.note_served(version.bucket, version.key, found.etag)
-                self._send(settled, future, collect)
+                self._send(call._replace(request=settled))
             except OutOfTimeError as error:
                 future.set_exception(error)
             except Exception:
@@ -713,84 +610,12 @@ class S3:
         if version is not None:
             self.send(head(version.bucket, version.key)).add_done_callback(repeat)
 
-    def _is_in_one_piece(self, request: Request) -> bool:
-        return (request.size or 0) <= (request.part_bytes or self._part_bytes)
-
-    def _checksums(self, operation: str, in_one_piece: bool) -> Any:
+    def _find_checksums(self, operation: str, in_one_piece: bool) -> Any:
         """Return which checksums are sent and verified."""
-        # S3 sends the checksum with an object that is downloaded in one piece; that of a larger
-        # one costs another request.
         if operation == "PutObject":
             in_header = in_one_piece or not self.service.supports(Feature.TRAILERS)
-            return _upload_checksums(in_header) if self._sends_checksums else None
-        return _checksums_of(operation, in_one_piece)
-
-    def _client(self, region: str, request: Request, *, is_paced: bool) -> S3Client:
-        """Return the client for a request.
-
-        Large files take one thread for each core. Small ones are faster with a single thread:
-        several would wait for the interpreter lock.
-        """
-        is_large = (request.size or 0) > PART_BYTES and not is_paced
-        threads = max(1, min(self._cores, _MOST_THREADS) // WORKERS) if is_large else 1
-        memory = max(_MEMORY_BYTES, _PARTS_IN_MEMORY * (request.part_bytes or 0))
-        key = region, threads, is_paced, memory
-        client = self._clients.get(key)
-        if client is None:
-            connections = self._paced_connections() if is_paced else self._connections
-            if is_large:
-                connections = min(connections, max(1, _MOST_CONNECTIONS_FOR_LARGE // WORKERS))
-            # Several threads encrypt and hash at the same time.
-            with nullcontext() if threads == 1 else all_cpus():
-                client = self._make_client(region, threads, connections, memory)
-            self._clients[key] = client
-        return client
-
-    def _paced_connections(self) -> int:
-        """Return the number of connections for files whose bytes or parts are limited."""
-        limits = self._limits
-        size, requests = (limits.bandwidth, limits.requests_per_second) if limits else (None, None)
-        most = min(
-            (size or float("inf")) / _BYTES_PER_SECOND_OF_A_CONNECTION,
-            (requests or float("inf")) / _REQUESTS_PER_SECOND_OF_A_CONNECTION,
-            self._connections,
-        )
-        return max(_PACED_CONNECTIONS, int(most))
-
-    def _make_client(self, region: str, threads: int, connections: int, memory: int) -> S3Client:
-        from awscrt.s3 import (
-            S3Client,
-            S3RequestTlsMode,
-            S3RetryConfig,
-            S3RetryMode,
-            create_default_s3_signing_config,
-        )
-
-        _check_open_files(_FILES_OF_LOOPS * threads + 1)
-        signing = (
-            create_default_s3_signing_config(region=region, credential_provider=self._credentials)
-            if self._credentials
-            else None
-        )
-        tls = S3RequestTlsMode.ENABLED if self._encrypted else S3RequestTlsMode.DISABLED
-        return S3Client(
-            bootstrap=_bootstrap(threads),
-            region=region,
-            tls_mode=tls,
-            tls_connection_options=self._find_tls_options(),
-            signing_config=signing,
-            part_size=PART_BYTES,
-            memory_limit=memory,
-            max_active_connections_override=connections,
-            throughput_target_gbps=_GBPS_OF_A_CONNECTION * connections,
-            retry_config=S3RetryConfig(
-                max_retries=self._retries,
-                backoff_scale_factor_ms=_FIRST_WAIT_MS,
-                # The other modes give up early when many requests fail at once.
-                retry_mode=S3RetryMode.EXPONENTIAL_BACKOFF if self._retries else S3RetryMode.NONE,
-            ),
-            connect_timeout_ms=_CONNECT_TIMEOUT_MS,
-        )
+            return checksums_of_upload(in_header) if self._sends_checksums else None
+        return checksums_of(operation, in_one_piece)
 
 
 def warn_of_silence(operation: str, subject: str) -> None:
@@ -801,14 +626,6 @@ def warn_of_silence(operation: str, subject: str) -> None:
         operation,
         subject,
     )
-
-
-@cache
-def _library() -> Any:
-    # Not in each request, where the import statements alone take 7 us.
-    from awscrt import http, s3
-
-    return http, s3
 
 
 def _timer_of(client: S3, seconds: float) -> threading.Timer:
@@ -826,170 +643,3 @@ def _look_at(reference: weakref.ref[S3]) -> None:
     client = reference()
     if client is not None:
         client.end_slow_requests()
-
-
-def _check_open_files(count: int) -> None:
-    """Raise `OSError` if a process cannot open so many more files: the library would abort it."""
-    opened: list[int] = []
-    try:
-        opened.extend(os.open(os.devnull, os.O_RDONLY) for _ in range(count))
-    except OSError as error:
-        raise OSError(
-            error.errno,
-            f"cannot open connections to S3: the process may have {_OPEN_FILES:,} files open, and "
-            "they would be more. Raise the limit (ulimit -n), for example to 1024",
-        ) from error
-    finally:
-        for file in opened:
-            os.close(file)
-
-
-@lru_cache
-def _bootstrap(threads: int) -> ClientBootstrap:
-    """Return the event loop threads, which live as long as the process.
-
-    The library cannot stop them while an error is being delivered.
-    """
-    from awscrt.io import ClientBootstrap, DefaultHostResolver, EventLoopGroup
-
-    # A single one takes turns with the main thread.
-    with shared_cpu() if threads == 1 else nullcontext():
-        loops = EventLoopGroup(threads)
-    return ClientBootstrap(loops, DefaultHostResolver(loops))
-
-
-class _Address(NamedTuple):
-    """Where the objects of a bucket are.
-
-    Args:
-        region: the region of the bucket.
-        host: the host of its endpoint.
-        path: the start of the paths of its objects.
-    """
-
-    region: str
-    host: str
-    path: str
-
-
-class _Collector:
-    """Collects a response as it arrives."""
-
-    __slots__ = (
-        "_chunks",
-        "_headers",
-        "_on_bytes",
-        "_take",
-        "failure",
-        "has_begun",
-        "is_stream",
-        "is_taking",
-        "size",
-        "too_slow",
-    )
-
-    def __init__(self, take: Callable[[bytes], None] | None, on_bytes: OnBytes | None) -> None:
-        self.is_stream = take is not None
-        self._headers: dict[str, str] = {}
-        self._chunks: list[bytes] = []
-        self._take = take or self._chunks.append
-        self._on_bytes = on_bytes
-        self.size = 0
-        self.has_begun = False
-        self.is_taking = False
-        self.failure: Exception | None = None
-        self.too_slow: AWSError | None = None
-
-    def take_headers(self, headers: list[tuple[str, str]], **_: Any) -> None:
-        keep_thread_state()
-        self._headers = {name.lower(): value for name, value in headers}
-
-    def take_body(self, chunk: bytes, **_: Any) -> None:
-        keep_thread_state()
-        self.has_begun = self.is_stream
-        self.size += len(chunk)
-        try:
-            if not self.is_stream and self.size > _MAX_BODY_BYTES:
-                raise AWSError(
-                    f"the response has more than {_MAX_BODY_BYTES} bytes. Check that the endpoint "
-                    "is a service compatible with S3, and proxies"
-                )
-            self.is_taking = self.is_stream
-            self._take(bytes(chunk))
-            self.is_taking = False
-        except Exception as failure:
-            # The library ends the transfer, and does not say by which error.
-            self.failure = failure
-            raise
-
-    def take_progress(self, size: int) -> None:
-        keep_thread_state()
-        self.size += size
-        if self._on_bytes:
-            self._on_bytes(size)
-
-    def as_response(self, *, verified: bool) -> Response:
-        body = b"".join(self._chunks)
-        return Response(self._headers, body, 0 if body else self.size, verified)
-
-
-def _type_of(request: Request, response: _Collector) -> str:
-    """Return the name of the awscrt request type; all but ``DEFAULT`` transfer in parts."""
-    if request.operation == "PutObject":
-        return "PUT_OBJECT"
-    is_moved = request.receive_file or response.is_stream
-    return "GET_OBJECT" if request.operation == "GetObject" and is_moved else "DEFAULT"
-
-
-def _content_length(request: Request) -> tuple[str, str]:
-    length = request.size if request.send_file else len(request.body)
-    return ("Content-Length", str(length))
-
-
-@lru_cache
-def _streamed() -> Any:
-    """Return the options by which parts are read from a file as they are sent.
-
-    Otherwise each is in memory as a whole, and the memory for 16 of them limits the connections:
-    https://github.com/awslabs/aws-c-s3, ``aws_s3_file_io_options``.
-    """
-    from awscrt.s3 import S3FileIoOptions
-
-    return S3FileIoOptions(should_stream=True)
-
-
-@lru_cache
-def _upload_checksums(in_header: bool) -> Any:
-    from awscrt import s3 as crt
-
-    # In a header for small files: a trailer takes one more packet.
-    location = crt.S3ChecksumLocation.HEADER if in_header else crt.S3ChecksumLocation.TRAILER
-    return crt.S3ChecksumConfig(crt.S3ChecksumAlgorithm.CRC64NVME, location)
-
-
-def _is_trailing(checksums: Any) -> bool:
-    from awscrt.s3 import S3ChecksumLocation
-
-    return bool(checksums.location == S3ChecksumLocation.TRAILER)
-
-
-@lru_cache
-def _checksums_of(operation: str, in_one_piece: bool) -> Any:
-    from awscrt import s3 as crt
-
-    if operation == "GetObject":
-        mode = crt.S3ChecksumValidationMode
-        return crt.S3ChecksumConfig(
-            validate_response=True,
-            response_validation_mode=mode.REQUEST_ONLY if in_one_piece else mode.FULL_OBJECT,
-        )
-    if operation == "DeleteObjects":
-        # S3 requires one.
-        return crt.S3ChecksumConfig(crt.S3ChecksumAlgorithm.CRC32, crt.S3ChecksumLocation.HEADER)
-    return None
-
-
-def sends_checksums() -> bool:
-    """Return whether files are uploaded with a checksum, which S3 verifies."""
-    # https://docs.aws.amazon.com/sdkref/latest/guide/feature-dataintegrity.html
-    return os.environ.get(CHECKSUM_KEY, "").lower() != "when_required"

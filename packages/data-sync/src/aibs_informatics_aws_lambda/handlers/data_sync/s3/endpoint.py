@@ -13,8 +13,9 @@ from aibs_informatics_aws_lambda.common.aws import REGION_NAME, SET_CREDENTIALS
 from aibs_informatics_aws_lambda.common.constants import AWS_REGION_KEY, REGION_KEY
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 
-from ..settings import NO_SIGN_REQUEST_KEY, REQUEST_PAYER_KEY, ROLE_ARN_KEY
+from ..settings import CHECKSUM_KEY, NO_SIGN_REQUEST_KEY, REQUEST_PAYER_KEY, ROLE_ARN_KEY
 from . import sessions
+from .retries import find_header
 
 if TYPE_CHECKING:
     from aibs_informatics_aws_lambda.storage.data_sync.connection import S3Connection
@@ -44,6 +45,7 @@ _AWS_DOMAINS = (
     ".csp.hci.ic.gov",
     ".sc2s.sgov.gov",
 )
+_REGION_HEADER = "x-amz-bucket-region"
 _HOST_OF_S3 = re.compile(r"^s3(-fips)?\.")
 _GLOBAL = "s3.amazonaws."
 _OF_A_VPC = ".vpce."
@@ -121,6 +123,58 @@ class Endpoint(NamedTuple):
     @property
     def _is_public(self) -> bool:
         return self.is_aws and not self.is_custom and _OF_A_VPC not in self.endpoint
+
+
+class Address(NamedTuple):
+    """Where the objects of a bucket are.
+
+    Args:
+        region: the region of the bucket.
+        host: the host of its endpoint.
+        path: the start of the paths of its objects.
+    """
+
+    region: str
+    host: str
+    path: str
+
+
+class Addresses(dict[str, Address]):
+    """The addresses of buckets, each of which is found when it is first asked for.
+
+    Args:
+        endpoint: the endpoint of the region in which buckets are looked for first.
+    """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        super().__init__()
+        self._endpoint = endpoint
+        self._regions: dict[str, str] = {}
+
+    def __missing__(self, bucket: str) -> Address:
+        region = self._regions.get(bucket, self._endpoint.region)
+        if bucket.startswith("arn:"):
+            # An access point names its region.
+            region = bucket.split(":")[3]
+        host, path = self._endpoint.in_region(region).address(bucket)
+        self[bucket] = address = Address(region, host, path)
+        return address
+
+    def note_region(self, bucket: str, used: str, error: Exception) -> bool:
+        """Note the region that an error names, and return whether it is another one.
+
+        Args:
+            bucket: the bucket.
+            used: the region that the request was sent to.
+            error: the error of the client library.
+        """
+        headers = dict(getattr(error, "headers", None) or ())
+        named = find_header(headers, _REGION_HEADER)
+        if named is None or named == used:
+            return False
+        self._regions[bucket] = named
+        self.pop(bucket, None)
+        return True
 
 
 def escape_key(key: str) -> str:
@@ -226,6 +280,12 @@ def payer_headers() -> dict[str, str]:
     """Return the headers by which the requester pays for a request, if it does."""
     payer = os.environ.get(REQUEST_PAYER_KEY)
     return {"x-amz-request-payer": payer} if payer else {}
+
+
+def sends_checksums() -> bool:
+    """Return whether files are uploaded with a checksum, which S3 verifies."""
+    # https://docs.aws.amazon.com/sdkref/latest/guide/feature-dataintegrity.html
+    return os.environ.get(CHECKSUM_KEY, "").lower() != "when_required"
 
 
 def make_credentials(connection: S3Connection | None = None) -> Any:

@@ -6,14 +6,96 @@ passes on what it downloads in order, and is only a few parts ahead of both. Who
 waiting there slows down the transfer itself.
 """
 
+from __future__ import annotations
+
 import os
+from collections.abc import Callable
 from math import ceil
 from threading import Lock
+from typing import Final, TypeAlias
 
 from ..progress import OutOfTimeError
 from ..rate_limits import RateLimits
-from .requests import Request
+from .requests import PART_BYTES, Request
 from .thread_state import keep_thread_state
+
+TakeBody: TypeAlias = Callable[[bytes], None]
+"""Called with the pieces of a body, in order."""
+
+# With a limit, transfers in parts get about four times as many parts ahead of it.
+_LEAST_CONNECTIONS: Final = 2
+_BYTES_PER_SECOND_OF_A_CONNECTION: Final = 10 * 10**6
+_REQUESTS_PER_SECOND_OF_A_CONNECTION: Final = 10
+
+
+class Pacing:
+    """The pace of the requests of a client, by its limits.
+
+    Args:
+        limits: the limits of bytes and requests per second.
+
+    Attributes:
+        part_bytes: the size of the parts of downloads.
+    """
+
+    def __init__(self, limits: RateLimits) -> None:
+        self._limits = limits
+        self._block_bytes = limits.block_bytes or PART_BYTES
+        self.part_bytes = min(self._block_bytes, PART_BYTES)
+
+    def operations(self, request: Request, *, is_stream: bool) -> dict[str, int]:
+        """Return the operations of S3 that a request consists of, with their numbers."""
+        part_bytes = request.part_bytes or self.part_bytes
+        is_download = request.receive_file is not None or is_stream
+        return operations_of(request, part_bytes, is_download=is_download)
+
+    def is_paced(self, request: Request, *, is_stream: bool) -> bool:
+        """Return whether the bytes of an object are taken from the limits one by one."""
+        if not (request.send_file or request.receive_file or is_stream):
+            return False
+        return (request.size or 0) > self._block_bytes
+
+    def reserve(self, request: Request, *, is_stream: bool) -> float:
+        """Take what a request needs of the limits, and return the seconds to wait for it."""
+        operations = self.operations(request, is_stream=is_stream)
+        if is_stream or not self.is_paced(request, is_stream=False):
+            size = 0 if is_stream else body_bytes(request)
+            return self._limits.reserve(size, sum(operations.values()))
+        # Parts and bytes are taken one by one.
+        return self._limits.reserve(0, sum(operations.values()) - max(operations.values()))
+
+    def slow_down(self, take: TakeBody) -> TakeBody:
+        """Return what takes the pieces of a body as fast as the limits allow."""
+
+        def take_paced(chunk: bytes) -> None:
+            self._limits.take(len(chunk))
+            take(chunk)
+
+        return take_paced
+
+    def open_file(self, request: Request) -> PacedFile | None:
+        """Return what reads or writes a file by the limits; `None` if the library does so.
+
+        Raises:
+            OSError: the file cannot be opened.
+        """
+        if not self.is_paced(request, is_stream=False):
+            return None
+        return PacedFile(request, self._limits, request.part_bytes or self.part_bytes)
+
+    def connections(self, most: int) -> int:
+        """Return the number of connections for objects whose bytes or parts are limited.
+
+        Args:
+            most: the maximum number.
+        """
+        size, requests = self._limits.bandwidth, self._limits.requests_per_second
+        wanted = min(
+            (size or float("inf")) / _BYTES_PER_SECOND_OF_A_CONNECTION,
+            (requests or float("inf")) / _REQUESTS_PER_SECOND_OF_A_CONNECTION,
+            most,
+        )
+        return max(_LEAST_CONNECTIONS, int(wanted))
 
 
 def operations_of(request: Request, part_bytes: int, *, is_download: bool) -> dict[str, int]:

@@ -6,8 +6,8 @@ from concurrent.futures import Future
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 
 from ..ahead import start_ahead
-from .client import PART_BYTES, S3
-from .requests import ObjectVersion, Response, head_part
+from .client import S3
+from .requests import PART_BYTES, ObjectVersion, Response, head_part
 
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 MAX_PARTS = 10_000

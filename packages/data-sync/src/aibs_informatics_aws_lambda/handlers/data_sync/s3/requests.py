@@ -18,6 +18,9 @@ from .endpoint import escape_key
 from .retries import is_transient_of_object
 from .xml import NAMESPACE, escape, find_blocks, find_fields, find_text
 
+PART_BYTES: Final = 8 * 2**20
+"""The size of the parts of large objects, unless these would be too many."""
+
 _COPY_CONDITION = "x-amz-copy-source-if-match"
 _NO_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 

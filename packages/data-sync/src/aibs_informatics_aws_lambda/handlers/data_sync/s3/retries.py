@@ -6,7 +6,9 @@ those with which services throttle requests and gateways report a service that d
 
 import random
 from collections.abc import Callable, Mapping
+from enum import Enum
 from http import HTTPStatus
+from typing import Final, NamedTuple
 
 _STATUSES = frozenset(
     {
@@ -41,8 +43,80 @@ _TRANSIENT_CODES = frozenset(
 # Of single objects, in a response whose status is 200.
 _TRANSIENT_OF_OBJECTS = _TRANSIENT_CODES | {"InternalError", "ServiceUnavailable"}
 
+# Throttling may last for minutes, and the library gives up within one: so often it starts again.
+_ROUNDS_IF_THROTTLED: Final = 2
+# Requests are sent to another region, or without trailing checksums, however few the retries.
+_REDIRECTIONS: Final = 3
+
 LONGEST_WAIT_SECONDS = 20.0
 """The longest wait before a retry, whatever a service asks for."""
+
+
+class RetryPolicy(NamedTuple):
+    """How often requests are sent again.
+
+    Args:
+        retries: the attempts of a request after the first one.
+        repeats_throttled: whether a request starts again after the library has given up on a
+            service that throttles.
+        first_wait_ms: the longest wait before the first retry, in milliseconds; it doubles with
+            each retry.
+    """
+
+    retries: int
+    repeats_throttled: bool
+    first_wait_ms: int
+
+
+class FailedAttempt(NamedTuple):
+    """An attempt of a request that has failed.
+
+    Args:
+        number: its number, from 0.
+        status: the HTTP status of the response, if there was one.
+        code: the code of the error.
+        has_begun: whether a part of the body was passed on.
+        is_too_slow: whether it was ended as it was too slow.
+        is_misdirected: whether the error says how to send the request instead: to another region,
+            or without trailing checksums.
+        is_in_doubt: whether its condition may have failed though the object has not changed.
+    """
+
+    number: int
+    status: int | None
+    code: str
+    has_begun: bool = False
+    is_too_slow: bool = False
+    is_misdirected: bool = False
+    is_in_doubt: bool = False
+
+
+class Reaction(Enum):
+    """What follows a failed attempt."""
+
+    FAIL = "the request fails"
+    REPEAT = "the request is sent again, after a wait"
+    REDIRECT = "the request is sent again at once, in another way"
+    SETTLE = "the request is sent again unless the object has changed"
+
+
+def react(failed: FailedAttempt, policy: RetryPolicy) -> Reaction:
+    """Return what follows a failed attempt."""
+    number, retries = failed.number, policy.retries
+    if failed.has_begun:
+        return Reaction.FAIL
+    if failed.is_too_slow:
+        return Reaction.REPEAT if number < retries else Reaction.FAIL
+    if number >= max(retries, _REDIRECTIONS):
+        return Reaction.FAIL
+    if failed.is_misdirected:
+        return Reaction.REDIRECT
+    if is_throttled(failed.code):
+        starts_again = policy.repeats_throttled and number < _ROUNDS_IF_THROTTLED
+        return Reaction.REPEAT if starts_again else Reaction.FAIL
+    if number < retries and is_transient(failed.status, failed.code):
+        return Reaction.REPEAT
+    return Reaction.SETTLE if failed.is_in_doubt else Reaction.FAIL
 
 
 def is_transient(status: int | None, code: str) -> bool:

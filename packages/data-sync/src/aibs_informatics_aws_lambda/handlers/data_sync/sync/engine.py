@@ -23,7 +23,8 @@ from ..local.walk import BegunWalk, OnFailure
 from ..locations import Root, resolve
 from ..progress import NullProgress, Progress, activity
 from ..rate_limits import RateLimits, SharedStates
-from ..s3.client import DEFAULT_CONNECTIONS, MOST_CONCURRENCY, S3
+from ..s3.client import S3
+from ..s3.crt_clients import DEFAULT_CONNECTIONS, MOST_CONCURRENCY
 from ..settings import DEFAULT_MAX_CONCURRENCY, DEFAULT_RETRIES, WORKERS
 from .archived import describe as describe_archived
 from .backup import Backup, LocalBackup, S3Backup, find_backup_root

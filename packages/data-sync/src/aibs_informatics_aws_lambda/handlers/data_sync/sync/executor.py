@@ -16,9 +16,10 @@ from ..local.files import set_modified
 from ..local.folders import Folder, Folders, mode_below
 from ..local.staging import Staging
 from ..progress import Item, activity
-from ..s3.client import DEFAULT_CONNECTIONS, PART_BYTES, S3
+from ..s3.client import S3
+from ..s3.crt_clients import DEFAULT_CONNECTIONS
 from ..s3.errors import ArchivedError, ChangedError
-from ..s3.requests import Response, head, read_stored
+from ..s3.requests import PART_BYTES, Response, head, read_stored
 from ..settings import (
     MEMORY_KEY,
     WORKERS,

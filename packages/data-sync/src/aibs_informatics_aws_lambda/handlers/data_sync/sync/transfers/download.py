@@ -15,9 +15,10 @@ from ...local.files import file_digest
 from ...local.folders import Folder
 from ...local.staging import StagedFile, Staging
 from ...progress import CheckDeadline, OnBytes
-from ...s3.client import PART_BYTES, S3
+from ...s3.client import S3
 from ...s3.etags import file_has_etag, find_part_sizes, object_digest, usual_kind
 from ...s3.requests import (
+    PART_BYTES,
     ObjectVersion,
     Request,
     Response,

@@ -18,9 +18,10 @@ from ...evidence import StoredObject, have_same_content, is_digest
 from ...local.folders import Folder
 from ...progress import CheckDeadline, OnBytes
 from ...s3 import parts, requests
-from ...s3.client import PART_BYTES, S3
+from ...s3.client import S3
 from ...s3.etags import object_digest
 from ...s3.multipart import MultipartUpload
+from ...s3.requests import PART_BYTES
 from ...s3.versions import check_unchanged, find_stored
 from ...settings import WORKERS
 from ..context import ExecutionContext

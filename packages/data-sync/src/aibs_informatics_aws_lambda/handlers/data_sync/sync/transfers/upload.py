@@ -19,9 +19,11 @@ from ...local.folders import Folder
 from ...local.hdf5 import check_closed
 from ...progress import CheckDeadline, OnBytes
 from ...s3 import etags, requests
-from ...s3.client import PART_BYTES, S3, sends_checksums
+from ...s3.client import S3
 from ...s3.deletion import delete_version
+from ...s3.endpoint import sends_checksums
 from ...s3.parts import parts_of, split_parts, upload_part_bytes
+from ...s3.requests import PART_BYTES
 from ...s3.service import Feature
 from ...s3.versions import find_stored
 from ..diff import Step
