@@ -109,7 +109,7 @@ _UNKNOWN_BYTES: Final = 4 * 2**20
 
 # Responses that take longer than this come from a distance.
 _FAR_SECONDS: Final = 0.01
-# As long the response is awaited that tells how far a service is.
+# The longest wait for the response that shows how far a service is.
 _MEASURE_SECONDS: Final = 1.0
 
 logger = logging.getLogger(__name__)
@@ -485,7 +485,7 @@ class S3:
         from .throughput import Throughputs, minimum_within
 
         self._look = None
-        # Each attempt has a response of its own.
+        # Each attempt has its own response.
         in_flight = {sent.attempt.response: sent for sent in list(self._in_flight.values())}
         if not in_flight:
             self._throughputs = self._traffic = None

@@ -9,7 +9,7 @@ _HANDSHAKE_SECONDS: Final = 2.0
 
 
 OnFailure: TypeAlias = Callable[[str, Exception], None]
-"""Called with a host and the error of its handshake, in a thread of its own."""
+"""Called with a host and the error of its handshake, in a separate thread."""
 
 
 class Handshakes:
