@@ -209,6 +209,24 @@ def test_what_does_not_fit_the_model_is_unprocessable(body, places, lambda_conte
     assert all(error.keys() == {"loc", "msg", "type"} for error in problem["errors"])
 
 
+@pytest.mark.parametrize(
+    ("query", "place", "kind"),
+    [
+        ({"how_many": ["x"]}, ["how_many"], "int_parsing"),
+        ({"how_many": ["1", "x"]}, ["how_many"], "int_parsing"),
+        ({"how_many": ["x"], "tags": ["a"]}, ["how_many"], "int_parsing"),
+        ({"size": ['{"x": "y"}']}, ["size", "x"], "int_parsing"),
+        ({"size": ["x"]}, ["size"], "dict_type"),
+    ],
+)
+def test_the_error_of_a_query_parameter_is_about_the_value_that_was_sent(
+    query, place, kind, lambda_context
+):
+    _, problem = Api(FindItems).call("GET", "/items", lambda_context, query=query)
+    found = [(error["loc"], error["type"]) for error in problem["errors"]]
+    assert found == [(place, kind)]
+
+
 def test_a_model_of_another_kind_tells_its_own_error(lambda_context):
     class Plain:
         @classmethod

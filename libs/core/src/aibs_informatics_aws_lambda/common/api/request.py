@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import cache
+from operator import itemgetter
 from typing import Any, TypeAlias, TypeVar
 from urllib.parse import unquote
 
@@ -20,6 +21,9 @@ MODEL = TypeVar("MODEL", bound=ModelProtocol)
 
 Readings: TypeAlias = dict[str, list[JSON]]
 """The possible values of each parameter, in order of preference: the field's type decides."""
+
+_Refusal: TypeAlias = tuple[JSON, list[JSONObject]]
+"""A value of a parameter, and the errors of the model about it."""
 
 
 def read_request(
@@ -54,7 +58,8 @@ def merge_parameters(request_cls: type[MODEL], readings: Readings, body: JSONObj
     If a value of a parameter is invalid for its field, the next possible value is tried.
 
     Raises:
-        InvalidRequestError: the model accepts none of the possible values.
+        InvalidRequestError: the model accepts none of the possible values; the errors are those of
+            the value that fits best.
     """
     names = _names_by_alias(request_cls)
     body = _by_field_name(body, names)
@@ -65,13 +70,17 @@ def merge_parameters(request_cls: type[MODEL], readings: Readings, body: JSONObj
         for name, options in readings.items()
         if len(options) > 1 and name not in body
     }
+    refused: dict[str, list[_Refusal]] = {name: [] for name in untried}
     while True:
         try:
             return request_cls.from_dict(document)
         except ValidationError as error:
+            problems = _field_errors(error)
+            for name, refusals in refused.items():
+                refusals.append((document[name], _problems_of(name, problems)))
             invalid = [name for name in _invalid_fields(error, untried) if untried[name]]
             if not invalid:
-                raise InvalidRequestError(_field_errors(error)) from error
+                raise InvalidRequestError(_of_best_values(problems, refused)) from error
         document |= {name: untried[name].pop(0) for name in invalid}
 
 
@@ -150,6 +159,33 @@ def _field_errors(error: ValidationError) -> list[JSONObject]:
         {"loc": list(problem["loc"]), "msg": problem["msg"], "type": problem["type"]}
         for problem in problems
     ]
+
+
+def _problems_of(name: str, problems: list[JSONObject]) -> list[JSONObject]:
+    return [problem for problem in problems if problem["loc"][:1] == [name]]
+
+
+def _of_best_values(
+    problems: list[JSONObject], refused: Mapping[str, list[_Refusal]]
+) -> list[JSONObject]:
+    """Return ``problems``, with those of each parameter replaced by those of its best value.
+
+    A value of the wrong type says less about the request than an error inside a value, and text
+    is what the client sent.
+    """
+    found: dict[str, list[JSONObject]] = {}
+    for problem in problems:
+        name = problem["loc"][0] if problem["loc"] else ""
+        if name not in refused:
+            found.setdefault(name, []).append(problem)
+        elif name not in found:
+            found[name] = max(filter(itemgetter(1), refused[name]), key=_goodness)[1]
+    return [problem for group in found.values() for problem in group]
+
+
+def _goodness(refusal: _Refusal) -> tuple[int, bool]:
+    value, problems = refusal
+    return max(len(problem["loc"]) for problem in problems), isinstance(value, str)
 
 
 def _reason(error: ValueError) -> str:
