@@ -217,7 +217,7 @@ def _with_nulls(
 
 
 # Cold start: compiled when a time is read.
-_ISO_DATE_TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)?"
+_ISO_DATE_TIME = r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)?"
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
