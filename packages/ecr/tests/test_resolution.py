@@ -36,6 +36,11 @@ def test_image_uri_is_returned_unchanged(end):
     assert resolve_image_uri(f"{REPOSITORY}{end}") == f"{REPOSITORY}{end}"
 
 
+@pytest.mark.parametrize("end", [":v1", f"@{digest_of(b'')}"])
+def test_name_with_a_tag_or_digest_is_that_of_an_image_in_the_callers_registry(aws, end):
+    assert resolve_image_uri(f"team/image{end}", "stable") == f"{REPOSITORY}{end}"
+
+
 @pytest.mark.parametrize("name", ["team/image", REPOSITORY])
 def test_default_tag_selects_the_image_of_a_repository(push, name):
     stable = push(1, "stable")
@@ -71,7 +76,8 @@ def test_untagged_images_are_ignored(push):
 
 
 @pytest.mark.parametrize(
-    ("name", "tag"), [("absent", None), ("absent", "v1"), ("team/image", "absent"), ("No", None)]
+    ("name", "tag"),
+    [("absent", None), ("absent", "v1"), ("team/image", "absent"), ("No", None), ("No:v1", None)],
 )
 def test_unresolvable_name_is_reported(push, name, tag):
     push(1, "v1")

@@ -31,10 +31,16 @@ def test_get_repositories_by_name_pattern_and_tags(aws):
     assert names(None, [{"Key": "name", "Value": "team/two"}]) == ["team/two"]
 
 
+def test_default_registry_is_that_of_the_caller(aws):
+    assert ECRRegistry.from_env().uri == REGISTRY
+    elsewhere = ECRRegistry.from_env(region="eu-west-1")
+    assert (elsewhere.account_id, elsewhere.region) == (ACCOUNT, "eu-west-1")
+
+
 def test_login_hides_its_password(aws):
     login = ECRRegistry.from_uri(REGISTRY).get_ecr_login()
 
-    assert (login.username, login.registry) == ("AWS", f"https://{REGISTRY}")
+    assert (login.username, login.registry) == ("AWS", REGISTRY)
     assert login.password
     assert login.password not in repr(login)
     response = aws.client("ecr").get_authorization_token()

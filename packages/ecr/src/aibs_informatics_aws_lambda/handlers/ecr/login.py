@@ -18,7 +18,7 @@ class ECRLogin:
     Args:
         username: the user name.
         password: the password; left out of the representation.
-        registry: the URL of the registry.
+        registry: the host of the registry.
     """
 
     username: str
@@ -48,4 +48,4 @@ def get_login(client: Any, registry: ECRRegistryUri) -> ECRLogin:
         response = client.get_authorization_token()
     token = response["authorizationData"][0]["authorizationToken"]
     username, _, password = base64.b64decode(token).decode().partition(":")
-    return ECRLogin(username, password, f"https://{registry}")
+    return ECRLogin(username, password, str(registry))

@@ -6,7 +6,7 @@ from aibs_informatics_aws_lambda.common.exceptions import ResourceNotFoundError,
 
 from .api import ecr_errors
 from .resources.repository import ECRRepository
-from .uris import ECRImageUri, ECRRepositoryUri
+from .uris import ECRImageUri, ECRRegistryUri, ECRRepositoryUri
 
 
 def resolve_image_uri(name: str, default_tag: str | None = None) -> ECRImageUri:
@@ -14,7 +14,8 @@ def resolve_image_uri(name: str, default_tag: str | None = None) -> ECRImageUri:
 
     Args:
         name: the URI of an image, which is returned unchanged; the URI of a repository; or the
-            name of a repository in the caller's account and region.
+            name of a repository in the caller's account and region, with or without a tag or
+            digest.
         default_tag: the tag of the image in a repository; default: the most recently pushed
             image that has a tag.
 
@@ -28,6 +29,8 @@ def resolve_image_uri(name: str, default_tag: str | None = None) -> ECRImageUri:
 
     if ECRImageUri.is_valid(name):
         return ECRImageUri(name)
+    if ":" in name and ECRImageUri.is_valid(own := f"{ECRRegistryUri.from_components()}/{name}"):
+        return ECRImageUri(own)
     try:
         repository = (
             ECRRepository.from_uri(name)

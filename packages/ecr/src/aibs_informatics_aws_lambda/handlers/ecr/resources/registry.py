@@ -26,6 +26,15 @@ class ECRRegistry(ECRResource):
         found = ECRRegistryUri(uri)
         return cls(account_id=found.account_id, region=found.region, client=client)
 
+    @classmethod
+    def from_env(cls, region: str | None = None, client: Any = None) -> ECRRegistry:
+        """Return the registry of the caller's account, by default in the caller's region.
+
+        Raises:
+            AWSError: the account cannot be determined, or the region is neither given nor can be.
+        """
+        return cls.from_uri(ECRRegistryUri.from_components(region=region), client)
+
     @property
     def uri(self) -> ECRRegistryUri:
         """The URI of the registry."""
