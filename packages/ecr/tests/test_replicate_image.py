@@ -91,6 +91,23 @@ def images(ecr, repository=TARGET):
     return {one["imageDigest"]: sorted(one.get("imageTags", [])) for one in details}
 
 
+def test_blobs_can_be_copied_before_the_image(ecr, connect, push, target):
+    layer = b"layer that is copied before its image"
+    request = ReplicateImageRequest.from_dict(request_for(push(layer)))
+    image, repository = request.source_image, request.destination_repository
+    replicator = ECRImageReplicator(connect)
+
+    replicator.upload_layers(image, repository)
+    assert target.blob(TARGET, digest_of(layer)) == layer
+    assert images(ecr) == {}
+
+    copy = replicator.put_image(image, repository, ["v1"])
+    assert copy.image_uri == f"{repository.uri}@{image.image_digest}"
+    assert images(ecr) == {image.image_digest: ["v1"]}
+    replicator.put_image(image, repository)
+    assert images(ecr) == {image.image_digest: ["v1"]}
+
+
 def test_image_is_copied_and_tagged(ecr, handler, push, target, lambda_context):
     digest = push(b"one layer of a function", b"another layer of a function")
 

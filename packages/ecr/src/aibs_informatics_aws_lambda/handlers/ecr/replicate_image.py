@@ -1,6 +1,6 @@
 """Handler that copies an image between repositories of Amazon ECR."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from aibs_informatics_aws_lambda.common.description import HandlerDescription
@@ -11,8 +11,9 @@ from .manifest import Manifest
 from .model import ReplicateImageRequest, ReplicateImageResponse
 from .registry.ecr import EcrRegistryClient
 from .registry.protocol import RegistryClient
-from .replication import COPY_ACTIONS, Replication, Report, make_plan
+from .replication import COPY_ACTIONS, Plan, Replication, Report, make_plan
 from .resources.image import ECRImage
+from .resources.repository import ECRRepository
 from .uris import ECRRepositoryUri
 
 _EXAMPLE = {
@@ -55,12 +56,39 @@ class ECRImageReplicator:
             botocore.exceptions.ClientError: a repository does not exist.
             AWSError: ECR denied a request or failed.
         """
+        replication, plan = self._prepare(request)
+        return replication.run(plan, request.destination_image_tags)
+
+    def upload_layers(self, source_image: ECRImage, destination_repository: ECRRepository) -> None:
+        """Copy the blobs of an image that a repository lacks, without the image itself.
+
+        Raises:
+            Exception: as `replicate`.
+        """
+        replication, plan = self._prepare(_request(source_image, destination_repository))
+        replication.copy_blobs(plan)
+
+    def put_image(
+        self,
+        source_image: ECRImage,
+        destination_repository: ECRRepository,
+        destination_image_tags: Sequence[str] | None = None,
+    ) -> ECRImage:
+        """Copy an image, with the blobs that are missing, and return the copy.
+
+        Raises:
+            Exception: as `replicate`.
+        """
+        request = _request(source_image, destination_repository, destination_image_tags or ())
+        return self.process_request(request).destination_image
+
+    def _prepare(self, request: ReplicateImageRequest) -> tuple[Replication, Plan]:
         given = _given_manifest(request.source_image)
         source = self.connect(request.source_image.repository_uri)
         target = self.connect(request.destination_repository.uri)
         root = given or source.get_manifest(request.source_image.image_digest)
         plan = make_plan(source, root, request.platforms, request.include_referrers)
-        return Replication(source, target).run(plan, request.destination_image_tags)
+        return Replication(source, target), plan
 
 
 @dataclass(repr=False)
@@ -106,6 +134,17 @@ class ImageReplicatorHandler(LambdaHandler[ReplicateImageRequest, ReplicateImage
             report.bytes_copied,
         )
         return response
+
+
+def _request(
+    source_image: ECRImage, destination_repository: ECRRepository, tags: Sequence[str] = ()
+) -> ReplicateImageRequest:
+    return ReplicateImageRequest(
+        source_image=source_image,
+        destination_repository=destination_repository,
+        destination_image_tags=list(tags),
+        platforms=[],
+    )
 
 
 def _response(request: ReplicateImageRequest, report: Report) -> ReplicateImageResponse:

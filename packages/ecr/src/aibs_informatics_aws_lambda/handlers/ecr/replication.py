@@ -135,6 +135,16 @@ class Replication(NamedTuple):
             [],
         )
 
+    def copy_blobs(self, plan: Plan, tags: Sequence[str] = ()) -> Report:
+        """Copy missing blobs, and neither put manifests nor set the tags of the report.
+
+        Raises:
+            RegistryError: a registry denied a request or failed.
+        """
+        report = self.preview(plan, tags)
+        report.transfers.extend(self._copy(report.missing, report.damaged))
+        return report
+
     def run(self, plan: Plan, tags: Sequence[str] = ()) -> Report:
         """Copy missing blobs and all manifests, then tag the copy.
 
@@ -147,8 +157,7 @@ class Replication(NamedTuple):
             RegistryError: a registry denied a request or failed, or a blob is still missing or
                 damaged after its transfer. No tag has been set.
         """
-        report = self.preview(plan, tags)
-        report.transfers.extend(self._copy(report.missing, report.damaged))
+        report = self.copy_blobs(plan, tags)
         self._put_children(plan.children, report)
         if plan.referrers:
             # Before the tag: whoever pulls the image by its tag finds its signatures.
