@@ -714,6 +714,20 @@ class TestProtection:
             sync(tmp_path, "s3://bucket/dst", max_delete=share)
         assert len(bucket.keys()) == 5
 
+    @pytest.mark.parametrize("share", ["100.5%", "200%", "-5%", "5 %"])
+    def test_share_of_more_than_all_is_no_limit_and_refused(self, tmp_path, share):
+        with pytest.raises(ValueError, match="not a number of files, nor a share"):
+            DataSyncRequest(
+                source_path=tmp_path, destination_path="s3://bucket/c", max_delete=share
+            )
+
+    @pytest.mark.parametrize("share", ["0%", "99.5%", "100%", "100.0%"])
+    def test_share_of_up_to_all_is_taken(self, tmp_path, share):
+        request = DataSyncRequest(
+            source_path=tmp_path, destination_path="s3://bucket/c", max_delete=share
+        )
+        assert request.max_delete == share
+
     @pytest.mark.parametrize("prefix", [None, "run/"])
     def test_what_filters_leave_out_can_be_protected(self, bucket, prefix):
         folder = "dst/A/" if prefix else "dst/"

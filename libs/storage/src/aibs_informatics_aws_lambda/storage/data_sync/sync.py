@@ -47,7 +47,7 @@ def _as_number(value: Any) -> float | None:
         return None
 
 
-_PERCENTAGE = r"\d{1,3}(\.\d+)?%"
+_PERCENTAGE = r"(\d{1,2}(\.\d+)?|100(\.0+)?)%"
 
 Deadline: TypeAlias = Annotated[
     float | Literal["auto"] | AwareIsoDateTime,
