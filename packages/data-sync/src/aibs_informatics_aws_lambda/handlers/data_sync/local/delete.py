@@ -65,7 +65,7 @@ def delete_in(folder: Folder, path: str) -> bool:
     except FileNotFoundError:
         return False
     except OSError as error:
-        raise OSError(error.errno, error.strerror, path) from None
+        raise OSError(error.errno, f"cannot delete {path}: {error.strerror}") from None
     return True
 
 
