@@ -151,7 +151,8 @@ class TestSizeOnly:
         monkeypatch.setattr(executor, "set_modified", refuse)
         done = sync("s3://bucket/src/", tmp_path, size_only=size_only)
         assert (done.files_transferred, done.files_unchanged) == (0, 2)
-        warned = [f"{tmp_path}/a: {os.strerror(error)}" in line for line in caplog.messages]
+        # About one of both, as they are compared side by side.
+        warned = [f": {os.strerror(error)}. A scan" in line for line in caplog.messages]
         assert warned == ([] if size_only else [True])
 
     def test_disk_that_fails_as_a_file_is_touched_is_an_error(self, bucket, tmp_path, monkeypatch):
