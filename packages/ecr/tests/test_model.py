@@ -23,7 +23,7 @@ def test_defaults():
     assert request.destination_image_tags == []
     assert request.platforms == []
     assert request.include_referrers is False
-    assert request.source_image.image_manifest is None
+    assert request.source_image.known_manifest is None
 
 
 def test_camel_case_and_unknown_keys_are_accepted_at_every_level():

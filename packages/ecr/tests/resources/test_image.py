@@ -20,7 +20,7 @@ def test_image_from_uri_with_a_digest_needs_no_call(repository, monkeypatch, put
     image = put(repository, 1, "v1")
 
     assert ECRImage.from_uri(f"{repository.uri}:v1") == image.model_copy(
-        update={"image_manifest": None}
+        update={"known_manifest": None}
     )
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     assert ECRImage.from_uri(image.image_uri).image_digest == image.image_digest
@@ -29,7 +29,7 @@ def test_image_from_uri_with_a_digest_needs_no_call(repository, monkeypatch, put
 def test_missing_image_is_reported_with_its_uri(repository):
     absent = ECRImage.from_digest(repository.uri, digest_of(b"absent"))
 
-    for ask in (absent.fetch_image_manifest, absent.get_image_detail):
+    for ask in (lambda: absent.image_manifest, absent.get_image_detail):
         with pytest.raises(ResourceNotFoundError, match=absent.image_uri):
             ask()
     with pytest.raises(ResourceNotFoundError, match=f"{repository.uri}:absent"):
@@ -40,9 +40,19 @@ def test_manifest_is_read_once(repository, put):
     stored = put(repository, 1)
     image = ECRImage.from_digest(repository.uri, stored.image_digest)
 
-    assert image.fetch_image_manifest() == stored.image_manifest
+    assert image.image_manifest == stored.image_manifest
     repository.delete(force=True)
-    assert image.fetch_image_manifest() == stored.image_manifest
+    assert image.image_manifest == image.fetch_image_manifest() == stored.image_manifest
+
+
+def test_manifest_is_written_once_it_is_known(repository, put):
+    stored = put(repository, 1)
+    image = ECRImage.from_digest(repository.uri, stored.image_digest)
+
+    assert "image_manifest" not in image.to_dict()
+    assert image.image_manifest == image.to_dict()["image_manifest"]
+    assert ECRImage.from_dict(image.to_dict()) == image
+    assert ECRImage.from_json(image.model_dump_json(by_alias=True)) == image
 
 
 def test_layers_and_config_have_the_form_of_the_ecr_api(repository, put):

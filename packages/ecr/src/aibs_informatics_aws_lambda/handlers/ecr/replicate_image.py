@@ -154,9 +154,9 @@ def _response(request: ReplicateImageRequest, report: Report) -> ReplicateImageR
 
 def _given_manifest(image: ECRImage) -> Manifest | None:
     """Return the manifest in the request, checked against the digest of the image."""
-    if image.image_manifest is None:
+    if image.known_manifest is None:
         return None
-    manifest = Manifest.parse(image.image_manifest.encode())
+    manifest = Manifest.parse(image.known_manifest.encode())
     if manifest.digest != image.image_digest:
         raise ValidationError(
             f"image_manifest is not the manifest of {image.image_uri}: its digest is "

@@ -7,7 +7,13 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from aibs_informatics_aws_lambda.common.json_io import JSONObject
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import (
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 from ..api import ecr_errors, get_ecr_client
 from ..manifest import Manifest
@@ -18,14 +24,30 @@ from ..uris import ECRImageUri, ECRRepositoryUri
 from .resource import ECRResource
 
 
+def _check_manifest(value: Any) -> Any:
+    if value is not None and not isinstance(value, str):
+        # By the name that a request has.
+        raise ValueError("image_manifest is not a string")
+    return value
+
+
+# By field name, and by alias.
+_NAMES_OF_THE_MANIFEST = {"known_manifest": "image_manifest", "imageManifest": "imageManifest"}
+
+
 class ECRImage(ECRResource):
     """An image of Amazon ECR, identified by its digest."""
 
     repository_name: Annotated[RepositoryName, Field(description="The name of the repository.")]
     image_digest: Annotated[ImageDigest, Field(description="The digest of the image manifest.")]
-    image_manifest: Annotated[
+    known_manifest: Annotated[
         str | None,
-        Field(description="The image manifest, byte for byte. By default, it is read from ECR."),
+        BeforeValidator(_check_manifest),
+        Field(
+            description="The image manifest, byte for byte. By default, it is read from ECR.",
+            validation_alias=AliasChoices("imageManifest", "image_manifest"),
+            serialization_alias="imageManifest",
+        ),
     ] = None
 
     @classmethod
@@ -57,6 +79,11 @@ class ECRImage(ECRResource):
         image = ECRImageUri(uri)
         digest = image.image_digest or _describe(image, client)["imageDigest"]
         return cls.from_digest(image.repository, digest, client=client)
+
+    @property
+    def image_manifest(self) -> str:
+        """The manifest, byte for byte; see `fetch_image_manifest`."""
+        return self.fetch_image_manifest()
 
     @property
     def repository_uri(self) -> ECRRepositoryUri:
@@ -93,10 +120,10 @@ class ECRImage(ECRResource):
         Raises:
             ResourceNotFoundError: the image does not exist.
         """
-        if self.image_manifest is None:
+        if self.known_manifest is None:
             manifest = self.connect().get_manifest(self.image_digest)
-            self.image_manifest = manifest.content.decode()
-        return self.image_manifest
+            self.known_manifest = manifest.content.decode()
+        return self.known_manifest
 
     def get_image_layers(self) -> list[JSONObject]:
         """Return the layers in manifest order, each in the form of ECR's ``Layer`` type."""
@@ -150,14 +177,15 @@ class ECRImage(ECRResource):
         return Manifest.parse(self.fetch_image_manifest().encode())
 
     @model_serializer(mode="wrap")
-    def _leave_out_absent_manifest(  # type: ignore[no-untyped-def] # noqa: ANN202
+    def _write_known_manifest(  # type: ignore[no-untyped-def] # noqa: ANN202
         self, handler: SerializerFunctionWrapHandler
     ):
         # Not annotated: a return type would replace the model's JSON schema.
         written: JSONObject = handler(self)
-        if self.image_manifest is None:
-            written.pop("image_manifest", None)
-            written.pop("imageManifest", None)
+        for name, written_name in _NAMES_OF_THE_MANIFEST.items():
+            manifest = written.pop(name, None)
+            if manifest is not None:
+                written[written_name] = manifest
         return written
 
 
