@@ -29,7 +29,7 @@ def list_mounts() -> Iterator[str]:
         yield _unescape(fields[4])
 
 
-class Place(NamedTuple):
+class DevicePath(NamedTuple):
     """Where a path is in a file system, wherever that is mounted.
 
     Args:
@@ -41,23 +41,24 @@ class Place(NamedTuple):
     path: str
 
 
-def find_place(path: str) -> Place | None:
+def find_device_path(path: str) -> DevicePath | None:
     """Return where a path is in its file system, or `None` if the operating system does not say.
 
     A file system, or a folder of one, may be mounted at several paths (``mount --bind``, volumes
-    of containers): these are different paths of one place.
+    of containers): these paths have one device path.
 
     Args:
         path: the absolute path, without symlinks; it may end in a slash.
     """
-    place, longest = None, -1
+    found, longest = None, -1
     for fields in _read_mounts():
         mount = _unescape(fields[4]).rstrip("/")
         # Of several at one path, the last one is what is seen there.
         if f"{path}/".startswith(f"{mount}/") and len(mount) >= longest:
             root = _unescape(fields[3]).rstrip("/")
-            place, longest = Place(fields[2], f"{root}{path[len(mount) :]}"), len(mount)
-    return place
+            found = DevicePath(fields[2], f"{root}{path[len(mount) :]}")
+            longest = len(mount)
+    return found
 
 
 class FileSystem(NamedTuple):

@@ -162,11 +162,11 @@ class NewTree:
             OSError: a file cannot be deleted.
         """
         kept = 0
-        for place in ("new", "old"):
-            tree = f"{self._folder}/{place}/{self._name}/"
+        for side in ("new", "old"):
+            tree = f"{self._folder}/{side}/{self._name}/"
             if find_identity(tree) is not None:
                 kept += with_write_permission(tree, partial(self._delete_known, tree))
-                parent = open_folder(f"{self._folder}/{place}")
+                parent = open_folder(f"{self._folder}/{side}")
                 delete_if_empty(self._name, parent.fd)
                 if not kept and find_identity(tree) is not None:
                     # Temporary files of other syncs, which no walk shows.
@@ -185,7 +185,7 @@ class NewTree:
 
     def state(self) -> State:
         """Return how far the run has come that has made the build folder."""
-        trees = (f"{self._folder}/{place}/{self._name}" for place in ("new", "old"))
+        trees = (f"{self._folder}/{side}/{self._name}" for side in ("new", "old"))
         there = find_identity(self._destination)
         return find_state(self._read_header(), there, *map(find_identity, trees))
 

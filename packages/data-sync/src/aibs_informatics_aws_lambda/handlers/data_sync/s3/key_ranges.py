@@ -185,8 +185,8 @@ def remove_empty(points: Sequence[str], probe: str, name: str | None) -> list[st
 
 def points_before(points: Sequence[str], names: Sequence[str | None]) -> list[str]:
     """Return the split points that are each the last one before a name."""
-    places = {bisect_left(points, name) for name in names if name is not None}
-    return [points[place - 1] for place in sorted(places) if place]
+    positions = {bisect_left(points, name) for name in names if name is not None}
+    return [points[position - 1] for position in sorted(positions) if position]
 
 
 def _of_kind(alphabet: Sequence[str], character: str) -> list[str]:

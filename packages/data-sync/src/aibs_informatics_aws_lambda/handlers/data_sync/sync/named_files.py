@@ -146,7 +146,7 @@ def _stat_all(names: Iterable[str], root: str, on_failure: OnFailure | None) -> 
 
     @lru_cache(maxsize=1024)
     def kind_below(folder: str) -> EntryKind:
-        # What lies below a symbolic link is at another place as well.
+        # What lies below a symbolic link has another path as well.
         real = os.path.realpath(os.path.join(root, folder))  # noqa: PTH118
         is_there = real == os.path.normpath(os.path.join(real_root, folder))  # noqa: PTH118
         return "file" if is_there else "symlink_target"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from aibs_informatics_aws_lambda.common.s3 import is_access_point
 
-from ..local.mounts import find_place
+from ..local.mounts import find_device_path
 from ..locations import Root as Root
 
 
@@ -96,8 +96,8 @@ def check_overlap(route: Route, *, delete: bool, retain: bool) -> bool:
         return False
     if _are_same(route, source.path, target.path, delete=delete, retain=retain):
         return True
-    places = _find_places(source, target) if route.is_local else None
-    return places is not None and _are_same(route, *places, delete=delete, retain=retain)
+    paths = _find_device_paths(source, target) if route.is_local else None
+    return paths is not None and _are_same(route, *paths, delete=delete, retain=retain)
 
 
 def _are_same(route: Route, source: str, target: str, *, delete: bool, retain: bool) -> bool:
@@ -122,9 +122,9 @@ def _are_same(route: Route, source: str, target: str, *, delete: bool, retain: b
     return False
 
 
-def _find_places(source: Root, target: Root) -> tuple[str, str] | None:
+def _find_device_paths(source: Root, target: Root) -> tuple[str, str] | None:
     """Return the paths of two local paths in one file system, which may be mounted twice."""
-    one, other = find_place(source.path), find_place(target.path)
+    one, other = find_device_path(source.path), find_device_path(target.path)
     if one is None or other is None or one.device != other.device:
         return None
     return one.path, other.path
