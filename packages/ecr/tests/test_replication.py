@@ -13,7 +13,7 @@ from aibs_informatics_aws_lambda.handlers.ecr.registry.distribution import (
 )
 from aibs_informatics_aws_lambda.handlers.ecr.registry.protocol import RegistryError
 from aibs_informatics_aws_lambda.handlers.ecr.replication import Replication, make_plan
-from registry import INDEX, MANIFEST, digest_of
+from registry import INDEX, MANIFEST, digest_of, registry_server
 
 ATTESTS = "vnd.docker.reference.digest"
 AMD64 = {"os": "linux", "architecture": "amd64"}
@@ -77,18 +77,21 @@ def test_index_is_copied_with_its_children_and_only_the_index_is_tagged(source, 
 
 
 def test_images_that_garbage_collection_took_from_an_index_are_copied_again(
-    source, target, name, tmp_path
+    source, name, tmp_path
 ):
     index, *images = push_two_platforms(source, name)
-    replicate(source, target, name, index, "v1")
+    # Not the one of other tests: it collects the garbage of all repositories.
+    (tmp_path / "registry").mkdir()
+    with registry_server(tmp_path / "registry") as target:
+        replicate(source, target, name, index, "v1")
 
-    # It deletes manifests without a tag of their own, those of a tagged index as well.
-    target.collect_garbage(tmp_path)
-    assert target.tags(name) == {"v1": index}
-    assert [target.read(name, image) for image in images] == [None] * 3
+        # It deletes manifests without a tag, those of a tagged index as well.
+        target.collect_garbage(tmp_path)
+        assert target.tags(name) == {"v1": index}
+        assert [target.read(name, image) for image in images] == [None] * 3
 
-    replicate(source, target, name, index, "v1")
-    assert_whole(target, name, index)
+        replicate(source, target, name, index, "v1")
+        assert_whole(target, name, index)
 
 
 def test_nested_index_is_copied(source, target, name):

@@ -19,9 +19,10 @@ REGISTRY = f"{ACCOUNT}.dkr.ecr.us-west-2.amazonaws.com"
 def test_image_from_uri_with_a_digest_needs_no_call(repository, monkeypatch, put):
     image = put(repository, 1, "v1")
 
-    assert ECRImage.from_uri(f"{repository.uri}:v1") == image.model_copy(
-        update={"known_manifest": None}
-    )
+    found = ECRImage.from_uri(f"{repository.uri}:v1")
+    assert found.known_manifest is None
+    assert found.image_manifest == image.image_manifest
+    assert found == image
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     assert ECRImage.from_uri(image.image_uri).image_digest == image.image_digest
 
@@ -50,9 +51,16 @@ def test_manifest_is_written_once_it_is_known(repository, put):
     image = ECRImage.from_digest(repository.uri, stored.image_digest)
 
     assert "image_manifest" not in image.to_dict()
+    assert ECRImage.from_dict({**image.to_dict(), "image_manifest": None}) == image
     assert image.image_manifest == image.to_dict()["image_manifest"]
     assert ECRImage.from_dict(image.to_dict()) == image
     assert ECRImage.from_json(image.model_dump_json(by_alias=True)) == image
+
+
+def test_image_has_no_other_attributes(repository):
+    image = ECRImage.from_digest(repository.uri, digest_of(b"any"))
+    with pytest.raises(AttributeError, match="image_manifests"):
+        image.image_manifests  # noqa: B018 - it is read
 
 
 def test_layers_and_config_have_the_form_of_the_ecr_api(repository, put):

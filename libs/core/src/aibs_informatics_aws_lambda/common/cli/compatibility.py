@@ -135,8 +135,10 @@ def _of_model(model: BaseModel, path: str) -> Iterator[Difference]:
         return
     known = _known()["fields"].get(name)
     for field, info in type(model).model_fields.items():
+        if field not in model.model_fields_set:
+            continue
         value = getattr(model, field)
-        if field not in model.model_fields_set or value is None:
+        if value is None:
             continue
         where = _join(path, field)
         if known is not None and field not in known:

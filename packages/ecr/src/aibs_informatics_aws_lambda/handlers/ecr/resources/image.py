@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from aibs_informatics_aws_lambda.common.json_io import JSONObject
-from pydantic import (
-    AliasChoices,
-    BeforeValidator,
-    Field,
-    SerializerFunctionWrapHandler,
-    model_serializer,
-)
+from pydantic import Field
 
 from ..api import ecr_errors, get_ecr_client
 from ..manifest import Manifest
@@ -24,31 +18,33 @@ from ..uris import ECRImageUri, ECRRepositoryUri
 from .resource import ECRResource
 
 
-def _check_manifest(value: Any) -> Any:
-    if value is not None and not isinstance(value, str):
-        # By the name that a request has.
-        raise ValueError("image_manifest is not a string")
-    return value
-
-
-# By field name, and by alias.
-_NAMES_OF_THE_MANIFEST = {"known_manifest": "image_manifest", "imageManifest": "imageManifest"}
-
-
 class ECRImage(ECRResource):
-    """An image of Amazon ECR, identified by its digest."""
+    """An image of Amazon ECR, identified by its digest.
+
+    Without ``image_manifest``, the manifest is read from ECR when the attribute is first read, and
+    left out of JSON until then.
+    """
 
     repository_name: Annotated[RepositoryName, Field(description="The name of the repository.")]
     image_digest: Annotated[ImageDigest, Field(description="The digest of the image manifest.")]
-    known_manifest: Annotated[
+    image_manifest: Annotated[
         str | None,
-        BeforeValidator(_check_manifest),
-        Field(
-            description="The image manifest, byte for byte. By default, it is read from ECR.",
-            validation_alias=AliasChoices("imageManifest", "image_manifest"),
-            serialization_alias="imageManifest",
-        ),
+        Field(description="The image manifest, byte for byte. By default, it is read from ECR."),
     ] = None
+
+    def model_post_init(self, _: object) -> None:
+        """Leave out a manifest that was not given: `__getattr__` is called for it."""
+        if self.image_manifest is None:
+            del self.__dict__["image_manifest"]
+            self.model_fields_set.discard("image_manifest")
+
+    # Not for type checkers, which would accept any attribute.
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name == "image_manifest":
+                return self.fetch_image_manifest()
+            return super().__getattr__(name)
 
     @classmethod
     def from_digest(
@@ -81,9 +77,10 @@ class ECRImage(ECRResource):
         return cls.from_digest(image.repository, digest, client=client)
 
     @property
-    def image_manifest(self) -> str:
-        """The manifest, byte for byte; see `fetch_image_manifest`."""
-        return self.fetch_image_manifest()
+    def known_manifest(self) -> str | None:
+        """The manifest, if it was given or has been read; otherwise `None`, without a call."""
+        known: str | None = self.__dict__.get("image_manifest")
+        return known
 
     @property
     def repository_uri(self) -> ECRRepositoryUri:
@@ -120,10 +117,11 @@ class ECRImage(ECRResource):
         Raises:
             ResourceNotFoundError: the image does not exist.
         """
-        if self.known_manifest is None:
-            manifest = self.connect().get_manifest(self.image_digest)
-            self.known_manifest = manifest.content.decode()
-        return self.known_manifest
+        known = self.known_manifest
+        if known is None:
+            known = self.connect().get_manifest(self.image_digest).content.decode()
+            self.image_manifest = known
+        return known
 
     def get_image_layers(self) -> list[JSONObject]:
         """Return the layers in manifest order, each in the form of ECR's ``Layer`` type."""
@@ -175,18 +173,6 @@ class ECRImage(ECRResource):
     @property
     def _manifest(self) -> Manifest:
         return Manifest.parse(self.fetch_image_manifest().encode())
-
-    @model_serializer(mode="wrap")
-    def _write_known_manifest(  # type: ignore[no-untyped-def] # noqa: ANN202
-        self, handler: SerializerFunctionWrapHandler
-    ):
-        # Not annotated: a return type would replace the model's JSON schema.
-        written: JSONObject = handler(self)
-        for name, written_name in _NAMES_OF_THE_MANIFEST.items():
-            manifest = written.pop(name, None)
-            if manifest is not None:
-                written[written_name] = manifest
-        return written
 
 
 def _describe(image: ECRImageUri, client: Any) -> JSONObject:
