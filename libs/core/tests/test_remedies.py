@@ -13,20 +13,20 @@ USER = "User: arn:aws:iam::123456789012:user/u is not authorized to perform"
         "a denied action is granted": (
             "AccessDenied",
             "Access Denied",
-            "Grant s3:GetObject to the role in use. If another account owns the resource, its "
-            "policy must grant it too",
+            "Grant s3:GetObject to the role in use: its policies, or those of another account "
+            "that owns the resource, do not allow s3:GetObject",
         ),
         "other services have another code for it": (
             "AccessDeniedException",
             "",
-            "Grant s3:GetObject to the role in use. If another account owns the resource, its "
-            "policy must grant it too",
+            "Grant s3:GetObject to the role in use: its policies, or those of another account "
+            "that owns the resource, do not allow s3:GetObject",
         ),
         "the action that the service names is granted": (
             "AccessDenied",
             f"{USER}: s3:GetObjectVersion because no identity-based policy allows it",
-            "Grant s3:GetObjectVersion to the role in use. If another account owns the resource, "
-            "its policy must grant it too",
+            "Grant s3:GetObjectVersion to the role in use: its policies, or those of another "
+            "account that owns the resource, do not allow s3:GetObjectVersion",
         ),
         "the use of a key is granted": (
             "AccessDenied",
@@ -42,8 +42,8 @@ USER = "User: arn:aws:iam::123456789012:user/u is not authorized to perform"
         "the service gives no reason": (
             "403",
             "Forbidden",
-            "Grant s3:GetObject to the role in use, or check its credentials: the service gives "
-            "no reason",
+            "Grant s3:GetObject to the role in use if its policies do not allow s3:GetObject, and "
+            "check its credentials: the service gives no reason",
         ),
         "an unknown access key is checked": (
             "InvalidAccessKeyId",

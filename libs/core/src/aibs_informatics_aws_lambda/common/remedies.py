@@ -77,8 +77,8 @@ def find_remedy(code: str, message: str, permission: str) -> str:
     """
     if code in _WITHOUT_REASON:
         return (
-            f"Grant {permission} to the role in use, or check its credentials: the service gives "
-            "no reason"
+            f"Grant {permission} to the role in use if its policies do not allow {permission}, "
+            "and check its credentials: the service gives no reason"
         )
     if code not in _DENIED:
         remedy = _REMEDIES.get(code, "")
@@ -93,6 +93,6 @@ def find_remedy(code: str, message: str, permission: str) -> str:
     if key:
         return f"Grant {key[0]} on the KMS key to the role in use, in its policy and in the key's"
     return (
-        f"Grant {action} to the role in use. If another account owns the resource, its policy "
-        "must grant it too"
+        f"Grant {action} to the role in use: its policies, or those of another account that owns "
+        f"the resource, do not allow {action}"
     )
