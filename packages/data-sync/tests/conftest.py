@@ -6,6 +6,7 @@ import http.client
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -88,18 +89,17 @@ def _make_handler(service: str, faults: Faults) -> type[BaseHTTPRequestHandler]:
             if fate == "fail":
                 self._answer(503, [("Content-Type", "application/xml")], SLOW_DOWN)
                 return
-            connection = http.client.HTTPConnection(address, timeout=120)
             headers = {k: v for k, v in self.headers.items() if k.lower() != "transfer-encoding"}
-            connection.request(self.command, self.path, body, headers)
-            response = connection.getresponse()
-            content = response.read()
+            with closing(http.client.HTTPConnection(address, timeout=120)) as connection:
+                connection.request(self.command, self.path, body, headers)
+                with connection.getresponse() as response:
+                    content = response.read()
             if fate == "shorten":
                 content = content[: len(content) // 2]
             headers = response.getheaders()
             if faults.crc and self.command == "GET" and "list-type" not in self.path:
                 headers.append(("x-amz-checksum-crc64nvme", faults.crc))
             self._answer(response.status, headers, content, cut=fate == "cut")
-            connection.close()
 
         do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _relay  # noqa: N815
 

@@ -114,12 +114,13 @@ def _post_once(parts: SplitResult, body: bytes, headers: dict[str, str]) -> Resp
             connection.sock = _tls_context().wrap_socket(connection.sock, server_hostname=host)
         path = parts.path or "/"
         connection.request("POST", f"{path}?{parts.query}" if parts.query else path, body, headers)
-        response = connection.getresponse()
-        return Response(
-            response.status,
-            response.read(_MAX_BODY_BYTES),
-            response.headers.get("Retry-After", ""),
-        )
+        # A body that is longer than what is read keeps the socket open.
+        with connection.getresponse() as response:
+            return Response(
+                response.status,
+                response.read(_MAX_BODY_BYTES),
+                response.headers.get("Retry-After", ""),
+            )
     finally:
         connection.close()
 

@@ -112,12 +112,12 @@ class ObjectReader:
         body, done, failed = response["Body"], 0, 0
         while True:
             try:
-                for block in body.iter_chunks(block_bytes):
-                    yield block
-                    done, failed = done + len(block), 0
+                with closing(body):
+                    for block in body.iter_chunks(block_bytes):
+                        yield block
+                        done, failed = done + len(block), 0
                 return
             except broken:
-                body.close()
                 if failed == DEFAULT_RETRIES or not response.get("ETag"):
                     raise
             time.sleep(retry_delay(failed, _FIRST_WAIT_SECONDS))
