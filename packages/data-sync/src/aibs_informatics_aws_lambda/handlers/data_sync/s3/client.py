@@ -54,7 +54,7 @@ from .retries import (
     FailedAttempt,
     Reaction,
     RetryPolicy,
-    find_header,
+    find_header_of,
     is_transient,
     react,
     retry_delay,
@@ -63,6 +63,7 @@ from .service import Feature, Service, refuses_trailer
 from .thread_state import keep_thread_state
 
 if TYPE_CHECKING:
+    from aibs_informatics_aws_lambda.common.exceptions import AWSError
     from aibs_informatics_aws_lambda.storage.data_sync.connection import S3Connection
     from awscrt.s3 import S3Client
 
@@ -329,10 +330,11 @@ class S3:
         part_bytes = request.part_bytes or (self._part_bytes if self._pacing else None)
         in_one_piece = (request.size or 0) <= (part_bytes or PART_BYTES)
         checksums = self._find_checksums(request.operation, in_one_piece)
-        connections = 1 if self._is_paced(call) else self._most_of_one()
+        is_paced = self._is_paced(call)
+        connections = 1 if is_paced else self._most_of_one()
         paced = None
         try:
-            client = self._client(address.region, call)
+            client = self._client(address.region, request, is_paced=is_paced)
             paced = self._pacing.open_file(request) if self._pacing else None
             response = Collector(take, on_bytes)
             attempt = Attempt(
@@ -370,9 +372,8 @@ class S3:
             if attempt.in_one_piece:
                 sent_requests[request.operation] += 1
             else:
-                part_bytes = request.part_bytes or self._part_bytes
-                is_download = request.receive_file is not None or attempt.response.is_stream
-                sent_requests.update(operations_of(request, part_bytes, is_download=is_download))
+                part_bytes, is_stream = attempt.part_bytes, attempt.response.is_stream
+                sent_requests.update(operations_of(request, part_bytes, is_stream=is_stream))
 
     def _end(
         self,
@@ -442,18 +443,17 @@ class S3:
             status,
             code,
             has_begun=response.has_begun,
-            is_too_slow=self._was_too_slow(response),
+            is_too_slow=self._too_slow_error(response) is not None,
             is_misdirected=is_misdirected,
             is_in_doubt=is_refused and not self.service.is_aws,
         )
 
-    def _was_too_slow(self, response: Collector) -> bool:
-        return response.too_slow is not None and not self._is_stopped
+    def _too_slow_error(self, response: Collector) -> AWSError | None:
+        return None if self._is_stopped else response.too_slow
 
     def _repeat(self, attempt: Attempt, error: Exception | None = None) -> None:
         """Send a request again, after a while."""
-        headers = dict(getattr(error, "headers", None) or ())
-        asked = find_header(headers, "retry-after")
+        asked = find_header_of(error, "retry-after") if error else None
         seconds = retry_delay(attempt.number, self._policy.first_wait_ms / 1000, asked)
         if self._pacing:
             seconds = max(seconds, self._pacing.reserve(attempt.call.request, is_stream=False))
@@ -527,8 +527,8 @@ class S3:
     def _translate(self, attempt: Attempt, error: Exception) -> Exception:
         if self._is_stopped and getattr(error, "name", "") == _CANCELED:
             return OutOfTimeError()
-        if attempt.response.too_slow and not self._is_stopped:
-            return attempt.response.too_slow
+        if too_slow := self._too_slow_error(attempt.response):
+            return too_slow
         is_signed = self._credentials is not None
         return translate_error(
             error, attempt.call.request, attempt.address.host, is_signed=is_signed
@@ -542,13 +542,13 @@ class S3:
             if not future.done():
                 future.set_exception(translate_error(error, sent.attempt.call.request, host))
 
-    def _client(self, region: str, call: Call) -> S3Client:
+    def _client(self, region: str, request: Request, *, is_paced: bool) -> S3Client:
         """Return the client of the library for a request.
 
         Large files take one thread for each core. Small ones are faster with a single thread:
         several would wait for the interpreter lock.
         """
-        request, is_paced, connections = call.request, self._is_paced(call), self._connections
+        connections = self._connections
         is_large = (request.size or 0) > PART_BYTES and not is_paced
         if self._pacing and is_paced:
             connections = self._pacing.connections(connections)

@@ -15,7 +15,7 @@ from aibs_informatics_aws_lambda.common.exceptions import AWSError
 
 from ..settings import CHECKSUM_KEY, NO_SIGN_REQUEST_KEY, REQUEST_PAYER_KEY, ROLE_ARN_KEY
 from . import sessions
-from .retries import find_header
+from .retries import find_header_of
 
 if TYPE_CHECKING:
     from aibs_informatics_aws_lambda.storage.data_sync.connection import S3Connection
@@ -168,8 +168,7 @@ class Addresses(dict[str, Address]):
             used: the region that the request was sent to.
             error: the error of the client library.
         """
-        headers = dict(getattr(error, "headers", None) or ())
-        named = find_header(headers, _REGION_HEADER)
+        named = find_header_of(error, _REGION_HEADER)
         if named is None or named == used:
             return False
         self._regions[bucket] = named

@@ -43,12 +43,6 @@ class Pacing:
         self._block_bytes = limits.block_bytes or PART_BYTES
         self.part_bytes = min(self._block_bytes, PART_BYTES)
 
-    def operations(self, request: Request, *, is_stream: bool) -> dict[str, int]:
-        """Return the operations of S3 that a request consists of, with their numbers."""
-        part_bytes = request.part_bytes or self.part_bytes
-        is_download = request.receive_file is not None or is_stream
-        return operations_of(request, part_bytes, is_download=is_download)
-
     def is_paced(self, request: Request, *, is_stream: bool) -> bool:
         """Return whether the bytes of an object are taken from the limits one by one."""
         if not (request.send_file or request.receive_file or is_stream):
@@ -57,7 +51,8 @@ class Pacing:
 
     def reserve(self, request: Request, *, is_stream: bool) -> float:
         """Take what a request needs of the limits, and return the seconds to wait for it."""
-        operations = self.operations(request, is_stream=is_stream)
+        part_bytes = request.part_bytes or self.part_bytes
+        operations = operations_of(request, part_bytes, is_stream=is_stream)
         if is_stream or not self.is_paced(request, is_stream=False):
             size = 0 if is_stream else body_bytes(request)
             return self._limits.reserve(size, sum(operations.values()))
@@ -98,18 +93,19 @@ class Pacing:
         return max(_LEAST_CONNECTIONS, int(wanted))
 
 
-def operations_of(request: Request, part_bytes: int, *, is_download: bool) -> dict[str, int]:
+def operations_of(request: Request, part_bytes: int | None, *, is_stream: bool) -> dict[str, int]:
     """Return the operations of S3 that a request consists of, with their numbers.
 
     Args:
         request: the request.
-        part_bytes: the size of the parts in which the object is transferred.
-        is_download: whether an object is downloaded in parts.
+        part_bytes: the size of the parts in which an object is transferred; by default,
+            `PART_BYTES`.
+        is_stream: whether an object is downloaded, and its body passed on.
     """
-    parts = ceil((request.size or 0) / part_bytes)
+    parts = ceil((request.size or 0) / (part_bytes or PART_BYTES))
     if request.send_file and parts > 1:
         return {"CreateMultipartUpload": 1, "UploadPart": parts, "CompleteMultipartUpload": 1}
-    if is_download and parts > 1:
+    if (is_stream or request.receive_file is not None) and parts > 1:
         # The checksum of the whole comes first.
         return {"HeadObject": 1, "GetObject": parts}
     return {request.operation: 1}

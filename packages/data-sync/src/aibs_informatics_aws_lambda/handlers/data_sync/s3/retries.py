@@ -155,6 +155,11 @@ def retry_delay(
     return min(LONGEST_WAIT_SECONDS, asked + wait)
 
 
+def find_header_of(error: Exception, name: str) -> str | None:
+    """Return the value of a header of the response that an error of the library is about."""
+    return find_header(dict(getattr(error, "headers", None) or ()), name)
+
+
 def find_header(headers: Mapping[str, str], name: str) -> str | None:
     """Return the value of a header, whatever the case of its name."""
     return next((value for key, value in headers.items() if key.lower() == name), None)

@@ -159,18 +159,20 @@ def _decide_existing(target: str, entry: Entry, there: Entry, options: DiffOptio
             f"{target!r} exists at the destination with another size, and existing files are "
             "immutable: nothing was changed"
         )
-    is_same = entry.etag is not None and entry.etag == there.etag
-    if is_same or not entry.size or options.size_only:
+    if _have_same_etag(entry, there) or not entry.size or options.size_only:
         return Step("keep", "", target, entry, there)
     return Step("compare", "immutable", target, entry, there)
 
 
 def _keep_existing(target: str, entry: Entry, there: Entry, options: DiffOptions) -> Step:
     """Return the step for an entry whose target stays as it is, whatever its content."""
-    is_same = entry.etag is not None and entry.etag == there.etag
-    if options.moves and not is_same:
+    if options.moves and not _have_same_etag(entry, there):
         return Step("compare", "existing", target, entry, there)
     return Step("keep", "", target, entry, there)
+
+
+def _have_same_etag(entry: Entry, there: Entry) -> bool:
+    return entry.etag is not None and entry.etag == there.etag
 
 
 def _is_settled(target: str, age: int, before: Resumption, options: DiffOptions) -> bool:
