@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import boto3
 import pytest
@@ -10,6 +11,8 @@ from aibs_informatics_aws_lambda.common import aws
 from aibs_informatics_aws_lambda.common.aws import forget_clients
 from aibs_informatics_aws_lambda.common.exceptions import AWSError
 from aibs_informatics_aws_lambda.handlers.data_sync.s3.endpoint import (
+    Address,
+    Addresses,
     Endpoint,
     escape_key,
     find_endpoint,
@@ -20,7 +23,9 @@ from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 from tables import table
 
-AWS = Endpoint("https://s3.us-west-2.amazonaws.com", "us-west-2")
+OREGON, IRELAND = "us-west-2", "eu-west-1"
+AWS = Endpoint(f"https://s3.{OREGON}.amazonaws.com", OREGON)
+OTHER = Endpoint("http://127.0.0.1:9000", OREGON, is_custom=True)
 
 
 @pytest.fixture
@@ -267,3 +272,43 @@ def test_access_points_have_the_hosts_of_botocore(settings):
     endpoint = Endpoint(client.meta.endpoint_url, "us-west-2", is_custom=url is not None)
     host, path = endpoint.in_region("eu-west-1").address(ACCESS_POINT)
     assert [f"https://{host}{path}a/b"] == sent
+
+
+def names_region(region: str):
+    return SimpleNamespace(headers=[("X-Amz-Bucket-Region", region)])
+
+
+@table(
+    "endpoint, bucket, address",
+    {
+        "a bucket of AWS": (AWS, "bucket", (OREGON, f"bucket.s3.{OREGON}.amazonaws.com", "/")),
+        "a bucket of another service": (OTHER, "bucket", (OREGON, "127.0.0.1:9000", "/bucket/")),
+        "an access point, in its region": (
+            AWS,
+            ACCESS_POINT,
+            (IRELAND, f"data-ap-123456789012.s3-accesspoint.{IRELAND}.amazonaws.com", "/"),
+        ),
+    },
+)
+def test_address_of_a_bucket(endpoint, bucket, address):
+    assert Addresses(endpoint)[bucket] == Address(*address)
+
+
+def test_bucket_is_found_in_the_region_that_an_error_names():
+    addresses = Addresses(AWS)
+    assert addresses["bucket"].region == OREGON
+    assert addresses.note_region("bucket", OREGON, names_region(IRELAND))
+    assert addresses["bucket"].host == f"bucket.s3.{IRELAND}.amazonaws.com"
+    assert addresses["other"].region == OREGON
+
+
+@table(
+    "error",
+    {
+        "an error without headers": (SimpleNamespace(),),
+        "an error without a region": (SimpleNamespace(headers=[("Server", "AmazonS3")]),),
+        "the region that was used": (names_region(OREGON),),
+    },
+)
+def test_error_that_names_no_other_region(error):
+    assert not Addresses(AWS).note_region("bucket", OREGON, error)
